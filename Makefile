@@ -1,0 +1,97 @@
+# `make sweep` is the first thing to run, `make help` lists the rest. Everything
+# that is fetched or built lies in the ignored folders bin/, cache/ and .runner/.
+
+# GoMLX's Go engine is 20-110 times slower without this.
+export GOEXPERIMENT = simd
+export CGO_ENABLED = 1
+# FAISS, BLAS and the compilers' libraries are linked statically, so that
+# bin/runner needs only glibc and can be copied to a cluster (`make static`).
+# -DFAISS_BUILD makes go build anew when the library changed, which it cannot see.
+export CGO_CFLAGS = -g -O2 -I$(CURDIR)/cache/faiss/include -DFAISS_BUILD=$(firstword $(shell cksum cache/faiss/recipe 2>/dev/null))
+export CGO_LDFLAGS = -g -O2 -L$(CURDIR)/cache/faiss/lib -lfaiss_c -lfaiss -l:libopenblas.a \
+	-l:libgfortran.a -l:libquadmath.a -l:libgomp.a -l:libstdc++.a -lm -static-libgcc
+# The fast CPU engine, where npm could fetch it; a library of the user's own goes first.
+export ONNXRUNTIME_SHARED_LIBRARY_PATH ?= $(shell ls $(CURDIR)/cache/onnxruntime/libonnxruntime.so.1 2>/dev/null)
+
+deps := cache/faiss/recipe cache/onnxruntime/recipe
+# Each is run from its exact version, outside go.mod.
+staticcheck := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+cue := cuelang.org/go/cmd/cue@v0.17.1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help sweep build static test check lint cue update bench tables emoji fuzz env debian clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 17
+
+sweep: build ## install what is missing, build, run the quickstart
+	bin/runner sweep experiments/quickstart.cue
+
+build: $(deps) ## build bin/runner
+	go build -o bin/runner ./runner
+
+test: $(deps) ## all tests
+	go test ./...
+
+check: lint cue ## format, vet, staticcheck, CUE, and the short tests with the race detector
+	go test -race -short ./...
+
+lint: $(deps)
+	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+		test -z "$$files" || { echo "not formatted by gofmt:"; echo "$$files"; exit 1; }
+	go vet ./...
+	go run $(staticcheck) ./...
+
+cue: build
+	go run $(cue) fmt --check --files schema experiments
+	bin/runner vet $$(find experiments -name '*.cue' | sort)
+
+static: build ## check that bin/runner needs nothing but glibc
+	@extra=$$(ldd bin/runner | grep -vE '^\s*(linux-vdso|libc|libm|libdl|libpthread|librt|libresolv|/lib64/ld-linux-x86-64)\.so' || true); \
+		test -z "$$extra" || { echo "bin/runner needs more than glibc:"; echo "$$extra"; exit 1; }
+
+# Only packages that declare the flag take it.
+update: $(deps) ## rewrite the goldens; read the diff
+	go test $$(git ls-files --cached --others --exclude-standard '*_test.go' | xargs grep -l 'flag.Bool("update"' | xargs -r -n1 dirname | sort -u | sed 's|^|./|') -update
+
+bench: $(deps) ## all benchmarks; COUNT=10 for benchstat, BENCH= and PKG= to choose
+	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)
+
+tables: build emoji ## run the published experiments, rewrite results/tables
+	bin/runner sweep experiments/quickstart.cue --tables results/tables
+	bin/runner sweep experiments/emoji-short.cue --tables results/tables
+
+emoji: build cache/emoji/recipe ## fetch the emoji images and make a pool and test sets of them
+
+cache/emoji/recipe: cache/emoji-npm/recipe
+	rm -rf cache/emoji
+	bin/runner import emoji --from cache/emoji-npm --to cache/emoji
+	cp $< $@
+
+fuzz: $(deps) ## fuzz each reader of outside bytes for FUZZTIME (30s)
+	@git ls-files --cached --others --exclude-standard '*_test.go' | xargs grep -Eo '^func Fuzz[A-Za-z0-9_]*' /dev/null | while IFS=: read -r file name; do \
+		echo "$$file $$name"; \
+		go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(or $(FUZZTIME),30s) "./$$(dirname $$file)" || exit 1; \
+	done
+
+env: $(deps) ## print the settings for a bare go test: eval "$$(make -s env)"
+	@for name in GOEXPERIMENT CGO_ENABLED CGO_CFLAGS CGO_LDFLAGS ONNXRUNTIME_SHARED_LIBRARY_PATH; do \
+		eval "echo \"export $$name='\$$$$name'\""; \
+	done
+
+clean: ## remove what was built, fetched images and libraries included
+	rm -rf bin cache
+
+# The scripts return at once when their work is done already.
+debian:
+	@.ci/install-debian
+
+cache/faiss/recipe: .ci/install-faiss | debian
+	@.ci/install-faiss
+
+cache/onnxruntime/recipe: .ci/install-onnxruntime | debian
+	@.ci/install-onnxruntime
+
+cache/emoji-npm/recipe: .ci/install-emoji | debian
+	@.ci/install-emoji
