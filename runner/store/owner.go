@@ -1,0 +1,94 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// owner is one process's directory of transactions. Its lock file is held for
+// as long as the process lives, so that the next process of the same host can
+// tell an abandoned directory from one in use. A lock, not a pid: a pid is
+// used again, and in two containers it means two processes.
+type owner struct {
+	dir  string
+	lock *flock.Flock
+}
+
+// ownerName starts with the host: whether a lock of another host is seen
+// depends on the file system, so directories of other hosts are left alone.
+func ownerName() string {
+	return fmt.Sprintf("%s-%d-%08x", hostName(), os.Getpid(), rand.Uint32())
+}
+
+func hostName() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		return "unknown"
+	}
+	return strings.NewReplacer("/", "_", "-", "_").Replace(host)
+}
+
+// claim makes a directory for this process in tmp. Between making the lock
+// file and locking it another process may take it for abandoned and remove it;
+// then the file under the name is not the one locked, and a new name is tried.
+func claim(tmp string) (*owner, error) {
+	for {
+		dir := filepath.Join(tmp, ownerName())
+		lock := flock.New(dir + ".lock")
+		if _, err := lock.TryLock(); err != nil {
+			return nil, err
+		}
+		if !sameFile(lock) {
+			lock.Close()
+			continue
+		}
+		if err := os.Mkdir(dir, 0o777); err != nil {
+			lock.Close()
+			return nil, err
+		}
+		return &owner{dir, lock}, nil
+	}
+}
+
+func sameFile(lock *flock.Flock) bool {
+	held, err := lock.Stat()
+	if err != nil || !lock.Locked() {
+		return false
+	}
+	named, err := os.Stat(lock.Path())
+	return err == nil && os.SameFile(held, named)
+}
+
+// release removes the directory, then its lock.
+func (o *owner) release() error {
+	err := removeAll(o.dir)
+	os.Remove(o.lock.Path())
+	o.lock.Close()
+	return err
+}
+
+// clearDead removes the directories of processes of this host that are gone.
+// Errors are left to the write that follows: a store without abandoned
+// directories is a matter of space, not of correctness.
+func clearDead(tmp string) {
+	locks, err := filepath.Glob(filepath.Join(tmp, "*.lock"))
+	if err != nil {
+		return
+	}
+	for _, path := range locks {
+		if !strings.HasPrefix(filepath.Base(path), hostName()+"-") {
+			continue
+		}
+		lock := flock.New(path)
+		if held, err := lock.TryLock(); err == nil && held && sameFile(lock) {
+			removeAll(strings.TrimSuffix(path, ".lock"))
+			os.Remove(path)
+		}
+		lock.Close()
+	}
+}

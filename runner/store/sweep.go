@@ -1,0 +1,153 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// Sweep is the folder of records of one sweep: what was asked, the plan, the
+// trials and their results, the tables. Every file is written whole or not at
+// all. The same resolved spec has the same folder.
+type Sweep struct {
+	Name string // the experiment's
+	Hash string // of the resolved spec
+	Dir  string // absolute
+
+	root string
+}
+
+// Sweep returns the folder of an experiment's resolved spec. Nothing is
+// written before the first Write.
+func (s *Store) Sweep(name, hash string) (*Sweep, error) {
+	for _, part := range []string{name, hash} {
+		if part == "" || strings.HasPrefix(part, ".") || strings.ContainsAny(part, `/\`) {
+			return nil, &Error{s.root, "sweep folder", fmt.Errorf("%q is not a folder name", part)}
+		}
+	}
+	return &Sweep{name, hash, filepath.Join(s.root, "sweeps", name, hash), s.root}, nil
+}
+
+// Sweeps returns the sweeps with records, newest first by their plan.
+func (s *Store) Sweeps() ([]*Sweep, error) {
+	plans, err := filepath.Glob(filepath.Join(s.root, "sweeps", "*", "*", "plan.json"))
+	if err != nil {
+		return nil, err
+	}
+	times := map[string]int64{}
+	var sweeps []*Sweep
+	for _, plan := range plans {
+		dir := filepath.Dir(plan)
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() { // "latest" is a link
+			continue
+		}
+		if info, err = os.Stat(plan); err != nil {
+			continue
+		}
+		times[dir] = info.ModTime().UnixNano()
+		sweeps = append(sweeps, &Sweep{filepath.Base(filepath.Dir(dir)), filepath.Base(dir), dir, s.root})
+	}
+	sort.SliceStable(sweeps, func(i, j int) bool { return times[sweeps[i].Dir] > times[sweeps[j].Dir] })
+	return sweeps, nil
+}
+
+// Path returns the place of a record.
+func (w *Sweep) Path(rel string) string { return filepath.Join(w.Dir, filepath.FromSlash(rel)) }
+
+// Has reports whether the record is there.
+func (w *Sweep) Has(rel string) bool {
+	_, err := os.Stat(w.Path(rel))
+	return err == nil
+}
+
+// Write puts a record at rel, making its directory. A record that holds data
+// already is left alone, so that an unchanged sweep writes nothing.
+func (w *Sweep) Write(rel string, data []byte) error {
+	path := w.Path(rel)
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+		return nil
+	}
+	err := os.MkdirAll(filepath.Dir(path), 0o777)
+	if err == nil {
+		err = writeFile(path, data)
+	}
+	if err != nil {
+		return &Error{w.root, "write " + rel, err}
+	}
+	return nil
+}
+
+// WriteJSON writes v, indented.
+func (w *Sweep) WriteJSON(rel string, v any) error {
+	data, err := json.MarshalIndent(v, "", "\t")
+	if err != nil {
+		return fmt.Errorf("%s: %w", rel, err)
+	}
+	return w.Write(rel, append(data, '\n'))
+}
+
+// WriteLines writes one JSON value a line.
+func WriteLines[T any](w *Sweep, rel string, values []T) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for _, v := range values {
+		if err := enc.Encode(v); err != nil {
+			return fmt.Errorf("%s: %w", rel, err)
+		}
+	}
+	return w.Write(rel, b.Bytes())
+}
+
+// ReadLines reads what WriteLines wrote.
+func ReadLines[T any](w *Sweep, rel string) ([]T, error) {
+	data, err := os.ReadFile(w.Path(rel))
+	if err != nil {
+		return nil, err
+	}
+	var values []T
+	dec := json.NewDecoder(bytes.NewReader(data))
+	for dec.More() {
+		var v T
+		if err := dec.Decode(&v); err != nil {
+			return nil, fmt.Errorf("%s: %w", w.Path(rel), err)
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+// ReadJSON reads what WriteJSON wrote.
+func (w *Sweep) ReadJSON(rel string, v any) error {
+	data, err := os.ReadFile(w.Path(rel))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s: %w", w.Path(rel), err)
+	}
+	return nil
+}
+
+// Latest points sweeps/<name>/latest at this folder.
+func (w *Sweep) Latest() error {
+	link := filepath.Join(filepath.Dir(w.Dir), "latest")
+	if to, err := os.Readlink(link); err == nil && to == w.Hash {
+		return nil
+	}
+	next := filepath.Join(filepath.Dir(w.Dir), tempPrefix+filepath.Base(ownerName()))
+	err := os.Symlink(w.Hash, next)
+	if err == nil {
+		err = os.Rename(next, link)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return &Error{w.root, "link latest", err}
+	}
+	return nil
+}
