@@ -1,0 +1,153 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"react/runner/store"
+)
+
+// Reporter is told how the run goes, from several goroutines when Jobs is over
+// one.
+type Reporter interface {
+	Begin(t *Task, n, total int) // the nth of total tasks to make begins
+	Progress(t *Task, done, total int, note string)
+	Warn(t *Task, text string)
+	End(t *Task, o Outcome) // cached tasks end without having begun
+}
+
+// Outcome is how a task ended.
+type Outcome struct {
+	Entry  store.Entry
+	Err    error // nil: the entry is there
+	Cached bool  // found, not made
+	Took   time.Duration
+}
+
+type silent struct{}
+
+func (silent) Begin(*Task, int, int)            {}
+func (silent) Progress(*Task, int, int, string) {}
+func (silent) Warn(*Task, string)               {}
+func (silent) End(*Task, Outcome)               {}
+
+// attempt makes one task's entry: looked up once more (another process may
+// have made it), filled, published. The log is kept either way.
+func attempt(ctx context.Context, t *Task, inputs map[string]string, opts Options) result {
+	start := time.Now()
+	res := result{task: t}
+	if res.entry, res.cached, res.err = lookup(opts.Store, t, opts.Reporter); res.err == nil && !res.cached {
+		res.entry, res.err = fill(ctx, t, inputs, opts)
+	}
+	opts.Reporter.End(t, Outcome{res.entry, res.err, res.cached, time.Since(start)})
+	return res
+}
+
+// fill runs the task in a transaction and publishes it. An output that is
+// complete is published even when the run was cancelled meanwhile.
+func fill(ctx context.Context, t *Task, inputs map[string]string, opts Options) (store.Entry, error) {
+	txn, err := opts.Store.Begin(t.Key, t.Op, t.Lines)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	log, err := openLog(opts.Store, t)
+	if err != nil {
+		return store.Entry{}, errors.Join(err, txn.Discard())
+	}
+	defer log.Close()
+	n := &notes{task: t, log: log, reporter: opts.Reporter, facts: map[string]any{}}
+	err = call(ctx, t, n.attempt(txn.Dir(), inputs), log)
+	if err != nil {
+		fmt.Fprintln(log, "error:", err)
+		return store.Entry{}, errors.Join(opts.Store.Blame("stage "+t.Name(), err), txn.Discard())
+	}
+	facts, warnings := n.close()
+	entry, err := txn.Commit(facts, warnings)
+	if err == nil && len(entry.Differs) > 0 {
+		opts.Reporter.Warn(t, fmt.Sprintf("another process made it at the same time, with other bytes in %s; its output is used", list(entry.Differs, 4)))
+	}
+	return entry, err
+}
+
+// call runs the task's function; a panic becomes an error, its stack goes to
+// the log.
+func call(ctx context.Context, t *Task, a *Attempt, log io.Writer) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(log, "panic: %v\n%s", p, debug.Stack())
+			err = fmt.Errorf("panic: %v (a bug in this program; the log has the stack)", p)
+		}
+	}()
+	return t.Run(ctx, a)
+}
+
+// openLog appends: the log of an attempt that failed stays above the next.
+func openLog(s *store.Store, t *Task) (io.WriteCloser, error) {
+	path := s.LogPath(t.Key, t.Op)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return nil, &store.Error{Root: s.Root(), What: "open log " + filepath.Base(path), Err: err}
+	}
+	fmt.Fprintf(f, "--- %s %s, process %d\n", time.Now().UTC().Format(time.RFC3339), t.Name(), os.Getpid())
+	return &lockedWriter{w: f}, nil
+}
+
+// lockedWriter lets an op's goroutines share its log.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.WriteCloser
+}
+
+// Write writes one whole message.
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// Close closes the log.
+func (l *lockedWriter) Close() error { return l.w.Close() }
+
+// notes gathers what an attempt says for the manifest.
+type notes struct {
+	task     *Task
+	log      io.Writer
+	reporter Reporter
+
+	mu       sync.Mutex
+	facts    map[string]any
+	warnings []string
+}
+
+func (n *notes) attempt(dir string, inputs map[string]string) *Attempt {
+	return &Attempt{Dir: dir, In: inputs, Log: n.log, Warn: n.warn, Fact: n.fact,
+		Progress: func(done, total int, note string) { n.reporter.Progress(n.task, done, total, note) }}
+}
+
+func (n *notes) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	n.mu.Lock()
+	n.warnings = append(n.warnings, text)
+	n.mu.Unlock()
+	fmt.Fprintln(n.log, "warning:", text)
+	n.reporter.Warn(n.task, text)
+}
+
+func (n *notes) fact(key string, value any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.facts[key] = value
+}
+
+func (n *notes) close() (map[string]any, []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.facts, n.warnings
+}
