@@ -1,0 +1,128 @@
+// Package tokenizer turns captions into the token ids that CLIP's text tower
+// reads: byte-level BPE with an end-of-word suffix, as OpenAI's CLIP, open_clip
+// and Hugging Face's CLIP tokenizers do it.
+//
+// A tokenizer comes from captions (Train), from a tokenizer.json (Load) or from
+// OpenAI's merges file (LoadMerges); Save writes a tokenizer.json that Hugging
+// Face's tokenizers library loads and that gives the same ids there.
+//
+// Words used here: a symbol is a string of CLIP's printable alphabet, one
+// character for each byte; a word is what the splitting pattern finds in a
+// cleaned caption; a merge joins two symbols into one, its rank is its place in
+// the list; a token is a symbol with an id. Ids are 256 bytes, 256 bytes that end
+// a word, the merges' products in rank order, the start, the end of text.
+//
+// Cleaning is HTML unescaping (twice), Unicode NFC, white space collapsed, lower
+// case. Of ftfy, which OpenAI's code runs first, NFC is all that is done: mojibake,
+// curled quotes, ligatures and full-width letters stay as they are, which is also
+// what open_clip does where ftfy is not installed. tokenizer.json has no word for
+// HTML unescaping, so a Hugging Face tokenizer wants captions already unescaped.
+package tokenizer
+
+import (
+	"fmt"
+	"sync"
+)
+
+const (
+	startOfText = "<|startoftext|>"
+	endOfText   = "<|endoftext|>"
+	endOfWord   = "</w>"
+
+	// numBase counts the tokens that every vocabulary starts with.
+	numBase = 512
+
+	// DefaultContext is CLIP's row length, used where a file does not say one.
+	DefaultContext = 77
+)
+
+// Tokenizer is an immutable vocabulary with its merges and a row length.
+// All methods may be called concurrently.
+type Tokenizer struct {
+	tokens   []string      // id → token, as written in the vocabulary
+	merges   [][2]int32    // by rank, ids of the two halves
+	rules    map[pair]rule // from merges
+	byteIDs  [256]int32    // byte inside a word → id
+	endIDs   [256]int32    // byte that ends a word → id
+	sot, eot int32
+	context  int
+	encoders *sync.Pool // of *encoder
+}
+
+// VocabSize is the number of token ids, the rows of the token embedding.
+func (t *Tokenizer) VocabSize() int { return len(t.tokens) }
+
+// Context is the row length that Save writes and that callers give Encode.
+func (t *Tokenizer) Context() int { return t.context }
+
+// SOT is the id of the start-of-text token, the first of every row.
+func (t *Tokenizer) SOT() int32 { return t.sot }
+
+// EOT is the id of the end-of-text token, the highest of all, at which the text
+// tower pools.
+func (t *Tokenizer) EOT() int32 { return t.eot }
+
+// WithContext is the same tokenizer with another row length.
+func (t *Tokenizer) WithContext(context int) (*Tokenizer, error) {
+	if context < 2 {
+		return nil, fmt.Errorf("context: %d is under 2 (start and end of text)", context)
+	}
+	other := *t
+	other.context = context
+	return &other, nil
+}
+
+// Encode writes the row of a caption to dst [context]: start of text, the words'
+// tokens, end of text, zeros. It returns the number of tokens without the zeros.
+// What is too long is cut, and the end of text kept. Any string is taken: bytes
+// that are not UTF-8 count as U+FFFD. dst shorter than 2 panics.
+func (t *Tokenizer) Encode(text string, dst []int32) int {
+	e := t.encoders.Get().(*encoder)
+	defer t.encoders.Put(e)
+	last := len(dst) - 1
+	n := 1
+	dst[0], dst[last] = t.sot, t.eot
+	e.text = clean(e.text[:0], text)
+	for rest := e.text; n < last; {
+		var word []byte
+		if word, rest = next(rest); word == nil {
+			break
+		}
+		n += copy(dst[n:last], e.word(t, word))
+	}
+	dst[n] = t.eot
+	clear(dst[n+1:])
+	return n + 1
+}
+
+// encoder holds one goroutine's buffers and the tokens of words it has met.
+type encoder struct {
+	text  []byte
+	cache map[string][]int32
+	merge merger
+}
+
+const (
+	maxCached     = 1 << 15 // words an encoder remembers, some 3 MiB
+	maxCachedWord = 48      // bytes; longer ones are seldom seen twice
+)
+
+// word is the tokens of one word, valid until the next call.
+func (e *encoder) word(t *Tokenizer, word []byte) []int32 {
+	if ids, ok := e.cache[string(word)]; ok {
+		return ids
+	}
+	switch string(word) {
+	case startOfText:
+		return []int32{t.sot}
+	case endOfText:
+		return []int32{t.eot}
+	}
+	ids := e.merge.run(t, word)
+	if len(word) > maxCachedWord || len(e.cache) >= maxCached {
+		return ids
+	}
+	ids = append([]int32(nil), ids...)
+	e.cache[string(word)] = ids
+	return ids
+}
