@@ -29,7 +29,8 @@ type Task struct {
 	Key    string
 	Op     string
 	Lines  []string // the key's preimage, for the manifest
-	Needs  []string // keys of the tasks it reads
+	Needs  []string // keys of the tasks it reads, each once
+	Wanted bool     // for itself; other tasks run only for a reader that runs
 	Trials []string // trials that need it, for messages
 	Run    func(ctx context.Context, a *Attempt) error
 }
@@ -108,19 +109,16 @@ func (e *Failed) Unwrap() []error {
 	return errs
 }
 
-// Run brings every task into the store. tasks are in topological order: what a
-// task needs stands before it. The error is a *Failed, a *store.Error, or one
-// that wraps the context's; the report is never nil.
+// Run brings every task that is wanted into the store. tasks are in topological
+// order: what a task needs stands before it. The error is a *Failed, a
+// *store.Error, or one that wraps the context's; the report is never nil.
 func Run(ctx context.Context, tasks []*Task, opts Options) (*Report, error) {
 	if opts.Reporter == nil {
 		opts.Reporter = silent{}
 	}
 	opts.Jobs = max(opts.Jobs, 1)
-	r, err := newRun(tasks, opts)
-	if err != nil {
-		return r.report, err
-	}
-	if err := r.findCached(); err != nil {
+	r := &run{opts: opts, tasks: tasks, report: &Report{Entries: make(map[string]store.Entry, len(tasks))}}
+	if err := r.prepare(); err != nil {
 		return r.report, err
 	}
 	return r.report, r.loop(ctx)
@@ -130,10 +128,10 @@ func Run(ctx context.Context, tasks []*Task, opts Options) (*Report, error) {
 type run struct {
 	opts    Options
 	tasks   []*Task
+	survey  *Survey
 	index   map[string]int // key → place in tasks
 	readers [][]int        // task → the tasks that need it
-	missing []int          // task → inputs not there yet
-	done    []bool         // cached or made
+	missing []int          // task → inputs that are not there yet
 	dead    []bool         // failed, stopped or blocked
 	ready   indexHeap      // tasks to begin, first in order first
 	report  *Report
@@ -142,25 +140,61 @@ type run struct {
 	fault   error // of the store: nothing more is begun
 }
 
-func newRun(tasks []*Task, opts Options) (*run, error) {
-	n := len(tasks)
-	r := &run{opts: opts, tasks: tasks, index: make(map[string]int, n), readers: make([][]int, n),
-		missing: make([]int, n), done: make([]bool, n), dead: make([]bool, n), report: &Report{Entries: make(map[string]store.Entry, n)}}
-	for i, t := range tasks {
-		if _, twice := r.index[t.Key]; twice {
-			return r, fmt.Errorf("bug: stage %s is planned twice", t.Name())
-		}
+// prepare looks every task up and finds what can begin.
+func (r *run) prepare() error {
+	var err error
+	if r.readers, err = findReaders(r.tasks); err != nil {
+		return err
+	}
+	if r.survey, err = Look(r.opts.Store, r.tasks); err != nil {
+		return err
+	}
+	r.total = r.survey.Count(ToRun)
+	r.index = make(map[string]int, len(r.tasks))
+	r.missing, r.dead = make([]int, len(r.tasks)), make([]bool, len(r.tasks))
+	for i, t := range r.tasks {
 		r.index[t.Key] = i
-		r.missing[i] = len(t.Needs)
-		for _, need := range t.Needs {
-			j, ok := r.index[need]
-			if !ok || j == i {
-				return r, fmt.Errorf("bug: stage %s does not come after its input %s", t.Name(), need)
-			}
-			r.readers[j] = append(r.readers[j], i)
+		switch r.survey.Status[i] {
+		case Cached:
+			r.found(i, r.survey.Entries[i])
+		case ToRun:
+			r.wait(i)
 		}
 	}
-	return r, nil
+	return nil
+}
+
+func (r *run) found(i int, entry store.Entry) {
+	t := r.tasks[i]
+	r.report.Cached = append(r.report.Cached, t)
+	r.report.Entries[t.Key] = entry
+	r.opts.Reporter.End(t, Outcome{Entry: entry, Cached: true})
+}
+
+// wait counts what a task waits for. Inputs stand before it, so what is cached
+// has its entry.
+func (r *run) wait(i int) {
+	for _, need := range r.tasks[i].Needs {
+		if _, ok := r.report.Entries[need]; !ok {
+			r.missing[i]++
+		}
+	}
+	if r.missing[i] == 0 {
+		heap.Push(&r.ready, i)
+	}
+}
+
+// release tells a finished task's readers. A reader may be cached although an
+// input of it was not.
+func (r *run) release(i int) {
+	for _, j := range r.readers[i] {
+		if r.survey.Status[j] != ToRun {
+			continue
+		}
+		if r.missing[j]--; r.missing[j] == 0 {
+			heap.Push(&r.ready, j)
+		}
+	}
 }
 
 // result is what an attempt came to.
@@ -169,43 +203,6 @@ type result struct {
 	entry  store.Entry
 	cached bool // another process had published it
 	err    error
-}
-
-// findCached looks every task up, sets damaged entries aside, and finds what
-// can begin.
-func (r *run) findCached() error {
-	for i, t := range r.tasks {
-		entry, ok, err := lookup(r.opts.Store, t, r.opts.Reporter)
-		if err != nil {
-			return err
-		}
-		if r.done[i] = ok; !ok {
-			r.total++
-			continue
-		}
-		r.report.Cached = append(r.report.Cached, t)
-		r.report.Entries[t.Key] = entry
-		r.opts.Reporter.End(t, Outcome{Entry: entry, Cached: true})
-	}
-	for i, t := range r.tasks {
-		switch {
-		case r.done[i]:
-			r.release(i)
-		case len(t.Needs) == 0:
-			heap.Push(&r.ready, i)
-		}
-	}
-	return nil
-}
-
-// release tells a finished task's readers. A reader may be cached although an
-// input of it was not.
-func (r *run) release(i int) {
-	for _, j := range r.readers[i] {
-		if r.missing[j]--; r.missing[j] == 0 && !r.done[j] {
-			heap.Push(&r.ready, j)
-		}
-	}
 }
 
 // lookup finds a task's entry; a damaged one is reported, moved away and
@@ -262,10 +259,8 @@ func (r *run) begin(i int) (t *Task, inputs map[string]string) {
 func (r *run) settle(ctx context.Context, done result) (stop bool) {
 	t := done.task
 	if done.err == nil {
-		i := r.index[t.Key]
-		r.done[i] = true
 		r.report.Entries[t.Key] = done.entry
-		r.release(i)
+		r.release(r.index[t.Key])
 		if done.cached {
 			r.report.Cached = append(r.report.Cached, t)
 			return false
@@ -292,18 +287,23 @@ func (r *run) verdict(ctx context.Context) error {
 	switch {
 	case r.fault != nil:
 		return r.fault
-	case ctx.Err() != nil && len(r.report.Entries) < len(r.tasks):
+	case ctx.Err() != nil && r.left() > 0:
 		return fmt.Errorf("interrupted: %w", ctx.Err())
 	case len(r.report.Failures) > 0:
-		return &Failed{r.report.Failures, len(r.tasks) - len(r.report.Entries) - len(r.report.Failures)}
+		return &Failed{r.report.Failures, r.left()}
 	}
 	return nil
+}
+
+// left counts the tasks that should have an entry, have none and did not fail.
+func (r *run) left() int {
+	return len(r.tasks) - r.survey.Count(Unneeded) - len(r.report.Entries) - len(r.report.Failures)
 }
 
 // findBlocked lists the tasks that need a failed one, at any distance.
 func (r *run) findBlocked() {
 	for i, t := range r.tasks {
-		if r.done[i] || r.dead[i] {
+		if _, ok := r.report.Entries[t.Key]; ok || r.dead[i] || r.survey.Status[i] == Unneeded {
 			continue
 		}
 		for _, need := range t.Needs {

@@ -38,7 +38,7 @@ func (g *graph) add(name string, before func(ctx context.Context, a *Attempt) er
 	}
 	calls := &atomic.Int32{}
 	g.calls[name] = calls
-	t := &Task{Key: key(name), Op: strings.TrimRight(name, "0123456789"), Lines: []string{"name " + name}, Trials: []string{"trial-of-" + name}}
+	t := &Task{Key: key(name), Op: strings.TrimRight(name, "0123456789"), Lines: []string{"name " + name}, Trials: []string{"trial-of-" + name}, Wanted: true}
 	for _, need := range needs {
 		t.Needs = append(t.Needs, key(need))
 	}
@@ -315,6 +315,36 @@ func TestDamagedEntryIsMadeAgain(t *testing.T) {
 	}
 	if len(rec.warnings) != 1 || !strings.Contains(rec.warnings[0], "is damaged: out.txt has 1 bytes, the manifest says 12; moved to ") {
 		t.Errorf("warnings %q", rec.warnings)
+	}
+}
+
+// TestUnneededIsLeftAlone: with the evaluation cached, a pool that is gone is
+// made again only when something that runs reads it.
+func TestUnneededIsLeftAlone(t *testing.T) {
+	s, g := newStore(t), diamond()
+	for _, task := range g.tasks[:len(g.tasks)-1] {
+		task.Wanted = false
+	}
+	if _, err := Run(t.Context(), g.tasks, Options{Store: s}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"pool", "embed1", "tune1"} {
+		if _, err := s.SetAside(key(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	survey, err := Look(s, g.tasks)
+	if want := []Status{Unneeded, Unneeded, Cached, Unneeded, Cached, Cached}; err != nil || !reflect.DeepEqual(survey.Status, want) {
+		t.Fatalf("status %v, want %v, %v", survey.Status, want, err)
+	}
+	report, err := Run(t.Context(), g.tasks, Options{Store: s})
+	if err != nil || len(report.Made) != 0 {
+		t.Fatalf("made %v, %v", names(report.Made), err)
+	}
+	g.add("evaluate2", nil, "tune1")
+	report, err = Run(t.Context(), g.tasks, Options{Store: s})
+	if want := []string{"pool", "embed1", "tune1", "evaluate2"}; err != nil || !reflect.DeepEqual(names(report.Made), want) {
+		t.Fatalf("made %v, want %v, %v", names(report.Made), want, err)
 	}
 }
 
