@@ -1,0 +1,189 @@
+package columns
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
+)
+
+// chunk reads one column of one row group.
+type chunk interface {
+	// read returns the next n values; fewer is an error.
+	read(n int) (*Vector, error)
+	close()
+}
+
+func newChunk(col file.ColumnChunkReader, kind Kind) (chunk, error) {
+	switch c := col.(type) {
+	case *file.ByteArrayColumnChunkReader:
+		return &stringChunk{c: c, nullable: c.Descriptor().MaxDefinitionLevel() > 0}, nil
+	case *file.BooleanColumnChunkReader:
+		return numbers(c, kind, boolToInt), nil
+	case *file.Int32ColumnChunkReader:
+		return numbers(c, kind, func(v int32) (int64, float64) { return int64(v), float64(v) }), nil
+	case *file.Int64ColumnChunkReader:
+		return numbers(c, kind, func(v int64) (int64, float64) { return v, float64(v) }), nil
+	case *file.Float32ColumnChunkReader:
+		return numbers(c, kind, func(v float32) (int64, float64) { return int64(v), float64(v) }), nil
+	case *file.Float64ColumnChunkReader:
+		return numbers(c, kind, func(v float64) (int64, float64) { return int64(v), v }), nil
+	}
+	return nil, fmt.Errorf("type %v is not read", col.Type())
+}
+
+func boolToInt(v bool) (int64, float64) {
+	if v {
+		return 1, 1
+	}
+	return 0, 0
+}
+
+// stringChunk reads BYTE_ARRAY values. The library's slices point into a page
+// that is overwritten by the next, so each run of values is copied, as a whole,
+// into one string that the values then share.
+type stringChunk struct {
+	c        *file.ByteArrayColumnChunkReader
+	nullable bool
+	vals     []parquet.ByteArray
+	defs     []int16
+}
+
+func (s *stringChunk) close() { s.c.Close() }
+
+func (s *stringChunk) read(n int) (*Vector, error) {
+	if cap(s.vals) < n {
+		s.vals, s.defs = make([]parquet.ByteArray, n), make([]int16, n)
+	}
+	v := &Vector{Strings: make([]string, n)}
+	for at := 0; at < n; {
+		rows, read, err := s.c.ReadBatchInPage(int64(n-at), s.vals[:n-at], s.defs[:n-at], nil)
+		if err == nil && rows == 0 {
+			err = endOf(s.c, at, n)
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.fill(v, at, n, int(rows), s.vals[:read])
+		at += int(rows)
+	}
+	return v, nil
+}
+
+// fill stores the values of rows at to at+rows of v.
+func (s *stringChunk) fill(v *Vector, at, n, rows int, vals []parquet.ByteArray) {
+	arena := join(vals)
+	from := 0
+	if len(vals) == rows {
+		for i, val := range vals {
+			v.Strings[at+i] = arena[from : from+len(val)]
+			from += len(val)
+		}
+		return
+	}
+	next := 0
+	for i := range rows {
+		if s.nullable && s.defs[i] == 0 {
+			v.setNull(at+i, n)
+			continue
+		}
+		v.Strings[at+i] = arena[from : from+len(vals[next])]
+		from += len(vals[next])
+		next++
+	}
+}
+
+// join copies the values into one string. strings.Builder does not clear the
+// memory that it is about to fill.
+func join(vals []parquet.ByteArray) string {
+	size := 0
+	for _, val := range vals {
+		size += len(val)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, val := range vals {
+		b.Write(val)
+	}
+	return b.String()
+}
+
+// endOf is the error of a column chunk that is shorter than its row group.
+func endOf(c file.ColumnChunkReader, at, n int) error {
+	if err := c.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("ends %d values before its row group", n-at)
+}
+
+// numberChunk reads values of a numeric type T.
+type numberChunk[T any] struct {
+	c interface {
+		file.ColumnChunkReader
+		ReadBatch(int64, []T, []int16, []int16) (int64, int, error)
+	}
+	kind Kind
+	conv func(T) (int64, float64)
+	vals []T
+	defs []int16
+}
+
+func numbers[T any, C interface {
+	file.ColumnChunkReader
+	ReadBatch(int64, []T, []int16, []int16) (int64, int, error)
+}](c C, kind Kind, conv func(T) (int64, float64)) chunk {
+	return &numberChunk[T]{c: c, kind: kind, conv: conv}
+}
+
+func (s *numberChunk[T]) close() { s.c.Close() }
+
+func (s *numberChunk[T]) read(n int) (*Vector, error) {
+	if cap(s.vals) < n {
+		s.vals, s.defs = make([]T, n), make([]int16, n)
+	}
+	rows, read, err := s.c.ReadBatch(int64(n), s.vals[:n], s.defs[:n], nil)
+	if err == nil && int(rows) < n {
+		err = endOf(s.c, int(rows), n)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if read > n {
+		return nil, errors.New("more values than rows")
+	}
+	v := &Vector{}
+	if s.kind == Int {
+		v.Ints = make([]int64, n)
+	} else {
+		v.Floats = make([]float64, n)
+	}
+	next := 0
+	for i := range n {
+		if read < n && s.defs[i] == 0 {
+			v.setNumber(i, n, 0, math.NaN())
+			v.setNull(i, n)
+			continue
+		}
+		a, f := s.conv(s.vals[next])
+		v.setNumber(i, n, a, f)
+		next++
+	}
+	return v, nil
+}
+
+// setNumber stores a value in the form of its kind. A float that is no int64
+// (a fraction, NaN, out of range) is null in an Int column.
+func (v *Vector) setNumber(i, n int, a int64, f float64) {
+	if v.Floats != nil {
+		v.Floats[i] = f
+		return
+	}
+	if float64(a) != f {
+		v.setNull(i, n)
+		return
+	}
+	v.Ints[i] = a
+}

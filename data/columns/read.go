@@ -1,0 +1,230 @@
+package columns
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
+)
+
+// readBuffer is the number of bytes of a column that are read at once: with
+// streams of this size memory is a few pages a column, whatever the row group.
+const readBuffer = 1 << 18
+
+// File reads some columns of a parquet file from start to end. Not for
+// concurrent use; open the file again instead.
+type File struct {
+	path    string
+	r       *file.Reader
+	cols    []Column
+	leaves  []int // per column: its index in the file, -1 when absent
+	group   int   // next row group to open
+	left    int64 // rows left in the open group
+	row     int64 // next row in the file
+	readers []chunk
+}
+
+// Open reads the footer and looks the columns up by name, case included. The
+// error for a missing column lists what the file has.
+func Open(path string, cols []Column) (*File, error) {
+	f := &File{path: path, cols: cols}
+	if err := f.open(); err != nil {
+		if f.r != nil {
+			f.r.Close()
+		}
+		return nil, f.errorf("%w", err)
+	}
+	return f, nil
+}
+
+func (f *File) open() (err error) {
+	defer caught(&err)
+	src, err := os.Open(f.path)
+	if err != nil {
+		return err
+	}
+	props := parquet.NewReaderProperties(memory.NewGoAllocator())
+	props.BufferedStreamEnabled = true
+	props.BufferSize = readBuffer
+	f.r, err = file.NewParquetReader(src, file.WithReadProps(props))
+	if err != nil {
+		src.Close()
+		return err
+	}
+	if err := f.checkGroups(); err != nil {
+		return err
+	}
+	for _, col := range f.cols {
+		leaf, err := f.find(col)
+		if err != nil {
+			return err
+		}
+		f.leaves = append(f.leaves, leaf)
+	}
+	return nil
+}
+
+// checkGroups compares the row groups' counts with the file's.
+func (f *File) checkGroups() error {
+	var rows int64
+	meta := f.r.MetaData()
+	for i := range f.r.NumRowGroups() {
+		n := meta.RowGroup(i).NumRows()
+		if n < 0 {
+			return fmt.Errorf("row group %d has %d rows", i, n)
+		}
+		rows += n
+	}
+	if rows != f.r.NumRows() {
+		return fmt.Errorf("footer says %d rows, its row groups %d", f.r.NumRows(), rows)
+	}
+	return nil
+}
+
+// find gives the leaf of a column, -1 for an absent optional one.
+func (f *File) find(col Column) (int, error) {
+	leaf := slices.Index(f.Names(), col.Name)
+	if leaf < 0 {
+		if col.Optional {
+			return -1, nil
+		}
+		return 0, fmt.Errorf("no column %s (it has %s)", col.Name, strings.Join(f.Names(), ", "))
+	}
+	descr := f.r.MetaData().Schema.Column(leaf)
+	if descr.MaxRepetitionLevel() > 0 || descr.MaxDefinitionLevel() > 1 {
+		return 0, fmt.Errorf("column %s is nested, want a flat %v", col.Name, col.Kind)
+	}
+	isText := descr.PhysicalType() == parquet.Types.ByteArray
+	isNumber := slices.Contains([]parquet.Type{parquet.Types.Boolean, parquet.Types.Int32, parquet.Types.Int64,
+		parquet.Types.Float, parquet.Types.Double}, descr.PhysicalType())
+	if col.Kind == String && !isText || col.Kind != String && !isNumber {
+		return 0, fmt.Errorf("column %s is %v, want a %v", col.Name, descr.PhysicalType(), col.Kind)
+	}
+	return leaf, nil
+}
+
+// Names lists the leaf columns of the file, with dots in nested ones.
+func (f *File) Names() []string {
+	schema := f.r.MetaData().Schema
+	names := make([]string, schema.NumColumns())
+	for i := range names {
+		names[i] = schema.Column(i).Path()
+	}
+	return names
+}
+
+// Has says whether the file has column i of those asked for.
+func (f *File) Has(i int) bool { return f.leaves[i] >= 0 }
+
+// NumRows is the number of rows by the footer.
+func (f *File) NumRows() int64 { return f.r.NumRows() }
+
+// Close closes the file.
+func (f *File) Close() error {
+	f.closeGroup()
+	return f.r.Close()
+}
+
+// Next returns up to n rows, io.EOF after the last. A batch never spans row
+// groups, so it may be shorter than n before the end.
+func (f *File) Next(n int) (*Batch, error) {
+	b, err := f.next(n)
+	if err != nil && err != io.EOF {
+		return nil, f.errorf("row %d: %w", f.row, err)
+	}
+	return b, err
+}
+
+func (f *File) next(n int) (b *Batch, err error) {
+	defer caught(&err)
+	if n <= 0 {
+		return nil, fmt.Errorf("batch of %d rows", n)
+	}
+	for f.left == 0 {
+		if f.group == f.r.NumRowGroups() {
+			return nil, io.EOF
+		}
+		if err := f.openGroup(); err != nil {
+			return nil, err
+		}
+	}
+	b = &Batch{Row: f.row, Len: int(min(int64(n), f.left)), Cols: make([]*Vector, len(f.cols))}
+	for i, r := range f.readers {
+		if r == nil {
+			continue
+		}
+		if b.Cols[i], err = r.read(b.Len); err != nil {
+			return nil, fmt.Errorf("column %s: %w", f.cols[i].Name, err)
+		}
+	}
+	f.row += int64(b.Len)
+	f.left -= int64(b.Len)
+	return b, nil
+}
+
+// SkipGroup passes over what is left of the open row group, or over the whole
+// next one, without reading it. It returns the number of rows passed.
+func (f *File) SkipGroup() int64 {
+	n := f.left
+	if n == 0 && f.group < f.r.NumRowGroups() {
+		n = f.r.MetaData().RowGroup(f.group).NumRows()
+		f.group++
+	}
+	f.closeGroup()
+	f.row += n
+	f.left = 0
+	return n
+}
+
+// GroupRows is the number of rows that SkipGroup would pass.
+func (f *File) GroupRows() int64 {
+	if f.left > 0 || f.group == f.r.NumRowGroups() {
+		return f.left
+	}
+	return f.r.MetaData().RowGroup(f.group).NumRows()
+}
+
+func (f *File) openGroup() error {
+	f.closeGroup()
+	group := f.r.RowGroup(f.group)
+	f.readers = make([]chunk, len(f.cols))
+	for i, leaf := range f.leaves {
+		if leaf < 0 {
+			continue
+		}
+		col, err := group.Column(leaf)
+		if err != nil {
+			return fmt.Errorf("column %s: %w", f.cols[i].Name, err)
+		}
+		if f.readers[i], err = newChunk(col, f.cols[i].Kind); err != nil {
+			return fmt.Errorf("column %s: %w", f.cols[i].Name, err)
+		}
+	}
+	f.left = group.NumRows()
+	f.group++
+	return nil
+}
+
+func (f *File) closeGroup() {
+	for _, r := range f.readers {
+		if r != nil {
+			r.close()
+		}
+	}
+	f.readers = nil
+}
+
+func (f *File) errorf(format string, args ...any) error {
+	err := fmt.Errorf("file %s: "+format, append([]any{f.path}, args...)...)
+	var path *os.PathError
+	if errors.As(err, &path) && path.Path == f.path { // says the name itself
+		return path
+	}
+	return err
+}

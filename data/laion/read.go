@@ -1,0 +1,208 @@
+package laion
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"react/data/columns"
+)
+
+// DefaultBatch is the number of rows of a batch when Options do not say.
+const DefaultBatch = 8192
+
+// Options of a Reader.
+type Options struct {
+	// Columns to read, by the names in the files, beside URL and TEXT, which
+	// every file must have. Nil means key, label and truth where present.
+	Columns []string
+	// BatchSize is the largest number of rows in a batch; 0 means DefaultBatch.
+	BatchSize int
+	// MaxBad is the number of bad rows allowed; Next fails on the one after.
+	MaxBad int
+}
+
+// BadRow says where a bad row is and why it is bad.
+type BadRow struct {
+	File string
+	Row  int64 // in File
+	Why  string
+}
+
+func (b BadRow) String() string { return fmt.Sprintf("file %s: row %d: %s", b.File, b.Row, b.Why) }
+
+// Reader reads a pool's files one after the other. Not for concurrent use.
+type Reader struct {
+	files  []string
+	opts   Options
+	want   []int // columns read, as places in all
+	rows   []int64
+	total  int64
+	at     int // next file to open
+	f      *columns.File
+	start  int64 // Index of the open file's row 0
+	bad    []BadRow
+	badSim int64
+}
+
+// Open reads the footers of all files, so that a missing, truncated or wrong
+// file is found before work starts, and sorts the files. A pool without a row
+// is an error.
+func Open(files []string, opts Options) (*Reader, error) {
+	want, err := choose(opts.Columns)
+	if err != nil {
+		return nil, err
+	}
+	if opts.BatchSize == 0 {
+		opts.BatchSize = DefaultBatch
+	}
+	r := &Reader{files: slices.Sorted(slices.Values(files)), opts: opts, want: want}
+	for i, name := range r.files {
+		if i > 0 && name == r.files[i-1] {
+			return nil, fmt.Errorf("file %s: listed twice", name)
+		}
+		f, err := r.open(name)
+		if err != nil {
+			return nil, err
+		}
+		r.rows = append(r.rows, f.NumRows())
+		r.total += f.NumRows()
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("file %s: %w", name, err)
+		}
+	}
+	if len(files) == 0 {
+		return nil, errors.New("pool is empty: no parquet files")
+	}
+	if r.total == 0 {
+		return nil, fmt.Errorf("pool is empty: no row in %s and %d more files", r.files[0], len(files)-1)
+	}
+	return r, nil
+}
+
+// choose turns names into places in all.
+func choose(names []string) ([]int, error) {
+	if names == nil {
+		names = []string{"key", "label", "truth"}
+	}
+	want := []int{colURL, colText}
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(c columns.Column) bool { return c.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("laion: no column %q in the format", name)
+		}
+		if !slices.Contains(want, i) {
+			want = append(want, i)
+		}
+	}
+	return want, nil
+}
+
+func (r *Reader) open(name string) (*columns.File, error) {
+	cols := make([]columns.Column, len(r.want))
+	for i, c := range r.want {
+		cols[i] = all[c]
+	}
+	return columns.Open(name, cols)
+}
+
+// NumRows is the number of rows of all files, bad ones included.
+func (r *Reader) NumRows() int64 { return r.total }
+
+// Files lists the files in the order in which they are read.
+func (r *Reader) Files() []string { return slices.Clone(r.files) }
+
+// Bad lists the bad rows met so far.
+func (r *Reader) Bad() []BadRow { return r.bad }
+
+// BadSimilarities counts the values out of [-1, 1] met so far, NaN included.
+func (r *Reader) BadSimilarities() int64 { return r.badSim }
+
+// Next returns the next rows, io.EOF after the last.
+func (r *Reader) Next() (*Batch, error) {
+	for {
+		if r.f == nil {
+			if r.at == len(r.files) {
+				return nil, io.EOF
+			}
+			f, err := r.open(r.files[r.at])
+			if err != nil {
+				return nil, err
+			}
+			r.f = f
+			r.at++
+		}
+		raw, err := r.f.Next(r.opts.BatchSize)
+		if err == nil {
+			return r.batch(raw)
+		}
+		if err != io.EOF {
+			return nil, err
+		}
+		if err := r.closeFile(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// closeFile closes the open file, whose rows have all been read.
+func (r *Reader) closeFile() error {
+	name, rows := r.files[r.at-1], r.rows[r.at-1]
+	if got := r.f.NumRows(); got != rows {
+		return fmt.Errorf("file %s: has %d rows and had %d when the pool was opened", name, got, rows)
+	}
+	r.start += rows
+	f := r.f
+	r.f = nil
+	return f.Close()
+}
+
+func (r *Reader) batch(raw *columns.Batch) (*Batch, error) {
+	b := &Batch{Start: r.start + raw.Row, File: r.files[r.at-1], FileRow: raw.Row, n: raw.Len}
+	for i, c := range r.want {
+		b.cols[c] = raw.Cols[i]
+	}
+	err := b.check(func(i int, why string) error {
+		bad := BadRow{File: b.File, Row: b.FileRow + int64(i), Why: why}
+		r.bad = append(r.bad, bad)
+		if len(r.bad) <= r.opts.MaxBad {
+			return nil
+		}
+		return fmt.Errorf("%v (bad row %d, and %d are allowed)", bad, len(r.bad), r.opts.MaxBad)
+	})
+	r.badSim += b.cleanSimilarity()
+	return b, err
+}
+
+// All iterates over the rows, bad ones included; an error ends it.
+func (r *Reader) All() iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for {
+			b, err := r.Next()
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			for i := range b.Len() {
+				if !yield(b.Row(i), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Close closes the open file, if any.
+func (r *Reader) Close() error {
+	if r.f == nil {
+		return nil
+	}
+	f := r.f
+	r.f, r.at = nil, len(r.files)
+	return f.Close()
+}
