@@ -28,6 +28,7 @@ func (k Kind) String() string { return [...]string{"string", "integer", "number"
 // Column names a column to read or write.
 type Column struct {
 	Name     string
+	Alias    string // read when the file has no Name; "" is none
 	Kind     Kind
 	Optional bool // may be absent from a file that is read
 	Narrow   bool // written as int32 (Int) instead of int64; ignored when read

@@ -90,6 +90,9 @@ func (f *File) checkGroups() error {
 // find gives the leaf of a column, -1 for an absent optional one.
 func (f *File) find(col Column) (int, error) {
 	leaf := slices.Index(f.Names(), col.Name)
+	if leaf < 0 && col.Alias != "" {
+		leaf = slices.Index(f.Names(), col.Alias)
+	}
 	if leaf < 0 {
 		if col.Optional {
 			return -1, nil
@@ -119,8 +122,13 @@ func (f *File) Names() []string {
 	return names
 }
 
-// Has says whether the file has column i of those asked for.
-func (f *File) Has(i int) bool { return f.leaves[i] >= 0 }
+// Source is the file's name for column i of those asked for, "" when absent.
+func (f *File) Source(i int) string {
+	if f.leaves[i] < 0 {
+		return ""
+	}
+	return f.r.MetaData().Schema.Column(f.leaves[i]).Path()
+}
 
 // NumRows is the number of rows by the footer.
 func (f *File) NumRows() int64 { return f.r.NumRows() }

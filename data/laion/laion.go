@@ -34,8 +34,8 @@ type Row struct {
 // Columns in the order of the format; ours come last.
 var all = []columns.Column{
 	{Name: "SAMPLE_ID", Kind: columns.Int, Optional: true},
-	{Name: "URL", Kind: columns.String},
-	{Name: "TEXT", Kind: columns.String},
+	{Name: "URL", Kind: columns.String, Alias: "url"},
+	{Name: "TEXT", Kind: columns.String, Alias: "caption"},
 	{Name: "HEIGHT", Kind: columns.Int, Optional: true, Narrow: true},
 	{Name: "WIDTH", Kind: columns.Int, Optional: true, Narrow: true},
 	{Name: "LICENSE", Kind: columns.String, Optional: true, Dict: true},
@@ -65,79 +65,72 @@ const (
 // Batch is some successive rows of one file. It owns its memory: a kept string
 // stays valid, and keeps the strings around it in memory.
 type Batch struct {
-	Start   int64  // Index of row 0 of the batch
 	File    string // that the rows are from
-	FileRow int64  // row in File of row 0 of the batch
+	FileRow int64  // row in File of Rows[0]
+	Rows    []Row  // columns that were not asked for are empty
+}
 
-	n    int
+// Columns is what Batch is, column by column: half the cost of Rows where a
+// scan needs few columns.
+type Columns struct {
+	Start   int64  // Index of the first row
+	File    string // that the rows are from
+	FileRow int64  // row in File of the first
+	Len     int
+
 	cols [numColumns]*columns.Vector
 	bad  []bool // nil when no row is bad
 }
 
-// Len is the number of rows.
-func (b *Batch) Len() int { return b.n }
+// URLs has one value a row, "" when null.
+func (c *Columns) URLs() []string { return c.cols[colURL].Strings }
 
-// URL is that of row i, "" when null.
-func (b *Batch) URL(i int) string { return b.cols[colURL].String(i) }
-
-// Text is the caption of row i, "" when null.
-func (b *Batch) Text(i int) string { return b.cols[colText].String(i) }
-
-// Key is that of row i, "" when null or absent.
-func (b *Batch) Key(i int) string { return b.cols[colKey].String(i) }
-
-// Label is that of row i, "" when null or absent.
-func (b *Batch) Label(i int) string { return b.cols[colLabel].String(i) }
-
-// Truth is the right caption of row i, "" when null or absent.
-func (b *Batch) Truth(i int) string { return b.cols[colTruth].String(i) }
+// Texts are the captions, "" when null.
+func (c *Columns) Texts() []string { return c.cols[colText].Strings }
 
 // Bad says whether row i is to be skipped; its strings are not for use.
-func (b *Batch) Bad(i int) bool { return b.bad != nil && b.bad[i] }
+func (c *Columns) Bad(i int) bool { return c.bad != nil && c.bad[i] }
 
-// Similarity is that of row i, NaN when null, absent, or out of [-1, 1].
-func (b *Batch) Similarity(i int) float64 {
-	if v := b.cols[colSimilarity]; v != nil {
-		return v.Floats[i]
+// Row collects row i.
+func (c *Columns) Row(i int) Row {
+	row := Row{
+		Index: c.Start + int64(i), URL: c.cols[colURL].String(i), Text: c.cols[colText].String(i),
+		Key: c.cols[colKey].String(i), Label: c.cols[colLabel].String(i), Truth: c.cols[colTruth].String(i),
+		Width: clamp(c.cols[colWidth].Int(i)), Height: clamp(c.cols[colHeight].Int(i)),
+		License: c.cols[colLicense].String(i), NSFW: c.cols[colNSFW].String(i),
+		Similarity: math.NaN(), Bad: c.Bad(i),
 	}
-	return math.NaN()
-}
-
-// Row collects row i; columns that were not asked for are empty.
-func (b *Batch) Row(i int) Row {
-	return Row{
-		Index: b.Start + int64(i), URL: b.URL(i), Text: b.Text(i), Key: b.Key(i), Label: b.Label(i), Truth: b.Truth(i),
-		Width: clamp(b.cols[colWidth].Int(i)), Height: clamp(b.cols[colHeight].Int(i)),
-		License: b.cols[colLicense].String(i), NSFW: b.cols[colNSFW].String(i),
-		Similarity: b.Similarity(i), Bad: b.Bad(i),
+	if v := c.cols[colSimilarity]; v != nil {
+		row.Similarity = v.Floats[i]
 	}
+	return row
 }
 
 // clamp keeps sizes that drifted to other types in range.
 func clamp(n int64) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
 // check finds bad rows and returns the first reason for each through report.
-func (b *Batch) check(report func(i int, why string) error) error {
+func (c *Columns) check(report func(i int, why string) error) error {
 	mark := func(i int, why string) error {
-		if b.bad == nil {
-			b.bad = make([]bool, b.n)
+		if c.bad == nil {
+			c.bad = make([]bool, c.Len)
 		}
-		if b.bad[i] {
+		if c.bad[i] {
 			return nil
 		}
-		b.bad[i] = true
+		c.bad[i] = true
 		return report(i, why)
 	}
-	for _, c := range []int{colText, colURL, colKey, colLabel, colTruth, colLicense, colNSFW} {
-		v := b.cols[c]
+	for _, col := range []int{colText, colURL, colKey, colLabel, colTruth, colLicense, colNSFW} {
+		v := c.cols[col]
 		if v == nil {
 			continue
 		}
 		for i, s := range v.Strings {
 			var err error
 			if !utf8.ValidString(s) {
-				err = mark(i, all[c].Name+" is not UTF-8")
-			} else if c == colText && v.IsNull(i) {
+				err = mark(i, all[col].Name+" is not UTF-8")
+			} else if col == colText && v.IsNull(i) {
 				err = mark(i, "TEXT is null")
 			}
 			if err != nil {
@@ -149,8 +142,8 @@ func (b *Batch) check(report func(i int, why string) error) error {
 }
 
 // cleanSimilarity sets values that are no similarity to NaN and counts them.
-func (b *Batch) cleanSimilarity() (cleaned int64) {
-	v := b.cols[colSimilarity]
+func (c *Columns) cleanSimilarity() (cleaned int64) {
+	v := c.cols[colSimilarity]
 	if v == nil {
 		return 0
 	}

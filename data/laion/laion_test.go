@@ -243,7 +243,7 @@ func TestOpenErrors(t *testing.T) {
 	broken := slices.Clone(body)
 	copy(broken[len(broken)-100:], bytes.Repeat([]byte{0xff}, 90))
 	os.WriteFile(at("footer.parquet"), broken, 0o666)
-	raw(t, at("sidecar.parquet"), 1, []columns.Column{{Name: "url"}, {Name: "caption"}}, texts("u"), texts("c"))
+	raw(t, at("other.parquet"), 1, []columns.Column{{Name: "link"}, {Name: "TEXT"}}, texts("u"), texts("c"))
 	raw(t, at("types.parquet"), 1, []columns.Column{{Name: "URL"}, {Name: "TEXT", Kind: columns.Int}}, texts("u"), &columns.Vector{Ints: []int64{1}})
 	write(t, at("empty.parquet"), nil)
 	for _, tc := range []struct{ name, file, want string }{
@@ -253,7 +253,7 @@ func TestOpenErrors(t *testing.T) {
 		{"no bytes", "none.parquet", "file too small"},
 		{"not parquet", "garbage.parquet", "smaller than indicated"},
 		{"damaged footer", "footer.parquet", ""},
-		{"other columns", "sidecar.parquet", "no column URL (it has url, caption)"},
+		{"other columns", "other.parquet", "no column URL (it has link, TEXT)"},
 		{"other type", "types.parquet", "column TEXT is INT64, want a string"},
 		{"no rows", "empty.parquet", "pool is empty"},
 	} {
@@ -272,6 +272,21 @@ func TestOpenErrors(t *testing.T) {
 	}
 	if _, err := Open([]string{good}, Options{Columns: []string{"text"}}); err == nil || !strings.Contains(err.Error(), `no column "text"`) {
 		t.Errorf("unknown column: got %v", err)
+	}
+}
+
+// TestSidecars reads the files that img2dataset writes beside its tars, and
+// refuses to take them for more rows of a LAION pool.
+func TestSidecars(t *testing.T) {
+	dir := t.TempDir()
+	good := write(t, filepath.Join(dir, "00.parquet"), sample(3, 1))
+	side := raw(t, filepath.Join(dir, "01.parquet"), 1, []columns.Column{{Name: "url"}, {Name: "caption"}, {Name: "key"}}, texts("u"), texts("c"), texts("k"))
+	got, err := readAll([]string{side}, Options{})
+	if want := (Row{URL: "u", Text: "c", Key: "k", Similarity: math.NaN()}); err != nil || !same(got[0], want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if _, err := Open([]string{side, good}, Options{}); err == nil || !strings.Contains(err.Error(), "has column url where "+good+" has URL") {
+		t.Errorf("mixed: got %v", err)
 	}
 }
 
@@ -356,7 +371,7 @@ func FuzzOpen(f *testing.F) {
 				}
 				return
 			}
-			if n += int64(b.Len()); n > 1<<20 {
+			if n += int64(len(b.Rows)); n > 1<<20 {
 				return
 			}
 		}

@@ -59,6 +59,7 @@ func Open(files []string, opts Options) (*Reader, error) {
 		opts.BatchSize = DefaultBatch
 	}
 	r := &Reader{files: slices.Sorted(slices.Values(files)), opts: opts, want: want}
+	first := "" // name of the URL column in the first file
 	for i, name := range r.files {
 		if i > 0 && name == r.files[i-1] {
 			return nil, fmt.Errorf("file %s: listed twice", name)
@@ -69,8 +70,13 @@ func Open(files []string, opts Options) (*Reader, error) {
 		}
 		r.rows = append(r.rows, f.NumRows())
 		r.total += f.NumRows()
-		if err := f.Close(); err != nil {
-			return nil, fmt.Errorf("file %s: %w", name, err)
+		if source := f.Source(0); i == 0 {
+			first = source
+		} else if source != first {
+			err = fmt.Errorf("file %s: has column %s where %s has %s: LAION metadata and img2dataset's files beside tars are not one pool", name, source, r.files[0], first)
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			return nil, err
 		}
 	}
 	if len(files) == 0 {
@@ -122,6 +128,19 @@ func (r *Reader) BadSimilarities() int64 { return r.badSim }
 
 // Next returns the next rows, io.EOF after the last.
 func (r *Reader) Next() (*Batch, error) {
+	c, err := r.NextColumns()
+	if err != nil {
+		return nil, err
+	}
+	b := &Batch{File: c.File, FileRow: c.FileRow, Rows: make([]Row, c.Len)}
+	for i := range b.Rows {
+		b.Rows[i] = c.Row(i)
+	}
+	return b, nil
+}
+
+// NextColumns is Next with the rows as columns.
+func (r *Reader) NextColumns() (*Columns, error) {
 	for {
 		if r.f == nil {
 			if r.at == len(r.files) {
@@ -136,7 +155,7 @@ func (r *Reader) Next() (*Batch, error) {
 		}
 		raw, err := r.f.Next(r.opts.BatchSize)
 		if err == nil {
-			return r.batch(raw)
+			return r.checked(raw)
 		}
 		if err != io.EOF {
 			return nil, err
@@ -159,21 +178,22 @@ func (r *Reader) closeFile() error {
 	return f.Close()
 }
 
-func (r *Reader) batch(raw *columns.Batch) (*Batch, error) {
-	b := &Batch{Start: r.start + raw.Row, File: r.files[r.at-1], FileRow: raw.Row, n: raw.Len}
-	for i, c := range r.want {
-		b.cols[c] = raw.Cols[i]
+// checked gives rows their numbers and finds the bad ones.
+func (r *Reader) checked(raw *columns.Batch) (*Columns, error) {
+	c := &Columns{Start: r.start + raw.Row, File: r.files[r.at-1], FileRow: raw.Row, Len: raw.Len}
+	for i, col := range r.want {
+		c.cols[col] = raw.Cols[i]
 	}
-	err := b.check(func(i int, why string) error {
-		bad := BadRow{File: b.File, Row: b.FileRow + int64(i), Why: why}
+	err := c.check(func(i int, why string) error {
+		bad := BadRow{File: c.File, Row: c.FileRow + int64(i), Why: why}
 		r.bad = append(r.bad, bad)
 		if len(r.bad) <= r.opts.MaxBad {
 			return nil
 		}
 		return fmt.Errorf("%v (bad row %d, and %d are allowed)", bad, len(r.bad), r.opts.MaxBad)
 	})
-	r.badSim += b.cleanSimilarity()
-	return b, err
+	r.badSim += c.cleanSimilarity()
+	return c, err
 }
 
 // All iterates over the rows, bad ones included; an error ends it.
@@ -188,8 +208,8 @@ func (r *Reader) All() iter.Seq2[Row, error] {
 				yield(Row{}, err)
 				return
 			}
-			for i := range b.Len() {
-				if !yield(b.Row(i), nil) {
+			for _, row := range b.Rows {
+				if !yield(row, nil) {
 					return
 				}
 			}
