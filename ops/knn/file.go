@@ -1,0 +1,160 @@
+package knn
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	faiss "github.com/DataIntelligenceCrew/go-faiss"
+)
+
+// side is the JSON file beside an index, written last. The keys with blanks and underscores are autofaiss's, so its readers find
+// them; the others are ours.
+type side struct {
+	Key       string `json:"index_key"`         // FAISS's factory string
+	Param     string `json:"index_param"`       // of search: "nprobe=16"
+	Rows      int    `json:"nb vectors"`        //
+	Dim       int    `json:"vectors dimension"` //
+	Size      int64  `json:"size in bytes"`     // of the index file
+	Metric    string `json:"metric"`            // always ip
+	TrainedOn int    `json:"trained on"`        // rows; 0 where nothing is trained
+	SHA256    string `json:"sha256"`            // of the index file
+	Params    Params `json:"params"`            //
+}
+
+// sidePath is where the parameters of an index lie.
+func sidePath(path string) string { return path + ".json" }
+
+// Save writes the index in FAISS's format, and its parameters, size and digest to path.json. Same index, same bytes.
+func (x *Index) Save(path string) error {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if x.faiss == nil {
+		return ErrClosed
+	}
+	if err := write(x.faiss, path); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	size, digest, err := digestFile(path)
+	if err != nil {
+		return err
+	}
+	s := side{Key: x.params.key(), Rows: x.rows, Dim: x.dim, Size: size, Metric: "ip", TrainedOn: x.trainedOn, SHA256: digest, Params: x.params}
+	if name, value := x.params.searchParam(); name != "" {
+		s.Param = fmt.Sprintf("%s=%d", name, value)
+	}
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(sidePath(path), append(b, '\n'), 0o644)
+}
+
+// Open reads an index that Save wrote. It is checked against its side file first, since FAISS can crash on a damaged one. With a zero
+// p the saved parameters hold; otherwise the kind must be the saved one, and EfSearch or Probes, if set, replace the saved value.
+func Open(path string, p Params) (*Index, error) {
+	s, err := readSide(path)
+	if err != nil {
+		return nil, err
+	}
+	params, err := s.Params.searchedWith(p)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := s.check(path); err != nil {
+		return nil, err
+	}
+	x := &Index{params: params, dim: s.Dim, rows: s.Rows, trainedOn: s.TrainedOn}
+	err = onThread(func() (err error) {
+		x.faiss, err = faiss.ReadIndex(path, 0)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := x.agree(); err != nil {
+		x.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return x, nil
+}
+
+// searchedWith returns the saved params with want's parameters of search.
+func (p Params) searchedWith(want Params) (Params, error) {
+	if want.Kind != "" && want.Kind != p.Kind {
+		return p, fmt.Errorf("index is of kind %s, not %s", p.Kind, want.Kind)
+	}
+	if want.EfSearch != 0 {
+		p.EfSearch = want.EfSearch
+	}
+	if want.Probes != 0 {
+		p.Probes = want.Probes
+	}
+	return p, p.Validate()
+}
+
+// agree compares what FAISS read with the side file, and puts the parameter of search in force.
+func (x *Index) agree() error {
+	if d, n := x.faiss.D(), x.faiss.Ntotal(); d != x.dim || n != int64(x.rows) {
+		return fmt.Errorf("index of %d vectors of %d, but its side file says %d of %d", n, d, x.rows, x.dim)
+	}
+	if x.faiss.MetricType() != faiss.MetricInnerProduct {
+		return fmt.Errorf("metric %d is not inner product", x.faiss.MetricType())
+	}
+	return x.setSearchParam()
+}
+
+func readSide(path string) (side, error) {
+	var s side
+	b, err := os.ReadFile(sidePath(path))
+	if os.IsNotExist(err) {
+		return s, fmt.Errorf("%s: no %s beside it: not written here, or not to its end", path, sidePath(path))
+	}
+	if err != nil {
+		return s, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	if err := dec.Decode(&s); err != nil {
+		return s, fmt.Errorf("%s: %w", sidePath(path), err)
+	}
+	if s.Dim <= 0 || s.Rows <= 0 {
+		return s, fmt.Errorf("%s: %d vectors of %d", sidePath(path), s.Rows, s.Dim)
+	}
+	return s, nil
+}
+
+// check compares the index file with its recorded size and digest.
+func (s side) check(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() != s.Size {
+		return fmt.Errorf("%s: %d bytes, but %d were written", path, info.Size(), s.Size)
+	}
+	_, digest, err := digestFile(path)
+	if err != nil {
+		return err
+	}
+	if digest != s.SHA256 {
+		return fmt.Errorf("%s: its bytes are not those that were written (sha256 %s, not %s)", path, digest, s.SHA256)
+	}
+	return nil
+}
+
+func digestFile(path string) (size int64, digest string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if size, err = io.Copy(h, f); err != nil {
+		return 0, "", fmt.Errorf("%s: %w", path, err)
+	}
+	return size, hex.EncodeToString(h.Sum(nil)), nil
+}

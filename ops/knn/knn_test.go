@@ -1,0 +1,373 @@
+package knn
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	faiss "github.com/DataIntelligenceCrew/go-faiss"
+)
+
+var kinds = map[string]Params{
+	"flat":     {Kind: "flat"},
+	"hnsw":     {Kind: "hnsw", M: 16, EfConstruction: 100, EfSearch: 400},
+	"ivf-flat": {Kind: "ivf-flat", Lists: 8, Probes: 8, TrainSize: 400, Seed: 3},
+}
+
+// units returns n random unit vectors [n, dim].
+func units(seed uint64, n, dim int) []float32 {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	out := make([]float32, n*dim)
+	for v := range slices.Chunk(out, dim) {
+		var sum float64
+		for i := range v {
+			v[i] = float32(rng.NormFloat64())
+			sum += float64(v[i]) * float64(v[i])
+		}
+		for i := range v {
+			v[i] /= float32(math.Sqrt(sum))
+		}
+	}
+	return out
+}
+
+// blocks returns a next function that cuts vectors into blocks of rows, in one buffer that it overwrites.
+func blocks(vectors []float32, rows, dim int) func() ([]float32, error) {
+	buffer := make([]float32, rows*dim)
+	return func() ([]float32, error) {
+		if len(vectors) == 0 {
+			return nil, io.EOF
+		}
+		n := copy(buffer, vectors)
+		vectors = vectors[n:]
+		return buffer[:n], nil
+	}
+}
+
+func build(t testing.TB, p Params, vectors []float32, dim int) *Index {
+	t.Helper()
+	x, err := Build(context.Background(), dim, p, blocks(vectors, 100, dim))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { x.Close() })
+	return x
+}
+
+func search(t testing.TB, x *Index, queries []float32, k int) Hits {
+	t.Helper()
+	hits, err := x.Search(context.Background(), queries, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hits
+}
+
+// obvious is the triple loop: all scores, sorted.
+func obvious(vectors, queries []float32, dim, k int) Hits {
+	hits := Hits{K: k}
+	for q := range slices.Chunk(queries, dim) {
+		type hit struct {
+			row   int64
+			score float32
+		}
+		var all []hit
+		for row := range len(vectors) / dim {
+			var dot float64
+			for i, v := range vectors[row*dim : (row+1)*dim] {
+				dot += float64(v) * float64(q[i])
+			}
+			all = append(all, hit{int64(row), float32(dot)})
+		}
+		slices.SortStableFunc(all, func(a, b hit) int {
+			switch {
+			case a.score > b.score:
+				return -1
+			case a.score < b.score:
+				return 1
+			}
+			return 0
+		})
+		for _, h := range all[:k] {
+			hits.Rows = append(hits.Rows, h.row)
+			hits.Scores = append(hits.Scores, h.score)
+		}
+	}
+	return hits
+}
+
+func TestSearchAgreesWithTripleLoop(t *testing.T) {
+	for _, shape := range []struct{ rows, queries, dim, k int }{{1200, 50, 24, 10}, {500, 3, 7, 1}, {400, 25, 64, 150}} {
+		vectors, queries := units(1, shape.rows, shape.dim), units(2, shape.queries, shape.dim)
+		want := obvious(vectors, queries, shape.dim, shape.k)
+		for name, p := range kinds {
+			got := search(t, build(t, p, vectors, shape.dim), queries, shape.k)
+			missed := 0
+			for i := range want.Rows {
+				if got.Rows[i] != want.Rows[i] {
+					missed++
+				} else if math.Abs(float64(got.Scores[i]-want.Scores[i])) > 1e-5 {
+					t.Errorf("%s %v: score of hit %d: got %v, want %v", name, shape, i, got.Scores[i], want.Scores[i])
+				}
+			}
+			limit := 0 // all lists probed is exact
+			if name == "hnsw" {
+				limit = len(want.Rows) / 100
+			}
+			if missed > limit {
+				t.Errorf("%s %v: %d of %d rows differ from the triple loop's", name, shape, missed, len(want.Rows))
+			}
+		}
+	}
+}
+
+func TestSearchInChunksIsTheSame(t *testing.T) {
+	const dim = 8
+	x := build(t, kinds["flat"], units(1, 300, dim), dim)
+	queries := units(2, 2*searchChunk+5, dim)
+	all := search(t, x, queries, 4)
+	half := search(t, x, queries[:searchChunk*dim], 4)
+	if len(all.Rows) != 4*(2*searchChunk+5) || !slices.Equal(all.Rows[:len(half.Rows)], half.Rows) {
+		t.Errorf("%d rows, not those of a search in one call", len(all.Rows))
+	}
+}
+
+func TestBuildTwiceGivesTheSame(t *testing.T) {
+	const dim = 16
+	vectors, queries := units(1, 3000, dim), units(2, 40, dim)
+	for name, p := range kinds {
+		if name == "hnsw" {
+			p.EfSearch = 20 // low, so that another graph would show
+		}
+		if name == "ivf-flat" {
+			p.Probes = 2
+		}
+		first := search(t, build(t, p, vectors, dim), queries, 10)
+		x, err := Build(context.Background(), dim, p, blocks(vectors, 777, dim)) // other blocks
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := search(t, x, queries, 10)
+		x.Close()
+		if !slices.Equal(first.Rows, second.Rows) || !slices.Equal(first.Scores, second.Scores) {
+			t.Errorf("%s: hits differ between two builds of the same vectors", name)
+		}
+	}
+}
+
+func TestSampleIsSeededAndOverAllRows(t *testing.T) {
+	var rows [][]float32
+	for i := range 10 {
+		block := make([]float32, 100)
+		for j := range block {
+			block[j] = float32(100*i + j)
+		}
+		rows = append(rows, block)
+	}
+	draw := func(seed int64) []float32 {
+		return (&Index{dim: 1, rows: 1000, params: Params{TrainSize: 200, Seed: seed}}).sample(rows)
+	}
+	a, b, other := draw(1), draw(1), draw(2)
+	if !slices.Equal(a, b) || slices.Equal(a, other) {
+		t.Error("the sample does not follow from the seed")
+	}
+	if len(a) != 200 || !slices.IsSorted(a) {
+		t.Errorf("%d rows, want 200 in row order", len(a))
+	}
+	late := 0
+	for _, v := range a {
+		if v >= 500 {
+			late++
+		}
+	}
+	if late < 70 || late > 130 { // 4 standard deviations
+		t.Errorf("%d of 200 rows from the second half, want about 100", late)
+	}
+}
+
+func TestSearchGuards(t *testing.T) {
+	const dim = 4
+	x := build(t, kinds["flat"], units(1, 30, dim), dim)
+	nan, inf := units(2, 3, dim), units(2, 3, dim)
+	nan[2*dim+1] = float32(math.NaN())
+	inf[dim] = float32(math.Inf(-1))
+	for name, c := range map[string]struct {
+		queries []float32
+		k       int
+		want    string
+	}{
+		"rest of a vector": {make([]float32, 2*dim+1), 1, "9 numbers are no whole number of vectors of 4"},
+		"too short":        {make([]float32, dim-1), 1, "3 numbers are no whole number of vectors of 4"},
+		"no queries":       {nil, 1, "no queries"},
+		"k 0":              {units(2, 3, dim), 0, "k 0 is not in 1.."},
+		"k negative":       {units(2, 3, dim), -5, "k -5 is not in 1.."},
+		"k absurd":         {units(2, 3, dim), math.MaxInt, "is not in 1.."},
+		"NaN":              {nan, 1, "query 2: component 1 is NaN"},
+		"infinity":         {inf, 1, "query 1: component 0 is -Inf"},
+	} {
+		if _, err := x.Search(context.Background(), c.queries, c.k); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func TestBuildGuards(t *testing.T) {
+	const dim = 4
+	nan := units(1, 250, dim)
+	nan[217*dim+3] = float32(math.Inf(1))
+	ivf := Params{Kind: "ivf-flat", Lists: 16, Probes: 1, TrainSize: 10}
+	with := func(change func(*Params)) Params { p := ivf; change(&p); return p }
+	for name, c := range map[string]struct {
+		p       Params
+		dim     int
+		vectors []float32
+		want    string
+	}{
+		"no vectors":        {kinds["flat"], dim, nil, "no vectors to index"},
+		"no vectors, ivf":   {kinds["ivf-flat"], dim, nil, "no vectors to index"},
+		"no vectors, hnsw":  {kinds["hnsw"], dim, nil, "no vectors to index"},
+		"rest of a vector":  {kinds["flat"], dim, make([]float32, 6), "6 numbers are no whole number of vectors of 4"},
+		"dim 0":             {kinds["flat"], 0, nil, "vectors of 0 numbers"},
+		"infinity, flat":    {kinds["flat"], dim, nan, "vector 217: component 3 is +Inf"},
+		"infinity, hnsw":    {kinds["hnsw"], dim, nan, "vector 217: component 3 is +Inf"},
+		"infinity, ivf":     {kinds["ivf-flat"], dim, nan, "vector 217: component 3 is +Inf"},
+		"unknown kind":      {Params{Kind: "pq"}, dim, nil, `index kind "pq" is none of flat, hnsw, ivf-flat`},
+		"no links":          {Params{Kind: "hnsw", EfConstruction: 1, EfSearch: 1}, dim, nil, "m 0 is not in 2.."},
+		"probes 0":          {with(func(p *Params) { p.Probes = 0 }), dim, nil, "probes 0 is not in 1.."},
+		"probes negative":   {with(func(p *Params) { p.Probes = -3 }), dim, nil, "probes -3 is not in 1.."},
+		"few to train on":   {ivf, dim, units(1, 100, dim), "16 lists need as many vectors to train on; there are 10 (trainSize 10, 100 vectors)"},
+		"fewer than lists":  {with(func(p *Params) { p.TrainSize = 99 }), dim, units(1, 15, dim), "there are 15 (trainSize 99, 15 vectors)"},
+		"more than FAISS's": {with(func(p *Params) { p.Lists = math.MaxInt }), dim, nil, "lists 9223372036854775807 is not in"},
+	} {
+		x, err := Build(context.Background(), c.dim, c.p, blocks(c.vectors, 100, max(c.dim, 1)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+		if x != nil {
+			t.Errorf("%s: an index beside the error", name)
+		}
+	}
+}
+
+func TestBuildReturnsTheErrorOfNext(t *testing.T) {
+	want := errors.New("disk on fire")
+	for name, p := range kinds {
+		_, err := Build(context.Background(), 4, p, func() ([]float32, error) { return nil, want })
+		if !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", name, err, want)
+		}
+	}
+}
+
+func TestCancel(t *testing.T) {
+	x := build(t, kinds["flat"], units(1, 30, 4), 4)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := x.Search(ctx, units(2, 3, 4), 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("search: got %v, want %v", err, context.Canceled)
+	}
+	if _, err := Build(ctx, 4, kinds["flat"], blocks(units(1, 30, 4), 10, 4)); !errors.Is(err, context.Canceled) {
+		t.Errorf("build: got %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestMissingHitsAreMinusOne(t *testing.T) {
+	const dim = 4
+	for name, p := range kinds {
+		x := build(t, p, units(1, 20, dim), dim)
+		for i, row := range search(t, x, units(2, 2, dim), 25).Rows {
+			if found := i%25 < 20; found != (row >= 0) || row < -1 {
+				t.Errorf("%s: hit %d of 25 among 20 rows is row %d", name, i%25, row)
+			}
+		}
+	}
+	far := Params{Kind: "ivf-flat", Lists: 8, Probes: 1, TrainSize: 40}
+	rows := search(t, build(t, far, units(1, 40, dim), dim), units(2, 1, dim), 40).Rows
+	if rows[0] < 0 || rows[39] != -1 {
+		t.Errorf("one list of eight searched for all rows: got first %d, last %d; want a row and -1", rows[0], rows[39])
+	}
+}
+
+func TestUntrained(t *testing.T) {
+	x := &Index{dim: 4, params: kinds["ivf-flat"]}
+	var err error
+	if x.faiss, err = faiss.IndexFactory(4, "IVF8,Flat", faiss.MetricInnerProduct); err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	if _, err := x.Search(context.Background(), units(2, 1, 4), 1); err == nil || err.Error() != "index is not trained" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUseAfterClose(t *testing.T) {
+	x := build(t, kinds["hnsw"], units(1, 20, 4), 4)
+	for i := range 2 {
+		if err := x.Close(); err != nil {
+			t.Errorf("close %d: %v", i+1, err)
+		}
+	}
+	if _, err := x.Search(context.Background(), units(2, 1, 4), 1); !errors.Is(err, ErrClosed) {
+		t.Errorf("search: got %v, want %v", err, ErrClosed)
+	}
+	if err := x.Save(t.TempDir() + "/x.index"); !errors.Is(err, ErrClosed) {
+		t.Errorf("save: got %v, want %v", err, ErrClosed)
+	}
+	if x.Len() != 20 || x.Dim() != 4 {
+		t.Errorf("%d vectors of %d after close, want 20 of 4", x.Len(), x.Dim())
+	}
+}
+
+func TestConcurrentSearchAndClose(t *testing.T) {
+	const dim = 16
+	queries := units(2, 30, dim)
+	for name, p := range kinds {
+		x := build(t, p, units(1, 2000, dim), dim)
+		want := search(t, x, queries, 5)
+		var group sync.WaitGroup
+		for i := range 8 {
+			group.Go(func() {
+				for range 20 {
+					got, err := x.Search(context.Background(), queries, 5)
+					if errors.Is(err, ErrClosed) {
+						return
+					}
+					if err != nil || !slices.Equal(got.Rows, want.Rows) || !slices.Equal(got.Scores, want.Scores) {
+						t.Errorf("%s: concurrent search differs (error %v)", name, err)
+						return
+					}
+				}
+				if i == 0 {
+					x.Close()
+				}
+			})
+		}
+		group.Wait()
+	}
+}
+
+func TestErrorTextIsOfItsOwnCall(t *testing.T) {
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			name := strings.Repeat(string(rune('a'+i)), 12)
+			for range 200 {
+				err := onThread(func() error {
+					_, err := faiss.IndexFactory(4, name, faiss.MetricInnerProduct)
+					return err
+				})
+				if err == nil || !strings.Contains(err.Error(), "could not parse index string "+name) {
+					t.Errorf("got %v, want the text about %s", err, name)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
