@@ -1,0 +1,210 @@
+// Package shards reads and writes images in webdataset tars as img2dataset lays
+// them out: for each sample KEY.jpg (or png, webp, ...), KEY.txt with the
+// caption and KEY.json with what is known about it.
+//
+// Reading is by index: Index passes over the tars once, remembers where each
+// image is, and Read then fetches images in any order by offset. Nothing is
+// unpacked and no image is decoded; package image does that. Members are taken
+// in any order, since img2dataset writes them as downloads end.
+//
+// Words: a shard is one tar; a member is one file in it; a sample is the
+// members of one key, the key being the member's name up to the first dot after
+// its last slash.
+package shards
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Sample is where an image is, and what its .json and .txt say of it.
+type Sample struct {
+	Key          string
+	Shard        int    // place in Set.Shards
+	Ext          string // of the image, lower case, without the dot
+	Offset, Size int64  // of the image in the shard, bytes
+	URL, Caption string // "" where unknown
+}
+
+// Bad says what was wrong in a shard and was skipped.
+type Bad struct {
+	Shard string
+	Key   string // "" when it is about the tar
+	Why   string
+}
+
+func (b Bad) String() string {
+	if b.Key == "" {
+		return fmt.Sprintf("shard %s: %s", b.Shard, b.Why)
+	}
+	return fmt.Sprintf("shard %s: key %s: %s", b.Shard, b.Key, b.Why)
+}
+
+// extensions of members that are images; package image reads them all.
+var extensions = []string{"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"}
+
+// maxOpen is the number of tars kept open; those over it are opened for each
+// read, which costs little beside decoding.
+const maxOpen = 128
+
+// Set is the index of some shards. Its methods may be called concurrently.
+type Set struct {
+	shards  []string
+	samples []Sample
+	byKey   map[string]int32
+	bad     []Bad
+	byURL   func() map[string]int32
+
+	mu    sync.Mutex
+	files map[int]*os.File
+}
+
+// Index passes over tars, each sorted by name and read once, several at a time.
+// Up to maxBad faults are skipped and counted (see Bad): a tar that ends early
+// or is damaged after whole members, a key that comes twice, a .json that is none, a caption
+// that is not UTF-8, a sample without image. One more is an error, and so is a
+// file that is missing or no tar at all.
+func Index(ctx context.Context, tars []string, maxBad int) (*Set, error) {
+	s := &Set{shards: slices.Sorted(slices.Values(tars)), byKey: map[string]int32{}, files: map[int]*os.File{}}
+	parts := make([]shardIndex, len(s.shards))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(min(8, runtime.GOMAXPROCS(0)))
+	for i, name := range s.shards {
+		group.Go(func() error { return parts[i].read(ctx, name, maxBad) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for i := range parts {
+		if err := s.add(i, &parts[i], maxBad); err != nil {
+			return nil, err
+		}
+	}
+	s.byURL = sync.OnceValue(s.indexURLs)
+	return s, nil
+}
+
+// add appends the samples of shard i.
+func (s *Set) add(i int, part *shardIndex, maxBad int) error {
+	s.bad = append(s.bad, part.bad...)
+	for _, sample := range part.samples {
+		sample.Shard = i
+		if first, ok := s.byKey[sample.Key]; ok {
+			s.bad = append(s.bad, Bad{s.shards[i], sample.Key, "is also in shard " + s.shards[s.samples[first].Shard]})
+			continue
+		}
+		s.byKey[sample.Key] = int32(len(s.samples))
+		s.samples = append(s.samples, sample)
+	}
+	return tooMany(s.bad, maxBad)
+}
+
+// tooMany is the error for more than maxBad faults.
+func tooMany(bad []Bad, maxBad int) error {
+	if len(bad) <= maxBad {
+		return nil
+	}
+	return fmt.Errorf("%v (fault %d, and %d are allowed)", bad[maxBad], maxBad+1, maxBad)
+}
+
+func (s *Set) indexURLs() map[string]int32 {
+	m := make(map[string]int32, len(s.samples))
+	for i, sample := range s.samples {
+		id := sample.URL + "\x00" + sample.Caption
+		if _, ok := m[id]; !ok {
+			m[id] = int32(i)
+		}
+	}
+	return m
+}
+
+// Shards lists the tars, sorted.
+func (s *Set) Shards() []string { return s.shards }
+
+// Samples lists all samples in the order of shard, then offset. Not to be
+// modified.
+func (s *Set) Samples() []Sample { return s.samples }
+
+// Bad lists what Index skipped, in the order of the shards.
+func (s *Set) Bad() []Bad { return s.bad }
+
+// Find looks a sample up by key.
+func (s *Set) Find(key string) (Sample, bool) { return s.at(s.byKey, key) }
+
+// FindURL looks a sample up by address and caption; of several the first.
+func (s *Set) FindURL(url, caption string) (Sample, bool) {
+	return s.at(s.byURL(), url+"\x00"+caption)
+}
+
+func (s *Set) at(m map[string]int32, id string) (Sample, bool) {
+	i, ok := m[id]
+	if !ok {
+		return Sample{}, false
+	}
+	return s.samples[i], true
+}
+
+// Read returns the bytes of a sample's image, in buf where it is large enough.
+func (s *Set) Read(sample Sample, buf []byte) ([]byte, error) {
+	f, done, err := s.open(sample.Shard)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	buf = slices.Grow(buf[:0], int(sample.Size))[:sample.Size]
+	if _, err := io.ReadFull(io.NewSectionReader(f, sample.Offset, sample.Size), buf); err != nil {
+		return nil, fmt.Errorf("shard %s: key %s: offset %d: %w", s.shards[sample.Shard], sample.Key, sample.Offset, err)
+	}
+	return buf, nil
+}
+
+// open gives shard i's file; done is called after its use.
+func (s *Set) open(i int) (f *os.File, done func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.files[i]; f != nil {
+		return f, func() {}, nil
+	}
+	if f, err = os.Open(s.shards[i]); err != nil {
+		return nil, nil, err
+	}
+	if len(s.files) >= maxOpen {
+		return f, func() { f.Close() }, nil
+	}
+	s.files[i] = f
+	return f, func() {}, nil
+}
+
+// Close closes the tars; Read opens them again.
+func (s *Set) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var first error
+	for i, f := range s.files {
+		if err := f.Close(); err != nil && first == nil {
+			first = err
+		}
+		delete(s.files, i)
+	}
+	return first
+}
+
+// split divides a member's name into key and lower-case extension; no dot, no
+// key.
+func split(name string) (key, ext string) {
+	dir, base := path.Split(strings.TrimPrefix(name, "./"))
+	stem, ext, ok := strings.Cut(base, ".")
+	if !ok || stem == "" {
+		return "", ""
+	}
+	return dir + stem, strings.ToLower(ext)
+}

@@ -1,0 +1,307 @@
+package shards
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"react/data/columns"
+)
+
+type meta struct {
+	URL     string `json:"url"`
+	Caption string `json:"caption"`
+}
+
+// body is an image for tests of places, not of pixels.
+func body(i int) []byte {
+	rng := rand.New(rand.NewPCG(uint64(i), 2))
+	b := make([]byte, rng.IntN(3000))
+	for j := range b {
+		b[j] = byte(rng.Uint32())
+	}
+	return b
+}
+
+func build(t testing.TB, path string, from, to int) string {
+	t.Helper()
+	w, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := from; i < to; i++ {
+		caption := fmt.Sprintf("caption <%d> & é", i/2)
+		if err := w.Put(fmt.Sprintf("%09d", i), "png", body(i), caption, meta{fmt.Sprintf("u%d", i), caption}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestRoundTrip(t *testing.T) {
+	dir := t.TempDir()
+	tars := []string{build(t, filepath.Join(dir, "00001.tar"), 100, 250), build(t, filepath.Join(dir, "00000.tar"), 0, 100)}
+	set, err := Index(t.Context(), tars, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	if want := []string{tars[1], tars[0]}; !slices.Equal(set.Shards(), want) {
+		t.Errorf("shards: got %v, want %v", set.Shards(), want)
+	}
+	if len(set.Samples()) != 250 {
+		t.Fatalf("got %d samples, want 250", len(set.Samples()))
+	}
+	for i, s := range set.Samples() {
+		if want := (Sample{Key: fmt.Sprintf("%09d", i), Shard: i / 100, Ext: "png", URL: fmt.Sprintf("u%d", i), Caption: fmt.Sprintf("caption <%d> & é", i/2), Offset: s.Offset, Size: int64(len(body(i)))}); i < 200 && s != want {
+			t.Errorf("sample %d: got %+v, want %+v", i, s, want)
+		}
+		got, err := set.Read(s, nil)
+		if err != nil || !bytes.Equal(got, body(i)) {
+			t.Errorf("sample %d: other bytes, %v", i, err)
+		}
+		if found, ok := set.Find(s.Key); !ok || found != s {
+			t.Errorf("key %s: got %+v, %v", s.Key, found, ok)
+		}
+		if found, ok := set.FindURL(s.URL, s.Caption); !ok || found != s {
+			t.Errorf("url %s: got %+v, %v", s.URL, found, ok)
+		}
+	}
+	if _, ok := set.Find("none"); ok {
+		t.Error("found a key that is not there")
+	}
+	if _, ok := set.FindURL("u1", "none"); ok {
+		t.Error("found a caption that is not there")
+	}
+}
+
+func TestWriterIsDeterministic(t *testing.T) {
+	a, _ := os.ReadFile(build(t, filepath.Join(t.TempDir(), "a.tar"), 0, 20))
+	b, _ := os.ReadFile(build(t, filepath.Join(t.TempDir(), "b.tar"), 0, 20))
+	if !bytes.Equal(a, b) {
+		t.Error("the same samples give other bytes")
+	}
+}
+
+// pack writes a tar by hand; names and contents alternate.
+func pack(t testing.TB, end bool, files ...string) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for i := 0; i < len(files); i += 2 {
+		if err := w.WriteHeader(&tar.Header{Name: files[i], Size: int64(len(files[i+1])), Mode: 0o644}); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, files[i+1])
+	}
+	w.Flush()
+	if end {
+		w.Close()
+	}
+	return buf.Bytes()
+}
+
+func TestLayouts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.tar")
+	os.WriteFile(path, pack(t, true,
+		"b.json", `{"url": "ub", "caption": "from json", "width": 3}`, "a.JPG", "AAAA", "README", "no key",
+		"b.txt", "from txt", "sub/a.webp", "sub", "b.jpeg", "B", "c.png", "C", "c.json", `{"url": null, "caption": null}`, "b.cls", "7",
+		strings.Repeat("long", 40)+".png", "L"), 0o666)
+	set, err := Index(t.Context(), []string{path}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range set.Samples() {
+		raw, err := set.Read(s, make([]byte, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%.6s %s %s %s %s", s.Key, s.Ext, s.URL, s.Caption, raw))
+	}
+	want := []string{"a jpg   AAAA", "sub/a webp   sub", "b jpeg ub from txt B", "c png   C", "longlo png   L"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	dir := t.TempDir()
+	good := pack(t, true, "a.png", "AAAA", "a.txt", "x", "b.png", "BBBB")
+	for _, tc := range []struct {
+		name string
+		raw  []byte
+		want string // of the error where nothing is allowed
+		keys []string
+		bad  int
+	}{
+		{"cut in a member", good[:512*4+100], "tar ends early at offset 2148", []string{"a"}, 1},
+		{"cut in the contents", pack(t, true, "a.png", "A", "b.png", strings.Repeat("B", 5000))[:4000], "tar ends early at offset 4000", []string{"a"}, 1},
+		{"no end mark", pack(t, false, "a.png", "AAAA"), "tar ends early at offset 1024", []string{"a"}, 1},
+		{"damaged header", append(slices.Clone(good[:4*512]), bytes.Repeat([]byte("x"), 1024)...), "not a tar, or damaged (archive/tar: invalid tar header) at offset 2560", []string{"a"}, 1},
+		{"two images", pack(t, true, "a.png", "A", "a.jpg", "B"), "key a: has two images, .png and .jpg", []string{"a"}, 1},
+		{"no image", pack(t, true, "a.txt", "A", "b.png", "B"), "key a: has no image", []string{"b"}, 1},
+		{"bad json", pack(t, true, "a.png", "A", "a.json", "{"), "key a: .json: unexpected end of JSON input", []string{"a"}, 1},
+		{"json type", pack(t, true, "a.png", "A", "a.json", `{"url": 1}`), "key a: .json: json: cannot unmarshal number", []string{"a"}, 1},
+		{"caption not UTF-8", pack(t, true, "a.png", "A", "a.txt", "caf\xe9"), "key a: .txt is not UTF-8", []string{"a"}, 1},
+		{"large text", pack(t, true, "a.png", "A", "a.txt", strings.Repeat("x", maxText+1)), "key a: .txt of 1048577 bytes is over", []string{"a"}, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := filepath.Join(dir, strings.ReplaceAll(tc.name, " ", "_")+".tar")
+			os.WriteFile(path, tc.raw, 0o666)
+			_, err := Index(t.Context(), []string{path}, 0)
+			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("got %v, want %q and the shard", err, tc.want)
+			}
+			set, err := Index(t.Context(), []string{path}, 5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var keys []string
+			for _, s := range set.Samples() {
+				keys = append(keys, s.Key)
+			}
+			if !slices.Equal(keys, tc.keys) || len(set.Bad()) != tc.bad {
+				t.Errorf("skipped: got %v and %v, want %v and %d", keys, set.Bad(), tc.keys, tc.bad)
+			}
+		})
+	}
+}
+
+func TestWholeFileErrors(t *testing.T) {
+	dir := t.TempDir()
+	garbage := filepath.Join(dir, "garbage.tar")
+	os.WriteFile(garbage, bytes.Repeat([]byte("garbage "), 500), 0o666)
+	empty := filepath.Join(dir, "empty.tar")
+	os.WriteFile(empty, nil, 0o666)
+	for name, want := range map[string]string{garbage: "not a tar", empty: "ends early at offset 0", filepath.Join(dir, "missing.tar"): "no such file"} {
+		if _, err := Index(t.Context(), []string{name}, 100); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+	a, b := build(t, filepath.Join(dir, "a.tar"), 0, 3), build(t, filepath.Join(dir, "b.tar"), 2, 4)
+	if _, err := Index(t.Context(), []string{a, b}, 0); err == nil || !strings.Contains(err.Error(), "shard "+b+": key 000000002: is also in shard "+a) {
+		t.Errorf("key twice: got %v", err)
+	}
+	set, err := Index(t.Context(), []string{a, b}, 1)
+	if err != nil || len(set.Samples()) != 4 {
+		t.Errorf("key twice, allowed: got %v, %v", set, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Index(ctx, []string{a}, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: got %v", err)
+	}
+	os.Truncate(a, 600)
+	if _, err := set.Read(set.Samples()[0], nil); err == nil || !strings.Contains(err.Error(), "key 000000000: offset 512") {
+		t.Errorf("shard cut after indexing: got %v", err)
+	}
+}
+
+func TestPutErrors(t *testing.T) {
+	w, err := Create(filepath.Join(t.TempDir(), "a.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := w.Put("a", "png", nil, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ name, key, ext, caption, want string }{
+		{"twice", "a", "png", "", "already in the shard"},
+		{"dot", "a.b", "png", "", "not a key"},
+		{"empty", "", "png", "", "not a key"},
+		{"extension", "b", "exe", "", `extension "exe"`},
+		{"caption", "b", "png", "\xff", "caption is not UTF-8"},
+	} {
+		if err := w.Put(tc.key, tc.ext, nil, tc.caption, nil); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %v, want %q", tc.name, err, tc.want)
+		}
+	}
+	if err := w.Put("b", "png", nil, "", func() {}); err == nil {
+		t.Error("meta that is no JSON: no error")
+	}
+}
+
+func TestSidecars(t *testing.T) {
+	dir := t.TempDir()
+	w, err := CreateWithSidecars(filepath.Join(dir, "00000.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var img bytes.Buffer
+	if err := png.Encode(&img, image.NewGray(image.Rect(0, 0, 5, 7))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Put("000000001", "png", img.Bytes(), "a caption", meta{"u", "a caption"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := columns.Open(filepath.Join(dir, "00000.parquet"), []columns.Column{{Name: "url"}, {Name: "key"}, {Name: "status"}, {Name: "error_message"}, {Name: "original_height", Kind: columns.Int}, {Name: "sha256"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := f.Next(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprintln(b.Len, b.Cols[0].String(0), b.Cols[1].String(0), b.Cols[2].String(0), b.Cols[3].IsNull(0), b.Cols[4].Int(0), len(b.Cols[5].String(0)))
+	if want := "1 u 000000001 success true 7 64\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if stats, err := os.ReadFile(filepath.Join(dir, "00000_stats.json")); err != nil || !strings.Contains(string(stats), `"successes": 1`) {
+		t.Errorf("stats: got %s, %v", stats, err)
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full on this system")
+	}
+	w, err := Create("/dev/full")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.Put("a", "png", make([]byte, 1<<20), "", nil)
+	if err = errors.Join(err, w.Close()); err == nil || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("got %v, want no space left", err)
+	}
+}
+
+func FuzzIndex(f *testing.F) {
+	f.Add(pack(f, true, "a.png", "AAAA", "a.txt", "x", "a.json", `{"url": "u"}`, "b.png", "B"))
+	f.Add(pack(f, false, "a.png", "AAAA"))
+	f.Add(pack(f, true, strings.Repeat("long", 40)+".png", "L")[:1500])
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		path := filepath.Join(t.TempDir(), "a.tar")
+		os.WriteFile(path, raw, 0o666)
+		set, err := Index(t.Context(), []string{path}, 1000)
+		if err != nil {
+			return
+		}
+		defer set.Close()
+		for _, s := range set.Samples() {
+			got, err := set.Read(s, nil)
+			if err != nil || !bytes.Equal(got, raw[s.Offset:s.Offset+s.Size]) {
+				t.Errorf("sample %+v: %v", s, err)
+			}
+		}
+	})
+}
