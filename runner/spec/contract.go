@@ -1,0 +1,219 @@
+package spec
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/parser"
+
+	"react/schema"
+)
+
+// node is one field of the schema: a section or group of fields, a map of named sections, or a leaf with a constraint.
+type node struct {
+	name   string
+	fields []*node // group: in the schema's order
+	elem   *node   // map: what each name holds
+	leaf   cue.Value
+	form   form // leaf: the constraint, readable
+
+	required string // "always"; "tune": by trials that tune; "" not
+	oneof    string // group of alternatives of which exactly one is given
+	ref      string // "pool": the value names a pool
+	set      bool   // the value may be "pool:NAME/SET"
+}
+
+func (n *node) isLeaf() bool { return n.fields == nil && n.elem == nil }
+
+// child returns the field of a group, or what a name of a map holds; nil where there is none.
+func (n *node) child(name string) *node {
+	if n.elem != nil {
+		return n.elem
+	}
+	for _, f := range n.fields {
+		if f.name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+func (n *node) names() []string {
+	out := make([]string, len(n.fields))
+	for i, f := range n.fields {
+		out[i] = f.name
+	}
+	return out
+}
+
+// contract is the schema, read into nodes, with its defaults. It belongs to one cue.Context.
+type contract struct {
+	ctx       *cue.Context
+	params    *node                      // the sections
+	root      *node                      // apiVersion, name, question
+	table     *node                      // a table
+	seeds     *node                      // sweep.seeds
+	label     *node                      // sweep.cases[].label
+	name      form                       // names of pools, evaluations and tables
+	sections  []string                   // every field that a file can have
+	defaults  map[string]json.RawMessage // by path, with * for a name: "pool.*.maxBad"
+	defaultLR map[string]json.RawMessage // by tune.mode
+	metrics   []string                   // of a zeroshot evaluation
+}
+
+// newContract compiles the embedded schema in a context of its own. An error is a bug of the schema.
+func newContract() (*contract, error) {
+	ctx := cuecontext.New()
+	v, err := compileSchema(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	c := &contract{ctx: ctx, params: newNode("", v.LookupPath(cue.ParsePath("#Params"))), table: newNode("", v.LookupPath(cue.ParsePath("#Table")))}
+	c.seeds = newNode("seeds", v.LookupPath(cue.MakePath(cue.Def("Sweep"), cue.Str("seeds").Optional())))
+	c.label = newNode("label", v.LookupPath(cue.ParsePath("#Label")))
+	c.label.form.says = "text of 1 to 80 characters"
+	c.name = newForm(v.LookupPath(cue.ParsePath("#Name")))
+	c.readRoot(v)
+	c.defaults = map[string]json.RawMessage{}
+	if err := c.readDefaults(v.LookupPath(cue.ParsePath("#Defaults")), ""); err != nil {
+		return nil, fmt.Errorf("schema: #Defaults: %w", err)
+	}
+	if err := v.LookupPath(cue.ParsePath("#DefaultLR")).Decode(&c.defaultLR); err != nil {
+		return nil, fmt.Errorf("schema: #DefaultLR: %w", err)
+	}
+	if err := v.LookupPath(cue.ParsePath("#ClassificationMetrics")).Decode(&c.metrics); err != nil {
+		return nil, fmt.Errorf("schema: #ClassificationMetrics: %w", err)
+	}
+	return c, nil
+}
+
+func compileSchema(ctx *cue.Context) (cue.Value, error) {
+	entries, err := schema.FS.ReadDir(".")
+	if err != nil {
+		return cue.Value{}, err
+	}
+	inst := build.NewContext().NewInstance("schema", nil)
+	for _, e := range entries {
+		src, err := schema.FS.ReadFile(e.Name())
+		if err != nil {
+			return cue.Value{}, err
+		}
+		f, err := parser.ParseFile("schema/"+e.Name(), src)
+		if err != nil {
+			return cue.Value{}, err
+		}
+		if err := inst.AddSyntax(f); err != nil {
+			return cue.Value{}, err
+		}
+	}
+	if err := inst.Complete(); err != nil {
+		return cue.Value{}, err
+	}
+	v := ctx.BuildInstance(inst)
+	return v, v.Err()
+}
+
+// newNode reads a field of the schema and what is below it.
+func newNode(name string, v cue.Value) *node {
+	n := &node{name: name}
+	for _, a := range v.Attributes(cue.ValueAttr) {
+		n.attribute(a)
+	}
+	if v.IncompleteKind() != cue.StructKind {
+		n.leaf = v
+		n.form.read(v)
+		return n
+	}
+	for it, err := v.Fields(cue.Optional(true)); err == nil && it.Next(); {
+		n.fields = append(n.fields, newNode(it.Selector().Unquoted(), it.Value()))
+	}
+	if len(n.fields) > 0 {
+		return n
+	}
+	if elem := v.LookupPath(cue.MakePath(cue.AnyString)); elem.IncompleteKind() == cue.StructKind {
+		n.elem = newNode("", elem)
+	}
+	return n
+}
+
+func (n *node) attribute(a cue.Attribute) {
+	arg, _ := a.String(0)
+	switch a.Name() {
+	case "required":
+		n.required = arg
+		if arg == "" {
+			n.required = "always"
+		}
+	case "oneof":
+		n.oneof = arg
+	case "ref":
+		n.ref = arg
+	case "set":
+		n.set = true
+	case "says":
+		n.form.says = arg
+	}
+}
+
+// readRoot lists the fields of a file; those that are no section and no part of the sweep are leaves of root.
+func (c *contract) readRoot(v cue.Value) {
+	c.root = &node{}
+	for it, err := v.Fields(cue.Optional(true)); err == nil && it.Next(); {
+		name := it.Selector().Unquoted()
+		c.sections = append(c.sections, name)
+		if it.Value().IncompleteKind() != cue.StructKind {
+			c.root.fields = append(c.root.fields, newNode(name, it.Value()))
+		}
+	}
+}
+
+// readDefaults flattens #Defaults; the names of pools, evaluations and tables are *.
+func (c *contract) readDefaults(v cue.Value, path string) error {
+	it, err := v.Fields()
+	if err != nil {
+		return err
+	}
+	for it.Next() {
+		p := join(path, it.Selector().Unquoted())
+		if it.Value().IncompleteKind() == cue.StructKind {
+			if n := c.params.child(p); n != nil && n.elem != nil || p == "tables" {
+				p += ".*"
+			}
+			if err := c.readDefaults(it.Value(), p); err != nil {
+				return err
+			}
+			continue
+		}
+		raw, err := it.Value().MarshalJSON()
+		if err != nil {
+			return err
+		}
+		c.defaults[p] = raw
+	}
+	return nil
+}
+
+// find returns the node at a dotted path of the sections, and how many of its steps exist.
+func (c *contract) find(path string) (*node, int) {
+	n := c.params
+	steps := strings.Split(path, ".")
+	for i, s := range steps {
+		next := n.child(s)
+		if next == nil {
+			return nil, i
+		}
+		n = next
+	}
+	return n, len(steps)
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}

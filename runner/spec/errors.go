@@ -1,0 +1,88 @@
+package spec
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/token"
+)
+
+// Pos is a place in a file, or an override: then File is the whole "--set PATH=VALUE" and Line is 0.
+type Pos struct {
+	File string
+	Line int // 1-based; 0 where only the file is known
+	Col  int // 1-based, in bytes
+}
+
+// String is "file:line:col", or the file alone.
+func (p Pos) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+}
+
+// Error is one mistake in an experiment file.
+type Error struct {
+	Pos  Pos
+	Path string // dotted path of the field, such as "tune.gamma" or "sweep.cases[1].label"; empty for a syntax error
+	Msg  string // what is wrong (and what would be right)
+}
+
+// Error is the one line that people see.
+func (e Error) Error() string {
+	if e.Path == "" {
+		return fmt.Sprintf("%s: %s", e.Pos, e.Msg)
+	}
+	return fmt.Sprintf("%s: %s: %s", e.Pos, e.Path, e.Msg)
+}
+
+// Errors are all mistakes of a pass, in the order of the file.
+type Errors []Error
+
+// Error is one line a mistake.
+func (es Errors) Error() string {
+	lines := make([]string, len(es))
+	for i, e := range es {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// err sorts the mistakes, drops repeated ones and returns nil where there are none.
+func (es Errors) err() error {
+	if len(es) == 0 {
+		return nil
+	}
+	return es.sorted()
+}
+
+func (es Errors) sorted() Errors {
+	out := slices.Clone(es)
+	slices.SortStableFunc(out, func(a, b Error) int {
+		return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col),
+			cmp.Compare(a.Path, b.Path), cmp.Compare(a.Msg, b.Msg))
+	})
+	return slices.Compact(out)
+}
+
+func (es *Errors) add(pos Pos, path, format string, args ...any) {
+	*es = append(*es, Error{Pos: pos, Path: path, Msg: fmt.Sprintf(format, args...)})
+}
+
+// setPrefix begins the file name of every position inside an override.
+const setPrefix = "--set "
+
+// at converts a position of CUE's; an override has no lines.
+func at(p token.Pos) Pos {
+	if !p.IsValid() {
+		return Pos{}
+	}
+	q := p.Position()
+	if strings.HasPrefix(q.Filename, setPrefix) {
+		return Pos{File: q.Filename}
+	}
+	return Pos{File: q.Filename, Line: q.Line, Col: q.Column}
+}

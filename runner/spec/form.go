@@ -1,0 +1,252 @@
+package spec
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+)
+
+// form is a constraint of the schema in a shape that can be said in English: some literals, a range of numbers, text, a list.
+type form struct {
+	value    cue.Value
+	says     string   // the schema's own words, from @says
+	literals []string // texts that are allowed, unquoted
+	text     bool     // other texts are allowed too
+	number   bool
+	whole    bool // of numbers only whole ones
+	boolean  bool
+	lo, hi   *bound
+	list     *form // element of a list
+	fixed    int   // length of the list where it is fixed
+	nonEmpty bool
+}
+
+// bound is one end of a range.
+type bound struct {
+	value float64
+	text  string
+	open  bool // the end itself is out
+}
+
+func newForm(v cue.Value) form {
+	var f form
+	f.read(v)
+	return f
+}
+
+// read fills the form in from a constraint of the schema; it keeps says.
+func (f *form) read(v cue.Value) {
+	f.value = v
+	if k := v.IncompleteKind(); k == cue.ListKind || k == cue.ListKind|cue.StringKind || k == cue.ListKind|cue.IntKind {
+		f.readList(v)
+	}
+	f.number = v.IncompleteKind()&cue.NumberKind != 0
+	f.whole = f.number && v.IncompleteKind()&cue.NumberKind == cue.IntKind
+	f.boolean = v.IncompleteKind()&cue.BoolKind != 0
+	if f.list != nil && !f.number {
+		return
+	}
+	src, err := format.Node(v.Syntax())
+	if err != nil {
+		return
+	}
+	if x, err := parser.ParseExpr("", src); err == nil {
+		f.readExpr(x)
+	}
+	f.text = f.text || v.IncompleteKind()&cue.StringKind != 0 && len(f.literals) == 0
+}
+
+func (f *form) readList(v cue.Value) {
+	elem := v.LookupPath(cue.MakePath(cue.AnyIndex))
+	if !elem.Exists() {
+		elem = v.LookupPath(cue.MakePath(cue.Index(0)))
+	}
+	if !elem.Exists() { // number | [...]: the list is one of several forms
+		_, args := v.Expr()
+		for _, a := range args {
+			if a.IncompleteKind() == cue.ListKind {
+				f.readList(a)
+			}
+		}
+		return
+	}
+	e := newForm(elem)
+	if v.IncompleteKind() == cue.ListKind {
+		e.says = f.says
+	}
+	f.list = &e
+	if n, err := v.Len().Int64(); err == nil {
+		f.fixed = int(n)
+	}
+	f.nonEmpty = v.LookupPath(cue.MakePath(cue.Index(0))).Exists()
+}
+
+func (f *form) readExpr(x ast.Expr) {
+	switch x := x.(type) {
+	case *ast.ParenExpr:
+		f.readExpr(x.X)
+	case *ast.BinaryExpr:
+		f.readExpr(x.X)
+		f.readExpr(x.Y)
+	case *ast.BasicLit:
+		if s, err := strconv.Unquote(x.Value); err == nil {
+			f.literals = append(f.literals, s)
+		}
+	case *ast.UnaryExpr:
+		f.readBound(x)
+	}
+}
+
+func (f *form) readBound(x *ast.UnaryExpr) {
+	src, err := format.Node(x.X)
+	if err != nil {
+		return
+	}
+	v, err := strconv.ParseFloat(string(src), 64)
+	if err != nil {
+		return // !="" and =~"...": says or "text"
+	}
+	b := &bound{value: v, text: string(src), open: x.Op == token.GTR || x.Op == token.LSS}
+	if x.Op == token.GTR || x.Op == token.GEQ {
+		f.lo = b
+		return
+	}
+	f.hi = b
+}
+
+// String says what would be right.
+func (f form) String() string {
+	if f.says != "" && f.list == nil || f.says != "" && f.list.says == "" {
+		return f.says
+	}
+	var parts []string
+	if len(f.literals) > 2 {
+		parts = append(parts, "one of "+quoteAll(f.literals, ", "))
+	}
+	if n := len(f.literals); n == 1 || n == 2 {
+		parts = append(parts, quoteAll(f.literals, " or "))
+	}
+	if f.boolean {
+		parts = append(parts, "true or false")
+	}
+	if f.number {
+		parts = append(parts, f.numberString())
+	}
+	if f.text {
+		parts = append(parts, "text")
+	}
+	if f.list != nil {
+		parts = append(parts, f.listString())
+	}
+	return strings.Join(parts, " or ")
+}
+
+func (f form) numberString() string {
+	what := "a number"
+	if f.whole {
+		what = "a whole number"
+	}
+	switch {
+	case f.lo != nil && f.hi != nil && f.lo.open:
+		return fmt.Sprintf("%s over %s and up to %s", what, f.lo.text, f.hi.text)
+	case f.lo != nil && f.hi != nil:
+		return fmt.Sprintf("%s from %s to %s", what, f.lo.text, f.hi.text)
+	case f.lo != nil && f.lo.open:
+		return fmt.Sprintf("%s over %s", what, f.lo.text)
+	case f.lo != nil:
+		return fmt.Sprintf("%s of at least %s", what, f.lo.text)
+	}
+	return what
+}
+
+func (f form) listString() string {
+	if f.fixed > 0 {
+		return fmt.Sprintf("a list of %d, each %s", f.fixed, f.list)
+	}
+	return fmt.Sprintf("a list, each %s", f.list)
+}
+
+// wrong says why a concrete value does not fit, and what would. The value is not a list of which an element is at fault.
+func (f form) wrong(v cue.Value) string {
+	shown := show(v)
+	if s, err := v.String(); err == nil && len(f.literals) > 0 {
+		if near := nearest(s, f.literals); near != "" {
+			return fmt.Sprintf("%s is not a choice (did you mean %q? %s)", shown, near, f)
+		}
+		return fmt.Sprintf("%s is not a choice (%s)", shown, f)
+	}
+	if x, err := v.Float64(); err == nil && f.number {
+		if why := f.outside(x); why != "" {
+			return fmt.Sprintf("%s %s (%s)", shown, why, f)
+		}
+		return fmt.Sprintf("%s is not a whole number (%s)", shown, f)
+	}
+	if v.IncompleteKind() == cue.ListKind && f.list != nil {
+		n, _ := v.Len().Int64()
+		return fmt.Sprintf("a list of %d does not fit (%s)", n, f)
+	}
+	return fmt.Sprintf("%s does not fit (%s)", shown, f)
+}
+
+func (f form) outside(x float64) string {
+	switch {
+	case f.hi != nil && (x > f.hi.value || x == f.hi.value && f.hi.open):
+		return "is over " + f.hi.text
+	case f.lo != nil && x == f.lo.value && f.lo.open:
+		return "is not over " + f.lo.text
+	case f.lo != nil && x < f.lo.value:
+		return "is under " + f.lo.text
+	}
+	return ""
+}
+
+// show is a value as people read it, cut to a length that leaves room for the rest of the line.
+func show(v cue.Value) string {
+	if v.IncompleteKind() == cue.StructKind {
+		return "a group of fields"
+	}
+	s := ""
+	if lit, ok := literal(v); ok {
+		s = lit
+	} else if raw, err := v.MarshalJSON(); err == nil {
+		s = string(raw)
+	} else {
+		s = strings.Join(strings.Fields(fmt.Sprint(v)), " ")
+	}
+	return cut(s, 60)
+}
+
+// literal is a number as it is written in the file: 1e-3 stays 1e-3.
+func literal(v cue.Value) (string, bool) {
+	src := v.Source()
+	if f, ok := src.(*ast.Field); ok {
+		src = f.Value
+	}
+	lit, ok := src.(*ast.BasicLit)
+	if !ok || lit.Kind != token.INT && lit.Kind != token.FLOAT {
+		return "", false
+	}
+	return lit.Value, true
+}
+
+func cut(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
+
+func quoteAll(words []string, sep string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = strconv.Quote(w)
+	}
+	return strings.Join(out, sep)
+}

@@ -1,0 +1,338 @@
+package spec
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+)
+
+// Experiment is a file that holds no mistake: what to run, and what to show.
+type Experiment struct {
+	Name      string
+	Question  string
+	File      string           // as it was given
+	Overrides []string         // the --set arguments, in order
+	Tables    map[string]Table // by name
+	Params    Params           // the file's own values, before the sweep
+	Trials    []Trial          // grid first (the last axis fastest), then cases; seeds innermost
+	Excluded  int              // trials that sweep.exclude left out
+	Resolved  []byte           // canonical JSON of all of the above but File: equal for equal meaning, whatever the spelling
+	Digest    string           // sha256 of Resolved, hex
+}
+
+// Trial is one assignment of the axes and a seed.
+type Trial struct {
+	Label  string         // of the case; "" for a point of the grid
+	Axes   map[string]any // what the sweep sets, by path, as Flatten gives values
+	Seed   int            // of tuning
+	Params Params         // every section, defaults filled in; sections that trials share are shared memory, not to be modified
+}
+
+// Options are what flags say about loading.
+type Options struct {
+	Sets      []string // overrides, each PATH=VALUE
+	MaxTrials int      // 0 is DefaultMaxTrials
+}
+
+// DefaultMaxTrials is how many trials a sweep may have unless Options say otherwise: a slip in a grid should not start ten thousand runs.
+const DefaultMaxTrials = 10000
+
+// maxBytes is how long an experiment file may be.
+const maxBytes = 1 << 20
+
+// Load reads an experiment with overrides such as "tune.gamma=0.8". Every mistake in the file is in the error, which then is Errors.
+func Load(file string, sets []string) (*Experiment, error) {
+	return LoadWith(file, Options{Sets: sets})
+}
+
+// LoadWith is Load with options.
+func LoadWith(file string, o Options) (*Experiment, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("cannot read the experiment: %v", err)}}
+	}
+	return Parse(file, text, o)
+}
+
+// Parse is Load on a text; file is what positions call it.
+func Parse(file string, text []byte, o Options) (exp *Experiment, err error) {
+	if len(text) > maxBytes {
+		return nil, Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("%d bytes is not an experiment (at most %d)", len(text), maxBytes)}}
+	}
+	defer func() { // CUE's evaluator has panicked on odd input in several releases; a file must not end the program
+		if r := recover(); r != nil {
+			exp, err = nil, Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v", r)}}
+		}
+	}()
+	k, err := newContract()
+	if err != nil {
+		return nil, err
+	}
+	c := &checker{contract: k, bad: map[string]bool{}, src: newSource(k.ctx, file, text)}
+	exp = &Experiment{File: file, Overrides: o.Sets}
+	c.load(exp, o)
+	if err := c.errs.err(); err != nil {
+		return nil, err
+	}
+	return exp, nil
+}
+
+func (c *checker) load(exp *Experiment, o Options) {
+	for _, arg := range o.Sets {
+		set, err := c.parseSetting(arg)
+		if err != nil {
+			c.errs.add(Pos{File: setPrefix + arg}, "", "%s", err)
+			continue
+		}
+		c.src.settings = append(c.src.settings, set)
+	}
+	v, ok := c.firstBuild()
+	if !ok || !c.checkVersion(v) {
+		return
+	}
+	c.readRootFields(v, exp)
+	base := newAssignment()
+	c.readSections(v, &base)
+	s := c.readSweep(v.LookupPath(cue.ParsePath("sweep")), &base)
+	labels := make([]string, 0, len(s.cases))
+	for _, a := range s.cases {
+		labels = append(labels, a.label)
+	}
+	exp.Tables = c.readTables(v.LookupPath(cue.ParsePath("tables")), &base, labels)
+	if n, limit := s.size(c.limit(o)), c.limit(o); n > limit {
+		c.errs.add(c.valuePos(v.LookupPath(cue.ParsePath("sweep"))), "sweep", "more than %d trials (a smaller grid, or --max-trials)", limit)
+		return
+	}
+	c.makeTrials(exp, &base, s)
+	if len(c.errs) == 0 {
+		exp.resolve()
+	}
+}
+
+func (c *checker) limit(o Options) int {
+	if o.MaxTrials > 0 {
+		return o.MaxTrials
+	}
+	return DefaultMaxTrials
+}
+
+// checkVersion comes before everything else: in a file of another version nothing else means what it seems to.
+func (c *checker) checkVersion(v cue.Value) bool {
+	n := c.root.child("apiVersion")
+	w := v.LookupPath(cue.ParsePath("apiVersion"))
+	if !w.Exists() && !c.isBad("apiVersion") {
+		c.errs.add(c.start(), "apiVersion", "missing (%s)", n.form)
+		return false
+	}
+	if s, err := w.String(); err == nil && n.form.value.Unify(w).Err() != nil {
+		c.errs.add(c.valuePos(w), "apiVersion", "%q is not known to this runner (it reads %s)", s, n.form)
+		return false
+	}
+	return true
+}
+
+// readRootFields checks the names of all sections and the values that are no section.
+func (c *checker) readRootFields(v cue.Value, exp *Experiment) {
+	root := &node{}
+	for _, name := range c.sections {
+		if n := c.root.child(name); n != nil {
+			root.fields = append(root.fields, n)
+			continue
+		}
+		root.fields = append(root.fields, &node{name: name})
+	}
+	c.walk(root, "", v, visitor{leaf: func(n *node, path, shown string, v cue.Value) {
+		if c.root.child(path) == nil {
+			return // a section, read later
+		}
+		raw, ok := c.value(n.form, shown, v)
+		s, _ := plain(raw).(string)
+		switch {
+		case !ok:
+		case path == "name":
+			exp.Name = s
+		case path == "question":
+			exp.Question = s
+		}
+	}})
+	for _, n := range c.root.fields {
+		if n.required != "" && !v.LookupPath(cue.ParsePath(n.name)).Exists() && !c.isBad(n.name) {
+			c.fail(c.start(), n.name, "missing (%s)", n.form)
+		}
+	}
+}
+
+// readSections reads the file's own values.
+func (c *checker) readSections(v cue.Value, base *assignment) {
+	for _, n := range c.params.fields {
+		if w := v.LookupPath(cue.ParsePath(n.name)); w.Exists() {
+			c.walk(n, n.name, w, c.reader(base))
+		}
+	}
+}
+
+func (c *checker) reader(into *assignment) visitor {
+	return visitor{
+		group: func(path string, v cue.Value) { into.set[path], into.pos[path] = nil, c.fieldPos(v) },
+		leaf: func(n *node, path, shown string, v cue.Value) {
+			if raw, ok := c.value(n.form, shown, v); ok {
+				into.set[path], into.pos[path], into.vals[path] = raw, c.valuePos(v), v
+			}
+		},
+	}
+}
+
+// makeTrials expands the sweep, checks every assignment and types it.
+func (c *checker) makeTrials(exp *Experiment, base *assignment, s sweep) {
+	all := s.expand()
+	swept := map[string]bool{}
+	for _, a := range all {
+		for p, raw := range a.set {
+			if raw != nil {
+				swept[p] = true
+			}
+		}
+	}
+	baseValues := c.withDefaults(base.set)
+	var err error
+	if exp.Params, err = baseValues.params(nil, nil); err != nil && len(c.errs) == 0 {
+		c.errs.add(c.start(), "", "%v", err)
+	}
+	derive := c.follower(base, swept)
+	for _, a := range all {
+		over := derive(a)
+		v := c.withDefaults(over.with(c.contract, a.set))
+		scene{checker: c, base: base, a: a, v: v, swept: swept}.check()
+		if len(c.errs) > 0 {
+			continue // nothing is run, only the rest of the mistakes is wanted
+		}
+		c.addTrials(exp, a, v, baseValues, s)
+	}
+	if len(c.errs) == 0 && len(exp.Trials) == 0 {
+		c.errs.add(c.start(), "sweep.exclude", "leaves out every trial")
+	}
+}
+
+func (c *checker) addTrials(exp *Experiment, a assignment, v, base values, s sweep) {
+	p, err := v.params(&exp.Params, changed(base, v))
+	if err != nil {
+		c.errs.add(a.start, a.prefix, "%v", err)
+		return
+	}
+	axes := map[string]any{}
+	for path, raw := range a.set {
+		if raw != nil {
+			axes[path] = plain(raw)
+		}
+	}
+	for _, seed := range s.seeds {
+		if c.isExcluded(s.exclude, a, v, seed) {
+			exp.Excluded++
+			continue
+		}
+		exp.Trials = append(exp.Trials, Trial{Label: a.label, Axes: axes, Seed: int(seed), Params: p})
+	}
+}
+
+// changed lists the sections in which two sets of values differ.
+func changed(a, b values) map[string]bool {
+	out := map[string]bool{}
+	for p, raw := range b {
+		if old, ok := a[p]; !ok || string(old) != string(raw) {
+			out[sectionOf(p)] = true
+		}
+	}
+	for p := range a {
+		if !b.has(p) {
+			out[sectionOf(p)] = true
+		}
+	}
+	return out
+}
+
+func sectionOf(path string) string {
+	section, _, _ := strings.Cut(path, ".")
+	return section
+}
+
+func (c *checker) isExcluded(patterns []pattern, a assignment, v values, seed int64) bool {
+	if len(patterns) == 0 {
+		return false
+	}
+	trial := maps.Clone(v)
+	trial["label"], _ = json.Marshal(a.label)
+	trial["seed"], _ = json.Marshal(seed)
+	return slices.ContainsFunc(patterns, func(p pattern) bool { return c.subsumes(p, trial) })
+}
+
+// resolve fills Resolved and Digest in.
+func (e *Experiment) resolve() {
+	type trial struct {
+		Label string         `json:"label,omitempty"`
+		Seed  int            `json:"seed"`
+		Axes  map[string]any `json:"axes"`
+		Set   map[string]any `json:"set"` // every value that is not the file's: the axes, what follows them, defaults that depend on them
+	}
+	base := Flatten(e.Params)
+	trials := make([]trial, len(e.Trials))
+	var last *Params
+	var diff map[string]any
+	for i, t := range e.Trials {
+		if i == 0 || !sameAxes(e.Trials[i-1], t) || last == nil {
+			diff = difference(base, Flatten(t.Params))
+			last = &e.Trials[i].Params
+		}
+		trials[i] = trial{Label: t.Label, Seed: t.Seed, Axes: t.Axes, Set: diff}
+	}
+	raw, err := json.Marshal(struct {
+		APIVersion string           `json:"apiVersion"`
+		Name       string           `json:"name"`
+		Question   string           `json:"question,omitempty"`
+		Params     Params           `json:"params"`
+		Trials     []trial          `json:"trials"`
+		Tables     map[string]Table `json:"tables"`
+	}{"runner/v1", e.Name, e.Question, e.Params, trials, e.Tables})
+	if err != nil {
+		panic(err) // plain values only
+	}
+	sum := sha256.Sum256(raw)
+	e.Resolved, e.Digest = raw, hex.EncodeToString(sum[:])
+}
+
+// sameAxes reports whether two neighbours are the same assignment with another seed.
+func sameAxes(a, b Trial) bool {
+	if a.Label != b.Label || len(a.Axes) != len(b.Axes) {
+		return false
+	}
+	x, errX := json.Marshal(a.Axes)
+	y, errY := json.Marshal(b.Axes)
+	return errX == nil && errY == nil && string(x) == string(y)
+}
+
+func difference(base, other map[string]any) map[string]any {
+	out := map[string]any{}
+	for p, v := range other {
+		if old, ok := base[p]; !ok || fmt.Sprint(old) != fmt.Sprint(v) {
+			out[p] = v
+		}
+	}
+	for p := range base {
+		if _, ok := other[p]; !ok {
+			out[p] = nil
+		}
+	}
+	return out
+}

@@ -1,0 +1,122 @@
+package spec
+
+// Params are the values of one trial: every section of the spec with its defaults filled in. JSON field names are the spec's own, so
+// that a path such as "tune.gamma" names the same value in the file, in a table and here.
+type Params struct {
+	Pool     map[string]Pool     `json:"pool"`
+	Backbone Backbone            `json:"backbone"`
+	Task     Task                `json:"task"`
+	Index    Index               `json:"index"`
+	Retrieve Retrieve            `json:"retrieve"`
+	Pairs    Pairs               `json:"pairs"`
+	Tune     Tune                `json:"tune"`
+	Evaluate map[string]Evaluate `json:"evaluate"`
+}
+
+// Pool is a corpus to retrieve from: a procedural world, LAION metadata with webdataset shards, or a clip-retrieval folder of embeddings.
+type Pool struct {
+	World      *World `json:"world,omitempty"`
+	LAION      string `json:"laion,omitempty"`      // glob of parquet files
+	Shards     string `json:"shards,omitempty"`     // glob of webdataset tars, img2dataset layout
+	Embeddings string `json:"embeddings,omitempty"` // clip-retrieval folder made with the same backbone
+	MaxBad     int    `json:"maxBad"`               // rows that may be unreadable before a stage fails
+}
+
+// World holds the parameters of the procedural pool; data/world documents each.
+type World struct {
+	Seed         uint64  `json:"seed"`
+	Rows         int     `json:"rows"`         // rows of the pool
+	TestPerClass int     `json:"testPerClass"` // images per class in each evaluation set
+	Wrong        float64 `json:"wrong"`        // share of captions that describe another scene
+	Irrelevant   float64 `json:"irrelevant"`   // share of rows of other kinds
+	Duplicates   float64 `json:"duplicates"`   // share of rows that repeat an earlier image, exactly or nearly
+	Size         int     `json:"size"`         // pixels
+}
+
+// Backbone names an architecture and says where its weights come from: a checkpoint folder, or pretraining on a pool.
+type Backbone struct {
+	Arch     string    `json:"arch,omitempty"`
+	Weights  string    `json:"weights,omitempty"`
+	Pretrain *Pretrain `json:"pretrain,omitempty"`
+}
+
+// Pretrain is plain InfoNCE training from random weights.
+type Pretrain struct {
+	Pool        string  `json:"pool"`
+	Steps       int     `json:"steps"`
+	Batch       int     `json:"batch"`
+	LR          float64 `json:"lr"` // peak
+	Warmup      int     `json:"warmup"`
+	WeightDecay float64 `json:"weightDecay"`
+	Clip        float64 `json:"clip"`  // global gradient norm; 0 is off
+	Vocab       int     `json:"vocab"` // tokens of the BPE tokenizer trained on the pool
+	Seed        int64   `json:"seed"`
+	Precision   string  `json:"precision"`
+	Augment     Augment `json:"augment"`
+}
+
+// Augment is the training augmentation of images.
+type Augment struct {
+	Crop  [2]float64 `json:"crop"`  // area range of the random resized crop
+	Ratio [2]float64 `json:"ratio"` // aspect range
+	Flip  float64    `json:"flip"`  // probability of a horizontal flip
+	Color float64    `json:"color"` // strength of brightness, contrast and saturation jitter
+}
+
+// Task gives the class names and the prompt templates that make the queries.
+type Task struct {
+	Classes string   `json:"classes"` // a file (.json, .txt), or "pool:NAME/SET"
+	Prompts []string `json:"prompts"` // each with one {}
+}
+
+// Index is the kind and the parameters of the FAISS index.
+type Index struct {
+	Kind           string `json:"kind"` // flat, hnsw, ivf-flat
+	M              int    `json:"m"`
+	EfConstruction int    `json:"efConstruction"`
+	EfSearch       int    `json:"efSearch"`
+	Lists          int    `json:"lists"`
+	Probes         int    `json:"probes"`
+	TrainSize      int    `json:"trainSize"`
+	Seed           int64  `json:"seed"`
+}
+
+// Retrieve says from which pool, by which modalities and how many rows for each query.
+type Retrieve struct {
+	Pool      string   `json:"pool"`
+	By        []string `json:"by"` // t2t, t2i
+	K         int      `json:"k"`
+	Per       string   `json:"per"`       // "prompt": K for each (class, prompt, modality); "class": K for each (class, modality)
+	Overfetch int      `json:"overfetch"` // search depth is K times this, so that dropped duplicates can be refilled
+}
+
+// Pairs says how hits become training pairs.
+type Pairs struct {
+	Dedup   bool   `json:"dedup"`
+	Control string `json:"control"` // none, random, caption-match, continued, oracle
+	Seed    int64  `json:"seed"`    // of the random control
+}
+
+// Tune is the customization of the backbone on the pairs (REACT eq. 4-6).
+type Tune struct {
+	Mode          string  `json:"mode"`          // none, full, locked-image, locked-text, gated-image
+	Gamma         Gamma   `json:"gamma"`         // "off" or a cosine similarity
+	PositivesFrom string  `json:"positivesFrom"` // current, base
+	Steps         int     `json:"steps"`
+	Batch         int     `json:"batch"`
+	LR            float64 `json:"lr"` // peak; the default depends on the mode
+	Warmup        int     `json:"warmup"`
+	WeightDecay   float64 `json:"weightDecay"`
+	Clip          float64 `json:"clip"`
+	GatedDepth    int     `json:"gatedDepth"` // gated blocks before the last k vision blocks
+	AlphaLR       float64 `json:"alphaLR"`    // multiplier on lr for the gates' alpha
+	Precision     string  `json:"precision"`
+	Augment       Augment `json:"augment"`
+}
+
+// Evaluate is one named evaluation.
+type Evaluate struct {
+	Kind    string   `json:"kind"`    // zeroshot
+	Dataset string   `json:"dataset"` // a folder, or "pool:NAME/SET"
+	Prompts []string `json:"prompts"` // default: the task's
+}

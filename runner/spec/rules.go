@@ -1,0 +1,236 @@
+package spec
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// scene is one assignment over the file's values, as the rules that span fields see it.
+type scene struct {
+	*checker
+	base  *assignment
+	a     assignment
+	v     values          // with defaults
+	swept map[string]bool // paths that some assignment sets
+}
+
+// pos is where a field was set last: by the sweep, by the file, or else where its group begins.
+func (s scene) pos(path string) Pos {
+	for p := path; p != ""; p = parent(p) {
+		if at, ok := s.a.pos[p]; ok && at.File != "" {
+			return at
+		}
+		if at, ok := s.base.pos[p]; ok {
+			return at
+		}
+	}
+	return s.start()
+}
+
+func parent(path string) string {
+	i := strings.LastIndexByte(path, '.')
+	if i < 0 {
+		return ""
+	}
+	return path[:i]
+}
+
+// check applies every rule. A rule that touches a field already reported says nothing.
+func (s scene) check() {
+	for _, n := range s.params.fields {
+		s.section(n)
+	}
+	s.checkNames()
+	s.checkBackbone()
+	for _, name := range s.v.names("pool") {
+		s.checkPool("pool." + name)
+	}
+	s.atMost("backbone.pretrain.warmup", "backbone.pretrain.steps", s.v.has("backbone.pretrain"))
+	s.atMost("tune.warmup", "tune.steps", s.v.text("tune.mode") != "none")
+	s.atMost("index.probes", "index.lists", s.v.text("index.kind") == "ivf-flat")
+	for _, p := range []string{"tune.augment", "backbone.pretrain.augment"} {
+		s.ordered(p + ".crop")
+		s.ordered(p + ".ratio")
+	}
+}
+
+// section reports what is missing in a section, in one line where the whole section is.
+func (s scene) section(n *node) {
+	var missing []*node
+	var paths []string
+	s.missing(n, n.name, func(n *node, path string) { missing, paths = append(missing, n), append(paths, path) })
+	if len(missing) > 0 && !s.v.given(n.name) && !s.isBad(n.name) {
+		s.report(n.name, "missing (needs %s)", strings.Join(lastSteps(paths), ", "))
+		return
+	}
+	for i, m := range missing {
+		s.report(paths[i], "missing (%s)", m.form)
+	}
+}
+
+// given reports whether a file or an assignment has the section.
+func (v values) given(section string) bool { return v.has(section) }
+
+func lastSteps(paths []string) []string {
+	out := make([]string, len(paths))
+	for i, p := range paths {
+		out[i] = p[strings.LastIndexByte(p, '.')+1:]
+	}
+	return out
+}
+
+// report places a missing field: at the case that lacks it where others set it, else at its section.
+func (s scene) report(path, format string, args ...any) {
+	if s.isBad(path) {
+		return
+	}
+	if s.swept[path] && s.a.prefix != "" {
+		s.errs.add(s.a.start, s.a.prefix+"."+path, format, args...)
+		return
+	}
+	s.errs.add(s.pos(path), path, format, args...)
+}
+
+// missing finds required fields that have no value, groups with no alternative or several, and names of pools that are not there.
+func (s scene) missing(n *node, path string, found func(n *node, path string)) {
+	switch {
+	case n.elem != nil:
+		for _, name := range s.v.names(path) {
+			s.missing(n.elem, join(path, name), found)
+		}
+	case n.isLeaf():
+		if s.needs(n) && !s.v.has(path) {
+			found(n, path)
+			return
+		}
+		s.checkRefs(n, path)
+	case n.oneof == "" || s.v.has(path):
+		s.oneOf(n, path)
+		for _, f := range n.fields {
+			s.missing(f, join(path, f.name), found)
+		}
+	}
+}
+
+func (s scene) needs(n *node) bool {
+	if n.required == "tune" {
+		return s.v.text("tune.mode") != "none" && !s.isBad("tune.mode")
+	}
+	return n.required == "always"
+}
+
+func (s scene) oneOf(n *node, path string) {
+	var all, given []string
+	for _, f := range n.fields {
+		if f.oneof == "" {
+			continue
+		}
+		all = append(all, f.name)
+		if s.v.has(join(path, f.name)) {
+			given = append(given, f.name)
+		}
+	}
+	if len(all) == 0 || s.isBad(path) {
+		return
+	}
+	if len(given) == 0 {
+		s.report(path, "gives no source (exactly one of %s)", strings.Join(all, ", "))
+	}
+	if len(given) > 1 {
+		p := join(path, given[1])
+		s.report(p, "given beside %s (exactly one of %s)", given[0], strings.Join(all, ", "))
+	}
+}
+
+// checkRefs checks the name of a pool, also inside "pool:NAME/SET".
+func (s scene) checkRefs(n *node, path string) {
+	name, ok := s.v.text(path), n.ref == "pool"
+	if n.set {
+		name, ok = strings.CutPrefix(name, "pool:")
+		var set string
+		if name, set, _ = strings.Cut(name, "/"); ok && (name == "" || set == "") {
+			s.report(path, "%q is not a set of a pool (\"pool:NAME/SET\", such as \"pool:world/task\")", s.v.text(path))
+			return
+		}
+	}
+	if !ok || !s.v.has(path) || s.isBad(path) {
+		return
+	}
+	pools := s.v.names("pool")
+	if !contains(pools, name) {
+		s.report(path, "no pool %q%s", name, didYouMean(name, pools, "pools"))
+		return
+	}
+	if n.set && !s.v.has("pool."+name+".world") && !s.isBad("pool."+name) {
+		s.report(path, "pool %q has no evaluation sets (only a world pool makes them; give a path)", name)
+	}
+}
+
+// reserved are the stages whose figures tables name as they name evaluations.
+var reserved = []string{"pairs", "tune", "pretrain", "retrieve"}
+
+func (s scene) checkNames() {
+	for section, what := range map[string]string{"pool": "a pool, such as pool: world: world: seed: 0", "evaluate": "an evaluation, such as evaluate: task: {kind: \"zeroshot\", dataset: \"DIR\"}"} {
+		if len(s.v.names(section)) == 0 && !s.isBad(section) {
+			s.report(section, "missing (at least one: %s)", what)
+		}
+	}
+	for _, name := range s.v.names("evaluate") {
+		if contains(reserved, name) {
+			s.report("evaluate."+name, "the name is taken by a stage whose figures tables show (another name)")
+		}
+	}
+}
+
+func (s scene) checkBackbone() {
+	if s.v.has("backbone.pretrain") && !s.v.has("backbone.arch") {
+		s.report("backbone.arch", "missing (pretrain needs an architecture, such as \"tiny\")")
+	}
+	pool := s.v.text("backbone.pretrain.pool")
+	if s.v.has("pool."+pool+".embeddings") && !s.v.has("pool."+pool+".shards") {
+		s.report("backbone.pretrain.pool", "pool %q has embeddings but no images to train on (shards, or another pool)", pool)
+	}
+}
+
+func (s scene) checkPool(path string) {
+	switch {
+	case s.isBad(path):
+	case s.v.has(path+".laion") && !s.v.has(path+".shards"):
+		s.report(path+".shards", "missing (a glob of the tars that hold the images of laion)")
+	case s.v.has(path+".world") && s.v.has(path+".shards"):
+		s.report(path+".shards", "given beside world (a world makes its own images)")
+	}
+}
+
+// atMost compares two numbers of the same trial.
+func (s scene) atMost(small, large string, applies bool) {
+	if !applies || s.isBad(small) || s.isBad(large) || !(s.v.number(small) > s.v.number(large)) {
+		return
+	}
+	path, pos := small, s.pos(small)
+	if _, swept := s.a.pos[large]; swept || !s.base.set.has(small) && !s.a.set.has(small) {
+		pos = s.pos(large)
+	}
+	whose := ""
+	if !s.base.set.has(small) && !s.a.set.has(small) {
+		whose = ", the default,"
+	}
+	s.errs.add(pos, path, "%s%s is over %s %s (at most that)", s.v[small], whose, large, s.v[large])
+}
+
+// ordered checks [smallest, largest].
+func (s scene) ordered(path string) {
+	var ends []float64
+	if s.isBad(path) || json.Unmarshal(s.v[path], &ends) != nil || len(ends) != 2 || ends[0] <= ends[1] {
+		return
+	}
+	s.report(path, "%s is not [smallest, largest] (%s)", s.v[path], fmt.Sprintf("[%g, %g]", ends[1], ends[0]))
+}
+
+// sortedUnique is a sorted list without repeats.
+func sortedUnique(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
+}

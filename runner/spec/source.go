@@ -1,0 +1,341 @@
+package spec
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/ast/astutil"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+)
+
+// source is an experiment file and what is done to its syntax tree before it is evaluated.
+type source struct {
+	ctx      *cue.Context
+	name     string
+	text     []byte
+	settings []setting           // --set, in order
+	idents   map[string]bool     // positions of references that lead nowhere, taken out so that the rest can be checked
+	cuts     map[string]struct{} // paths whose values do not evaluate, taken out likewise
+}
+
+// setting is one override: the field at path gets the value, wherever the file gives another.
+type setting struct {
+	path []string
+	text string   // an expression, parsed anew for each build
+	from string   // the file name of its positions
+	expr ast.Expr // where there is no text: a literal
+}
+
+func newSource(ctx *cue.Context, name string, text []byte) *source {
+	return &source{ctx: ctx, name: name, text: text, idents: map[string]bool{}, cuts: map[string]struct{}{}}
+}
+
+// build parses the file, applies the settings, takes out what is known to be broken and evaluates the rest. An error is a syntax error.
+func (s *source) build(more ...setting) (cue.Value, error) {
+	f, err := parser.ParseFile(s.name, s.text)
+	if err != nil {
+		return cue.Value{}, err
+	}
+	for _, set := range append(s.settings[:len(s.settings):len(s.settings)], more...) {
+		if err := set.apply(f); err != nil {
+			return cue.Value{}, err
+		}
+	}
+	for p := range s.cuts {
+		replace(f.Decls, strings.Split(p, "."), top)
+	}
+	s.removeIdents(f)
+	resolve(f)
+	return s.ctx.BuildFile(f), nil
+}
+
+func top() ast.Expr { return ast.NewIdent("_") }
+
+func (s *source) removeIdents(f *ast.File) {
+	if len(s.idents) == 0 {
+		return
+	}
+	astutil.Apply(f, func(c astutil.Cursor) bool {
+		if id, ok := c.Node().(*ast.Ident); ok && s.idents[id.Pos().String()] {
+			c.Replace(top())
+			return false
+		}
+		return true
+	}, nil)
+}
+
+// resolve binds references again after an edit: a tree that was edited keeps pointing at the replaced nodes.
+func resolve(f *ast.File) {
+	ast.Walk(f, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			id.Node, id.Scope = nil, nil
+		}
+		return true
+	}, nil)
+	f.Unresolved = nil
+	astutil.Resolve(f, func(token.Pos, string, ...any) {}) // what it cannot bind, evaluation reports
+}
+
+// apply replaces the value in the tree, or adds the field.
+func (set setting) apply(f *ast.File) error {
+	value := func() ast.Expr { return set.expr }
+	if set.expr == nil {
+		x, err := parser.ParseExpr(set.from, set.text)
+		if err != nil {
+			return err
+		}
+		value = func() ast.Expr { return x }
+	}
+	if replace(f.Decls, set.path, value) {
+		return nil
+	}
+	x := value()
+	pos := x.Pos()
+	for i := len(set.path) - 1; i >= 0; i-- {
+		label := ast.NewStringLabel(set.path[i])
+		ast.SetPos(label, pos)
+		field := &ast.Field{Label: label, Value: x}
+		if i == 0 {
+			f.Decls = append(f.Decls, field)
+			break
+		}
+		x = &ast.StructLit{Elts: []ast.Decl{field}}
+	}
+	return nil
+}
+
+// replace gives the field at path a new value in every place that declares it, and reports whether one does.
+func replace(decls []ast.Decl, path []string, value func() ast.Expr) bool {
+	found := false
+	for _, d := range decls {
+		switch d := d.(type) {
+		case *ast.EmbedDecl:
+			found = replaceIn(d.Expr, path, value) || found
+		case *ast.Field:
+			name, _, err := ast.LabelName(d.Label)
+			if err != nil || name != path[0] || d.Constraint != token.ILLEGAL {
+				continue
+			}
+			if len(path) > 1 {
+				found = replaceIn(d.Value, path[1:], value) || found
+				continue
+			}
+			d.Value, found = value(), true
+		}
+	}
+	return found
+}
+
+func replaceIn(x ast.Expr, path []string, value func() ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.StructLit:
+		return replace(x.Elts, path, value)
+	case *ast.ParenExpr:
+		return replaceIn(x.X, path, value)
+	case *ast.BinaryExpr:
+		left := replaceIn(x.X, path, value)
+		return replaceIn(x.Y, path, value) || left
+	}
+	return false
+}
+
+// plainText is an unquoted word, as people write after --set.
+var plainText = regexp.MustCompile(`^[^\s"'{}\[\](),]+$`)
+
+// parseSetting reads PATH=VALUE. Where the schema wants text, VALUE may leave its quotes out: tune.mode=full, backbone.weights=a/b.
+func (c *contract) parseSetting(arg string) (setting, error) {
+	p, value, ok := strings.Cut(arg, "=")
+	p, value = strings.TrimSpace(p), strings.TrimSpace(value)
+	if !ok || p == "" || value == "" {
+		return setting{}, fmt.Errorf("not PATH=VALUE, such as tune.gamma=0.8")
+	}
+	sels := cue.ParsePath(p)
+	if sels.Err() != nil {
+		return setting{}, fmt.Errorf("%q is not a dotted path, such as tune.gamma", p)
+	}
+	set := setting{text: value, from: setPrefix + arg}
+	for _, sel := range sels.Selectors() {
+		if sel.Type() != cue.StringLabel {
+			return setting{}, fmt.Errorf("%s cannot be set; set the whole field instead, such as sweep.seeds=[0, 1]", sel)
+		}
+		set.path = append(set.path, sel.Unquoted())
+	}
+	if c.wantsText(set.path) && isBareText(value) {
+		set.text = strconv.Quote(value)
+	}
+	if _, err := parser.ParseExpr(set.from, set.text); err != nil {
+		return setting{}, fmt.Errorf("%s", syntaxMessage(errors.Errors(err)[0]))
+	}
+	return set, nil
+}
+
+// wantsText reports whether the schema takes text at a path of the file.
+func (c *contract) wantsText(path []string) bool {
+	if n := c.root.child(path[0]); n != nil {
+		return true
+	}
+	if path[0] == "tables" && len(path) > 2 {
+		n := c.table.child(path[2])
+		return n != nil && n.isLeaf() && n.form.value.IncompleteKind()&cue.StringKind != 0
+	}
+	n, _ := c.find(strings.Join(path, "."))
+	return n != nil && n.isLeaf() && n.form.value.IncompleteKind()&cue.StringKind != 0
+}
+
+// isBareText reports whether a value is text without quotes and not a number, a list or a computation of other sorts.
+func isBareText(value string) bool {
+	if !plainText.MatchString(value) {
+		return false
+	}
+	_, err := strconv.ParseFloat(value, 64)
+	return err != nil
+}
+
+// firstBuild evaluates the file. What does not parse ends the pass; references that lead nowhere and values that contradict each other are
+// reported and taken out, so that the rest can still be checked.
+func (c *checker) firstBuild() (cue.Value, bool) {
+	for range 8 { // each round takes out at least one broken value; more are left for the next pass
+		v, err := c.src.build()
+		if err != nil {
+			for _, e := range errors.Errors(err) {
+				c.errs.add(c.at(e.Position()), "", "%s", syntaxMessage(e))
+			}
+			return v, false
+		}
+		if v.Err() == nil && v.Validate(cue.All()) == nil {
+			return v, true
+		}
+		progress, fatal := c.takeOut(v)
+		if fatal {
+			return v, false
+		}
+		if !progress {
+			return v, v.Err() == nil
+		}
+	}
+	return cue.Value{}, false
+}
+
+// takeOut reports the errors of evaluating the file and marks their fields. It reports whether another build can find more, and whether none
+// can.
+func (c *checker) takeOut(v cue.Value) (progress, fatal bool) {
+	all := errors.Errors(v.Err())
+	for _, e := range errors.Errors(v.Validate(cue.All())) {
+		all = append(all, e)
+	}
+	for _, e := range all {
+		text := message(e)
+		switch {
+		case strings.HasPrefix(text, "package \"") || strings.HasPrefix(text, "import "):
+			c.badImport(e)
+			fatal = true
+		case strings.HasPrefix(text, "reference "):
+			progress = c.badReference(e) || progress
+		default:
+			progress = c.badValue(e, text) || progress
+		}
+	}
+	return progress, fatal
+}
+
+func (c *checker) badImport(e errors.Error) {
+	if strings.HasPrefix(message(e), "package ") {
+		c.errs.add(c.at(e.Position()), "", "%s (an experiment can import only CUE's own packages, such as \"math\")", message(e))
+	}
+}
+
+// badReference reports a name that no field has. Mostly it is text whose quotes were forgotten.
+func (c *checker) badReference(e errors.Error) bool {
+	pos := e.Position()
+	if c.src.idents[pos.String()] {
+		return false
+	}
+	c.src.idents[pos.String()] = true
+	p := dotted(e.Path())
+	if c.bad[p] && p != "" {
+		return true // another word of the same value: locked-text is two references
+	}
+	c.bad[p] = true
+	word := c.wordAt(pos)
+	c.errs.add(c.at(pos), p, "%s is not a name in this file (text is quoted: %q)", word, word)
+	return true
+}
+
+// wordAt is the source text at a position, as far as it could be one unquoted word.
+func (c *checker) wordAt(pos token.Pos) string {
+	text := string(c.src.text)
+	if from := pos.Filename(); strings.HasPrefix(from, setPrefix) {
+		_, text, _ = strings.Cut(from, "=")
+	}
+	if pos.Offset() >= len(text) {
+		return "it"
+	}
+	return wordPattern.FindString(text[pos.Offset():])
+}
+
+var wordPattern = regexp.MustCompile(`^[^\s"'{}\[\](),:]+`)
+
+// badValue reports a value that evaluates to an error, such as two values for one field, and takes its field out.
+func (c *checker) badValue(e errors.Error, text string) bool {
+	p := fieldPath(e.Path())
+	if p == "" || c.bad[p] {
+		if p == "" && !c.bad[""] {
+			c.bad[""] = true
+			c.errs.add(c.at(e.Position()), "", "%s", text)
+		}
+		return false
+	}
+	pos := e.Position()
+	if in := e.InputPositions(); !pos.IsValid() && len(in) > 0 {
+		pos = in[0]
+	}
+	c.bad[p] = true
+	c.errs.add(c.at(pos), p, "%s", text)
+	c.src.cuts[p] = struct{}{}
+	return true
+}
+
+// fieldPath is the path of the field that an error lies in: up to the first list.
+func fieldPath(steps []string) string {
+	for i, s := range steps {
+		if _, err := strconv.Atoi(s); err == nil {
+			return strings.Join(steps[:i], ".")
+		}
+	}
+	return strings.Join(steps, ".")
+}
+
+// dotted is a path of CUE's in our spelling: list positions in brackets.
+func dotted(steps []string) string {
+	out := ""
+	for _, s := range steps {
+		if _, err := strconv.Atoi(s); err == nil {
+			out += "[" + s + "]"
+			continue
+		}
+		out = join(out, s)
+	}
+	return out
+}
+
+// message is an error of CUE's without its path.
+func message(e errors.Error) string {
+	format, args := e.Msg()
+	return strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
+}
+
+// evalMessage is the first error of an evaluation, in one line and without its path.
+func evalMessage(err error) string {
+	return message(errors.Errors(err)[0])
+}
+
+// syntaxMessage is one line about a file that does not parse.
+func syntaxMessage(e errors.Error) string {
+	return "syntax: " + message(e)
+}

@@ -1,0 +1,185 @@
+package spec
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"cuelang.org/go/cue"
+)
+
+// Table is a result table as the file asks for it. Paths are those of Flatten; "label" is the label of a trial.
+type Table struct {
+	Name     string         `json:"name"`
+	Rows     []string       `json:"rows"`
+	Columns  []string       `json:"columns"`
+	Metrics  []string       `json:"metrics"` // "task/acc@1", "pairs/unique"
+	Baseline string         `json:"baseline,omitempty"`
+	Caption  string         `json:"caption,omitempty"`
+	Filter   map[string]any `json:"filter,omitempty"` // path → value, or a list of values of which any will do
+	Decimals int            `json:"decimals"`
+}
+
+// readTables checks the tables against the axes, evaluations and labels of the file.
+func (c *checker) readTables(v cue.Value, base *assignment, labels []string) map[string]Table {
+	out := map[string]Table{}
+	if !v.Exists() {
+		return out
+	}
+	tables := &node{name: "tables", elem: c.table}
+	raws := values{}
+	vals := map[string]cue.Value{}
+	filters := map[string]cue.Value{}
+	c.walk(tables, "tables", v, visitor{
+		group: func(path string, v cue.Value) { raws[path], vals[path] = nil, v },
+		leaf: func(n *node, path, shown string, v cue.Value) {
+			if n.name == "filter" {
+				filters[parent(path)] = v
+				return
+			}
+			if raw, ok := c.value(n.form, shown, v); ok {
+				raws[path], vals[path] = raw, v
+			}
+		}})
+	for _, name := range raws.names("tables") {
+		t := tableReader{checker: c, path: "tables." + name, raws: raws, vals: vals, base: base, labels: labels}
+		if f, ok := filters[t.path]; ok {
+			t.filter = f
+		}
+		out[name] = t.read(name)
+	}
+	return out
+}
+
+type tableReader struct {
+	*checker
+	path   string
+	raws   values
+	vals   map[string]cue.Value
+	filter cue.Value
+	base   *assignment
+	labels []string
+}
+
+func (t tableReader) read(name string) Table {
+	out := Table{Name: name, Baseline: t.raws.text(t.path + ".baseline"), Caption: t.raws.text(t.path + ".caption")}
+	for _, n := range t.table.fields {
+		if p := join(t.path, n.name); n.required != "" && !t.raws.has(p) && !t.isBad(p) {
+			t.fail(t.fieldPos(t.vals[t.path]), p, "missing (%s)", n.form)
+		}
+		if raw, ok := t.defaults["tables.*."+n.name]; ok && !t.raws.has(join(t.path, n.name)) {
+			t.raws[join(t.path, n.name)] = raw
+		}
+	}
+	out.Rows = t.axes("rows")
+	out.Columns = t.axes("columns")
+	out.Metrics = t.list("metrics", t.metricError)
+	if err := json.Unmarshal(t.raws[t.path+".decimals"], &out.Decimals); err != nil {
+		out.Decimals = 1
+	}
+	if out.Baseline != "" && !contains(t.labels, out.Baseline) {
+		p := t.path + ".baseline"
+		t.fail(t.valuePos(t.vals[p]), p, "no case has the label %q%s", out.Baseline, didYouMean(out.Baseline, t.labels, "labels"))
+	}
+	if t.filter.Exists() {
+		out.Filter = t.readFilter()
+	}
+	return out
+}
+
+func (t tableReader) axes(field string) []string { return t.list(field, t.axisError) }
+
+// list reads a field that is text or a list of texts and checks each at its own place.
+func (t tableReader) list(field string, wrong func(string) string) []string {
+	p := join(t.path, field)
+	raw, ok := t.raws[p]
+	if !ok {
+		return nil
+	}
+	one, list := t.raws.text(p), []string{}
+	v := t.vals[p]
+	if one != "" {
+		if why := wrong(one); why != "" {
+			t.fail(t.valuePos(v), p, "%s", why)
+		}
+		return []string{one}
+	}
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil
+	}
+	for i, s := range list {
+		if why := wrong(s); why != "" {
+			t.fail(t.elementPos(v, i), fmt.Sprintf("%s[%d]", p, i), "%s", why)
+		}
+	}
+	return list
+}
+
+// axisError says why a path is no axis, or "".
+func (c *checker) axisErrorAt(path string, base *assignment) string {
+	n := c.params
+	steps := strings.Split(path, ".")
+	for i, s := range steps {
+		at := strings.Join(steps[:i], ".")
+		names := n.names()
+		if n.elem != nil {
+			names = base.set.names(at)
+		}
+		if n.isLeaf() || !contains(names, s) {
+			return fmt.Sprintf("%q is not a field of the spec%s", path, pathHint(steps[:i], s, names))
+		}
+		n = n.child(s)
+	}
+	if !n.isLeaf() {
+		return fmt.Sprintf("%q is a group of fields%s", path, fieldList(n))
+	}
+	return ""
+}
+
+func (t tableReader) axisError(path string) string {
+	if path == "label" {
+		return ""
+	}
+	return t.axisErrorAt(path, t.base)
+}
+
+// pathHint completes the nearest name to a whole path.
+func pathHint(before []string, word string, names []string) string {
+	if near := nearest(word, names); near != "" {
+		return fmt.Sprintf(" (did you mean %q?)", join(strings.Join(before, "."), near))
+	}
+	return didYouMean(word, names, "fields")
+}
+
+// metricError says why "NAME/METRIC" means nothing in this file, or "".
+func (t tableReader) metricError(s string) string {
+	set, metric, _ := strings.Cut(s, "/")
+	if contains(reserved, set) {
+		return ""
+	}
+	sets := t.base.set.names("evaluate")
+	if !contains(sets, set) {
+		return fmt.Sprintf("no evaluation %q%s", set, didYouMean(set, sets, "evaluations"))
+	}
+	if !contains(t.metrics, metric) {
+		return fmt.Sprintf("%q is not a metric of zeroshot%s", metric, didYouMean(metric, t.metrics, "metrics"))
+	}
+	return ""
+}
+
+// readFilter flattens the filter. A field takes a value, or a list of values of which any will do.
+func (t tableReader) readFilter() map[string]any {
+	out := map[string]any{}
+	label := &node{name: "label", form: form{text: true, value: t.ctx.CompileString("string")}}
+	t.walk(t.overlay(label), "", t.filter, visitor{prefix: t.path + ".filter", names: t.base.set.names,
+		leaf: func(n *node, path, shown string, v cue.Value) {
+			f := n.form
+			if v.IncompleteKind() == cue.ListKind && f.list == nil {
+				f = form{list: &f, nonEmpty: true}
+			}
+			if raw, ok := t.value(f, shown, v); ok {
+				out[path] = plain(raw)
+			}
+		}})
+	return out
+}

@@ -1,0 +1,22 @@
+// Package schema holds the contract between a user's .cue file and the program: CUE definitions, one file a section, embedded in the
+// binary.
+//
+// experiment.cue lists what a whole file holds. #Params lists the sections, and every section is one definition of plain fields (#Tune, #Retrieve, ...)
+// with its meaning, unit and bounds beside each field. A file may leave out any field; sweep.grid, sweep.cases, sweep.exclude and
+// tables.*.filter mirror the same definitions. Defaults live in #Defaults and #DefaultLR and nowhere else: runner/spec fills them in
+// after validation, so that a default never takes part in a disjunction.
+//
+// Attributes tell runner/spec what CUE alone cannot say in one readable line: @required() on a field that every file gives,
+// @required(tune) on one that trials with a tuning mode need, @oneof(GROUP) on alternatives of which a section gives exactly one, @ref(pool)
+// on the name of a pool, @set() on a path that may be "pool:NAME/SET", @says(TEXT) on what a pattern means.
+//
+// The package imports nothing of ours. `cue vet -c schema/*.cue experiments/x.cue` checks a file with these definitions alone; rules that
+// span sections are Go, in runner/spec.
+package schema
+
+import "embed"
+
+// FS holds the CUE files of this folder; they form one package.
+//
+//go:embed *.cue
+var FS embed.FS
