@@ -1,0 +1,299 @@
+package results
+
+import (
+	"math"
+	"slices"
+
+	"react/results/stat"
+)
+
+// compare fills the differences to the baseline and the fixed comparisons, and
+// corrects what is not fixed by Holm's method over the whole table.
+func (b *builder) compare() error {
+	b.images.read = b.opts.Predictions
+	if err := b.compareToBaseline(); err != nil {
+		return b.spec.errorf("%w", err)
+	}
+	if err := b.compareFixed(); err != nil {
+		return b.spec.errorf("%w", err)
+	}
+	b.correct()
+	return nil
+}
+
+func (b *builder) compareToBaseline() error {
+	var base []int
+	for i := range b.grid.Lines {
+		if b.grid.Lines[i].baseline {
+			base = append(base, i)
+		}
+	}
+	for i := range b.grid.Lines {
+		line := &b.grid.Lines[i]
+		line.Differences = make([][]*Difference, len(b.grid.Metrics))
+		against := b.partner(i, base)
+		for m := range b.grid.Metrics {
+			line.Differences[m] = make([]*Difference, len(b.grid.Columns))
+			if against < 0 || line.baseline {
+				continue
+			}
+			if err := b.compareLines(i, against, m, line.Differences[m]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// partner is the line, of those given, that line i is compared with: the only
+// one, or the one with the same row values where the first path may differ by
+// being the case's own. -1: none, or no single one.
+func (b *builder) partner(i int, among []int) int {
+	if len(among) == 1 {
+		return among[0]
+	}
+	for _, j := range among {
+		if slices.Equal(b.grid.Lines[i].values, b.grid.Lines[j].values) {
+			return j
+		}
+	}
+	return -1
+}
+
+// compareLines fills out, one for each column; columns that both lines span
+// share one difference.
+func (b *builder) compareLines(i, against, metric int, out []*Difference) error {
+	line, other := &b.grid.Lines[i], &b.grid.Lines[against]
+	for c := range b.grid.Columns {
+		if c > 0 && shared(line.Cells[metric], c, c-1) && shared(other.Cells[metric], c, c-1) {
+			out[c] = out[c-1]
+			continue
+		}
+		d, err := b.difference(line.Cells[metric][c], other.Cells[metric][c], b.grid.Metrics[metric].Name)
+		if err != nil {
+			return err
+		}
+		if d == nil {
+			continue
+		}
+		d.Line, d.Against, d.Metric, d.Column = line.Name, other.Name, b.grid.Metrics[metric].Name, b.grid.Columns[c].Name
+		out[c] = d
+		b.grid.tests = append(b.grid.tests, d)
+	}
+	return nil
+}
+
+// difference compares two cells: over images where one side has no seeds and
+// predictions are stored, else over seeds, paired where they are shared. Cells
+// that mix trials are subtracted and not tested.
+func (b *builder) difference(line, other *Cell, metric string) (*Difference, error) {
+	if math.IsNaN(line.Mean) || math.IsNaN(other.Mean) {
+		return nil, nil
+	}
+	d := &Difference{Value: line.Mean - other.Mean, Std: math.NaN(), Low: math.NaN(), High: math.NaN(), P: math.NaN(), Adjusted: math.NaN()}
+	if len(line.Residue) > 0 || len(other.Residue) > 0 {
+		d.Notes = b.addNote(d.Notes, "no test: a side averages over more than seeds")
+		return d, nil
+	}
+	d.overSeeds(line, other)
+	if line.Seeds > 0 && other.Seeds > 0 {
+		return d, nil
+	}
+	set, _ := splitMetric(metric)
+	test, err := b.images.compare(set, topOf(metric), pairTrials(line, other))
+	if err != nil || test == nil {
+		return d, err
+	}
+	if math.Abs(test.Interval.Estimate-d.Value) > 1e-6 {
+		d.Notes = b.addNote(d.Notes, "no test over images: the stored predictions do not give this difference")
+		return d, nil
+	}
+	d.Images, d.Method, d.P = test, Images, test.p()
+	d.Low, d.High = test.Interval.Low, test.Interval.High
+	return d, nil
+}
+
+// overSeeds takes the test that the seeds allow.
+func (d *Difference) overSeeds(line, other *Cell) {
+	x, y := valuesOf(line.Points), valuesOf(other.Points)
+	shareX, shareY := sharedSeeds(line.Points, other.Points)
+	var t stat.Test
+	switch {
+	case line.Seeds == 0 && other.Seeds == 0:
+		return
+	case other.Seeds == 0:
+		t, d.Method = stat.OneSample(x, y[0]), OneSample
+	case line.Seeds == 0:
+		t, d.Method = negate(stat.OneSample(y, x[0])), OneSample
+	case len(shareX) >= 2:
+		t, d.Method = stat.Paired(shareX, shareY), PairedSeeds
+	default:
+		t, d.Method = stat.Welch(x, y), WelchSeeds
+	}
+	d.Seeds = &t
+	d.Value, d.Std, d.N, d.P, d.Low, d.High = t.Difference, t.Std, t.N, t.P, t.Low, t.High
+	if math.IsNaN(d.P) && d.N < 2 {
+		d.Method = ""
+	}
+}
+
+// negate turns a test of b-a into one of a-b.
+func negate(t stat.Test) stat.Test {
+	t.Difference, t.T, t.Low, t.High = -t.Difference, -t.T, -t.High, -t.Low
+	return t
+}
+
+// sharedSeeds are the values of both sides at the seeds that both have, in the
+// order of seeds.
+func sharedSeeds(line, other []Point) (x, y []float64) {
+	bySeed := map[int]float64{}
+	for _, p := range other {
+		if p.Seed != nil {
+			bySeed[*p.Seed] = p.Value
+		}
+	}
+	for _, p := range line {
+		if p.Seed == nil {
+			continue
+		}
+		if v, ok := bySeed[*p.Seed]; ok {
+			x, y = append(x, p.Value), append(y, v)
+		}
+	}
+	return x, y
+}
+
+// pairTrials sets each trial of the side with seeds against the other's one.
+func pairTrials(line, other *Cell) []trialPair {
+	var pairs []trialPair
+	for _, p := range line.Points {
+		for _, q := range other.Points {
+			pairs = append(pairs, trialPair{p.Trial, q.Trial})
+		}
+	}
+	return pairs
+}
+
+// compareFixed computes the comparisons that the spec fixed. One that is a
+// difference to the baseline already is that difference, marked as fixed.
+func (b *builder) compareFixed() error {
+	for _, c := range b.spec.Fixed {
+		if c.Metric == "" {
+			c.Metric = b.spec.Metrics[0]
+		}
+		metric := slices.Index(b.spec.Metrics, c.Metric)
+		lines, err := b.fixedLines(c.Row)
+		if err != nil {
+			return err
+		}
+		others, err := b.fixedLines(c.Against)
+		if err != nil {
+			return err
+		}
+		for _, i := range lines {
+			if j := b.partner(i, others); j >= 0 && j != i {
+				if err := b.addFixed(c, i, j, metric); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (b *builder) fixedLines(name string) ([]int, error) {
+	var out []int
+	for _, l := range b.linesNamed(name) {
+		out = append(out, slices.Index(b.lines, l))
+	}
+	if len(out) > 0 || len(b.lines) == 0 {
+		return out, nil
+	}
+	return nil, b.missingLine("fixed: row", name)
+}
+
+func (b *builder) addFixed(c Comparison, i, j, metric int) error {
+	line, other := &b.grid.Lines[i], &b.grid.Lines[j]
+	out := line.Differences[metric]
+	if known := firstOf(out); known == nil || known.Against != other.Name {
+		out = make([]*Difference, len(b.grid.Columns))
+		if err := b.compareLines(i, j, metric, out); err != nil {
+			return err
+		}
+	}
+	for at, d := range out {
+		if d == nil || at > 0 && d == out[at-1] {
+			continue
+		}
+		d.Fixed = true
+		column := b.grid.Columns[at].Name
+		if at+1 < len(out) && out[at+1] == d {
+			column = ""
+		}
+		b.grid.Fixed = append(b.grid.Fixed, FixedTest{Comparison{line.Name, other.Name, c.Metric}, column, d})
+	}
+	return nil
+}
+
+func firstOf(list []*Difference) *Difference {
+	for _, d := range list {
+		if d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// correct adjusts the p values of all tests that are not fixed.
+func (b *builder) correct() {
+	var open []*Difference
+	var p []float64
+	for _, d := range b.grid.tests {
+		d.Adjusted = d.P
+		if !d.Fixed {
+			open, p = append(open, d), append(p, d.P)
+			if !math.IsNaN(d.P) {
+				b.grid.Family++
+			}
+		}
+	}
+	for i, adjusted := range stat.Holm(p) {
+		open[i].Adjusted = adjusted
+	}
+}
+
+// markBest marks the best cells of each metric. A column has a best only when
+// two lines have a number in it.
+func (b *builder) markBest() {
+	for m, metric := range b.grid.Metrics {
+		if metric.Best == 0 {
+			continue
+		}
+		beaten := map[*Cell]bool{}
+		for c := range b.grid.Columns {
+			b.beat(m, c, float64(metric.Best), beaten)
+		}
+		for _, line := range b.grid.Lines {
+			for _, cell := range line.Cells[m] {
+				cell.Best = !math.IsNaN(cell.Mean) && !beaten[cell]
+			}
+		}
+	}
+}
+
+// beat marks the cells of a column that are not its best, or all when there is
+// no contest. Means that differ by rounding alone are equal.
+func (b *builder) beat(metric, column int, sign float64, beaten map[*Cell]bool) {
+	best, count := math.Inf(-1), 0
+	for _, line := range b.grid.Lines {
+		if mean := line.Cells[metric][column].Mean; !math.IsNaN(mean) {
+			best, count = math.Max(best, sign*mean), count+1
+		}
+	}
+	for _, line := range b.grid.Lines {
+		cell := line.Cells[metric][column]
+		if count < 2 || sign*cell.Mean < best-1e-12*math.Max(1, math.Abs(best)) {
+			beaten[cell] = true
+		}
+	}
+}

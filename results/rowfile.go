@@ -1,0 +1,209 @@
+package results
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// ReadFile reads rows from a .jsonl or .parquet file. Errors name the file and
+// the line or row.
+func ReadFile(path string) ([]Row, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if !isParquet(path) {
+		return ReadJSONL(f, path)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return ReadParquet(f, info.Size(), path)
+}
+
+// WriteFile writes rows as .jsonl or .parquet, in the order given. The file
+// appears whole or not at all.
+func WriteFile(path string, rows []Row) error {
+	write := WriteJSONL
+	if isParquet(path) {
+		write = WriteParquet
+	}
+	var b bytes.Buffer
+	if err := write(&b, rows); err != nil {
+		return fmt.Errorf("file %s: %w", path, err)
+	}
+	return writeAtomic(path, b.Bytes())
+}
+
+func isParquet(path string) bool { return strings.EqualFold(filepath.Ext(path), ".parquet") }
+
+// WriteJSONL writes one row a line.
+func WriteJSONL(w io.Writer, rows []Row) error {
+	out := bufio.NewWriter(w)
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	for i := range rows {
+		if err := enc.Encode(&rows[i]); err != nil {
+			return fmt.Errorf("row %d: %w", i, err)
+		}
+	}
+	return out.Flush()
+}
+
+// ReadJSONL reads one row a line; empty lines are skipped and unknown fields
+// ignored. name is the file's name for errors.
+func ReadJSONL(r io.Reader, name string) ([]Row, error) {
+	var rows []Row
+	in := bufio.NewReader(r)
+	for number := 1; ; number++ {
+		line, err := in.ReadBytes('\n')
+		if err != nil && err != io.EOF {
+			return nil, fmt.Errorf("file %s: line %d: %w", name, number, err)
+		}
+		if text := bytes.TrimSpace(line); len(text) > 0 {
+			row, bad := parseRow(text)
+			if bad != nil {
+				return nil, fmt.Errorf("file %s: line %d: %w", name, number, bad)
+			}
+			rows = append(rows, row)
+		}
+		if err == io.EOF {
+			return rows, nil
+		}
+	}
+}
+
+func parseRow(line []byte) (Row, error) {
+	var row Row
+	if err := json.Unmarshal(line, &row); err != nil {
+		return row, err
+	}
+	return row, row.check()
+}
+
+// parquetRow is Row as a line of Parquet.
+type parquetRow struct {
+	Trial  string  `parquet:"trial,dict"`
+	Label  string  `parquet:"label,dict"`
+	Set    string  `parquet:"set,dict"`
+	Metric string  `parquet:"metric,dict"`
+	Class  string  `parquet:"class,dict"`
+	Params string  `parquet:"params,dict,json"` // a JSON object with sorted names
+	Seed   *int64  `parquet:"seed,optional"`
+	Value  float64 `parquet:"value"`
+	N      int64   `parquet:"n"`
+	Engine string  `parquet:"engine,dict"`
+	Key    string  `parquet:"key,dict"`
+}
+
+// createdBy replaces parquet-go's build string, so that bytes do not depend on
+// how the program was built.
+var createdBy = parquet.CreatedBy("runner", "1", "")
+
+// WriteParquet writes rows with params as a JSON column. The same rows give
+// the same bytes.
+func WriteParquet(w io.Writer, rows []Row) error {
+	out := parquet.NewGenericWriter[parquetRow](w, createdBy, parquet.Compression(&parquet.Snappy))
+	for i, r := range rows {
+		params, err := json.Marshal(r.Params)
+		if err != nil {
+			return fmt.Errorf("row %d: params: %w", i, err)
+		}
+		p := parquetRow{r.Trial, r.Label, r.Set, r.Metric, r.Class, string(params), nil, r.Value, int64(r.N), r.Engine, r.Key}
+		if r.Seed != nil {
+			seed := int64(*r.Seed)
+			p.Seed = &seed
+		}
+		if _, err := out.Write([]parquetRow{p}); err != nil {
+			return fmt.Errorf("row %d: %w", i, err)
+		}
+	}
+	return out.Close()
+}
+
+// ReadParquet reads rows that WriteParquet wrote. Unknown columns are ignored;
+// name is the file's name for errors.
+func ReadParquet(r io.ReaderAt, size int64, name string) (rows []Row, err error) {
+	in, err := readParquet[parquetRow](r, size, "trial", "set", "metric", "value")
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", name, err)
+	}
+	rows = make([]Row, len(in))
+	shared := map[string]map[string]any{}
+	for i, p := range in {
+		row := Row{p.Trial, p.Label, p.Set, p.Metric, p.Class, nil, nil, p.Value, int(p.N), p.Engine, p.Key}
+		if math.IsInf(row.Value, 0) {
+			row.Value = math.NaN()
+		}
+		if p.Seed != nil {
+			row.Seed = Seed(int(*p.Seed))
+		}
+		if row.Params, err = parseParams(p.Params, shared); err == nil {
+			err = row.check()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("file %s: row %d: %w", name, i, err)
+		}
+		rows[i] = row
+	}
+	return rows, nil
+}
+
+func parseParams(text string, shared map[string]map[string]any) (map[string]any, error) {
+	if params, ok := shared[text]; ok || text == "" {
+		return params, nil
+	}
+	var params map[string]any
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	if err := dec.Decode(&params); err != nil {
+		return nil, fmt.Errorf("params: %w", err)
+	}
+	shared[text] = params
+	return params, nil
+}
+
+// readParquet reads a whole file into structs, after a look that the columns
+// are there. Damaged files make parquet-go panic in places; that becomes an
+// error.
+func readParquet[T any](r io.ReaderAt, size int64, columns ...string) (rows []T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			rows, err = nil, fmt.Errorf("damaged parquet: %v", p)
+		}
+	}()
+	f, err := parquet.OpenFile(r, size)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range columns {
+		if _, ok := f.Schema().Lookup(c); !ok {
+			return nil, fmt.Errorf("column %q is missing", c)
+		}
+	}
+	in := parquet.NewGenericReader[T](f)
+	defer in.Close()
+	buffer := make([]T, 1024)
+	for {
+		n, err := in.Read(buffer)
+		rows = append(rows, buffer[:n]...)
+		if err == io.EOF {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("row %d: %w", len(rows), err)
+		}
+		clear(buffer)
+	}
+}

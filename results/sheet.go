@@ -1,0 +1,240 @@
+package results
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// sheet is a grid of short texts, before any writer's marks: the values, or
+// the differences to the baseline.
+type sheet struct {
+	title  string // empty for the values
+	stub   []string
+	groups []sheetGroup
+	lines  []sheetLine
+}
+
+// sheetGroup is one metric: its head over its columns' heads.
+type sheetGroup struct {
+	title   string
+	columns []string
+}
+
+// sheetLine has one piece for each column of each group. Neighbours in a group
+// that share a pointer are printed once, over all of them.
+type sheetLine struct {
+	stub   []string
+	pieces []*piece
+}
+
+// piece is the text of a cell in parts that are aligned among themselves.
+type piece struct {
+	main   string // "46.2", "+5.1", "failed"
+	spread string // "± 0.8", "[+2.0, +8.3]"
+	tail   string // "n=2", "p=0.012"
+	notes  []int
+	best   bool
+	word   bool // main is no number
+}
+
+// sheets are the grid's values and, where there are any, its differences.
+func (g *Grid) sheets() []sheet {
+	out := []sheet{g.valueSheet()}
+	if d := g.differenceSheet(); len(d.lines) > 0 {
+		out = append(out, d)
+	}
+	return out
+}
+
+func (g *Grid) columnNames() []string {
+	names := make([]string, len(g.Columns))
+	for i, c := range g.Columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
+func (g *Grid) valueSheet() sheet {
+	s := sheet{stub: g.Stub}
+	for _, m := range g.Metrics {
+		s.groups = append(s.groups, sheetGroup{m.title(), g.columnNames()})
+	}
+	_, most := g.seedRange()
+	for _, l := range g.Lines {
+		line := sheetLine{stub: l.Names}
+		for m, cells := range l.Cells {
+			for c, cell := range cells {
+				if c > 0 && shared(cells, c, c-1) {
+					line.pieces = append(line.pieces, line.pieces[len(line.pieces)-1])
+					continue
+				}
+				line.pieces = append(line.pieces, cell.piece(g.Metrics[m], most))
+			}
+		}
+		s.lines = append(s.lines, line)
+	}
+	return s
+}
+
+// piece is what the cell shows; mostSeeds is the table's usual number of them.
+func (c *Cell) piece(m Metric, mostSeeds int) *piece {
+	p := &piece{notes: c.Notes, best: c.Best}
+	switch c.Status {
+	case Empty:
+		p.main, p.word = none, true
+		return p
+	case Failed, Pending:
+		p.main, p.word = string(c.Status), true
+		return p
+	case NotANum:
+		p.main, p.word = "NaN", true
+		return p
+	}
+	p.main = m.formatMean(c.Mean)
+	if !math.IsNaN(c.Std) && (m.Percent || c.Std > 0) {
+		p.spread = "± " + m.formatSpread(c.Std)
+	}
+	if c.Seeds > 0 && c.Seeds != mostSeeds && len(c.Residue) == 0 {
+		p.tail = fmt.Sprintf("n=%d", c.Seeds)
+	}
+	return p
+}
+
+// differenceSheet has the lines and metrics that have a difference at all.
+func (g *Grid) differenceSheet() sheet {
+	s := sheet{title: "Difference to " + g.Baseline, stub: g.Stub}
+	var metrics []int
+	for m := range g.Metrics {
+		if slices.ContainsFunc(g.Lines, func(l Line) bool { return firstOf(l.Differences[m]) != nil }) {
+			metrics = append(metrics, m)
+			s.groups = append(s.groups, sheetGroup{g.Metrics[m].differenceTitle(), g.columnNames()})
+		}
+	}
+	for i := range g.Lines {
+		l := &g.Lines[i]
+		if !slices.ContainsFunc(metrics, func(m int) bool { return firstOf(l.Differences[m]) != nil }) {
+			continue
+		}
+		line := sheetLine{stub: l.Names}
+		for _, m := range metrics {
+			for c, d := range l.Differences[m] {
+				if c > 0 && shared(l.Differences[m], c, c-1) {
+					line.pieces = append(line.pieces, line.pieces[len(line.pieces)-1])
+					continue
+				}
+				line.pieces = append(line.pieces, d.piece(g.Metrics[m]))
+			}
+		}
+		s.lines = append(s.lines, line)
+	}
+	return s
+}
+
+func (m Metric) differenceTitle() string {
+	if m.Percent {
+		return m.Name + " (points)"
+	}
+	return m.Name
+}
+
+func (d *Difference) piece(m Metric) *piece {
+	if d == nil {
+		return &piece{main: none, word: true}
+	}
+	p := &piece{main: m.formatSigned(d.Value), notes: d.Notes}
+	switch {
+	case d.Method == Images && !math.IsNaN(d.Low):
+		p.spread = "[" + m.formatSigned(d.Low) + ", " + m.formatSigned(d.High) + "]"
+	case d.Method != Images && !math.IsNaN(d.Std) && (m.Percent || d.Std > 0):
+		p.spread = "± " + m.formatSpread(d.Std)
+	}
+	if !math.IsNaN(d.Adjusted) {
+		p.tail = "p" + equals(formatP(d.Adjusted))
+	}
+	return p
+}
+
+// equals puts "=" before a number that carries no sign of its own.
+func equals(p string) string {
+	if strings.HasPrefix(p, "<") {
+		return p
+	}
+	return "=" + p
+}
+
+// text is the piece without alignment: "46.2 ± 0.8 n=2".
+func (p *piece) text() string {
+	return strings.Join(nonEmpty(p.main, p.spread, p.tail), " ")
+}
+
+func nonEmpty(texts ...string) []string {
+	return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+}
+
+// fixedTexts are the fixed comparisons, a sentence each.
+func (g *Grid) fixedTexts() []string {
+	var out []string
+	for _, f := range g.Fixed {
+		m := g.Metrics[slices.IndexFunc(g.Metrics, func(m Metric) bool { return m.Name == f.Comparison.Metric })]
+		p := f.Difference.piece(m)
+		text := fmt.Sprintf("%s against %s, %s", f.Comparison.Row, f.Comparison.Against, m.differenceTitle())
+		if f.Column != "" {
+			text += ", " + f.Column
+		}
+		text += ": " + p.text()
+		if f.Difference.Method != "" {
+			text += " (" + string(f.Difference.Method) + ")"
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// provenanceText says where the numbers come from.
+func (g *Grid) provenanceTexts() []string {
+	var out []string
+	if g.Experiment != "" {
+		out = append(out, "experiment "+g.Experiment)
+	}
+	if g.Command != "" {
+		out = append(out, "command "+g.Command)
+	}
+	out = append(out, plural(len(g.Trials), "trial", "trials"))
+	if g.Keys != "" {
+		out = append(out, "keys "+g.Keys)
+	}
+	return out
+}
+
+// hasBest reports whether any cell is marked.
+func (g *Grid) hasBest() bool {
+	found := false
+	g.eachCell(func(_ int, _ *Line, c *Cell) { found = found || c.Best })
+	return found
+}
+
+// noteNumbers writes footnote marks, counted from 1: "1,3".
+func noteNumbers(notes []int) string {
+	parts := make([]string, len(notes))
+	for i, n := range notes {
+		parts[i] = fmt.Sprint(n + 1)
+	}
+	return strings.Join(parts, ",")
+}
+
+// clean makes a text printable on one line: line breaks and tabs become spaces,
+// other control characters and those that reorder text the replacement mark.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t' || r == '\u2028' || r == '\u2029':
+			return ' '
+		case unicode.IsControl(r), r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r == '\u200e', r == '\u200f':
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}

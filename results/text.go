@@ -1,0 +1,404 @@
+package results
+
+import (
+	"bufio"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/rivo/uniseg"
+)
+
+// Text prints the grid for a terminal of that many columns (0: as wide as it
+// needs). A table that is too wide is cut between columns into several, each
+// with the names of its lines; on the narrowest it becomes a list.
+func (g *Grid) Text(w io.Writer, width int) error {
+	out := bufio.NewWriter(w)
+	t := &textWriter{out: out, width: width}
+	t.paragraph(clean(strings.Join(nonEmpty(g.Table.Name, g.Table.Caption), ": ")), "")
+	for _, s := range g.sheets() {
+		t.blank()
+		if s.title != "" {
+			t.paragraph(clean(s.title), "")
+		}
+		t.sheet(s)
+	}
+	t.after(g)
+	return out.Flush()
+}
+
+type textWriter struct {
+	out   *bufio.Writer
+	width int
+}
+
+func (t *textWriter) blank() { t.out.WriteByte('\n') }
+
+// line writes one line without spaces at its end.
+func (t *textWriter) line(s string) { t.out.WriteString(strings.TrimRight(s, " ") + "\n") }
+
+// paragraph wraps text between words; lines after the first start with indent.
+func (t *textWriter) paragraph(text, indent string) {
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case line == "":
+			line = word
+		case t.width > 0 && wide(line)+1+wide(word) > t.width:
+			t.line(line)
+			line = indent + word
+		default:
+			line += " " + word
+		}
+	}
+	t.line(line)
+}
+
+// after prints what stands below the tables.
+func (t *textWriter) after(g *Grid) {
+	t.blank()
+	for _, text := range g.fixedTexts() {
+		t.paragraph("Fixed beforehand: "+clean(text), "  ")
+	}
+	if g.hasBest() {
+		t.paragraph("* is the best of its column by its mean.", "")
+	}
+	for _, text := range g.Remarks {
+		t.paragraph(clean(text), "  ")
+	}
+	for i, text := range g.Notes {
+		t.paragraph("["+noteNumbers([]int{i})+"] "+clean(text), "    ")
+	}
+	for _, text := range g.provenanceTexts() {
+		t.paragraph("# "+clean(text), "  ")
+	}
+}
+
+// textColumn is a column with its widths.
+type textColumn struct {
+	group              int
+	name               string
+	main, spread, tail int
+	width              int
+}
+
+const gap = "   "
+
+// sheet prints one sheet, cut into blocks of columns that fit.
+func (t *textWriter) sheet(s sheet) {
+	if len(s.lines) == 0 {
+		t.line("(no rows)")
+		return
+	}
+	stub := s.stubWidths(t.width)
+	columns := s.textColumns()
+	room := t.width
+	for _, w := range stub {
+		room -= w + len(gap)
+	}
+	for i := range columns {
+		if t.width > 0 && widthOf(s.fit(columns, i, i+1)) > room {
+			t.list(s)
+			return
+		}
+	}
+	for first := 0; first < len(columns); {
+		end := len(columns)
+		if t.width > 0 {
+			end = s.lastFitting(columns, first, room)
+		}
+		if first > 0 {
+			t.blank()
+		}
+		t.block(s, stub, columns, first, end)
+		first = end
+	}
+}
+
+// stubWidths are the widths of the line names, cut to 2/5 of the terminal in
+// all.
+func (s sheet) stubWidths(width int) []int {
+	widths := make([]int, len(s.stub))
+	for i, head := range s.stub {
+		widths[i] = wide(clean(head))
+		for _, l := range s.lines {
+			widths[i] = max(widths[i], wide(clean(l.stub[i])))
+		}
+		if width > 0 {
+			widths[i] = min(widths[i], max(6, width*2/5/len(s.stub)))
+		}
+	}
+	return widths
+}
+
+// textColumns measures the parts of each column.
+func (s sheet) textColumns() []textColumn {
+	var columns []textColumn
+	for g, group := range s.groups {
+		for _, name := range group.columns {
+			columns = append(columns, textColumn{group: g, name: clean(name)})
+		}
+	}
+	for i := range columns {
+		columns[i].measure(s, i)
+	}
+	return columns
+}
+
+// fit is a copy of columns first..end, widened where a piece over several of
+// them, or a metric's name, needs more room than they have.
+func (s sheet) fit(columns []textColumn, first, end int) []textColumn {
+	out := slices.Clone(columns[first:end])
+	for _, l := range s.lines {
+		for i := first; i < end; {
+			next := mergedEnd(l, columns, i, end)
+			if isMerged(l, i, s) {
+				widen(out[i-first:next-first], wide(l.pieces[i].compact()))
+			}
+			i = next
+		}
+	}
+	for i := first; i < end; {
+		next := groupEnd(columns, i, end)
+		widen(out[i-first:next-first], wide(clean(s.groups[columns[i].group].title)))
+		i = next
+	}
+	return out
+}
+
+func widen(columns []textColumn, width int) {
+	columns[len(columns)-1].width += max(0, width-widthOf(columns))
+}
+
+// groupEnd is the end of the run of columns, before limit, of one metric.
+func groupEnd(columns []textColumn, i, limit int) int {
+	end := i + 1
+	for end < limit && columns[end].group == columns[i].group {
+		end++
+	}
+	return end
+}
+
+func (c *textColumn) measure(s sheet, i int) {
+	for _, l := range s.lines {
+		p := l.pieces[i]
+		if isMerged(l, i, s) {
+			continue // it is fitted over its columns
+		}
+		if p.word {
+			c.width = max(c.width, wide(p.compact()))
+			continue
+		}
+		c.main = max(c.main, wide(p.starred()))
+		c.spread = max(c.spread, wide(p.spread))
+		c.tail = max(c.tail, wide(p.marks()))
+	}
+	c.width = max(c.width, wide(c.name), c.parts())
+}
+
+// parts is the width of aligned numbers.
+func (c *textColumn) parts() int {
+	w := c.main
+	for _, part := range []int{c.spread, c.tail} {
+		if part > 0 {
+			w += 1 + part
+		}
+	}
+	return w
+}
+
+func isMerged(l sheetLine, i int, s sheet) bool {
+	return i > 0 && l.pieces[i-1] == l.pieces[i] || i+1 < len(l.pieces) && l.pieces[i+1] == l.pieces[i]
+}
+
+// mergedEnd is the end of the run of columns, before limit, that share the
+// piece at i.
+func mergedEnd(l sheetLine, columns []textColumn, i, limit int) int {
+	end := i + 1
+	for end < limit && columns[end].group == columns[i].group && l.pieces[end] == l.pieces[i] {
+		end++
+	}
+	return end
+}
+
+func widthOf(columns []textColumn) int {
+	w := len(gap) * (len(columns) - 1)
+	for _, c := range columns {
+		w += c.width
+	}
+	return w
+}
+
+// lastFitting is the end of a block from first: as many metrics as fit whole,
+// or, where not even one does, about equal parts of its columns.
+func (s sheet) lastFitting(columns []textColumn, first, room int) int {
+	fits := func(end int) bool { return widthOf(s.fit(columns, first, end)) <= room }
+	end := first
+	for end < len(columns) {
+		next := groupEnd(columns, end, len(columns))
+		if !fits(next) {
+			break
+		}
+		end = next
+	}
+	if end > first {
+		return end
+	}
+	whole := groupEnd(columns, first, len(columns))
+	most := 1
+	for fits(first + most + 1) {
+		most++
+	}
+	blocks := (whole - first + most - 1) / most
+	return first + (whole-first+blocks-1)/blocks
+}
+
+func (t *textWriter) block(s sheet, stub []int, columns []textColumn, first, end int) {
+	fitted := s.fit(columns, first, end)
+	t.heads(s, stub, fitted)
+	rule := widthOf(fitted)
+	for _, w := range stub {
+		rule += w + len(gap)
+	}
+	t.line(strings.Repeat("─", rule))
+	for _, l := range s.lines {
+		text := stubText(l.stub, stub)
+		for i := first; i < end; {
+			next := mergedEnd(l, columns, i, end)
+			text += gap + l.pieces[i].aligned(fitted[i-first:next-first], isMerged(l, i, s))
+			i = next
+		}
+		t.line(text)
+	}
+}
+
+// heads prints the metrics over their columns, then the columns' names beside
+// those of the stub; one line when columns have no names.
+func (t *textWriter) heads(s sheet, stub []int, columns []textColumn) {
+	named, names := false, ""
+	for _, c := range columns {
+		names += gap + center(c.name, c.width, " ")
+		named = named || c.name != ""
+	}
+	top := stubText(s.stub, stub)
+	if named {
+		top = stubText(make([]string, len(stub)), stub)
+	}
+	for i := 0; i < len(columns); {
+		next, fill := groupEnd(columns, i, len(columns)), " "
+		if next-i > 1 {
+			fill = "─"
+		}
+		top += gap + center(clean(s.groups[columns[i].group].title), widthOf(columns[i:next]), fill)
+		i = next
+	}
+	t.line(top)
+	if named {
+		t.line(stubText(s.stub, stub) + names)
+	}
+}
+
+func stubText(names []string, widths []int) string {
+	parts := make([]string, len(names))
+	for i, name := range names {
+		name = cut(clean(name), widths[i])
+		parts[i] = name + strings.Repeat(" ", widths[i]-wide(name))
+	}
+	return strings.Join(parts, gap)
+}
+
+// aligned lays the piece out in the columns: its parts under those of its
+// neighbours, or in the middle of all the columns that it spans.
+func (p *piece) aligned(columns []textColumn, merged bool) string {
+	width := widthOf(columns)
+	if len(columns) > 1 {
+		return center(p.compact(), width, "─")
+	}
+	if p.word || merged {
+		return center(p.compact(), width, " ")
+	}
+	c := columns[0]
+	text := strings.Repeat(" ", c.main-wide(p.starred())) + p.starred()
+	if c.spread > 0 {
+		text += " " + p.spread + strings.Repeat(" ", c.spread-wide(p.spread))
+	}
+	if c.tail > 0 {
+		text += " " + p.marks() + strings.Repeat(" ", c.tail-wide(p.marks()))
+	}
+	return center(text, width, " ")
+}
+
+func (p *piece) starred() string {
+	if p.best {
+		return "*" + p.main
+	}
+	return p.main
+}
+
+// marks is what follows the numbers: "n=2 [1]".
+func (p *piece) marks() string {
+	mark := ""
+	if len(p.notes) > 0 {
+		mark = "[" + noteNumbers(p.notes) + "]"
+	}
+	return strings.Join(nonEmpty(p.tail, mark), " ")
+}
+
+// compact is the whole piece without alignment.
+func (p *piece) compact() string {
+	return strings.Join(nonEmpty(p.starred(), p.spread, p.marks()), " ")
+}
+
+// list prints a sheet as a list, for terminals on which no column fits.
+func (t *textWriter) list(s sheet) {
+	columns := s.textColumns()
+	for _, l := range s.lines {
+		t.paragraph(clean(strings.Join(l.stub, ", ")), "")
+		for i := 0; i < len(columns); {
+			end := mergedEnd(l, columns, i, len(columns))
+			name := columns[i].name
+			if end > i+1 {
+				name = ""
+			}
+			if p := l.pieces[i]; p.main == none {
+				i = end
+				continue
+			}
+			head := strings.Join(nonEmpty(clean(s.groups[columns[i].group].title), name), " ")
+			t.paragraph("- "+head+": "+l.pieces[i].compact(), "  ")
+			i = end
+		}
+	}
+}
+
+// wide is the number of terminal columns that s takes.
+func wide(s string) int { return uniseg.StringWidth(s) }
+
+// cut shortens s to width columns, ending in "…" where something is missing.
+func cut(s string, width int) string {
+	if wide(s) <= width {
+		return s
+	}
+	out, used := "", 0
+	for g := uniseg.NewGraphemes(s); g.Next(); {
+		if used+g.Width() > width-1 {
+			break
+		}
+		out, used = out+g.Str(), used+g.Width()
+	}
+	return out + "…"
+}
+
+// center puts s in the middle of width columns. A fill other than a space keeps
+// a space on either side of s.
+func center(s string, width int, fill string) string {
+	room := width - wide(s)
+	if room <= 0 {
+		return s
+	}
+	left, right := room/2, room-room/2
+	if fill == " " || s == "" {
+		return strings.Repeat(" ", left) + s + strings.Repeat(" ", right)
+	}
+	return strings.Repeat(fill, max(0, left-1)) + strings.Repeat(" ", min(1, left)) + s + strings.Repeat(" ", min(1, right)) + strings.Repeat(fill, max(0, right-1))
+}
