@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"testing"
+
+	"react/runner/schedule"
+	"react/runner/spec"
+	"react/runner/store"
+)
+
+func TestExitCodes(t *testing.T) {
+	full := &store.Error{Root: "/s", What: "publish", Err: syscall.ENOSPC}
+	task := &schedule.Task{Op: "tune", Key: "0123456789abcdef"}
+	failed := &schedule.Failed{Failures: []schedule.Failure{{Task: task, Err: io.ErrUnexpectedEOF}}}
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{nil, 0},
+		{errors.New("classes.json: no such file"), 1},
+		{failed, 1},
+		{usageError{errors.New("unknown flag")}, 2},
+		{spec.Errors{{Path: "tune.gama", Msg: "unknown field"}}, 3},
+		{errors.Join(spec.Errors{{}}, spec.Errors{{}}), 3},
+		{fmt.Errorf("sweep: %w", full), 4},
+		{errWork, 6},
+		{fmt.Errorf("interrupted: %w", context.Canceled), 130},
+	} {
+		if got := exitCode(c.err); got != c.want {
+			t.Errorf("%v: exit code %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{nil, ""},
+		{errWork, ""},
+		{errors.New("x.tar ends early"), "runner: x.tar ends early\n"},
+		{spec.Errors{{Pos: spec.Pos{File: "x.cue", Line: 3, Col: 7}, Path: "tune.gama", Msg: "unknown field"}}, "x.cue:3:7: tune.gama: unknown field\n"},
+		{fmt.Errorf("interrupted: %w", context.Canceled), "runner: interrupted; what is done is kept: run the same command to go on\n"},
+	} {
+		var out bytes.Buffer
+		report(c.err, &out)
+		if out.String() != c.want {
+			t.Errorf("%v: printed %q, want %q", c.err, out.String(), c.want)
+		}
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for word, want := range map[string]string{
+		"tune.gamma=0.8":          "tune.gamma=0.8",
+		`tune.mode="full"`:        `'tune.mode="full"'`,
+		"task.prompts=[\"a {}\"]": `'task.prompts=["a {}"]'`,
+		"name=it's":               `'name=it'\''s'`,
+	} {
+		if got := quote(word); got != want {
+			t.Errorf("%s: got %s, want %s", word, got, want)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+
+	"react/runner/plan"
+	"react/runner/schedule"
+	"react/runner/spec"
+	"react/runner/store"
+)
+
+// experiment is a file on its way to results: its trials, stages and tasks,
+// and the store that they are in.
+type experiment struct {
+	*spec.Experiment
+	source []byte // the file
+	plan   *plan.Plan
+	store  *store.Store
+}
+
+// loadExperiment reads a file, expands it and keys its stages. It writes
+// nothing but fingerprints, and those only into a store that exists.
+func loadExperiment(ctx context.Context, file string, sets []string, storeDir string) (*experiment, error) {
+	exp, err := spec.Load(file, sets)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(storeDir)
+	if err != nil {
+		return nil, err
+	}
+	source, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.New(exp, plan.Options{Fingerprint: func(path string) (string, error) {
+		if ctx.Err() != nil { // a large pool takes minutes
+			return "", ctx.Err()
+		}
+		f, err := s.Fingerprint(path)
+		return f.SHA256, err
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return &experiment{exp, source, p, s}, nil
+}
+
+// tasks are the stages without what they do; sweep adds that. Stages that
+// trials name are wanted, others only where one of those runs.
+func (e *experiment) tasks() []*schedule.Task {
+	wanted := map[*plan.Stage]bool{}
+	trials := map[*plan.Stage][]string{}
+	for _, t := range e.plan.Trials {
+		seen, label := map[*plan.Stage]bool{}, trialName(t)
+		for _, name := range t.StageNames() {
+			wanted[t.Stages[name]] = true
+			visit(t.Stages[name], seen)
+		}
+		for stage := range seen {
+			trials[stage] = append(trials[stage], label)
+		}
+	}
+	tasks := make([]*schedule.Task, len(e.plan.Stages))
+	for i, stage := range e.plan.Stages {
+		tasks[i] = &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Needs: inputKeys(stage),
+			Wanted: wanted[stage], Trials: trials[stage]}
+	}
+	return tasks
+}
+
+// visit marks a stage and all that it is made from.
+func visit(s *plan.Stage, seen map[*plan.Stage]bool) {
+	if seen[s] {
+		return
+	}
+	seen[s] = true
+	for _, in := range s.In {
+		visit(in, seen)
+	}
+}
+
+// inputKeys are the keys of a stage's inputs, each once, sorted.
+func inputKeys(s *plan.Stage) []string {
+	seen := map[string]bool{}
+	var keys []string
+	for _, in := range s.In {
+		if !seen[in.Key] {
+			seen[in.Key] = true
+			keys = append(keys, in.Key)
+		}
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// trialName is how messages call a trial: by its case or its axes, its seed
+// and its id.
+func trialName(t plan.Trial) string {
+	var parts []string
+	if t.Label != "" {
+		parts = append(parts, t.Label)
+	}
+	paths := make([]string, 0, len(t.Axes))
+	for path := range t.Axes {
+		paths = append(paths, path)
+	}
+	sort.Strings(paths)
+	for _, path := range paths {
+		parts = append(parts, fmt.Sprintf("%s=%v", path, t.Axes[path]))
+	}
+	if t.Seed != nil {
+		parts = append(parts, fmt.Sprintf("seed=%d", *t.Seed))
+	}
+	if len(parts) == 0 {
+		return t.ID
+	}
+	return fmt.Sprintf("%s (%s)", t.ID, strings.Join(parts, " "))
+}
+
+// plural is "1 trial", "2 trials".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

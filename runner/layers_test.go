@@ -1,0 +1,109 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestLayers holds the direction of imports. It parses the files itself: go
+// list would be answered from the test cache.
+func TestLayers(t *testing.T) {
+	may := map[string][]string{ // top folder → folders of ours that it may import
+		"schema":  {},
+		"data":    {"data"},
+		"results": {"results"},
+		"ops":     {"ops", "data", "results"},
+		"runner":  {"runner", "ops", "data", "results", "schema"},
+	}
+	for file, imports := range projectImports(t) {
+		top, _, _ := strings.Cut(file, "/")
+		for _, path := range imports {
+			ours, ok := strings.CutPrefix(path, "react/")
+			if !ok {
+				continue
+			}
+			if to, _, _ := strings.Cut(ours, "/"); !slices.Contains(may[top], to) {
+				t.Errorf("%s imports %s: %s may import %q of ours", file, path, top, may[top])
+			}
+		}
+	}
+}
+
+// TestOneCaller keeps libraries with traps behind one package each.
+func TestOneCaller(t *testing.T) {
+	for library, callers := range map[string][]string{
+		"github.com/DataIntelligenceCrew/go-faiss": {"ops/knn"},
+		"github.com/gomlx/":                        {"ops/clip", "ops/engine"},
+		"github.com/spf13/cobra":                   {"runner"},
+		"cuelang.org/go":                           {"runner/spec", "schema"},
+		"react/runner/store":                       {"runner", "runner/schedule"},
+	} {
+		for file, imports := range projectImports(t) {
+			dir := filepath.ToSlash(filepath.Dir(file))
+			for _, path := range imports {
+				if strings.HasPrefix(path, library) && !below(dir, callers) {
+					t.Errorf("%s imports %s: only %q may", file, path, callers)
+				}
+			}
+		}
+	}
+}
+
+// below reports whether dir is one of the callers; of "runner" only the
+// package itself is meant, of the others the folders in them too.
+func below(dir string, callers []string) bool {
+	for _, caller := range callers {
+		if dir == caller || caller != "runner" && strings.HasPrefix(dir, caller+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// projectImports are the imports of every Go file of the project, tests
+// included, by path from the module's root.
+func projectImports(t *testing.T) map[string][]string {
+	t.Helper()
+	imports := map[string][]string{}
+	for _, top := range []string{"schema", "data", "ops", "results", "runner"} {
+		err := filepath.WalkDir(filepath.Join("..", top), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+				return err
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+			if err != nil {
+				return err
+			}
+			rel, err := filepath.Rel("..", path)
+			if err != nil {
+				return err
+			}
+			imports[filepath.ToSlash(rel)] = paths(t, file.Imports)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return imports
+}
+
+func paths(t *testing.T, specs []*ast.ImportSpec) []string {
+	t.Helper()
+	out := []string{}
+	for _, spec := range specs {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, path)
+	}
+	return out
+}

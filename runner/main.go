@@ -1,0 +1,169 @@
+// Command runner runs experiments on retrieval-augmented customization of CLIP
+// models: it expands a .cue file into trials (runner/spec), turns those into
+// stages with keys (runner/plan), makes each stage once (runner/schedule,
+// runner/store, ops) and prints the tables that the file asks for (results).
+//
+// Each command is a file of this package. Flags say where and how; what is
+// computed stands in the .cue file. Commands write to the writers they are
+// given, so that tests run the real command in process.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"react/ops/knn"
+	"react/runner/spec"
+	"react/runner/store"
+)
+
+func main() {
+	restart()
+	ctx, stop := interruptible()
+	defer stop()
+	os.Exit(report(run(ctx, os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
+}
+
+// restarted marks a process that restart has started.
+const restarted = "RUNNER_RESTARTED"
+
+// restart starts the program once more, in this process, with the settings
+// that BLAS and OpenMP read only when a program starts. Where that cannot be
+// done, search is slower and nothing else.
+func restart() {
+	env := knn.StartupEnv()
+	if os.Getenv(restarted) != "" || len(env) == 0 {
+		return
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return
+	}
+	syscall.Exec(program, os.Args, append(os.Environ(), append(env, restarted+"=1")...))
+}
+
+// interruptible gives a context that the first SIGINT or SIGTERM cancels; the
+// second kills.
+func interruptible() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// run is the whole program. Results go to stdout, everything else to stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil && strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
+		return usageError{errors.New(strings.TrimSpace(err.Error()))}
+	}
+	return err
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "runner",
+		Short: "Declarative experiments on retrieval-augmented customization of CLIP models",
+		Long: `runner expands an experiment (a .cue file) into trials, runs the stages that
+they share once each, and prints result tables.
+
+  runner sweep experiments/quickstart.cue    run it, or go on where it stopped
+  runner plan  experiments/quickstart.cue    what would run, and what is done
+  runner vet   experiments/*.cue             check the files
+
+` + exitHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newVet(), newPlan(), newSweep(), newTable(), newWhy(), newImport(), newVersion())
+	return root
+}
+
+// args makes cobra's check of arguments a usage error.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if err := check(cmd, given); err != nil {
+			return usageError{fmt.Errorf("%w\nusage: %s", err, cmd.UseLine())}
+		}
+		return nil
+	}
+}
+
+// storeFlag adds --store.
+func storeFlag(cmd *cobra.Command, dir *string) {
+	standard := os.Getenv("RUNNER_STORE")
+	if standard == "" {
+		standard = ".runner"
+	}
+	cmd.Flags().StringVar(dir, "store", standard, "`directory` of stage outputs and records (default also from RUNNER_STORE)")
+}
+
+// setFlag adds --set. Its values may hold commas, as CUE lists do.
+func setFlag(cmd *cobra.Command, sets *[]string) {
+	cmd.Flags().StringArrayVar(sets, "set", nil, "override a `path=value` of the file, such as tune.gamma=0.8; may be repeated")
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+// Unwrap returns the mistake.
+func (e usageError) Unwrap() error { return e.error }
+
+// errWork is what plan --check returns when something would run.
+var errWork = errors.New("there is work to do")
+
+const exitHelp = `Exit codes: 0 done, 1 a trial failed or an input is broken or missing,
+2 usage, 3 bad spec, 4 store or launcher, 6 plan --check found work,
+75 worker preempted, 130 interrupted (the same command goes on from there).`
+
+// exitCode is the one place where errors become exit codes.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, new(usageError)):
+		return 2
+	case isSpecError(err):
+		return 3
+	case errors.As(err, new(*store.Error)):
+		return 4
+	case errors.Is(err, errWork):
+		return 6
+	case errors.Is(err, context.Canceled):
+		return 130
+	}
+	return 1
+}
+
+// report prints an error for people and returns the exit code. Spec errors are
+// lines that start with their position, which editors look for.
+func report(err error, stderr io.Writer) int {
+	code := exitCode(err)
+	switch code {
+	case 0, 6:
+	case 3:
+		fmt.Fprintln(stderr, err)
+	case 130:
+		fmt.Fprintln(stderr, "runner: interrupted; what is done is kept: run the same command to go on")
+	default:
+		fmt.Fprintf(stderr, "runner: %v\n", err)
+	}
+	return code
+}
+
+func isSpecError(err error) bool {
+	return errors.As(err, new(spec.Errors)) || errors.As(err, new(spec.Error))
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"react/ops"
+	"react/runner/plan"
+	"react/runner/schedule"
+)
+
+func newPlan() *cobra.Command {
+	var sets []string
+	var storeDir string
+	var asJSON, check bool
+	cmd := &cobra.Command{
+		Use:   "plan FILE",
+		Short: "Print trials and stages: what is cached, what would run",
+		Long: `plan expands an experiment and prints its stages (each once, inputs first) and
+its trials, with what a sweep would do. It runs nothing. Outside files are read
+for their digests, once as long as they do not change.
+
+A stage is "cached" when its output is in the store, "run" when a sweep would
+make it, "not needed" when nothing that would run reads it.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			e, err := loadExperiment(cmd.Context(), files[0], sets, storeDir)
+			if err != nil {
+				return err
+			}
+			survey, err := schedule.Look(e.store, e.tasks())
+			if err != nil {
+				return err
+			}
+			if err := e.printPlan(cmd.OutOrStdout(), survey, asJSON); err != nil {
+				return err
+			}
+			if check && survey.Count(schedule.ToRun) > 0 {
+				return errWork
+			}
+			return nil
+		},
+	}
+	setFlag(cmd, &sets)
+	storeFlag(cmd, &storeDir)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as JSON (schema runner.plan/v1)")
+	cmd.Flags().BoolVar(&check, "check", false, "exit with 6 when something would run")
+	return cmd
+}
+
+func (e *experiment) printPlan(w io.Writer, survey *schedule.Survey, asJSON bool) error {
+	p := e.describe()
+	for i := range p.Stages {
+		p.Stages[i].State = survey.Status[i].String()
+		if damaged := survey.Damaged[i]; damaged != nil {
+			p.Stages[i].Damaged = damaged.Why
+		}
+	}
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "\t")
+		return enc.Encode(p)
+	}
+	return p.print(w, e.summary(survey))
+}
+
+// summary is the one line that plan and sweep begin with.
+func (e *experiment) summary(survey *schedule.Survey) string {
+	text := fmt.Sprintf("%s: %s, %s: %d cached, %d to run", e.Name, plural(len(e.plan.Trials), "trial"),
+		plural(len(e.plan.Stages), "stage"), survey.Count(schedule.Cached), survey.Count(schedule.ToRun))
+	if n := survey.Count(schedule.Unneeded); n > 0 {
+		text += fmt.Sprintf(", %d not needed", n)
+	}
+	return text
+}
+
+// planRecord is a plan for machines: plan --json, and plan.json of a sweep.
+type planRecord struct {
+	Schema     string        `json:"schema"`
+	Experiment string        `json:"experiment"`
+	Question   string        `json:"question,omitempty"`
+	Stages     []stageRecord `json:"stages"` // inputs before readers
+	Trials     []trialRecord `json:"trials"`
+}
+
+// stageRecord is one stage of a plan.
+type stageRecord struct {
+	Key     string               `json:"key"`
+	Op      string               `json:"op"`
+	Params  json.RawMessage      `json:"params"`
+	In      map[string]string    `json:"in,omitempty"` // role → key
+	Files   map[string]ops.Files `json:"files,omitempty"`
+	Lines   []string             `json:"lines"`  // the key's preimage
+	Trials  int                  `json:"trials"` // that need it
+	State   string               `json:"state,omitempty"`
+	Damaged string               `json:"damaged,omitempty"` // why the entry in the store is not used
+}
+
+// trialRecord is one trial: a line of trials.jsonl.
+type trialRecord struct {
+	ID     string            `json:"id"`
+	Name   string            `json:"name"`
+	Label  string            `json:"label,omitempty"`
+	Axes   map[string]any    `json:"axes,omitempty"`
+	Seed   *int              `json:"seed,omitempty"`
+	Params map[string]any    `json:"params"`
+	Stages map[string]string `json:"stages"` // name → key
+}
+
+func (e *experiment) describe() planRecord {
+	p := planRecord{Schema: "runner.plan/v1", Experiment: e.Name, Question: e.Question}
+	for i, task := range e.tasks() {
+		stage := e.plan.Stages[i]
+		p.Stages = append(p.Stages, stageRecord{Key: stage.Key, Op: stage.Op, Params: stage.Params,
+			In: keysOf(stage.In), Files: stage.Files, Lines: stage.Lines, Trials: len(task.Trials)})
+	}
+	for _, t := range e.plan.Trials {
+		p.Trials = append(p.Trials, trialRecord{t.ID, trialName(t), t.Label, t.Axes, t.Seed, t.Params, keysOf(t.Stages)})
+	}
+	return p
+}
+
+func keysOf(stages map[string]*plan.Stage) map[string]string {
+	keys := make(map[string]string, len(stages))
+	for name, stage := range stages {
+		keys[name] = stage.Key
+	}
+	return keys
+}
+
+func (p *planRecord) print(w io.Writer, summary string) error {
+	fmt.Fprintln(w, summary)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "\nSTAGE\tKEY\tTRIALS\tSTATE\n")
+	state := map[string]string{}
+	for _, s := range p.Stages {
+		state[s.Key] = s.State
+		note := s.State
+		if s.Damaged != "" {
+			note += " (damaged: " + s.Damaged + ")"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", s.Op, s.Key[:12], s.Trials, note)
+	}
+	fmt.Fprintf(table, "\nTRIAL\tSTATE\n")
+	for _, t := range p.Trials {
+		left := 0
+		for _, key := range t.Stages {
+			if state[key] != schedule.Cached.String() {
+				left++
+			}
+		}
+		note := "done"
+		if left > 0 {
+			note = fmt.Sprintf("%d of %s to run", left, plural(len(t.Stages), "result"))
+		}
+		fmt.Fprintf(table, "%s\t%s\n", t.Name, note)
+	}
+	return table.Flush()
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sort"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"react/ops"
+	"react/ops/engine"
+	"react/runner/plan"
+	"react/runner/schedule"
+	"react/runner/store"
+)
+
+// sweepOptions are the flags of sweep: where and how, never what.
+type sweepOptions struct {
+	sets     []string
+	store    string
+	engine   string
+	tables   string
+	jobs     int
+	failFast bool
+}
+
+func newSweep() *cobra.Command {
+	var o sweepOptions
+	cmd := &cobra.Command{
+		Use:   "sweep FILE",
+		Short: "Run an experiment, or go on where it stopped, and print its tables",
+		Long: `sweep runs the stages of an experiment that are not in the store yet, each once
+however many trials share it, then prints the tables of the file and writes them
+below the store (.runner/sweeps/NAME/HASH/tables). Run again, it finds everything
+done and prints the same tables. A stage that fails stops only the trials that
+need it. Interrupted or killed, it loses the running stages and nothing else.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if o.jobs < 1 {
+				return usageError{fmt.Errorf("--jobs %d: at least 1", o.jobs)}
+			}
+			e, err := loadExperiment(cmd.Context(), files[0], o.sets, o.store)
+			if err != nil {
+				return err
+			}
+			defer e.store.Close()
+			return e.sweep(cmd, o)
+		},
+	}
+	setFlag(cmd, &o.sets)
+	storeFlag(cmd, &o.store)
+	flags := cmd.Flags()
+	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: auto, onnx, go, or xla:PLUGIN with the path of a PJRT plugin")
+	flags.StringVar(&o.tables, "tables", "", "write the tables into this `directory` too")
+	flags.IntVarP(&o.jobs, "jobs", "j", 1, "run this `many` stages at a time")
+	flags.BoolVar(&o.failFast, "fail-fast", false, "stop everything at the first failure")
+	return cmd
+}
+
+// sweep runs what is left to run. Tables are printed also when trials failed,
+// with what is there; the error says what is not.
+func (e *experiment) sweep(cmd *cobra.Command, o sweepOptions) error {
+	if err := e.store.Prepare(); err != nil {
+		return err
+	}
+	folder, err := e.sweepFolder()
+	if err != nil {
+		return err
+	}
+	if err := e.record(folder); err != nil {
+		return err
+	}
+	report, failure := e.runStages(cmd.Context(), cmd.ErrOrStderr(), folder, o)
+	if report == nil {
+		return failure
+	}
+	err = e.recordResults(folder, report.Entries)
+	if err != nil || failure != nil && !errors.As(failure, new(*schedule.Failed)) {
+		return errors.Join(failure, err)
+	}
+	keptWarnings(cmd.ErrOrStderr(), report)
+	return errors.Join(failure, e.writeTables(cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
+}
+
+// runStages brings the plan's stages into the store. The report is nil when
+// nothing was begun.
+func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *store.Sweep, o sweepOptions) (*schedule.Report, error) {
+	tasks := e.tasks()
+	survey, err := schedule.Look(e.store, tasks)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintln(stderr, e.summary(survey))
+	engines := &engines{spec: o.engine, stderr: stderr}
+	defer engines.close()
+	if err := e.prepareEngine(engines, survey); err != nil {
+		return nil, err
+	}
+	if survey.Count(schedule.ToRun) > 0 || !folder.Has(provenanceFile) {
+		if err := folder.WriteJSON(provenanceFile, provenance()); err != nil {
+			return nil, err
+		}
+	}
+	workers := max(1, runtime.GOMAXPROCS(0)/o.jobs)
+	for i, stage := range e.plan.Stages {
+		tasks[i].Run = stageRunner(stage, engines, workers)
+	}
+	return schedule.Run(ctx, tasks, schedule.Options{Store: e.store, Jobs: o.jobs, FailFast: o.failFast, Reporter: newReporter(stderr)})
+}
+
+// prepareEngine opens the engine before the first stage, when one will want
+// it: a library that is missing should not show an hour later.
+func (e *experiment) prepareEngine(engines *engines, survey *schedule.Survey) error {
+	for i, stage := range e.plan.Stages {
+		if survey.Status[i] == schedule.ToRun && ops.All[stage.Op].UsesEngine {
+			_, err := engines.open()
+			return err
+		}
+	}
+	return nil
+}
+
+// stageRunner makes an op's Run of a stage and an attempt.
+func stageRunner(stage *plan.Stage, engines *engines, workers int) func(context.Context, *schedule.Attempt) error {
+	return func(ctx context.Context, a *schedule.Attempt) error {
+		run := &ops.Run{Dir: a.Dir, In: map[string]string{}, Files: stage.Files, Workers: workers, Log: a.Log, Warn: a.Warn, Fact: a.Fact}
+		for role, in := range stage.In {
+			run.In[role] = a.In[in.Key]
+		}
+		run.Progress = func(p ops.Progress) { a.Progress(p.Done, p.Total, p.Note) }
+		run.OpenEngine = func() (*engine.Engine, error) {
+			eng, err := engines.open()
+			if err != nil {
+				return nil, err
+			}
+			a.Fact(engineFact, eng.Name())
+			a.Fact("engine.libraries", eng.Describe())
+			return eng, nil
+		}
+		return ops.All[stage.Op].Run(ctx, run, stage.Params)
+	}
+}
+
+// engineFact is the manifest's fact that names the engine of a stage.
+const engineFact = "engine"
+
+// engines opens one engine for all stages, when the first asks for it.
+type engines struct {
+	spec   string
+	stderr io.Writer
+
+	mu  sync.Mutex
+	eng *engine.Engine
+	err error
+}
+
+func (e *engines) open() (*engine.Engine, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.eng != nil || e.err != nil {
+		return e.eng, e.err
+	}
+	if e.eng, e.err = engine.Open(e.spec); e.err != nil {
+		e.err = fmt.Errorf("engine %s: %w", e.spec, e.err)
+		return nil, e.err
+	}
+	fmt.Fprintf(e.stderr, "engine: %s\n", e.eng.Name())
+	for _, text := range e.eng.Warnings() {
+		fmt.Fprintln(e.stderr, "warning:", text)
+	}
+	return e.eng, nil
+}
+
+func (e *engines) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.eng != nil {
+		e.eng.Close()
+		e.eng = nil
+	}
+}
+
+// keptWarnings prints the warnings of stages that were found done, once each:
+// they hold for the tables as much as on the day they were made.
+func keptWarnings(w io.Writer, report *schedule.Report) {
+	stages := map[string]int{}
+	for _, t := range report.Cached {
+		for _, text := range report.Entries[t.Key].Manifest.Warnings {
+			stages[t.Op+": "+text]++
+		}
+	}
+	texts := make([]string, 0, len(stages))
+	for text := range stages {
+		texts = append(texts, text)
+	}
+	sort.Strings(texts)
+	for _, text := range texts {
+		fmt.Fprintf(w, "warning (%s done before): %s\n", plural(stages[text], "stage"), text)
+	}
+}

@@ -1,0 +1,276 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"react/ops"
+	"react/results"
+	"react/runner/plan"
+	"react/runner/schedule"
+	"react/runner/store"
+)
+
+func newTable() *cobra.Command {
+	var sets []string
+	var storeDir, tables string
+	cmd := &cobra.Command{
+		Use:   "table FILE",
+		Short: "Print the tables of an experiment from what is in the store",
+		Long: `table makes the tables of an experiment again from stored rows, prints them and
+writes their files. It runs no stage: trials that are not done are shown as such.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			e, err := loadExperiment(cmd.Context(), files[0], sets, storeDir)
+			if err != nil {
+				return err
+			}
+			defer e.store.Close()
+			return e.table(cmd.OutOrStdout(), tables)
+		},
+	}
+	setFlag(cmd, &sets)
+	storeFlag(cmd, &storeDir)
+	cmd.Flags().StringVar(&tables, "tables", "", "write the tables into this `directory` too")
+	return cmd
+}
+
+// table writes tables of whatever is there.
+func (e *experiment) table(w io.Writer, dir string) error {
+	tasks := e.tasks()
+	survey, err := schedule.Look(e.store, tasks)
+	if err != nil {
+		return err
+	}
+	entries := map[string]store.Entry{}
+	for i, task := range tasks {
+		if survey.Status[i] == schedule.Cached {
+			entries[task.Key] = survey.Entries[i]
+		}
+	}
+	if len(entries) == 0 {
+		return fmt.Errorf("%s: no stage of it is in store %s; runner sweep runs it", e.File, e.store.Root())
+	}
+	folder, err := e.sweepFolder()
+	if err != nil {
+		return err
+	}
+	return e.writeTables(w, folder, entries, nil, dir)
+}
+
+// writeTables prints the experiment's tables and writes them into the sweep's
+// folder, and into dir/NAME where dir is given. failures say why trials have no
+// result; trials without one and without a reason are pending.
+func (e *experiment) writeTables(w io.Writer, folder *store.Sweep, entries map[string]store.Entry, failures []schedule.Failure, dir string) error {
+	rows, err := e.rows(entries)
+	if err != nil {
+		return err
+	}
+	opts := results.Options{Experiment: filepath.ToSlash(e.File), Command: e.command(), Trials: e.trialStates(entries, failures),
+		Predictions: e.predictions(entries)}
+	var grids []*results.Grid
+	for _, name := range slices.Sorted(maps.Keys(e.Tables)) {
+		spec, err := tableSpec(name, e.Tables[name])
+		if err != nil {
+			return err
+		}
+		grid, err := results.Build(spec, rows, opts)
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.File, err)
+		}
+		grids = append(grids, grid)
+	}
+	return e.putTables(w, folder, rows, grids, dir)
+}
+
+// putTables prints and writes. The rows that tables are made of are kept
+// beside them.
+func (e *experiment) putTables(w io.Writer, folder *store.Sweep, rows []results.Row, grids []*results.Grid, dir string) error {
+	dirs := []string{folder.Path("tables")}
+	if dir != "" {
+		dirs = append(dirs, filepath.Join(dir, e.Name))
+	}
+	if e.Question != "" {
+		fmt.Fprintf(w, "%s\n\n", e.Question)
+	}
+	for _, grid := range grids {
+		if err := grid.Text(w, textWidth(w)); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	for _, dir := range dirs {
+		if _, err := results.WriteAll(dir, grids); err != nil {
+			return e.store.Blame("write tables", err)
+		}
+		fmt.Fprintf(w, "written to %s\n", shownPath(dir))
+	}
+	if err := results.WriteFile(folder.Path("tables/rows.jsonl"), rows); err != nil {
+		return e.store.Blame("write rows", err)
+	}
+	return nil
+}
+
+// textWidth is the width of the terminal; 0, where there is none, is no limit.
+func textWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// shownPath is a path as a user would type it here.
+func shownPath(path string) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
+}
+
+// command is what a reader types to get the tables again.
+func (e *experiment) command() string {
+	words := []string{"runner", "sweep", e.File}
+	for _, set := range e.Overrides {
+		words = append(words, "--set", quote(set))
+	}
+	return strings.Join(words, " ")
+}
+
+// quote makes one word of the shell.
+func quote(word string) string {
+	if strings.ContainsAny(word, " \t\n'\"\\$&|;<>()[]{}*?!#~`") {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
+}
+
+// tableSpec is a table of the spec as results reads it: the JSON form is the
+// same.
+func tableSpec(name string, from any) (results.Table, error) {
+	table := results.Table{}
+	data, err := json.Marshal(from)
+	if err == nil {
+		err = json.Unmarshal(data, &table)
+	}
+	if err != nil {
+		return table, fmt.Errorf("table %s: %w", name, err)
+	}
+	table.Name = name
+	return table, nil
+}
+
+// rows gathers what the stages of all trials measured. Trials that share a
+// stage have its rows each.
+func (e *experiment) rows(entries map[string]store.Entry) ([]results.Row, error) {
+	measured := map[*plan.Stage][]ops.MetricRow{}
+	var rows []results.Row
+	for _, t := range e.plan.Trials {
+		for _, name := range t.StageNames() {
+			stage := t.Stages[name]
+			entry, ok := entries[stage.Key]
+			if !ok {
+				continue
+			}
+			if _, read := measured[stage]; !read {
+				var err error
+				if measured[stage], err = ops.ReadRows(entry.Dir); err != nil {
+					return nil, err
+				}
+			}
+			engine := enginesOf(stage, entries)
+			for _, m := range measured[stage] {
+				rows = append(rows, results.Row{Trial: t.ID, Label: t.Label, Set: strings.TrimPrefix(name, "evaluate/"), Metric: m.Metric,
+					Class: m.Class, Params: t.Params, Seed: t.Seed, Value: m.Value, N: m.N, Engine: engine, Key: stage.Key})
+			}
+		}
+	}
+	return rows, nil
+}
+
+// enginesOf names the engines that a stage's numbers went through: its own and
+// those of all that it is made from, joined by "+".
+func enginesOf(stage *plan.Stage, entries map[string]store.Entry) string {
+	made := map[*plan.Stage]bool{}
+	visit(stage, made)
+	names := map[string]bool{}
+	for s := range made {
+		if name, ok := entries[s.Key].Manifest.Facts[engineFact].(string); ok {
+			names[name] = true
+		}
+	}
+	return strings.Join(slices.Sorted(maps.Keys(names)), "+")
+}
+
+// trialStates tells results what was planned and how far it came.
+func (e *experiment) trialStates(entries map[string]store.Entry, failures []schedule.Failure) []results.Trial {
+	failed := map[string]string{}
+	for _, f := range failures {
+		failed[f.Task.Key] = fmt.Sprintf("%s: %v", f.Task.Op, f.Err)
+	}
+	states := make([]results.Trial, len(e.plan.Trials))
+	for i, t := range e.plan.Trials {
+		states[i] = results.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: results.Done}
+		made := map[*plan.Stage]bool{}
+		for _, stage := range t.Stages {
+			if _, ok := entries[stage.Key]; !ok {
+				states[i].Status = results.Pending
+			}
+			visit(stage, made)
+		}
+		for _, stage := range e.plan.Stages { // in order: the first failure is the cause
+			if reason := failed[stage.Key]; reason != "" && made[stage] {
+				states[i].Status, states[i].Reason = results.Failed, reason
+				break
+			}
+		}
+	}
+	return states
+}
+
+// predictions gives results the stored predictions of a trial on a set.
+func (e *experiment) predictions(entries map[string]store.Entry) func(trial, set string) ([]results.Prediction, error) {
+	dirs := map[[2]string]string{}
+	for _, t := range e.plan.Trials {
+		for name, stage := range t.Stages {
+			set, ok := strings.CutPrefix(name, "evaluate/")
+			if entry, have := entries[stage.Key]; ok && have {
+				dirs[[2]string{t.ID, set}] = entry.Dir
+			}
+		}
+	}
+	return func(trial, set string) ([]results.Prediction, error) {
+		dir := dirs[[2]string{trial, set}]
+		if dir == "" {
+			return nil, nil
+		}
+		stored, err := ops.ReadPredictions(dir)
+		if err != nil {
+			return nil, err
+		}
+		list := make([]results.Prediction, len(stored))
+		for i, p := range stored {
+			list[i] = results.Prediction{Key: p.Key, Label: int(p.Label), Predicted: int(p.Predicted), Correct: p.Predicted == p.Label, Rank: int(p.Rank)}
+		}
+		return list, nil
+	}
+}
