@@ -1,0 +1,124 @@
+package image
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// Augment makes random views for training. The zero value changes nothing: its
+// view is Preprocess.
+type Augment struct {
+	// Crop is the range of the view's share of the image's area; 0 and 0: no
+	// random crop.
+	Crop [2]float64 `json:"crop"`
+	// Ratio is the range of the crop's width over its height, drawn evenly on a
+	// logarithmic scale; 0 and 0: 3/4 to 4/3.
+	Ratio [2]float64 `json:"ratio"`
+	// Flip is the probability of a horizontal flip.
+	Flip float64 `json:"flip"`
+	// Color is the strength s of jitter: brightness, contrast and saturation
+	// are each multiplied by a number from 1-s to 1+s.
+	Color float64 `json:"color"`
+}
+
+// Apply draws a view of size x size pixels. It is a function of the image, the
+// fields, the size and the state of rng. The result may share no memory with
+// img.
+func (a Augment) Apply(img *RGB, size int, rng *rand.Rand) *RGB {
+	var out *RGB
+	if a.Crop == [2]float64{} {
+		out = Preprocess(img, size)
+	} else {
+		x, y, w, h := a.box(img.W, img.H, rng)
+		out = Resize(view(img, x, y, w, h), size, size, Bicubic)
+	}
+	if a.Flip > 0 && rng.Float64() < a.Flip {
+		flip(out)
+	}
+	if a.Color > 0 {
+		a.jitter(out, rng)
+	}
+	return out
+}
+
+// view is the part of an image, cut out where it is not the whole.
+func view(img *RGB, x, y, w, h int) *RGB {
+	if w == img.W && h == img.H {
+		return img
+	}
+	return Crop(img, x, y, w, h)
+}
+
+// box is torchvision's RandomResizedCrop.get_params: ten tries, then the
+// largest centred box whose ratio is in range.
+func (a Augment) box(width, height int, rng *rand.Rand) (x, y, w, h int) {
+	ratio := a.Ratio
+	if ratio == [2]float64{} {
+		ratio = [2]float64{3.0 / 4, 4.0 / 3}
+	}
+	for range 10 {
+		area := float64(width*height) * uniform(rng, a.Crop[0], a.Crop[1])
+		r := math.Exp(uniform(rng, math.Log(ratio[0]), math.Log(ratio[1])))
+		w = int(math.RoundToEven(math.Sqrt(area * r)))
+		h = int(math.RoundToEven(math.Sqrt(area / r)))
+		if 0 < w && w <= width && 0 < h && h <= height {
+			return rng.IntN(width - w + 1), rng.IntN(height - h + 1), w, h
+		}
+	}
+	w, h = width, height
+	if in := float64(width) / float64(height); in < ratio[0] {
+		h = max(1, int(math.RoundToEven(float64(w)/ratio[0])))
+	} else if in > ratio[1] {
+		w = max(1, int(math.RoundToEven(float64(h)*ratio[1])))
+	}
+	return (width - w) / 2, (height - h) / 2, w, h
+}
+
+func uniform(rng *rand.Rand, lo, hi float64) float64 { return lo + float64((hi-lo)*rng.Float64()) }
+
+// flip mirrors left and right in place.
+func flip(img *RGB) {
+	for y := range img.H {
+		row := img.Pix[y*img.W*3:][:img.W*3]
+		for i, j := 0, len(row)-3; i < j; i, j = i+3, j-3 {
+			row[i], row[j] = row[j], row[i]
+			row[i+1], row[j+1] = row[j+1], row[i+1]
+			row[i+2], row[j+2] = row[j+2], row[i+2]
+		}
+	}
+}
+
+// jitter changes brightness, contrast and saturation, in this order, in place.
+func (a Augment) jitter(img *RGB, rng *rand.Rand) {
+	factor := func() float64 { return uniform(rng, max(0, 1-a.Color), 1+a.Color) }
+	brightness, contrast, saturation := factor(), factor(), factor()
+	var table [256]uint8
+	for v := range table {
+		table[v] = clampByte(float64(v) * brightness)
+	}
+	var sum int
+	for i := 0; i < len(img.Pix); i += 3 {
+		p := img.Pix[i : i+3 : i+3]
+		p[0], p[1], p[2] = table[p[0]], table[p[1]], table[p[2]]
+		sum += luma(p)
+	}
+	mean := float64(sum) / float64(len(img.Pix)/3)
+	for v := range table {
+		table[v] = clampByte(mean + float64((float64(v)-mean)*contrast))
+	}
+	for i := 0; i < len(img.Pix); i += 3 {
+		p := img.Pix[i : i+3 : i+3]
+		p[0], p[1], p[2] = table[p[0]], table[p[1]], table[p[2]]
+		grey := float64(luma(p))
+		for c, v := range p {
+			p[c] = clampByte(grey + float64((float64(v)-grey)*saturation))
+		}
+	}
+}
+
+func clampByte(v float64) uint8 { return uint8(min(max(v+0.5, 0), 255)) }
+
+// luma is Pillow's grey of a pixel.
+func luma(p []uint8) int {
+	return (int(p[0])*19595 + int(p[1])*38470 + int(p[2])*7471 + 1<<15) >> 16
+}

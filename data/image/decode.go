@@ -1,0 +1,155 @@
+package image
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	stdimage "image"
+	"image/color"
+	"image/gif"
+	"image/png"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
+)
+
+// format is one that the standard library or x/image decodes.
+type format struct {
+	name, magic string // '?' in magic is any byte
+	config      func(*bytes.Reader) (stdimage.Config, error)
+	decode      func(*bytes.Reader) (stdimage.Image, error)
+}
+
+var formats = []format{
+	{"png", "\x89PNG\r\n\x1a\n", func(r *bytes.Reader) (stdimage.Config, error) { return png.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return png.Decode(r) }},
+	{"gif", "GIF8?a", func(r *bytes.Reader) (stdimage.Config, error) { return gif.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return gif.Decode(r) }},
+	{"webp", "RIFF????WEBPVP8", func(r *bytes.Reader) (stdimage.Config, error) { return webp.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return webp.Decode(r) }},
+	{"bmp", "BM????\x00\x00\x00\x00", func(r *bytes.Reader) (stdimage.Config, error) { return bmp.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return bmp.Decode(r) }},
+	{"tiff", "II\x2a\x00", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return tiff.Decode(r) }},
+	{"tiff", "MM\x00\x2a", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return tiff.Decode(r) }},
+}
+
+// Decode reads JPEG, PNG, GIF, WebP, BMP or TIFF, told apart by their first
+// bytes, as Pillow's convert("RGB") does: alpha is dropped, the colour under
+// it stays.
+func Decode(b []byte) (*RGB, error) { return decode(b, false) }
+
+// DecodeOnWhite is Decode with transparent pixels blended with white.
+func DecodeOnWhite(b []byte) (*RGB, error) { return decode(b, true) }
+
+func decode(b []byte, onWhite bool) (img *RGB, err error) {
+	if bytes.HasPrefix(b, []byte("\xff\xd8\xff")) {
+		return decodeJPEG(b)
+	}
+	for _, f := range formats {
+		if matches(f.magic, b) {
+			if img, err = f.read(b, onWhite); err != nil {
+				return nil, fmt.Errorf("%s: %w", f.name, err)
+			}
+			return img, nil
+		}
+	}
+	if len(b) == 0 {
+		return nil, errors.New("image of no bytes")
+	}
+	return nil, fmt.Errorf("not an image that is read (jpeg, png, gif, webp, bmp, tiff): starts with %q", b[:min(len(b), 8)])
+}
+
+func matches(magic string, b []byte) bool {
+	if len(b) < len(magic) {
+		return false
+	}
+	for i := range len(magic) {
+		if magic[i] != '?' && magic[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (f format) read(b []byte, onWhite bool) (img *RGB, err error) {
+	// x/image's decoders are fuzzed less than the standard library's.
+	defer func() {
+		if p := recover(); p != nil {
+			img, err = nil, fmt.Errorf("damaged: %v", p)
+		}
+	}()
+	c, err := f.config(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSize(c.Width, c.Height); err != nil {
+		return nil, err
+	}
+	src, err := f.decode(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	img = New(c.Width, c.Height)
+	if onWhite {
+		for i := range img.Pix {
+			img.Pix[i] = 255 // where a GIF's frame does not reach
+		}
+	}
+	fill(img, src, onWhite)
+	return img, nil
+}
+
+// fill copies the pixels of src, straight colours, not premultiplied ones.
+func fill(img *RGB, src stdimage.Image, onWhite bool) {
+	at := straight(src)
+	box := src.Bounds().Intersect(stdimage.Rect(0, 0, img.W, img.H))
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		for x := box.Min.X; x < box.Max.X; x++ {
+			c := at(x, y)
+			d := img.Pix[(y*img.W+x)*3:][:3:3]
+			d[0], d[1], d[2] = c.R, c.G, c.B
+			if onWhite && c.A != 255 {
+				d[0], d[1], d[2] = overWhite(c.R, c.A), overWhite(c.G, c.A), overWhite(c.B, c.A)
+			}
+		}
+	}
+}
+
+// overWhite blends as Pillow's paste with a mask.
+func overWhite(v, alpha uint8) uint8 {
+	t := int(v)*int(alpha) + 255*(255-int(alpha)) + 128
+	return uint8((t>>8 + t) >> 8)
+}
+
+// straight gives pixels of src by its type; a conversion through color.RGBA
+// would lose the colour under transparent pixels.
+func straight(src stdimage.Image) func(x, y int) color.NRGBA {
+	switch s := src.(type) {
+	case *stdimage.NRGBA:
+		return s.NRGBAAt
+	case *stdimage.NRGBA64:
+		return func(x, y int) color.NRGBA {
+			c := s.NRGBA64At(x, y)
+			return color.NRGBA{R: uint8(c.R >> 8), G: uint8(c.G >> 8), B: uint8(c.B >> 8), A: uint8(c.A >> 8)}
+		}
+	case *stdimage.Paletted:
+		palette := make([]color.NRGBA, 256) // of indices past the end: black
+		for i := range palette {
+			palette[i].A = 255
+		}
+		for i, c := range s.Palette {
+			palette[i] = color.NRGBAModel.Convert(c).(color.NRGBA)
+			if n, ok := c.(color.NRGBA); ok {
+				palette[i] = n
+			}
+		}
+		return func(x, y int) color.NRGBA { return palette[s.ColorIndexAt(x, y)] }
+	case *stdimage.Gray:
+		return func(x, y int) color.NRGBA {
+			v := s.GrayAt(x, y).Y
+			return color.NRGBA{R: v, G: v, B: v, A: 255}
+		}
+	case *stdimage.YCbCr:
+		return newYUV(s, nil).at
+	case *stdimage.NYCbCrA:
+		return newYUV(&s.YCbCr, s).at
+	}
+	return func(x, y int) color.NRGBA { return color.NRGBAModel.Convert(src.At(x, y)).(color.NRGBA) }
+}

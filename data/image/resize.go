@@ -1,0 +1,179 @@
+package image
+
+import "math"
+
+// Filter is a resampling rule.
+type Filter uint8
+
+const (
+	// Bicubic is Pillow's, with a = -0.5 and antialiasing.
+	Bicubic Filter = iota
+	// Bilinear is Pillow's triangle filter, antialiased too.
+	Bilinear
+)
+
+func (f Filter) support() float64 {
+	if f == Bicubic {
+		return 2
+	}
+	return 1
+}
+
+// at is the filter's value; the products are rounded one by one, as Pillow's
+// are, also where the machine has a fused multiply-add.
+func (f Filter) at(x float64) float64 {
+	x = math.Abs(x)
+	if f == Bilinear {
+		return max(0, 1-x)
+	}
+	const a = -0.5
+	switch {
+	case x < 1:
+		return float64(float64(float64(float64((a+2)*x)-(a+3))*x)*x) + 1
+	case x < 2:
+		return (float64((float64((x-5)*x)+8)*x) - 4) * a
+	}
+	return 0
+}
+
+// precision is the number of fraction bits of a weight: 32 less 8 of the pixel
+// and 2 for overshoot.
+const precision = 32 - 8 - 2
+
+// weights are the taps of output positions from to from+n along one axis.
+type weights struct {
+	first []int   // first input position of each
+	count []int   // its number of taps
+	size  int     // stride of taps
+	taps  []int32 // [n, size]
+}
+
+// newWeights is Pillow's precompute_coeffs and normalize_coeffs_8bpc.
+func newWeights(f Filter, in, out, from, n int) weights {
+	scale := float64(in) / float64(out)
+	filterScale := max(scale, 1)
+	support := f.support() * filterScale
+	w := weights{first: make([]int, n), count: make([]int, n), size: int(math.Ceil(support))*2 + 1}
+	w.taps = make([]int32, n*w.size)
+	values := make([]float64, w.size)
+	for i := range n {
+		center := (float64(from+i) + 0.5) * scale
+		lo := max(int(center-support+0.5), 0)
+		hi := min(int(center+support+0.5), in)
+		sum := 0.0
+		for x := lo; x < hi; x++ {
+			v := f.at((float64(x) - center + 0.5) * (1 / filterScale))
+			values[x-lo] = v
+			sum += v
+		}
+		w.first[i], w.count[i] = lo, hi-lo
+		for x := range hi - lo {
+			v := values[x]
+			if sum != 0 {
+				v /= sum
+			}
+			w.taps[i*w.size+x] = fixed(v)
+		}
+	}
+	return w
+}
+
+// fixed rounds half away from zero.
+func fixed(v float64) int32 {
+	if v < 0 {
+		return int32(-0.5 + float64(v*(1<<precision)))
+	}
+	return int32(0.5 + float64(v*(1<<precision)))
+}
+
+func clip8(v int32) uint8 { return uint8(min(max(v>>precision, 0), 255)) }
+
+// Resize scales the whole image to w x h pixels.
+func Resize(img *RGB, w, h int, f Filter) *RGB {
+	return resample(img, w, h, f, window{0, 0, w, h})
+}
+
+// window is a part of a resized image.
+type window struct{ x, y, w, h int }
+
+// resample computes the part win of the image resized to w x h: first along
+// rows into 8 bits, then along columns, as Pillow does. An axis whose length
+// stays is copied.
+func resample(img *RGB, w, h int, f Filter, win window) *RGB {
+	y0, y1 := win.y, win.y+win.h // input rows needed
+	var vertical weights
+	if h != img.H {
+		vertical = newWeights(f, img.H, h, win.y, win.h)
+		y0 = vertical.first[0]
+		last := win.h - 1
+		y1 = vertical.first[last] + vertical.count[last]
+	}
+	mid := horizontal(img, w, f, win, y0, y1)
+	if h == img.H {
+		return mid
+	}
+	return columns(mid, vertical, y0)
+}
+
+// horizontal resizes rows y0 to y1 and keeps columns win.x to win.x+win.w.
+func horizontal(img *RGB, w int, f Filter, win window, y0, y1 int) *RGB {
+	if w == img.W {
+		return Crop(img, win.x, y0, win.w, y1-y0)
+	}
+	taps := newWeights(f, img.W, w, win.x, win.w)
+	out := New(win.w, y1-y0)
+	for y := range out.H {
+		src := img.Pix[(y0+y)*img.W*3 : (y0+y+1)*img.W*3]
+		dst := out.Pix[y*out.W*3 : (y+1)*out.W*3]
+		for x := range out.W {
+			k := taps.taps[x*taps.size : x*taps.size+taps.count[x]]
+			p := src[taps.first[x]*3:]
+			p = p[:len(k)*3]
+			r, g, b := int32(1<<(precision-1)), int32(1<<(precision-1)), int32(1<<(precision-1))
+			for i, v := range k {
+				q := p[3*i : 3*i+3 : 3*i+3]
+				r += int32(q[0]) * v
+				g += int32(q[1]) * v
+				b += int32(q[2]) * v
+			}
+			d := dst[3*x : 3*x+3 : 3*x+3]
+			d[0], d[1], d[2] = clip8(r), clip8(g), clip8(b)
+		}
+	}
+	return out
+}
+
+// columns resizes along columns; img begins at row y0 of what taps refer to.
+func columns(img *RGB, taps weights, y0 int) *RGB {
+	out := New(img.W, len(taps.first))
+	sums := make([]int32, img.W*3)
+	for y := range out.H {
+		for i := range sums {
+			sums[i] = 1 << (precision - 1)
+		}
+		for i := range taps.count[y] {
+			v := taps.taps[y*taps.size+i]
+			row := img.Pix[(taps.first[y]-y0+i)*img.W*3:][:len(sums)]
+			for j, p := range row {
+				sums[j] += int32(p) * v
+			}
+		}
+		dst := out.Pix[y*out.W*3:][:len(sums)]
+		for j, s := range sums {
+			dst[j] = clip8(s)
+		}
+	}
+	return out
+}
+
+// Preprocess is CLIP's: the shorter side resized to size, bicubic, and the
+// centre size x size pixels of the result; only those are computed.
+func Preprocess(img *RGB, size int) *RGB {
+	w, h := size, size
+	if img.W <= img.H {
+		h = int(float64(size) * float64(img.H) / float64(img.W)) // [size, h]
+	} else {
+		w = int(float64(size) * float64(img.W) / float64(img.H))
+	}
+	return resample(img, w, h, Bicubic, window{cropOffset(w, size), cropOffset(h, size), size, size})
+}

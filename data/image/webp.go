@@ -1,0 +1,65 @@
+package image
+
+import (
+	stdimage "image"
+	"image/color"
+)
+
+// yuv gives the pixels of a lossy WebP as libwebp and so Pillow do: values are
+// of video range (16 to 235), which the standard library's YCbCr is not, and
+// chroma is interpolated ("fancy upsampling").
+type yuv struct {
+	img   *stdimage.YCbCr
+	alpha *stdimage.NYCbCrA // nil: opaque
+}
+
+func newYUV(img *stdimage.YCbCr, alpha *stdimage.NYCbCrA) *yuv { return &yuv{img, alpha} }
+
+func (p *yuv) at(x, y int) color.NRGBA {
+	c := color.NRGBA{A: 255}
+	if p.alpha != nil {
+		c.A = p.alpha.A[p.alpha.AOffset(x, y)]
+	}
+	luma := int(p.img.Y[p.img.YOffset(x, y)])
+	u, v := p.chroma(p.img.Cb, x, y), p.chroma(p.img.Cr, x, y)
+	base := luma * 19077 >> 8
+	c.R = clip6(base + v*26149>>8 - 14234)
+	c.G = clip6(base - u*6419>>8 - v*13320>>8 + 8708)
+	c.B = clip6(base + u*33050>>8 - 17685)
+	return c
+}
+
+func clip6(v int) uint8 { return uint8(min(max(v>>6, 0), 255)) }
+
+// chroma interpolates a plane of half width and height at pixel (x, y): nine,
+// three, three and one sixteenth of the four nearest samples, in libwebp's
+// order of rounding.
+func (p *yuv) chroma(plane []uint8, x, y int) int {
+	b := p.img.Bounds()
+	nx, ny := near(x, b.Dx()), near(y, b.Dy())
+	at := func(cx, cy int) int { return int(plane[cy*p.img.CStride+cx]) }
+	a := at(x/2, y/2) // nearest
+	if nx < 0 && ny < 0 {
+		return a
+	}
+	if ny < 0 {
+		ny = y / 2
+	}
+	if nx < 0 {
+		return (3*a + at(x/2, ny) + 2) >> 2
+	}
+	side, down, far := at(nx, y/2), at(x/2, ny), at(nx, ny)
+	diagonal := (a + side + down + far + 8 + 2*(side+down)) >> 3
+	return (diagonal + a) >> 1
+}
+
+// near is the second nearest sample along an axis of n pixels, -1 at its ends.
+func near(x, n int) int {
+	if x&1 == 0 {
+		return x/2 - 1
+	}
+	if x/2+1 > (n-1)/2 {
+		return -1
+	}
+	return x/2 + 1
+}
