@@ -130,7 +130,7 @@ func (s *Store) keepPrint(p *prints, line printLine) {
 	if err != nil {
 		return
 	}
-	lock := flock.New(s.printsPath(), flock.SetFlag(os.O_CREATE|os.O_RDWR))
+	lock := flock.New(s.printsPath(), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o666))
 	if lock.Lock() != nil {
 		return
 	}

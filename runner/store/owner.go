@@ -1,11 +1,13 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/gofrs/flock"
 )
@@ -40,10 +42,11 @@ func claim(tmp string) (*owner, error) {
 	for {
 		dir := filepath.Join(tmp, ownerName())
 		lock := flock.New(dir + ".lock")
-		if _, err := lock.TryLock(); err != nil {
+		_, err := lock.TryLock()
+		if err != nil && !noLocks(err) {
 			return nil, err
 		}
-		if !sameFile(lock) {
+		if err == nil && !sameFile(lock) {
 			lock.Close()
 			continue
 		}
@@ -53,6 +56,12 @@ func claim(tmp string) (*owner, error) {
 		}
 		return &owner{dir, lock}, nil
 	}
+}
+
+// noLocks says that the file system has no locks (some network file systems,
+// as they are mounted). Then nothing is ever taken for abandoned.
+func noLocks(err error) bool {
+	return errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOLCK)
 }
 
 func sameFile(lock *flock.Flock) bool {
