@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"sort"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -44,6 +45,9 @@ need it. Interrupted or killed, it loses the running stages and nothing else.
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if o.jobs < 1 {
 				return usageError{fmt.Errorf("--jobs %d: at least 1", o.jobs)}
+			}
+			if !knownEngine(o.engine) {
+				return usageError{fmt.Errorf("--engine %s: auto, onnx, go or xla:PLUGIN", o.engine)}
 			}
 			e, err := loadExperiment(cmd.Context(), files[0], o.sets, o.store)
 			if err != nil {
@@ -145,6 +149,13 @@ func stageRunner(stage *plan.Stage, engines *engines, workers int) func(context.
 		}
 		return ops.All[stage.Op].Run(ctx, run, stage.Params)
 	}
+}
+
+// knownEngine says whether engine.Open would know what is meant; whether its
+// library is there is another question.
+func knownEngine(spec string) bool {
+	plugin, xla := strings.CutPrefix(spec, "xla:")
+	return xla && plugin != "" || spec == "auto" || spec == "onnx" || spec == "go"
 }
 
 // engineFact is the manifest's fact that names the engine of a stage.

@@ -97,10 +97,6 @@ func (e *experiment) writeTables(w io.Writer, folder *store.Sweep, entries map[s
 // putTables prints and writes. The rows that tables are made of are kept
 // beside them.
 func (e *experiment) putTables(w io.Writer, folder *store.Sweep, rows []results.Row, grids []*results.Grid, dir string) error {
-	dirs := []string{folder.Path("tables")}
-	if dir != "" {
-		dirs = append(dirs, filepath.Join(dir, e.Name))
-	}
 	if e.Question != "" {
 		fmt.Fprintf(w, "%s\n\n", e.Question)
 	}
@@ -110,15 +106,23 @@ func (e *experiment) putTables(w io.Writer, folder *store.Sweep, rows []results.
 		}
 		fmt.Fprintln(w)
 	}
-	for _, dir := range dirs {
-		if _, err := results.WriteAll(dir, grids); err != nil {
-			return e.store.Blame("write tables", err)
-		}
-		fmt.Fprintf(w, "written to %s\n", shownPath(dir))
+	own := folder.Path("tables")
+	_, err := results.WriteAll(own, grids)
+	if err == nil {
+		err = results.WriteFile(filepath.Join(own, "rows.jsonl"), rows)
 	}
-	if err := results.WriteFile(folder.Path("tables/rows.jsonl"), rows); err != nil {
-		return e.store.Blame("write rows", err)
+	if err != nil {
+		return &store.Error{Root: e.store.Root(), What: "write tables", Err: err}
 	}
+	fmt.Fprintf(w, "written to %s\n", shownPath(own))
+	if dir == "" {
+		return nil
+	}
+	dir = filepath.Join(dir, e.Name)
+	if _, err := results.WriteAll(dir, grids); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "written to %s\n", shownPath(dir))
 	return nil
 }
 
