@@ -63,6 +63,7 @@ type contract struct {
 	defaults  map[string]json.RawMessage // by path, with * for a name: "pool.*.maxBad"
 	defaultLR map[string]json.RawMessage // by tune.mode
 	metrics   []string                   // of a zeroshot evaluation
+	worldSets []string                   // evaluation sets of a world pool
 }
 
 // newContract compiles the embedded schema in a context of its own. An error is a bug of the schema.
@@ -82,11 +83,10 @@ func newContract() (*contract, error) {
 	if err := c.readDefaults(v.LookupPath(cue.ParsePath("#Defaults")), ""); err != nil {
 		return nil, fmt.Errorf("schema: #Defaults: %w", err)
 	}
-	if err := v.LookupPath(cue.ParsePath("#DefaultLR")).Decode(&c.defaultLR); err != nil {
-		return nil, fmt.Errorf("schema: #DefaultLR: %w", err)
-	}
-	if err := v.LookupPath(cue.ParsePath("#ClassificationMetrics")).Decode(&c.metrics); err != nil {
-		return nil, fmt.Errorf("schema: #ClassificationMetrics: %w", err)
+	for path, into := range map[string]any{"#DefaultLR": &c.defaultLR, "#ClassificationMetrics": &c.metrics, "#WorldSets": &c.worldSets} {
+		if err := v.LookupPath(cue.ParsePath(path)).Decode(into); err != nil {
+			return nil, fmt.Errorf("schema: %s: %w", path, err)
+		}
 	}
 	return c, nil
 }

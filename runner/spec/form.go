@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -43,14 +44,17 @@ func newForm(v cue.Value) form {
 // read fills the form in from a constraint of the schema; it keeps says.
 func (f *form) read(v cue.Value) {
 	f.value = v
-	if k := v.IncompleteKind(); k == cue.ListKind || k == cue.ListKind|cue.StringKind || k == cue.ListKind|cue.IntKind {
+	if v.IncompleteKind()&cue.ListKind != 0 {
 		f.readList(v)
+		if v.IncompleteKind() == cue.ListKind {
+			f.list.says, f.says = f.says, "" // of a list, the words are about its elements
+		}
 	}
 	f.number = v.IncompleteKind()&cue.NumberKind != 0
 	f.whole = f.number && v.IncompleteKind()&cue.NumberKind == cue.IntKind
 	f.boolean = v.IncompleteKind()&cue.BoolKind != 0
-	if f.list != nil && !f.number {
-		return
+	if f.list != nil {
+		return // its words are in says, or on the elements
 	}
 	src, err := format.Node(v.Syntax())
 	if err != nil {
@@ -77,9 +81,6 @@ func (f *form) readList(v cue.Value) {
 		return
 	}
 	e := newForm(elem)
-	if v.IncompleteKind() == cue.ListKind {
-		e.says = f.says
-	}
 	f.list = &e
 	if n, err := v.Len().Int64(); err == nil {
 		f.fixed = int(n)
@@ -100,6 +101,10 @@ func (f *form) readExpr(x ast.Expr) {
 		}
 	case *ast.UnaryExpr:
 		f.readBound(x)
+	case *ast.Ident:
+		if strings.HasPrefix(x.Name, "uint") && f.lo == nil { // how CUE prints int & >=0
+			f.lo = &bound{text: "0"}
+		}
 	}
 }
 
@@ -122,7 +127,7 @@ func (f *form) readBound(x *ast.UnaryExpr) {
 
 // String says what would be right.
 func (f form) String() string {
-	if f.says != "" && f.list == nil || f.says != "" && f.list.says == "" {
+	if f.says != "" {
 		return f.says
 	}
 	var parts []string
@@ -184,6 +189,9 @@ func (f form) wrong(v cue.Value) string {
 	if x, err := v.Float64(); err == nil && f.number {
 		if why := f.outside(x); why != "" {
 			return fmt.Sprintf("%s %s (%s)", shown, why, f)
+		}
+		if f.whole && x == math.Trunc(x) {
+			return fmt.Sprintf("%s is not whole to CUE (%s; a/b never is, div(a, b) is)", shown, f)
 		}
 		return fmt.Sprintf("%s is not a whole number (%s)", shown, f)
 	}

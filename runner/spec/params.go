@@ -22,14 +22,18 @@ type Pool struct {
 	MaxBad     int    `json:"maxBad"`               // rows that may be unreadable before a stage fails
 }
 
-// World holds the parameters of the procedural pool; data/world documents each.
+// World holds the parameters of the procedural pool, field for field those of data/world.
 type World struct {
-	Seed         uint64  `json:"seed"`
-	Rows         int     `json:"rows"`         // rows of the pool
+	Seed         uint64  `json:"seed"`         // of everything but the classes
+	Rows         int     `json:"rows"`         // of the pool
+	Classes      int     `json:"classes"`      // of the task
 	TestPerClass int     `json:"testPerClass"` // images per class in each evaluation set
-	Wrong        float64 `json:"wrong"`        // share of captions that describe another scene
-	Irrelevant   float64 `json:"irrelevant"`   // share of rows of other kinds
+	Named        float64 `json:"named"`        // share of rows that show a kind of the task
+	Irrelevant   float64 `json:"irrelevant"`   // share of rows without any object
 	Duplicates   float64 `json:"duplicates"`   // share of rows that repeat an earlier image, exactly or nearly
+	Wrong        float64 `json:"wrong"`        // share of captions that describe another picture
+	Vague        float64 `json:"vague"`        // share of captions that are vague, partial or noisy
+	Photo        float64 `json:"photo"`        // share of rows in the style of the task's set
 	Size         int     `json:"size"`         // pixels
 }
 

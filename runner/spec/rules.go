@@ -3,7 +3,6 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -61,7 +60,7 @@ func (s scene) section(n *node) {
 	var missing []*node
 	var paths []string
 	s.missing(n, n.name, func(n *node, path string) { missing, paths = append(missing, n), append(paths, path) })
-	if len(missing) > 0 && !s.v.given(n.name) && !s.isBad(n.name) {
+	if len(missing) > 0 && !s.v.has(n.name) && !s.isBad(n.name) {
 		s.report(n.name, "missing (needs %s)", strings.Join(lastSteps(paths), ", "))
 		return
 	}
@@ -69,9 +68,6 @@ func (s scene) section(n *node) {
 		s.report(paths[i], "missing (%s)", m.form)
 	}
 }
-
-// given reports whether a file or an assignment has the section.
-func (v values) given(section string) bool { return v.has(section) }
 
 func lastSteps(paths []string) []string {
 	out := make([]string, len(paths))
@@ -146,10 +142,9 @@ func (s scene) oneOf(n *node, path string) {
 
 // checkRefs checks the name of a pool, also inside "pool:NAME/SET".
 func (s scene) checkRefs(n *node, path string) {
-	name, ok := s.v.text(path), n.ref == "pool"
+	name, set, ok := s.v.text(path), "", n.ref == "pool"
 	if n.set {
 		name, ok = strings.CutPrefix(name, "pool:")
-		var set string
 		if name, set, _ = strings.Cut(name, "/"); ok && (name == "" || set == "") {
 			s.report(path, "%q is not a set of a pool (\"pool:NAME/SET\", such as \"pool:world/task\")", s.v.text(path))
 			return
@@ -163,8 +158,18 @@ func (s scene) checkRefs(n *node, path string) {
 		s.report(path, "no pool %q%s", name, didYouMean(name, pools, "pools"))
 		return
 	}
-	if n.set && !s.v.has("pool."+name+".world") && !s.isBad("pool."+name) {
-		s.report(path, "pool %q has no evaluation sets (only a world pool makes them; give a path)", name)
+	if n.set && !s.isBad("pool."+name) {
+		s.checkSet(path, name, set)
+	}
+}
+
+func (s scene) checkSet(path, pool, set string) {
+	if !s.v.has("pool." + pool + ".world") {
+		s.report(path, "pool %q has no evaluation sets (only a world pool makes them; give a path)", pool)
+		return
+	}
+	if !contains(s.worldSets, set) {
+		s.report(path, "pool %q has no set %q%s", pool, set, didYouMean(set, s.worldSets, "sets"))
 	}
 }
 
@@ -201,6 +206,24 @@ func (s scene) checkPool(path string) {
 		s.report(path+".shards", "missing (a glob of the tars that hold the images of laion)")
 	case s.v.has(path+".world") && s.v.has(path+".shards"):
 		s.report(path+".shards", "given beside world (a world makes its own images)")
+	case s.v.has(path + ".world"):
+		s.sumUpToOne(path+".world", "named", "irrelevant", "duplicates")
+		s.sumUpToOne(path+".world", "wrong", "vague")
+	}
+}
+
+// sumUpToOne checks shares of the same whole.
+func (s scene) sumUpToOne(group string, fields ...string) {
+	sum, last := 0.0, group
+	for _, f := range fields {
+		p := join(group, f)
+		sum += s.v.number(p)
+		if s.base.set.has(p) || s.a.set.has(p) {
+			last = p
+		}
+	}
+	if sum > 1+1e-9 {
+		s.report(last, "%s are %.6g of the whole together (at most 1)", strings.Join(fields, ", "), sum)
 	}
 }
 
@@ -227,10 +250,4 @@ func (s scene) ordered(path string) {
 		return
 	}
 	s.report(path, "%s is not [smallest, largest] (%s)", s.v[path], fmt.Sprintf("[%g, %g]", ends[1], ends[0]))
-}
-
-// sortedUnique is a sorted list without repeats.
-func sortedUnique(list []string) []string {
-	slices.Sort(list)
-	return slices.Compact(list)
 }

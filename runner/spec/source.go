@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,7 @@ type setting struct {
 	text string   // an expression, parsed anew for each build
 	from string   // the file name of its positions
 	expr ast.Expr // where there is no text: a literal
+	drop []string // alternatives whose place the field takes
 }
 
 func newSource(ctx *cue.Context, name string, text []byte) *source {
@@ -62,12 +64,22 @@ func (s *source) removeIdents(f *ast.File) {
 		return
 	}
 	astutil.Apply(f, func(c astutil.Cursor) bool {
-		if id, ok := c.Node().(*ast.Ident); ok && s.idents[id.Pos().String()] {
+		id, ok := c.Node().(*ast.Ident)
+		if ok && s.idents[id.Pos().String()] && !isLabel(c) {
 			c.Replace(top())
 			return false
 		}
 		return true
 	}, nil)
+}
+
+// isLabel reports whether the node at the cursor names a field; an added field has the position of its value.
+func isLabel(c astutil.Cursor) bool {
+	if c.Parent() == nil {
+		return false
+	}
+	f, ok := c.Parent().Node().(*ast.Field)
+	return ok && ast.Node(f.Label) == c.Node()
 }
 
 // resolve binds references again after an edit: a tree that was edited keeps pointing at the replaced nodes.
@@ -91,6 +103,9 @@ func (set setting) apply(f *ast.File) error {
 			return err
 		}
 		value = func() ast.Expr { return x }
+	}
+	for _, p := range set.drop {
+		f.Decls = remove(f.Decls, strings.Split(p, "."))
 	}
 	if replace(f.Decls, set.path, value) {
 		return nil
@@ -132,6 +147,28 @@ func replace(decls []ast.Decl, path []string, value func() ast.Expr) bool {
 	return found
 }
 
+// remove takes a field out of every place that declares it.
+func remove(decls []ast.Decl, path []string) []ast.Decl {
+	return slices.DeleteFunc(decls, func(d ast.Decl) bool {
+		f, ok := d.(*ast.Field)
+		if !ok {
+			return false
+		}
+		name, _, err := ast.LabelName(f.Label)
+		if err != nil || name != path[0] {
+			return false
+		}
+		if len(path) == 1 {
+			return true
+		}
+		if group, ok := f.Value.(*ast.StructLit); ok {
+			group.Elts = remove(group.Elts, path[1:])
+			return len(group.Elts) == 0 // backbone: pretrain: seed: 0 leaves nothing
+		}
+		return false
+	})
+}
+
 func replaceIn(x ast.Expr, path []string, value func() ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.StructLit:
@@ -162,10 +199,11 @@ func (c *contract) parseSetting(arg string) (setting, error) {
 	set := setting{text: value, from: setPrefix + arg}
 	for _, sel := range sels.Selectors() {
 		if sel.Type() != cue.StringLabel {
-			return setting{}, fmt.Errorf("%s cannot be set; set the whole field instead, such as sweep.seeds=[0, 1]", sel)
+			return setting{}, fmt.Errorf("[%s] is a part of a list; set the whole list, such as sweep.seeds=[0, 1]", sel)
 		}
 		set.path = append(set.path, sel.Unquoted())
 	}
+	set.drop = c.alternatives(strings.Join(set.path, "."))
 	if c.wantsText(set.path) && isBareText(value) {
 		set.text = strconv.Quote(value)
 	}
@@ -245,8 +283,9 @@ func (c *checker) takeOut(v cue.Value) (progress, fatal bool) {
 }
 
 func (c *checker) badImport(e errors.Error) {
-	if strings.HasPrefix(message(e), "package ") {
-		c.errs.add(c.at(e.Position()), "", "%s (an experiment can import only CUE's own packages, such as \"math\")", message(e))
+	if text := message(e); strings.HasPrefix(text, "package ") {
+		c.errs.add(c.at(e.Position()), "", "%s cannot be imported (an experiment has only CUE's own packages, such as \"math\")",
+			strings.Join(strings.Fields(text)[:2], " "))
 	}
 }
 
@@ -281,23 +320,27 @@ func (c *checker) wordAt(pos token.Pos) string {
 
 var wordPattern = regexp.MustCompile(`^[^\s"'{}\[\](),:]+`)
 
-// badValue reports a value that evaluates to an error, such as two values for one field, and takes its field out.
+// badValue reports a value that evaluates to an error, such as two values for one field, and takes its field out. A field that was reported
+// before is taken out silently: a word without quotes can leave half an expression behind.
 func (c *checker) badValue(e errors.Error, text string) bool {
-	p := fieldPath(e.Path())
-	if p == "" || c.bad[p] {
-		if p == "" && !c.bad[""] {
-			c.bad[""] = true
-			c.errs.add(c.at(e.Position()), "", "%s", text)
-		}
-		return false
-	}
 	pos := e.Position()
 	if in := e.InputPositions(); !pos.IsValid() && len(in) > 0 {
 		pos = in[0]
 	}
-	c.bad[p] = true
-	c.errs.add(c.at(pos), p, "%s", text)
+	p := fieldPath(e.Path())
+	if p == "" {
+		if !c.bad[""] {
+			c.fail(c.at(pos), "", "%s", text)
+		}
+		return false
+	}
+	if _, cut := c.src.cuts[p]; cut {
+		return false
+	}
 	c.src.cuts[p] = struct{}{}
+	if !c.isBad(p) {
+		c.fail(c.at(pos), p, "%s", text)
+	}
 	return true
 }
 
@@ -327,7 +370,11 @@ func dotted(steps []string) string {
 // message is an error of CUE's without its path.
 func message(e errors.Error) string {
 	format, args := e.Msg()
-	return strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
+	text := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
+	if strings.HasPrefix(text, "conflicting values ") && !strings.HasSuffix(text, ")") {
+		return text + " (a field has one value)"
+	}
+	return text
 }
 
 // evalMessage is the first error of an evaluation, in one line and without its path.

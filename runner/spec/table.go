@@ -18,6 +18,16 @@ type Table struct {
 	Caption  string         `json:"caption,omitempty"`
 	Filter   map[string]any `json:"filter,omitempty"` // path → value, or a list of values of which any will do
 	Decimals int            `json:"decimals"`
+	Fixed    []Comparison   `json:"fixed,omitempty"` // chosen before any number was seen
+	Order    []string       `json:"order,omitempty"`
+	Percent  []string       `json:"percent,omitempty"`
+}
+
+// Comparison is a line of a table against another, by name; without a metric, in the table's first.
+type Comparison struct {
+	Row     string `json:"row"`
+	Against string `json:"against"`
+	Metric  string `json:"metric,omitempty"`
 }
 
 // readTables checks the tables against the axes, evaluations and labels of the file.
@@ -74,17 +84,60 @@ func (t tableReader) read(name string) Table {
 	out.Rows = t.axes("rows")
 	out.Columns = t.axes("columns")
 	out.Metrics = t.list("metrics", t.metricError)
-	if err := json.Unmarshal(t.raws[t.path+".decimals"], &out.Decimals); err != nil {
-		out.Decimals = 1
+	t.checkRepeats(out)
+	for field, into := range map[string]any{"decimals": &out.Decimals, "fixed": &out.Fixed, "order": &out.Order, "percent": &out.Percent} {
+		if raw, ok := t.raws[join(t.path, field)]; ok {
+			if err := json.Unmarshal(raw, into); err != nil { // the schema and Table disagree
+				t.fail(t.fieldPos(t.vals[t.path]), join(t.path, field), "%v", err)
+			}
+		}
 	}
-	if out.Baseline != "" && !contains(t.labels, out.Baseline) {
-		p := t.path + ".baseline"
-		t.fail(t.valuePos(t.vals[p]), p, "no case has the label %q%s", out.Baseline, didYouMean(out.Baseline, t.labels, "labels"))
-	}
+	t.checkBaseline(out.Baseline)
+	t.checkFixed(out)
 	if t.filter.Exists() {
 		out.Filter = t.readFilter()
 	}
 	return out
+}
+
+// checkRepeats refuses a path or a metric that is there twice: its second lines would repeat the first.
+func (t tableReader) checkRepeats(out Table) {
+	for _, twice := range []struct {
+		field string
+		list  []string
+	}{{"columns", append(out.Rows[:len(out.Rows):len(out.Rows)], out.Columns...)}, {"metrics", out.Metrics}} {
+		for i, s := range twice.list {
+			if contains(twice.list[:i], s) {
+				p := join(t.path, twice.field)
+				t.fail(t.fieldPos(t.vals[p]), p, "%q is there twice", s)
+			}
+		}
+	}
+}
+
+// checkBaseline takes the label of a case, or "tune.mode=full".
+func (t tableReader) checkBaseline(s string) {
+	if s == "" || contains(t.labels, s) {
+		return
+	}
+	p := t.path + ".baseline"
+	if path, _, ok := strings.Cut(s, "="); ok {
+		if why := t.axisError(path); why != "" {
+			t.fail(t.valuePos(t.vals[p]), p, "%s", why)
+		}
+		return
+	}
+	t.fail(t.valuePos(t.vals[p]), p, "no case has the label %q%s", s, didYouMean(s, t.labels, "labels"))
+}
+
+func (t tableReader) checkFixed(out Table) {
+	p := t.path + ".fixed"
+	for i, f := range out.Fixed {
+		if f.Metric != "" && !contains(out.Metrics, f.Metric) {
+			at := t.vals[p].LookupPath(cue.MakePath(cue.Index(i), cue.Str("metric")))
+			t.fail(t.valuePos(at), fmt.Sprintf("%s[%d].metric", p, i), "%q is no metric of the table%s", f.Metric, didYouMean(f.Metric, out.Metrics, "metrics"))
+		}
+	}
 }
 
 func (t tableReader) axes(field string) []string { return t.list(field, t.axisError) }

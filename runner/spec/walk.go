@@ -141,6 +141,9 @@ func (c *checker) childAt(n *node, name, path, shown string, v cue.Value, vis vi
 	child := n.child(name)
 	if child == nil {
 		c.fail(c.fieldPos(v), join(shown, name), "unknown field%s", c.fieldHint(n, name))
+		if near := nearest(name, n.names()); near != "" {
+			c.bad[join(shown, near)] = true // the field that was meant is not missing too
+		}
 	}
 	return child
 }
