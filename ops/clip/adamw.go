@@ -1,0 +1,83 @@
+package clip
+
+import (
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// AdamW as REACT's recipe has it: decay on matrices only, gradients clipped by
+// their global norm.
+const (
+	beta1   = 0.9
+	beta2   = 0.98
+	epsilon = 1e-6
+)
+
+// hyper holds the numbers of a step that change without a new graph, in the
+// order of the input [1, numHyper].
+type hyper struct {
+	gamma     *Node // [1, 1], as all
+	step      *Node // lr over the bias correction of the mean
+	alphaStep *Node // the same for the gates' alphas
+	keep      *Node // 1 - lr·weight decay
+	rootFix   *Node // 1 over the root of the bias correction of the square
+	clip      *Node // largest global norm
+}
+
+const numHyper = 6
+
+// noClip is a norm that no gradient has.
+const noClip = 1e30
+
+func newHyper(g *Graph) hyper {
+	in := input(g, hyperInput, 1, numHyper)
+	at := func(i int) *Node { return Slice(in, AxisRange(), AxisRange(i, i+1)) }
+	return hyper{gamma: at(0), step: at(1), alphaStep: at(2), keep: at(3), rootFix: at(4), clip: at(5)}
+}
+
+// hyperValues are the values of a step, counted from 1.
+func hyperValues(p StepParams, clip float64, step int) []float32 {
+	mean := 1 - math.Pow(beta1, float64(step))
+	square := 1 - math.Pow(beta2, float64(step))
+	if clip <= 0 {
+		clip = noClip
+	}
+	alpha := p.AlphaLR
+	if alpha == 0 {
+		alpha = 1
+	}
+	size := p.LR / mean
+	return []float32{float32(p.Gamma), float32(size), float32(size * alpha), float32(1 - p.LR*p.WeightDecay), float32(1 / math.Sqrt(square)), float32(clip)}
+}
+
+// moments are the running means of a parameter's gradient and of its square.
+type moments struct{ mean, square *Node }
+
+// update is one parameter's step.
+func (h hyper) update(p parameter, w, grad *Node, m moments) (*Node, moments) {
+	m.mean = Add(MulScalar(m.mean, beta1), MulScalar(grad, 1-beta1))
+	m.square = Add(MulScalar(m.square, beta2), MulScalar(Square(grad), 1-beta2))
+	step := h.step
+	if isAlpha(p.name) {
+		step = h.alphaStep
+	}
+	root := AddScalar(Mul(Sqrt(m.square), h.rootFix), epsilon)
+	if len(p.shape) >= 2 {
+		w = Mul(w, h.keep)
+	}
+	w = Sub(w, Mul(Div(m.mean, root), step))
+	if p.name == "logit_scale" {
+		w = ClipScalar(w, 0, math.Log(100))
+	}
+	return w, m
+}
+
+// globalNorm is the length [1, 1] of all gradients as one vector.
+func globalNorm(grads []*Node) *Node {
+	sums := make([]*Node, len(grads))
+	for i, d := range grads {
+		sums[i] = columnSums(rowSums(Square(d)))
+	}
+	return Sqrt(rowSums(Concatenate(sums, 1)))
+}

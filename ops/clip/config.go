@@ -1,0 +1,242 @@
+package clip
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Config is open_clip_config.json: the architecture and the pixel statistics it
+// was trained with. The zero value is not usable; take one from Arch or Load.
+type Config struct {
+	Model      Model       `json:"model_cfg"`
+	Preprocess *Preprocess `json:"preprocess_cfg,omitempty"`
+}
+
+// Model is open_clip's model_cfg.
+type Model struct {
+	EmbedDim  int    `json:"embed_dim"`
+	Vision    Vision `json:"vision_cfg"`
+	Text      Text   `json:"text_cfg"`
+	QuickGELU bool   `json:"quick_gelu"` // x*sigmoid(1.702x) for GELU, as OpenAI's weights need
+}
+
+// Vision is the image tower.
+type Vision struct {
+	Layers    int     `json:"layers"`
+	Width     int     `json:"width"`
+	HeadWidth int     `json:"head_width"` // 64 when absent
+	MLPRatio  float64 `json:"mlp_ratio,omitempty"`
+	PatchSize int     `json:"patch_size"` // pixels
+	ImageSize int     `json:"image_size"` // pixels, a square
+	React     *React  `json:"react_cfg,omitempty"`
+}
+
+// React is the fork's react_cfg: gated blocks before the last K vision blocks.
+type React struct {
+	Enabled bool `json:"enabled"`
+	LastK   int  `json:"last_k_layers"`
+}
+
+// Text is the text tower.
+type Text struct {
+	ContextLength int     `json:"context_length"`
+	VocabSize     int     `json:"vocab_size"`
+	Width         int     `json:"width"`
+	Heads         int     `json:"heads"`
+	Layers        int     `json:"layers"`
+	MLPRatio      float64 `json:"mlp_ratio,omitempty"`
+}
+
+// Preprocess is open_clip's preprocess_cfg; the resampling is always bicubic,
+// the shortest side, then a centre crop.
+type Preprocess struct {
+	Mean [3]float32 `json:"mean"`
+	Std  [3]float32 `json:"std"`
+}
+
+// openAI are the pixel statistics of a config that gives none.
+var openAI = Preprocess{Mean: [3]float32{0.48145466, 0.4578275, 0.40821073}, Std: [3]float32{0.26862954, 0.26130258, 0.27577711}}
+
+//go:embed archs/*.json
+var archs embed.FS
+
+// Arch gives the config of an architecture that ships with the program.
+func Arch(name string) (Config, error) {
+	data, err := archs.ReadFile("archs/" + name + ".json")
+	if err != nil || strings.ContainsAny(name, `/\`) {
+		return Config{}, fmt.Errorf("unknown arch %q: one of %s", name, strings.Join(Archs(), ", "))
+	}
+	var c Config
+	if err := json.Unmarshal(data, &c); err != nil {
+		return Config{}, fmt.Errorf("arch %s: %w", name, err)
+	}
+	return c, nil
+}
+
+// Archs lists the names that Arch knows, sorted.
+func Archs() []string {
+	entries, err := archs.ReadDir("archs")
+	if err != nil {
+		panic(err) // embedded
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".json"))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Dim is the length E of an embedding.
+func (c Config) Dim() int { return c.Model.EmbedDim }
+
+// ImageSize is the side of an image in pixels.
+func (c Config) ImageSize() int { return c.Model.Vision.ImageSize }
+
+// ContextLength is the number of tokens of a caption.
+func (c Config) ContextLength() int { return c.Model.Text.ContextLength }
+
+// VocabSize is the number of token ids.
+func (c Config) VocabSize() int { return c.Model.Text.VocabSize }
+
+// Normalization is the mean and deviation of the channels, of values in [0, 1].
+func (c Config) Normalization() (mean, std [3]float32) {
+	p := openAI
+	if c.Preprocess != nil {
+		p = *c.Preprocess
+	}
+	return p.Mean, p.Std
+}
+
+// Gates is the number of gated blocks; they stand before the last ones.
+func (c Config) Gates() int {
+	if r := c.Model.Vision.React; r != nil && r.Enabled {
+		return r.LastK
+	}
+	return 0
+}
+
+// WithVocab is the config with another vocabulary size.
+func (c Config) WithVocab(n int) Config {
+	c.Model.Text.VocabSize = n
+	return c
+}
+
+func (c Config) withGates(k int) Config {
+	c.Model.Vision.React = &React{Enabled: true, LastK: k}
+	return c
+}
+
+// patches is the number of patches of an image; the class token comes first.
+func (v Vision) patches() int { n := v.ImageSize / v.PatchSize; return n * n }
+
+func (v Vision) tokens() int { return v.patches() + 1 }
+
+func (v Vision) heads() int { return v.Width / v.HeadWidth }
+
+func hidden(width int, ratio float64) int { return int(float64(width) * ratio) }
+
+func (v Vision) hidden() int { return hidden(v.Width, v.MLPRatio) }
+
+func (t Text) hidden() int { return hidden(t.Width, t.MLPRatio) }
+
+// MarshalJSON writes the fields that differ from open_clip's defaults or have none.
+func (c Config) MarshalJSON() ([]byte, error) {
+	type plain Config
+	p := plain(c)
+	if p.Model.Vision.MLPRatio == defaultMLPRatio {
+		p.Model.Vision.MLPRatio = 0
+	}
+	if p.Model.Text.MLPRatio == defaultMLPRatio {
+		p.Model.Text.MLPRatio = 0
+	}
+	return json.Marshal(p)
+}
+
+const (
+	defaultMLPRatio  = 4.0
+	defaultHeadWidth = 64
+)
+
+// UnmarshalJSON reads a config and refuses what it does not understand: a field
+// that this package ignores would give a model that is silently another one.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	cleaned, err := checkFields(data)
+	if err != nil {
+		return err
+	}
+	type plain Config
+	var p plain
+	decoder := json.NewDecoder(bytes.NewReader(cleaned))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&p); err != nil {
+		return err
+	}
+	v, t := &p.Model.Vision, &p.Model.Text
+	setDefault(&v.HeadWidth, defaultHeadWidth)
+	setDefault(&v.MLPRatio, defaultMLPRatio)
+	setDefault(&v.PatchSize, 16)
+	setDefault(&v.ImageSize, 224)
+	setDefault(&v.Width, 768)
+	setDefault(&v.Layers, 12)
+	setDefault(&t.MLPRatio, defaultMLPRatio)
+	setDefault(&t.ContextLength, 77)
+	setDefault(&t.VocabSize, 49408)
+	setDefault(&t.Width, 512)
+	setDefault(&t.Heads, 8)
+	setDefault(&t.Layers, 12)
+	*c = Config(p)
+	return c.Validate()
+}
+
+func setDefault[T int | float64](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// maxSide bounds every size in a config, far above any CLIP, so that a damaged
+// file is an error and not an allocation.
+const maxSide = 1 << 20
+
+// Validate says what makes the config no model: sizes that are not positive or
+// do not divide.
+func (c Config) Validate() error {
+	v, t := c.Model.Vision, c.Model.Text
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"embed_dim", c.Model.EmbedDim},
+		{"vision_cfg.layers", v.Layers}, {"vision_cfg.width", v.Width}, {"vision_cfg.head_width", v.HeadWidth},
+		{"vision_cfg.patch_size", v.PatchSize}, {"vision_cfg.image_size", v.ImageSize},
+		{"text_cfg.context_length", t.ContextLength}, {"text_cfg.vocab_size", t.VocabSize},
+		{"text_cfg.width", t.Width}, {"text_cfg.heads", t.Heads}, {"text_cfg.layers", t.Layers},
+	} {
+		if f.value < 1 || f.value > maxSide {
+			return fmt.Errorf("model_cfg.%s: %d is not a size", f.name, f.value)
+		}
+	}
+	switch {
+	case v.Width%v.HeadWidth != 0:
+		return fmt.Errorf("model_cfg.vision_cfg.width: %d is not a multiple of head_width %d", v.Width, v.HeadWidth)
+	case v.ImageSize%v.PatchSize != 0:
+		return fmt.Errorf("model_cfg.vision_cfg.image_size: %d is not a multiple of patch_size %d", v.ImageSize, v.PatchSize)
+	case t.Width%t.Heads != 0:
+		return fmt.Errorf("model_cfg.text_cfg.width: %d is not a multiple of heads %d", t.Width, t.Heads)
+	case !validRatio(v.MLPRatio) || v.hidden() < 1:
+		return fmt.Errorf("model_cfg.vision_cfg.mlp_ratio: %v is not a ratio", v.MLPRatio)
+	case !validRatio(t.MLPRatio) || t.hidden() < 1:
+		return fmt.Errorf("model_cfg.text_cfg.mlp_ratio: %v is not a ratio", t.MLPRatio)
+	case c.Gates() < 0 || c.Gates() > v.Layers || (v.React != nil && v.React.Enabled && c.Gates() == 0):
+		return fmt.Errorf("model_cfg.vision_cfg.react_cfg.last_k_layers: %d is not in 1..%d", c.Gates(), v.Layers)
+	}
+	return nil
+}
+
+func validRatio(r float64) bool { return r > 0 && r <= 64 && !math.IsNaN(r) }

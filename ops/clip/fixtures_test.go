@@ -1,0 +1,140 @@
+package clip
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"react/data/npy"
+	"react/ops/engine"
+)
+
+// fixture is a folder of the reference outputs: under $FIXTURES, else
+// ../shared/fixtures beside the module, else testdata. The files are what the
+// reference implementation wrote; a test that needs one that is nowhere is
+// skipped and says so.
+func fixture(t *testing.T, parts ...string) string {
+	t.Helper()
+	rel := filepath.Join(parts...)
+	roots := []string{filepath.Join("..", "..", "..", "shared", "fixtures"), "testdata"}
+	if env := os.Getenv("FIXTURES"); env != "" {
+		roots = append([]string{env}, roots...)
+	}
+	for _, root := range roots {
+		if path := filepath.Join(root, rel); exists(path) {
+			return path
+		}
+	}
+	t.Skipf("reference file %s is in none of %v (set FIXTURES to the folder that has it)", rel, roots)
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func readArray(t *testing.T, path string) ([]int, []float32) {
+	t.Helper()
+	shape, data, err := npy.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shape, data
+}
+
+func readIDs(t *testing.T, path string) []int32 {
+	t.Helper()
+	_, data := readArray(t, path)
+	ids := make([]int32, len(data))
+	for i, v := range data {
+		ids[i] = int32(v)
+	}
+	return ids
+}
+
+func readJSON(t *testing.T, path string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+// engines are those that this machine can open; onEngines says why one is skipped.
+var engineNames = []string{"go", "onnx"}
+
+// onEngines runs a test on each engine, opened once for all tests.
+func onEngines(t *testing.T, run func(t *testing.T, e *engine.Engine)) {
+	for _, name := range engineNames {
+		t.Run(name, func(t *testing.T) { run(t, openEngine(t, name)) })
+	}
+}
+
+var opened = map[string]*engine.Engine{}
+
+func openEngine(t testing.TB, name string) *engine.Engine {
+	t.Helper()
+	if e := opened[name]; e != nil {
+		return e
+	}
+	if name == "onnx" {
+		if os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH") == "" {
+			if path := filepath.Join("..", "..", "cache", "onnxruntime", "libonnxruntime.so.1"); exists(path) {
+				abs, err := filepath.Abs(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				os.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", abs)
+			}
+		}
+		if _, err := engine.FindONNX(); err != nil {
+			t.Skip(err)
+		}
+	}
+	e, err := engine.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened[name] = e
+	return e
+}
+
+// closeTo says where two vectors differ by more than a bound.
+func closeTo(got, want []float32, bound float64) error {
+	if len(got) != len(want) {
+		return fmt.Errorf("%d values, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= bound) {
+			return fmt.Errorf("value %d: got %v, want %v (bound %g)", i, got[i], want[i], bound)
+		}
+	}
+	return nil
+}
+
+func loadFixture(t *testing.T, dir string) *Checkpoint {
+	t.Helper()
+	cfg, err := LoadConfig(fixture(t, dir, ConfigFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := WeightsFile
+	if len(dir) > 6 && dir[:6] == "train_" {
+		file = "initial.safetensors"
+	}
+	w, err := ReadSafetensors(fixture(t, dir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w, err = w.check(cfg); err != nil {
+		t.Fatal(err)
+	}
+	return &Checkpoint{Config: cfg, Weights: w}
+}

@@ -1,0 +1,202 @@
+package clip
+
+import (
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// pull takes the gradient of a layer's output to that of its input, and leaves
+// the gradients of the layer's parameters with the tape. Without needX the
+// input's gradient is not built and nil comes back.
+type pull func(dy *Node, needX bool) *Node
+
+// tape is a graph being built, with the parameters of a model as its inputs and
+// the gradients of those that train.
+type tape struct {
+	g      *Graph
+	cfg    Config
+	shape  map[string][]int // of every parameter, on the device
+	trains map[string]bool
+	nodes  map[string]*Node
+	grads  map[string]*Node
+}
+
+// paramPrefix is before a parameter's name in the names of a graph's inputs.
+const paramPrefix = "p:"
+
+func newTape(g *Graph, cfg Config, trainable []string) *tape {
+	t := &tape{g: g, cfg: cfg, shape: map[string][]int{}, trains: map[string]bool{}, nodes: map[string]*Node{}, grads: map[string]*Node{}}
+	for _, p := range parameters(cfg) {
+		t.shape[p.name] = deviceShape(p.shape)
+	}
+	for _, name := range trainable {
+		t.trains[name] = true
+	}
+	return t
+}
+
+// deviceShape makes every parameter a matrix: a vector is a row, a convolution
+// is [out, the rest].
+func deviceShape(shape []int) []int {
+	switch len(shape) {
+	case 0:
+		return []int{1, 1}
+	case 1:
+		return []int{1, shape[0]}
+	}
+	rest := 1
+	for _, d := range shape[1:] {
+		rest *= d
+	}
+	return []int{shape[0], rest}
+}
+
+// at is a parameter. It becomes an input of the graph when it is first asked
+// for: the Go backend panics on an input that no output needs.
+func (t *tape) at(name string) *Node {
+	n := t.nodes[name]
+	if n == nil {
+		n = input(t.g, paramPrefix+name, t.shape[name]...)
+		t.nodes[name] = n
+	}
+	return n
+}
+
+func input(g *Graph, name string, dims ...int) *Node {
+	return Parameter(g, name, shapes.Make(dtypes.Float32, dims...))
+}
+
+// give adds to a parameter's gradient, which is built only when it trains.
+func (t *tape) give(name string, grad func() *Node) {
+	if !t.trains[name] {
+		return
+	}
+	d := grad()
+	if sum := t.grads[name]; sum != nil {
+		d = Add(sum, d)
+	}
+	t.grads[name] = d
+}
+
+// matmul is the product of two matrices.
+func matmul(a, b *Node) *Node { return DotProduct(a, b) }
+
+// transpose of a matrix; backends fold it into the product it goes to.
+func transpose(a *Node) *Node { return TransposeAllAxes(a, 1, 0) }
+
+// columnSums is [1, n] of [m, n].
+func columnSums(x *Node) *Node { return ReduceAndKeep(x, ReduceSum, 0) }
+
+// rowSums is [m, 1] of [m, n].
+func rowSums(x *Node) *Node { return ReduceAndKeep(x, ReduceSum, -1) }
+
+// linear is x·Wᵀ + b. x is [n, in], W is [out, in].
+func (t *tape) linear(x *Node, weight, bias string) (*Node, pull) {
+	y := Add(matmul(x, transpose(t.at(weight))), t.at(bias)) // [n, out]
+	return y, func(dy *Node, needX bool) *Node {
+		t.give(weight, func() *Node { return matmul(transpose(dy), x) })
+		t.give(bias, func() *Node { return columnSums(dy) })
+		if !needX {
+			return nil
+		}
+		return matmul(dy, t.at(weight))
+	}
+}
+
+// project is x·W without a bias. x is [n, in], W is [in, out].
+func (t *tape) project(x *Node, weight string) (*Node, pull) {
+	return matmul(x, t.at(weight)), func(dy *Node, needX bool) *Node {
+		t.give(weight, func() *Node { return matmul(transpose(x), dy) })
+		if !needX {
+			return nil
+		}
+		return matmul(dy, transpose(t.at(weight)))
+	}
+}
+
+// layerNormEpsilon is PyTorch's and open_clip's.
+const layerNormEpsilon = 1e-5
+
+// layerNorm normalises the rows of x [n, D].
+func (t *tape) layerNorm(x *Node, name string) (*Node, pull) {
+	n := 1 / float64(x.Shape().Dimensions[1])
+	centred := Sub(x, MulScalar(rowSums(x), n))
+	variance := MulScalar(rowSums(Square(centred)), n)
+	scale := Reciprocal(Sqrt(AddScalar(variance, layerNormEpsilon))) // [n, 1]
+	unit := Mul(centred, scale)
+	y := Add(Mul(unit, t.at(name+".weight")), t.at(name+".bias"))
+	return y, func(dy *Node, needX bool) *Node {
+		t.give(name+".weight", func() *Node { return columnSums(Mul(dy, unit)) })
+		t.give(name+".bias", func() *Node { return columnSums(dy) })
+		if !needX {
+			return nil
+		}
+		du := Mul(dy, t.at(name+".weight"))
+		mean := MulScalar(rowSums(du), n)
+		along := MulScalar(rowSums(Mul(du, unit)), n)
+		return Mul(Sub(Sub(du, mean), Mul(unit, along)), scale)
+	}
+}
+
+// softmax of the last axis.
+func softmax(x *Node) *Node {
+	e := Exp(Sub(x, ReduceAndKeep(x, ReduceMax, -1)))
+	return Div(e, ReduceAndKeep(e, ReduceSum, -1))
+}
+
+// mlp is c_proj(act(c_fc(x))). Both activations are x·F(s·x), with F the logistic
+// function and s = 1.702 (QuickGELU) or F the normal distribution's and s = 1
+// (GELU). s and what else is constant is folded into the weights around, which
+// are smaller than the activations.
+func (t *tape) mlp(x *Node, name string) (*Node, pull) {
+	before, after := 1.702, 1/1.702
+	act := quickGELU
+	if !t.cfg.Model.QuickGELU {
+		before, after, act = math.Sqrt2/2, math.Sqrt2/2, exactGELU
+	}
+	fc, proj := MulScalar(t.at(name+".c_fc.weight"), before), MulScalar(t.at(name+".c_proj.weight"), after)
+	z := Add(matmul(x, transpose(fc)), MulScalar(t.at(name+".c_fc.bias"), before)) // [n, hidden]
+	a, slope := act(z)
+	y := Add(matmul(a, transpose(proj)), t.at(name+".c_proj.bias")) // [n, D]
+	return y, func(dy *Node, needX bool) *Node {
+		t.give(name+".c_proj.weight", func() *Node { return MulScalar(matmul(transpose(dy), a), after) })
+		t.give(name+".c_proj.bias", func() *Node { return columnSums(dy) })
+		dz := Mul(matmul(dy, proj), slope())
+		t.give(name+".c_fc.weight", func() *Node { return MulScalar(matmul(transpose(dz), x), before) })
+		t.give(name+".c_fc.bias", func() *Node { return MulScalar(columnSums(dz), before) })
+		if !needX {
+			return nil
+		}
+		return matmul(dz, fc)
+	}
+}
+
+// quickGELU is z·σ(z), and its slope σ + zσ(1-σ).
+func quickGELU(z *Node) (*Node, func() *Node) {
+	s := Logistic(z)
+	a := Mul(z, s)
+	return a, func() *Node { return Add(a, Mul(s, OneMinus(a))) }
+}
+
+// exactGELU is z·(1 + erf z), and its slope 1 + erf z + z·2/√π·exp(-z²).
+func exactGELU(z *Node) (*Node, func() *Node) {
+	e := OnePlus(Erf(z))
+	return Mul(z, e), func() *Node {
+		return Add(e, Mul(MulScalar(z, 2/math.Sqrt(math.Pi)), Exp(Neg(Square(z)))))
+	}
+}
+
+// normalize scales rows to length 1.
+func normalize(x *Node) (*Node, pull) {
+	scale := Reciprocal(Sqrt(MaxScalar(rowSums(Square(x)), 1e-24))) // torch's eps of 1e-12
+	y := Mul(x, scale)
+	return y, func(dy *Node, needX bool) *Node {
+		if !needX {
+			return nil
+		}
+		return Mul(Sub(dy, Mul(y, rowSums(Mul(dy, y)))), scale)
+	}
+}

@@ -1,0 +1,57 @@
+package clip
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// lossGraph is the γ-supervised contrastive loss (REACT eq. 4-6, means of both
+// directions, added) with its gradients.
+type lossGraph struct {
+	loss      *Node        // [1, 1]
+	positives *Node        // [1, 1], mean size of P(i)
+	dImage    func() *Node // [B, E]; built only where it is needed
+	dText     func() *Node // [B, E]
+	dScaleLog *Node        // [1, 1]
+}
+
+// contrastive builds the loss of image features u and text features v, both
+// [B, E] of length 1. P(i) are the k with base_k·base_i ≥ gamma, and i itself; base
+// are text features of length 1, through which nothing is differentiated.
+func contrastive(u, v, scaleLog, gamma, base *Node) lossGraph {
+	n := 1 / float64(u.Shape().Dimensions[0])
+	scale := Exp(scaleLog)
+	similar := matmul(base, transpose(base)) // [B, B]
+	mask := Max(ConvertDType(GreaterOrEqual(similar, gamma), dtypes.Float32), identity(u.Graph(), u.Shape().Dimensions[0]))
+	logits := Mul(matmul(u, transpose(v)), scale) // rows are images
+	rows, drows := logMeanPositive(logits, mask, -1)
+	columns, dcolumns := logMeanPositive(logits, mask, 0)
+	dlogits := MulScalar(Add(drows, dcolumns), n)
+	return lossGraph{
+		loss:      MulScalar(Add(columnSums(rows), rowSums(columns)), n),
+		positives: MulScalar(columnSums(rowSums(mask)), n),
+		dImage:    func() *Node { return Mul(matmul(dlogits, v), scale) },
+		dText:     func() *Node { return Mul(matmul(transpose(dlogits), u), scale) },
+		dScaleLog: columnSums(rowSums(Mul(dlogits, logits))),
+	}
+}
+
+// logMeanPositive is the mean over positives of minus the log-probability along
+// an axis, and its gradient to the logits.
+func logMeanPositive(logits, mask *Node, axis int) (*Node, *Node) {
+	shifted := Sub(logits, ReduceAndKeep(logits, ReduceMax, axis))
+	e := Exp(shifted)
+	sum := ReduceAndKeep(e, ReduceSum, axis)
+	share := Div(mask, ReduceAndKeep(mask, ReduceSum, axis)) // 1/|P(i)| at positives
+	value := Sub(Log(sum), ReduceAndKeep(Mul(share, shifted), ReduceSum, axis))
+	return value, Sub(Div(e, sum), share)
+}
+
+func identity(g *Graph, n int) *Node {
+	rows := make([][]float32, n)
+	for i := range rows {
+		rows[i] = make([]float32, n)
+		rows[i][i] = 1
+	}
+	return Const(g, rows)
+}

@@ -1,0 +1,54 @@
+package clip
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The tuning modes, by what trains beside logit_scale.
+const (
+	Full        = "full"         // both towers
+	LockedImage = "locked-image" // the text tower
+	LockedText  = "locked-text"  // the image tower
+	GatedImage  = "gated-image"  // the gated blocks of the image tower
+)
+
+// Modes lists the tuning modes.
+var Modes = []string{Full, LockedImage, LockedText, GatedImage}
+
+// Trainable lists the parameters that train in a mode, in order. An unknown
+// mode, or gated-image on a model without gates, is an error.
+func Trainable(cfg Config, mode string) ([]string, error) {
+	if !slices.Contains(Modes, mode) {
+		return nil, fmt.Errorf("unknown mode %q: one of %s", mode, strings.Join(Modes, ", "))
+	}
+	if mode == GatedImage && cfg.Gates() == 0 {
+		return nil, fmt.Errorf("mode %s: the model has no gated blocks", mode)
+	}
+	var names []string
+	for _, p := range parameters(cfg) {
+		if trains(p.name, mode) {
+			names = append(names, p.name)
+		}
+	}
+	return names, nil
+}
+
+func trains(name, mode string) bool {
+	visual := isVisual(name)
+	switch {
+	case name == "logit_scale" || mode == Full:
+		return true
+	case mode == LockedImage:
+		return !visual
+	case mode == LockedText:
+		return visual
+	}
+	return isGate(name)
+}
+
+// textLocked says whether captions can be encoded once for all steps.
+func textLocked(mode string) bool { return mode == LockedText || mode == GatedImage }
+
+func isVisual(name string) bool { return strings.HasPrefix(name, "visual.") }

@@ -1,0 +1,214 @@
+// Package engine opens the libraries that run graphs: ONNX Runtime, GoMLX's Go
+// backend, and XLA by a PJRT plugin. It is the only place that names one of them.
+//
+// Words: an engine is an opened backend with what was compiled for it; a spec
+// is what a user writes after --engine:
+//
+//	auto        ONNX Runtime where its library is found, else go
+//	onnx        ONNX Runtime on the CPU
+//	go          GoMLX's Go backend; slow, but needs nothing (SIMD says how slow)
+//	xla:PLUGIN  XLA by the PJRT plugin in the file PLUGIN, options after commas
+//
+// Nothing is ever downloaded: the libraries' own installers are switched off,
+// and a library or plugin that is not there is an error (or, for auto, go).
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/gobackend"
+	"github.com/gomlx/compute/shapes"
+)
+
+// Engine is an opened backend. It may be used concurrently; runs of one
+// compiled graph follow each other.
+type Engine struct {
+	Backend compute.Backend
+
+	name     string
+	facts    map[string]string
+	warnings []string
+
+	mu       sync.Mutex
+	programs map[string]*entry
+}
+
+// entry is a compiled graph, or the place of one that is being compiled.
+type entry struct {
+	once    sync.Once
+	program *Program
+	err     error
+}
+
+// Open opens the engine of a spec. The errors say what was looked for and where.
+func Open(spec string) (*Engine, error) {
+	switch {
+	case spec == "auto" || spec == "":
+		return openAuto()
+	case spec == "onnx":
+		return openONNX()
+	case spec == "go":
+		return openGo()
+	case strings.HasPrefix(spec, "xla:"):
+		return openXLA(strings.TrimPrefix(spec, "xla:"))
+	case spec == "xla":
+		return nil, fmt.Errorf("no PJRT plugin named: write xla:/path/of/plugin.so; none is searched for or downloaded")
+	}
+	return nil, fmt.Errorf("unknown engine %q: auto, onnx, go or xla:PLUGIN", spec)
+}
+
+// openAuto prefers ONNX Runtime. A library that is there but does not load is
+// a warning, not an error: the Go engine gives the same results, later.
+func openAuto() (*Engine, error) {
+	if findONNX() == "" {
+		return openGo()
+	}
+	e, err := openONNX()
+	if err == nil {
+		return e, nil
+	}
+	g, goErr := openGo()
+	if goErr != nil {
+		return nil, goErr
+	}
+	g.warnings = append(g.warnings, fmt.Sprintf("%v; the Go engine is used, which is slower", err))
+	return g, nil
+}
+
+// goConfig must not be plain "go": its pool deadlocks in training (all workers
+// wait for a free worker; 6 of 6 runs).
+const goConfig = "parallelism=-1"
+
+var stdoutMu sync.Mutex
+
+func openGo() (*Engine, error) {
+	backend, err := silently(func() (compute.Backend, error) { return gobackend.New(goConfig) })
+	if err != nil {
+		return nil, fmt.Errorf("go engine: %w", err)
+	}
+	e := newEngine("go", backend)
+	e.facts["gobackend"] = moduleVersion("github.com/gomlx/compute")
+	e.facts["simd"] = fmt.Sprint(SIMD)
+	if !SIMD {
+		e.warnings = append(e.warnings, SIMDWarning)
+	}
+	return e, nil
+}
+
+// silently runs f with standard output going nowhere: the Go backend prints a
+// line when it reads its options, and the commands print results there.
+func silently(f func() (compute.Backend, error)) (compute.Backend, error) {
+	stdoutMu.Lock()
+	defer stdoutMu.Unlock()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	stdout := os.Stdout
+	os.Stdout = null
+	defer func() { os.Stdout = stdout }()
+	return f()
+}
+
+func newEngine(name string, backend compute.Backend) *Engine {
+	return &Engine{Backend: backend, name: name, programs: map[string]*entry{}, facts: map[string]string{
+		"gomlx":  moduleVersion("github.com/gomlx/gomlx"),
+		"device": runtime.GOARCH,
+	}}
+}
+
+// Name is "onnx", "go" or "xla:" and the plugin's file name.
+func (e *Engine) Name() string { return e.name }
+
+// Describe says which libraries run, by name and version.
+func (e *Engine) Describe() map[string]string { return maps.Clone(e.facts) }
+
+// Warnings are lines a command should print once, such as a build without SIMD.
+func (e *Engine) Warnings() []string { return e.warnings }
+
+// Close frees what was compiled. The engine cannot be used afterwards.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range e.programs {
+		if p.program != nil {
+			p.program.exec.Finalize()
+		}
+	}
+	e.programs = map[string]*entry{}
+	e.Backend.Finalize()
+}
+
+// Upload copies values to the device: []float32 or []int64, as many as the
+// dimensions say. The buffer is the caller's to Finalize.
+func (e *Engine) Upload(flat any, dims ...int) (compute.Buffer, error) {
+	var dtype dtypes.DType
+	size := 1
+	for _, d := range dims {
+		size *= d
+	}
+	var n int
+	switch v := flat.(type) {
+	case []float32:
+		dtype, n = dtypes.Float32, len(v)
+	case []int64:
+		dtype, n = dtypes.Int64, len(v)
+	default:
+		return nil, fmt.Errorf("upload of %T: only []float32 and []int64", flat)
+	}
+	if n != size {
+		return nil, fmt.Errorf("upload of %d values as %v", n, dims)
+	}
+	shape := shapes.Make(dtype, dims...)
+	if !e.Backend.HasSharedBuffers() {
+		return e.Backend.BufferFromFlatData(0, flat, shape)
+	}
+	// A buffer made of a Go slice would keep pointing at it on ONNX Runtime.
+	buffer, to, err := e.Backend.NewSharedBuffer(0, shape)
+	if err != nil {
+		return nil, err
+	}
+	switch v := flat.(type) {
+	case []float32:
+		copy(to.([]float32), v)
+	case []int64:
+		copy(to.([]int64), v)
+	}
+	return buffer, nil
+}
+
+// moduleVersion is the version of a dependency that was linked in.
+func moduleVersion(path string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, m := range info.Deps {
+		if m.Path == path {
+			return m.Version
+		}
+	}
+	return "unknown"
+}
+
+// executableDir is the folder of the running program, "" when it is not known.
+func executableDir() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return filepath.Dir(path)
+}

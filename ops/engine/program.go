@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+// Program is a compiled graph. Its inputs and outputs are in the order in which
+// the graph made its parameters and returned its nodes.
+type Program struct {
+	exec   compute.Executable
+	inputs []string
+}
+
+// Program gives the graph of a key, compiled at the first call for it. build
+// runs at graph building time: it panics on a mistake, which becomes the error.
+// The key must say all that build depends on.
+func (e *Engine) Program(key string, build func(g *graph.Graph) []*graph.Node) (*Program, error) {
+	e.mu.Lock()
+	p := e.programs[key]
+	if p == nil {
+		p = &entry{}
+		e.programs[key] = p
+	}
+	e.mu.Unlock()
+	p.once.Do(func() { p.program, p.err = e.compile(key, build) })
+	return p.program, p.err
+}
+
+func (e *Engine) compile(name string, build func(g *graph.Graph) []*graph.Node) (*Program, error) {
+	g := graph.NewGraph(e.Backend, name)
+	var outputs []*graph.Node
+	if err := exceptions.TryCatch[error](func() { outputs = build(g) }); err != nil {
+		return nil, fmt.Errorf("graph %s on %s: %w", name, e.name, err)
+	}
+	var err error
+	if panicked := exceptions.TryCatch[error](func() { err = g.Compile(outputs...) }); panicked != nil {
+		err = panicked
+	}
+	if err != nil {
+		return nil, fmt.Errorf("compile %s on %s: %w", name, e.name, err)
+	}
+	names, _ := g.Executable().Inputs()
+	return &Program{exec: g.Executable(), inputs: names}, nil
+}
+
+// Run runs the program. With donate, inputs marked by it are given up to the
+// run and must not be used again, not even finalized. The outputs are the
+// caller's to Finalize.
+func (p *Program) Run(inputs []compute.Buffer, donate []bool) ([]compute.Buffer, error) {
+	if len(inputs) != len(p.inputs) {
+		return nil, fmt.Errorf("%d inputs given to a graph of %d", len(inputs), len(p.inputs))
+	}
+	if donate == nil {
+		donate = make([]bool, len(inputs))
+	}
+	var outputs []compute.Buffer
+	var err error
+	if panicked := exceptions.TryCatch[error](func() { outputs, err = p.exec.Execute(inputs, donate, 0) }); panicked != nil {
+		err = panicked
+	}
+	return outputs, err
+}
+
+// Donates says whether state that a step replaces is best donated to it. ONNX
+// Runtime destroys donated buffers, but reuses those that were finalized.
+func (e *Engine) Donates() bool { return e.name != "onnx" }
+
+// Inputs are the names of the graph's parameters, in the order of Run.
+func (p *Program) Inputs() []string { return p.inputs }
