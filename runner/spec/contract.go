@@ -215,5 +215,8 @@ func join(path, name string) string {
 	if path == "" {
 		return name
 	}
+	if name == "" {
+		return path
+	}
 	return path + "." + name
 }

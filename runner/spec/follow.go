@@ -46,7 +46,7 @@ func (c *checker) anyFollows(base *assignment, swept map[string]bool) bool {
 	if err != nil || v.Err() != nil {
 		return true
 	}
-	probe := &checker{contract: c.contract, src: c.src, bad: map[string]bool{}}
+	probe := &checker{contract: c.contract, src: c.src, bad: map[string]bool{}, holes: map[string]bool{}}
 	seen := newAssignment()
 	probe.readSections(v, &seen)
 	for path, raw := range base.set {

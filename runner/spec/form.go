@@ -181,7 +181,7 @@ func (f form) listString() string {
 func (f form) wrong(v cue.Value) string {
 	shown := show(v)
 	if s, err := v.String(); err == nil && len(f.literals) > 0 {
-		if near := nearest(s, f.literals); near != "" {
+		if near := nearest(s, f.literals); near != "" && f.String() != strconv.Quote(near) {
 			return fmt.Sprintf("%s is not a choice (did you mean %q? %s)", shown, near, f)
 		}
 		return fmt.Sprintf("%s is not a choice (%s)", shown, f)
@@ -190,10 +190,12 @@ func (f form) wrong(v cue.Value) string {
 		if why := f.outside(x); why != "" {
 			return fmt.Sprintf("%s %s (%s)", shown, why, f)
 		}
-		if f.whole && x == math.Trunc(x) {
+		if f.whole && x == math.Trunc(x) && v.IncompleteKind() == cue.FloatKind {
 			return fmt.Sprintf("%s is not whole to CUE (%s; a/b never is, div(a, b) is)", shown, f)
 		}
-		return fmt.Sprintf("%s is not a whole number (%s)", shown, f)
+		if v.IncompleteKind() == cue.FloatKind {
+			return fmt.Sprintf("%s is not a whole number (%s)", shown, f)
+		}
 	}
 	if v.IncompleteKind() == cue.ListKind && f.list != nil {
 		n, _ := v.Len().Int64()

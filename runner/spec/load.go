@@ -81,7 +81,7 @@ func Parse(file string, text []byte, o Options) (exp *Experiment, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{contract: k, bad: map[string]bool{}, src: newSource(k.ctx, file, text)}
+	c := &checker{contract: k, bad: map[string]bool{}, holes: map[string]bool{}, src: newSource(k.ctx, file, text)}
 	exp = &Experiment{File: file, Overrides: o.Sets}
 	c.load(exp, o)
 	if err := c.errs.err(); err != nil {
@@ -113,7 +113,7 @@ func (c *checker) load(exp *Experiment, o Options) {
 	}
 	exp.Tables = c.readTables(v.LookupPath(cue.ParsePath("tables")), &base, labels)
 	if n, limit := s.size(c.limit(o)), c.limit(o); n > limit {
-		c.errs.add(c.valuePos(v.LookupPath(cue.ParsePath("sweep"))), "sweep", "more than %d trials (a smaller grid, or --max-trials)", limit)
+		c.errs.add(c.valuePos(v.LookupPath(cue.ParsePath("sweep"))), "sweep", "more than %d trials (a smaller grid)", limit)
 		return
 	}
 	c.makeTrials(exp, &base, s)
@@ -133,7 +133,7 @@ func (c *checker) limit(o Options) int {
 func (c *checker) checkVersion(v cue.Value) bool {
 	n := c.root.child("apiVersion")
 	w := v.LookupPath(cue.ParsePath("apiVersion"))
-	if !w.Exists() && !c.isBad("apiVersion") {
+	if !w.Exists() && !c.isBad("apiVersion") && !c.isHole("apiVersion") {
 		c.errs.add(c.start(), "apiVersion", "missing (%s)", n.form)
 		return false
 	}
@@ -222,7 +222,7 @@ func (c *checker) makeTrials(exp *Experiment, base *assignment, s sweep) {
 		c.addTrials(exp, a, v, baseValues, s)
 	}
 	if len(c.errs) == 0 && len(exp.Trials) == 0 {
-		c.errs.add(c.start(), "sweep.exclude", "leaves out every trial")
+		c.errs.add(s.excludePos, "sweep.exclude", "leaves out every trial")
 	}
 }
 

@@ -15,17 +15,25 @@ type scene struct {
 	swept map[string]bool // paths that some assignment sets
 }
 
-// pos is where a field was set last: by the sweep, by the file, or else where its group begins.
-func (s scene) pos(path string) Pos {
+// place is where a field was set last, and how it is called there: by the sweep, by the file, or else where its group begins.
+func (s scene) place(path string) (Pos, string) {
 	for p := path; p != ""; p = parent(p) {
 		if at, ok := s.a.pos[p]; ok && at.File != "" {
-			return at
+			return at, join(s.prefix(), path)
 		}
 		if at, ok := s.base.pos[p]; ok {
-			return at
+			return at, path
 		}
 	}
-	return s.start()
+	return s.start(), path
+}
+
+// prefix is where the assignment stands in the file.
+func (s scene) prefix() string {
+	if s.a.prefix == "" {
+		return "sweep.grid"
+	}
+	return s.a.prefix
 }
 
 func parent(path string) string {
@@ -46,9 +54,9 @@ func (s scene) check() {
 	for _, name := range s.v.names("pool") {
 		s.checkPool("pool." + name)
 	}
-	s.atMost("backbone.pretrain.warmup", "backbone.pretrain.steps", s.v.has("backbone.pretrain"))
-	s.atMost("tune.warmup", "tune.steps", s.v.text("tune.mode") != "none")
-	s.atMost("index.probes", "index.lists", s.v.text("index.kind") == "ivf-flat")
+	for small, large := range atMost {
+		s.atMost(small, large)
+	}
 	for _, p := range []string{"tune.augment", "backbone.pretrain.augment"} {
 		s.ordered(p + ".crop")
 		s.ordered(p + ".ratio")
@@ -86,7 +94,8 @@ func (s scene) report(path, format string, args ...any) {
 		s.errs.add(s.a.start, s.a.prefix+"."+path, format, args...)
 		return
 	}
-	s.errs.add(s.pos(path), path, format, args...)
+	at, shown := s.place(path)
+	s.errs.add(at, shown, format, args...)
 }
 
 // missing finds required fields that have no value, groups with no alternative or several, and names of pools that are not there.
@@ -131,7 +140,9 @@ func (s scene) oneOf(n *node, path string) {
 	if len(all) == 0 || s.isBad(path) {
 		return
 	}
-	if len(given) == 0 {
+	if len(given) == 0 && !s.v.has(path) {
+		s.report(path, "missing (exactly one of %s)", strings.Join(all, ", "))
+	} else if len(given) == 0 {
 		s.report(path, "gives no source (exactly one of %s)", strings.Join(all, ", "))
 	}
 	if len(given) > 1 {
@@ -154,11 +165,14 @@ func (s scene) checkRefs(n *node, path string) {
 		return
 	}
 	pools := s.v.names("pool")
+	if len(pools) == 0 {
+		return // reported once
+	}
 	if !contains(pools, name) {
 		s.report(path, "no pool %q%s", name, didYouMean(name, pools, "pools"))
 		return
 	}
-	if n.set && !s.isBad("pool."+name) {
+	if n.set && !s.isBad("pool."+name) && (s.v.has("pool."+name+".world") || s.v.has("pool."+name+".laion") || s.v.has("pool."+name+".embeddings")) {
 		s.checkSet(path, name, set)
 	}
 }
@@ -218,7 +232,7 @@ func (s scene) sumUpToOne(group string, fields ...string) {
 	for _, f := range fields {
 		p := join(group, f)
 		sum += s.v.number(p)
-		if s.base.set.has(p) || s.a.set.has(p) {
+		if s.given(p) {
 			last = p
 		}
 	}
@@ -227,20 +241,25 @@ func (s scene) sumUpToOne(group string, fields ...string) {
 	}
 }
 
-// atMost compares two numbers of the same trial.
-func (s scene) atMost(small, large string, applies bool) {
-	if !applies || s.isBad(small) || s.isBad(large) || !(s.v.number(small) > s.v.number(large)) {
+// given reports whether the file or the assignment has the field.
+func (s scene) given(path string) bool { return s.base.set.has(path) || s.a.set.has(path) }
+
+// atMost compares two numbers of the same trial, unless the trial does not use them.
+func (s scene) atMost(small, large string) {
+	unused := small == "index.probes" && s.v.text("index.kind") != "ivf-flat" || small == "tune.warmup" && s.v.text("tune.mode") == "none"
+	if unused || s.isBad(small) || s.isBad(large) || !(s.v.number(small) > s.v.number(large)) {
 		return
 	}
-	path, pos := small, s.pos(small)
-	if _, swept := s.a.pos[large]; swept || !s.base.set.has(small) && !s.a.set.has(small) {
-		pos = s.pos(large)
+	path := small
+	if s.a.set.has(large) && !s.a.set.has(small) {
+		path = large
 	}
-	whose := ""
-	if !s.base.set.has(small) && !s.a.set.has(small) {
-		whose = ", the default,"
+	at, shown := s.place(path)
+	if path == large {
+		s.errs.add(at, shown, "%s is under %s %s (at least that)", s.v[large], small, s.v[small])
+		return
 	}
-	s.errs.add(pos, path, "%s%s is over %s %s (at most that)", s.v[small], whose, large, s.v[large])
+	s.errs.add(at, shown, "%s is over %s %s (at most that)", s.v[small], large, s.v[large])
 }
 
 // ordered checks [smallest, largest].

@@ -59,18 +59,37 @@ func (s *source) build(more ...setting) (cue.Value, error) {
 
 func top() ast.Expr { return ast.NewIdent("_") }
 
+// removeIdents puts _ in the place of the references that lead nowhere, with the computation they are part of: locked-text is a difference.
 func (s *source) removeIdents(f *ast.File) {
 	if len(s.idents) == 0 {
 		return
 	}
 	astutil.Apply(f, func(c astutil.Cursor) bool {
-		id, ok := c.Node().(*ast.Ident)
-		if ok && s.idents[id.Pos().String()] && !isLabel(c) {
+		if x, ok := c.Node().(ast.Expr); ok && !isLabel(c) && s.isBroken(x) {
 			c.Replace(top())
 			return false
 		}
 		return true
 	}, nil)
+}
+
+// isBroken reports whether an expression is a broken reference, or computes with one.
+func (s *source) isBroken(x ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.Ident:
+		return s.idents[x.Pos().String()]
+	case *ast.ParenExpr:
+		return s.isBroken(x.X)
+	case *ast.UnaryExpr:
+		return s.isBroken(x.X)
+	case *ast.SelectorExpr:
+		return s.isBroken(x.X)
+	case *ast.CallExpr:
+		return s.isBroken(x.Fun) || slices.ContainsFunc(x.Args, s.isBroken)
+	case *ast.BinaryExpr:
+		return x.Op != token.AND && x.Op != token.OR && (s.isBroken(x.X) || s.isBroken(x.Y))
+	}
+	return false
 }
 
 // isLabel reports whether the node at the cursor names a field; an added field has the position of its value.
@@ -296,15 +315,24 @@ func (c *checker) badReference(e errors.Error) bool {
 		return false
 	}
 	c.src.idents[pos.String()] = true
-	p := dotted(e.Path())
-	if c.bad[p] && p != "" {
-		return true // another word of the same value: locked-text is two references
+	for _, w := range c.words {
+		if w.file == pos.Filename() && w.from <= pos.Offset() && pos.Offset() < w.to {
+			return true // another part of the same word: locked-text is two references
+		}
 	}
-	c.bad[p] = true
-	word := c.wordAt(pos)
-	c.errs.add(c.at(pos), p, "%s is not a name in this file (text is quoted: %q)", word, word)
+	word, p := c.wordAt(pos), dotted(e.Path())
+	c.words = append(c.words, span{pos.Filename(), pos.Offset(), pos.Offset() + len(word)})
+	c.holes[p] = true
+	right := fmt.Sprintf("text is quoted: %q", word)
+	if pkg, _, dot := strings.Cut(word, "."); dot && contains(packages, pkg) {
+		right = fmt.Sprintf("import %q comes first in the file", pkg)
+	}
+	c.errs.add(c.at(pos), p, "%s is not a name in this file (%s)", word, right)
 	return true
 }
+
+// packages are those of CUE's own that an experiment may well use.
+var packages = []string{"list", "math", "regexp", "strconv", "strings", "struct"}
 
 // wordAt is the source text at a position, as far as it could be one unquoted word.
 func (c *checker) wordAt(pos token.Pos) string {
@@ -338,7 +366,7 @@ func (c *checker) badValue(e errors.Error, text string) bool {
 		return false
 	}
 	c.src.cuts[p] = struct{}{}
-	if !c.isBad(p) {
+	if !c.isBad(p) && !c.isHole(p) {
 		c.fail(c.at(pos), p, "%s", text)
 	}
 	return true

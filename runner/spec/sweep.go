@@ -65,6 +65,8 @@ type sweep struct {
 	cases   []assignment
 	exclude []pattern
 	seeds   []int64
+
+	excludePos Pos
 }
 
 var sweepFields = []string{"grid", "cases", "exclude", "seeds"}
@@ -90,7 +92,7 @@ func (c *checker) readSweep(v cue.Value, base *assignment) sweep {
 		case "cases":
 			s.cases = c.readCases(v, base)
 		case "exclude":
-			s.exclude = c.readExclude(v, base)
+			s.exclude, s.excludePos = c.readExclude(v, base), c.valuePos(v)
 		case "seeds":
 			s.seeds = c.readSeeds(v, s.seeds)
 		}

@@ -47,8 +47,9 @@ func (c *checker) readTables(v cue.Value, base *assignment, labels []string) map
 				filters[parent(path)] = v
 				return
 			}
+			vals[path] = v
 			if raw, ok := c.value(n.form, shown, v); ok {
-				raws[path], vals[path] = raw, v
+				raws[path] = raw
 			}
 		}})
 	for _, name := range raws.names("tables") {
@@ -145,12 +146,13 @@ func (t tableReader) axes(field string) []string { return t.list(field, t.axisEr
 // list reads a field that is text or a list of texts and checks each at its own place.
 func (t tableReader) list(field string, wrong func(string) string) []string {
 	p := join(t.path, field)
+	v := t.vals[p]
 	raw, ok := t.raws[p]
 	if !ok {
+		t.eachGood(v, p, wrong)
 		return nil
 	}
 	one, list := t.raws.text(p), []string{}
-	v := t.vals[p]
 	if one != "" {
 		if why := wrong(one); why != "" {
 			t.fail(t.valuePos(v), p, "%s", why)
@@ -168,7 +170,25 @@ func (t tableReader) list(field string, wrong func(string) string) []string {
 	return list
 }
 
-// axisError says why a path is no axis, or "".
+// eachGood checks what is right by itself in a list that is not right as a whole.
+func (t tableReader) eachGood(v cue.Value, p string, wrong func(string) string) {
+	it, err := v.List()
+	if err != nil {
+		return
+	}
+	for i := 0; it.Next(); i++ {
+		at := fmt.Sprintf("%s[%d]", p, i)
+		s, err := it.Value().String()
+		if err != nil || t.bad[at] {
+			continue
+		}
+		if why := wrong(s); why != "" {
+			t.fail(t.valuePos(it.Value()), at, "%s", why)
+		}
+	}
+}
+
+// axisErrorAt says why a path is no axis, or "".
 func (c *checker) axisErrorAt(path string, base *assignment) string {
 	n := c.params
 	steps := strings.Split(path, ".")

@@ -100,6 +100,11 @@ func (c *contract) withDefaults(v values) values {
 	for _, n := range c.params.fields {
 		c.fill(n, n.name, n.name, out)
 	}
+	for small, large := range atMost { // a default gives way: a short run warms up no longer than it lasts
+		if !v.has(small) && out.number(small) > out.number(large) {
+			out[small] = out[large]
+		}
+	}
 	if !out.has("tune.lr") {
 		if lr, ok := c.defaultLR[out.text("tune.mode")]; ok {
 			out["tune.lr"] = lr
@@ -112,6 +117,9 @@ func (c *contract) withDefaults(v values) values {
 	}
 	return out
 }
+
+// atMost are fields of which one bounds the other.
+var atMost = map[string]string{"tune.warmup": "tune.steps", "backbone.pretrain.warmup": "backbone.pretrain.steps", "index.probes": "index.lists"}
 
 // fill walks the schema; key is the path with * for names, which is how defaults are listed.
 func (c *contract) fill(n *node, path, key string, v values) {

@@ -14,9 +14,17 @@ import (
 // checker holds one pass over one file: what was found wrong so far, and where.
 type checker struct {
 	*contract
-	src  *source
-	errs Errors
-	bad  map[string]bool // paths already reported; nothing more is said about them
+	src   *source
+	errs  Errors
+	bad   map[string]bool // paths already reported; nothing more is said about them
+	holes map[string]bool // paths at which a reference was reported and taken out: what is open there is silent, what is not is checked
+	words []span          // those references in the source
+}
+
+// span is a stretch of a file or an override, in bytes.
+type span struct {
+	file     string
+	from, to int
 }
 
 // at is a position, or the file where CUE knows none.
@@ -55,6 +63,16 @@ func (c *checker) isBad(path string) bool {
 	return false
 }
 
+// isHole reports whether a reference was taken out at, above or below a path.
+func (c *checker) isHole(path string) bool {
+	for p := range c.holes {
+		if p == path || below(p, path) || below(path, p) {
+			return true
+		}
+	}
+	return false
+}
+
 // below reports whether path lies under dir.
 func below(path, dir string) bool {
 	return len(path) > len(dir) && strings.HasPrefix(path, dir) && (path[len(dir)] == '.' || path[len(dir)] == '[')
@@ -76,7 +94,7 @@ type visitor struct {
 
 // walk checks the fields of a group and visits what is right.
 func (c *checker) walk(n *node, path string, v cue.Value, vis visitor) {
-	shown := strings.TrimPrefix(join(vis.prefix, path), ".")
+	shown := join(vis.prefix, path)
 	if c.isUnusable(v, shown) {
 		return
 	}
@@ -96,6 +114,10 @@ func (c *checker) walk(n *node, path string, v cue.Value, vis visitor) {
 		name, w := it.Selector().Unquoted(), it.Value()
 		if child := c.childAt(n, name, path, shown, w, vis); child != nil {
 			c.visit(child, join(path, name), w, vis)
+			continue
+		}
+		if near := nearest(name, n.names()); near != "" && !v.LookupPath(cue.MakePath(cue.Str(near))).Exists() {
+			c.bad[join(shown, near)] = true // the field that was meant is not missing too
 		}
 	}
 }
@@ -117,10 +139,15 @@ func (c *checker) isUnusable(v cue.Value, shown string) bool {
 	if shown != "" && c.isBad(shown) && v.IncompleteKind() != cue.StructKind {
 		return true
 	}
+	if v.IncompleteKind() == cue.TopKind && c.isHole(shown) {
+		c.bad[shown] = true
+		return true
+	}
 	if err := v.Err(); err != nil && v.IncompleteKind() == cue.BottomKind {
-		if !c.isBad(shown) {
+		if !c.isBad(shown) && !c.isHole(shown) {
 			c.fail(c.valuePos(v), shown, "%s", evalMessage(err))
 		}
+		c.bad[shown] = true
 		return true
 	}
 	return false
@@ -141,9 +168,6 @@ func (c *checker) childAt(n *node, name, path, shown string, v cue.Value, vis vi
 	child := n.child(name)
 	if child == nil {
 		c.fail(c.fieldPos(v), join(shown, name), "unknown field%s", c.fieldHint(n, name))
-		if near := nearest(name, n.names()); near != "" {
-			c.bad[join(shown, near)] = true // the field that was meant is not missing too
-		}
 	}
 	return child
 }
@@ -216,7 +240,7 @@ func (n *node) pathOf(name string) string {
 
 // value checks one value against a constraint and returns it as JSON, or false after reporting what is wrong.
 func (c *checker) value(f form, shown string, v cue.Value) (json.RawMessage, bool) {
-	if c.isBad(shown) {
+	if c.isBad(shown) || c.isUnusable(v, shown) {
 		return nil, false
 	}
 	if d, ok := v.Default(); ok {
