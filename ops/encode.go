@@ -1,0 +1,103 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"react/data/tokenizer"
+	"react/ops/clip"
+)
+
+// encodeBatch is the static batch of the encoders; the last one is padded.
+const encodeBatch = 128
+
+// backbone is a loaded checkpoint with its tokenizer and compiled towers.
+type backbone struct {
+	checkpoint *clip.Checkpoint
+	tokenizer  *tokenizer.Tokenizer
+	encoder    *clip.Encoder
+}
+
+// backbone loads role "checkpoint".
+func (r *Run) backbone() (*backbone, error) {
+	dir, err := r.input("checkpoint")
+	if err != nil {
+		return nil, err
+	}
+	c, err := clip.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	tok, err := tokenizer.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	if tok.Context() != c.Config.ContextLength() || tok.VocabSize() > c.Config.VocabSize() {
+		return nil, fmt.Errorf("%s: the tokenizer (context %d, vocabulary %d) is not the text tower's (context %d, vocabulary %d)",
+			dir, tok.Context(), tok.VocabSize(), c.Config.ContextLength(), c.Config.VocabSize())
+	}
+	eng, err := r.OpenEngine()
+	if err != nil {
+		return nil, err
+	}
+	enc, err := clip.NewEncoder(eng, c, encodeBatch)
+	return &backbone{checkpoint: c, tokenizer: tok, encoder: enc}, err
+}
+
+// close frees the towers' weights on the device.
+func (b *backbone) close() { b.encoder.Close() }
+
+// texts embeds captions: [len(captions), dim], L2-normalised.
+func (b *backbone) texts(ctx context.Context, captions []string) ([]float32, error) {
+	dim := b.checkpoint.Config.Dim()
+	out := make([]float32, 0, len(captions)*dim)
+	for start := 0; start < len(captions); start += encodeBatch {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		part := captions[start:min(start+encodeBatch, len(captions))]
+		u, err := b.encoder.Texts(encodeAll(b.tokenizer, part), len(part))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, u...)
+	}
+	return out, nil
+}
+
+// images embeds images of a source by position: [len(indices), dim], L2-normalised. each is called after every batch.
+func (b *backbone) images(ctx context.Context, run *Run, src *imageSource, indices []int, each func(done int)) ([]float32, error) {
+	cfg := b.checkpoint.Config
+	norm := normalizationOf(cfg)
+	pixels := make([]float32, encodeBatch*3*norm.size*norm.size)
+	out := make([]float32, 0, len(indices)*cfg.Dim())
+	for start := 0; start < len(indices); start += encodeBatch {
+		part := indices[start:min(start+encodeBatch, len(indices))]
+		if err := src.plain(ctx, run.Workers, part, norm, pixels); err != nil {
+			return nil, err
+		}
+		u, err := b.encoder.Images(pixels[:len(part)*3*norm.size*norm.size], len(part))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, u...)
+		each(start + len(part))
+	}
+	return out, nil
+}
+
+// normalize scales a vector to length 1; a zero vector stays.
+func normalize(v []float32) {
+	sum := 0.0
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	if sum == 0 {
+		return
+	}
+	scale := float32(1 / math.Sqrt(sum))
+	for i := range v {
+		v[i] *= scale
+	}
+}

@@ -1,0 +1,236 @@
+package ops
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"react/data/datasets"
+	"react/data/image"
+)
+
+// EvaluateParams are the params of evaluate.
+type EvaluateParams struct {
+	Kind    string   `json:"kind"`          // zeroshot
+	Set     string   `json:"set,omitempty"` // evaluation set of a generated pool; empty: the outside folder
+	Prompts []string `json:"prompts"`       // templates with one {}
+}
+
+// Prediction is one row of predictions.parquet, in the order of the set.
+type Prediction struct {
+	Key       string  `parquet:"key"`
+	Label     int32   `parquet:"label"`
+	Predicted int32   `parquet:"predicted"` // ties go to the lower class
+	Score     float32 `parquet:"score"`     // cosine with the predicted class
+	Rank      int32   `parquet:"rank"`      // of the true class, 1-based
+}
+
+const predictionsFile = "predictions.parquet"
+
+// evaluate scores a checkpoint on a labelled set by zero-shot classification: class embeddings are the renormalised mean over prompts of
+// normalised text embeddings (OpenAI's prompt ensembling). In: "checkpoint", "dataset", optional "base" (the base's evaluate stage on the
+// same set). Out: rows.jsonl (acc@1, acc@5, mean-per-class, agreement with the base, acc@1 for each class), predictions.parquet.
+//
+//	1: first
+var evaluate = onEngine(define(1, "evaluate", runEvaluate))
+
+func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
+	if p.Kind != "zeroshot" {
+		return fmt.Errorf("kind %q is not zeroshot", p.Kind)
+	}
+	dir, err := run.input("dataset")
+	if err != nil {
+		return err
+	}
+	if p.Set != "" {
+		dir = filepath.Join(dir, "sets", p.Set)
+	}
+	set, err := datasets.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	b, err := run.backbone()
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	classifier, err := b.classifier(ctx, set.Classes, p.Prompts)
+	if err != nil {
+		return err
+	}
+	predictions, err := b.predict(ctx, run, set, classifier)
+	if err != nil {
+		return err
+	}
+	if err := parquet.WriteFile(run.path(predictionsFile), predictions); err != nil {
+		return err
+	}
+	rows := zeroShotRows(predictions, set.Classes)
+	if base, ok := run.In["base"]; ok {
+		row, err := agreement(predictions, base)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	return run.writeRows(rows)
+}
+
+// classifier is the text head, [classes, dim].
+func (b *backbone) classifier(ctx context.Context, classes, prompts []string) ([]float32, error) {
+	dim := b.checkpoint.Config.Dim()
+	var texts []string
+	for _, q := range makeQueries(classes, prompts) {
+		texts = append(texts, q.Query)
+	}
+	u, err := b.texts(ctx, texts)
+	if err != nil {
+		return nil, err
+	}
+	head := make([]float32, len(classes)*dim)
+	for c := range classes {
+		row := head[c*dim : (c+1)*dim]
+		for i := range prompts {
+			at := (c*len(prompts) + i) * dim
+			for d := range row {
+				row[d] += u[at+d]
+			}
+		}
+		normalize(row)
+	}
+	return head, nil
+}
+
+// predict embeds the images of the set block by block and ranks the classes of each. An image that does not decode is an error: a test set
+// with holes is another test set.
+func (b *backbone) predict(ctx context.Context, run *Run, set *datasets.Set, head []float32) ([]Prediction, error) {
+	norm, dim := normalizationOf(b.checkpoint.Config), b.checkpoint.Config.Dim()
+	stride := 3 * norm.size * norm.size
+	pixels := make([]float32, encodeBatch*stride)
+	out := make([]Prediction, len(set.Items))
+	for start := 0; start < len(set.Items); start += encodeBatch {
+		n := min(encodeBatch, len(set.Items)-start)
+		err := forEach(ctx, run.Workers, n, func(i int) error {
+			raw, err := set.Read(start + i)
+			if err != nil {
+				return err
+			}
+			img, err := image.DecodeOnWhite(raw)
+			if err != nil {
+				return fmt.Errorf("%s: key %s: %w", set.Dir, set.Items[start+i].Key, err)
+			}
+			image.Normalize(image.Preprocess(img, norm.size), norm.mean, norm.std, pixels[i*stride:(i+1)*stride])
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		u, err := b.encoder.Images(pixels[:n*stride], n)
+		if err != nil {
+			return nil, err
+		}
+		for i := range n {
+			item := set.Items[start+i]
+			out[start+i] = rankClasses(u[i*dim:(i+1)*dim], head, item.Label)
+			out[start+i].Key = item.Key
+		}
+		run.Progress(Progress{Done: start + n, Total: len(set.Items), Note: "images"})
+	}
+	return out, nil
+}
+
+// rankClasses scores one image against the head; equal scores rank the lower class first.
+func rankClasses(u, head []float32, label int) Prediction {
+	dim := len(u)
+	scores := make([]float32, len(head)/dim)
+	best := 0
+	for c := range scores {
+		sum := 0.0
+		for d, v := range u {
+			sum += float64(v) * float64(head[c*dim+d])
+		}
+		scores[c] = float32(sum)
+		if scores[c] > scores[best] {
+			best = c
+		}
+	}
+	rank := int32(1)
+	for c, s := range scores {
+		if s > scores[label] || s == scores[label] && c < label {
+			rank++
+		}
+	}
+	return Prediction{Label: int32(label), Predicted: int32(best), Score: scores[best], Rank: rank}
+}
+
+// zeroShotRows are acc@1, acc@5 and the mean of the classes' acc@1, then acc@1 for each class that has images.
+func zeroShotRows(predictions []Prediction, classes []string) []MetricRow {
+	n := make([]int, len(classes))
+	right := make([]int, len(classes))
+	top1, top5 := 0, 0
+	for _, p := range predictions {
+		n[p.Label]++
+		if p.Rank == 1 {
+			right[p.Label]++
+			top1++
+		}
+		if p.Rank <= 5 {
+			top5++
+		}
+	}
+	total := len(predictions)
+	var perClass []MetricRow
+	sum := 0.0
+	for c, name := range classes {
+		if n[c] == 0 {
+			continue
+		}
+		acc := float64(right[c]) / float64(n[c])
+		sum += acc
+		perClass = append(perClass, MetricRow{Metric: "acc@1", Value: acc, N: n[c], Class: name})
+	}
+	return append([]MetricRow{
+		{Metric: "acc@1", Value: float64(top1) / float64(total), N: total},
+		{Metric: "acc@5", Value: float64(top5) / float64(total), N: total},
+		{Metric: "mean-per-class", Value: sum / float64(len(perClass)), N: total},
+	}, perClass...)
+}
+
+// agreement is the share of images for which tuned model and base predict the same class.
+func agreement(predictions []Prediction, baseDir string) (MetricRow, error) {
+	base, err := ReadPredictions(baseDir)
+	if err != nil {
+		return MetricRow{}, err
+	}
+	if len(base) != len(predictions) {
+		return MetricRow{}, fmt.Errorf("the base has %d predictions, this checkpoint %d: not the same set", len(base), len(predictions))
+	}
+	same := 0
+	for i, p := range predictions {
+		if base[i].Key != p.Key {
+			return MetricRow{}, fmt.Errorf("prediction %d: key %q is %q for the base: not the same set", i, p.Key, base[i].Key)
+		}
+		if base[i].Predicted == p.Predicted {
+			same++
+		}
+	}
+	return MetricRow{Metric: "agreement", Value: float64(same) / float64(len(base)), N: len(base)}, nil
+}
+
+// ReadPredictions reads the predictions of a finished evaluate stage.
+func ReadPredictions(dir string) ([]Prediction, error) {
+	name := filepath.Join(dir, predictionsFile)
+	rows, err := parquet.ReadFile[Prediction](name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if slices.ContainsFunc(rows, func(p Prediction) bool { return cmp.Compare(p.Rank, 1) < 0 }) {
+		return nil, fmt.Errorf("%s: a rank is under 1", name)
+	}
+	return rows, nil
+}

@@ -1,0 +1,131 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"react/data/image"
+	"react/data/shards"
+)
+
+// cacheBytes bounds the decoded images kept in memory; what does not fit is decoded each time.
+const cacheBytes = 1 << 30
+
+// imageSource gives decoded images by position, from shards by offset, keeping as many as fit.
+// It may be used by several goroutines.
+type imageSource struct {
+	set     *shards.Set
+	samples []shards.Sample
+	mu      sync.Mutex
+	cached  []*image.RGB
+	size    int
+}
+
+func newImageSource(set *shards.Set, samples []shards.Sample) *imageSource {
+	return &imageSource{set: set, samples: samples, cached: make([]*image.RGB, len(samples))}
+}
+
+// at decodes image i; the error names shard and key.
+func (s *imageSource) at(i int) (*image.RGB, error) {
+	s.mu.Lock()
+	img := s.cached[i]
+	s.mu.Unlock()
+	if img != nil {
+		return img, nil
+	}
+	sample := s.samples[i]
+	raw, err := s.set.Read(sample, nil)
+	if err != nil {
+		return nil, err
+	}
+	if img, err = image.DecodeOnWhite(raw); err != nil {
+		return nil, fmt.Errorf("shard %s: key %s: %w", s.set.Shards()[sample.Shard], sample.Key, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.size+len(img.Pix) <= cacheBytes && s.cached[i] == nil {
+		s.cached[i] = img
+		s.size += len(img.Pix)
+	}
+	return img, nil
+}
+
+// check decodes every image once and returns the positions that do not decode, in order, with their errors.
+func (s *imageSource) check(ctx context.Context, workers int) (bad []int, errs []error, err error) {
+	failed := make([]error, len(s.samples))
+	err = forEach(ctx, workers, len(s.samples), func(i int) error {
+		_, failed[i] = s.at(i)
+		return nil
+	})
+	for i, e := range failed {
+		if e != nil {
+			bad, errs = append(bad, i), append(errs, e)
+		}
+	}
+	return bad, errs, err
+}
+
+// normalization turns pixels into what a tower reads.
+type normalization struct {
+	size      int // S
+	mean, std [3]float32
+}
+
+// plain fills dst [len(indices), 3, S, S] with centre crops.
+func (s *imageSource) plain(ctx context.Context, workers int, indices []int, n normalization, dst []float32) error {
+	stride := 3 * n.size * n.size
+	return forEach(ctx, workers, len(indices), func(i int) error {
+		img, err := s.at(indices[i])
+		if err != nil {
+			return err
+		}
+		image.Normalize(image.Preprocess(img, n.size), n.mean, n.std, dst[i*stride:(i+1)*stride])
+		return nil
+	})
+}
+
+// augmented fills dst [len(indices), 3, S, S] with random views: each is a function of (seed, position in the whole run) alone, so that
+// neither the number of workers nor a resume changes it.
+func (s *imageSource) augmented(ctx context.Context, workers int, indices []int, n normalization, view viewParams, dst []float32) error {
+	stride := 3 * n.size * n.size
+	return forEach(ctx, workers, len(indices), func(i int) error {
+		img, err := s.at(indices[i])
+		if err != nil {
+			return err
+		}
+		rng := rand.New(rand.NewPCG(view.seed, uint64(view.first)+uint64(i)))
+		image.Normalize(view.augment.Apply(img, n.size, rng), n.mean, n.std, dst[i*stride:(i+1)*stride])
+		return nil
+	})
+}
+
+// viewParams seed the random views of one batch.
+type viewParams struct {
+	augment image.Augment
+	seed    uint64
+	first   int // samples drawn before this batch
+}
+
+// forEach runs fn for 0..n-1 on a bounded number of goroutines, in contiguous shares, and waits for them.
+func forEach(ctx context.Context, workers, n int, fn func(i int) error) error {
+	workers = max(1, min(workers, n))
+	group, ctx := errgroup.WithContext(ctx)
+	for w := range workers {
+		group.Go(func() error {
+			for i := w * n / workers; i < (w+1)*n/workers; i++ {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := fn(i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,124 @@
+// Package ops holds the stages' work: one file an op, and All, the list of them.
+//
+// An op is a pure function of files: it gets typed params, finished input directories and outside files, and fills one
+// directory with files in formats that other tools read. It sees no CUE, no keys, no store and no flags; where and how it
+// runs (engine, workers, progress) comes in a Run and never changes what it writes.
+//
+// Words: a role names an input ("checkpoint", "pool"); a fact is a value about the run that the manifest keeps; a row is one
+// metric of rows.jsonl, which tables are made of.
+//
+// Not here: graph code (ops/clip), search (ops/knn), formats (data), keys and order (runner/plan, runner/schedule).
+package ops
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sort"
+
+	"react/ops/engine"
+)
+
+// Op is one kind of stage.
+type Op struct {
+	Name       string
+	Version    int  // bumped when the same params can give other output; the history stands above each define
+	UsesEngine bool // opens an engine, so that a plan can say which stages depend on it
+	// Run fills run.Dir; params is what Canonical gave for the op's params type.
+	Run func(ctx context.Context, run *Run, params json.RawMessage) error
+}
+
+// Run is what one execution of a stage is given: where to read and write, and how; never what.
+type Run struct {
+	Dir        string            // empty directory to fill
+	In         map[string]string // role → directory of a finished stage
+	Files      map[string]Files  // role → outside files
+	OpenEngine func() (*engine.Engine, error)
+	Workers    int       // goroutines for decoding and the like; at least 1
+	Log        io.Writer // the stage's own log
+	Progress   func(Progress)
+	Warn       func(format string, args ...any)
+	Fact       func(key string, value any)
+}
+
+// Files are outside files of one role, sorted by name; Root is the folder that relative names in reports start from.
+type Files struct {
+	Root  string   `json:"root"`
+	Paths []string `json:"paths"`
+}
+
+// Progress is the state of a running stage.
+type Progress struct {
+	Done, Total int    // steps, rows or queries
+	Note        string // "loss 2.31, 812 images/s"
+}
+
+// All is the list of ops, by name.
+var All = map[string]Op{
+	"world":    world,
+	"pretrain": pretrain,
+	"embed":    embed,
+	"queries":  queries,
+	"index":    index,
+	"retrieve": retrieve,
+	"pairs":    pairs,
+	"tune":     tune,
+	"evaluate": evaluate,
+}
+
+// define makes an op of a function over its typed params.
+func define[P any](version int, name string, fn func(context.Context, *Run, P) error) Op {
+	return Op{Name: name, Version: version, Run: func(ctx context.Context, run *Run, raw json.RawMessage) error {
+		var p P
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&p); err != nil {
+			return fmt.Errorf("params of %s: %w", name, err)
+		}
+		return fn(ctx, run, p)
+	}}
+}
+
+// onEngine marks an op as one that opens an engine.
+func onEngine(op Op) Op {
+	op.UsesEngine = true
+	return op
+}
+
+// Canonical is the one spelling of params that keys are made of: Go's JSON of the typed struct.
+func Canonical(params any) (json.RawMessage, error) {
+	b, err := json.Marshal(params)
+	if err != nil {
+		return nil, fmt.Errorf("params %T: %w", params, err)
+	}
+	return b, nil
+}
+
+// input returns the directory of a role, whether it is a finished stage or an outside folder.
+func (r *Run) input(role string) (string, error) {
+	if dir, ok := r.In[role]; ok {
+		return dir, nil
+	}
+	if f, ok := r.Files[role]; ok {
+		return f.Root, nil
+	}
+	return "", fmt.Errorf("no input for role %q", role)
+}
+
+// path is a file of the stage's own directory.
+func (r *Run) path(elem ...string) string {
+	return filepath.Join(append([]string{r.Dir}, elem...)...)
+}
+
+// sortedKeys returns a map's keys in order, so that nothing printed or summed depends on map order.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

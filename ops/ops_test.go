@@ -1,0 +1,119 @@
+package ops
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"react/data/embeddings"
+	"react/ops/engine"
+)
+
+// stageRun is a Run on real directories that keeps warnings and facts; engines are Go's, which need nothing installed.
+type stageRun struct {
+	Run
+	warnings []string
+	facts    map[string]any
+}
+
+func newRun(t *testing.T, in map[string]string, files map[string]Files) *stageRun {
+	t.Helper()
+	r := &stageRun{facts: map[string]any{}}
+	r.Run = Run{Dir: t.TempDir(), In: in, Files: files, Workers: 2, Log: io.Discard, Progress: func(Progress) {},
+		Warn:       func(format string, args ...any) { r.warnings = append(r.warnings, format) },
+		Fact:       func(key string, value any) { r.facts[key] = value },
+		OpenEngine: func() (*engine.Engine, error) { return engine.Open("go") }}
+	return r
+}
+
+// do runs an op with typed params and returns its directory.
+func do(t *testing.T, op string, params any, in map[string]string, files map[string]Files) (*stageRun, string) {
+	t.Helper()
+	r := newRun(t, in, files)
+	if err := try(r, op, params); err != nil {
+		t.Fatalf("%s: %v", op, err)
+	}
+	return r, r.Dir
+}
+
+func try(r *stageRun, op string, params any) error {
+	raw, err := Canonical(params)
+	if err != nil {
+		return err
+	}
+	return All[op].Run(context.Background(), &r.Run, raw)
+}
+
+func TestParamsAreDecodedStrictly(t *testing.T) {
+	r := newRun(t, nil, nil)
+	err := All["pairs"].Run(context.Background(), &r.Run, json.RawMessage(`{"k":1,"kk":2}`))
+	if err == nil || !strings.Contains(err.Error(), `params of pairs: json: unknown field "kk"`) {
+		t.Errorf("got %v, want an error that names the unknown field", err)
+	}
+}
+
+// writeFolder makes a clip-retrieval folder with given vectors for both sides, which have length 1.
+func writeFolder(t *testing.T, dim int, vectors []float32, meta []embeddings.Meta) string {
+	t.Helper()
+	dir := t.TempDir()
+	w, err := embeddings.Create(dir, dim, embeddings.Options{Image: true, Text: true})
+	if err == nil {
+		err = errors.Join(w.Append(vectors, vectors, meta), w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestLearningRate(t *testing.T) {
+	for _, c := range []struct {
+		step int
+		want float64
+	}{{0, 0.1}, {4, 0.5}, {9, 1}, {10, 1}, {55, 0.5}} {
+		if got := learningRate(1, c.step, 10, 100); got < c.want-1e-9 || got > c.want+1e-9 {
+			t.Errorf("step %d: got %v, want %v", c.step, got, c.want)
+		}
+	}
+	if last := learningRate(1, 99, 10, 100); last <= 0 || last > 1e-3 {
+		t.Errorf("last step: got %v, want just over 0", last)
+	}
+	if got := learningRate(1, 0, 0, 1); got != 1 {
+		t.Errorf("one step without warm-up: got %v, want 1", got)
+	}
+}
+
+func TestSamplerIsAPermutationEachEpochAndStartsAnywhere(t *testing.T) {
+	const n, batch = 10, 4
+	whole := make([]int, 5*n)
+	newSampler(n, 7).batch(0, whole)
+	for epoch := range 5 {
+		seen := map[int]bool{}
+		for _, i := range whole[epoch*n : (epoch+1)*n] {
+			seen[i] = true
+		}
+		if len(seen) != n {
+			t.Errorf("epoch %d: got %d different pairs, want %d", epoch, len(seen), n)
+		}
+	}
+	for first := 0; first+batch <= len(whole); first++ {
+		got := make([]int, batch)
+		newSampler(n, 7).batch(first, got)
+		for i := range got {
+			if got[i] != whole[first+i] {
+				t.Fatalf("from %d: got %v, want %v", first, got, whole[first:first+batch])
+			}
+		}
+	}
+}
+
+func TestGlobPoolNamesTheFolder(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := globPool(dir); err == nil || !strings.Contains(err.Error(), filepath.Base(dir)) {
+		t.Errorf("got %v, want an error that names the folder", err)
+	}
+}

@@ -1,0 +1,70 @@
+package ops
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"react/data/embeddings"
+	"react/data/image"
+	"react/data/shards"
+)
+
+// imageProbe says which image a pool row has: its sha256, after checking that it decodes. Each image is read once.
+type imageProbe struct {
+	set     *shards.Set // nil: the pool gives no images, and (url, caption) stands for one
+	ids     map[string]string
+	maxBad  int
+	bad     int
+	missing int
+}
+
+func newImageProbe(ctx context.Context, run *Run, maxBad int) (*imageProbe, error) {
+	p := &imageProbe{ids: map[string]string{}, maxBad: maxBad}
+	files, err := run.pool()
+	if err != nil || len(files.shards) == 0 {
+		return p, err
+	}
+	p.set, err = shards.Index(ctx, files.shards, maxBad)
+	return p, err
+}
+
+// identity is the image's sha256, or "" when the row has no image that can be read. Too many images that do not decode are an error.
+func (p *imageProbe) identity(meta embeddings.Meta) (string, error) {
+	if p.set == nil {
+		return p.known(meta), nil
+	}
+	if id, ok := p.ids[meta.Key]; ok {
+		return id, nil
+	}
+	sample, ok := p.set.Find(meta.Key)
+	if !ok {
+		p.missing++
+		p.ids[meta.Key] = ""
+		return "", nil
+	}
+	raw, err := p.set.Read(sample, nil)
+	if err != nil {
+		return "", err
+	}
+	if _, err := image.DecodeOnWhite(raw); err != nil {
+		p.ids[meta.Key] = ""
+		if p.bad++; p.bad > p.maxBad {
+			return "", fmt.Errorf("%d images do not decode, more than maxBad %d: row %d: shard %s: key %s: %w", p.bad, p.maxBad, meta.Row, p.set.Shards()[sample.Shard], meta.Key, err)
+		}
+		return "", nil
+	}
+	sum := sha256.Sum256(raw)
+	p.ids[meta.Key] = hex.EncodeToString(sum[:])
+	return p.ids[meta.Key], nil
+}
+
+// known is the identity of a row that identity was asked for before.
+func (p *imageProbe) known(meta embeddings.Meta) string {
+	if p.set == nil {
+		sum := sha256.Sum256([]byte(meta.URL + "\x00" + meta.Caption))
+		return hex.EncodeToString(sum[:])
+	}
+	return p.ids[meta.Key]
+}

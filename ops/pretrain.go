@@ -1,0 +1,194 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"react/data/image"
+	"react/data/shards"
+	"react/data/tokenizer"
+	"react/ops/clip"
+)
+
+// PretrainParams are the params of pretrain.
+type PretrainParams struct {
+	Model       clip.Config   `json:"model"` // vocab_size is set from the tokenizer
+	Steps       int           `json:"steps"`
+	Batch       int           `json:"batch"`
+	LR          float64       `json:"lr"` // peak
+	Warmup      int           `json:"warmup"`
+	WeightDecay float64       `json:"weightDecay"`
+	Clip        float64       `json:"clip"`
+	Vocab       int           `json:"vocab"`
+	Seed        int64         `json:"seed"`
+	Precision   string        `json:"precision"`
+	Augment     image.Augment `json:"augment"`
+	MaxBad      int           `json:"maxBad"`
+}
+
+// pretrain trains a CLIP model from random weights on a pool with plain InfoNCE: a base for experiments that no released checkpoint fits.
+// In: "pool". Out: open_clip_model.safetensors, open_clip_config.json, tokenizer.json (BPE trained on the pool's captions), metrics.jsonl,
+// curve.json. Same bytes on one engine but for the speeds in metrics.jsonl.
+//
+//	1: first
+var pretrain = onEngine(define(1, "pretrain", runPretrain))
+
+// curve is the summary of a training's loss.
+type curve struct {
+	First     float64 `json:"first"`     // mean loss of the first tenth of the steps
+	Before    float64 `json:"before"`    // of the last tenth but one
+	Last      float64 `json:"last"`      // of the last tenth
+	Levelled  bool    `json:"levelled"`  // the last tenth fell by less than 2 % of the whole fall
+	Captions  int     `json:"captions"`  // pairs trained on
+	Epochs    float64 `json:"epochs"`    // passes over them
+	VocabSize int     `json:"vocabSize"` // of the tokenizer
+}
+
+func runPretrain(ctx context.Context, run *Run, p PretrainParams) error {
+	data, err := readTrainingPool(ctx, run, p.MaxBad)
+	if err != nil {
+		return err
+	}
+	defer data.set.Close()
+	context := p.Model.ContextLength()
+	tok, err := tokenizer.Train(slices.Values(data.captions), p.Vocab, context)
+	if err != nil {
+		return err
+	}
+	cfg := p.Model.WithVocab(tok.VocabSize())
+	eng, err := run.OpenEngine()
+	if err != nil {
+		return err
+	}
+	trainer, err := clip.NewTrainer(eng, cfg, clip.TrainOptions{Mode: "full", Batch: p.Batch, Clip: p.Clip})
+	if err != nil {
+		return err
+	}
+	defer trainer.Close()
+	if err := trainer.Reset(&clip.Checkpoint{Config: cfg, Weights: clip.Init(cfg, uint64(p.Seed))}); err != nil {
+		return err
+	}
+	t := &training{trainer: trainer, images: newImageSource(data.set, data.samples), norm: normalizationOf(cfg), dim: cfg.Dim(), context: context,
+		tokens: encodeAll(tok, data.captions), steps: p.Steps, batch: p.Batch, warmup: p.Warmup, lr: p.LR, weightDecay: p.WeightDecay,
+		gamma: GammaOff, alphaLR: 1, augment: p.Augment, seed: uint64(p.Seed), positivesWarned: true}
+	sum, err := t.run(ctx, run)
+	if err != nil {
+		return err
+	}
+	return savePretrained(run, trainer, tok, sum, t)
+}
+
+func savePretrained(run *Run, trainer *clip.Trainer, tok *tokenizer.Tokenizer, sum trainingSummary, t *training) error {
+	checkpoint, err := trainer.Checkpoint()
+	if err != nil {
+		return err
+	}
+	if err := checkpoint.Save(run.Dir); err != nil {
+		return err
+	}
+	if err := tok.Save(run.Dir); err != nil {
+		return err
+	}
+	c := curveOf(sum.Losses)
+	c.Captions, c.Epochs, c.VocabSize = t.pairs(), float64(t.steps*t.batch)/float64(t.pairs()), tok.VocabSize()
+	if !c.Levelled {
+		run.Warn("the base has not levelled off: the loss fell from %.3f to %.3f over the last tenth of %d steps; it is not at its plateau", c.Before, c.Last, t.steps)
+	}
+	run.Fact("imagesPerSecond", sum.ImagesPerSecond)
+	return run.writeJSON("curve.json", c)
+}
+
+// curveOf compares the last two tenths of the losses with the whole fall.
+func curveOf(losses []float64) curve {
+	tenth := max(1, len(losses)/10)
+	end := len(losses)
+	c := curve{First: mean(losses[:tenth]), Last: mean(losses[end-tenth:]), Before: mean(losses[max(0, end-2*tenth):max(1, end-tenth)])}
+	c.Levelled = c.Before-c.Last < 0.02*(c.First-c.Last)
+	return c
+}
+
+func mean(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(len(x))
+}
+
+// trainingPool is the readable part of a pool: captions with their images.
+type trainingPool struct {
+	set      *shards.Set
+	samples  []shards.Sample
+	captions []string
+}
+
+// readTrainingPool reads a pool whose rows have images, checks that each decodes, and drops and counts those that do not, up to maxBad.
+func readTrainingPool(ctx context.Context, run *Run, maxBad int) (*trainingPool, error) {
+	files, err := run.pool()
+	if err != nil {
+		return nil, err
+	}
+	reader, err := openPool(ctx, files, maxBad)
+	if err != nil {
+		return nil, err
+	}
+	data := trainingPool{set: reader.set}
+	stats, err := reader.each(ctx, func(row poolRow) error {
+		if row.hasImage {
+			data.samples = append(data.samples, row.sample)
+			data.captions = append(data.captions, row.Text)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(data.samples) == 0 {
+		return nil, fmt.Errorf("none of the pool's %d rows has an image in its shards", stats.Rows)
+	}
+	bad, errs, err := newImageSource(data.set, data.samples).check(ctx, run.Workers)
+	if err != nil {
+		return nil, err
+	}
+	if len(bad) > maxBad {
+		return nil, fmt.Errorf("%d images do not decode, more than maxBad %d: %w", len(bad), maxBad, errs[0])
+	}
+	if len(bad) > 0 {
+		run.Warn("%d images do not decode and are left out; the first: %v", len(bad), errs[0])
+		data.drop(bad)
+	}
+	run.Fact("pool", stats)
+	return &data, nil
+}
+
+// drop removes the given positions, which are sorted.
+func (d *trainingPool) drop(bad []int) {
+	keep := 0
+	for i := range d.samples {
+		if len(bad) > 0 && bad[0] == i {
+			bad = bad[1:]
+			continue
+		}
+		d.samples[keep], d.captions[keep] = d.samples[i], d.captions[i]
+		keep++
+	}
+	d.samples, d.captions = d.samples[:keep], d.captions[:keep]
+}
+
+// encodeAll tokenizes captions into [captions, context].
+func encodeAll(tok *tokenizer.Tokenizer, captions []string) []int32 {
+	ids := make([]int32, len(captions)*tok.Context())
+	for i, c := range captions {
+		tok.Encode(c, ids[i*tok.Context():(i+1)*tok.Context()])
+	}
+	return ids
+}
+
+// GammaOff is over any cosine: only the pair itself is a positive, which is plain InfoNCE.
+const GammaOff = 2
+
+func normalizationOf(cfg clip.Config) normalization {
+	mean, std := cfg.Normalization()
+	return normalization{size: cfg.ImageSize(), mean: mean, std: std}
+}

@@ -1,0 +1,220 @@
+package ops
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"react/data/embeddings"
+	"react/ops/knn"
+)
+
+// RetrieveParams are the params of retrieve.
+type RetrieveParams struct {
+	By    string     `json:"by"` // t2t, t2i
+	Index knn.Params `json:"index"`
+	// Depth is the number of hits a query, the largest that any trial of the sweep reads. A trial reads a prefix that does not depend on
+	// it, so keys downstream leave it out.
+	Depth int `json:"depth"`
+}
+
+// Hit is one row of hits.parquet, ordered by query, then rank.
+type Hit struct {
+	Query    int32   `parquet:"query"` // row of queries.parquet
+	Class    int32   `parquet:"class"`
+	Prompt   string  `parquet:"prompt,dict"`
+	Rank     int32   `parquet:"rank"` // 1-based
+	Row      int64   `parquet:"row"`  // of the embeddings folder
+	Score    float32 `parquet:"score"`
+	Modality string  `parquet:"modality,dict"`
+}
+
+const hitsFile = "hits.parquet"
+
+// tieMargin is the difference under which two scores may swap places between BLAS kernels; the cut is made where scores differ by more.
+const tieMargin = 1e-5
+
+// retrieve searches every query once, to the largest depth that a sweep needs. In: "index", "embeddings", "queries". Out: hits.parquet.
+//
+// Captions repeat, so exact ties are common, and FAISS orders them as it likes. The hits are scored again in a fixed order of float64
+// sums and sorted by score down, then row up; the search goes on until the group of equal scores at the cut is complete. With kind flat
+// the first k hits are therefore the same at any depth, batch and thread count. A query that finds fewer rows is counted as a shortfall.
+//
+//	1: first
+var retrieve = define(1, "retrieve", runRetrieve)
+
+// searcher is the state of one retrieve stage.
+type searcher struct {
+	index   *knn.Index
+	matrix  *embeddings.Matrix
+	dim     int
+	depth   int
+	maxK    int // the index answers no deeper
+	scratch []float32
+}
+
+// scored is a hit before it has a rank.
+type scored struct {
+	row   int64
+	score float32
+}
+
+const searchBlock = 256 // queries searched together
+
+func runRetrieve(ctx context.Context, run *Run, p RetrieveParams) error {
+	sideName := map[string]string{"t2t": "text", "t2i": "image"}[p.By]
+	folder, s, err := openSearcher(run, p, sideName)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	defer s.index.Close()
+	queryRows, vectors, err := readQueries(run, s.dim)
+	if err != nil {
+		return err
+	}
+	var hits []Hit
+	short := 0
+	for start := 0; start < len(queryRows); start += searchBlock {
+		n := min(searchBlock, len(queryRows)-start)
+		lists, err := s.search(ctx, vectors[start*s.dim:(start+n)*s.dim])
+		if err != nil {
+			return fmt.Errorf("queries %d to %d: %w", start, start+n-1, err)
+		}
+		for i, list := range lists {
+			q := queryRows[start+i]
+			if len(list) < p.Depth {
+				short++
+			}
+			for rank, h := range list {
+				hits = append(hits, Hit{Query: int32(start + i), Class: q.Index, Prompt: q.Prompt, Rank: int32(rank + 1), Row: h.row, Score: h.score, Modality: p.By})
+			}
+		}
+		run.Progress(Progress{Done: start + n, Total: len(queryRows), Note: "queries"})
+	}
+	run.Fact("queries", len(queryRows))
+	run.Fact("shortfalls", short)
+	if len(hits) == 0 {
+		return fmt.Errorf("no query found any row")
+	}
+	return parquet.WriteFile(run.path(hitsFile), hits)
+}
+
+func openSearcher(run *Run, p RetrieveParams, sideName string) (*embeddings.Folder, *searcher, error) {
+	indexDir, err := run.input("index")
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := run.input("embeddings")
+	if err != nil {
+		return nil, nil, err
+	}
+	folder, err := embeddings.Open(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &searcher{dim: folder.Dim(), depth: p.Depth, maxK: int(folder.Rows()), scratch: make([]float32, folder.Dim())}
+	if s.matrix, err = side(folder, sideName); err != nil {
+		return nil, nil, err
+	}
+	if p.Index.Kind == "hnsw" {
+		if p.Depth > p.Index.EfSearch {
+			return nil, nil, fmt.Errorf("depth %d (k times overfetch) is over index.efSearch %d, which bounds what hnsw finds", p.Depth, p.Index.EfSearch)
+		}
+		s.maxK = min(s.maxK, p.Index.EfSearch)
+	}
+	name := filepath.Join(indexDir, sideName+".index")
+	if s.index, err = knn.Open(name, p.Index); err != nil {
+		return nil, nil, err
+	}
+	if s.index.Dim() != s.dim || int64(s.index.Len()) != folder.Rows() {
+		return nil, nil, fmt.Errorf("%s holds %d vectors of %d, the embeddings %d of %d", name, s.index.Len(), s.index.Dim(), folder.Rows(), s.dim)
+	}
+	return folder, s, nil
+}
+
+func readQueries(run *Run, dim int) ([]Query, []float32, error) {
+	dir, err := run.input("queries")
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := parquet.ReadFile[Query](filepath.Join(dir, queriesFile))
+	if err != nil {
+		return nil, nil, err
+	}
+	folder, err := embeddings.Open(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer folder.Close()
+	if folder.Dim() != dim {
+		return nil, nil, fmt.Errorf("queries have %d dimensions, the index %d: they come from another backbone", folder.Dim(), dim)
+	}
+	m, err := folder.Text()
+	if err != nil {
+		return nil, nil, err
+	}
+	vectors := make([]float32, len(rows)*dim)
+	return rows, vectors, m.Block(0, len(rows), vectors)
+}
+
+// search answers each query with at most depth hits in their final order.
+func (s *searcher) search(ctx context.Context, vectors []float32) ([][]scored, error) {
+	n := len(vectors) / s.dim
+	lists := make([][]scored, n)
+	open := make([]int, n) // queries whose cut is not settled
+	for i := range open {
+		open[i] = i
+	}
+	for k := min(s.maxK, s.depth+32); len(open) > 0; k = min(s.maxK, 2*k) {
+		batch := make([]float32, 0, len(open)*s.dim)
+		for _, q := range open {
+			batch = append(batch, vectors[q*s.dim:(q+1)*s.dim]...)
+		}
+		found, err := s.index.Search(ctx, batch, k)
+		if err != nil {
+			return nil, err
+		}
+		var still []int
+		for i, q := range open {
+			list, err := s.rescore(vectors[q*s.dim:(q+1)*s.dim], found.Rows[i*k:(i+1)*k])
+			if err != nil {
+				return nil, err
+			}
+			complete := len(list) < k || k == s.maxK
+			if !complete && list[len(list)-1].score > list[s.depth-1].score-tieMargin {
+				still = append(still, q)
+				continue
+			}
+			lists[q] = list[:min(s.depth, len(list))]
+		}
+		open = still
+	}
+	return lists, nil
+}
+
+// rescore computes the inner products again and sorts; rows of -1 are left out.
+func (s *searcher) rescore(query []float32, rows []int64) ([]scored, error) {
+	list := make([]scored, 0, len(rows))
+	for _, row := range rows {
+		if row < 0 {
+			continue
+		}
+		if err := s.matrix.Row(row, s.scratch); err != nil {
+			return nil, err
+		}
+		sum := 0.0
+		for d, v := range query {
+			sum += float64(v) * float64(s.scratch[d])
+		}
+		list = append(list, scored{row: row, score: float32(sum)})
+	}
+	slices.SortFunc(list, func(a, b scored) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.row, b.row))
+	})
+	return list, nil
+}

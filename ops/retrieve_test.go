@@ -1,0 +1,119 @@
+package ops
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+
+	"react/data/embeddings"
+	"react/ops/knn"
+)
+
+// crowded gives n unit vectors of which many are equal, as captions are.
+func crowded(n, dim, distinct int, seed uint64) ([]float32, []embeddings.Meta) {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	kinds := make([]float32, distinct*dim)
+	for i := range kinds {
+		kinds[i] = float32(rng.NormFloat64())
+	}
+	vectors := make([]float32, n*dim)
+	meta := make([]embeddings.Meta, n)
+	for i := range n {
+		k := rng.IntN(distinct)
+		copy(vectors[i*dim:(i+1)*dim], kinds[k*dim:(k+1)*dim])
+		normalize(vectors[i*dim : (i+1)*dim])
+		meta[i] = embeddings.Meta{Key: fmt.Sprintf("%09d", i), Caption: "kind " + strconv.Itoa(k), URL: fmt.Sprintf("u%d", i), Row: int64(i), Label: "kind " + strconv.Itoa(k)}
+	}
+	return vectors, meta
+}
+
+// queryFolder makes what the queries op leaves, with given vectors.
+func queryFolder(t *testing.T, dim int, vectors []float32, classes int) string {
+	t.Helper()
+	n := len(vectors) / dim
+	rows := make([]Query, n)
+	meta := make([]embeddings.Meta, n)
+	for i := range rows {
+		c := i * classes / n
+		rows[i] = Query{Query: fmt.Sprintf("query %d", i), Class: "kind " + strconv.Itoa(c), Index: int32(c), Prompt: fmt.Sprintf("p%d {}", i%(n/classes))}
+		meta[i] = embeddings.Meta{Caption: rows[i].Query, Row: int64(i)}
+	}
+	dir := writeFolder(t, dim, vectors, meta)
+	if err := parquet.WriteFile(filepath.Join(dir, queriesFile), rows); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func search(t *testing.T, folder, queries string, x knn.Params, depth int) []Hit {
+	t.Helper()
+	_, index := do(t, "index", IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": folder}, nil)
+	in := map[string]string{"embeddings": folder, "queries": queries, "index": index}
+	_, dir := do(t, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: depth}, in, nil)
+	hits, err := parquet.ReadFile[Hit](filepath.Join(dir, hitsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hits
+}
+
+func TestHitsAreAPrefixAtAnyDepthWithTies(t *testing.T) {
+	const dim = 16
+	vectors, meta := crowded(500, dim, 20, 1)
+	folder := writeFolder(t, dim, vectors, meta)
+	q, _ := crowded(12, dim, 12, 2)
+	queries := queryFolder(t, dim, q, 4)
+	deep := search(t, folder, queries, knn.Params{Kind: "flat"}, 120)
+	for _, depth := range []int{1, 7, 40} {
+		shallow := search(t, folder, queries, knn.Params{Kind: "flat"}, depth)
+		var want []Hit
+		for _, h := range deep {
+			if int(h.Rank) <= depth {
+				want = append(want, h)
+			}
+		}
+		if !slices.Equal(shallow, want) {
+			t.Errorf("depth %d: the hits are not the prefix of those at depth 120", depth)
+		}
+	}
+	for i := 1; i < len(deep); i++ {
+		a, b := deep[i-1], deep[i]
+		if a.Query == b.Query && (b.Score > a.Score || b.Score == a.Score && b.Row < a.Row) {
+			t.Fatalf("hit %d: score %v row %d after score %v row %d", i, b.Score, b.Row, a.Score, a.Row)
+		}
+	}
+}
+
+func TestKOverThePoolIsAShortfall(t *testing.T) {
+	const dim = 8
+	vectors, meta := crowded(30, dim, 30, 3)
+	q, _ := crowded(4, dim, 4, 4)
+	hits := search(t, writeFolder(t, dim, vectors, meta), queryFolder(t, dim, q, 2), knn.Params{Kind: "flat"}, 100)
+	if len(hits) != 4*30 {
+		t.Errorf("got %d hits, want every row for each of 4 queries: 120", len(hits))
+	}
+	for _, h := range hits {
+		if h.Row < 0 {
+			t.Fatalf("hit with row %d", h.Row)
+		}
+	}
+}
+
+func TestHNSWDeeperThanItsSearchIsRefused(t *testing.T) {
+	const dim = 8
+	vectors, meta := crowded(200, dim, 200, 3)
+	folder := writeFolder(t, dim, vectors, meta)
+	q, _ := crowded(2, dim, 2, 4)
+	x := knn.Params{Kind: "hnsw", M: 8, EfConstruction: 40, EfSearch: 16}
+	_, index := do(t, "index", IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": folder}, nil)
+	r := newRun(t, map[string]string{"embeddings": folder, "queries": queryFolder(t, dim, q, 2), "index": index}, nil)
+	err := try(r, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: 17})
+	if err == nil {
+		t.Error("got no error, want one that names efSearch")
+	}
+}

@@ -1,0 +1,210 @@
+package ops
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"time"
+
+	"react/data/image"
+	"react/ops/clip"
+)
+
+// metricsFile holds one line a step of every training. All of it but imagesPerSecond is the same from run to run.
+const metricsFile = "metrics.jsonl"
+
+// warmSteps are left out of the speed: the first steps compile and fill caches.
+const warmSteps = 5
+
+// training is one run of steps of a trainer over a fixed list of pairs.
+type training struct {
+	trainer *clip.Trainer
+	images  *imageSource
+	norm    normalization
+	dim     int // of an embedding
+	context int // tokens of a caption
+
+	tokens       []int32   // [pairs, context]; nil when textFeatures are given
+	textFeatures []float32 // [pairs, dim], of a locked text tower
+	baseText     []float32 // [pairs, dim], of the base, when the positives are fixed by it
+
+	steps, batch, warmup            int
+	lr, weightDecay, gamma, alphaLR float64
+	augment                         image.Augment
+	seed                            uint64
+	name                            string // for progress notes
+	positivesWarned                 bool
+}
+
+// stepMetrics is one line of metrics.jsonl.
+type stepMetrics struct {
+	Step            int       `json:"step"` // 1-based
+	Loss            float64   `json:"loss"`
+	LR              float64   `json:"lr"`
+	GradNorm        float64   `json:"gradNorm"`
+	LogitScale      float64   `json:"logitScale"`
+	Positives       float64   `json:"positives"`                 // mean size of P(i)
+	TanhAlpha       []float64 `json:"tanhAlpha,omitempty"`       // attn, dense of each gated block
+	ImagesPerSecond float64   `json:"imagesPerSecond,omitempty"` // since step 5
+}
+
+// trainingSummary is what a table or a warning needs of a run.
+type trainingSummary struct {
+	Losses          []float64
+	Positives       float64 // mean over the steps
+	ImagesPerSecond float64
+	Last            stepMetrics
+}
+
+// batchData is one prepared batch; its buffers are reused two batches later.
+type batchData struct {
+	step  int
+	batch clip.Batch
+	err   error
+}
+
+// learningRate is linear warm-up to the peak over warmup steps, then a cosine to 0 at the last step, without restarts; step is 0-based.
+// The first step has peak/warmup, as in open_clip.
+func learningRate(peak float64, step, warmup, steps int) float64 {
+	if step < warmup {
+		return peak * float64(step+1) / float64(warmup)
+	}
+	return 0.5 * peak * (1 + math.Cos(math.Pi*float64(step-warmup)/float64(max(1, steps-warmup))))
+}
+
+// run takes all the steps and writes metrics.jsonl. A loss that is not finite stops it.
+func (t *training) run(ctx context.Context, run *Run) (trainingSummary, error) {
+	file, err := os.Create(run.path(metricsFile))
+	if err != nil {
+		return trainingSummary{}, err
+	}
+	defer file.Close()
+	w := bufio.NewWriter(file)
+	ctx, cancel := context.WithCancel(ctx)
+	batches := t.prefetch(ctx, run.Workers)
+	defer func() {
+		cancel()
+		for range batches { // the producer has returned when the channel is closed
+		}
+	}()
+	summary, err := t.takeSteps(ctx, run, batches, json.NewEncoder(w))
+	if err != nil {
+		return summary, err
+	}
+	if err := w.Flush(); err != nil {
+		return summary, err
+	}
+	return summary, file.Close()
+}
+
+func (t *training) takeSteps(ctx context.Context, run *Run, batches <-chan *batchData, out *json.Encoder) (trainingSummary, error) {
+	var sum trainingSummary
+	var started time.Time
+	for step := range t.steps {
+		b, ok := <-batches
+		if err := ctx.Err(); err != nil || !ok {
+			return sum, err
+		}
+		if b.err != nil {
+			return sum, b.err
+		}
+		lr := learningRate(t.lr, step, t.warmup, t.steps)
+		stats, err := t.trainer.Step(b.batch, clip.StepParams{LR: lr, WeightDecay: t.weightDecay, Gamma: t.gamma, AlphaLR: t.alphaLR})
+		if err != nil {
+			return sum, fmt.Errorf("step %d: %w", step+1, err)
+		}
+		if math.IsNaN(stats.Loss) || math.IsInf(stats.Loss, 0) {
+			return sum, fmt.Errorf("step %d: the loss is %v (lr %g is too high?)", step+1, stats.Loss, t.lr)
+		}
+		line := stepMetrics{Step: step + 1, Loss: stats.Loss, LR: lr, GradNorm: stats.GradNorm, LogitScale: stats.LogitScale, Positives: stats.MeanPositives, TanhAlpha: stats.TanhAlpha}
+		if step+1 == warmSteps {
+			started = time.Now()
+		} else if step+1 > warmSteps {
+			line.ImagesPerSecond = math.Round(float64((step+1-warmSteps)*t.batch) / time.Since(started).Seconds())
+		}
+		if err := out.Encode(line); err != nil {
+			return sum, err
+		}
+		t.warnPositives(run, line)
+		sum.Losses = append(sum.Losses, line.Loss)
+		sum.Positives += line.Positives / float64(t.steps)
+		sum.Last, sum.ImagesPerSecond = line, line.ImagesPerSecond
+		run.Progress(Progress{Done: step + 1, Total: t.steps, Note: fmt.Sprintf("loss %.3f, %.0f images/s", line.Loss, line.ImagesPerSecond)})
+	}
+	return sum, nil
+}
+
+// warnPositives says once when the threshold takes most of the batch for positives: small text towers crowd their captions together, and the
+// loss then pulls everything to one point.
+func (t *training) warnPositives(run *Run, line stepMetrics) {
+	if t.positivesWarned || line.Positives <= float64(t.batch)/2 {
+		return
+	}
+	t.positivesWarned = true
+	run.Warn("gamma %g takes %.0f of %d captions of a batch for positives (step %d): captions of this text tower lie close together; raise gamma or use \"off\"",
+		t.gamma, line.Positives, t.batch, line.Step)
+}
+
+// prefetch prepares batches one ahead of the step that uses them and closes the channel when it is done or ctx is.
+func (t *training) prefetch(ctx context.Context, workers int) <-chan *batchData {
+	out := make(chan *batchData)
+	go func() {
+		defer close(out)
+		order := newSampler(t.pairs(), t.seed)
+		buffers := [3]*batchData{t.newBatch(), t.newBatch(), t.newBatch()}
+		for step := range t.steps {
+			b := buffers[step%len(buffers)]
+			b.step = step
+			b.err = t.fill(ctx, workers, order, b)
+			select {
+			case out <- b:
+			case <-ctx.Done():
+				return
+			}
+			if b.err != nil {
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// pairs is the number of pairs trained on.
+func (t *training) pairs() int { return len(t.images.samples) }
+
+func (t *training) newBatch() *batchData {
+	b := &batchData{batch: clip.Batch{Pixels: make([]float32, t.batch*3*t.norm.size*t.norm.size)}}
+	if t.textFeatures != nil {
+		b.batch.TextFeatures = make([]float32, t.batch*t.dim)
+	} else {
+		b.batch.Tokens = make([]int32, t.batch*t.context)
+	}
+	if t.baseText != nil {
+		b.batch.BaseText = make([]float32, t.batch*t.dim)
+	}
+	return b
+}
+
+func (t *training) fill(ctx context.Context, workers int, order *sampler, b *batchData) error {
+	indices := make([]int, t.batch)
+	first := b.step * t.batch
+	order.batch(first, indices)
+	gather(b.batch.Tokens, t.tokens, indices, t.context)
+	gather(b.batch.TextFeatures, t.textFeatures, indices, t.dim)
+	gather(b.batch.BaseText, t.baseText, indices, t.dim)
+	view := viewParams{augment: t.augment, seed: t.seed ^ 0xA06, first: first}
+	return t.images.augmented(ctx, workers, indices, t.norm, view, b.batch.Pixels)
+}
+
+// gather copies rows of width w by index; both nil is nothing to do.
+func gather[T any](dst, src []T, indices []int, w int) {
+	if src == nil {
+		return
+	}
+	for i, at := range indices {
+		copy(dst[i*w:(i+1)*w], src[at*w:(at+1)*w])
+	}
+}

@@ -1,0 +1,178 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/parquet-go/parquet-go"
+
+	"react/data/image"
+	"react/data/shards"
+	"react/ops/clip"
+)
+
+// TuneParams are the params of tune.
+type TuneParams struct {
+	Mode          string        `json:"mode"`  // full, locked-image, locked-text, gated-image
+	Gamma         float64       `json:"gamma"` // over 1 is off
+	PositivesFrom string        `json:"positivesFrom,omitempty"`
+	Steps         int           `json:"steps"`
+	Batch         int           `json:"batch"`
+	LR            float64       `json:"lr"` // peak
+	Warmup        int           `json:"warmup"`
+	WeightDecay   float64       `json:"weightDecay"`
+	Clip          float64       `json:"clip"`
+	GatedDepth    int           `json:"gatedDepth,omitempty"` // gated-image only
+	AlphaLR       float64       `json:"alphaLR,omitempty"`    // gated-image only
+	Precision     string        `json:"precision"`
+	Augment       image.Augment `json:"augment"`
+	Seed          int64         `json:"seed"` // gate initialisation, order, augmentation
+	MaxBad        int           `json:"maxBad"`
+}
+
+// tune customizes a checkpoint on pairs with the contrastive loss of REACT eq. 4-6. In: "checkpoint", "pairs", "pool". Out: a checkpoint
+// (weights, config, tokenizer), metrics.jsonl, rows.jsonl. Same bytes on one engine but for the speeds in metrics.jsonl.
+//
+// With the text tower locked, captions are encoded once, before the first step.
+//
+//	1: first
+var tune = onEngine(define(1, "tune", runTune))
+
+func runTune(ctx context.Context, run *Run, p TuneParams) error {
+	b, err := run.backbone()
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	set, rows, err := run.tuningPairs(ctx, p.MaxBad)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	t, err := newTuning(ctx, run, b, p, set, rows)
+	if err != nil {
+		return err
+	}
+	defer t.trainer.Close()
+	sum, err := t.run(ctx, run)
+	if err != nil {
+		return err
+	}
+	tuned, err := t.trainer.Checkpoint()
+	if err != nil {
+		return err
+	}
+	if err := tuned.Save(run.Dir); err != nil {
+		return err
+	}
+	if err := b.tokenizer.Save(run.Dir); err != nil {
+		return err
+	}
+	run.Fact("imagesPerSecond", sum.ImagesPerSecond)
+	return run.writeRows(tuneRows(t, sum))
+}
+
+func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *shards.Set, rows []Pair) (*training, error) {
+	samples := make([]shards.Sample, len(rows))
+	captions := make([]string, len(rows))
+	for i, row := range rows {
+		sample, ok := set.Find(row.Key)
+		if !ok {
+			return nil, fmt.Errorf("pair %d (pool row %d): key %q is in no shard", i, row.Row, row.Key)
+		}
+		samples[i], captions[i] = sample, row.Caption
+	}
+	start := &clip.Checkpoint{Config: b.checkpoint.Config, Weights: b.checkpoint.Weights}
+	if p.Mode == "gated-image" {
+		var err error
+		if start, err = b.checkpoint.WithGates(p.GatedDepth, uint64(p.Seed)); err != nil {
+			return nil, err
+		}
+	}
+	t := &training{images: newImageSource(set, samples), norm: normalizationOf(start.Config), dim: start.Config.Dim(), context: start.Config.ContextLength(),
+		steps: p.Steps, batch: p.Batch, warmup: p.Warmup, lr: p.LR, weightDecay: p.WeightDecay, gamma: p.Gamma, alphaLR: max(1, p.AlphaLR),
+		augment: p.Augment, seed: uint64(p.Seed)}
+	if p.AlphaLR > 0 {
+		t.alphaLR = p.AlphaLR
+	}
+	if err := t.giveCaptions(ctx, b, p, captions); err != nil {
+		return nil, err
+	}
+	eng, err := run.OpenEngine()
+	if err != nil {
+		return nil, err
+	}
+	opts := clip.TrainOptions{Mode: p.Mode, Batch: p.Batch, Clip: p.Clip, CachedText: t.textFeatures != nil, PositivesFixed: t.baseText != nil}
+	if t.trainer, err = clip.NewTrainer(eng, start.Config, opts); err != nil {
+		return nil, err
+	}
+	return t, t.trainer.Reset(start)
+}
+
+// giveCaptions sets what each step reads of the captions: features encoded once when the text tower is locked, else tokens.
+func (t *training) giveCaptions(ctx context.Context, b *backbone, p TuneParams, captions []string) error {
+	locked := p.Mode == "locked-text" || p.Mode == "gated-image"
+	if !locked && p.PositivesFrom != "base" {
+		t.tokens = encodeAll(b.tokenizer, captions)
+		return nil
+	}
+	features, err := b.texts(ctx, captions)
+	if err != nil {
+		return err
+	}
+	if locked {
+		t.textFeatures = features
+		return nil
+	}
+	t.baseText, t.tokens = features, encodeAll(b.tokenizer, captions)
+	return nil
+}
+
+func tuneRows(t *training, sum trainingSummary) []MetricRow {
+	tenth := max(1, len(sum.Losses)/10)
+	rows := []MetricRow{
+		{Metric: "loss", Value: mean(sum.Losses[len(sum.Losses)-tenth:]), N: tenth},
+		{Metric: "positives", Value: sum.Positives, N: t.steps},
+		{Metric: "epochs", Value: float64(t.steps*t.batch) / float64(t.pairs()), N: t.pairs()},
+		{Metric: "logitScale", Value: sum.Last.LogitScale, N: 1},
+	}
+	if n := len(sum.Last.TanhAlpha); n > 0 {
+		rows = append(rows, MetricRow{Metric: "tanhAlpha", Value: meanAbs(sum.Last.TanhAlpha), N: n})
+	}
+	return rows
+}
+
+func meanAbs(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += max(v, -v)
+	}
+	return sum / float64(len(x))
+}
+
+// tuningPairs reads role "pairs" and indexes the shards that its images are in.
+func (r *Run) tuningPairs(ctx context.Context, maxBad int) (*shards.Set, []Pair, error) {
+	dir, err := r.input("pairs")
+	if err != nil {
+		return nil, nil, err
+	}
+	name := filepath.Join(dir, pairsFile)
+	rows, err := parquet.ReadFile[Pair](name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(rows) == 0 {
+		return nil, nil, fmt.Errorf("%s: no pairs to train on", name)
+	}
+	files, err := r.pool()
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(files.shards) == 0 {
+		return nil, nil, errors.New("the pool gives no images (pool.shards); tuning needs them")
+	}
+	set, err := shards.Index(ctx, files.shards, maxBad)
+	return set, rows, err
+}

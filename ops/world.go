@@ -1,0 +1,18 @@
+package ops
+
+import (
+	"context"
+
+	dataworld "react/data/world"
+)
+
+// world makes the procedural pool and its evaluation sets. Out: pool/*.parquet and pool/*.tar (LAION columns, img2dataset layout) and
+// sets/NAME/ (CLIP_benchmark's layout). Same bytes everywhere.
+//
+//	1: first
+var world = define(1, "world", func(ctx context.Context, run *Run, p dataworld.Params) error {
+	if err := ctx.Err(); err != nil { // a small world is drawn between two looks at ctx
+		return err
+	}
+	return dataworld.Generate(ctx, run.Dir, p)
+})

@@ -1,0 +1,84 @@
+package plan
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"react/ops"
+)
+
+// globFiles finds the files of a glob, sorted by name.
+func globFiles(glob string) (ops.Files, error) {
+	names, err := filepath.Glob(glob)
+	if err != nil {
+		return ops.Files{}, fmt.Errorf("%q: %w", glob, err)
+	}
+	if len(names) == 0 {
+		return ops.Files{}, fmt.Errorf("%q matches no file%s", glob, fetchHint(glob))
+	}
+	sort.Strings(names)
+	return absolute(filepath.Dir(glob), names)
+}
+
+// oneFile is a single outside file.
+func oneFile(name string) (ops.Files, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return ops.Files{}, fmt.Errorf("%q: no such file%s", name, fetchHint(name))
+	}
+	if info.IsDir() {
+		return ops.Files{}, fmt.Errorf("%q is a folder, not a file", name)
+	}
+	return absolute(filepath.Dir(name), []string{name})
+}
+
+// folderFiles are all the files below a folder, sorted by name.
+func folderFiles(dir string) (ops.Files, error) {
+	info, err := os.Stat(dir)
+	if err != nil || !info.IsDir() {
+		return ops.Files{}, fmt.Errorf("%q: no such folder%s", dir, fetchHint(dir))
+	}
+	var names []string
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			names = append(names, path)
+		}
+		return err
+	})
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("%q holds no file", dir)
+	}
+	if err != nil {
+		return ops.Files{}, err
+	}
+	sort.Strings(names)
+	return absolute(dir, names)
+}
+
+func absolute(root string, names []string) (ops.Files, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return ops.Files{}, err
+	}
+	f := ops.Files{Root: root}
+	for _, name := range names {
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			return ops.Files{}, err
+		}
+		f.Paths = append(f.Paths, abs)
+	}
+	return f, nil
+}
+
+// fetchHint names the command that makes the files this project knows how to get.
+func fetchHint(path string) string {
+	if strings.HasPrefix(filepath.ToSlash(filepath.Clean(path)), "cache/emoji/") {
+		return " (`make emoji` fetches it; paths are relative to the current folder)"
+	}
+	return " (paths are relative to the current folder)"
+}

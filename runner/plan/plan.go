@@ -1,0 +1,229 @@
+// Package plan turns the trials of an experiment into stages with keys, before anything runs.
+//
+// A plan is data: stages in an order in which every input stands before its reader, each once however many trials share it, and trials that
+// name their stages. Making one reads the spec and the fingerprints of outside files, and touches no device and no stage output.
+//
+// Words: the key of a stage is the sha256 of readable lines (Stage.Lines); its identity is what the keys of its readers name, the key
+// without the params that change how much it holds but not what a reader sees of it (the depth of a search).
+//
+// Not here: running (runner/schedule), directories (runner/store), what a stage does (ops).
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"react/ops"
+	"react/runner/spec"
+)
+
+// keyFormat is the first line of every key; it changes when the lines' meaning does.
+const keyFormat = "runner key 1"
+
+// Stage is one node of the plan. It is not changed after New.
+type Stage struct {
+	Op     string
+	Params json.RawMessage      // canonical JSON of the op's params
+	In     map[string]*Stage    // role → stage
+	Files  map[string]ops.Files // role → outside files
+	Key    string               // hex sha256 of Lines
+	Lines  []string             // what the key is made of, readable
+
+	identity string
+}
+
+// Trial is one assignment of the axes and a seed, with the stages that its results are read from.
+type Trial struct {
+	ID     string         // hash of the params that its stages read, and the seed
+	Label  string         // of the case, "" for the grid
+	Axes   map[string]any // varied params
+	Params map[string]any // every param that its stages read, by path
+	Seed   *int           // nil when nothing in the trial is seeded
+	Stages map[string]*Stage
+}
+
+// Plan is an experiment's trials and stages.
+type Plan struct {
+	Experiment *spec.Experiment
+	Trials     []Trial
+	Stages     []*Stage // inputs before readers
+}
+
+// Names of a trial's stages besides "evaluate/NAME".
+const (
+	Checkpoint = "checkpoint" // pretrain, when the backbone is pretrained
+	Pairs      = "pairs"
+	Tune       = "tune"
+)
+
+// Options are what a plan needs from outside.
+type Options struct {
+	// Fingerprint gives the digest of an outside file's content.
+	Fingerprint func(path string) (string, error)
+}
+
+// New makes the plan. Trials that differ only in params that their stages do not read are one trial.
+func New(exp *spec.Experiment, opts Options) (*Plan, error) {
+	b := &builder{opts: opts, depth: map[string]int{}, stages: map[string]*Stage{}}
+	for i := range exp.Trials { // the depth of a search is the largest of all its trials, so it is known only after a first pass
+		if _, err := b.trial(&exp.Trials[i]); err != nil {
+			return nil, err
+		}
+	}
+	b.stages, b.order = map[string]*Stage{}, nil
+	p := &Plan{Experiment: exp}
+	seen := map[string]bool{}
+	for i := range exp.Trials {
+		t, err := b.trial(&exp.Trials[i])
+		if err != nil {
+			return nil, err
+		}
+		if !seen[t.ID] {
+			seen[t.ID] = true
+			p.Trials = append(p.Trials, t)
+		}
+	}
+	p.Stages = b.order
+	return p, nil
+}
+
+// StageNames are a trial's stages in the order they run.
+func (t Trial) StageNames() []string {
+	names := make([]string, 0, len(t.Stages))
+	for name := range t.Stages {
+		names = append(names, name)
+	}
+	rank := func(name string) int {
+		for i, prefix := range []string{Checkpoint, Pairs, Tune} {
+			if name == prefix {
+				return i
+			}
+		}
+		return 3
+	}
+	sort.Slice(names, func(i, j int) bool {
+		if a, b := rank(names[i]), rank(names[j]); a != b {
+			return a < b
+		}
+		return names[i] < names[j]
+	})
+	return names
+}
+
+// builder makes stages and keeps each once.
+type builder struct {
+	opts   Options
+	stages map[string]*Stage // by key
+	order  []*Stage
+	depth  map[string]int // identity of a retrieve stage → largest depth
+	digest map[string]string
+}
+
+// add keys a stage and returns the one that is kept for that key.
+func (b *builder) add(op string, params any, in map[string]*Stage, files map[string]ops.Files) (*Stage, error) {
+	s := &Stage{Op: op, In: in, Files: files}
+	var err error
+	if s.Params, err = ops.Canonical(params); err != nil {
+		return nil, err
+	}
+	if s.Lines, err = b.lines(s, s.Params); err != nil {
+		return nil, err
+	}
+	s.Key = hash(s.Lines)
+	s.identity = s.Key
+	if p, ok := params.(ops.RetrieveParams); ok {
+		if err := b.deepen(s, p); err != nil {
+			return nil, err
+		}
+	}
+	if old, ok := b.stages[s.Key]; ok {
+		return old, nil
+	}
+	b.stages[s.Key] = s
+	b.order = append(b.order, s)
+	return s, nil
+}
+
+// deepen gives a retrieve stage the largest depth that any trial wants of it, and an identity without the depth.
+func (b *builder) deepen(s *Stage, p ops.RetrieveParams) error {
+	depth := p.Depth
+	p.Depth = 0
+	raw, err := ops.Canonical(p)
+	if err != nil {
+		return err
+	}
+	lines, err := b.lines(s, raw)
+	if err != nil {
+		return err
+	}
+	s.identity = hash(lines)
+	b.depth[s.identity] = max(b.depth[s.identity], depth)
+	p.Depth = b.depth[s.identity]
+	if s.Params, err = ops.Canonical(p); err != nil {
+		return err
+	}
+	s.Lines, err = b.lines(s, s.Params)
+	s.Key = hash(s.Lines)
+	return err
+}
+
+// lines are the preimage of a key.
+func (b *builder) lines(s *Stage, params json.RawMessage) ([]string, error) {
+	op, ok := ops.All[s.Op]
+	if !ok {
+		return nil, fmt.Errorf("no op %q", s.Op)
+	}
+	lines := []string{keyFormat, fmt.Sprintf("op %s %d", s.Op, op.Version), "params " + string(params)}
+	for _, role := range sorted(s.In) {
+		lines = append(lines, "in "+role+" "+s.In[role].identity)
+	}
+	for _, role := range sorted(s.Files) {
+		f := s.Files[role]
+		for _, path := range f.Paths {
+			digest, err := b.fingerprint(path)
+			if err != nil {
+				return nil, err
+			}
+			name, err := filepath.Rel(f.Root, path)
+			if err != nil {
+				return nil, err
+			}
+			lines = append(lines, "file "+role+" "+filepath.ToSlash(name)+" "+digest)
+		}
+	}
+	return lines, nil
+}
+
+func (b *builder) fingerprint(path string) (string, error) {
+	if d, ok := b.digest[path]; ok {
+		return d, nil
+	}
+	d, err := b.opts.Fingerprint(path)
+	if err != nil {
+		return "", err
+	}
+	if b.digest == nil {
+		b.digest = map[string]string{}
+	}
+	b.digest[path] = d
+	return d, nil
+}
+
+func hash(lines []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n") + "\n"))
+	return hex.EncodeToString(sum[:])
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

@@ -1,0 +1,172 @@
+package plan
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"react/runner/spec"
+)
+
+const header = `apiVersion: "runner/v1"
+name: "t"
+question: "?"
+pool: w: world: {rows: 100}
+backbone: {arch: "tiny", pretrain: {pool: "w", steps: 10, warmup: 1, batch: 8}}
+task: {classes: "pool:w/task", prompts: ["a {}", "the {}"]}
+retrieve: pool: "w"
+tune: {steps: 5, warmup: 1, batch: 8}
+evaluate: task: {kind: "zeroshot", dataset: "pool:w/task"}
+`
+
+// load plans a spec made of the header and more lines.
+func load(t testing.TB, more string) *Plan {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "x.cue")
+	if err := os.WriteFile(file, []byte(header+more), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	exp, err := spec.Load(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(exp, Options{Fingerprint: func(path string) (string, error) { return "digest of " + filepath.Base(path), nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func keys(p *Plan, op string) map[string]bool {
+	out := map[string]bool{}
+	for _, s := range p.Stages {
+		if s.Op == op {
+			out[s.Key] = true
+		}
+	}
+	return out
+}
+
+func TestTrialsShareStages(t *testing.T) {
+	p := load(t, `sweep: {grid: {tune: mode: ["full", "gated-image"], retrieve: k: [1, 2]}, cases: [{label: "base", tune: mode: "none"}], seeds: 3}`)
+	if len(p.Trials) != 2*2*3+1 {
+		t.Errorf("got %d trials, want 12 tuned and one base, whose seeds are one trial", len(p.Trials))
+	}
+	for op, want := range map[string]int{"world": 1, "pretrain": 1, "embed": 1, "queries": 1, "index": 2, "retrieve": 2, "pairs": 2, "tune": 12, "evaluate": 13} {
+		if got := len(keys(p, op)); got != want {
+			t.Errorf("%s: got %d stages, want %d", op, got, want)
+		}
+	}
+}
+
+func TestInputsStandBeforeReaders(t *testing.T) {
+	p := load(t, `sweep: {grid: tune: mode: ["full", "none"], seeds: 2}`)
+	seen := map[*Stage]bool{}
+	for _, s := range p.Stages {
+		for role, in := range s.In {
+			if !seen[in] {
+				t.Errorf("%s reads %s before it is made", s.Op, role)
+			}
+		}
+		seen[s] = true
+	}
+}
+
+func TestAddingAValueToAnAxisReRunsNothing(t *testing.T) {
+	small := load(t, `sweep: {grid: {tune: mode: ["full", "locked-text"], retrieve: k: [1, 2]}, seeds: 2}`)
+	large := load(t, `sweep: {grid: {tune: mode: ["full", "locked-text"], retrieve: k: [1, 2, 8]}, seeds: 2}`)
+	for _, op := range []string{"world", "pretrain", "embed", "queries", "index", "pairs", "tune", "evaluate"} {
+		have := keys(large, op)
+		for key := range keys(small, op) {
+			if !have[key] {
+				t.Errorf("%s %s is made again after k: 8 was added", op, key[:8])
+			}
+		}
+	}
+	if a, b := keys(small, "retrieve"), keys(large, "retrieve"); len(a) != 2 || len(b) != 2 || fmt.Sprint(a) == fmt.Sprint(b) {
+		t.Errorf("the search must be done again, deeper: %v, %v", a, b)
+	}
+	ids := map[string]bool{}
+	for _, trial := range large.Trials {
+		ids[trial.ID] = true
+	}
+	for _, trial := range small.Trials {
+		if !ids[trial.ID] {
+			t.Errorf("trial %s has another id after k: 8 was added", trial.ID)
+		}
+	}
+}
+
+func TestWhatIsNotReadIsNotInTheTrial(t *testing.T) {
+	p := load(t, `sweep: cases: [{label: "base", tune: mode: "none"}, {label: "continued", pairs: control: "continued", tune: mode: "full"}, {label: "gated", tune: mode: "gated-image"}]`)
+	has := func(trial Trial, path string) bool { _, ok := trial.Params[path]; return ok }
+	for _, c := range []struct {
+		label, path string
+		want        bool
+	}{
+		{"base", "retrieve.k", false}, {"base", "tune.gamma", false}, {"base", "evaluate.task.prompts", true}, {"base", "tune.mode", true},
+		{"continued", "retrieve.k", false}, {"continued", "retrieve.pool", true}, {"continued", "tune.gamma", true}, {"continued", "tune.gatedDepth", false},
+		{"gated", "retrieve.k", true}, {"gated", "tune.gatedDepth", true}, {"gated", "tune.positivesFrom", false}, {"gated", "pairs.seed", false},
+	} {
+		for _, trial := range p.Trials {
+			if trial.Label == c.label && has(trial, c.path) != c.want {
+				t.Errorf("%s reads %s: got %v, want %v", c.label, c.path, !c.want, c.want)
+			}
+		}
+	}
+}
+
+func TestKeysNameTheContentOfFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.parquet", "a.tar", "classes.txt"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := load(t, fmt.Sprintf(`pool: mine: {laion: %q, shards: %q}
+sweep: cases: [{label: "a", tune: mode: "full", retrieve: pool: "mine", task: classes: %q}]`, filepath.Join(dir, "*.parquet"), filepath.Join(dir, "*.tar"), filepath.Join(dir, "classes.txt")))
+	for _, s := range p.Stages {
+		text := strings.Join(s.Lines, "\n")
+		if strings.Contains(text, dir) {
+			t.Errorf("%s: the key names the folder %s", s.Op, dir)
+		}
+		if s.Op == "embed" && !strings.Contains(text, "file pool.laion a.parquet digest of a.parquet") {
+			t.Errorf("embed's key does not name the parquet file:\n%s", text)
+		}
+	}
+}
+
+func TestMissingFilesSayWhatWasLookedFor(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.cue")
+	if err := os.WriteFile(file, []byte(strings.Replace(header, `pool: w: world: {rows: 100}`, `pool: w: {laion: "cache/emoji/none/*.parquet", shards: "x/*.tar"}`, 1)+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	exp, err := spec.Load(file, []string{"task.classes=\"c.txt\"", "evaluate.task.dataset=\"d\"", "tune.mode=\"full\""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = New(exp, Options{})
+	if err == nil || !strings.Contains(err.Error(), `matches no file`) {
+		t.Errorf("got %v, want an error that names the glob", err)
+	}
+}
+
+func BenchmarkPlan1000Trials(b *testing.B) {
+	file := filepath.Join(b.TempDir(), "x.cue")
+	more := `sweep: {grid: {tune: {mode: ["full", "gated-image"], gamma: [0.7, 0.8, 0.9, 0.95, "off"]}, retrieve: k: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}, seeds: 10}`
+	if err := os.WriteFile(file, []byte(header+more), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		exp, err := spec.Load(file, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		p, err := New(exp, Options{})
+		if err != nil || len(p.Trials) != 1000 {
+			b.Fatalf("%d trials, %v", len(p.Trials), err)
+		}
+	}
+}

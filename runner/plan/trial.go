@@ -1,0 +1,370 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"react/data/image"
+	"react/data/world"
+	"react/ops"
+	"react/ops/clip"
+	"react/ops/knn"
+	"react/runner/spec"
+)
+
+// trial makes the stages of one trial.
+func (b *builder) trial(t *spec.Trial) (Trial, error) {
+	out := Trial{Label: t.Label, Axes: t.Axes, Stages: map[string]*Stage{}}
+	c := &composer{builder: b, p: &t.Params, reads: []string{"tune.mode"}}
+	base, err := c.backbone()
+	if err != nil {
+		return out, err
+	}
+	if base.stage != nil {
+		out.Stages[Checkpoint] = base.stage
+	}
+	tuned := base
+	if t.Params.Tune.Mode != "none" {
+		pairs, err := c.pairs(base)
+		if err != nil {
+			return out, err
+		}
+		stage, err := c.tune(base, pairs, t.Seed)
+		if err != nil {
+			return out, err
+		}
+		out.Stages[Pairs], out.Stages[Tune] = pairs, stage
+		tuned = source{stage: stage}
+		seed := t.Seed
+		out.Seed = &seed
+	}
+	for _, name := range sorted(t.Params.Evaluate) {
+		stage, err := c.evaluate(name, base, tuned)
+		if err != nil {
+			return out, err
+		}
+		out.Stages["evaluate/"+name] = stage
+	}
+	out.Params, err = c.paramsRead()
+	if err != nil {
+		return out, err
+	}
+	out.ID, err = trialID(out.Params, out.Seed)
+	return out, err
+}
+
+// trialID is eight hex digits of the params' hash, and the seed where the trial has one.
+func trialID(params map[string]any, seed *int) (string, error) {
+	raw, err := json.Marshal(params) // map keys are sorted
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	id := hex.EncodeToString(sum[:4])
+	if seed != nil {
+		id += fmt.Sprintf("-s%d", *seed)
+	}
+	return id, nil
+}
+
+// source is a role's origin: a stage, or outside files.
+type source struct {
+	stage *Stage
+	files map[string]ops.Files
+}
+
+// inputs collects roles into what add wants.
+type inputs struct {
+	in    map[string]*Stage
+	files map[string]ops.Files
+}
+
+func newInputs() inputs { return inputs{in: map[string]*Stage{}, files: map[string]ops.Files{}} }
+
+// give sets a role to a source; the files of a source keep their own roles.
+func (i inputs) give(role string, s source) {
+	if s.stage != nil {
+		i.in[role] = s.stage
+	}
+	for name, f := range s.files {
+		i.files[name] = f
+	}
+}
+
+// composer builds one trial and notes which params its stages read.
+type composer struct {
+	*builder
+	p     *spec.Params
+	reads []string // path prefixes
+}
+
+func (c *composer) read(prefixes ...string) { c.reads = append(c.reads, prefixes...) }
+
+// paramsRead flattens the params to path → value and keeps those under a prefix that was read.
+func (c *composer) paramsRead() (map[string]any, error) {
+	raw, err := json.Marshal(c.p)
+	if err != nil {
+		return nil, err
+	}
+	var tree map[string]any
+	if err := json.Unmarshal(raw, &tree); err != nil {
+		return nil, err
+	}
+	all := map[string]any{}
+	flatten("", tree, all)
+	out := map[string]any{}
+	for path, v := range all {
+		for _, prefix := range c.reads {
+			if path == prefix || strings.HasPrefix(path, prefix+".") {
+				out[path] = v
+			}
+		}
+	}
+	return out, nil
+}
+
+func flatten(prefix string, v any, out map[string]any) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		out[prefix] = v
+		return
+	}
+	for k, child := range m {
+		path := k
+		if prefix != "" {
+			path = prefix + "." + k
+		}
+		flatten(path, child, out)
+	}
+}
+
+// pool gives the files or the stage of a named pool.
+func (c *composer) pool(name string) (source, error) {
+	pool, ok := c.p.Pool[name]
+	if !ok {
+		return source{}, fmt.Errorf("pool.%s: no such pool", name)
+	}
+	c.read("pool." + name)
+	if pool.World != nil {
+		w := pool.World
+		s, err := c.add("world", world.Params(*w), nil, nil)
+		return source{stage: s}, err
+	}
+	files := map[string]ops.Files{}
+	for role, glob := range map[string]string{"pool.laion": pool.LAION, "pool.shards": pool.Shards} {
+		if glob == "" {
+			continue
+		}
+		f, err := globFiles(glob)
+		if err != nil {
+			return source{}, fmt.Errorf("pool.%s.%s: %w", name, strings.TrimPrefix(role, "pool."), err)
+		}
+		files[role] = f
+	}
+	return source{files: files}, nil
+}
+
+// backbone gives the base checkpoint.
+func (c *composer) backbone() (source, error) {
+	bb := c.p.Backbone
+	if bb.Weights != "" {
+		c.read("backbone.weights")
+		f, err := folderFiles(bb.Weights)
+		if err != nil {
+			return source{}, fmt.Errorf("backbone.weights: %w", err)
+		}
+		return source{files: map[string]ops.Files{"checkpoint": f}}, nil
+	}
+	if bb.Pretrain == nil {
+		return source{}, fmt.Errorf("backbone: neither weights nor pretrain")
+	}
+	c.read("backbone")
+	model, err := clip.Arch(bb.Arch)
+	if err != nil {
+		return source{}, fmt.Errorf("backbone.arch: %w", err)
+	}
+	pool, err := c.pool(bb.Pretrain.Pool)
+	if err != nil {
+		return source{}, err
+	}
+	in := newInputs()
+	in.give("pool", pool)
+	p := bb.Pretrain
+	stage, err := c.add("pretrain", ops.PretrainParams{Model: model, Steps: p.Steps, Batch: p.Batch, LR: p.LR, Warmup: p.Warmup, WeightDecay: p.WeightDecay,
+		Clip: p.Clip, Vocab: p.Vocab, Seed: p.Seed, Precision: p.Precision, Augment: augment(p.Augment), MaxBad: c.p.Pool[p.Pool].MaxBad}, in.in, in.files)
+	return source{stage: stage}, err
+}
+
+// embeddings gives a pool's embeddings: a stage, or the folder the pool names.
+func (c *composer) embeddings(pool source, base source) (source, error) {
+	spec := c.p.Pool[c.p.Retrieve.Pool]
+	if spec.Embeddings != "" {
+		f, err := folderFiles(spec.Embeddings)
+		if err != nil {
+			return source{}, fmt.Errorf("pool.%s.embeddings: %w", c.p.Retrieve.Pool, err)
+		}
+		return source{files: map[string]ops.Files{"embeddings": f}}, nil
+	}
+	in := newInputs()
+	in.give("checkpoint", base)
+	in.give("pool", pool)
+	stage, err := c.add("embed", ops.EmbedParams{MaxBad: spec.MaxBad}, in.in, in.files)
+	return source{stage: stage}, err
+}
+
+// pairs builds everything up to the list of pairs.
+func (c *composer) pairs(base source) (*Stage, error) {
+	c.read("retrieve.pool", "pairs.control")
+	pool, err := c.pool(c.p.Retrieve.Pool)
+	if err != nil {
+		return nil, err
+	}
+	emb, err := c.embeddings(pool, base)
+	if err != nil {
+		return nil, err
+	}
+	in := newInputs()
+	in.give("pool", pool)
+	in.give("embeddings", emb)
+	params := ops.PairsParams{Control: c.p.Pairs.Control, MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
+	if params.Control == "continued" {
+		return c.add("pairs", params, in.in, in.files)
+	}
+	c.read("retrieve", "index", "task", "pairs.dedup")
+	r := c.p.Retrieve
+	params.K, params.Per, params.Overfetch, params.Dedup = r.K, r.Per, r.Overfetch, c.p.Pairs.Dedup
+	if params.Control != "none" {
+		c.read("pairs.seed")
+		params.Seed = c.p.Pairs.Seed
+	}
+	queries, err := c.queries(base)
+	if err != nil {
+		return nil, err
+	}
+	in.give("queries", queries)
+	for _, by := range r.By {
+		hits, err := c.retrieve(by, emb, queries)
+		if err != nil {
+			return nil, err
+		}
+		in.in["hits."+by] = hits
+	}
+	return c.add("pairs", params, in.in, in.files)
+}
+
+func (c *composer) queries(base source) (source, error) {
+	in := newInputs()
+	in.give("checkpoint", base)
+	params := ops.QueriesParams{Prompts: c.p.Task.Prompts}
+	set, classes, err := c.poolSet("task.classes", c.p.Task.Classes, "classes", oneFile)
+	if err != nil {
+		return source{}, err
+	}
+	in.give("classes", classes)
+	params.Set = set
+	stage, err := c.add("queries", params, in.in, in.files)
+	return source{stage: stage}, err
+}
+
+func (c *composer) retrieve(by string, emb, queries source) (*Stage, error) {
+	params := indexParams(c.p.Index)
+	side := map[string]string{"t2t": "text", "t2i": "image"}[by]
+	in := newInputs()
+	in.give("embeddings", emb)
+	index, err := c.add("index", ops.IndexParams{Side: side, Params: params}, in.in, in.files)
+	if err != nil {
+		return nil, err
+	}
+	in = newInputs()
+	in.give("embeddings", emb)
+	in.give("queries", queries)
+	in.in["index"] = index
+	return c.add("retrieve", ops.RetrieveParams{By: by, Index: params, Depth: c.p.Retrieve.K * c.p.Retrieve.Overfetch}, in.in, in.files)
+}
+
+// indexParams leaves out what a kind does not read.
+func indexParams(x spec.Index) knn.Params {
+	switch x.Kind {
+	case "hnsw":
+		return knn.Params{Kind: x.Kind, M: x.M, EfConstruction: x.EfConstruction, EfSearch: x.EfSearch}
+	case "ivf-flat":
+		return knn.Params{Kind: x.Kind, Lists: x.Lists, Probes: x.Probes, TrainSize: x.TrainSize, Seed: x.Seed}
+	}
+	return knn.Params{Kind: x.Kind}
+}
+
+func (c *composer) tune(base source, pairs *Stage, seed int) (*Stage, error) {
+	t := c.p.Tune
+	pool, err := c.pool(c.p.Retrieve.Pool)
+	if err != nil {
+		return nil, err
+	}
+	in := newInputs()
+	in.give("checkpoint", base)
+	in.give("pool", pool)
+	in.in["pairs"] = pairs
+	params := ops.TuneParams{Mode: t.Mode, Gamma: t.Gamma.Value, Steps: t.Steps, Batch: t.Batch, LR: t.LR, Warmup: t.Warmup, WeightDecay: t.WeightDecay,
+		Clip: t.Clip, Precision: t.Precision, Augment: augment(t.Augment), Seed: int64(seed), MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
+	for _, name := range []string{"gamma", "steps", "batch", "lr", "warmup", "weightDecay", "clip", "precision", "augment"} {
+		c.read("tune." + name)
+	}
+	if t.Gamma.Off {
+		params.Gamma = ops.GammaOff
+	}
+	if t.Mode == "full" || t.Mode == "locked-image" { // with the text tower locked the positives never move
+		params.PositivesFrom = t.PositivesFrom
+		c.read("tune.positivesFrom")
+	}
+	if t.Mode == "gated-image" {
+		params.GatedDepth, params.AlphaLR = t.GatedDepth, t.AlphaLR
+		c.read("tune.gatedDepth", "tune.alphaLR")
+	}
+	return c.add("tune", params, in.in, in.files)
+}
+
+func (c *composer) evaluate(name string, base, tuned source) (*Stage, error) {
+	e := c.p.Evaluate[name]
+	c.read("evaluate." + name)
+	set, dataset, err := c.poolSet("evaluate."+name+".dataset", e.Dataset, "dataset", folderFiles)
+	if err != nil {
+		return nil, err
+	}
+	params := ops.EvaluateParams{Kind: e.Kind, Set: set, Prompts: e.Prompts}
+	in := newInputs()
+	in.give("checkpoint", base)
+	in.give("dataset", dataset)
+	stage, err := c.add("evaluate", params, in.in, in.files)
+	if err != nil || tuned.stage == base.stage {
+		return stage, err
+	}
+	in = newInputs()
+	in.give("checkpoint", tuned)
+	in.give("dataset", dataset)
+	in.in["base"] = stage
+	return c.add("evaluate", params, in.in, in.files)
+}
+
+// poolSet reads a reference: "pool:NAME/SET" is a set of a generated pool, anything else outside files under the role.
+func (c *composer) poolSet(path, ref, role string, files func(string) (ops.Files, error)) (set string, s source, err error) {
+	rest, ok := strings.CutPrefix(ref, "pool:")
+	if !ok {
+		f, err := files(ref)
+		if err != nil {
+			return "", source{}, fmt.Errorf("%s: %w", path, err)
+		}
+		return "", source{files: map[string]ops.Files{role: f}}, nil
+	}
+	name, set, _ := strings.Cut(rest, "/")
+	s, err = c.pool(name)
+	if err == nil && s.stage == nil {
+		err = fmt.Errorf("%s: pool %q is not generated and has no sets", path, name)
+	}
+	return set, s, err
+}
+
+func augment(a spec.Augment) image.Augment {
+	return image.Augment{Crop: a.Crop, Ratio: a.Ratio, Flip: a.Flip, Color: a.Color}
+}
