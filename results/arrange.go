@@ -2,8 +2,6 @@ package results
 
 import (
 	"cmp"
-	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -155,21 +153,7 @@ func (b *builder) findBaseline() error {
 	if len(found) > 0 {
 		return nil
 	}
-	if err := b.missingLine("baseline", name); err != nil {
-		return b.spec.errorf("%w", err)
-	}
-	b.grid.Remarks = append(b.grid.Remarks, "The baseline "+name+" has no trial yet.")
-	return nil
-}
-
-// missingLine is the error for a name that no line has, or nil while the sweep
-// may still make the line.
-func (b *builder) missingLine(what, name string) error {
-	near := hint(name, b.lineNames())
-	if b.opts.incomplete() && !strings.Contains(near, "did you mean") {
-		return nil
-	}
-	return fmt.Errorf("%s %q is no line of the table%s", what, name, near)
+	return b.spec.errorf("baseline %q is no line of the table%s", name, hint(name, b.lineNames()))
 }
 
 func (b *builder) linesNamed(name string) []*lineKey {
@@ -378,9 +362,4 @@ func (b *builder) shortPath(path string) string {
 		}
 	}
 	return last(path)
-}
-
-// sameMap reports whether both are the same map, not equal ones.
-func sameMap(a, b map[string]any) bool {
-	return a != nil && reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 )
 
 // Build makes a table from rows. The order of rows does not matter. It fails
@@ -92,61 +91,55 @@ func ofClass(class string) string {
 // pseudo are the paths that are not params.
 var pseudo = []string{"label", "seed", "class", "set", "engine"}
 
-// checkNames finds paths and metrics that no row and no trial knows. While the
-// sweep runs only a near miss of a known name is an error.
+// checkNames finds paths and metrics that no row and no trial knows. A metric
+// may come yet while the sweep is not complete.
 func (b *builder) checkNames(rows []Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	params, metrics := map[string]bool{}, map[string]bool{}
-	last := map[string]any(nil)
-	for i := range rows {
-		metrics[rows[i].Set+"/"+rows[i].Metric] = true
-		if !sameMap(last, rows[i].Params) {
-			last = rows[i].Params
-			addKeys(params, last)
-		}
-	}
-	for _, t := range b.opts.Trials {
-		addKeys(params, t.Params)
-	}
-	for _, name := range pseudo {
-		params[name] = true
-	}
+	params, metrics := b.namesIn(rows)
 	for _, path := range b.paths {
-		if err := b.known("path", path, params); err != nil {
-			return err
+		if !params[path] {
+			return b.spec.errorf("path %q is in no row%s", path, hint(path, sortedKeys(params)))
 		}
 	}
 	for _, f := range b.spec.filters() {
-		if err := b.known("filter: path", f.path, params); err != nil {
-			return err
+		if !params[f.path] {
+			return b.spec.errorf("filter: path %q is in no row%s", f.path, hint(f.path, sortedKeys(params)))
 		}
 	}
 	for _, m := range b.spec.Metrics {
 		if set, metric := splitMetric(m); set == "*" {
 			m = anySet(metrics, metric)
 		}
-		if err := b.known("metric", m, metrics); err != nil {
-			return err
+		if !metrics[m] && !b.opts.incomplete() {
+			return b.spec.errorf("metric %q is in no row%s", m, hint(m, sortedKeys(metrics)))
 		}
 	}
 	return nil
 }
 
-func (b *builder) known(what, name string, names map[string]bool) error {
-	if names[name] {
-		return nil
+// namesIn collects the paths and metrics that rows and planned trials have.
+func (b *builder) namesIn(rows []Row) (params, metrics map[string]bool) {
+	params, metrics = map[string]bool{}, map[string]bool{}
+	seen, known := map[uintptr]bool{}, map[[2]string]bool{}
+	for i := range rows {
+		if name := [2]string{rows[i].Set, rows[i].Metric}; !known[name] {
+			known[name] = true
+			metrics[name[0]+"/"+name[1]] = true
+		}
+		if at := mapAddress(rows[i].Params); !seen[at] {
+			seen[at] = true
+			addKeys(params, rows[i].Params)
+		}
 	}
-	var list []string
-	for n := range names {
-		list = append(list, n)
+	for _, t := range b.opts.Trials {
+		addKeys(params, t.Params)
 	}
-	near := hint(name, list)
-	if b.opts.incomplete() && !strings.Contains(near, "did you mean") {
-		return nil
+	for _, name := range []string{"label", "seed", "class", "set", "engine"} { // the paths that are not params
+		params[name] = true
 	}
-	return b.spec.errorf("%s %q is in no row%s", what, name, near)
+	return params, metrics
 }
 
 // anySet is a known metric of that name in any set, or "*/NAME".

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"react/results/stat"
@@ -96,6 +97,7 @@ func (b *builder) cellAt(groups []*group, column []value) *Cell {
 	case 1:
 		if held[0].cell == nil {
 			held[0].cell = b.cell(held[0])
+			held[0].cell.key = held[0].key
 			held[0].cell.Spans = slices.Contains(held[0].key, value{}) && len(b.grid.Columns) > 1
 		}
 		return held[0].cell
@@ -171,23 +173,42 @@ func commonN(points []Point) int {
 }
 
 func notNumbers(points []Point) string {
-	var bad []string
+	var bad []owner
 	for _, p := range points {
 		if !isFinite(p.Value) {
-			bad = append(bad, whose(p.Seed, p.Trial))
+			bad = append(bad, owner{p.Seed, p.Trial})
 		}
 	}
 	if len(bad) == 0 {
 		return ""
 	}
-	return "not a number: " + strings.Join(bad, ", ")
+	return "not a number: " + whose(bad)
 }
 
-func whose(seed *int, trial string) string {
-	if seed != nil {
-		return fmt.Sprintf("seed %d", *seed)
+// owner is the trial behind a point, or behind the lack of one.
+type owner struct {
+	seed  *int
+	trial string
+}
+
+// whose names the owners by their seeds, or by their trials where one has no
+// seed: "seeds 0, 2".
+func whose(owners []owner) string {
+	var seeds, trials []string
+	for _, o := range owners {
+		if o.seed != nil {
+			seeds = append(seeds, strconv.Itoa(*o.seed))
+		}
+		trials = append(trials, o.trial)
 	}
-	return "trial " + trial
+	kind, names := "seed", seeds
+	if len(seeds) < len(owners) {
+		kind, names = "trial", trials
+	}
+	if len(names) > 1 {
+		kind += "s"
+	}
+	return kind + " " + strings.Join(firstFew(names), ", ")
 }
 
 // residue names what varies among the points besides lines, columns and seeds,
@@ -253,7 +274,7 @@ func seedResidue(points []Point) []string {
 func varying(points []Point) []string {
 	first, found := points[0].params, map[string]bool{}
 	for _, p := range points[1:] {
-		if sameMap(first, p.params) {
+		if mapAddress(first) == mapAddress(p.params) {
 			continue
 		}
 		shared := 0
@@ -323,20 +344,20 @@ func (b *builder) whatIsMissing(c *Cell, planned []*Trial) {
 	for _, p := range c.Points {
 		have[p.Trial] = true
 	}
-	missing, failed := map[string][]string{}, false
+	missing, failed := map[string][]owner{}, false
 	for _, t := range planned {
 		if have[t.ID] || t.Status == Done {
 			continue // a trial that is done and has no such row does not measure this
 		}
 		failed = failed || t.Status == Failed
-		why := string(t.Status)
+		why := string(cmp.Or(t.Status, Pending))
 		if t.Reason != "" {
 			why += ": " + t.Reason
 		}
-		missing[why] = append(missing[why], whose(t.Seed, t.ID))
+		missing[why] = append(missing[why], owner{t.Seed, t.ID})
 	}
 	for _, why := range sortedLists(missing) {
-		b.note(c, strings.Join(firstFew(missing[why]), ", ")+" "+why)
+		b.note(c, whose(missing[why])+" "+why)
 	}
 	switch {
 	case len(missing) == 0 && len(c.Points) == 0:
@@ -350,7 +371,7 @@ func (b *builder) whatIsMissing(c *Cell, planned []*Trial) {
 	}
 }
 
-func sortedLists(m map[string][]string) []string {
+func sortedLists(m map[string][]owner) []string {
 	keys := map[string]bool{}
 	for k := range m {
 		keys[k] = true

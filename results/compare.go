@@ -1,6 +1,7 @@
 package results
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -60,16 +61,17 @@ func (b *builder) partner(i int, among []int) int {
 	return -1
 }
 
-// compareLines fills out, one for each column; columns that both lines span
-// share one difference.
+// compareLines fills out, one for each column; columns that share both cells
+// share the difference.
 func (b *builder) compareLines(i, against, metric int, out []*Difference) error {
 	line, other := &b.grid.Lines[i], &b.grid.Lines[against]
+	known := map[[2]*Cell]*Difference{}
 	for c := range b.grid.Columns {
-		if c > 0 && shared(line.Cells[metric], c, c-1) && shared(other.Cells[metric], c, c-1) {
-			out[c] = out[c-1]
+		cells := [2]*Cell{line.Cells[metric][c], other.Cells[metric][c]}
+		if out[c] = known[cells]; out[c] != nil {
 			continue
 		}
-		d, err := b.difference(line.Cells[metric][c], other.Cells[metric][c], b.grid.Metrics[metric].Name)
+		d, err := b.difference(cells[0], cells[1], b.grid.Metrics[metric].Name)
 		if err != nil {
 			return err
 		}
@@ -77,7 +79,7 @@ func (b *builder) compareLines(i, against, metric int, out []*Difference) error 
 			continue
 		}
 		d.Line, d.Against, d.Metric, d.Column = line.Name, other.Name, b.grid.Metrics[metric].Name, b.grid.Columns[c].Name
-		out[c] = d
+		out[c], known[cells] = d, d
 		b.grid.tests = append(b.grid.tests, d)
 	}
 	return nil
@@ -96,6 +98,12 @@ func (b *builder) difference(line, other *Cell, metric string) (*Difference, err
 		return d, nil
 	}
 	d.overSeeds(line, other)
+	if d.Seeds != nil && math.IsNaN(d.P) {
+		d.Method = "" // one seed, or values that do not vary
+		if d.N > 1 {
+			d.Notes = b.addNote(d.Notes, "no test over seeds: the values do not vary")
+		}
+	}
 	if line.Seeds > 0 && other.Seeds > 0 {
 		return d, nil
 	}
@@ -132,9 +140,6 @@ func (d *Difference) overSeeds(line, other *Cell) {
 	}
 	d.Seeds = &t
 	d.Value, d.Std, d.N, d.P, d.Low, d.High = t.Difference, t.Std, t.N, t.P, t.Low, t.High
-	if math.IsNaN(d.P) && d.N < 2 {
-		d.Method = ""
-	}
 }
 
 // negate turns a test of b-a into one of a-b.
@@ -209,7 +214,7 @@ func (b *builder) fixedLines(name string) ([]int, error) {
 	if len(out) > 0 || len(b.lines) == 0 {
 		return out, nil
 	}
-	return nil, b.missingLine("fixed: row", name)
+	return nil, fmt.Errorf("fixed: %q is no line of the table%s", name, hint(name, b.lineNames()))
 }
 
 func (b *builder) addFixed(c Comparison, i, j, metric int) error {

@@ -16,7 +16,8 @@ type Grid struct {
 	Baseline   string        // name of the baseline's line, or its label when it has several; empty: none
 	Fixed      []FixedTest   // the comparisons of Table.Fixed
 	Notes      []string      // footnotes; cells refer to them by index
-	Remarks    []string      // what holds for the whole table, in sentences
+	Over       []string      // what means and ± are over, in sentences for the caption
+	Remarks    []string      // what else holds for the whole table: methods and warnings, in sentences
 	Trials     []string      // ids of the trials shown, sorted
 	Keys       string        // "sha256:..." over the sorted keys of the stages shown
 	Family     int           // tests that Holm's correction was taken over
@@ -56,18 +57,18 @@ type Line struct {
 
 // Cell is what a line has under one metric and column.
 type Cell struct {
-	Status    Status
-	Points    []Point // by seed, then trial
-	Mean      float64 // NaN when there is nothing to average
-	Std       float64 // sample standard deviation over seeds; NaN below two
-	Seeds     int     // distinct seeds; 0: not seeded
-	N         int     // images (or what else values are over) of each point; -1: differs
-	Residue   []string
-	Engines   []string // sorted
-	Spans     bool     // holds for every column, since its trials do not read the column's params
-	Best      bool     // in every column it covers
-	Notes     []int    // indices into Grid.Notes, ascending
-	unplanned bool
+	Status  Status
+	Points  []Point // by seed, then trial
+	Mean    float64 // NaN when there is nothing to average
+	Std     float64 // sample standard deviation over seeds; NaN below two
+	Seeds   int     // distinct seeds; 0: not seeded
+	N       int     // images (or what else values are over) of each point; -1: differs
+	Residue []string
+	Engines []string // sorted
+	Spans   bool     // holds for several columns, since its trials do not read a column's param
+	Best    bool     // in every column it covers
+	Notes   []int    // indices into Grid.Notes, ascending
+	key     []value  // of the columns it holds for
 }
 
 // Point is one row in a cell.

@@ -33,6 +33,7 @@ type statsJSON struct {
 	HolmTests  int        `json:"holmTests"` // tests that Holm's correction was taken over
 	Cells      []cellJSON `json:"cells"`
 	Fixed      []testJSON `json:"fixed,omitempty"`
+	Over       []string   `json:"over,omitempty"`
 	Remarks    []string   `json:"remarks,omitempty"`
 	Notes      []string   `json:"notes,omitempty"`
 }
@@ -110,7 +111,7 @@ type mcNemarJSON struct {
 }
 
 func (g *Grid) stats() statsJSON {
-	s := statsJSON{g.Table, g.Experiment, g.Command, g.Keys, g.Trials, g.Baseline, g.columnNames(), g.methods(), g.Family, []cellJSON{}, nil, g.Remarks, g.Notes}
+	s := statsJSON{g.Table, g.Experiment, g.Command, g.Keys, g.Trials, g.Baseline, g.columnNames(), g.methods(), g.Family, []cellJSON{}, nil, g.Over, g.Remarks, g.Notes}
 	if s.Methods == nil {
 		s.Methods = []Method{}
 	}
@@ -118,8 +119,8 @@ func (g *Grid) stats() statsJSON {
 	for i := range g.Lines {
 		l := &g.Lines[i]
 		for m, cells := range l.Cells {
-			for c := range cells {
-				if c == 0 || !shared(cells, c, c-1) {
+			for c, cell := range cells {
+				if slices.Index(cells, cell) == c {
 					s.Cells = append(s.Cells, g.cellJSON(l, m, c, most))
 				}
 			}
@@ -143,16 +144,21 @@ func (g *Grid) cellJSON(l *Line, m, c, mostSeeds int) cellJSON {
 	for _, p := range cell.Points {
 		out.Points = append(out.Points, pointJSON{p.Trial, p.Seed, finite(p.Value), p.N, p.Key})
 	}
-	for at := c; at < len(g.Columns) && l.Cells[m][at] == cell; at++ {
+	differences := map[*Difference]int{}
+	for at, other := range l.Cells[m] {
+		if other != cell {
+			continue
+		}
 		out.Columns = append(out.Columns, g.Columns[at].Name)
 		d := l.Differences[m][at]
 		if d == nil {
 			continue
 		}
-		if n := len(out.Difference); at > c && n > 0 && l.Differences[m][at-1] == d {
-			out.Difference[n-1].Columns = append(out.Difference[n-1].Columns, g.Columns[at].Name)
+		if i, ok := differences[d]; ok {
+			out.Difference[i].Columns = append(out.Difference[i].Columns, g.Columns[at].Name)
 			continue
 		}
+		differences[d] = len(out.Difference)
 		out.Difference = append(out.Difference, d.json(g.Metrics[m], g.Columns[at].Name))
 	}
 	return out

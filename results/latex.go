@@ -17,8 +17,8 @@ func (g *Grid) LaTeX(w io.Writer) error {
 		fmt.Fprintf(out, "%% %s\n", comment(text))
 	}
 	out.WriteString("\\begin{table}[t]\n\\centering\n")
-	if caption := latexCaption(g.Table); caption != "" {
-		fmt.Fprintf(out, "\\caption{%s}\n", caption)
+	if caption := g.caption(); caption != "" {
+		fmt.Fprintf(out, "\\caption{%s}\n", latex(caption))
 	}
 	fmt.Fprintf(out, "\\label{tab:%s}\n", fileName(g.Table.Name))
 	for i, s := range g.sheets() {
@@ -33,13 +33,6 @@ func (g *Grid) LaTeX(w io.Writer) error {
 	g.latexAfter(out)
 	out.WriteString("\\end{table}\n")
 	return out.Flush()
-}
-
-func latexCaption(t Table) string {
-	if t.Caption != "" {
-		return latex(t.Caption)
-	}
-	return latex(t.Name)
 }
 
 func (s sheet) latex(out *bufio.Writer) {

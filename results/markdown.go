@@ -15,8 +15,8 @@ func (g *Grid) Markdown(w io.Writer) error {
 	if g.Table.Name != "" {
 		fmt.Fprintf(out, "### %s\n\n", markdown(g.Table.Name))
 	}
-	if g.Table.Caption != "" {
-		fmt.Fprintf(out, "%s\n\n", markdown(g.Table.Caption))
+	if caption := g.caption(); caption != "" {
+		fmt.Fprintf(out, "%s\n\n", markdown(caption))
 	}
 	for _, s := range g.sheets() {
 		if s.title != "" {
@@ -92,7 +92,7 @@ func (g *Grid) markdownAfter(out *bufio.Writer) {
 		fmt.Fprintf(out, "%s\n\n", strings.Join(remarks, "\n"))
 	}
 	for i, text := range g.Notes {
-		fmt.Fprintf(out, "<sup>%s</sup> %s  \n", noteNumbers([]int{i}), markdown(text))
+		fmt.Fprintf(out, "- <sup>%s</sup> %s\n", noteNumbers([]int{i}), markdown(text))
 	}
 	if len(g.Notes) > 0 {
 		out.WriteByte('\n')

@@ -9,8 +9,8 @@ type Options struct {
 	// shows what is missing and why, and keeps the plan's order of values.
 	Trials []Trial
 	// Predictions gives the stored predictions of a trial on an evaluation
-	// set; nil, or an answer of nil, nil: there are none. It is called once
-	// for each trial and set that a comparison needs.
+	// set; nil, or an empty answer: there are none. It is called once for each
+	// trial and set that a comparison needs.
 	Predictions func(trial, set string) ([]Prediction, error)
 }
 
@@ -20,7 +20,7 @@ type Trial struct {
 	Label  string
 	Params map[string]any
 	Seed   *int
-	Status Status // Done, Pending or Failed
+	Status Status // Done, Pending (also when empty) or Failed
 	Reason string // why it failed or is not there, in a few words
 }
 

@@ -109,20 +109,22 @@ func topOf(metric string) int {
 	return max(k, 0)
 }
 
-// right reports whether the image counts as right within the first k, and
-// whether that is known.
-func (p Prediction) right(k int) (right, known bool) {
-	if k == 1 {
-		return p.Correct, true
-	}
-	return p.Rank <= k, p.Rank > 0
-}
-
-// imageTests compares trials image by image, reading each one's predictions
-// once.
+// imageTests compares trials image by image. What it keeps of a trial is a byte
+// for each image, so that a large sweep on a large set fits.
 type imageTests struct {
 	read   func(trial, set string) ([]Prediction, error)
-	stored map[[2]string]map[string]Prediction
+	sets   map[string]*imageSet
+	stored map[[2]string][]byte
+}
+
+// imageSet is the images of an evaluation set, in the order of the first trial
+// that was read.
+type imageSet struct {
+	trial   string // that was read first
+	index   map[string]int
+	labels  []int
+	classes []int // of each image, an index
+	count   int   // of classes
 }
 
 // Bootstrap settings: enough resamples for the second digit of an interval,
@@ -132,122 +134,142 @@ const (
 	bootstrapSeed      = 20230107
 )
 
-func (t *imageTests) of(trial, set string) (map[string]Prediction, error) {
+// ranks gives the rank of the true class for each image of the set: 1 is right,
+// 0 not known but not 1, 255 stands for all above 254. nil: no predictions.
+func (t *imageTests) ranks(trial, set string) ([]byte, error) {
 	id := [2]string{trial, set}
-	if byKey, ok := t.stored[id]; ok || t.read == nil {
-		return byKey, nil
+	if ranks, ok := t.stored[id]; ok {
+		return ranks, nil
 	}
 	list, err := t.read(trial, set)
 	if err != nil {
 		return nil, fmt.Errorf("predictions of trial %s on %s: %w", trial, set, err)
 	}
-	byKey := make(map[string]Prediction, len(list))
-	for _, p := range list {
-		byKey[p.Key] = p
-	}
 	if t.stored == nil {
-		t.stored = map[[2]string]map[string]Prediction{}
+		t.sets, t.stored = map[string]*imageSet{}, map[[2]string][]byte{}
 	}
-	t.stored[id] = byKey
-	return byKey, nil
+	if len(list) > 0 && t.sets[set] == nil {
+		t.sets[set] = newImageSet(trial, list)
+	}
+	if len(list) > 0 {
+		if t.stored[id], err = t.sets[set].ranks(list); err != nil {
+			return nil, fmt.Errorf("predictions on %s: trial %s is not over the same images as trial %s: %w", set, trial, t.sets[set].trial, err)
+		}
+	}
+	return t.stored[id], nil
 }
 
-// pair is one trial of a line with the trial of the baseline it is set against.
+func newImageSet(trial string, list []Prediction) *imageSet {
+	s := &imageSet{trial: trial, index: make(map[string]int, len(list)), labels: make([]int, len(list)), classes: make([]int, len(list))}
+	for i, p := range list {
+		s.index[p.Key], s.labels[i] = i, p.Label
+	}
+	distinct := slices.Compact(slices.Sorted(slices.Values(s.labels)))
+	for i, label := range s.labels {
+		s.classes[i], _ = slices.BinarySearch(distinct, label)
+	}
+	s.count = len(distinct)
+	return s
+}
+
+func (s *imageSet) ranks(list []Prediction) ([]byte, error) {
+	if len(list) != len(s.labels) || len(s.index) != len(s.labels) {
+		return nil, fmt.Errorf("%d rows, %d keys", len(list), len(s.index))
+	}
+	out, seen := make([]byte, len(list)), make([]bool, len(list))
+	for _, p := range list {
+		i, ok := s.index[p.Key]
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("key %q is new", p.Key)
+		case seen[i]:
+			return nil, fmt.Errorf("key %q is there twice", p.Key)
+		case s.labels[i] != p.Label:
+			return nil, fmt.Errorf("key %q has label %d, not %d", p.Key, p.Label, s.labels[i])
+		}
+		out[i], seen[i] = p.rankByte(), true
+	}
+	return out, nil
+}
+
+// rankByte lets Correct decide what is first; equal scores may give rank 1 to
+// an image whose prediction is another class.
+func (p Prediction) rankByte() byte {
+	switch {
+	case p.Correct:
+		return 1
+	case p.Rank <= 0:
+		return 0
+	}
+	return byte(min(255, max(2, p.Rank)))
+}
+
+// trialPair is one trial of a line with the trial of the baseline it is set against.
 type trialPair struct{ line, other string }
 
 // compare runs the tests over the pairs (one for each seed). It gives nil
 // where a side has no predictions or the metric no yes or no.
 func (t *imageTests) compare(set string, k int, pairs []trialPair) (*ImageTest, error) {
-	if t.read == nil || k == 0 || len(pairs) == 0 {
+	if t.read == nil || k == 0 || k > 254 || len(pairs) == 0 {
 		return nil, nil
 	}
-	test, images := &ImageTest{}, map[string]*imageSum{}
+	test, sums := &ImageTest{}, []int(nil)
 	for _, pair := range pairs {
-		line, err := t.of(pair.line, set)
+		line, err := t.ranks(pair.line, set)
 		if err != nil {
 			return nil, err
 		}
-		other, err := t.of(pair.other, set)
-		if err != nil || len(line) == 0 || len(other) == 0 {
+		other, err := t.ranks(pair.other, set)
+		if err != nil || line == nil || other == nil {
 			return nil, err
 		}
-		if !sameImages(line, other) || len(images) > 0 && len(images) != len(line) {
-			return nil, fmt.Errorf("predictions of trials %s and %s on %s are not over the same images", pair.line, pair.other, set)
+		if k > 1 && (slices.Contains(line, 0) || slices.Contains(other, 0)) {
+			return nil, nil // ranks are not stored
 		}
-		m, ok := mcNemar(line, other, k, images)
-		if !ok {
-			return nil, nil
+		if sums == nil {
+			sums = make([]int, len(line))
 		}
+		m := mcNemar(line, other, k, sums)
 		m.Trial, m.Against = pair.line, pair.other
 		test.Pairs = append(test.Pairs, m)
 	}
-	test.bootstrap(images)
+	test.bootstrap(t.sets[set], sums)
 	return test, nil
 }
 
-func sameImages(a, b map[string]Prediction) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for key, p := range a {
-		if q, ok := b[key]; !ok || q.Label != p.Label {
-			return false
-		}
-	}
-	return true
-}
-
-// imageSum is an image's difference in being right, summed over seeds.
-type imageSum struct{ label, difference int }
-
-// mcNemar counts the images that only one side gets right, and adds each
-// image's difference to images.
-func mcNemar(line, other map[string]Prediction, k int, images map[string]*imageSum) (McNemarPair, bool) {
+// mcNemar counts the images that only one side gets right within the first k,
+// and adds each image's difference to sums.
+func mcNemar(line, other []byte, k int, sums []int) McNemarPair {
 	var m McNemarPair
-	for key, p := range line {
-		mine, known := p.right(k)
-		theirs, alsoKnown := other[key].right(k)
-		if !known || !alsoKnown {
-			return m, false
-		}
-		image := images[key]
-		if image == nil {
-			image = &imageSum{label: p.Label}
-			images[key] = image
-		}
+	right := func(rank byte) bool { return rank > 0 && int(rank) <= k }
+	for i := range line {
+		mine, theirs := right(line[i]), right(other[i])
 		if mine && !theirs {
 			m.OnlyLine++
-			image.difference++
+			sums[i]++
 		}
 		if theirs && !mine {
 			m.OnlyOther++
-			image.difference--
+			sums[i]--
 		}
 	}
 	m.P = stat.McNemar(m.OnlyLine, m.OnlyOther)
-	return m, true
+	return m
 }
 
-// bootstrap resamples classes of the images, each image with its mean
+// bootstrap resamples the classes of the set, each image with its mean
 // difference over seeds.
-func (t *ImageTest) bootstrap(images map[string]*imageSum) {
-	sums := map[int]stat.Cluster{}
-	for _, image := range images {
-		c := sums[image.label]
-		c.Sum += float64(image.difference) // whole numbers: the order of adding does not matter
+func (t *ImageTest) bootstrap(set *imageSet, sums []int) {
+	clusters := make([]stat.Cluster, set.count)
+	for i, sum := range sums {
+		c := &clusters[set.classes[i]]
+		c.Sum += float64(sum)
 		c.N++
-		sums[image.label] = c
 	}
-	labels := make([]int, 0, len(sums))
-	for label := range sums {
-		labels = append(labels, label)
+	for i := range clusters {
+		clusters[i].Sum /= float64(len(t.Pairs))
 	}
-	slices.Sort(labels)
-	clusters := make([]stat.Cluster, len(labels))
-	for i, label := range labels {
-		clusters[i] = stat.Cluster{Sum: sums[label].Sum / float64(len(t.Pairs)), N: sums[label].N}
-	}
-	t.Images, t.Classes = len(images), len(clusters)
+	t.Images, t.Classes = len(sums), set.count
 	t.Interval = stat.Bootstrap(clusters, bootstrapResamples, bootstrapSeed)
 }
 

@@ -103,20 +103,26 @@ func (g *Grid) parquetSchema() (*parquet.Schema, func([]field) any) {
 func (g *Grid) metadata() [][2]string {
 	return [][2]string{
 		{"table", g.Table.Name}, {"caption", g.Table.Caption}, {"experiment", g.Experiment}, {"command", g.Command},
-		{"keys", g.Keys}, {"trials", strings.Join(g.Trials, " ")}, {"remarks", strings.Join(g.Remarks, "\n")}, {"notes", strings.Join(g.Notes, "\n")},
+		{"keys", g.Keys}, {"trials", strings.Join(g.Trials, " ")}, {"over", strings.Join(g.Over, "\n")}, {"remarks", strings.Join(g.Remarks, "\n")}, {"notes", strings.Join(g.Notes, "\n")},
 	}
 }
 
-// eachRecord visits the cells that are not empty, by line, metric, column.
+// eachRecord visits the cells that are not empty, by line, metric, column; one
+// that holds for several columns, with one difference, once.
 func (g *Grid) eachRecord(visit func([]field) error) error {
+	type visited struct {
+		cell *Cell
+		d    *Difference
+	}
 	for i := range g.Lines {
 		for m, cells := range g.Lines[i].Cells {
-			for c := range cells {
-				again := c > 0 && shared(cells, c, c-1) && shared(g.Lines[i].Differences[m], c, c-1)
-				again = again || c > 0 && shared(cells, c, c-1) && g.Lines[i].Differences[m][c] == nil && g.Lines[i].Differences[m][c-1] == nil
-				if cells[c].Status == Empty || again {
+			seen := map[visited]bool{}
+			for c, cell := range cells {
+				at := visited{cell, g.Lines[i].Differences[m][c]}
+				if cell.Status == Empty || seen[at] {
 					continue
 				}
+				seen[at] = true
 				if err := visit(g.record(&g.Lines[i], m, c)); err != nil {
 					return err
 				}
@@ -218,24 +224,32 @@ func (r *recorder) count(name string, n int) {
 
 func (r *recorder) flag(name string, v bool) { r.add(name, false, v) }
 
-// spans writes the column's name and values, which are empty where the cell and
-// its difference hold for all columns alike.
+// spans writes the column's name and values. Those of the params that a cell
+// spans are empty, unless its difference is one column's alone.
 func (r *recorder) spans(g *Grid, l *Line, cell *Cell, d *Difference, metric, column int) {
-	wide := cell.Spans
-	if wide && d != nil {
-		for _, other := range l.Differences[metric] {
-			wide = wide && other == d
-		}
+	spans := cell.Spans
+	for c, other := range l.cellsOf(metric) {
+		spans = spans && (other != cell || l.Differences[metric][c] == d)
 	}
 	name, values := "", make([]value, len(g.Table.Columns))
-	if !wide && len(g.Columns) > 0 {
+	switch {
+	case spans:
+		values = cell.key
+	case len(g.Columns) > 0:
 		name, values = g.Columns[column].Name, g.Columns[column].key
 	}
 	r.text("column", name)
 	for i, path := range g.Table.Columns {
 		r.value(path, values[i])
 	}
-	r.flag("spans", wide)
+	r.flag("spans", spans)
+}
+
+func (l *Line) cellsOf(metric int) []*Cell {
+	if l.Cells == nil {
+		return nil
+	}
+	return l.Cells[metric]
 }
 
 func (r *recorder) difference(d *Difference) {

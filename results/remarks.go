@@ -11,28 +11,17 @@ import (
 // remark writes the sentences under the table: what ± is over, how many
 // images, which tests, and every reason to doubt.
 func (b *builder) remark() {
-	g := b.grid
-	add := func(text string) {
-		if text != "" {
-			g.Remarks = append(g.Remarks, text)
-		}
-	}
-	add(b.aboutSeeds())
-	add(b.aboutImages())
-	add(b.aboutDifferences())
-	add(b.aboutCorrection())
-	add(b.aboutFewSeeds())
-	add(b.aboutEngines())
-	add(b.aboutScale())
-	add(b.aboutHoles())
+	b.grid.Over = nonEmpty(b.aboutSeeds(), b.aboutImages())
+	b.grid.Remarks = append(b.aboutDifferences(),
+		nonEmpty(b.aboutCorrection(), b.aboutFewSeeds(), b.aboutEngines(), b.aboutScale(), b.aboutHoles())...)
 }
 
 func (g *Grid) eachCell(visit func(metric int, line *Line, c *Cell)) {
 	for i := range g.Lines {
 		for m, cells := range g.Lines[i].Cells {
-			for c := range cells {
+			for c, cell := range cells {
 				if c == 0 || !shared(cells, c, c-1) {
-					visit(m, &g.Lines[i], cells[c])
+					visit(m, &g.Lines[i], cell)
 				}
 			}
 		}
@@ -115,10 +104,12 @@ var methodText = map[Method]string{
 		"exact McNemar test over images (the largest p of the seeds)", bootstrapResamples),
 }
 
+var allMethods = []Method{PairedSeeds, WelchSeeds, OneSample, Images}
+
 // methods lists the methods of the grid's tests, in a fixed order.
 func (g *Grid) methods() []Method {
 	var used []Method
-	for _, m := range []Method{PairedSeeds, WelchSeeds, OneSample, Images} {
+	for _, m := range allMethods {
 		if slices.ContainsFunc(g.tests, func(d *Difference) bool { return d.Method == m }) {
 			used = append(used, m)
 		}
@@ -126,31 +117,62 @@ func (g *Grid) methods() []Method {
 	return used
 }
 
-// aboutDifferences names the method, or leaves it to footnotes where there are
-// several.
-func (b *builder) aboutDifferences() string {
-	used := b.grid.methods()
-	if len(used) == 0 {
-		return ""
-	}
-	if len(used) == 1 {
-		return "Differences: " + methodText[used[0]] + "."
-	}
-	for _, d := range b.grid.tests {
-		if d.Method != "" {
-			d.Notes = b.addNote(d.Notes, methodText[d.Method])
+// aboutDifferences names the method of each metric, or leaves it to footnotes
+// where a metric needs several.
+func (b *builder) aboutDifferences() []string {
+	metricsOf, mixed := map[Method][]string{}, false
+	for m, metric := range b.grid.Metrics {
+		used := map[Method]bool{}
+		b.eachDifference(m, func(d *Difference) { used[d.Method] = true })
+		delete(used, "")
+		if len(used) > 1 {
+			mixed = true
+			b.eachDifference(m, func(d *Difference) {
+				if d.Method != "" {
+					d.Notes = b.addNote(d.Notes, methodText[d.Method])
+				}
+			})
+			continue
+		}
+		for method := range used {
+			metricsOf[method] = append(metricsOf[method], metric.Name)
 		}
 	}
-	return ""
+	var out []string
+	for _, method := range allMethods {
+		if names := metricsOf[method]; len(metricsOf) == 1 && !mixed && len(names) > 0 {
+			out = append(out, "Differences: "+methodText[method]+".")
+		} else if len(names) > 0 {
+			out = append(out, "Differences in "+strings.Join(names, ", ")+": "+methodText[method]+".")
+		}
+	}
+	return out
+}
+
+// eachDifference visits the differences to the baseline in a metric.
+func (b *builder) eachDifference(metric int, visit func(*Difference)) {
+	for i := range b.grid.Lines {
+		for _, d := range b.grid.Lines[i].Differences[metric] {
+			if d != nil {
+				visit(d)
+			}
+		}
+	}
 }
 
 func (b *builder) aboutCorrection() string {
 	fixed := 0
 	for _, d := range b.grid.tests {
 		if d.Fixed && !math.IsNaN(d.P) {
-			d.Notes = b.addNote(d.Notes, "fixed beforehand, so p is not corrected")
 			fixed++
 		}
+	}
+	for m := range b.grid.Metrics {
+		b.eachDifference(m, func(d *Difference) {
+			if d.Fixed && !math.IsNaN(d.P) {
+				d.Notes = b.addNote(d.Notes, "fixed beforehand, so p is not corrected")
+			}
+		})
 	}
 	text := ""
 	switch {
@@ -218,11 +240,11 @@ func (b *builder) aboutHoles() string {
 	var parts []string
 	for _, s := range []Status{Failed, Pending, Partial} {
 		if counts[s] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[s], s))
+			parts = append(parts, plural(counts[s], "cell ", "cells ")+string(s))
 		}
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	return "Warning: the sweep is not complete: cells " + strings.Join(parts, ", ") + "."
+	return "Warning: the sweep is not complete: " + strings.Join(parts, ", ") + "."
 }

@@ -53,8 +53,13 @@ func WriteJSONL(w io.Writer, rows []Row) error {
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
+	shared := paramsTexts{}
 	for i := range rows {
-		if err := enc.Encode(&rows[i]); err != nil {
+		form, err := rows[i].json(shared)
+		if err == nil {
+			err = enc.Encode(form)
+		}
+		if err != nil {
 			return fmt.Errorf("row %d: %w", i, err)
 		}
 	}
@@ -65,14 +70,17 @@ func WriteJSONL(w io.Writer, rows []Row) error {
 // ignored. name is the file's name for errors.
 func ReadJSONL(r io.Reader, name string) ([]Row, error) {
 	var rows []Row
-	in := bufio.NewReader(r)
+	in, shared := bufio.NewReader(r), paramsCache{}
 	for number := 1; ; number++ {
 		line, err := in.ReadBytes('\n')
 		if err != nil && err != io.EOF {
 			return nil, fmt.Errorf("file %s: line %d: %w", name, number, err)
 		}
 		if text := bytes.TrimSpace(line); len(text) > 0 {
-			row, bad := parseRow(text)
+			row, bad := parseRow(text, shared)
+			if bad == nil {
+				bad = row.check()
+			}
 			if bad != nil {
 				return nil, fmt.Errorf("file %s: line %d: %w", name, number, bad)
 			}
@@ -82,14 +90,6 @@ func ReadJSONL(r io.Reader, name string) ([]Row, error) {
 			return rows, nil
 		}
 	}
-}
-
-func parseRow(line []byte) (Row, error) {
-	var row Row
-	if err := json.Unmarshal(line, &row); err != nil {
-		return row, err
-	}
-	return row, row.check()
 }
 
 // parquetRow is Row as a line of Parquet.
@@ -115,10 +115,14 @@ var createdBy = parquet.CreatedBy("runner", "1", "")
 // the same bytes.
 func WriteParquet(w io.Writer, rows []Row) error {
 	out := parquet.NewGenericWriter[parquetRow](w, createdBy, parquet.Compression(&parquet.Snappy))
+	shared := paramsTexts{}
 	for i, r := range rows {
-		params, err := json.Marshal(r.Params)
+		params, err := shared.text(r.Params)
 		if err != nil {
-			return fmt.Errorf("row %d: params: %w", i, err)
+			return fmt.Errorf("row %d: %w", i, err)
+		}
+		if params == nil {
+			params = []byte("{}")
 		}
 		p := parquetRow{r.Trial, r.Label, r.Set, r.Metric, r.Class, string(params), nil, r.Value, int64(r.N), r.Engine, r.Key}
 		if r.Seed != nil {
@@ -140,7 +144,7 @@ func ReadParquet(r io.ReaderAt, size int64, name string) (rows []Row, err error)
 		return nil, fmt.Errorf("file %s: %w", name, err)
 	}
 	rows = make([]Row, len(in))
-	shared := map[string]map[string]any{}
+	shared := paramsCache{}
 	for i, p := range in {
 		row := Row{p.Trial, p.Label, p.Set, p.Metric, p.Class, nil, nil, p.Value, int(p.N), p.Engine, p.Key}
 		if math.IsInf(row.Value, 0) {
@@ -149,7 +153,9 @@ func ReadParquet(r io.ReaderAt, size int64, name string) (rows []Row, err error)
 		if p.Seed != nil {
 			row.Seed = Seed(int(*p.Seed))
 		}
-		if row.Params, err = parseParams(p.Params, shared); err == nil {
+		if row.Params, err = shared.parse([]byte(p.Params)); err != nil {
+			err = fmt.Errorf("params: %w", err)
+		} else {
 			err = row.check()
 		}
 		if err != nil {
@@ -158,20 +164,6 @@ func ReadParquet(r io.ReaderAt, size int64, name string) (rows []Row, err error)
 		rows[i] = row
 	}
 	return rows, nil
-}
-
-func parseParams(text string, shared map[string]map[string]any) (map[string]any, error) {
-	if params, ok := shared[text]; ok || text == "" {
-		return params, nil
-	}
-	var params map[string]any
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.UseNumber()
-	if err := dec.Decode(&params); err != nil {
-		return nil, fmt.Errorf("params: %w", err)
-	}
-	shared[text] = params
-	return params, nil
 }
 
 // readParquet reads a whole file into structs, after a look that the columns

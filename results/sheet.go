@@ -193,7 +193,16 @@ func (g *Grid) fixedTexts() []string {
 	return out
 }
 
-// provenanceText says where the numbers come from.
+// caption is the spec's caption as a sentence, then what the numbers are over.
+func (g *Grid) caption() string {
+	own := strings.TrimSpace(g.Table.Caption)
+	if own != "" && !strings.ContainsAny(own[len(own)-1:], ".!?") {
+		own += "."
+	}
+	return strings.Join(nonEmpty(append([]string{own}, g.Over...)...), " ")
+}
+
+// provenanceTexts says where the numbers come from.
 func (g *Grid) provenanceTexts() []string {
 	var out []string
 	if g.Experiment != "" {

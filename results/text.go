@@ -63,7 +63,7 @@ func (t *textWriter) after(g *Grid) {
 	if g.hasBest() {
 		t.paragraph("* is the best of its column by its mean.", "")
 	}
-	for _, text := range g.Remarks {
+	for _, text := range append(slices.Clone(g.Over), g.Remarks...) {
 		t.paragraph(clean(text), "  ")
 	}
 	for i, text := range g.Notes {
