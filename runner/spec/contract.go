@@ -64,6 +64,7 @@ type contract struct {
 	defaultLR map[string]json.RawMessage // by tune.mode
 	metrics   []string                   // of a zeroshot evaluation
 	worldSets []string                   // evaluation sets of a world pool
+	figures   map[string][]string        // of stages
 }
 
 // newContract compiles the embedded schema in a context of its own. An error is a bug of the schema.
@@ -83,7 +84,8 @@ func newContract() (*contract, error) {
 	if err := c.readDefaults(v.LookupPath(cue.ParsePath("#Defaults")), ""); err != nil {
 		return nil, fmt.Errorf("schema: #Defaults: %w", err)
 	}
-	for path, into := range map[string]any{"#DefaultLR": &c.defaultLR, "#ClassificationMetrics": &c.metrics, "#WorldSets": &c.worldSets} {
+	for path, into := range map[string]any{"#DefaultLR": &c.defaultLR, "#ClassificationMetrics": &c.metrics, "#WorldSets": &c.worldSets,
+		"#StageMetrics": &c.figures} {
 		if err := v.LookupPath(cue.ParsePath(path)).Decode(into); err != nil {
 			return nil, fmt.Errorf("schema: %s: %w", path, err)
 		}
@@ -102,7 +104,7 @@ func compileSchema(ctx *cue.Context) (cue.Value, error) {
 		if err != nil {
 			return cue.Value{}, err
 		}
-		f, err := parser.ParseFile("schema/"+e.Name(), src)
+		f, err := parser.ParseFile("schema/"+e.Name(), src, parser.ParseComments)
 		if err != nil {
 			return cue.Value{}, err
 		}

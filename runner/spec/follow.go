@@ -1,63 +1,146 @@
 package spec
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/token"
+	"cuelang.org/go/cue/parser"
 )
 
-// follower returns a function that gives the file's values under an assignment. Mostly they are the file's values as they stand. Where the file
-// computes some field from a swept one (warmup: steps/10), the file is evaluated anew for each assignment with the axes set as --set would.
+// follower returns a function that gives the file's values under an assignment. Where no field is computed from a swept one they are the values
+// of the file as it stands. Where one is (warmup: div(steps, 10)), the file is evaluated anew for each choice of the axes that are referred to,
+// with these set as --set would.
 func (c *checker) follower(base *assignment, swept map[string]bool) func(assignment) values {
-	if len(c.errs) > 0 || !c.anyFollows(base, swept) {
+	var followed []string
+	for path := range swept {
+		if base.set.has(path) && c.src.refersTo(strings.Split(path, ".")) {
+			followed = append(followed, path)
+		}
+	}
+	if len(c.errs) > 0 || len(followed) == 0 {
 		return func(assignment) values { return base.set }
 	}
+	slices.Sort(followed)
+	done := map[string]values{}
 	return func(a assignment) values {
-		var more []setting
-		for path, v := range a.vals {
-			if base.set.has(path) {
-				more = append(more, setting{path: strings.Split(path, "."), expr: literalAt(v)})
-			}
+		key := ""
+		for _, p := range followed {
+			key += string(a.set[p]) + "\x00"
 		}
-		v, err := c.src.build(more...)
-		if err != nil {
-			return base.set
+		if _, ok := done[key]; !ok {
+			done[key] = c.valuesWith(base, a, followed)
 		}
-		derived := newAssignment()
-		c.readSections(v, &derived)
-		return derived.set
+		return done[key]
 	}
 }
 
-// anyFollows finds out whether other fields depend on the swept ones: with the swept ones left open, does anything else open up or change?
-func (c *checker) anyFollows(base *assignment, swept map[string]bool) bool {
-	var open []setting
-	for path := range swept {
-		if base.set.has(path) {
-			open = append(open, setting{path: strings.Split(path, "."), expr: ast.NewIdent("_")})
+// valuesWith evaluates the file with some axes set.
+func (c *checker) valuesWith(base *assignment, a assignment, axes []string) values {
+	var more []setting
+	for _, p := range axes {
+		if v, ok := a.vals[p]; ok {
+			more = append(more, setting{path: strings.Split(p, "."), expr: literalAt(v)})
 		}
 	}
-	if len(open) == 0 {
-		return false
+	v, err := c.src.build(more...)
+	if err != nil {
+		return base.set
 	}
-	v, err := c.src.build(open...)
-	if err != nil || v.Err() != nil {
+	derived := newAssignment()
+	c.readSections(v, &derived)
+	out := derived.set
+	for _, p := range axes { // an axis stays what it is: a case may leave it alone
+		if raw, ok := base.set[p]; ok && !out.has(p) {
+			out = maps.Clone(out)
+			out[p] = raw
+		}
+	}
+	return out
+}
+
+// refersTo reports whether some expression of the file, as it stands with the overrides, may read the field at a path. It errs on the side of
+// yes: a file with aliases may read anything.
+func (s *source) refersTo(path []string) bool {
+	if s.references == nil {
+		s.references = s.findReferences()
+	}
+	return slices.ContainsFunc(s.references, func(ref []string) bool { return touches(ref, path) })
+}
+
+// anything is a reference that may read every field.
+var anything = []string{}
+
+// touches reports whether a reference such as tune.steps, read anywhere in the file, can mean the path or a part of it. The first name may be any
+// step of the path, as steps is inside tune.
+func touches(ref, path []string) bool {
+	if len(ref) == 0 {
 		return true
 	}
-	probe := &checker{contract: c.contract, src: c.src, bad: map[string]bool{}, holes: map[string]bool{}}
-	seen := newAssignment()
-	probe.readSections(v, &seen)
-	for path, raw := range base.set {
-		if swept[path] {
-			continue
-		}
-		if now, ok := seen.set[path]; !ok || string(now) != string(raw) {
+	for i := range path {
+		n := min(len(ref), len(path)-i)
+		if slices.Equal(ref[:n], path[i:i+n]) {
 			return true
 		}
 	}
-	return len(seen.set) > len(base.set)
+	return false
+}
+
+// findReferences lists what the expressions of the file and of the overrides name.
+func (s *source) findReferences() [][]string {
+	refs := [][]string{}
+	f, err := parser.ParseFile(s.name, s.text)
+	if err != nil {
+		return [][]string{anything}
+	}
+	nodes := []ast.Node{f}
+	for _, set := range s.settings {
+		if x, err := parser.ParseExpr(set.from, set.text); err == nil {
+			nodes = append(nodes, x)
+		}
+	}
+	for _, n := range nodes {
+		collect(n, &refs)
+	}
+	return refs
+}
+
+func collect(n ast.Node, refs *[][]string) {
+	ast.Walk(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Alias, *ast.PostfixAlias:
+			*refs = append(*refs, anything)
+		case *ast.Field:
+			if _, plain := n.Label.(*ast.Ident); plain { // the name of a field is no reference
+				collect(n.Value, refs)
+				return false
+			}
+		case *ast.SelectorExpr, *ast.Ident:
+			if chain := chainOf(n); chain != nil {
+				*refs = append(*refs, chain)
+				return false
+			}
+		}
+		return true
+	}, nil)
+}
+
+// chainOf is a.b.c as its names, as far as they are names: a of a[i].b.
+func chainOf(n ast.Node) []string {
+	switch n := n.(type) {
+	case *ast.Ident:
+		return []string{n.Name}
+	case *ast.SelectorExpr:
+		name, _, err := ast.LabelName(n.Sel)
+		before := chainOf(n.X)
+		if err != nil || before == nil {
+			return nil
+		}
+		return append(before, name)
+	}
+	return nil
 }
 
 // literalAt is a concrete value as syntax, at the place in the file that it came from.
@@ -70,6 +153,6 @@ func literalAt(v cue.Value) ast.Expr {
 	if f, ok := v.Source().(*ast.Field); ok {
 		pos = f.Value.Pos()
 	}
-	ast.SetPos(x, pos.WithRel(token.NoRelPos))
+	ast.SetPos(x, pos)
 	return x
 }

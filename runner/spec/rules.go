@@ -187,9 +187,6 @@ func (s scene) checkSet(path, pool, set string) {
 	}
 }
 
-// reserved are the stages whose figures tables name as they name evaluations.
-var reserved = []string{"pairs", "tune", "pretrain", "retrieve"}
-
 func (s scene) checkNames() {
 	for section, what := range map[string]string{"pool": "a pool, such as pool: world: world: seed: 0", "evaluate": "an evaluation, such as evaluate: task: {kind: \"zeroshot\", dataset: \"DIR\"}"} {
 		if len(s.v.names(section)) == 0 && !s.isBad(section) {
@@ -197,7 +194,7 @@ func (s scene) checkNames() {
 		}
 	}
 	for _, name := range s.v.names("evaluate") {
-		if contains(reserved, name) {
+		if _, taken := s.figures[name]; taken {
 			s.report("evaluate."+name, "the name is taken by a stage whose figures tables show (another name)")
 		}
 	}

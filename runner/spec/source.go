@@ -23,6 +23,8 @@ type source struct {
 	settings []setting           // --set, in order
 	idents   map[string]bool     // positions of references that lead nowhere, taken out so that the rest can be checked
 	cuts     map[string]struct{} // paths whose values do not evaluate, taken out likewise
+
+	references [][]string // what the file's expressions name, once found
 }
 
 // setting is one override: the field at path gets the value, wherever the file gives another.
@@ -129,19 +131,53 @@ func (set setting) apply(f *ast.File) error {
 	if replace(f.Decls, set.path, value) {
 		return nil
 	}
-	x := value()
+	f.Decls = insert(f.Decls, set.path, value())
+	return nil
+}
+
+// insert adds a field inside the innermost group that the file has for it, since a group that embeds a definition takes no field from outside.
+func insert(decls []ast.Decl, path []string, x ast.Expr) []ast.Decl {
+	for _, d := range decls {
+		f, ok := d.(*ast.Field)
+		if !ok || len(path) == 1 {
+			continue
+		}
+		name, _, err := ast.LabelName(f.Label)
+		if group := groupIn(f.Value); err == nil && name == path[0] && group != nil {
+			group.Elts = insert(group.Elts, path[1:], x)
+			return decls
+		}
+	}
+	return append(decls, newField(path, x))
+}
+
+// groupIn is the struct literal of an expression such as #common & {...}.
+func groupIn(x ast.Expr) *ast.StructLit {
+	switch x := x.(type) {
+	case *ast.StructLit:
+		return x
+	case *ast.ParenExpr:
+		return groupIn(x.X)
+	case *ast.BinaryExpr:
+		if g := groupIn(x.Y); g != nil {
+			return g
+		}
+		return groupIn(x.X)
+	}
+	return nil
+}
+
+func newField(path []string, x ast.Expr) *ast.Field {
 	pos := x.Pos()
-	for i := len(set.path) - 1; i >= 0; i-- {
-		label := ast.NewStringLabel(set.path[i])
+	for i := len(path) - 1; ; i-- {
+		label := ast.NewStringLabel(path[i])
 		ast.SetPos(label, pos)
 		field := &ast.Field{Label: label, Value: x}
 		if i == 0 {
-			f.Decls = append(f.Decls, field)
-			break
+			return field
 		}
 		x = &ast.StructLit{Elts: []ast.Decl{field}}
 	}
-	return nil
 }
 
 // replace gives the field at path a new value in every place that declares it, and reports whether one does.

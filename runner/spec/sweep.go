@@ -56,6 +56,7 @@ func (a *assignment) take(b assignment) {
 type pattern struct {
 	value cue.Value
 	paths []string
+	known map[string]bool // what it says of a trial, by the JSON of the paths
 }
 
 // sweep is what a file says about variation, checked.
@@ -259,7 +260,7 @@ func (c *checker) readExclude(v cue.Value, base *assignment) []pattern {
 }
 
 func (c *checker) readPattern(shown string, v cue.Value, base *assignment) pattern {
-	p := pattern{value: v}
+	p := pattern{value: v, known: map[string]bool{}}
 	label := &node{name: "label", form: form{text: true, value: c.ctx.CompileString("string")}}
 	seed := &node{name: "seed", form: form{number: true, whole: true, value: c.ctx.CompileString("int")}}
 	c.walk(c.overlay(label, seed), "", v, visitor{prefix: shown, names: base.set.names, leaf: func(n *node, path, shown string, v cue.Value) {
@@ -290,8 +291,10 @@ func (c *checker) subsumes(p pattern, trial values) bool {
 	if err != nil {
 		return false
 	}
-	v := c.ctx.CompileBytes(raw)
-	return p.value.Subsume(v, cue.Final()) == nil
+	if _, ok := p.known[string(raw)]; !ok {
+		p.known[string(raw)] = p.value.Subsume(c.ctx.CompileBytes(raw), cue.Final()) == nil
+	}
+	return p.known[string(raw)]
 }
 
 // expand lists the assignments in order: the grid with the last axis fastest, then the cases.

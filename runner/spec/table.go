@@ -227,7 +227,10 @@ func pathHint(before []string, word string, names []string) string {
 // metricError says why "NAME/METRIC" means nothing in this file, or "".
 func (t tableReader) metricError(s string) string {
 	set, metric, _ := strings.Cut(s, "/")
-	if contains(reserved, set) {
+	if figures, ok := t.figures[set]; ok {
+		if !contains(figures, metric) {
+			return fmt.Sprintf("%q is not a figure of %s%s", metric, set, didYouMean(metric, figures, "figures"))
+		}
 		return ""
 	}
 	sets := t.base.set.names("evaluate")
