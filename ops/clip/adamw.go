@@ -15,13 +15,14 @@ const (
 )
 
 // hyper holds the numbers of a step that change without a new graph, in the
-// order of the input [1, numHyper].
+// order of the input [1, numHyper]. The corrections of the moments' bias are
+// folded into step and epsilon, as m/(√v/c + ε)·s = m/(√v + cε)·cs.
 type hyper struct {
 	gamma     *Node // [1, 1], as all
-	step      *Node // lr over the bias correction of the mean
+	step      *Node // lr, corrected
 	alphaStep *Node // the same for the gates' alphas
 	keep      *Node // 1 - lr·weight decay
-	rootFix   *Node // 1 over the root of the bias correction of the square
+	epsilon   *Node // corrected
 	clip      *Node // largest global norm
 }
 
@@ -33,13 +34,13 @@ const noClip = 1e30
 func newHyper(g *Graph) hyper {
 	in := input(g, hyperInput, 1, numHyper)
 	at := func(i int) *Node { return Slice(in, AxisRange(), AxisRange(i, i+1)) }
-	return hyper{gamma: at(0), step: at(1), alphaStep: at(2), keep: at(3), rootFix: at(4), clip: at(5)}
+	return hyper{gamma: at(0), step: at(1), alphaStep: at(2), keep: at(3), epsilon: at(4), clip: at(5)}
 }
 
 // hyperValues are the values of a step, counted from 1.
 func hyperValues(p StepParams, clip float64, step int) []float32 {
 	mean := 1 - math.Pow(beta1, float64(step))
-	square := 1 - math.Pow(beta2, float64(step))
+	root := math.Sqrt(1 - math.Pow(beta2, float64(step)))
 	if clip <= 0 {
 		clip = noClip
 	}
@@ -47,26 +48,33 @@ func hyperValues(p StepParams, clip float64, step int) []float32 {
 	if alpha == 0 {
 		alpha = 1
 	}
-	size := p.LR / mean
-	return []float32{float32(p.Gamma), float32(size), float32(size * alpha), float32(1 - p.LR*p.WeightDecay), float32(1 / math.Sqrt(square)), float32(clip)}
+	size := p.LR / mean * root
+	return []float32{float32(p.Gamma), float32(size), float32(size * alpha), float32(1 - p.LR*p.WeightDecay), float32(epsilon * root), float32(clip)}
 }
 
 // moments are the running means of a parameter's gradient and of its square.
 type moments struct{ mean, square *Node }
 
+// weights of a gradient in the moments, [1, 1]: clipping is folded into them.
+type gradientWeights struct{ mean, square *Node }
+
+func (h hyper) gradientWeights(norm *Node) gradientWeights {
+	shrink := MinScalar(Div(h.clip, AddScalar(norm, 1e-6)), 1.0)
+	return gradientWeights{MulScalar(shrink, 1-beta1), MulScalar(Square(shrink), 1-beta2)}
+}
+
 // update is one parameter's step.
-func (h hyper) update(p parameter, w, grad *Node, m moments) (*Node, moments) {
-	m.mean = Add(MulScalar(m.mean, beta1), MulScalar(grad, 1-beta1))
-	m.square = Add(MulScalar(m.square, beta2), MulScalar(Square(grad), 1-beta2))
+func (h hyper) update(p parameter, w, grad *Node, by gradientWeights, m moments) (*Node, moments) {
+	m.mean = Add(MulScalar(m.mean, beta1), Mul(grad, by.mean))
+	m.square = Add(MulScalar(m.square, beta2), Mul(Square(grad), by.square))
 	step := h.step
 	if isAlpha(p.name) {
 		step = h.alphaStep
 	}
-	root := AddScalar(Mul(Sqrt(m.square), h.rootFix), epsilon)
 	if len(p.shape) >= 2 {
 		w = Mul(w, h.keep)
 	}
-	w = Sub(w, Mul(Div(m.mean, root), step))
+	w = Sub(w, Mul(Div(m.mean, Add(Sqrt(m.square), h.epsilon)), step))
 	if p.name == "logit_scale" {
 		w = ClipScalar(w, 0, math.Log(100))
 	}

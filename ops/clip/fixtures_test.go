@@ -6,31 +6,36 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"react/data/npy"
 	"react/ops/engine"
 )
 
-// fixture is a folder of the reference outputs: under $FIXTURES, else
-// ../shared/fixtures beside the module, else testdata. The files are what the
-// reference implementation wrote; a test that needs one that is nowhere is
-// skipped and says so.
-func fixture(t *testing.T, parts ...string) string {
+// fixture is a file of the reference outputs: under $FIXTURES when it is set,
+// else under ../shared/fixtures beside the module, else in testdata, which has
+// copies of some. A test that needs a file that is nowhere is skipped and says so.
+func fixture(t *testing.T, dir, file string) string {
 	t.Helper()
-	rel := filepath.Join(parts...)
 	roots := []string{filepath.Join("..", "..", "..", "shared", "fixtures"), "testdata"}
 	if env := os.Getenv("FIXTURES"); env != "" {
-		roots = append([]string{env}, roots...)
+		roots = []string{env}
 	}
 	for _, root := range roots {
-		if path := filepath.Join(root, rel); exists(path) {
+		if path := filepath.Join(root, dir, file); exists(path) {
+			return path
+		}
+		// testdata has weights once that are the same in several folders.
+		if path := filepath.Join(root, sameWeights[dir], file); root == "testdata" && strings.HasSuffix(file, ".safetensors") && exists(path) {
 			return path
 		}
 	}
-	t.Skipf("reference file %s is in none of %v (set FIXTURES to the folder that has it)", rel, roots)
+	t.Skipf("reference file %s is not in %s (set FIXTURES to the folder that has it)", filepath.Join(dir, file), strings.Join(roots, " or "))
 	return ""
 }
+
+var sameWeights = map[string]string{"openclip_style": "openai_style", "train_locked-image": "train_full", "train_locked-text": "train_full"}
 
 func exists(path string) bool {
 	_, err := os.Stat(path)
@@ -126,7 +131,7 @@ func loadFixture(t *testing.T, dir string) *Checkpoint {
 		t.Fatal(err)
 	}
 	file := WeightsFile
-	if len(dir) > 6 && dir[:6] == "train_" {
+	if strings.HasPrefix(dir, "train_") {
 		file = "initial.safetensors"
 	}
 	w, err := ReadSafetensors(fixture(t, dir, file))

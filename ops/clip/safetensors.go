@@ -63,7 +63,7 @@ func readSafetensors(r io.ReaderAt, size int64) (*Weights, error) {
 	for _, name := range names {
 		e := header[name]
 		raw := make([]byte, e.Offsets[1]-e.Offsets[0])
-		if _, err := r.ReadAt(raw, start+e.Offsets[0]); err != nil {
+		if _, err := io.ReadFull(io.NewSectionReader(r, start+e.Offsets[0], int64(len(raw))), raw); err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", name, err)
 		}
 		data, ok := toFloat32(e.DType, raw)

@@ -104,7 +104,7 @@ func (t *Trainer) build(g *Graph) []*Node {
 		grads[i] = tape.grads[name]
 	}
 	norm := globalNorm(grads)
-	shrink := MinScalar(Div(h.clip, AddScalar(norm, 1e-6)), 1.0)
+	by := h.gradientWeights(norm)
 	stats := []*Node{l.loss, norm, Exp(tape.at("logit_scale")), l.positives}
 	for _, name := range t.alphas {
 		stats = append(stats, Tanh(tape.at(name)))
@@ -113,7 +113,7 @@ func (t *Trainer) build(g *Graph) []*Node {
 	for i, p := range t.trainable() {
 		dims := deviceShape(p.shape)
 		m := moments{input(g, meanPrefix+p.name, dims...), input(g, squarePrefix+p.name, dims...)}
-		w, m := h.update(p, tape.at(p.name), Mul(grads[i], shrink), m)
+		w, m := h.update(p, tape.at(p.name), grads[i], by, m)
 		outputs = append(outputs, w, m.mean, m.square)
 	}
 	return outputs

@@ -1,0 +1,178 @@
+package clip
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"react/ops/engine"
+)
+
+// work is one thing that is timed on each engine and in PyTorch.
+type work struct {
+	mode   string // a tuning mode, or forward
+	cached bool
+}
+
+var works = []work{{"forward", false}, {Full, false}, {LockedText, false}, {LockedText, true}, {GatedImage, false}, {GatedImage, true}}
+
+func (w work) String() string {
+	if w.cached {
+		return w.mode + ", captions cached"
+	}
+	return w.mode
+}
+
+// TestSpeedAgainstPyTorch times a training step and a forward pass of the 32/8
+// model of width 128 at batch 128, each engine beside PyTorch in interleaved
+// rounds, and logs the ratios. Nothing is asserted: it runs when SPEED_ROUNDS
+// says how many rounds (make bench), on a machine with python3 and torch.
+func TestSpeedAgainstPyTorch(t *testing.T) {
+	rounds, _ := strconv.Atoi(os.Getenv("SPEED_ROUNDS"))
+	if rounds == 0 {
+		t.Skip("a benchmark: set SPEED_ROUNDS to the number of rounds, 10 or more")
+	}
+	torch := startTorch(t)
+	for _, name := range engineNames {
+		t.Run(name, func(t *testing.T) {
+			e := openEngine(t, name)
+			for _, w := range works {
+				compare(t, e, torch, w, rounds)
+			}
+		})
+	}
+}
+
+// compare logs the median times and the ratio with its 95 % interval.
+func compare(t *testing.T, e *engine.Engine, torch *torchChild, w work, rounds int) {
+	const steps = 3
+	ours := ourWork(t, e, w)
+	ours()
+	torch.time(t, w, 1)
+	var times, theirs, ratios []float64
+	for range rounds {
+		start := time.Now()
+		for range steps {
+			ours()
+		}
+		times = append(times, float64(time.Since(start).Microseconds())/1e3/steps)
+		theirs = append(theirs, torch.time(t, w, steps))
+		ratios = append(ratios, math.Log(theirs[len(theirs)-1]/times[len(times)-1]))
+	}
+	mean, half := interval(ratios)
+	t.Logf("%-30s %6s %7.1f ms (min %.1f)   torch %7.1f ms (min %.1f)   speed ratio %.2f [%.2f, %.2f]  n=%d", w, e.Name(), median(times), slices.Min(times),
+		median(theirs), slices.Min(theirs), math.Exp(mean), math.Exp(mean-half), math.Exp(mean+half), rounds)
+}
+
+func median(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
+}
+
+// interval is the mean and half the width of its 95 % interval; 2.26 is
+// Student's t for ten values, a little wide for more.
+func interval(x []float64) (mean, half float64) {
+	n := float64(len(x))
+	for _, v := range x {
+		mean += v / n
+	}
+	square := 0.0
+	for _, v := range x {
+		square += (v - mean) * (v - mean)
+	}
+	return mean, 2.26 * math.Sqrt(square/max(1, n-1)/n)
+}
+
+// ourWork gives a function that does it once.
+func ourWork(t *testing.T, e *engine.Engine, w work) func() {
+	const n = 128
+	if w.mode == "forward" {
+		c := benchModel(0)
+		enc, err := NewEncoder(e, c, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := randomBatch(c.Config, n, 3)
+		return func() {
+			if _, err := enc.Images(b.Pixels, n); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := enc.Texts(b.Tokens, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c := benchModel(0)
+	if w.mode == GatedImage {
+		c = benchModel(2)
+	}
+	tr, err := NewTrainer(e, c.Config, TrainOptions{Mode: w.mode, Batch: n, CachedText: w.cached, Clip: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Reset(c); err != nil {
+		t.Fatal(err)
+	}
+	b := randomBatch(c.Config, n, 3)
+	return func() {
+		if _, err := tr.Step(b, StepParams{LR: 1e-4, WeightDecay: 0.1, Gamma: 0.9}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// torchChild is a Python process that times PyTorch.
+type torchChild struct {
+	in  io.Writer
+	out *bufio.Scanner
+}
+
+func startTorch(t *testing.T) *torchChild {
+	python := os.Getenv("PYTHON")
+	if python == "" {
+		python = "python3"
+	}
+	if out, err := exec.Command(python, "-c", "import torch").CombinedOutput(); err != nil {
+		t.Skipf("%s -c 'import torch': %v: %s", python, err, out)
+	}
+	cmd := exec.Command(python, filepath.Join("testdata", "bench_torch.py"), fmt.Sprint(runtime.NumCPU()))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close(); cmd.Wait() })
+	c := &torchChild{in, bufio.NewScanner(out)}
+	c.out.Scan()
+	t.Logf("%s, OPENBLAS_CORETYPE=%q", c.out.Text(), os.Getenv("OPENBLAS_CORETYPE"))
+	return c
+}
+
+func (c *torchChild) time(t *testing.T, w work, steps int) float64 {
+	fmt.Fprintln(c.in, w.mode, w.cached, steps)
+	if !c.out.Scan() {
+		t.Fatal("the PyTorch process ended")
+	}
+	ms, err := strconv.ParseFloat(strings.TrimSpace(c.out.Text()), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ms
+}
