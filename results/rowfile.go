@@ -3,6 +3,7 @@ package results
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // ReadFile reads rows from a .jsonl or .parquet file. Errors name the file and
@@ -175,14 +177,15 @@ func readParquet[T any](r io.ReaderAt, size int64, columns ...string) (rows []T,
 			rows, err = nil, fmt.Errorf("damaged parquet: %v", p)
 		}
 	}()
-	f, err := parquet.OpenFile(r, size)
+	if err := checkFooter(r, size); err != nil {
+		return nil, err
+	}
+	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range columns {
-		if _, ok := f.Schema().Lookup(c); !ok {
-			return nil, fmt.Errorf("column %q is missing", c)
-		}
+	if err := checkParquet(f, columns); err != nil {
+		return nil, err
 	}
 	in := parquet.NewGenericReader[T](f)
 	defer in.Close()
@@ -198,4 +201,41 @@ func readParquet[T any](r io.ReaderAt, size int64, columns ...string) (rows []T,
 		}
 		clear(buffer)
 	}
+}
+
+// checkFooter makes sure that the footer lies within the file: parquet-go makes
+// room for whatever length the last bytes name.
+func checkFooter(r io.ReaderAt, size int64) error {
+	var tail [8]byte
+	if size < 12 {
+		return fmt.Errorf("%d bytes are no parquet file", size)
+	}
+	if _, err := r.ReadAt(tail[:], size-8); err != nil {
+		return err
+	}
+	length := int64(binary.LittleEndian.Uint32(tail[:4]))
+	if string(tail[4:]) != "PAR1" || length > size-12 {
+		return fmt.Errorf("damaged parquet: no footer at its end")
+	}
+	return nil
+}
+
+// checkParquet looks for the columns, and for codecs that no writer of such
+// files uses: parquet-go's LZ4 grows its buffer without end on damaged bytes.
+func checkParquet(f *parquet.File, columns []string) error {
+	for _, c := range columns {
+		if _, ok := f.Schema().Lookup(c); !ok {
+			return fmt.Errorf("column %q is missing", c)
+		}
+	}
+	for _, group := range f.Metadata().RowGroups {
+		for _, c := range group.Columns {
+			switch codec := c.MetaData.Codec; codec {
+			case format.Uncompressed, format.Snappy, format.Gzip, format.Zstd:
+			default:
+				return fmt.Errorf("codec %v is not read here (snappy, gzip, zstd or none are)", codec)
+			}
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package results
 import (
 	"bytes"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -125,6 +126,25 @@ func TestDamagedParquet(t *testing.T) {
 	_, err := ReadParquet(bytes.NewReader(b.Bytes()), int64(b.Len()), "f")
 	if want := `file f: column "set" is missing`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Flipped bytes give an error or other rows, never a panic, nor a buffer that
+// grows until memory is gone.
+func TestFlippedBytes(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteParquet(&b, someRows()); err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 1000 {
+		damaged := bytes.Clone(b.Bytes())
+		for range 1 + rng.IntN(3) {
+			damaged[rng.IntN(len(damaged))] = byte(rng.IntN(256))
+		}
+		if _, err := ReadParquet(bytes.NewReader(damaged), int64(len(damaged)), "f"); err != nil && !strings.HasPrefix(err.Error(), "file f: ") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 
