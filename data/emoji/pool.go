@@ -1,0 +1,213 @@
+package emoji
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	stdimage "image"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+
+	"react/data/datasets"
+	"react/data/image"
+	"react/data/laion"
+	"react/data/shards"
+)
+
+const rowsPerShard = 10_000 // as img2dataset
+
+// drawing is one vendor's image of an emoji.
+type drawing struct {
+	emoji  emojiEntry
+	vendor string
+	path   string
+}
+
+// writePool writes the rows of the pool's vendors, shard after shard.
+func (im *importer) writePool(ctx context.Context) error {
+	dir := filepath.Join(im.dir, "pool")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	w := poolWriter{dir: dir}
+	for _, d := range im.poolDrawings() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		raw, err := im.draw(d)
+		if err != nil {
+			return err
+		}
+		for i, caption := range captions(d) {
+			if err := w.put(d, i, caption, raw, im.size(raw)); err != nil {
+				return err
+			}
+		}
+	}
+	im.report.Rows = w.rows
+	return w.close()
+}
+
+// poolDrawings lists the images of the pool, vendor after vendor, and notes those
+// that are missing.
+func (im *importer) poolDrawings() []drawing {
+	var all []drawing
+	for _, vendor := range poolVendors {
+		for _, e := range im.src.emojis {
+			variants := []emojiEntry{e}
+			if im.options.SkinTones {
+				for _, skin := range e.Skins {
+					skin.Tags = e.Tags
+					variants = append(variants, skin)
+				}
+			}
+			for _, v := range variants {
+				path, ok := im.src.images[vendor][code(v.Hexcode)]
+				if !ok {
+					im.missing(vendor, v.Label)
+					continue
+				}
+				im.report.Images[vendor]++
+				all = append(all, drawing{v, vendor, path})
+			}
+		}
+	}
+	return all
+}
+
+// draw is a drawing's image as PNG, on white, at the size asked for.
+func (im *importer) draw(d drawing) ([]byte, error) {
+	raw, err := os.ReadFile(d.path)
+	if err != nil {
+		return nil, err
+	}
+	img, err := image.DecodeOnWhite(raw)
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", d.path, err)
+	}
+	if size := im.options.Size; size > 0 && (img.W != size || img.H != size) {
+		img = image.Resize(img, size, size, image.Bicubic)
+	}
+	out := stdimage.NewNRGBA(stdimage.Rect(0, 0, img.W, img.H))
+	for i := range img.W * img.H {
+		copy(out.Pix[4*i:], img.Pix[3*i:3*i+3])
+		out.Pix[4*i+3] = 255
+	}
+	var buf bytes.Buffer
+	err = png.Encode(&buf, out)
+	return buf.Bytes(), err
+}
+
+// size is what an image that draw made is wide and high.
+func (im *importer) size(raw []byte) int32 {
+	c, err := png.DecodeConfig(bytes.NewReader(raw))
+	if err != nil {
+		return 0
+	}
+	return int32(c.Width)
+}
+
+// poolWriter starts a new shard every rowsPerShard rows.
+type poolWriter struct {
+	dir  string
+	rows int
+	tar  *shards.Writer
+	meta []laion.Row
+}
+
+// put adds the row of a drawing with its caption number i.
+func (w *poolWriter) put(d drawing, i int, caption string, raw []byte, size int32) error {
+	if w.rows%rowsPerShard == 0 {
+		if err := w.close(); err != nil {
+			return err
+		}
+		tar, err := shards.Create(w.base() + ".tar")
+		if err != nil {
+			return err
+		}
+		w.tar = tar
+	}
+	row := laion.Row{
+		Index: int64(w.rows), URL: fmt.Sprintf("https://emoji.invalid/%s/%s.png?caption=%d", d.vendor, d.emoji.Hexcode, i), Text: caption,
+		Key: fmt.Sprintf("%05d%04d", w.rows/rowsPerShard, w.rows%rowsPerShard), Label: d.emoji.Label, Truth: d.emoji.Label,
+		Width: size, Height: size, License: "see LICENSES.md", NSFW: "UNLIKELY", Similarity: math.NaN(),
+	}
+	w.meta = append(w.meta, row)
+	w.rows++
+	return w.tar.Put(row.Key, "png", raw, caption, map[string]any{"key": row.Key, "url": row.URL, "caption": caption, "width": size, "height": size})
+}
+
+func (w *poolWriter) base() string {
+	return filepath.Join(w.dir, fmt.Sprintf("%05d", w.rows/rowsPerShard))
+}
+
+// close ends the shard that is open, if one is.
+func (w *poolWriter) close() error {
+	if w.tar == nil {
+		return nil
+	}
+	table, err := laion.Create(filepath.Join(w.dir, fmt.Sprintf("%05d", (w.rows-1)/rowsPerShard)+".parquet"))
+	if err != nil {
+		return err
+	}
+	err = errors.Join(w.tar.Close(), table.Write(w.meta), table.Close())
+	w.tar, w.meta = nil, w.meta[:0]
+	return err
+}
+
+// writeGroup writes the class list of a group, and the set of each test vendor.
+func (im *importer) writeGroup(ctx context.Context, name string) error {
+	var members []emojiEntry
+	var classes []string
+	for _, e := range im.src.emojis {
+		if groupOf(e) == name && im.bothDrew(e) {
+			members = append(members, e)
+			classes = append(classes, e.Label)
+		}
+	}
+	im.report.Classes[name] = len(classes)
+	if len(classes) == 0 {
+		return fmt.Errorf("group %s: no emoji has an image of every test vendor; %s", name, howToFetch)
+	}
+	for _, vendor := range testVendors {
+		if err := im.writeSet(ctx, filepath.Join(im.dir, "test", vendor, name), vendor, members, classes); err != nil {
+			return err
+		}
+	}
+	return im.writeJSON(name+".json", classes)
+}
+
+// bothDrew says whether all test vendors have an image, and notes those that have
+// none.
+func (im *importer) bothDrew(e emojiEntry) bool {
+	all := true
+	for _, vendor := range testVendors {
+		if _, ok := im.src.images[vendor][code(e.Hexcode)]; !ok {
+			im.missing(vendor, e.Label)
+			all = false
+		}
+	}
+	return all
+}
+
+func (im *importer) writeSet(ctx context.Context, dir, vendor string, members []emojiEntry, classes []string) error {
+	set, err := datasets.Create(dir, classes, templates)
+	if err != nil {
+		return err
+	}
+	for label, e := range members {
+		raw, err := im.draw(drawing{e, vendor, im.src.images[vendor][code(e.Hexcode)]})
+		if err == nil {
+			err = errors.Join(ctx.Err(), set.Put(e.Hexcode, "png", raw, label))
+		}
+		if err != nil {
+			set.Close()
+			return err
+		}
+		im.report.Images[vendor]++
+	}
+	return set.Close()
+}
