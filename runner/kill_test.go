@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// tinySpec is the smallest experiment that has every stage.
+const tinySpec = `
+apiVersion: "runner/v1"
+name:       "tiny"
+pool: w: world: {rows: 150, testPerClass: 1, size: 32}
+backbone: {arch: "tiny", pretrain: {pool: "w", steps: 3, batch: 8, vocab: 514, warmup: 1}}
+task: {classes: "pool:w/task", prompts: ["a {}"]}
+retrieve: {pool: "w", k: 1}
+tune: {mode: "locked-text", gamma: "off", steps: 2, warmup: 1, batch: 8}
+evaluate: task: {kind: "zeroshot", dataset: "pool:w/task"}
+sweep: {cases: [{label: "base", tune: mode: "none"}, {label: "tuned"}], seeds: 2}
+tables: main: {rows: "label", metrics: ["task/acc@1"]}
+`
+
+// command is this test binary as the runner, in dir, with a store there.
+func command(dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	var stdout bytes.Buffer
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Args[0] = "runner"
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "RUNNER_STORE=.runner")
+	cmd.Stdout = &stdout
+	return cmd, &stdout
+}
+
+// sweepTiny runs the experiment to its end and returns what it prints and the
+// rows it keeps.
+func sweepTiny(t *testing.T, dir string) string {
+	t.Helper()
+	cmd, stdout := command(dir, "sweep", "tiny.cue", "--engine", "go")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, stderr.Bytes())
+	}
+	rows, err := os.ReadFile(filepath.Join(dir, ".runner/sweeps/tiny/latest/tables/rows.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stdout.String() + string(rows)
+}
+
+func tinyDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "tiny.cue"), []byte(tinySpec), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestKilledSweep kills sweeps with SIGKILL at moments that nobody chose, until
+// one ends by itself; its tables are those of a sweep that was left alone.
+func TestKilledSweep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two sweeps")
+	}
+	start := time.Now()
+	want := sweepTiny(t, tinyDir(t))
+	whole := time.Since(start)
+	dir, kills := tinyDir(t), 0
+	for kills < 20 {
+		cmd, _ := command(dir, "sweep", "tiny.cue", "--engine", "go")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(rand.N(whole/4), func() { cmd.Process.Signal(syscall.SIGKILL) })
+		err := cmd.Wait()
+		timer.Stop()
+		var exit *exec.ExitError
+		if err == nil {
+			break
+		}
+		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			t.Fatal(err)
+		}
+		kills++
+	}
+	t.Logf("killed %d times", kills)
+	if got := sweepTiny(t, dir); got != want {
+		t.Errorf("after %d kills:\n%s\nwant\n%s", kills, got, want)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".runner/cache/tmp/*")); len(left) != 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
+// TestInterruptedSweep sends SIGINT to the sweep in each stage: it ends with
+// 130, leaves nothing half-written, and the next goes on.
+func TestInterruptedSweep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two sweeps")
+	}
+	want := sweepTiny(t, tinyDir(t))
+	dir := tinyDir(t)
+	for i := 0; ; i++ {
+		if i > 20 {
+			t.Fatal("20 interrupted sweeps did not get further")
+		}
+		if done := interruptAfterStage(t, dir); done {
+			break
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, ".runner/cache/tmp/*")); len(left) != 0 {
+			t.Errorf("left %v", left)
+		}
+	}
+	if got := sweepTiny(t, dir); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// interruptAfterStage runs the sweep until its first stage is done, interrupts
+// what comes after, and says whether it ended all the same.
+func interruptAfterStage(t *testing.T, dir string) (ended bool) {
+	t.Helper()
+	cmd, _ := command(dir, "sweep", "tiny.cue", "--engine", "go")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var seen strings.Builder
+	first := regexp.MustCompile(`(?m)^\[1/\d+\] .* done in`)
+	sent := false // a second signal kills
+	for buf := make([]byte, 4096); ; {
+		n, err := stderr.Read(buf)
+		seen.Write(buf[:n])
+		if err != nil {
+			if err != io.EOF {
+				t.Error(err)
+			}
+			break
+		}
+		if !sent && first.MatchString(seen.String()) {
+			sent = true
+			cmd.Process.Signal(os.Interrupt)
+		}
+	}
+	err = cmd.Wait()
+	if err == nil {
+		return true
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 130 {
+		t.Fatal(fmt.Errorf("%w\n%s", err, seen.String()))
+	}
+	if !strings.HasSuffix(seen.String(), "runner: interrupted; what is done is kept: run the same command to go on\n") {
+		t.Errorf("printed %s", seen.String())
+	}
+	return false
+}
