@@ -27,6 +27,8 @@ type Experiment struct {
 	Excluded  int              // trials that sweep.exclude left out
 	Resolved  []byte           // canonical JSON of all of the above but File: equal for equal meaning, whatever the spelling
 	Digest    string           // sha256 of Resolved, hex
+
+	differences []map[string]any // of each trial from the file's values
 }
 
 // Trial is one assignment of the axes and a seed.
@@ -238,12 +240,14 @@ func (c *checker) addTrials(exp *Experiment, a assignment, v, base values, s swe
 			axes[path] = plain(raw)
 		}
 	}
+	diff := difference(base, v)
 	for _, seed := range s.seeds {
 		if c.isExcluded(s.exclude, a, v, seed) {
 			exp.Excluded++
 			continue
 		}
 		exp.Trials = append(exp.Trials, Trial{Label: a.label, Axes: axes, Seed: int(seed), Params: p})
+		exp.differences = append(exp.differences, diff)
 	}
 }
 
@@ -286,16 +290,9 @@ func (e *Experiment) resolve() {
 		Axes  map[string]any `json:"axes"`
 		Set   map[string]any `json:"set"` // every value that is not the file's: the axes, what follows them, defaults that depend on them
 	}
-	base := Flatten(e.Params)
 	trials := make([]trial, len(e.Trials))
-	var last *Params
-	var diff map[string]any
 	for i, t := range e.Trials {
-		if i == 0 || !sameAxes(e.Trials[i-1], t) || last == nil {
-			diff = difference(base, Flatten(t.Params))
-			last = &e.Trials[i].Params
-		}
-		trials[i] = trial{Label: t.Label, Seed: t.Seed, Axes: t.Axes, Set: diff}
+		trials[i] = trial{Label: t.Label, Seed: t.Seed, Axes: t.Axes, Set: e.differences[i]}
 	}
 	raw, err := json.Marshal(struct {
 		APIVersion string           `json:"apiVersion"`
@@ -312,25 +309,16 @@ func (e *Experiment) resolve() {
 	e.Resolved, e.Digest = raw, hex.EncodeToString(sum[:])
 }
 
-// sameAxes reports whether two neighbours are the same assignment with another seed.
-func sameAxes(a, b Trial) bool {
-	if a.Label != b.Label || len(a.Axes) != len(b.Axes) {
-		return false
-	}
-	x, errX := json.Marshal(a.Axes)
-	y, errY := json.Marshal(b.Axes)
-	return errX == nil && errY == nil && string(x) == string(y)
-}
-
-func difference(base, other map[string]any) map[string]any {
+// difference lists the values of a trial that are not the file's; nil for one that the trial does not have.
+func difference(base, trial values) map[string]any {
 	out := map[string]any{}
-	for p, v := range other {
-		if old, ok := base[p]; !ok || fmt.Sprint(old) != fmt.Sprint(v) {
-			out[p] = v
+	for p, raw := range trial {
+		if old := base[p]; raw != nil && string(old) != string(raw) && fmt.Sprint(plain(old)) != fmt.Sprint(plain(raw)) {
+			out[p] = plain(raw)
 		}
 	}
-	for p := range base {
-		if _, ok := other[p]; !ok {
+	for p, raw := range base {
+		if raw != nil && !trial.has(p) {
 			out[p] = nil
 		}
 	}

@@ -164,11 +164,11 @@ func (s scene) checkRefs(n *node, path string) {
 	if !ok || !s.v.has(path) || s.isBad(path) {
 		return
 	}
-	pools := s.v.names("pool")
-	if len(pools) == 0 {
-		return // reported once
-	}
-	if !contains(pools, name) {
+	if !s.v.has("pool." + name) {
+		pools := s.v.names("pool")
+		if len(pools) == 0 {
+			return // reported once
+		}
 		s.report(path, "no pool %q%s", name, didYouMean(name, pools, "pools"))
 		return
 	}
