@@ -10,8 +10,8 @@
 // @required(tune) on one that trials with a tuning mode need, @oneof(GROUP) on alternatives of which a section gives exactly one, @ref(pool)
 // on the name of a pool, @set() on a path that may be "pool:NAME/SET", @says(TEXT) on what a pattern means.
 //
-// The package imports nothing of ours. `cue vet -c schema/*.cue experiments/x.cue` checks a file with these definitions alone; rules that
-// span sections are Go, in runner/spec.
+// The package imports nothing of ours. `cue vet -c schema/*.cue experiments/x.cue` checks a file with these definitions alone (without -c
+// where sweep.exclude has constraints such as <0.9); rules that span sections are Go, in runner/spec.
 package schema
 
 import "embed"

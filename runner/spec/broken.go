@@ -1,0 +1,129 @@
+package spec
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/token"
+)
+
+// firstBuild evaluates the file. What does not parse ends the pass; references that lead nowhere and values that contradict each other are
+// reported and taken out, so that the rest can still be checked.
+func (c *checker) firstBuild() (cue.Value, bool) {
+	for range 8 { // each round takes out at least one broken value; more are left for the next pass
+		v, err := c.src.build()
+		if err != nil {
+			for _, e := range errors.Errors(err) {
+				c.errs.add(c.at(e.Position()), "", "%s", syntaxMessage(e))
+			}
+			return v, false
+		}
+		if v.Err() == nil && v.Validate(cue.All()) == nil {
+			return v, true
+		}
+		progress, fatal := c.takeOut(v)
+		if fatal {
+			return v, false
+		}
+		if !progress {
+			return v, v.Err() == nil
+		}
+	}
+	return cue.Value{}, false
+}
+
+// takeOut reports the errors of evaluating the file and marks their fields. It reports whether another build can find more, and whether none
+// can.
+func (c *checker) takeOut(v cue.Value) (progress, fatal bool) {
+	all := errors.Errors(v.Err())
+	for _, e := range errors.Errors(v.Validate(cue.All())) {
+		all = append(all, e)
+	}
+	for _, e := range all {
+		text := message(e)
+		switch {
+		case strings.HasPrefix(text, "package \"") || strings.HasPrefix(text, "import "):
+			c.badImport(e)
+			fatal = true
+		case strings.HasPrefix(text, "reference "):
+			progress = c.badReference(e) || progress
+		default:
+			progress = c.badValue(e, text) || progress
+		}
+	}
+	return progress, fatal
+}
+
+func (c *checker) badImport(e errors.Error) {
+	if text := message(e); strings.HasPrefix(text, "package ") {
+		c.errs.add(c.at(e.Position()), "", "%s cannot be imported (an experiment has only CUE's own packages, such as \"math\")",
+			strings.Join(strings.Fields(text)[:2], " "))
+	}
+}
+
+// badReference reports a name that no field has. Mostly it is text whose quotes were forgotten.
+func (c *checker) badReference(e errors.Error) bool {
+	pos := e.Position()
+	if c.src.idents[pos.String()] {
+		return false
+	}
+	c.src.idents[pos.String()] = true
+	for _, w := range c.words {
+		if w.file == pos.Filename() && w.from <= pos.Offset() && pos.Offset() < w.to {
+			return true // another part of the same word: locked-text is two references
+		}
+	}
+	word, p := c.wordAt(pos), dotted(e.Path())
+	c.words = append(c.words, span{pos.Filename(), pos.Offset(), pos.Offset() + len(word)})
+	c.holes[p] = true
+	right := fmt.Sprintf("text is quoted: %q", word)
+	if pkg, _, dot := strings.Cut(word, "."); dot && contains(packages, pkg) {
+		right = fmt.Sprintf("import %q comes first in the file", pkg)
+	}
+	c.errs.add(c.at(pos), p, "%s is not a name in this file (%s)", word, right)
+	return true
+}
+
+// packages are those of CUE's own that an experiment may well use.
+var packages = []string{"list", "math", "regexp", "strconv", "strings", "struct"}
+
+// wordAt is the source text at a position, as far as it could be one unquoted word.
+func (c *checker) wordAt(pos token.Pos) string {
+	text := string(c.src.text)
+	if from := pos.Filename(); strings.HasPrefix(from, setPrefix) {
+		_, text, _ = strings.Cut(from, "=")
+	}
+	if pos.Offset() >= len(text) {
+		return "it"
+	}
+	return wordPattern.FindString(text[pos.Offset():])
+}
+
+var wordPattern = regexp.MustCompile(`^[^\s"'{}\[\](),:]+`)
+
+// badValue reports a value that evaluates to an error, such as two values for one field, and takes its field out. A field that was reported
+// before is taken out silently: a word without quotes can leave half an expression behind.
+func (c *checker) badValue(e errors.Error, text string) bool {
+	pos := e.Position()
+	if in := e.InputPositions(); !pos.IsValid() && len(in) > 0 {
+		pos = in[0]
+	}
+	p := fieldPath(e.Path())
+	if p == "" {
+		if !c.bad[""] {
+			c.fail(c.at(pos), "", "%s", text)
+		}
+		return false
+	}
+	if _, cut := c.src.cuts[p]; cut {
+		return false
+	}
+	c.src.cuts[p] = struct{}{}
+	if !c.isBad(p) && !c.isHole(p) {
+		c.fail(c.at(pos), p, "%s", text)
+	}
+	return true
+}
