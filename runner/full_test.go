@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestFullDisk sweeps onto file systems that fill up in one stage after the
+// other: each ends with 4 and says so; with room, the same store goes on to the
+// same table.
+func TestFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("several sweeps")
+	}
+	if out, err := exec.Command("unshare", "-r", "-m", "sh", "-c", "mount -t tmpfs tmpfs /mnt").CombinedOutput(); err != nil {
+		t.Skipf("no file system can be mounted here: %v: %s", err, out)
+	}
+	want := sweepTiny(t, tinyDir(t))
+	dir := tinyDir(t)
+	if err := os.Mkdir(filepath.Join(dir, ".runner"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	// One mount for all runs: it grows from run to run. The table goes out of
+	// the namespace by standard output.
+	script := `mount -t tmpfs -o size=64k tmpfs .runner
+for size in 64k 300k 900k 1500k 3m 5m 8m; do
+	mount -o remount,size=$size .runner
+	"$0" sweep tiny.cue --engine go >/dev/null 2>stderr && exit 9
+	echo "$size $?" >>codes
+	cat stderr >>all
+done
+mount -o remount,size=64m .runner
+"$0" sweep tiny.cue --engine go && cat .runner/sweeps/tiny/latest/tables/rows.jsonl`
+	cmd, stdout := command(dir, "-r", "-m", "sh", "-c", script, linkRunner(t))
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Path, cmd.Args[0], cmd.Stderr = unshare, "unshare", &stderr
+	if err := cmd.Run(); err != nil {
+		said, _ := os.ReadFile(filepath.Join(dir, "all"))
+		t.Fatalf("%v\n%s\n%s", err, stderr.Bytes(), said)
+	}
+	if got := stdout.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if err := checkFull(dir); err != nil {
+		t.Error(err)
+	}
+}
+
+// checkFull reads what the runs on the full disk left.
+func checkFull(dir string) error {
+	codes, err := os.ReadFile(filepath.Join(dir, "codes"))
+	if err != nil {
+		return err
+	}
+	said, err := os.ReadFile(filepath.Join(dir, "all"))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for line := range strings.Lines(string(codes)) {
+		if !strings.HasSuffix(line, " 4\n") {
+			errs = append(errs, fmt.Errorf("size and exit code %s", line))
+		}
+	}
+	const message = "(the disk is full; free space or name another store with --store)"
+	if got, want := strings.Count(string(said), message), strings.Count(string(codes), "\n"); got < want {
+		errs = append(errs, fmt.Errorf("%d of %d runs say that the disk is full:\n%s", got, want, said))
+	}
+	return errors.Join(errs...)
+}
+
+// linkRunner gives this test binary the name that makes it the runner.
+func linkRunner(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "runner")
+	if err := os.Symlink(self, link); err != nil {
+		t.Fatal(err)
+	}
+	return link
+}
