@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,6 +66,7 @@ func fill(ctx context.Context, t *Task, inputs map[string]string, opts Options) 
 	n := &notes{task: t, log: log, reporter: opts.Reporter, facts: map[string]any{}}
 	err = call(ctx, t, n.attempt(txn.Dir(), inputs), log)
 	if err != nil {
+		err = inside{err, txn.Dir()}
 		fmt.Fprintln(log, "error:", err)
 		return store.Entry{}, errors.Join(opts.Store.Blame("stage "+t.Name(), err), txn.Discard())
 	}
@@ -75,6 +77,21 @@ func fill(ctx context.Context, t *Task, inputs map[string]string, opts Options) 
 	}
 	return entry, err
 }
+
+// inside is an error of an attempt. Its text names files of the attempt's
+// directory, which nobody can look at any more, by their place in it.
+type inside struct {
+	error
+	dir string
+}
+
+// Error is the text without the directory.
+func (e inside) Error() string {
+	return strings.ReplaceAll(e.error.Error(), e.dir+string(filepath.Separator), "")
+}
+
+// Unwrap returns the error as it was.
+func (e inside) Unwrap() error { return e.error }
 
 // call runs the task's function; a panic becomes an error, its stack goes to
 // the log.

@@ -281,6 +281,20 @@ func TestCancelledButComplete(t *testing.T) {
 	}
 }
 
+// TestErrorsNameFilesInside: the attempt's directory is gone when its error is
+// read.
+func TestErrorsNameFilesInside(t *testing.T) {
+	s, g := newStore(t), &graph{}
+	g.add("embed1", func(_ context.Context, a *Attempt) error {
+		_, err := os.Open(filepath.Join(a.Dir, "img_emb", "img_emb_0.npy"))
+		return err
+	})
+	report, _ := Run(t.Context(), g.tasks, Options{Store: s})
+	if err := report.Failures[0].Err; err.Error() != "open img_emb/img_emb_0.npy: no such file or directory" || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestFullDiskStopsEverything: what an op meets is the store's fault.
 func TestFullDiskStopsEverything(t *testing.T) {
 	s, g := newStore(t), &graph{}
