@@ -88,9 +88,6 @@ func ofClass(class string) string {
 	return fmt.Sprintf(" for class %q", class)
 }
 
-// pseudo are the paths that are not params.
-var pseudo = []string{"label", "seed", "class", "set", "engine"}
-
 // checkNames finds paths and metrics that no row and no trial knows. A metric
 // may come yet while the sweep is not complete.
 func (b *builder) checkNames(rows []Row) error {

@@ -100,7 +100,7 @@ var methodText = map[Method]string{
 	PairedSeeds: "mean ± standard deviation of the differences at shared seeds, paired t test",
 	WelchSeeds:  "difference of means, Welch's t test over seeds, since fewer than two seeds are shared",
 	OneSample:   "mean ± standard deviation over seeds less the one fixed value, one-sample t test over seeds (it knows nothing of the choice of test images)",
-	Images: fmt.Sprintf("difference with 95 %% interval of a bootstrap over classes (%d resamples of whole classes, images averaged over seeds), "+
+	Images: fmt.Sprintf("difference with 95 %% interval (not corrected) of a bootstrap over classes (%d resamples of whole classes, images averaged over seeds), "+
 		"exact McNemar test over images (the largest p of the seeds)", bootstrapResamples),
 }
 

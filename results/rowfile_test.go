@@ -137,7 +137,11 @@ func TestFlippedBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
-	for range 1000 {
+	files := 1000
+	if testing.Short() {
+		files = 100
+	}
+	for range files {
 		damaged := bytes.Clone(b.Bytes())
 		for range 1 + rng.IntN(3) {
 			damaged[rng.IntN(len(damaged))] = byte(rng.IntN(256))
