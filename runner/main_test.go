@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"react/data/world"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
@@ -25,7 +28,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
 		RequireExplicitExec: false,
-		Cmds:                map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+		Cmds:                map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "world": makeWorld},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH"))
 			env.Setenv("RUNNER_STORE", "")
@@ -53,4 +56,15 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// makeWorld is the script command "world DIR": a small pool and its evaluation
+// sets as outside files.
+func makeWorld(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: world DIR")
+	}
+	p := world.Params{Rows: 150, Classes: 10, TestPerClass: 1, Named: 0.5, Irrelevant: 0.2, Duplicates: 0.1, Wrong: 0.2, Vague: 0.2, Photo: 0.1, Size: 32}
+	ts.Check(os.Mkdir(ts.MkAbs(args[0]), 0o777))
+	ts.Check(world.Generate(context.Background(), ts.MkAbs(args[0]), p))
 }
