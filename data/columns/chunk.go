@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
+	"slices"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
@@ -17,10 +18,10 @@ type chunk interface {
 	close()
 }
 
-func newChunk(col file.ColumnChunkReader, kind Kind) (chunk, error) {
+func newChunk(col file.ColumnChunkReader, kind Kind, s *scratch, reuse bool) (chunk, error) {
 	switch c := col.(type) {
 	case *file.ByteArrayColumnChunkReader:
-		return &stringChunk{c: c, nullable: c.Descriptor().MaxDefinitionLevel() > 0}, nil
+		return &stringChunk{c: c, nullable: c.Descriptor().MaxDefinitionLevel() > 0, reuse: reuse, scratch: s}, nil
 	case *file.BooleanColumnChunkReader:
 		return numbers(c, kind, boolToInt), nil
 	case *file.Int32ColumnChunkReader:
@@ -44,12 +45,21 @@ func boolToInt(v bool) (int64, float64) {
 
 // stringChunk reads BYTE_ARRAY values. The library's slices point into a page
 // that is overwritten by the next, so each run of values is copied, as a whole,
-// into one string that the values then share.
+// into one string that the values then share; with reuse only runs that a page
+// ends are.
 type stringChunk struct {
 	c        *file.ByteArrayColumnChunkReader
 	nullable bool
-	vals     []parquet.ByteArray
-	defs     []int16
+	reuse    bool
+	*scratch
+}
+
+// scratch is what the chunks of a string column use one after the other.
+type scratch struct {
+	vals  []parquet.ByteArray
+	defs  []int16
+	out   []string // for reuse only
+	arena []byte   // for reuse only
 }
 
 func (s *stringChunk) close() { s.c.Close() }
@@ -58,7 +68,8 @@ func (s *stringChunk) read(n int) (*Vector, error) {
 	if cap(s.vals) < n {
 		s.vals, s.defs = make([]parquet.ByteArray, n), make([]int16, n)
 	}
-	v := &Vector{Strings: make([]string, n)}
+	v := &Vector{Strings: s.strings(n)}
+	s.arena = s.arena[:0]
 	for at := 0; at < n; {
 		rows, read, err := s.c.ReadBatchInPage(int64(n-at), s.vals[:n-at], s.defs[:n-at], nil)
 		if err == nil && rows == 0 {
@@ -67,48 +78,64 @@ func (s *stringChunk) read(n int) (*Vector, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.fill(v, at, n, int(rows), s.vals[:read])
+		vals := s.vals[:read]
+		switch {
+		case !s.reuse:
+			own(vals, nil)
+		case int(rows) < n:
+			s.arena = own(vals, s.arena)
+		}
+		s.fill(v, at, int(rows), vals)
 		at += int(rows)
 	}
 	return v, nil
 }
 
+func (s *stringChunk) strings(n int) []string {
+	if !s.reuse {
+		return make([]string, n)
+	}
+	s.out = slices.Grow(s.out[:0], n)[:n]
+	return s.out
+}
+
 // fill stores the values of rows at to at+rows of v.
-func (s *stringChunk) fill(v *Vector, at, n, rows int, vals []parquet.ByteArray) {
-	arena := join(vals)
-	from := 0
+func (s *stringChunk) fill(v *Vector, at, rows int, vals []parquet.ByteArray) {
+	out := v.Strings[at : at+rows]
 	if len(vals) == rows {
 		for i, val := range vals {
-			v.Strings[at+i] = arena[from : from+len(val)]
-			from += len(val)
+			out[i] = unsafe.String(unsafe.SliceData(val), len(val))
 		}
 		return
 	}
 	next := 0
-	for i := range rows {
+	for i := range out {
 		if s.nullable && s.defs[i] == 0 {
-			v.setNull(at+i, n)
+			out[i] = ""
+			v.setNull(at+i, len(v.Strings))
 			continue
 		}
-		v.Strings[at+i] = arena[from : from+len(vals[next])]
-		from += len(vals[next])
+		out[i] = unsafe.String(unsafe.SliceData(vals[next]), len(vals[next]))
 		next++
 	}
 }
 
-// join copies the values into one string. strings.Builder does not clear the
-// memory that it is about to fill.
-func join(vals []parquet.ByteArray) string {
+// own copies the values, one after the other, behind what arena holds, or into
+// new memory where they do not fit; it returns the arena.
+func own(vals []parquet.ByteArray, arena []byte) []byte {
 	size := 0
 	for _, val := range vals {
 		size += len(val)
 	}
-	var b strings.Builder
-	b.Grow(size)
-	for _, val := range vals {
-		b.Write(val)
+	if size > cap(arena)-len(arena) {
+		arena = make([]byte, 0, max(size, 2*cap(arena)))
 	}
-	return b.String()
+	for i, val := range vals {
+		at := len(arena)
+		arena = append(arena, val...)
+		vals[i] = arena[at:len(arena):len(arena)]
+	}
+	return arena
 }
 
 // endOf is the error of a column chunk that is shorter than its row group.

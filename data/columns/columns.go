@@ -23,7 +23,7 @@ const (
 	Float              // from any number; null is NaN
 )
 
-func (k Kind) String() string { return [...]string{"string", "integer", "number"}[k] }
+func (k Kind) String() string { return [...]string{"strings", "integers", "numbers"}[k] }
 
 // Column names a column to read or write.
 type Column struct {
@@ -71,8 +71,9 @@ func (v *Vector) setNull(i, n int) {
 	v.Null[i] = true
 }
 
-// Batch is some successive rows of a file. It owns its memory: values stay
-// valid, and a kept string keeps the strings around it alive.
+// Batch is some successive rows of a file. It owns its memory (see File.Reuse
+// for when not): values stay valid, and a kept string keeps the strings around
+// it alive.
 type Batch struct {
 	Row  int64     // row in the file of the batch's first
 	Len  int       // number of rows

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 )
@@ -20,6 +19,10 @@ const readBuffer = 1 << 18
 // File reads some columns of a parquet file from start to end. Not for
 // concurrent use; open the file again instead.
 type File struct {
+	// Reuse makes the strings of a batch valid only until the next call of
+	// Next, which saves copying them: a third of the time of a scan.
+	Reuse bool
+
 	path    string
 	r       *file.Reader
 	cols    []Column
@@ -28,12 +31,13 @@ type File struct {
 	left    int64 // rows left in the open group
 	row     int64 // next row in the file
 	readers []chunk
+	scratch []scratch // a column
 }
 
 // Open reads the footer and looks the columns up by name, case included. The
 // error for a missing column lists what the file has.
 func Open(path string, cols []Column) (*File, error) {
-	f := &File{path: path, cols: cols}
+	f := &File{path: path, cols: cols, scratch: make([]scratch, len(cols))}
 	if err := f.open(); err != nil {
 		if f.r != nil {
 			f.r.Close()
@@ -49,7 +53,7 @@ func (f *File) open() (err error) {
 	if err != nil {
 		return err
 	}
-	props := parquet.NewReaderProperties(memory.NewGoAllocator())
+	props := parquet.NewReaderProperties(&recycler{})
 	props.BufferedStreamEnabled = true
 	props.BufferSize = readBuffer
 	f.r, err = file.NewParquetReader(src, file.WithReadProps(props))
@@ -101,13 +105,13 @@ func (f *File) find(col Column) (int, error) {
 	}
 	descr := f.r.MetaData().Schema.Column(leaf)
 	if descr.MaxRepetitionLevel() > 0 || descr.MaxDefinitionLevel() > 1 {
-		return 0, fmt.Errorf("column %s is nested, want a flat %v", col.Name, col.Kind)
+		return 0, fmt.Errorf("column %s is nested, want a flat column of %v", col.Name, col.Kind)
 	}
 	isText := descr.PhysicalType() == parquet.Types.ByteArray
 	isNumber := slices.Contains([]parquet.Type{parquet.Types.Boolean, parquet.Types.Int32, parquet.Types.Int64,
 		parquet.Types.Float, parquet.Types.Double}, descr.PhysicalType())
 	if col.Kind == String && !isText || col.Kind != String && !isNumber {
-		return 0, fmt.Errorf("column %s is %v, want a %v", col.Name, descr.PhysicalType(), col.Kind)
+		return 0, fmt.Errorf("column %s is %v, want %v", col.Name, descr.PhysicalType(), col.Kind)
 	}
 	return leaf, nil
 }
@@ -176,28 +180,6 @@ func (f *File) next(n int) (b *Batch, err error) {
 	return b, nil
 }
 
-// SkipGroup passes over what is left of the open row group, or over the whole
-// next one, without reading it. It returns the number of rows passed.
-func (f *File) SkipGroup() int64 {
-	n := f.left
-	if n == 0 && f.group < f.r.NumRowGroups() {
-		n = f.r.MetaData().RowGroup(f.group).NumRows()
-		f.group++
-	}
-	f.closeGroup()
-	f.row += n
-	f.left = 0
-	return n
-}
-
-// GroupRows is the number of rows that SkipGroup would pass.
-func (f *File) GroupRows() int64 {
-	if f.left > 0 || f.group == f.r.NumRowGroups() {
-		return f.left
-	}
-	return f.r.MetaData().RowGroup(f.group).NumRows()
-}
-
 func (f *File) openGroup() error {
 	f.closeGroup()
 	group := f.r.RowGroup(f.group)
@@ -210,7 +192,7 @@ func (f *File) openGroup() error {
 		if err != nil {
 			return fmt.Errorf("column %s: %w", f.cols[i].Name, err)
 		}
-		if f.readers[i], err = newChunk(col, f.cols[i].Kind); err != nil {
+		if f.readers[i], err = newChunk(col, f.cols[i].Kind, &f.scratch[i], f.Reuse); err != nil {
 			return fmt.Errorf("column %s: %w", f.cols[i].Name, err)
 		}
 	}

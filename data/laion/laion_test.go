@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"react/data/columns"
 )
@@ -254,7 +255,7 @@ func TestOpenErrors(t *testing.T) {
 		{"not parquet", "garbage.parquet", "smaller than indicated"},
 		{"damaged footer", "footer.parquet", ""},
 		{"other columns", "other.parquet", "no column URL (it has link, TEXT)"},
-		{"other type", "types.parquet", "column TEXT is INT64, want a string"},
+		{"other type", "types.parquet", "column TEXT is INT64, want strings"},
 		{"no rows", "empty.parquet", "pool is empty"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -346,6 +347,17 @@ func TestFullDisk(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("got %v, want no space left", err)
 	}
+}
+
+func FuzzValid(f *testing.F) {
+	for _, s := range []string{"", "plain ascii text", "caf\xe9", "naïve café – 写真", "12345678\xff", "é2345678", "\xc3", "a\xed\xa0\x80 surrogate"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, want := valid(s), utf8.ValidString(s); got != want {
+			t.Errorf("%q: got %v, want %v", s, got, want)
+		}
+	})
 }
 
 func FuzzOpen(f *testing.F) {

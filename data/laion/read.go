@@ -11,7 +11,7 @@ import (
 )
 
 // DefaultBatch is the number of rows of a batch when Options do not say.
-const DefaultBatch = 8192
+const DefaultBatch = 4096
 
 // Options of a Reader.
 type Options struct {
@@ -22,6 +22,9 @@ type Options struct {
 	BatchSize int
 	// MaxBad is the number of bad rows allowed; Next fails on the one after.
 	MaxBad int
+	// Reuse makes the strings of a batch valid only until the next one is read:
+	// strings.Clone what you keep. For scans that keep little.
+	Reuse bool
 }
 
 // BadRow says where a bad row is and why it is bad.
@@ -111,7 +114,11 @@ func (r *Reader) open(name string) (*columns.File, error) {
 	for i, c := range r.want {
 		cols[i] = all[c]
 	}
-	return columns.Open(name, cols)
+	f, err := columns.Open(name, cols)
+	if err == nil {
+		f.Reuse = r.opts.Reuse
+	}
+	return f, err
 }
 
 // NumRows is the number of rows of all files, bad ones included.
