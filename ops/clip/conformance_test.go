@@ -112,6 +112,9 @@ func (r run) params() StepParams {
 func TestSixStepsAgreeWithReference(t *testing.T) {
 	for _, mode := range Modes {
 		t.Run(mode, func(t *testing.T) {
+			if testing.Short() && mode != Full && mode != GatedImage {
+				t.Skip("-short: full and gated-image cover what the other modes train")
+			}
 			r := readRun(t, mode)
 			onEngines(t, func(t *testing.T, e *engine.Engine) { checkRun(t, e, r) })
 		})

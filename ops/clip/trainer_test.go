@@ -65,24 +65,30 @@ func sameBits(a, b *Checkpoint) (differ []string) {
 func determinismModels() map[string]*Checkpoint {
 	wide := func(vocab int) *Checkpoint {
 		cfg := Config{Model: Model{EmbedDim: 64, QuickGELU: true,
-			Vision: Vision{Layers: 3, Width: 64, HeadWidth: 32, MLPRatio: 4, PatchSize: 8, ImageSize: 32},
+			Vision: Vision{Layers: 2, Width: 64, HeadWidth: 32, MLPRatio: 4, PatchSize: 8, ImageSize: 32},
 			Text:   Text{ContextLength: 12, VocabSize: vocab, Width: 64, Heads: 2, Layers: 2, MLPRatio: 4}}}
-		c, _ := (&Checkpoint{Config: cfg, Weights: Init(cfg, 1)}).WithGates(2, 2)
+		c, _ := (&Checkpoint{Config: cfg, Weights: Init(cfg, 1)}).WithGates(1, 2)
 		return c
 	}
 	return map[string]*Checkpoint{"small vocabulary": wide(300), "large vocabulary": wide(oneHotVocab + 100)}
 }
 
 func TestStepsAreTheSameFromRunToRun(t *testing.T) {
-	const steps = 6
+	steps := 6
+	if testing.Short() {
+		steps = 2
+	}
 	for name, c := range determinismModels() {
 		for _, mode := range Modes {
 			t.Run(name+"/"+mode, func(t *testing.T) {
+				if name == "large vocabulary" && textLocked(mode) {
+					t.Skip("the token table does not train")
+				}
 				if testing.Short() && mode != Full {
 					t.Skip("-short: full covers both towers")
 				}
 				onEngines(t, func(t *testing.T, e *engine.Engine) {
-					opts := TrainOptions{Mode: mode, Batch: 32, Clip: 1}
+					opts := TrainOptions{Mode: mode, Batch: 16, Clip: 1}
 					first, a := train(t, e, c, opts, steps)
 					second, b := train(t, e, c, opts, steps)
 					for i := range a {

@@ -80,7 +80,7 @@ func openAuto() (*Engine, error) {
 	if goErr != nil {
 		return nil, goErr
 	}
-	g.warnings = append(g.warnings, fmt.Sprintf("%v; the Go engine is used, which is slower", err))
+	g.warnings = append([]string{fmt.Sprintf("%v; the Go engine is used, which is slower", err)}, g.warnings...)
 	return g, nil
 }
 
@@ -88,15 +88,37 @@ func openAuto() (*Engine, error) {
 // wait for a free worker; 6 of 6 runs).
 const goConfig = "parallelism=-1"
 
+const gobackendModule = "github.com/gomlx/compute"
+
+// raceWithCheckptr says whether the program was built with -race and the
+// pointer checks that come with it.
+func raceWithCheckptr() bool {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return false
+	}
+	race := false
+	for _, s := range info.Settings {
+		race = race || s.Key == "-race" && s.Value == "true"
+		if s.Key == "-gcflags" && strings.Contains(s.Value, "checkptr=0") {
+			return false
+		}
+	}
+	return race
+}
+
 var stdoutMu sync.Mutex
 
 func openGo() (*Engine, error) {
+	if raceWithCheckptr() {
+		return nil, fmt.Errorf("go engine: its kernels point past their slices' ends, which a build with -race does not survive; build with -gcflags='%s/...=-d=checkptr=0' too", gobackendModule)
+	}
 	backend, err := silently(func() (compute.Backend, error) { return gobackend.New(goConfig) })
 	if err != nil {
 		return nil, fmt.Errorf("go engine: %w", err)
 	}
 	e := newEngine("go", backend)
-	e.facts["gobackend"] = moduleVersion("github.com/gomlx/compute")
+	e.facts["gobackend"] = moduleVersion(gobackendModule)
 	e.facts["simd"] = fmt.Sprint(SIMD)
 	if !SIMD {
 		e.warnings = append(e.warnings, SIMDWarning)
