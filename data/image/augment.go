@@ -22,7 +22,7 @@ type Augment struct {
 }
 
 // Apply draws a view of size x size pixels. It is a function of the image, the
-// fields, the size and the state of rng. The result may share no memory with
+// fields, the size and the state of rng. The result shares no memory with
 // img.
 func (a Augment) Apply(img *RGB, size int, rng *rand.Rand) *RGB {
 	var out *RGB

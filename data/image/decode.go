@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"image/gif"
 	"image/png"
+	"strings"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
@@ -45,7 +46,7 @@ func decode(b []byte, onWhite bool) (img *RGB, err error) {
 	for _, f := range formats {
 		if matches(f.magic, b) {
 			if img, err = f.read(b, onWhite); err != nil {
-				return nil, fmt.Errorf("%s: %w", f.name, err)
+				return nil, fmt.Errorf("%s: %s", f.name, strings.TrimPrefix(err.Error(), f.name+": "))
 			}
 			return img, nil
 		}

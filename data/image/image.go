@@ -9,7 +9,8 @@
 // concurrently.
 //
 // Known differences from Pillow: 16-bit grey keeps its high byte (Pillow clips
-// at 255), and of an animation the first frame stands alone.
+// at 255), of an animation the first frame stands alone, and the colour under
+// the transparent pixels of a GIF is black.
 package image
 
 import "fmt"

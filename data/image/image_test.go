@@ -68,4 +68,3 @@ func TestPreprocessEqualsPillow(t *testing.T) {
 		}
 	}
 }
-

@@ -40,6 +40,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"unsafe"
@@ -51,30 +52,48 @@ var decoders = sync.Pool{New: func() any { return newDecoder() }}
 
 type decoder struct{ h C.tjhandle }
 
-func newDecoder() *decoder { return &decoder{C.tjInitDecompress()} }
+// newDecoder makes a handle that is freed when the pool lets go of it.
+func newDecoder() *decoder {
+	d := &decoder{C.tjInitDecompress()}
+	if d.h != nil {
+		runtime.AddCleanup(d, func(h C.tjhandle) { C.tjDestroy(h) }, d.h)
+	}
+	return d
+}
 
 // decodeJPEG gives the pixels that Pillow gives. Damage that libjpeg only warns
 // of is accepted, as Pillow does (scraped sets have much of it), but not a file
 // that ends early.
 func decodeJPEG(b []byte) (*RGB, error) {
 	d := decoders.Get().(*decoder)
-	defer decoders.Put(d)
+	defer runtime.KeepAlive(d)
 	if d.h == nil {
 		return nil, errors.New("jpeg: no memory for a decoder")
 	}
+	img, err := decodeWith(d.h, b)
+	if err == nil { // after an error a handle may still be inside the image
+		decoders.Put(d)
+	}
+	return img, err
+}
+
+func decodeWith(h C.tjhandle, b []byte) (*RGB, error) {
 	var r C.jpeg_result
 	src, n := (*C.uchar)(unsafe.Pointer(&b[0])), C.ulong(len(b))
-	if C.jpeg_header(d.h, src, n, &r) != 0 && !warned(&r) {
+	if C.jpeg_header(h, src, n, &r) != 0 && !warned(&r) {
 		return nil, jpegError(&r)
+	}
+	if r.width == 0 { // tables alone are no error for the library
+		return nil, errors.New("jpeg: no image in the file")
 	}
 	if err := checkSize(int(r.width), int(r.height)); err != nil {
 		return nil, err
 	}
 	img := New(int(r.width), int(r.height))
 	if r.colorspace == C.TJCS_CMYK || r.colorspace == C.TJCS_YCCK {
-		return decodeCMYK(d, b, &r, img)
+		return decodeCMYK(h, b, &r, img)
 	}
-	if C.jpeg_pixels(d.h, src, n, (*C.uchar)(unsafe.Pointer(&img.Pix[0])), C.TJPF_RGB, &r) != 0 && !warned(&r) {
+	if C.jpeg_pixels(h, src, n, (*C.uchar)(unsafe.Pointer(&img.Pix[0])), C.TJPF_RGB, &r) != 0 && !warned(&r) {
 		return nil, jpegError(&r)
 	}
 	return img, nil
@@ -82,9 +101,9 @@ func decodeJPEG(b []byte) (*RGB, error) {
 
 // decodeCMYK is Pillow's conversion of four-colour files, which it takes to be
 // inverted as Adobe's are.
-func decodeCMYK(d *decoder, b []byte, r *C.jpeg_result, img *RGB) (*RGB, error) {
+func decodeCMYK(h C.tjhandle, b []byte, r *C.jpeg_result, img *RGB) (*RGB, error) {
 	raw := make([]byte, img.W*img.H*4)
-	if C.jpeg_pixels(d.h, (*C.uchar)(unsafe.Pointer(&b[0])), C.ulong(len(b)), (*C.uchar)(unsafe.Pointer(&raw[0])), C.TJPF_CMYK, r) != 0 && !warned(r) {
+	if C.jpeg_pixels(h, (*C.uchar)(unsafe.Pointer(&b[0])), C.ulong(len(b)), (*C.uchar)(unsafe.Pointer(&raw[0])), C.TJPF_CMYK, r) != 0 && !warned(r) {
 		return nil, jpegError(r)
 	}
 	for i := range img.W * img.H {
