@@ -126,8 +126,13 @@ func openMaker(ctx context.Context, run *Run, p PairsParams) (*maker, error) {
 	if m.images, err = newImageProbe(ctx, run, p.MaxBad); err != nil {
 		return nil, err
 	}
-	m.folder, err = embeddings.Open(dir)
-	return m, err
+	if m.folder, err = embeddings.Open(dir); err != nil {
+		return nil, err
+	}
+	if rows := m.folder.Rows(); int64(p.K) > rows {
+		return nil, errors.Join(fmt.Errorf("k %d is over the pool's %d readable rows", p.K, rows), m.folder.Close())
+	}
+	return m, nil
 }
 
 func classNames(queries []Query) []string {

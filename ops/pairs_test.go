@@ -208,6 +208,15 @@ func TestControlsGiveAsManyPairs(t *testing.T) {
 	}
 }
 
+func TestKOverThePoolIsAnError(t *testing.T) {
+	w := newPairsWorld(t, 60, 3, func(i int) int { return i }, nil)
+	r := newRun(t, w.in(), nil)
+	err := try(r, "pairs", PairsParams{K: 61, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
+	if err == nil || !strings.Contains(err.Error(), "k 61 is over the pool's 60 readable rows") {
+		t.Errorf("got %v, want both numbers", err)
+	}
+}
+
 func TestALargeShareOfThePoolWarns(t *testing.T) {
 	w := newPairsWorld(t, 60, 3, func(i int) int { return i }, nil)
 	_, report, r := w.pairs(t, PairsParams{K: 12, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})

@@ -7,7 +7,8 @@ import (
 )
 
 // world makes the procedural pool and its evaluation sets. Out: pool/*.parquet and pool/*.tar (LAION columns, img2dataset layout) and
-// sets/NAME/ (CLIP_benchmark's layout). Same bytes everywhere.
+// sets/NAME/ (CLIP_benchmark's layout). Same bytes on one architecture
+// (a compiler that fuses multiply and add may round a pixel otherwise).
 //
 //	1: first
 var world = define(1, "world", func(ctx context.Context, run *Run, p dataworld.Params) error {

@@ -154,15 +154,15 @@ func (c *composer) pool(name string) (source, error) {
 		return source{stage: s}, err
 	}
 	files := map[string]ops.Files{}
-	for role, glob := range map[string]string{"pool.laion": pool.LAION, "pool.shards": pool.Shards} {
-		if glob == "" {
+	for _, kind := range []struct{ name, glob string }{{"laion", pool.LAION}, {"shards", pool.Shards}} {
+		if kind.glob == "" {
 			continue
 		}
-		f, err := globFiles(glob)
+		f, err := globFiles(kind.glob)
 		if err != nil {
-			return source{}, fmt.Errorf("pool.%s.%s: %w", name, strings.TrimPrefix(role, "pool."), err)
+			return source{}, fmt.Errorf("pool.%s.%s: %w", name, kind.name, err)
 		}
-		files[role] = f
+		files["pool."+kind.name] = f
 	}
 	return source{files: files}, nil
 }
