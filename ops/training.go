@@ -35,7 +35,6 @@ type training struct {
 	lr, weightDecay, gamma, alphaLR float64
 	augment                         image.Augment
 	seed                            uint64
-	name                            string // for progress notes
 	positivesWarned                 bool
 }
 

@@ -152,21 +152,3 @@ func TestMissingFilesSayWhatWasLookedFor(t *testing.T) {
 		t.Errorf("got %v, want an error that names the glob", err)
 	}
 }
-
-func BenchmarkPlan1000Trials(b *testing.B) {
-	file := filepath.Join(b.TempDir(), "x.cue")
-	more := `sweep: {grid: {tune: {mode: ["full", "gated-image"], gamma: [0.7, 0.8, 0.9, 0.95, "off"]}, retrieve: k: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}, seeds: 10}`
-	if err := os.WriteFile(file, []byte(header+more), 0o644); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		exp, err := spec.Load(file, nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		p, err := New(exp, Options{})
-		if err != nil || len(p.Trials) != 1000 {
-			b.Fatalf("%d trials, %v", len(p.Trials), err)
-		}
-	}
-}

@@ -23,7 +23,6 @@ import (
 type graph struct {
 	tasks []*Task
 	calls map[string]*atomic.Int32
-	keys  map[string]string
 }
 
 func key(name string) string {
@@ -201,9 +200,15 @@ func TestFailFastCancels(t *testing.T) {
 	}
 }
 
+// put panics on a nil map.
+func put(m map[string]error) error {
+	m["x"] = nil
+	return nil
+}
+
 func TestPanicIsAFailure(t *testing.T) {
 	s, g := newStore(t), &graph{}
-	g.add("tune1", func(context.Context, *Attempt) error { var m map[string]int; m["x"] = 1; return nil })
+	g.add("tune1", func(context.Context, *Attempt) error { return put(nil) })
 	g.add("tune2", nil)
 	report, err := Run(t.Context(), g.tasks, Options{Store: s})
 	if err == nil || !strings.Contains(err.Error(), "panic: assignment to entry in nil map (a bug in this program; the log has the stack)") {

@@ -38,10 +38,7 @@ func (c *checker) firstBuild() (cue.Value, bool) {
 // takeOut reports the errors of evaluating the file and marks their fields. It reports whether another build can find more, and whether none
 // can.
 func (c *checker) takeOut(v cue.Value) (progress, fatal bool) {
-	all := errors.Errors(v.Err())
-	for _, e := range errors.Errors(v.Validate(cue.All())) {
-		all = append(all, e)
-	}
+	all := append(errors.Errors(v.Err()), errors.Errors(v.Validate(cue.All()))...)
 	for _, e := range all {
 		text := message(e)
 		switch {
