@@ -34,18 +34,18 @@ var formats = []format{
 // Decode reads JPEG, PNG, GIF, WebP, BMP or TIFF, told apart by their first
 // bytes, as Pillow's convert("RGB") does: alpha is dropped, the colour under
 // it stays.
-func Decode(b []byte) (*RGB, error) { return decode(b, false) }
+func Decode(b []byte) (*RGB, error) { return decode(b, false, maxPixels) }
 
 // DecodeOnWhite is Decode with transparent pixels blended with white.
-func DecodeOnWhite(b []byte) (*RGB, error) { return decode(b, true) }
+func DecodeOnWhite(b []byte) (*RGB, error) { return decode(b, true, maxPixels) }
 
-func decode(b []byte, onWhite bool) (img *RGB, err error) {
+func decode(b []byte, onWhite bool, limit int) (img *RGB, err error) {
 	if bytes.HasPrefix(b, []byte("\xff\xd8\xff")) {
-		return decodeJPEG(b)
+		return decodeJPEG(b, limit)
 	}
 	for _, f := range formats {
 		if matches(f.magic, b) {
-			if img, err = f.read(b, onWhite); err != nil {
+			if img, err = f.read(b, onWhite, limit); err != nil {
 				return nil, fmt.Errorf("%s: %s", f.name, strings.TrimPrefix(err.Error(), f.name+": "))
 			}
 			return img, nil
@@ -69,7 +69,7 @@ func matches(magic string, b []byte) bool {
 	return true
 }
 
-func (f format) read(b []byte, onWhite bool) (img *RGB, err error) {
+func (f format) read(b []byte, onWhite bool, limit int) (img *RGB, err error) {
 	// x/image's decoders are fuzzed less than the standard library's.
 	defer func() {
 		if p := recover(); p != nil {
@@ -80,7 +80,7 @@ func (f format) read(b []byte, onWhite bool) (img *RGB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSize(c.Width, c.Height); err != nil {
+	if err := checkSize(c.Width, c.Height, limit); err != nil {
 		return nil, err
 	}
 	src, err := f.decode(bytes.NewReader(b))

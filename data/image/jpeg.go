@@ -64,20 +64,20 @@ func newDecoder() *decoder {
 // decodeJPEG gives the pixels that Pillow gives. Damage that libjpeg only warns
 // of is accepted, as Pillow does (scraped sets have much of it), but not a file
 // that ends early.
-func decodeJPEG(b []byte) (*RGB, error) {
+func decodeJPEG(b []byte, limit int) (*RGB, error) {
 	d := decoders.Get().(*decoder)
 	defer runtime.KeepAlive(d)
 	if d.h == nil {
 		return nil, errors.New("jpeg: no memory for a decoder")
 	}
-	img, err := decodeWith(d.h, b)
+	img, err := decodeWith(d.h, b, limit)
 	if err == nil { // after an error a handle may still be inside the image
 		decoders.Put(d)
 	}
 	return img, err
 }
 
-func decodeWith(h C.tjhandle, b []byte) (*RGB, error) {
+func decodeWith(h C.tjhandle, b []byte, limit int) (*RGB, error) {
 	var r C.jpeg_result
 	src, n := (*C.uchar)(unsafe.Pointer(&b[0])), C.ulong(len(b))
 	if C.jpeg_header(h, src, n, &r) != 0 && !warned(&r) {
@@ -86,7 +86,7 @@ func decodeWith(h C.tjhandle, b []byte) (*RGB, error) {
 	if r.width == 0 { // tables alone are no error for the library
 		return nil, errors.New("jpeg: no image in the file")
 	}
-	if err := checkSize(int(r.width), int(r.height)); err != nil {
+	if err := checkSize(int(r.width), int(r.height), limit); err != nil {
 		return nil, err
 	}
 	img := New(int(r.width), int(r.height))

@@ -290,17 +290,16 @@ func FuzzIndex(f *testing.F) {
 	f.Add(pack(f, false, "a.png", "AAAA"))
 	f.Add(pack(f, true, strings.Repeat("long", 40)+".png", "L")[:1500])
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		path := filepath.Join(t.TempDir(), "a.tar")
-		os.WriteFile(path, raw, 0o666)
-		set, err := Index(t.Context(), []string{path}, 1000)
+		x := shardIndex{name: "fuzz"}
+		err := x.collect(1000, func(fn func(Member, io.Reader) error) error {
+			return walk(t.Context(), bytes.NewReader(raw), int64(len(raw)), fn)
+		})
 		if err != nil {
 			return
 		}
-		defer set.Close()
-		for _, s := range set.Samples() {
-			got, err := set.Read(s, nil)
-			if err != nil || !bytes.Equal(got, raw[s.Offset:s.Offset+s.Size]) {
-				t.Errorf("sample %+v: %v", s, err)
+		for _, s := range x.samples {
+			if s.Key == "" || s.Offset < 512 || s.Size < 0 || s.Offset+s.Size > int64(len(raw)) {
+				t.Errorf("sample %+v of %d bytes", s, len(raw))
 			}
 		}
 	})

@@ -131,9 +131,14 @@ type shardIndex struct {
 // read indexes a tar. Faults over maxBad end it early.
 func (x *shardIndex) read(ctx context.Context, name string, maxBad int) error {
 	x.name = name
+	return x.collect(maxBad, func(fn func(Member, io.Reader) error) error { return Walk(ctx, name, fn) })
+}
+
+// collect groups the members that walk gives into samples.
+func (x *shardIndex) collect(maxBad int, walk func(func(Member, io.Reader) error) error) error {
 	byKey := map[string]*Sample{}
 	var order []*Sample
-	err := Walk(ctx, name, func(m Member, body io.Reader) error {
+	err := walk(func(m Member, body io.Reader) error {
 		s := byKey[m.Key]
 		if s == nil {
 			s = &Sample{Key: m.Key}
