@@ -239,3 +239,22 @@ func FuzzClasses(f *testing.F) {
 		}
 	})
 }
+
+// TestFullDisk writes to a tar that is a link to a device without room.
+func TestFullDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full on this system")
+	}
+	dir := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "test"), 0o777), os.Symlink("/dev/full", filepath.Join(dir, "test", "0.tar"))); err != nil {
+		t.Fatal(err)
+	}
+	w, err := Create(dir, []string{"a"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(w.Put("k", "png", []byte("x"), 0), w.Close())
+	if err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -401,3 +401,24 @@ func TestAppendErrors(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFullDisk writes to parts that are links to a device without room.
+func TestFullDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full on this system")
+	}
+	for _, name := range []string{"text_emb/text_emb_0.npy", "metadata/metadata_0.parquet"} {
+		dir := t.TempDir()
+		if err := os.Symlink("/dev/full", mkdir(filepath.Join(dir, name))); err != nil {
+			t.Fatal(err)
+		}
+		w, err := Create(dir, 4, Options{Text: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = errors.Join(w.Append(nil, vectors(9, 4, 1), rows(9)), w.Close())
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "no space left") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
