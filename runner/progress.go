@@ -154,7 +154,7 @@ func (r *barReporter) show(t *schedule.Task, total int) {
 func (r *barReporter) describe(t *schedule.Task, note string) string {
 	text := []rune(strings.TrimSuffix(r.stages.name(t), t.Key[:12]) + note)
 	width, _, err := term.GetSize(int(r.w.Fd()))
-	if err != nil {
+	if err != nil || width == 0 { // a pseudo-terminal that nobody gave a size
 		width = 80
 	}
 	return string(text[:max(0, min(len(text), width-45))])
