@@ -132,6 +132,7 @@ func openMaker(ctx context.Context, run *Run, p PairsParams) (*maker, error) {
 	if rows := m.folder.Rows(); int64(p.K) > rows {
 		return nil, errors.Join(fmt.Errorf("k %d is over the pool's %d readable rows", p.K, rows), m.folder.Close())
 	}
+	m.folder.MaxBad = p.MaxBad
 	return m, nil
 }
 

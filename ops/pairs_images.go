@@ -30,8 +30,12 @@ func newImageProbe(ctx context.Context, run *Run, maxBad int) (*imageProbe, erro
 	return p, err
 }
 
-// identity is the image's sha256, or "" when the row has no image that can be read. Too many images that do not decode are an error.
+// identity is the image's sha256, or "" when the row has no image, or no caption, that can be read. Too many images that do not decode are an
+// error; the reader of the metadata counts bad captions.
 func (p *imageProbe) identity(meta embeddings.Meta) (string, error) {
+	if meta.Bad {
+		return "", nil
+	}
 	if p.set == nil {
 		return p.known(meta), nil
 	}

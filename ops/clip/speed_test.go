@@ -11,7 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,44 +53,69 @@ func TestSpeedAgainstPyTorch(t *testing.T) {
 	}
 }
 
-// compare logs the median times and the ratio with its 95 % interval.
+// spent is what one step took: milliseconds by the clock, and of CPU time,
+// which other programs on the machine change less.
+type spent struct{ wall, cpu float64 }
+
+// compare logs the median times and the ratios with their 95 % intervals.
 func compare(t *testing.T, e *engine.Engine, torch *torchChild, w work, rounds int) {
 	const steps = 3
 	ours := ourWork(t, e, w)
 	ours()
 	torch.time(t, w, 1)
-	var times, theirs, ratios []float64
+	var us, them []spent
 	for range rounds {
-		start := time.Now()
-		for range steps {
-			ours()
-		}
-		times = append(times, float64(time.Since(start).Microseconds())/1e3/steps)
-		theirs = append(theirs, torch.time(t, w, steps))
-		ratios = append(ratios, math.Log(theirs[len(theirs)-1]/times[len(times)-1]))
+		us = append(us, timeOurs(ours, steps))
+		them = append(them, torch.time(t, w, steps))
 	}
-	mean, half := interval(ratios)
-	t.Logf("%-30s %6s %7.1f ms (min %.1f)   torch %7.1f ms (min %.1f)   speed ratio %.2f [%.2f, %.2f]  n=%d", w, e.Name(), median(times), slices.Min(times),
-		median(theirs), slices.Min(theirs), math.Exp(mean), math.Exp(mean-half), math.Exp(mean+half), rounds)
+	t.Logf("%-28s %4s %6.1f ms, torch %6.1f ms: speed ratio %s; CPU %6.1f ms, torch %6.1f ms: %s (n=%d)", w, e.Name(), median(us, wall), median(them, wall),
+		ratio(us, them, wall), median(us, cpu), median(them, cpu), ratio(us, them, cpu), rounds)
 }
 
-func median(x []float64) float64 {
-	x = slices.Sorted(slices.Values(x))
+func wall(s spent) float64 { return s.wall }
+
+func cpu(s spent) float64 { return s.cpu }
+
+func timeOurs(run func(), steps int) spent {
+	start, used := time.Now(), cpuTime()
+	for range steps {
+		run()
+	}
+	n := float64(steps)
+	return spent{float64(time.Since(start).Microseconds()) / 1e3 / n, (cpuTime() - used) / n}
+}
+
+// cpuTime is the CPU time of this process, in milliseconds.
+func cpuTime() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return math.NaN()
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e6
+}
+
+// ratio is the geometric mean of theirs over ours, with its 95 % interval;
+// 2.26 is Student's t for ten rounds, a little wide for more.
+func ratio(us, them []spent, of func(spent) float64) string {
+	n, mean, square := float64(len(us)), 0.0, 0.0
+	for i := range us {
+		mean += math.Log(of(them[i])/of(us[i])) / n
+	}
+	for i := range us {
+		d := math.Log(of(them[i])/of(us[i])) - mean
+		square += d * d
+	}
+	half := 2.26 * math.Sqrt(square/max(1, n-1)/n)
+	return fmt.Sprintf("%.2f [%.2f, %.2f]", math.Exp(mean), math.Exp(mean-half), math.Exp(mean+half))
+}
+
+func median(s []spent, of func(spent) float64) float64 {
+	var x []float64
+	for _, v := range s {
+		x = append(x, of(v))
+	}
+	slices.Sort(x)
 	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
-}
-
-// interval is the mean and half the width of its 95 % interval; 2.26 is
-// Student's t for ten values, a little wide for more.
-func interval(x []float64) (mean, half float64) {
-	n := float64(len(x))
-	for _, v := range x {
-		mean += v / n
-	}
-	square := 0.0
-	for _, v := range x {
-		square += (v - mean) * (v - mean)
-	}
-	return mean, 2.26 * math.Sqrt(square/max(1, n-1)/n)
 }
 
 // ourWork gives a function that does it once.
@@ -165,14 +190,14 @@ func startTorch(t *testing.T) *torchChild {
 	return c
 }
 
-func (c *torchChild) time(t *testing.T, w work, steps int) float64 {
+func (c *torchChild) time(t *testing.T, w work, steps int) spent {
 	fmt.Fprintln(c.in, w.mode, w.cached, steps)
 	if !c.out.Scan() {
 		t.Fatal("the PyTorch process ended")
 	}
-	ms, err := strconv.ParseFloat(strings.TrimSpace(c.out.Text()), 64)
-	if err != nil {
-		t.Fatal(err)
+	var s spent
+	if _, err := fmt.Sscan(c.out.Text(), &s.wall, &s.cpu); err != nil {
+		t.Fatalf("PyTorch answered %q: %v", c.out.Text(), err)
 	}
-	return ms
+	return s
 }
