@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"sort"
 
 	"react/ops/engine"
 )
@@ -111,14 +110,4 @@ func (r *Run) input(role string) (string, error) {
 // path is a file of the stage's own directory.
 func (r *Run) path(elem ...string) string {
 	return filepath.Join(append([]string{r.Dir}, elem...)...)
-}
-
-// sortedKeys returns a map's keys in order, so that nothing printed or summed depends on map order.
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

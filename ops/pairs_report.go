@@ -1,5 +1,10 @@
 package ops
 
+import (
+	"maps"
+	"slices"
+)
+
 // pairsReport is report.json: what came of retrieval, for each class too.
 type pairsReport struct {
 	counts
@@ -42,7 +47,7 @@ func (m *maker) report(list []Pair) pairsReport {
 		for _, f := range pair.Found {
 			found[f.Class] = true
 		}
-		for _, name := range sortedKeys(found) {
+		for _, name := range slices.Sorted(maps.Keys(found)) {
 			c := class[name]
 			r.Classes[c].Pairs++
 			if pair.Label == name {

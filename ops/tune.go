@@ -92,11 +92,8 @@ func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *sh
 		}
 	}
 	t := &training{images: newImageSource(set, samples), norm: normalizationOf(start.Config), dim: start.Config.Dim(), context: start.Config.ContextLength(),
-		steps: p.Steps, batch: p.Batch, warmup: p.Warmup, lr: p.LR, weightDecay: p.WeightDecay, gamma: p.Gamma, alphaLR: max(1, p.AlphaLR),
+		steps: p.Steps, batch: p.Batch, warmup: p.Warmup, lr: p.LR, weightDecay: p.WeightDecay, gamma: p.Gamma, alphaLR: p.AlphaLR,
 		augment: p.Augment, seed: uint64(p.Seed)}
-	if p.AlphaLR > 0 {
-		t.alphaLR = p.AlphaLR
-	}
 	if err := t.giveCaptions(ctx, b, p, captions); err != nil {
 		return nil, err
 	}

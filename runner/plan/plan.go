@@ -14,7 +14,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -179,10 +181,10 @@ func (b *builder) lines(s *Stage, params json.RawMessage) ([]string, error) {
 		return nil, fmt.Errorf("no op %q", s.Op)
 	}
 	lines := []string{keyFormat, fmt.Sprintf("op %s %d", s.Op, op.Version), "params " + string(params)}
-	for _, role := range sorted(s.In) {
+	for _, role := range slices.Sorted(maps.Keys(s.In)) {
 		lines = append(lines, "in "+role+" "+s.In[role].identity)
 	}
-	for _, role := range sorted(s.Files) {
+	for _, role := range slices.Sorted(maps.Keys(s.Files)) {
 		f := s.Files[role]
 		for _, path := range f.Paths {
 			digest, err := b.fingerprint(path)
@@ -217,13 +219,4 @@ func (b *builder) fingerprint(path string) (string, error) {
 func hash(lines []string) string {
 	sum := sha256.Sum256([]byte(strings.Join(lines, "\n") + "\n"))
 	return hex.EncodeToString(sum[:])
-}
-
-func sorted[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

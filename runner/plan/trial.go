@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"react/data/image"
@@ -41,17 +43,14 @@ func (b *builder) trial(t *spec.Trial) (Trial, error) {
 		seed := t.Seed
 		out.Seed = &seed
 	}
-	for _, name := range sorted(t.Params.Evaluate) {
+	for _, name := range slices.Sorted(maps.Keys(t.Params.Evaluate)) {
 		stage, err := c.evaluate(name, base, tuned)
 		if err != nil {
 			return out, err
 		}
 		out.Stages["evaluate/"+name] = stage
 	}
-	out.Params, err = c.paramsRead()
-	if err != nil {
-		return out, err
-	}
+	out.Params = c.paramsRead()
 	out.ID, err = trialID(out.Params, out.Seed)
 	return out, err
 }
@@ -103,42 +102,17 @@ type composer struct {
 
 func (c *composer) read(prefixes ...string) { c.reads = append(c.reads, prefixes...) }
 
-// paramsRead flattens the params to path → value and keeps those under a prefix that was read.
-func (c *composer) paramsRead() (map[string]any, error) {
-	raw, err := json.Marshal(c.p)
-	if err != nil {
-		return nil, err
-	}
-	var tree map[string]any
-	if err := json.Unmarshal(raw, &tree); err != nil {
-		return nil, err
-	}
-	all := map[string]any{}
-	flatten("", tree, all)
+// paramsRead gives the params under a prefix that was read, by path.
+func (c *composer) paramsRead() map[string]any {
 	out := map[string]any{}
-	for path, v := range all {
+	for path, v := range spec.Flatten(*c.p) {
 		for _, prefix := range c.reads {
 			if path == prefix || strings.HasPrefix(path, prefix+".") {
 				out[path] = v
 			}
 		}
 	}
-	return out, nil
-}
-
-func flatten(prefix string, v any, out map[string]any) {
-	m, ok := v.(map[string]any)
-	if !ok {
-		out[prefix] = v
-		return
-	}
-	for k, child := range m {
-		path := k
-		if prefix != "" {
-			path = prefix + "." + k
-		}
-		flatten(path, child, out)
-	}
+	return out
 }
 
 // pool gives the files or the stage of a named pool.
