@@ -27,11 +27,10 @@ func newImportEmoji() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "emoji --from DIR --to DIR",
 		Short: "Make a pool and test sets of emoji images",
-		Long: `import emoji reads the npm packages emoji-datasource-google, -twitter, -facebook
-and -apple (16.0.0) with emojibase-data (17.0.0) as "make emoji" fetches them, and
-writes LAION-format parquet and webdataset tars of google and twitter (the pool),
-evaluation sets of facebook and apple by groups, and class lists. Nothing is
-fetched by this command.
+		Long: `import emoji reads npm packages with emoji as "make emoji" fetches them, and writes
+LAION-format parquet and webdataset tars of five drawing styles (the pool),
+evaluation sets of two others, Facebook's and Apple's, by groups, and class lists.
+Nothing is fetched by this command.
 
 ` + exitHelp,
 		Args: args(cobra.NoArgs),

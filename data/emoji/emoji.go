@@ -1,11 +1,11 @@
-// Package emoji turns the npm packages with four vendors' emoji images and their
+// Package emoji turns npm packages with the emoji images of several vendors and their
 // English names into a pool and evaluation sets: real drawings of the same things
 // in different styles, small enough for two cores.
 //
-// The pool has the drawings of Google and Twitter (the latter's Twemoji), several
-// rows each: the label in a template, two tags, the label with a tag. The sets have
-// the drawings of Facebook and Apple, styles that the pool lacks, in three groups
-// of emoji; their classes are labels. A label is the emoji's English name in
+// The pool has drawings in five styles, Google's of today and of before 2017 (the
+// "blobs"), Twitter's Twemoji, EmojiOne's and Microsoft's Fluent, several rows each:
+// the label in a template, two tags, the label with a tag. The sets have the
+// drawings of Facebook and Apple, styles that the pool lacks, in three groups of emoji; their classes are labels. A label is the emoji's English name in
 // emojibase ("dog face"), a tag one of its keywords there ("puppy").
 //
 // Transparent pixels become white. Images are read from a local folder and nothing
@@ -27,12 +27,21 @@ import (
 // Options of Import.
 type Options struct {
 	SkinTones bool // take the skin-tone variants into the pool too
-	Size      int  // width and height of the images written; 0 is as they are, 64
+	Size      int  // width and height of the images written; 0 is as they are, and 64 where they are larger
 }
 
 var (
-	poolVendors = []string{"google", "twitter"}
-	testVendors = []string{"facebook", "apple"}
+	poolVendors = []vendor{
+		{name: "google", pkg: "emoji-datasource-google", images: "img/google/64"},
+		{name: "twitter", pkg: "emoji-datasource-twitter", images: "img/twitter/64"},
+		{name: "blob", pkg: "emoji-datasource-blob", images: "img/google/64"}, // an npm alias of emoji-datasource-google 3.0.0
+		{name: "emojione", pkg: "emoji-datasource-emojione", images: "img/emojione/64"},
+		{name: "fluent", pkg: "@lobehub/fluent-emoji-3d", images: "assets", coded: true},
+	}
+	testVendors = []vendor{
+		{name: "facebook", pkg: "emoji-datasource-facebook", images: "img/facebook/64"},
+		{name: "apple", pkg: "emoji-datasource-apple", images: "img/apple/64"},
+	}
 )
 
 // groups of the evaluation sets, by emojibase's numbers; those named nowhere
@@ -73,6 +82,7 @@ type Report struct {
 //
 //	pool/NNNNN.parquet, pool/NNNNN.tar   LAION's columns, key and label; img2dataset's layout
 //	test/VENDOR/GROUP/                   evaluation sets in CLIP_benchmark's layout
+//	seen/VENDOR/GROUP/                   the same of a pool's vendor, with the classes it has drawn: what was trained on
 //	GROUP.json                           class names of the group, in the sets' order
 //	report.json, LICENSES.md
 //
@@ -161,12 +171,15 @@ func (im *importer) missing(vendor, label string) {
 
 const licenses = `# Whose images these are
 
-Made by "runner import emoji" from the npm packages emoji-datasource-google,
--twitter, -facebook and -apple, and emojibase-data. The code and the JSON of the
-packages are under the MIT licence; the images are their makers':
+Made by "runner import emoji" from the npm packages emoji-datasource-google
+(16.0.0, and 3.0.0 for "blob"), -twitter, -emojione, -facebook and -apple,
+@lobehub/fluent-emoji-3d and emojibase-data. The code and the JSON of the packages
+are under the MIT licence; the images are their makers':
 
-- Google (Noto Emoji): Apache License 2.0
+- Google (Noto Emoji, both styles): Apache License 2.0
 - Twitter (Twemoji): Creative Commons Attribution 4.0
+- EmojiOne 3: EmojiOne's free licence, with limits on commercial use
+- Microsoft (Fluent Emoji): MIT licence
 - Facebook: copyright Facebook, Inc., no clear licence
 - Apple: copyright Apple Inc., not licensed for commercial use
 

@@ -52,8 +52,16 @@ func fakePackages(t *testing.T, root string) {
 	}
 	names = append(names, map[string]any{"label": "regional indicator A", "hexcode": "1F1E6"})
 	put(t, filepath.Join(root, "emojibase-data", "en", "data.json"), asJSON(t, names))
-	for v, vendor := range []string{"google", "twitter", "facebook", "apple"} {
+	for i, f := range fakes {
+		if f.label != "waving hand" { // Fluent lacks one of those that all others have
+			put(t, filepath.Join(root, "@lobehub", "fluent-emoji-3d", "assets", strings.ToLower(f.code)+".png"), fakeImage(t, 5, i))
+		}
+	}
+	for v, vendor := range []string{"google", "twitter", "facebook", "apple", "emojione", "blob"} {
 		dir := filepath.Join(root, "emoji-datasource-"+vendor)
+		if vendor == "blob" {
+			vendor = "google" // an older version of its package
+		}
 		var entries []map[string]any
 		for i, f := range fakes {
 			file := strings.ToLower(f.code) + ".png"
@@ -156,7 +164,7 @@ func TestPool(t *testing.T) {
 			t.Errorf("row %d: got %+v, sample %+v", i, row, sample)
 		}
 	}
-	want := map[string]int{"red heart": 6, "waving hand": 6, "dog face": 6, "orca": 3, "melon": 4, "tent": 6, "harp": 6}
+	want := map[string]int{"red heart": 15, "waving hand": 12, "dog face": 15, "orca": 9, "melon": 10, "tent": 15, "harp": 15}
 	if fmt.Sprint(count) != fmt.Sprint(want) {
 		t.Errorf("got rows %v, want %v", count, want)
 	}
@@ -178,7 +186,7 @@ func TestSkinTonesAndSize(t *testing.T) {
 	dir := imported(t, Options{SkinTones: true, Size: 4})
 	rows := readPool(t, dir)
 	tone := slices.IndexFunc(rows, func(r laion.Row) bool { return r.Label == "waving hand: dark skin tone" })
-	if tone < 0 || rows[tone].Width != 4 || len(rows) != 37+6 {
+	if tone < 0 || rows[tone].Width != 4 || len(rows) != 91+4*3 {
 		t.Errorf("got variant at %d of %d rows, width %d", tone, len(rows), rows[0].Width)
 	}
 }
@@ -201,6 +209,9 @@ func TestSets(t *testing.T) {
 			}
 		}
 	}
+	if seen, err := datasets.Open(filepath.Join(dir, "seen", "fluent", "others")); err != nil || len(seen.Classes) != 1 || len(seen.Items) != 1 {
+		t.Errorf("seen/fluent/others: got %+v, %v, want the one class that is drawn", seen, err)
+	}
 	var report Report
 	raw, err := os.ReadFile(filepath.Join(dir, "report.json"))
 	if err != nil {
@@ -209,8 +220,9 @@ func TestSets(t *testing.T) {
 	if err := json.Unmarshal(raw, &report); err != nil {
 		t.Fatal(err)
 	}
-	want := Report{37, map[string]int{"google": 6, "twitter": 7, "facebook": 5, "apple": 5}, map[string]int{"animals-food": 2, "objects-travel": 1, "others": 2},
-		map[string][]string{"google": {"orca"}, "facebook": {"orca"}, "apple": {"tent"}}}
+	want := Report{91, map[string]int{"google": 6, "twitter": 7, "blob": 6, "emojione": 7, "fluent": 6, "facebook": 5, "apple": 5},
+		map[string]int{"animals-food": 2, "objects-travel": 1, "others": 2},
+		map[string][]string{"google": {"orca"}, "blob": {"orca"}, "fluent": {"waving hand"}, "facebook": {"orca"}, "apple": {"tent"}}}
 	if fmt.Sprint(report) != fmt.Sprint(want) {
 		t.Errorf("report:\ngot  %v\nwant %v", report, want)
 	}
@@ -238,7 +250,7 @@ func TestImportRefuses(t *testing.T) {
 		o      Options
 		want   string
 	}{
-		"no vendor": {func(t *testing.T, root string) { remove(t, root, "emoji-datasource-twitter") }, Options{}, "emoji-datasource-twitter/emoji.json: not there; run `make emoji`, or `npm install --ignore-scripts"},
+		"no vendor": {func(t *testing.T, root string) { remove(t, root, "emoji-datasource-twitter") }, Options{}, "emoji-datasource-twitter/img/twitter/64: not there; run `make emoji`, or .ci/install-emoji"},
 		"no images": {func(t *testing.T, root string) { remove(t, root, "emoji-datasource-apple/img") }, Options{}, "emoji-datasource-apple/img/apple/64: not there; run `make emoji`"},
 		"no names":  {func(t *testing.T, root string) { remove(t, root, "emojibase-data") }, Options{}, "emojibase-data/en/data.json: not there; run `make emoji`"},
 		"empty names": {func(t *testing.T, root string) {

@@ -7,12 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 // howToFetch ends the errors about packages.
-const howToFetch = "run `make emoji`, or `npm install --ignore-scripts emoji-datasource-{google,twitter,facebook,apple}@16.0.0 emojibase-data@17.0.0` in that folder"
+const howToFetch = "run `make emoji`, or .ci/install-emoji's npm install in that folder"
 
 // packages is what is read of the npm packages; images stay on disk.
 type packages struct {
@@ -44,12 +45,12 @@ func openPackages(from string) (*packages, error) {
 		root = from
 	}
 	src := &packages{images: map[string]map[string]string{}}
-	for _, vendor := range append(append([]string(nil), poolVendors...), testVendors...) {
-		index, err := indexImages(root, vendor)
+	for _, v := range slices.Concat(poolVendors, testVendors) {
+		index, err := v.index(root)
 		if err != nil {
 			return nil, err
 		}
-		src.images[vendor] = index
+		src.images[v.name] = index
 	}
 	var all []emojiEntry
 	if err := readJSON(filepath.Join(root, "emojibase-data", "en", "data.json"), &all); err != nil {
@@ -75,24 +76,39 @@ func openPackages(from string) (*packages, error) {
 	return src, nil
 }
 
-// indexImages finds the path of each image of a vendor by its code; emoji that the
+// vendor is who drew emoji, and where its images lie under node_modules.
+type vendor struct {
+	name   string
+	pkg    string // folder of the package
+	images string // folder of the images in it
+	// coded says that there is no emoji.json: the files are named by their code.
+	coded bool
+}
+
+// index finds the path of each image of a vendor by its code; emoji that the
 // vendor has not drawn are not in the index.
-func indexImages(root, vendor string) (map[string]string, error) {
-	dir := filepath.Join(root, "emoji-datasource-"+vendor)
-	var entries []imageEntry
-	if err := readJSON(filepath.Join(dir, "emoji.json"), &entries); err != nil {
-		return nil, err
-	}
-	folder := filepath.Join(dir, "img", vendor, "64")
+func (v vendor) index(root string) (map[string]string, error) {
+	folder := filepath.Join(root, v.pkg, v.images)
 	files, err := os.ReadDir(folder)
 	if err != nil || len(files) == 0 {
 		return nil, missingPackage(folder, err)
+	}
+	index := map[string]string{}
+	if v.coded {
+		for _, file := range files {
+			name := strings.TrimSuffix(file.Name(), filepath.Ext(file.Name()))
+			index[code(strings.ToUpper(name))] = filepath.Join(folder, file.Name())
+		}
+		return index, nil
+	}
+	var entries []imageEntry
+	if err := readJSON(filepath.Join(root, v.pkg, "emoji.json"), &entries); err != nil {
+		return nil, err
 	}
 	there := map[string]bool{}
 	for _, file := range files {
 		there[file.Name()] = true
 	}
-	index := map[string]string{}
 	var add func(e imageEntry)
 	add = func(e imageEntry) {
 		if there[e.Image] {

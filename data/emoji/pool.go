@@ -17,7 +17,10 @@ import (
 	"react/data/shards"
 )
 
-const rowsPerShard = 10_000 // as img2dataset
+const (
+	rowsPerShard = 10_000 // as img2dataset
+	maxSize      = 64     // of images whose size is not asked for; most packages have them so
+)
 
 // drawing is one vendor's image of an emoji.
 type drawing struct {
@@ -65,13 +68,13 @@ func (im *importer) poolDrawings() []drawing {
 				}
 			}
 			for _, v := range variants {
-				path, ok := im.src.images[vendor][code(v.Hexcode)]
+				path, ok := im.src.images[vendor.name][code(v.Hexcode)]
 				if !ok {
-					im.missing(vendor, v.Label)
+					im.missing(vendor.name, v.Label)
 					continue
 				}
-				im.report.Images[vendor]++
-				all = append(all, drawing{v, vendor, path})
+				im.report.Images[vendor.name]++
+				all = append(all, drawing{v, vendor.name, path})
 			}
 		}
 	}
@@ -88,7 +91,11 @@ func (im *importer) draw(d drawing) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("file %s: %w", d.path, err)
 	}
-	if size := im.options.Size; size > 0 && (img.W != size || img.H != size) {
+	size := im.options.Size
+	if size == 0 && max(img.W, img.H) > maxSize {
+		size = maxSize
+	}
+	if size > 0 && (img.W != size || img.H != size) {
 		img = image.Resize(img, size, size, image.Bicubic)
 	}
 	out := stdimage.NewNRGBA(stdimage.Rect(0, 0, img.W, img.H))
@@ -173,7 +180,20 @@ func (im *importer) writeGroup(ctx context.Context, name string) error {
 		return fmt.Errorf("group %s: no emoji has an image of every test vendor; %s", name, howToFetch)
 	}
 	for _, vendor := range testVendors {
-		if err := im.writeSet(ctx, filepath.Join(im.dir, "test", vendor, name), vendor, members, classes); err != nil {
+		im.report.Images[vendor.name] += len(members)
+		if err := im.writeSet(ctx, filepath.Join(im.dir, "test", vendor.name, name), vendor.name, members, classes); err != nil {
+			return err
+		}
+	}
+	for _, vendor := range poolVendors {
+		var drawn []emojiEntry
+		var names []string
+		for i, e := range members {
+			if _, ok := im.src.images[vendor.name][code(e.Hexcode)]; ok {
+				drawn, names = append(drawn, e), append(names, classes[i])
+			}
+		}
+		if err := im.writeSet(ctx, filepath.Join(im.dir, "seen", vendor.name, name), vendor.name, drawn, names); err != nil {
 			return err
 		}
 	}
@@ -185,8 +205,8 @@ func (im *importer) writeGroup(ctx context.Context, name string) error {
 func (im *importer) bothDrew(e emojiEntry) bool {
 	all := true
 	for _, vendor := range testVendors {
-		if _, ok := im.src.images[vendor][code(e.Hexcode)]; !ok {
-			im.missing(vendor, e.Label)
+		if _, ok := im.src.images[vendor.name][code(e.Hexcode)]; !ok {
+			im.missing(vendor.name, e.Label)
 			all = false
 		}
 	}
@@ -207,7 +227,6 @@ func (im *importer) writeSet(ctx context.Context, dir, vendor string, members []
 			set.Close()
 			return err
 		}
-		im.report.Images[vendor]++
 	}
 	return set.Close()
 }
