@@ -59,6 +59,7 @@ type Progress struct {
 var All = map[string]Op{
 	"world":    world,
 	"pretrain": pretrain,
+	"snapshot": snapshot,
 	"embed":    embed,
 	"queries":  queries,
 	"index":    index,

@@ -2,7 +2,10 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"react/data/image"
@@ -15,6 +18,7 @@ import (
 type PretrainParams struct {
 	Model       clip.Config   `json:"model"` // vocab_size is set from the tokenizer
 	Steps       int           `json:"steps"`
+	Keep        int           `json:"keep,omitempty"` // steps between the checkpoints kept in snapshots/; 0 keeps none
 	Batch       int           `json:"batch"`
 	LR          float64       `json:"lr"` // peak
 	Warmup      int           `json:"warmup"`
@@ -29,7 +33,7 @@ type PretrainParams struct {
 
 // pretrain trains a CLIP model from random weights on a pool with plain InfoNCE: a base for experiments that no released checkpoint fits.
 // In: "pool". Out: open_clip_model.safetensors, open_clip_config.json, tokenizer.json (BPE trained on the pool's captions), metrics.jsonl,
-// curve.json. Same bytes on one engine but for the speeds in metrics.jsonl.
+// curve.json, and snapshots/NNNNNN/ with a checkpoint after every Keep steps. Same bytes on one engine but for the speeds in metrics.jsonl.
 //
 //	1: first
 var pretrain = onEngine(define(1, "pretrain", runPretrain))
@@ -72,6 +76,14 @@ func runPretrain(ctx context.Context, run *Run, p PretrainParams) error {
 	t := &training{trainer: trainer, images: newImageSource(data.set, data.samples), norm: normalizationOf(cfg), dim: cfg.Dim(), context: context,
 		tokens: encodeAll(tok, data.captions), steps: p.Steps, batch: p.Batch, warmup: p.Warmup, lr: p.LR, weightDecay: p.WeightDecay,
 		gamma: GammaOff, alphaLR: 1, augment: p.Augment, seed: uint64(p.Seed), positivesWarned: true}
+	if p.Keep > 0 {
+		t.each = func(step int) error {
+			if step%p.Keep != 0 {
+				return nil
+			}
+			return saveCheckpoint(filepath.Join(run.Dir, snapshotDir(step)), trainer, tok)
+		}
+	}
 	sum, err := t.run(ctx, run)
 	if err != nil {
 		return err
@@ -80,14 +92,7 @@ func runPretrain(ctx context.Context, run *Run, p PretrainParams) error {
 }
 
 func savePretrained(run *Run, trainer *clip.Trainer, tok *tokenizer.Tokenizer, sum trainingSummary, t *training) error {
-	checkpoint, err := trainer.Checkpoint()
-	if err != nil {
-		return err
-	}
-	if err := checkpoint.Save(run.Dir); err != nil {
-		return err
-	}
-	if err := tok.Save(run.Dir); err != nil {
+	if err := saveCheckpoint(run.Dir, trainer, tok); err != nil {
 		return err
 	}
 	c := curveOf(sum.Losses)
@@ -97,6 +102,21 @@ func savePretrained(run *Run, trainer *clip.Trainer, tok *tokenizer.Tokenizer, s
 	}
 	run.Fact("imagesPerSecond", sum.ImagesPerSecond)
 	return run.writeJSON("curve.json", c)
+}
+
+// snapshotDir is where pretraining keeps the checkpoint after a step, under its own folder.
+func snapshotDir(step int) string { return filepath.Join("snapshots", fmt.Sprintf("%06d", step)) }
+
+// saveCheckpoint writes weights, config and tokenizer to a folder, which is made.
+func saveCheckpoint(dir string, trainer *clip.Trainer, tok *tokenizer.Tokenizer) error {
+	checkpoint, err := trainer.Checkpoint()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	return errors.Join(checkpoint.Save(dir), tok.Save(dir))
 }
 
 // curveOf compares the last two tenths of the losses with the whole fall.

@@ -36,6 +36,7 @@ type training struct {
 	augment                         image.Augment
 	seed                            uint64
 	positivesWarned                 bool
+	each                            func(step int) error // called after each step, counted from 1; nil is nothing
 }
 
 // stepMetrics is one line of metrics.jsonl.
@@ -131,6 +132,11 @@ func (t *training) takeSteps(ctx context.Context, run *Run, batches <-chan *batc
 		sum.Losses = append(sum.Losses, line.Loss)
 		sum.Positives += line.Positives / float64(t.steps)
 		sum.Last, sum.ImagesPerSecond = line, line.ImagesPerSecond
+		if t.each != nil {
+			if err := t.each(step + 1); err != nil {
+				return sum, err
+			}
+		}
 		run.Progress(Progress{Done: step + 1, Total: t.steps, Note: fmt.Sprintf("loss %.3f, %.0f images/s", line.Loss, line.ImagesPerSecond)})
 	}
 	return sum, nil

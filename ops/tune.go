@@ -60,14 +60,7 @@ func runTune(ctx context.Context, run *Run, p TuneParams) error {
 	if err != nil {
 		return err
 	}
-	tuned, err := t.trainer.Checkpoint()
-	if err != nil {
-		return err
-	}
-	if err := tuned.Save(run.Dir); err != nil {
-		return err
-	}
-	if err := b.tokenizer.Save(run.Dir); err != nil {
+	if err := saveCheckpoint(run.Dir, t.trainer, b.tokenizer); err != nil {
 		return err
 	}
 	run.Fact("imagesPerSecond", sum.ImagesPerSecond)

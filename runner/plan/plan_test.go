@@ -61,6 +61,16 @@ func TestTrialsShareStages(t *testing.T) {
 	}
 }
 
+// TestCurveOfTheBase sweeps over the checkpoints that one pretraining keeps.
+func TestCurveOfTheBase(t *testing.T) {
+	p := load(t, `backbone: pretrain: keep: 5
+tune: mode: "none"
+sweep: grid: backbone: pretrain: take: [5, 10]`)
+	if len(keys(p, "pretrain")) != 1 || len(keys(p, "snapshot")) != 1 || len(keys(p, "evaluate")) != 2 {
+		t.Errorf("got %d pretrainings, %d snapshots, %d evaluations, want 1, 1 (the last is the end) and 2", len(keys(p, "pretrain")), len(keys(p, "snapshot")), len(keys(p, "evaluate")))
+	}
+}
+
 func TestInputsStandBeforeReaders(t *testing.T) {
 	p := load(t, `sweep: {grid: tune: mode: ["full", "none"], seeds: 2}`)
 	seen := map[*Stage]bool{}

@@ -167,8 +167,11 @@ func (c *composer) backbone() (source, error) {
 	in := newInputs()
 	in.give("pool", pool)
 	p := bb.Pretrain
-	stage, err := c.add("pretrain", ops.PretrainParams{Model: model, Steps: p.Steps, Batch: p.Batch, LR: p.LR, Warmup: p.Warmup, WeightDecay: p.WeightDecay,
+	stage, err := c.add("pretrain", ops.PretrainParams{Model: model, Steps: p.Steps, Keep: p.Keep, Batch: p.Batch, LR: p.LR, Warmup: p.Warmup, WeightDecay: p.WeightDecay,
 		Clip: p.Clip, Vocab: p.Vocab, Seed: p.Seed, Precision: p.Precision, Augment: augment(p.Augment), MaxBad: c.p.Pool[p.Pool].MaxBad}, in.in, in.files)
+	if err == nil && p.Take > 0 && p.Take < p.Steps {
+		stage, err = c.add("snapshot", ops.SnapshotParams{Step: p.Take}, map[string]*Stage{"pretrain": stage}, nil)
+	}
 	return source{stage: stage}, err
 }
 

@@ -48,6 +48,8 @@ type Backbone struct {
 type Pretrain struct {
 	Pool        string  `json:"pool"`
 	Steps       int     `json:"steps"`
+	Keep        int     `json:"keep,omitempty"` // steps between kept checkpoints; 0 keeps the last only
+	Take        int     `json:"take,omitempty"` // step of the checkpoint that serves; 0 is the last
 	Batch       int     `json:"batch"`
 	LR          float64 `json:"lr"` // peak
 	Warmup      int     `json:"warmup"`

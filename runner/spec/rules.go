@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -204,9 +205,25 @@ func (s scene) checkBackbone() {
 	if s.v.has("backbone.pretrain") && !s.v.has("backbone.arch") {
 		s.report("backbone.arch", "missing (pretrain needs an architecture, such as \"tiny\")")
 	}
+	s.checkTake()
 	pool := s.v.text("backbone.pretrain.pool")
 	if s.v.has("pool."+pool+".embeddings") && !s.v.has("pool."+pool+".shards") {
 		s.report("backbone.pretrain.pool", "pool %q has embeddings but no images to train on (shards, or another pool)", pool)
+	}
+}
+
+// checkTake looks for the step to take among those that are kept.
+func (s scene) checkTake() {
+	const path = "backbone.pretrain."
+	if !s.v.has(path+"take") || s.isBad(path+"take") || s.isBad(path+"keep") || s.isBad(path+"steps") {
+		return
+	}
+	take, keep := s.v.number(path+"take"), s.v.number(path+"keep")
+	switch {
+	case keep == 0:
+		s.report(path+"keep", "missing (take needs the steps between kept checkpoints)")
+	case math.Mod(take, keep) != 0:
+		s.report(path+"take", "no checkpoint is kept after step %g (a multiple of keep, %g)", take, keep)
 	}
 }
 

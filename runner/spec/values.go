@@ -119,7 +119,8 @@ func (c *contract) withDefaults(v values) values {
 }
 
 // atMost are fields of which one bounds the other.
-var atMost = map[string]string{"tune.warmup": "tune.steps", "backbone.pretrain.warmup": "backbone.pretrain.steps", "index.probes": "index.lists"}
+var atMost = map[string]string{"tune.warmup": "tune.steps", "backbone.pretrain.warmup": "backbone.pretrain.steps", "index.probes": "index.lists",
+	"backbone.pretrain.take": "backbone.pretrain.steps"}
 
 // fill walks the schema; key is the path with * for names, which is how defaults are listed.
 func (c *contract) fill(n *node, path, key string, v values) {
