@@ -33,6 +33,8 @@ type Table struct {
 	Percent Names `json:"percent,omitempty"`
 	// Order lists labels and values of paths that come first, in this order.
 	Order Names `json:"order,omitempty"`
+	// Figure is "lines" where the table is drawn too (Grid.SVG).
+	Figure string `json:"figure,omitempty"`
 }
 
 // Comparison is one line of a table against another, in one metric (the first
@@ -89,6 +91,9 @@ func (t *Table) check() error {
 		if slices.Contains(t.Metrics[:i], name) {
 			return t.errorf("metric %q is listed twice", name)
 		}
+	}
+	if t.Figure != "" && t.Figure != "lines" {
+		return t.errorf("figure: %q is not \"lines\"", t.Figure)
 	}
 	for _, c := range t.Fixed {
 		if c.Metric != "" && !slices.Contains(t.Metrics, c.Metric) {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// WriteAll writes each grid as NAME.txt, .md, .tex, .csv and .parquet into dir,
-// and all of them as stats.json, and returns the paths in that order. dir is
+// WriteAll writes each grid as NAME.txt, .md, .tex, .csv and .parquet into
+// dir, with a figure as NAME.svg too, and all of them as stats.json, and returns the paths in that order. dir is
 // made when it is not there. Each file appears whole or not at all; one that
 // holds these bytes already is left alone.
 func WriteAll(dir string, grids []*Grid) ([]string, error) {
@@ -48,10 +48,14 @@ type fileWriter struct {
 }
 
 func (g *Grid) writers() []fileWriter {
-	return []fileWriter{
+	all := []fileWriter{
 		{".txt", func(w io.Writer) error { return g.Text(w, 0) }},
 		{".md", g.Markdown}, {".tex", g.LaTeX}, {".csv", g.CSV}, {".parquet", g.Parquet},
 	}
+	if g.Table.Figure != "" && len(g.Lines) > 0 {
+		all = append(all, fileWriter{".svg", g.SVG})
+	}
+	return all
 }
 
 func writeStats(w io.Writer, grids []*Grid) error {

@@ -21,6 +21,7 @@ type Table struct {
 	Fixed    []Comparison   `json:"fixed,omitempty"` // chosen before any number was seen
 	Order    []string       `json:"order,omitempty"`
 	Percent  []string       `json:"percent,omitempty"`
+	Figure   string         `json:"figure,omitempty"` // lines
 }
 
 // Comparison is a line of a table against another, by name; without a metric, in the table's first.
@@ -86,7 +87,7 @@ func (t tableReader) read(name string) Table {
 	out.Columns = t.axes("columns")
 	out.Metrics = t.list("metrics", t.metricError)
 	t.checkRepeats(out)
-	for field, into := range map[string]any{"decimals": &out.Decimals, "fixed": &out.Fixed, "order": &out.Order, "percent": &out.Percent} {
+	for field, into := range map[string]any{"decimals": &out.Decimals, "fixed": &out.Fixed, "order": &out.Order, "percent": &out.Percent, "figure": &out.Figure} {
 		if raw, ok := t.raws[join(t.path, field)]; ok {
 			if err := json.Unmarshal(raw, into); err != nil { // the schema and Table disagree
 				t.fail(t.fieldPos(t.vals[t.path]), join(t.path, field), "%v", err)

@@ -1,0 +1,98 @@
+package results
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"strings"
+	"testing"
+)
+
+func svg(t *testing.T, spec Table, rows []Row) string {
+	t.Helper()
+	spec.Figure = "lines"
+	grid, err := Build(spec, rows, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := grid.SVG(&out); err != nil {
+		t.Fatal(err)
+	}
+	wellFormed(t, out.Bytes())
+	return out.String()
+}
+
+func wellFormed(t *testing.T, raw []byte) {
+	t.Helper()
+	dec := xml.NewDecoder(bytes.NewReader(raw))
+	for {
+		if _, err := dec.Token(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatalf("not XML: %v", err)
+		}
+	}
+}
+
+func TestFigure(t *testing.T) {
+	spec := modesTable()
+	spec.Rows, spec.Columns = Names{"tune.mode", "retrieve.k"}, nil
+	got := svg(t, spec, modesRows())
+	golden(t, "figure.svg", got)
+	for what, n := range map[string]int{`stroke-width="1.6"`: 3 + 2*3, ">base<": 2, ">gated-image<": 1, "font-weight": 2} { // legend and lines; levels; legend; panels
+		if strings.Count(got, what) != n {
+			t.Errorf("%q: got %d times, want %d", what, strings.Count(got, what), n)
+		}
+	}
+}
+
+// TestFigureOfAHalfDoneSweep has gaps where cells have no number.
+func TestFigureOfAHalfDoneSweep(t *testing.T) {
+	spec, rows, opts := halfDone()
+	spec.Figure, spec.Rows, spec.Columns = "lines", Names{"tune.mode", "retrieve.k"}, nil
+	spec.Fixed = nil
+	grid, err := Build(spec, rows, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := grid.SVG(&out); err != nil {
+		t.Fatal(err)
+	}
+	wellFormed(t, out.Bytes())
+	if strings.Contains(out.String(), "NaN") {
+		t.Error("a missing value is drawn")
+	}
+}
+
+func TestFigureEscapes(t *testing.T) {
+	rows := []Row{{Trial: "a", Set: "s", Metric: "acc@1", Params: map[string]any{"tune.mode": `<b>&"`}, Value: 0.5, N: 10}}
+	if got := svg(t, Table{Name: "x", Caption: "a < b & c", Rows: Names{"tune.mode"}, Metrics: Names{"s/acc@1"}}, rows); strings.Contains(got, "<b>") {
+		t.Error(got)
+	}
+}
+
+func TestScaleEnclosesWhatIsDrawn(t *testing.T) {
+	for _, c := range []struct {
+		means, stds []float64
+		low, high   float64
+	}{
+		{[]float64{0.21, 0.34}, []float64{nan, nan}, 0.2, 0.35},
+		{[]float64{0.21, 0.34}, []float64{0.02, 0.02}, 0.15, 0.4},
+		{[]float64{3, 3}, []float64{nan, nan}, 1, 5},
+		{[]float64{-2, 7}, []float64{0, 0}, -5, 10},
+		{nil, nil, 0, 1},
+	} {
+		p := panel{}
+		for i, m := range c.means {
+			p.lines = append(p.lines, series{"", []*Cell{{Mean: m, Std: c.stds[i]}, nil}})
+		}
+		p.scale()
+		if math.Abs(p.low-c.low) > 1e-9 || math.Abs(p.high-c.high) > 1e-9 {
+			t.Errorf("%v ± %v: got %g to %g by %g, want %g to %g", c.means, c.stds, p.low, p.high, p.step, c.low, c.high)
+		}
+	}
+}
