@@ -82,6 +82,7 @@ type Report struct {
 //
 //	pool/NNNNN.parquet, pool/NNNNN.tar   LAION's columns, key and label; img2dataset's layout
 //	test/VENDOR/GROUP/                   evaluation sets in CLIP_benchmark's layout
+//	test/both/GROUP/                     the images of both vendors in one
 //	seen/VENDOR/GROUP/                   the same of a pool's vendor, with the classes it has drawn: what was trained on
 //	GROUP.json                           class names of the group, in the sets' order
 //	report.json, LICENSES.md

@@ -209,6 +209,9 @@ func TestSets(t *testing.T) {
 			}
 		}
 	}
+	if both, err := datasets.Open(filepath.Join(dir, "test", "both", "animals-food")); err != nil || len(both.Classes) != 2 || len(both.Items) != 4 {
+		t.Errorf("test/both/animals-food: got %+v, %v, want two images of each class", both, err)
+	}
 	if seen, err := datasets.Open(filepath.Join(dir, "seen", "fluent", "others")); err != nil || len(seen.Classes) != 1 || len(seen.Items) != 1 {
 		t.Errorf("seen/fluent/others: got %+v, %v, want the one class that is drawn", seen, err)
 	}

@@ -181,9 +181,12 @@ func (im *importer) writeGroup(ctx context.Context, name string) error {
 	}
 	for _, vendor := range testVendors {
 		im.report.Images[vendor.name] += len(members)
-		if err := im.writeSet(ctx, filepath.Join(im.dir, "test", vendor.name, name), vendor.name, members, classes); err != nil {
+		if err := im.writeSet(ctx, filepath.Join("test", vendor.name, name), members, classes, vendor); err != nil {
 			return err
 		}
+	}
+	if err := im.writeSet(ctx, filepath.Join("test", "both", name), members, classes, testVendors...); err != nil {
+		return err
 	}
 	for _, vendor := range poolVendors {
 		var drawn []emojiEntry
@@ -193,7 +196,7 @@ func (im *importer) writeGroup(ctx context.Context, name string) error {
 				drawn, names = append(drawn, e), append(names, classes[i])
 			}
 		}
-		if err := im.writeSet(ctx, filepath.Join(im.dir, "seen", vendor.name, name), vendor.name, drawn, names); err != nil {
+		if err := im.writeSet(ctx, filepath.Join("seen", vendor.name, name), drawn, names, vendor); err != nil {
 			return err
 		}
 	}
@@ -213,19 +216,26 @@ func (im *importer) bothDrew(e emojiEntry) bool {
 	return all
 }
 
-func (im *importer) writeSet(ctx context.Context, dir, vendor string, members []emojiEntry, classes []string) error {
-	set, err := datasets.Create(dir, classes, templates)
+// writeSet writes what vendors have drawn of the members, one vendor after the other.
+func (im *importer) writeSet(ctx context.Context, dir string, members []emojiEntry, classes []string, vendors ...vendor) error {
+	set, err := datasets.Create(filepath.Join(im.dir, dir), classes, templates)
 	if err != nil {
 		return err
 	}
-	for label, e := range members {
-		raw, err := im.draw(drawing{e, vendor, im.src.images[vendor][code(e.Hexcode)]})
-		if err == nil {
-			err = errors.Join(ctx.Err(), set.Put(e.Hexcode, "png", raw, label))
-		}
-		if err != nil {
-			set.Close()
-			return err
+	for _, v := range vendors {
+		for label, e := range members {
+			key := e.Hexcode
+			if len(vendors) > 1 {
+				key += "-" + v.name
+			}
+			raw, err := im.draw(drawing{e, v.name, im.src.images[v.name][code(e.Hexcode)]})
+			if err == nil {
+				err = errors.Join(ctx.Err(), set.Put(key, "png", raw, label))
+			}
+			if err != nil {
+				set.Close()
+				return err
+			}
 		}
 	}
 	return set.Close()
