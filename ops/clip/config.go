@@ -25,17 +25,6 @@ type Model struct {
 	QuickGELU bool   `json:"quick_gelu"` // x*sigmoid(1.702x) for GELU, as OpenAI's weights need
 }
 
-// Vision is the image tower.
-type Vision struct {
-	Layers    int     `json:"layers"`
-	Width     int     `json:"width"`
-	HeadWidth int     `json:"head_width"` // 64 when absent
-	MLPRatio  float64 `json:"mlp_ratio,omitempty"`
-	PatchSize int     `json:"patch_size"` // pixels
-	ImageSize int     `json:"image_size"` // pixels, a square
-	React     *React  `json:"react_cfg,omitempty"`
-}
-
 // React is the fork's react_cfg: gated blocks before the last K vision blocks.
 type React struct {
 	Enabled bool `json:"enabled"`
@@ -132,16 +121,7 @@ func (c Config) withGates(k int) Config {
 	return c
 }
 
-// patches is the number of patches of an image; the class token comes first.
-func (v Vision) patches() int { n := v.ImageSize / v.PatchSize; return n * n }
-
-func (v Vision) tokens() int { return v.patches() + 1 }
-
-func (v Vision) heads() int { return v.Width / v.HeadWidth }
-
 func hidden(width int, ratio float64) int { return int(float64(width) * ratio) }
-
-func (v Vision) hidden() int { return hidden(v.Width, v.MLPRatio) }
 
 func (t Text) hidden() int { return hidden(t.Width, t.MLPRatio) }
 
@@ -158,10 +138,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return json.Marshal(p)
 }
 
-const (
-	defaultMLPRatio  = 4.0
-	defaultHeadWidth = 64
-)
+const defaultMLPRatio = 4.0
 
 // UnmarshalJSON reads a config and refuses what it does not understand: a field
 // that this package ignores would give a model that is silently another one.
@@ -178,12 +155,7 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	v, t := &p.Model.Vision, &p.Model.Text
-	setDefault(&v.HeadWidth, defaultHeadWidth)
-	setDefault(&v.MLPRatio, defaultMLPRatio)
-	setDefault(&v.PatchSize, 16)
-	setDefault(&v.ImageSize, 224)
-	setDefault(&v.Width, 768)
-	setDefault(&v.Layers, 12)
+	v.setDefaults()
 	setDefault(&t.MLPRatio, defaultMLPRatio)
 	setDefault(&t.ContextLength, 77)
 	setDefault(&t.VocabSize, 49408)
@@ -207,34 +179,32 @@ const maxSide = 1 << 20
 // Validate says what makes the config no model: sizes that are not positive or
 // do not divide.
 func (c Config) Validate() error {
-	v, t := c.Model.Vision, c.Model.Text
-	for _, f := range []struct {
-		name  string
-		value int
-	}{
-		{"embed_dim", c.Model.EmbedDim},
-		{"vision_cfg.layers", v.Layers}, {"vision_cfg.width", v.Width}, {"vision_cfg.head_width", v.HeadWidth},
-		{"vision_cfg.patch_size", v.PatchSize}, {"vision_cfg.image_size", v.ImageSize},
+	t := c.Model.Text
+	err := positive("model_cfg.", []size{{"embed_dim", c.Model.EmbedDim},
 		{"text_cfg.context_length", t.ContextLength}, {"text_cfg.vocab_size", t.VocabSize},
-		{"text_cfg.width", t.Width}, {"text_cfg.heads", t.Heads}, {"text_cfg.layers", t.Layers},
-	} {
-		if f.value < 1 || f.value > maxSide {
-			return fmt.Errorf("model_cfg.%s: %d is not a size", f.name, f.value)
-		}
-	}
+		{"text_cfg.width", t.Width}, {"text_cfg.heads", t.Heads}, {"text_cfg.layers", t.Layers}})
 	switch {
-	case v.Width%v.HeadWidth != 0:
-		return fmt.Errorf("model_cfg.vision_cfg.width: %d is not a multiple of head_width %d", v.Width, v.HeadWidth)
-	case v.ImageSize%v.PatchSize != 0:
-		return fmt.Errorf("model_cfg.vision_cfg.image_size: %d is not a multiple of patch_size %d", v.ImageSize, v.PatchSize)
+	case err != nil:
+		return err
 	case t.Width%t.Heads != 0:
 		return fmt.Errorf("model_cfg.text_cfg.width: %d is not a multiple of heads %d", t.Width, t.Heads)
-	case !validRatio(v.MLPRatio) || v.hidden() < 1:
-		return fmt.Errorf("model_cfg.vision_cfg.mlp_ratio: %v is not a ratio", v.MLPRatio)
 	case !validRatio(t.MLPRatio) || t.hidden() < 1:
 		return fmt.Errorf("model_cfg.text_cfg.mlp_ratio: %v is not a ratio", t.MLPRatio)
-	case c.Gates() < 0 || c.Gates() > v.Layers || (v.React != nil && v.React.Enabled && c.Gates() == 0):
-		return fmt.Errorf("model_cfg.vision_cfg.react_cfg.last_k_layers: %d is not in 1..%d", c.Gates(), v.Layers)
+	}
+	return c.Model.Vision.validate()
+}
+
+// size is a field that must be positive.
+type size struct {
+	name  string
+	value int
+}
+
+func positive(prefix string, sizes []size) error {
+	for _, f := range sizes {
+		if f.value < 1 || f.value > maxSide {
+			return fmt.Errorf("%s%s: %d is not a size", prefix, f.name, f.value)
+		}
 	}
 	return nil
 }

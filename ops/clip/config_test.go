@@ -31,7 +31,7 @@ func TestArchs(t *testing.T) {
 			t.Errorf("%s: %s reads as %+v, %v", name, text, again, err)
 		}
 	}
-	if _, err := Arch("../tiny"); err == nil || !strings.Contains(err.Error(), "one of ViT-B-16") {
+	if _, err := Arch("../tiny"); err == nil || !strings.Contains(err.Error(), "one of RN101") {
 		t.Errorf("unknown arch: %v", err)
 	}
 	b32, _ := Arch("ViT-B-32-quickgelu")
@@ -63,7 +63,7 @@ func TestConfigReadsWhatItUnderstands(t *testing.T) {
 		{"average pool", good(`, "global_average_pool": true`), "model_cfg.vision_cfg.global_average_pool: true"},
 		{"unknown", good(`, "widht": 3`), "model_cfg.vision_cfg.widht: unknown field"},
 		{"too many gates", good(`, "react_cfg": {"enabled": true, "last_k_layers": 3}`), "last_k_layers: 3 is not in 1..2"},
-		{"ResNet", `{"model_cfg": {` + text + `, "vision_cfg": {"layers": [3, 4, 6, 3], "width": 64}}}`, "layers"},
+		{"ResNet", `{"model_cfg": {` + text + `, "vision_cfg": {"layers": [3, 4, 6, 3], "width": 64, "patch_size": null}}}`, ""},
 		{"timm", good(`, "timm_model_name": "vit_base"`), "timm_model_name: vit_base"},
 		{"an oblong", `{"model_cfg": {` + text + `, "vision_cfg": {"image_size": [8, 16]}}}`, "image_size"},
 		{"no text", `{"model_cfg": {"embed_dim": 0}}`, "embed_dim: 0"},

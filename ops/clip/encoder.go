@@ -69,10 +69,36 @@ func (e *Encoder) Images(pixels []float32, n int) ([]float32, error) {
 }
 
 // ImageTokens gives the tokens of n images before pooling, after the last norm:
-// [n, tokens, width], the class token first.
+// [n, tokens, width], the class token first. Those of a ResNet are its last
+// feature map, [n, side*side, 32*width], in rows from the top left.
 func (e *Encoder) ImageTokens(pixels []float32, n int) ([]float32, error) {
 	v := e.cfg.Model.Vision
-	return e.images("imageTokens", pixels, n, v.tokens()*v.Width, (*tape).imageTokens)
+	tokens := v.tokens()
+	if v.resnet() {
+		tokens--
+	}
+	return e.images("imageTokens", pixels, n, tokens*v.features(), (*tape).imageTokens)
+}
+
+// FeatureMap gives a ResNet's map of n images after a stage, 1 to 4, or 0 for
+// the stem: [n, side, side, channels]. The side is the image's over 4, 4, 8, 16
+// and 32, the channels are the stem's times 1, 4, 8, 16 and 32.
+func (e *Encoder) FeatureMap(pixels []float32, n, stage int) ([]float32, error) {
+	v := e.cfg.Model.Vision
+	if !v.resnet() || stage < 0 || stage > resnetStages {
+		return nil, fmt.Errorf("a feature map after stage %d: only a ResNet has them, 0 to %d", stage, resnetStages)
+	}
+	side, channels := v.ImageSize/4, v.Width
+	for i := range stage {
+		channels = v.Width << i * bottleneckExpansion
+		if i > 0 {
+			side /= 2
+		}
+	}
+	return e.images(fmt.Sprint("featureMap", stage), pixels, n, side*side*channels, func(t *tape, in *Node) *Node {
+		x, _, _ := t.featureMap(in, stage)
+		return x
+	})
 }
 
 // Texts embeds n captions of token ids [n, context]: [n, E], of length 1.

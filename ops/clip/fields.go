@@ -11,7 +11,8 @@ import (
 
 // fields says how each object of open_clip_config.json is read: a nil rule is a
 // field of Config; a rule accepts the values under which the field changes
-// nothing here. open_clip's vocabulary up to 2.32.
+// nothing here. open_clip's vocabulary up to 4.2; its fields of other text towers
+// count only when text_arch or hf_model_name asks for one, which is refused.
 var fields = map[string]map[string]func(v any) bool{
 	"": {"model_cfg": nil, "preprocess_cfg": nil},
 	"model_cfg": {
@@ -26,6 +27,7 @@ var fields = map[string]map[string]func(v any) bool{
 		"qk_norm": isOff, "scaled_cosine_attn": isOff, "scale_heads": isOff, "scale_attn_inner": isOff, "scale_attn": isOff, "scale_fc": isOff,
 		"pool_type": isOneOf("tok"), "pos_embed_type": isOneOf("learnable"),
 		"output_tokens": anyValue, "n_queries": anyValue, "attn_pooler_queries": anyValue, "attn_pooler_heads": anyValue,
+		"block_type": isOneOf("default"), "image_seq_len": anyValue, "timm_model_kwargs": anyValue,
 		"timm_model_pretrained": anyValue, "timm_pool": anyValue, "timm_proj": anyValue, "timm_proj_bias": anyValue, "timm_drop": isOff, "timm_drop_path": isOff,
 	},
 	"model_cfg.vision_cfg.react_cfg": {"enabled": nil, "last_k_layers": nil},
@@ -37,7 +39,11 @@ var fields = map[string]map[string]func(v any) bool{
 		"pool_type": isOneOf("argmax"), "proj_type": isOneOf("linear"),
 		"pad_id": anyValue, "output_tokens": anyValue, "hf_tokenizer_name": anyValue, "tokenizer_kwargs": anyValue,
 		"hf_model_pretrained": anyValue, "hf_proj_type": anyValue, "hf_pooler_type": anyValue, "hf_model_config": anyValue, "bert_tokenizer": isOff,
-		"text_mask": anyValue, "eos_id": anyValue,
+		"text_mask": anyValue, "eos_id": anyValue, "bos_id": anyValue, "text_arch": isOneOf("clip"), "variable_text": isOff, "block_type": isOneOf("default"),
+		"tokenizer_mode": anyValue, "tokenizer_type": anyValue, "tiktoken_name": anyValue,
+		"attention_mode": anyValue, "pos_embed": anyValue, "rope_temperature": anyValue, "mlp_type": anyValue, "norm_type": anyValue, "norm_eps": anyValue,
+		"attn_gated": anyValue, "pre_norm": anyValue, "norm_placement": anyValue, "zero_init_residual": anyValue, "reg_tokens": anyValue,
+		"value_residual": anyValue, "attention_bias": anyValue, "mlp_bias": anyValue, "gate_bias": anyValue,
 	},
 	"preprocess_cfg": {
 		"mean": nil, "std": nil,

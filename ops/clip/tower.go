@@ -9,6 +9,9 @@ import (
 // imageTower gives the features [B, E] of pixels [B, 3, S, S], not yet of length
 // 1. Its pull builds the gradients of what trains; nothing goes back to pixels.
 func (t *tape) imageTower(pixels *Node) (*Node, func(dy *Node)) {
+	if t.cfg.ResNet() {
+		return t.resnetTower(pixels)
+	}
 	s := t.imageStream(pixels)
 	x, pulls := t.imageBlocks(pixels, s, classToken(s))
 	x, pullNorm := t.layerNorm(x, "visual.ln_post")
@@ -17,8 +20,13 @@ func (t *tape) imageTower(pixels *Node) (*Node, func(dy *Node)) {
 }
 
 // imageTokens are the tokens [B*T, D] after the last norm, the class token
-// first: what dense tasks read instead of the pooled features.
+// first, or a ResNet's last feature map: what dense tasks read instead of the
+// pooled features.
 func (t *tape) imageTokens(pixels *Node) *Node {
+	if t.cfg.ResNet() {
+		x, _, _ := t.featureMap(pixels, resnetStages)
+		return x
+	}
 	x, _ := t.imageBlocks(pixels, t.imageStream(pixels), nil)
 	x, _ = t.layerNorm(x, "visual.ln_post")
 	return x

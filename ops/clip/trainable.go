@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,11 +18,19 @@ const (
 // Modes lists the tuning modes.
 var Modes = []string{Full, LockedImage, LockedText, GatedImage}
 
+// errNoGates says why a ResNet has no gated blocks.
+var errNoGates = errors.New("the image tower is a ResNet, and gated blocks stand before the blocks of a transformer; take full, locked-text or locked-image")
+
 // Trainable lists the parameters that train in a mode, in order. An unknown
-// mode, or gated-image on a model without gates, is an error.
+// mode, or gated-image on a model without gates, is an error. The running
+// statistics of a ResNet's BatchNorms train in no mode; their gains and biases
+// do wherever the image tower does.
 func Trainable(cfg Config, mode string) ([]string, error) {
 	if !slices.Contains(Modes, mode) {
 		return nil, fmt.Errorf("unknown mode %q: one of %s", mode, strings.Join(Modes, ", "))
+	}
+	if mode == GatedImage && cfg.ResNet() {
+		return nil, fmt.Errorf("mode %s: %w", mode, errNoGates)
 	}
 	if mode == GatedImage && cfg.Gates() == 0 {
 		return nil, fmt.Errorf("mode %s: the model has no gated blocks", mode)
@@ -38,6 +47,8 @@ func Trainable(cfg Config, mode string) ([]string, error) {
 func trains(name, mode string) bool {
 	visual := isVisual(name)
 	switch {
+	case isStatistic(name):
+		return false
 	case name == "logit_scale" || mode == Full:
 		return true
 	case mode == LockedImage:

@@ -58,6 +58,9 @@ func Init(cfg Config, seed uint64) *Weights {
 // AddGates gives the weights new gated blocks before the last k vision blocks,
 // drawn from the seed; their alphas are 0, so the model stays what it was.
 func (w *Weights) AddGates(cfg Config, k int, seed uint64) error {
+	if cfg.ResNet() {
+		return fmt.Errorf("gates before the last %d vision blocks: %w", k, errNoGates)
+	}
 	if k < 1 || k > cfg.Model.Vision.Layers {
 		return fmt.Errorf("gates before the last %d of %d vision blocks", k, cfg.Model.Vision.Layers)
 	}
@@ -95,7 +98,7 @@ func (w *Weights) check(cfg Config) (*Weights, error) {
 		ordered.Put(p.name, p.shape, t.Data)
 	}
 	for _, name := range w.names {
-		if ordered.At(name) == nil && !slices.Contains(leftOut, name) {
+		if ordered.At(name) == nil && !isLeftOut(name) {
 			return nil, fmt.Errorf("parameter %q is not one of the config's model", name)
 		}
 	}
@@ -104,6 +107,10 @@ func (w *Weights) check(cfg Config) (*Weights, error) {
 
 // leftOut are buffers that checkpoints carry and no model needs.
 var leftOut = []string{"attn_mask", "input_resolution", "context_length", "vocab_size"}
+
+func isLeftOut(name string) bool {
+	return slices.Contains(leftOut, name) || strings.HasSuffix(name, ".num_batches_tracked") // of a BatchNorm
+}
 
 func isGate(name string) bool { return strings.Contains(name, ".gated_attn_block.") }
 
@@ -151,15 +158,32 @@ func (p parameter) draw(seed uint64) []float32 {
 
 // parameters lists a model's parameters in open_clip's order.
 func parameters(cfg Config) []parameter {
-	v, t, embed := cfg.Model.Vision, cfg.Model.Text, cfg.Model.EmbedDim
-	vision, text := 1/math.Sqrt(float64(v.Width)), 1/math.Sqrt(float64(t.Width))
+	t, embed := cfg.Model.Text, cfg.Model.EmbedDim
 	list := []parameter{
 		{"positional_embedding", []int{t.ContextLength, t.Width}, normal, 0.01},
-		{"text_projection", []int{t.Width, embed}, normal, text},
+		{"text_projection", []int{t.Width, embed}, normal, 1 / math.Sqrt(float64(t.Width))},
 		{"logit_scale", []int{}, constant, math.Log(1 / 0.07)},
-		{"visual.class_embedding", []int{v.Width}, normal, vision},
-		{"visual.positional_embedding", []int{v.tokens(), v.Width}, normal, vision},
-		{"visual.proj", []int{v.Width, embed}, normal, vision},
+	}
+	if cfg.ResNet() {
+		list = append(list, resnetParameters(cfg)...)
+	} else {
+		list = append(list, transformerParameters(cfg)...)
+	}
+	for i := range t.Layers {
+		list = append(list, blockParameters(textBlock(i), t.Width, t.hidden(), t.Layers)...)
+	}
+	list = append(list, parameter{"token_embedding.weight", []int{t.VocabSize, t.Width}, normal, 0.02})
+	return append(list, layerNormParameters("ln_final", t.Width)...)
+}
+
+// transformerParameters are those of a ViT.
+func transformerParameters(cfg Config) []parameter {
+	v := cfg.Model.Vision
+	scale := 1 / math.Sqrt(float64(v.Width))
+	list := []parameter{
+		{"visual.class_embedding", []int{v.Width}, normal, scale},
+		{"visual.positional_embedding", []int{v.tokens(), v.Width}, normal, scale},
+		{"visual.proj", []int{v.Width, cfg.Model.EmbedDim}, normal, scale},
 		{"visual.conv1.weight", []int{v.Width, 3, v.PatchSize, v.PatchSize}, uniform, 1 / math.Sqrt(float64(3*v.PatchSize*v.PatchSize))},
 	}
 	list = append(list, layerNormParameters("visual.ln_pre", v.Width)...)
@@ -170,12 +194,7 @@ func parameters(cfg Config) []parameter {
 			list = append(list, gateParameters(gateOf(name), v.Width)...)
 		}
 	}
-	list = append(list, layerNormParameters("visual.ln_post", v.Width)...)
-	for i := range t.Layers {
-		list = append(list, blockParameters(textBlock(i), t.Width, t.hidden(), t.Layers)...)
-	}
-	list = append(list, parameter{"token_embedding.weight", []int{t.VocabSize, t.Width}, normal, 0.02})
-	return append(list, layerNormParameters("ln_final", t.Width)...)
+	return append(list, layerNormParameters("visual.ln_post", v.Width)...)
 }
 
 func visionBlock(i int) string { return "visual.transformer.resblocks." + strconv.Itoa(i) }

@@ -1,0 +1,155 @@
+package clip
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestParameterCounts is open_clip's own count of each architecture in millions
+// (docs/model_profile.csv: both towers, and the image tower), which every width,
+// depth, ratio and size of the config goes into; head_width does not.
+func TestParameterCounts(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		total, image float64
+		heads        int
+	}{
+		{"ViT-B-32", 151.28, 87.85, 12}, {"ViT-B-16", 149.62, 86.19, 12},
+		{"ViT-L-14", 427.62, 303.97, 16}, {"ViT-L-14-336", 427.94, 304.29, 16}, {"ViT-H-14", 986.11, 632.08, 16},
+		{"ViT-g-14", 1366.68, 1012.65, 16}, {"ViT-bigG-14", 2539.57, 1844.91, 16},
+		{"RN50", 102.01, 38.32, 32}, {"RN101", 119.69, 56.26, 32}, {"RN50x4", 178.3, 87.14, 40},
+		{"RN50x16", 290.98, 167.33, 48}, {"RN50x64", 623.26, 420.38, 64},
+	} {
+		for _, name := range []string{c.name, c.name + "-quickgelu"} {
+			cfg, err := Arch(name)
+			if err != nil && name == "ViT-g-14-quickgelu" {
+				continue // open_clip has none
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			total, image := 0, 0
+			for _, p := range parameters(cfg) {
+				n := 1
+				for _, d := range p.shape {
+					n *= d
+				}
+				switch {
+				case isStatistic(p.name): // a buffer, which is not counted
+				case isVisual(p.name):
+					image += n
+					fallthrough
+				default:
+					total += n
+				}
+			}
+			if rounded(total) != c.total || rounded(image) != c.image {
+				t.Errorf("%s: %d parameters, %d in the image tower; open_clip counts %v and %v million", name, total, image, c.total, c.image)
+			}
+			if heads := cfg.Model.Vision.heads(); heads != c.heads {
+				t.Errorf("%s: %d heads in the image tower, want %d", name, heads, c.heads)
+			}
+			if want := strings.HasSuffix(name, "-quickgelu"); cfg.Model.QuickGELU != want {
+				t.Errorf("%s: quick_gelu %v", name, cfg.Model.QuickGELU)
+			}
+		}
+	}
+}
+
+func rounded(n int) float64 { return math.Round(float64(n)/1e4) / 100 }
+
+func TestResNetConfig(t *testing.T) {
+	parse := func(vision string) (Config, error) {
+		var c Config
+		err := c.UnmarshalJSON([]byte(`{"model_cfg": {"embed_dim": 1024, "vision_cfg": {` + vision + `}}}`))
+		return c, err
+	}
+	// As open_clip writes it, with a patch size that is null, and as it ignores one that is not.
+	for _, vision := range []string{
+		`"image_size": 224, "layers": [3, 4, 6, 3], "width": 64, "patch_size": null`,
+		`"layers": [3, 4, 6, 3], "width": 64, "patch_size": 16, "mlp_ratio": 4.0, "head_width": 64`,
+	} {
+		c, err := parse(vision)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, _ := Arch("RN50"); !reflect.DeepEqual(c, want) {
+			t.Errorf("%s: %+v, want %+v", vision, c, want)
+		}
+	}
+	c, _ := Arch("RN50")
+	text, err := json.Marshal(c.Model.Vision)
+	if want := `{"layers":[3,4,6,3],"width":64,"head_width":64,"image_size":224}`; err != nil || string(text) != want {
+		t.Errorf("%s, %v, want %s", text, err, want)
+	}
+	for _, x := range []struct{ vision, want string }{
+		{`"layers": [3, 4, 6], "width": 64`, "layers: [3 4 6] is not the bottlenecks of 4 stages"},
+		{`"layers": [], "width": 64`, "layers: [] is not the bottlenecks of 4 stages"},
+		{`"layers": [3, 4, 0, 3], "width": 64`, "layers: [3 4 0 3] is not"},
+		{`"layers": [3, 4, 6, "3"], "width": 64`, "cannot unmarshal string"},
+		{`"layers": "12"`, "cannot unmarshal string"},
+		{`"layers": [1, 1, 1, 1], "width": 63`, "width: 63 is odd"},
+		{`"layers": [1, 1, 1, 1], "width": 64, "head_width": 60`, "width: 64 times 32 is not a multiple of head_width 60"},
+		{`"layers": [1, 1, 1, 1], "width": 64, "image_size": 240`, "image_size: 240 is not a multiple of 32"},
+		{`"layers": [1, 1, 1, 1], "width": 64, "react_cfg": {"enabled": true, "last_k_layers": 1}`, "react_cfg: a ResNet has no blocks"},
+	} {
+		if _, err := parse(x.vision); err == nil || !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s: %v, want %q", x.vision, err, x.want)
+		}
+	}
+}
+
+// smallResNet is a ResNet with a shortcut that is projected and one that is not.
+func smallResNet() *Checkpoint {
+	cfg := Config{Model: Model{EmbedDim: 8, QuickGELU: true,
+		Vision: Vision{Stages: []int{2, 1, 1, 1}, Width: 4, HeadWidth: 32, ImageSize: 64},
+		Text:   Text{ContextLength: 6, VocabSize: 20, Width: 8, Heads: 2, Layers: 2, MLPRatio: 4}}}
+	return &Checkpoint{Config: cfg, Weights: Init(cfg, 1)}
+}
+
+func TestResNetModes(t *testing.T) {
+	c := smallResNet()
+	for mode, want := range map[string]struct{ yes, no []string }{
+		Full:        {[]string{"visual.layer1.0.bn1.weight", "visual.bn1.bias", "visual.attnpool.q_proj.weight", "ln_final.bias"}, nil},
+		LockedText:  {[]string{"visual.layer4.0.downsample.1.bias", "logit_scale"}, []string{"ln_final.bias"}},
+		LockedImage: {[]string{"ln_final.bias", "logit_scale"}, []string{"visual.conv1.weight", "visual.bn1.weight"}},
+	} {
+		names, err := Trainable(c.Config, mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range want.yes {
+			if !slices.Contains(names, name) {
+				t.Errorf("%s: %s does not train", mode, name)
+			}
+		}
+		for _, name := range append(want.no, "visual.bn1.running_mean", "visual.layer1.0.downsample.1.running_var") {
+			if c.Weights.At(name) == nil || slices.Contains(names, name) {
+				t.Errorf("%s: %s trains or is not there", mode, name)
+			}
+		}
+	}
+	if _, err := Trainable(c.Config, GatedImage); err == nil || !strings.Contains(err.Error(), "mode gated-image: the image tower is a ResNet") {
+		t.Errorf("gated-image: %v", err)
+	}
+	if _, err := c.WithGates(1, 1); err == nil || !strings.Contains(err.Error(), "the image tower is a ResNet") {
+		t.Errorf("gates: %v", err)
+	}
+}
+
+// TestResNetLeftOut takes a counter that PyTorch's BatchNorm carries, and not another name.
+func TestResNetLeftOut(t *testing.T) {
+	c := smallResNet()
+	c.Weights.Put("visual.bn1.num_batches_tracked", nil, []float32{7})
+	if _, err := c.Weights.check(c.Config); err != nil {
+		t.Error(err)
+	}
+	c.Weights.Put("visual.bn1.gain", nil, []float32{7})
+	if _, err := c.Weights.check(c.Config); err == nil || !strings.Contains(err.Error(), "visual.bn1.gain") {
+		t.Errorf("an unknown name: %v", err)
+	}
+}
