@@ -67,7 +67,10 @@ const (
 )
 
 // NewTrainer compiles the step of a mode, once for each engine, config and
-// options. Reset must follow.
+// options. Reset must follow. The BatchNorms of a ResNet use their running
+// statistics, which stay as they are, as is usual in tuning on small batches;
+// their gains and biases train. A ResNet from random weights thus trains with a
+// mean of 0 and a variance of 1 for all, that is without normalisation.
 func NewTrainer(e *engine.Engine, cfg Config, opts TrainOptions) (*Trainer, error) {
 	names, err := Trainable(cfg, opts.Mode)
 	if err != nil {
