@@ -20,6 +20,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/ops/engine"
 	"react/ops/knn"
 	"react/runner/spec"
 	"react/runner/store"
@@ -36,10 +37,11 @@ func main() {
 const restarted = "RUNNER_RESTARTED"
 
 // restart starts the program once more, in this process, with the settings
-// that BLAS and OpenMP read only when a program starts. Where that cannot be
-// done, search is slower and nothing else.
+// that BLAS, OpenMP and, for a CUDA plugin, the loader read only when a program
+// starts. Where that cannot be done, search is slower, and a plugin that does
+// not find NVIDIA's libraries says so.
 func restart() {
-	env := knn.StartupEnv()
+	env := append(knn.StartupEnv(), engine.StartupEnv(os.Args[1:])...)
 	if os.Getenv(restarted) != "" || len(env) == 0 {
 		return
 	}
@@ -47,7 +49,12 @@ func restart() {
 	if err != nil {
 		return
 	}
-	syscall.Exec(program, os.Args, append(os.Environ(), append(env, restarted+"=1")...))
+	for _, setting := range append(env, restarted+"=1") {
+		if name, value, _ := strings.Cut(setting, "="); os.Setenv(name, value) != nil {
+			return
+		}
+	}
+	syscall.Exec(program, os.Args, os.Environ())
 }
 
 // interruptible gives a context that the first SIGINT or SIGTERM cancels; the
@@ -88,7 +95,7 @@ they share once each, and prints result tables.
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newVet(), newPlan(), newSweep(), newTable(), newWhy(), newImport(), newVersion())
+	root.AddCommand(newVet(), newPlan(), newSweep(), newTable(), newWhy(), newImport(), newDoctor(), newVersion())
 	return root
 }
 

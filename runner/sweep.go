@@ -7,7 +7,6 @@ import (
 	"io"
 	"runtime"
 	"sort"
-	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -46,8 +45,8 @@ need it. Interrupted or killed, it loses the running stages and nothing else.
 			if o.jobs < 1 {
 				return usageError{fmt.Errorf("--jobs %d: at least 1", o.jobs)}
 			}
-			if !knownEngine(o.engine) {
-				return usageError{fmt.Errorf("--engine %s: auto, onnx, go or xla:PLUGIN", o.engine)}
+			if !engine.Known(o.engine) {
+				return usageError{fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)}
 			}
 			e, err := loadExperiment(cmd.Context(), files[0], o.sets, o.store)
 			if err != nil {
@@ -60,7 +59,7 @@ need it. Interrupted or killed, it loses the running stages and nothing else.
 	setFlag(cmd, &o.sets)
 	storeFlag(cmd, &o.store)
 	flags := cmd.Flags()
-	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: auto, onnx, go, or xla:PLUGIN with the path of a PJRT plugin")
+	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
 	flags.StringVar(&o.tables, "tables", "", "write the tables into this `directory` too")
 	flags.IntVarP(&o.jobs, "jobs", "j", 1, "run this `many` stages at a time")
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop everything at the first failure")
@@ -149,13 +148,6 @@ func stageRunner(stage *plan.Stage, engines *engines, workers int) func(context.
 		}
 		return ops.All[stage.Op].Run(ctx, run, stage.Params)
 	}
-}
-
-// knownEngine says whether engine.Open would know what is meant; whether its
-// library is there is another question.
-func knownEngine(spec string) bool {
-	plugin, xla := strings.CutPrefix(spec, "xla:")
-	return xla && plugin != "" || spec == "auto" || spec == "onnx" || spec == "go"
 }
 
 // engineFact is the manifest's fact that names the engine of a stage.

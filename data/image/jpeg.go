@@ -5,6 +5,11 @@ package image
 #include <stdlib.h>
 #include <string.h>
 #include <turbojpeg.h>
+#include <jconfig.h> // the version, of the package that turbojpeg.h comes with
+
+#define TEXT(x) #x
+#define EXPANDED(x) TEXT(x)
+static const char *jpeg_version(void) { return EXPANDED(LIBJPEG_TURBO_VERSION); }
 
 typedef struct {
 	int width, height, subsamp, colorspace;
@@ -45,6 +50,9 @@ import (
 	"sync"
 	"unsafe"
 )
+
+// Describe names what decodes JPEG: "libjpeg-turbo 2.1.5".
+func Describe() string { return "libjpeg-turbo " + C.GoString(C.jpeg_version()) }
 
 // decoders keeps TurboJPEG handles, each used by one goroutine at a time.
 // A handle is 20 microseconds to make, as much as a 32 px image is to decode.

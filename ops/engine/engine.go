@@ -4,10 +4,14 @@
 // Words: an engine is an opened backend with what was compiled for it; a spec
 // is what a user writes after --engine:
 //
-//	auto        ONNX Runtime where its library is found, else go
+//	auto        the first that opens: xla:cuda where there is an NVIDIA GPU, onnx, go
 //	onnx        ONNX Runtime on the CPU
 //	go          GoMLX's Go backend; slow, but needs nothing (SIMD says how slow)
-//	xla:PLUGIN  XLA by the PJRT plugin in the file PLUGIN, options after commas
+//	xla:cuda    XLA by the first CUDA plugin that FindPlugins finds, without TF32
+//	xla:cpu     XLA on the CPU, likewise; never taken by auto
+//	xla:PLUGIN  XLA by the PJRT plugin in the file PLUGIN
+//
+// Options of XLA come after commas: xla:cuda,tf32=true.
 //
 // Nothing is ever downloaded: the libraries' own installers are switched off,
 // and a library or plugin that is not there is an error (or, for auto, go).
@@ -61,27 +65,53 @@ func Open(spec string) (*Engine, error) {
 	case strings.HasPrefix(spec, "xla:"):
 		return openXLA(strings.TrimPrefix(spec, "xla:"))
 	case spec == "xla":
-		return nil, fmt.Errorf("no PJRT plugin named: write xla:/path/of/plugin.so; none is searched for or downloaded")
+		return openXLA("")
 	}
-	return nil, fmt.Errorf("unknown engine %q: auto, onnx, go or xla:PLUGIN", spec)
+	return nil, fmt.Errorf("unknown engine %q: %s", spec, Choices)
 }
 
-// openAuto prefers ONNX Runtime. A library that is there but does not load is
-// a warning, not an error: the Go engine gives the same results, later.
+// Choices says what a spec may be, for messages.
+const Choices = "auto, onnx, go, xla:cuda, xla:cpu or xla:PLUGIN with the path of a PJRT plugin"
+
+// Known says whether Open would know what is meant; whether the library is
+// there is another question.
+func Known(spec string) bool {
+	plugin, xla := strings.CutPrefix(spec, "xla:")
+	return xla && plugin != "" || spec == "auto" || spec == "onnx" || spec == "go"
+}
+
+// openAuto takes CUDA where there is a GPU and a plugin, then ONNX Runtime,
+// then Go. A library that is there but does not open is a warning, not an
+// error: the next engine gives the same results, later.
 func openAuto() (*Engine, error) {
-	if findONNX() == "" {
-		return openGo()
+	var warnings []string
+	try := func(open func() (*Engine, error)) *Engine {
+		e, err := open()
+		if err != nil {
+			warnings = append(warnings, err.Error())
+			return nil
+		}
+		e.warnings = append(warnings, e.warnings...)
+		return e
 	}
-	e, err := openONNX()
-	if err == nil {
-		return e, nil
+	if hasGPU() && len(FindPlugins("cuda")) > 0 {
+		if e := try(func() (*Engine, error) { return openXLA("cuda") }); e != nil {
+			return e, nil
+		}
 	}
-	g, goErr := openGo()
-	if goErr != nil {
-		return nil, goErr
+	if findONNX() != "" {
+		if e := try(openONNX); e != nil {
+			return e, nil
+		}
 	}
-	g.warnings = append([]string{fmt.Sprintf("%v; the Go engine is used, which is slower", err)}, g.warnings...)
-	return g, nil
+	e, err := openGo()
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range warnings {
+		e.warnings = append([]string{text + "; the Go engine is used, which is slower"}, e.warnings...)
+	}
+	return e, nil
 }
 
 // goConfig must not be plain "go": its pool deadlocks in training (all workers
@@ -149,7 +179,8 @@ func newEngine(name string, backend compute.Backend) *Engine {
 	}}
 }
 
-// Name is "onnx", "go" or "xla:" and the plugin's file name.
+// Name is "onnx", "go", "xla:cuda", "xla:cpu", or "xla:" and the file name of a
+// plugin that was named by its path.
 func (e *Engine) Name() string { return e.name }
 
 // Describe says which libraries run, by name and version.

@@ -39,7 +39,7 @@ func TestOpenErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ spec, want string }{
-		{"cuda", `unknown engine "cuda": auto, onnx, go or xla:PLUGIN`},
+		{"cuda", `unknown engine "cuda": auto, onnx, go, xla:cuda, xla:cpu or xla:PLUGIN`},
 		{"GO", `unknown engine "GO"`},
 		{"xla", "no PJRT plugin named"},
 		{"xla:", "no PJRT plugin named"},
@@ -57,19 +57,8 @@ func TestOpenErrors(t *testing.T) {
 // TestBadPlugins compiles libraries that are no plugin, one of which kills who
 // calls it, and cuts one short.
 func TestBadPlugins(t *testing.T) {
-	if _, err := exec.LookPath("cc"); err != nil {
-		t.Skip("no C compiler: cc is not in PATH")
-	}
 	dir := t.TempDir()
-	compile := func(name, source string) string {
-		path := filepath.Join(dir, name)
-		cmd := exec.Command("cc", "-shared", "-fPIC", "-x", "c", "-", "-o", path)
-		cmd.Stdin = strings.NewReader(source)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("cc: %v: %s", err, out)
-		}
-		return path
-	}
+	compile := func(name, source string) string { return compileLibrary(t, filepath.Join(dir, name), source) }
 	whole := compile("pjrt_c_api_whole_plugin.so", "void *GetPjrtApi(void) { return 0; }")
 	data, err := os.ReadFile(whole)
 	if err != nil {
@@ -91,6 +80,20 @@ func TestBadPlugins(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.path, err, c.want)
 		}
 	}
+}
+
+// compileLibrary makes a shared library of C code.
+func compileLibrary(t *testing.T, path, source string) string {
+	t.Helper()
+	if _, err := exec.LookPath("cc"); err != nil {
+		t.Skip("no C compiler: cc is not in PATH")
+	}
+	cmd := exec.Command("cc", "-shared", "-fPIC", "-x", "c", "-", "-o", path)
+	cmd.Stdin = strings.NewReader(source)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("cc: %v: %s", err, out)
+	}
+	return path
 }
 
 func endOfSegments(t *testing.T, path string) uint64 {

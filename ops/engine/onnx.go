@@ -39,12 +39,8 @@ func findONNX() string {
 // librarySearch lists cache/onnxruntime/ under the working directory, the
 // program's folder and that folder's parent.
 func librarySearch() []string {
-	roots := []string{"."}
-	if dir := executableDir(); dir != "" {
-		roots = append(roots, dir, filepath.Dir(dir))
-	}
 	var paths []string
-	for _, root := range roots {
+	for _, root := range programRoots() {
 		for _, name := range libraryNames {
 			if path, err := filepath.Abs(filepath.Join(root, libraryFolder, name)); err == nil {
 				paths = append(paths, path)

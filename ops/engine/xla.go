@@ -1,104 +1,102 @@
 package engine
 
 import (
-	"bytes"
-	"context"
 	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 )
 
-func init() {
-	xla.EnableAutoInstall(false)
-	if path := os.Getenv(probeEnv); path != "" {
-		os.Exit(probe(path))
-	}
-}
-
-// probeEnv, when set, makes the program load the plugin it names, print its API
-// version and end: loading a damaged plugin can kill a process, so the one
-// that wants it asks a child first.
-const probeEnv = "RUNNER_PROBE_PJRT_PLUGIN"
-
-// probeTimeout bounds the child; a CUDA plugin of 400 MB loads in seconds.
-const probeTimeout = 2 * time.Minute
-
-func probe(path string) int {
-	plugin, err := pjrt.GetPlugin(path)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, firstLine(err))
-		return 1
-	}
-	if plugin == nil {
-		fmt.Fprintln(os.Stderr, "GetPjrtApi gave nothing")
-		return 1
-	}
-	major, minor := plugin.Version()
-	fmt.Printf("%d.%d", major, minor)
-	return 0
-}
-
-// openXLA opens a plugin by its path, with the backend's options after commas
+// openXLA opens a plugin: by its path, or the first of the plugins of a kind
+// (cpu, cuda) that loads; with the backend's options after commas
 // (xla:/path/plugin.so,tf32=false).
 func openXLA(config string) (*Engine, error) {
-	path, options, _ := strings.Cut(config, ",")
-	if path == "" {
-		return nil, fmt.Errorf("no PJRT plugin named: write xla:/path/of/plugin.so; none is searched for or downloaded")
+	name, options, _ := strings.Cut(config, ",")
+	switch name {
+	case "":
+		return nil, fmt.Errorf("no PJRT plugin named: write xla:cuda, xla:cpu or xla:/path/of/plugin.so; none is downloaded")
+	case "cuda", "cpu":
+		return openKind(name, options)
 	}
-	path, err := filepath.Abs(path)
+	path, err := filepath.Abs(name)
 	if err != nil {
 		return nil, err
 	}
+	return openPlugin("xla:"+filepath.Base(path), path, options)
+}
+
+// openKind opens the first plugin of a kind that can be opened.
+func openKind(kind, options string) (*Engine, error) {
+	found := FindPlugins(kind)
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no PJRT plugin for %s was found; to install it: %s", kind, install("xla:"+kind))
+	}
+	if kind == "cuda" {
+		// f32 means f32 here, as on the other engines; xla:cuda,tf32=true asks for TF32.
+		options = join([]string{"tf32=false"}, options, ",")
+	}
+	var failed []error
+	for _, p := range found {
+		e, err := openPlugin("xla:"+kind, p.Path, options)
+		if err == nil {
+			return e, nil
+		}
+		failed = append(failed, err)
+	}
+	return nil, errors.Join(failed...)
+}
+
+// openPlugin opens a plugin under an engine's name.
+func openPlugin(name, path, options string) (*Engine, error) {
 	if strings.Contains(path, ",") {
 		return nil, fmt.Errorf("PJRT plugin %s: a comma in its path would start the options", path)
 	}
-	version, err := checkPlugin(path)
+	found, err := checkPlugin(path, probePlugin)
 	if err != nil {
 		return nil, fmt.Errorf("PJRT plugin %s: %w", path, err)
 	}
-	config = path
-	if options != "" {
-		config += "," + options
+	// LD_LIBRARY_PATH is StartupEnv's affair: the loader has read it already.
+	for _, setting := range append(pluginEnv(path), "GOPJRT_CUDA_CHECKS=0") {
+		key, value, _ := strings.Cut(setting, "=")
+		if err := os.Setenv(key, value); err != nil {
+			return nil, err
+		}
 	}
-	backend, err := xla.New(config)
+	backend, err := xla.New(join([]string{path}, options, ","))
 	if err != nil {
 		return nil, fmt.Errorf("PJRT plugin %s: %w", path, firstLine(err))
 	}
-	e := newEngine("xla:"+filepath.Base(path), backend)
+	e := newEngine(name, backend)
 	e.facts["go-xla"] = moduleVersion("github.com/gomlx/go-xla")
-	e.facts["pjrt"] = version
+	e.facts["pjrt"] = found.Version
 	e.facts["device"] = backend.Description()
 	return e, nil
 }
 
-// checkPlugin reads the file's symbols, then loads it in a child process, and
-// gives the version of its API.
-func checkPlugin(path string) (string, error) {
+// checkPlugin reads the file's symbols, then loads it in a child process.
+func checkPlugin(path, kind string) (probed, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("no such file")
+		return probed{}, fmt.Errorf("no such file")
 	}
 	if err != nil {
-		return "", err
+		return probed{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("not a file")
+		return probed{}, fmt.Errorf("not a file")
 	}
 	if runtime.GOOS == "linux" {
 		if err := checkELF(path, info.Size()); err != nil {
-			return "", err
+			return probed{}, err
 		}
 	}
-	return probeInChild(path)
+	return probeInChild(kind, path, pluginEnv(path))
 }
 
 // checkELF refuses what the loader would, or worse would not: another format,
@@ -127,26 +125,4 @@ func checkELF(path string, size int64) error {
 		}
 	}
 	return fmt.Errorf("no function %s in it: not a PJRT plugin", pjrt.GetPJRTApiFunctionName)
-}
-
-func probeInChild(path string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
-	defer cancel()
-	var stdout, stderr bytes.Buffer
-	child := exec.CommandContext(ctx, self)
-	child.Env = append(os.Environ(), probeEnv+"="+path)
-	child.Stdout, child.Stderr = &stdout, &stderr
-	if err := child.Run(); err != nil {
-		why := strings.TrimSpace(stderr.String())
-		if why == "" || strings.Contains(why, "SIGSEGV") {
-			why = "it crashes when loaded"
-		}
-		why, _, _ = strings.Cut(why, "\n")
-		return "", fmt.Errorf("does not load: %s", why)
-	}
-	return strings.TrimSpace(stdout.String()), nil
 }

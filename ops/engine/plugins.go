@@ -1,0 +1,212 @@
+package engine
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Plugin is the file of a PJRT plugin.
+type Plugin struct {
+	Kind  string `json:"kind"`            // cpu, cuda
+	Path  string `json:"path"`            // absolute
+	Wheel string `json:"wheel,omitempty"` // the Python package it is part of: "jax-cuda13-pjrt 0.10.2"
+}
+
+// pluginPathEnv names the folders of plugins, with ':' between them, for
+// go-xla and so for us.
+const pluginPathEnv = "PJRT_PLUGIN_LIBRARY_PATH"
+
+// FindPlugins lists the plugins of a kind (cpu, cuda) in the order in which
+// xla:KIND tries them: the folders of PJRT_PLUGIN_LIBRARY_PATH, or without it
+// those of go-xla's installer and of LD_LIBRARY_PATH; then, for cuda, the
+// wheels jax-cuda13-pjrt and jax-cuda12-pjrt in cache/xla and in the Python
+// environments that are active. Files are named, not opened.
+func FindPlugins(kind string) []Plugin {
+	var found []Plugin
+	add := func(path, wheel string) {
+		path, err := filepath.Abs(path)
+		if err != nil || !isFile(path) || slices.ContainsFunc(found, func(p Plugin) bool { return p.Path == path }) {
+			return
+		}
+		found = append(found, Plugin{kind, path, wheel})
+	}
+	for _, dir := range pluginFolders() {
+		for _, pattern := range []string{"pjrt_c_api_" + kind + "_plugin.so", "pjrt-plugin-" + kind + ".so", "pjrt_plugin_" + kind + ".so"} {
+			add(filepath.Join(dir, pattern), "")
+		}
+	}
+	if kind != "cuda" {
+		return found
+	}
+	for _, site := range sitePackages() {
+		for _, version := range []string{"13", "12"} {
+			path := filepath.Join(site, "jax_plugins", "xla_cuda"+version, "xla_cuda_plugin.so")
+			add(path, wheelName(site, "jax_cuda"+version+"_pjrt"))
+		}
+	}
+	return found
+}
+
+// pluginFolders are where go-xla looks for files named as its own, without
+// those of /etc/ld.so.conf, in which nobody installs a plugin.
+func pluginFolders() []string {
+	if list, ok := os.LookupEnv(pluginPathEnv); ok {
+		return nonEmpty(filepath.SplitList(list))
+	}
+	var dirs []string
+	if home, err := os.UserHomeDir(); err == nil {
+		lib := filepath.Join(home, ".local", "lib")
+		dirs = append(dirs, filepath.Join(lib, "go-xla"), filepath.Join(lib, "go-xla", "nvidia"), filepath.Join(lib, "gomlx", "pjrt"))
+	}
+	dirs = append(dirs, "/usr/local/lib/go-xla", "/usr/local/lib/go-xla/nvidia", "/usr/local/lib/gomlx/pjrt")
+	return append(dirs, nonEmpty(filepath.SplitList(os.Getenv("LD_LIBRARY_PATH")))...)
+}
+
+func nonEmpty(list []string) []string {
+	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
+}
+
+// sitePackages are the folders of Python packages: of cache/xla beside the
+// program, of the active virtual or conda environment, of the python3 in PATH,
+// of the user, of the system. No Python is started.
+func sitePackages() []string {
+	var prefixes []string
+	for _, root := range programRoots() {
+		prefixes = append(prefixes, filepath.Join(root, xlaFolder))
+	}
+	prefixes = append(prefixes, nonEmpty([]string{os.Getenv("VIRTUAL_ENV"), os.Getenv("CONDA_PREFIX")})...)
+	if python, err := exec.LookPath("python3"); err == nil {
+		prefixes = append(prefixes, filepath.Dir(filepath.Dir(python)))
+		if real, err := filepath.EvalSymlinks(python); err == nil {
+			prefixes = append(prefixes, filepath.Dir(filepath.Dir(real)))
+		}
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		prefixes = append(prefixes, filepath.Join(home, ".local"))
+	}
+	prefixes = append(prefixes, "/usr/local", "/usr")
+	var sites []string
+	for _, prefix := range prefixes {
+		for _, pattern := range []string{"lib/python3*/site-packages", "lib/python3*/dist-packages"} {
+			found, _ := filepath.Glob(filepath.Join(prefix, pattern)) // fails on a bad pattern only
+			slices.Reverse(found)                                     // newer versions first, within a digit
+			sites = append(sites, found...)
+		}
+	}
+	return sites
+}
+
+// xlaFolder is where the command that Survey prints puts the CUDA wheels.
+var xlaFolder = filepath.Join("cache", "xla")
+
+// programRoots are the working directory, the program's folder and that
+// folder's parent: where cache/ is looked for.
+func programRoots() []string {
+	roots := []string{"."}
+	if dir := executableDir(); dir != "" {
+		roots = append(roots, dir, filepath.Dir(dir))
+	}
+	return roots
+}
+
+// wheelName is a package and its version as its dist-info folder has them.
+func wheelName(site, module string) string {
+	found, _ := filepath.Glob(filepath.Join(site, module+"-*.dist-info"))
+	if len(found) == 0 {
+		return strings.ReplaceAll(module, "_", "-")
+	}
+	version := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(found[0]), module+"-"), ".dist-info")
+	return strings.ReplaceAll(module, "_", "-") + " " + version
+}
+
+// pluginEnv is what a plugin wants in the environment of the process that
+// loads it, as "NAME=value" with the values of now kept: NVIDIA's libraries in
+// LD_LIBRARY_PATH, libdevice and ptxas named to XLA. Nothing where the plugin
+// has no NVIDIA libraries beside it (then the system's serve).
+func pluginEnv(path string) []string {
+	nvidia := nvidiaFolder(path)
+	if nvidia == "" {
+		return nil
+	}
+	libs, _ := filepath.Glob(filepath.Join(nvidia, "*", "lib"))
+	var env []string
+	if missing := without(libs, filepath.SplitList(os.Getenv("LD_LIBRARY_PATH"))); len(missing) > 0 {
+		env = append(env, "LD_LIBRARY_PATH="+join(missing, os.Getenv("LD_LIBRARY_PATH"), ":"))
+	}
+	nvvm, _ := filepath.Glob(filepath.Join(nvidia, "*", "nvvm"))
+	if len(nvvm) == 0 {
+		return env
+	}
+	data := filepath.Dir(nvvm[len(nvvm)-1])
+	if flags := os.Getenv("XLA_FLAGS"); !strings.Contains(flags, "--xla_gpu_cuda_data_dir") {
+		env = append(env, "XLA_FLAGS="+join([]string{"--xla_gpu_cuda_data_dir=" + data}, flags, " "))
+	}
+	if bin := filepath.Join(data, "bin"); len(without([]string{bin}, filepath.SplitList(os.Getenv("PATH")))) > 0 {
+		env = append(env, "PATH="+join([]string{bin}, os.Getenv("PATH"), ":"))
+	}
+	return env
+}
+
+// nvidiaFolder holds NVIDIA's libraries for a plugin: nvidia/ beside
+// jax_plugins/ for a wheel, the plugin's own folder or nvidia/ beside that for
+// go-xla's installer. "" when there is none.
+func nvidiaFolder(path string) string {
+	dir := filepath.Dir(path)
+	for _, nvidia := range []string{filepath.Join(dir, "..", "..", "nvidia"), dir, filepath.Join(dir, "..", "nvidia"), filepath.Join(dir, "nvidia")} {
+		if libs, _ := filepath.Glob(filepath.Join(nvidia, "*", "lib")); len(libs) > 0 {
+			return filepath.Clean(nvidia)
+		}
+	}
+	return ""
+}
+
+// without is the entries of list that are not in known.
+func without(list, known []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(known, s) })
+}
+
+// join puts list before what is there already.
+func join(list []string, old, separator string) string {
+	return strings.Join(nonEmpty(append(slices.Clone(list), old)), separator)
+}
+
+// hasGPU says whether an NVIDIA driver shows a device.
+func hasGPU() bool {
+	for _, pattern := range []string{"/dev/nvidia[0-9]*", "/dev/dxg"} { // dxg: Windows' Linux
+		if found, _ := filepath.Glob(pattern); len(found) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// StartupEnv returns the settings, as "NAME=value", with which the program
+// must be started anew before a CUDA plugin that --engine in args asks for can
+// find NVIDIA's libraries: the loader reads LD_LIBRARY_PATH only when a
+// program starts. Nothing when no such plugin will be loaded.
+func StartupEnv(args []string) []string {
+	spec := "auto"
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, "--engine="); ok {
+			spec = value
+		} else if arg == "--engine" && i+1 < len(args) {
+			spec = args[i+1]
+		}
+	}
+	path, xla := strings.CutPrefix(spec, "xla:")
+	path, _, _ = strings.Cut(path, ",")
+	switch {
+	case spec == "auto" && hasGPU(), xla && path == "cuda":
+		if found := FindPlugins("cuda"); len(found) > 0 {
+			return pluginEnv(found[0].Path)
+		}
+	case xla && path != "cpu":
+		if path, err := filepath.Abs(path); err == nil && isFile(path) {
+			return pluginEnv(path)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Status is what is known of an engine without computing anything on it.
+type Status struct {
+	Engine  string   `json:"engine"`            // what --engine names: go, onnx, xla:cpu, xla:cuda
+	Usable  bool     `json:"usable"`            // it opens here
+	Path    string   `json:"path,omitempty"`    // of the library or the plugin
+	Version string   `json:"version,omitempty"` // of the library; of a plugin its PJRT API's
+	Wheel   string   `json:"wheel,omitempty"`   // Python package that a plugin is part of
+	Devices []string `json:"devices,omitempty"`
+	Problem string   `json:"problem,omitempty"` // why it is not usable, or is slow
+	Install string   `json:"install,omitempty"` // command that puts it there; never run by the program
+}
+
+// Survey looks for each engine in the order in which auto takes them, then
+// xla:cpu. Libraries are loaded in child processes, so that one that crashes is
+// a Problem. An engine with several plugins has several entries, one that is
+// not there has one with the command to install it.
+func Survey() []Status {
+	list := surveyPlugins("cuda")
+	list = append(list, surveyONNX(), surveyGo())
+	return append(list, surveyPlugins("cpu")...)
+}
+
+func surveyGo() Status {
+	s := Status{Engine: "go", Usable: true, Version: moduleVersion(gobackendModule)}
+	if raceWithCheckptr() {
+		s.Usable, s.Problem = false, "this program was built with -race and pointer checks"
+	} else if !SIMD {
+		s.Problem = SIMDWarning
+	}
+	return s
+}
+
+func surveyONNX() Status {
+	s := Status{Engine: "onnx"}
+	path, err := FindONNX()
+	if err != nil {
+		s.Problem, s.Install = err.Error(), install("onnx")
+		return s
+	}
+	s.Path = path
+	found, err := probeInChild(probeONNX, path, nil)
+	if err != nil {
+		s.Problem, s.Install = err.Error(), install("onnx")
+		return s
+	}
+	s.Version, s.Problem = found.Version, found.Problem
+	if s.Usable = s.Problem == ""; !s.Usable {
+		s.Install = install("onnx")
+	}
+	return s
+}
+
+// surveyPlugins lists the plugins of a kind that are there.
+func surveyPlugins(kind string) []Status {
+	var list []Status
+	for _, p := range FindPlugins(kind) {
+		s := Status{Engine: "xla:" + kind, Path: p.Path, Wheel: p.Wheel}
+		probe := probeDevices
+		if kind == "cuda" && !hasGPU() {
+			probe = probePlugin
+			s.Problem = "there is no NVIDIA GPU: no /dev/nvidia0"
+		}
+		found, err := checkPlugin(p.Path, probe)
+		s.Version, s.Devices = found.Version, found.Devices
+		switch {
+		case err != nil:
+			s.Problem = err.Error()
+		case found.Problem != "":
+			s.Problem = found.Problem
+		}
+		s.Usable = s.Problem == ""
+		list = append(list, s)
+	}
+	if len(list) > 0 {
+		return list
+	}
+	s := Status{Engine: "xla:" + kind, Problem: "no PJRT plugin for " + kind + " was found", Install: install("xla:" + kind)}
+	if kind == "cuda" && !hasGPU() {
+		s.Problem += "; there is no NVIDIA GPU either: no /dev/nvidia0"
+	}
+	return []Status{s}
+}
+
+// Auto is the engine that auto takes of a survey, and why.
+func Auto(list []Status) (engine, why string) {
+	var passed []string
+	for _, s := range list {
+		if s.Engine == "xla:cpu" {
+			continue
+		}
+		if s.Usable {
+			return s.Engine, strings.Join(append(passed, s.Engine+" opens"), "; ")
+		}
+		passed = append(passed, s.Engine+" does not: "+s.Problem)
+	}
+	return "", strings.Join(passed, "; ")
+}
+
+// onnxVersion is the release whose API compute-onnx asks for; older ones are refused.
+const onnxVersion = "1.27.0"
+
+// install is the command that puts an engine where it is found.
+func install(engine string) string {
+	root := "."
+	for _, dir := range programRoots() {
+		if _, err := os.Stat(filepath.Join(dir, ".ci", "install-onnxruntime")); err == nil {
+			root = dir
+			break
+		}
+	}
+	switch engine {
+	case "onnx":
+		if isFile(filepath.Join(root, ".ci", "install-onnxruntime")) {
+			return strings.Replace("make -C "+root+" build", "-C . ", "", 1)
+		}
+		return fmt.Sprintf("npm install --ignore-scripts --prefix cache/npm onnxruntime-node@%s && mkdir -p %s && cp cache/npm/node_modules/onnxruntime-node/bin/napi-v6/linux/x64/%s %s/",
+			onnxVersion, libraryFolder, libraryNames[0], libraryFolder)
+	case "xla:cuda":
+		return fmt.Sprintf("python3 -m venv %s && %s/bin/pip install 'jax-cuda13-plugin[with-cuda]' # jax-cuda12-plugin for drivers before 580",
+			filepath.Join(root, xlaFolder), filepath.Join(root, xlaFolder))
+	case "xla:cpu":
+		return "go run github.com/gomlx/go-xla/cmd/pjrt_installer@latest -plugin=cpu -path=$HOME/.local/lib/go-xla"
+	}
+	return ""
+}

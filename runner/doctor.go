@@ -1,0 +1,134 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"react/data/image"
+	"react/ops/engine"
+	"react/ops/knn"
+)
+
+// doctorReport is what doctor found, and what --json prints.
+type doctorReport struct {
+	Engines   []engine.Status   `json:"engines"` // in the order in which auto tries them, then xla:cpu
+	Auto      string            `json:"auto"`    // the engine that auto takes; "" when none opens
+	Why       string            `json:"why"`
+	System    systemFacts       `json:"system"`
+	Libraries map[string]string `json:"libraries"` // linked into the program
+}
+
+func newDoctor() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say which engines are there, which one auto takes, and what is missing",
+		Long: `doctor loads each engine's library in a process of its own, so that one that
+crashes is a line of the report, and prints what it found: the engines with the
+paths and versions of their libraries, the command that installs what is missing,
+which engine --engine auto takes and why, the processor, the memory, and the
+libraries inside the program. It downloads nothing and changes nothing.
+
+` + exitHelp,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report := examine()
+			if err := report.print(cmd.OutOrStdout(), asJSON); err != nil {
+				return err
+			}
+			if report.Auto == "" {
+				return errors.New("no engine opens: " + report.Why)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func examine() doctorReport {
+	r := doctorReport{
+		Engines: engine.Survey(),
+		System:  readSystem(),
+		Libraries: map[string]string{
+			"faiss":        knn.Describe(),
+			"libturbojpeg": image.Describe(),
+			"go":           runtime.Version(),
+			"simd":         onOff(engine.SIMD),
+		},
+	}
+	r.Auto, r.Why = engine.Auto(r.Engines)
+	return r
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+func (r doctorReport) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	var b strings.Builder
+	for _, s := range r.Engines {
+		printEngine(&b, s)
+	}
+	if r.Auto != "" {
+		fmt.Fprintf(&b, "\n--engine auto takes %s: %s\n\n", r.Auto, r.Why)
+	}
+	s := r.System
+	fmt.Fprintf(&b, "cpu      %s, %d of %d threads, %s\n", s.CPU, s.Procs, s.Threads, strings.Join(s.Features, " "))
+	fmt.Fprintf(&b, "memory   %s, %s available\n", gibibytes(s.MemoryBytes), gibibytes(s.AvailableBytes))
+	fmt.Fprintf(&b, "gpu      %s\n", orNone(strings.Join(s.GPUs, ", ")))
+	fmt.Fprintf(&b, "inside   %s; libturbojpeg: %s; %s, simd %s\n", r.Libraries["faiss"], r.Libraries["libturbojpeg"], r.Libraries["go"], r.Libraries["simd"])
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printEngine writes an engine's line and, below it, where its library is, what
+// is wrong and what would mend it.
+func printEngine(b *strings.Builder, s engine.Status) {
+	state := "no "
+	if s.Usable {
+		state = "yes"
+	}
+	line := fmt.Sprintf("%-8s %s  %s", s.Engine, state, s.Version)
+	fmt.Fprintln(b, strings.TrimRight(line, " "))
+	where := s.Path
+	if s.Wheel != "" {
+		where += " (" + s.Wheel + ")"
+	}
+	for _, detail := range []struct{ name, text string }{
+		{"library", where}, {"devices", strings.Join(s.Devices, ", ")}, {"problem", s.Problem}, {"install", s.Install},
+	} {
+		if detail.text != "" {
+			fmt.Fprintf(b, "         %s: %s\n", detail.name, detail.text)
+		}
+	}
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+func gibibytes(n int64) string {
+	if n == 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}

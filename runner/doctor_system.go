@@ -1,0 +1,87 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// systemFacts are the parts of a machine that decide how fast things go. What
+// cannot be read is empty or 0.
+type systemFacts struct {
+	OS             string   `json:"os"` // as Go names it: linux/amd64
+	CPU            string   `json:"cpu"`
+	Threads        int      `json:"threads"`  // of the machine
+	Procs          int      `json:"procs"`    // that this program uses
+	Features       []string `json:"features"` // vector instructions that matter here
+	MemoryBytes    int64    `json:"memoryBytes"`
+	AvailableBytes int64    `json:"availableBytes"` // without pushing anything out, and within the control group's limit
+	GPUs           []string `json:"gpus,omitempty"`
+}
+
+func readSystem() systemFacts {
+	s := systemFacts{OS: runtime.GOOS + "/" + runtime.GOARCH, CPU: "unknown", Threads: runtime.NumCPU(), Procs: runtime.GOMAXPROCS(0)}
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		s.readCPU(string(info))
+	}
+	if info, err := os.ReadFile("/proc/meminfo"); err == nil {
+		s.MemoryBytes, s.AvailableBytes = kibibytes(string(info), "MemTotal"), kibibytes(string(info), "MemAvailable")
+	}
+	s.limit(readNumber("/sys/fs/cgroup/memory.max"), readNumber("/sys/fs/cgroup/memory.current"))
+	files, _ := filepath.Glob("/proc/driver/nvidia/gpus/*/information")
+	for _, file := range files {
+		if info, err := os.ReadFile(file); err == nil {
+			s.GPUs = append(s.GPUs, field(string(info), "Model"))
+		}
+	}
+	return s
+}
+
+// readCPU takes the first processor of Linux's cpuinfo.
+func (s *systemFacts) readCPU(info string) {
+	if model := field(info, "model name"); model != "" {
+		s.CPU = model
+	}
+	flags := strings.Fields(field(info, "flags"))
+	for _, want := range []string{"avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"} {
+		if slices.Contains(flags, want) {
+			s.Features = append(s.Features, want)
+		}
+	}
+}
+
+// limit applies a control group's limit and use, in bytes; 0 is none.
+func (s *systemFacts) limit(limit, used int64) {
+	if limit <= 0 || s.MemoryBytes > 0 && limit >= s.MemoryBytes {
+		return
+	}
+	s.MemoryBytes = limit
+	s.AvailableBytes = min(s.AvailableBytes, max(0, limit-used))
+}
+
+// field is the value of the first line "name : value".
+func field(text, name string) string {
+	for line := range strings.Lines(text) {
+		key, value, ok := strings.Cut(line, ":")
+		if ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// kibibytes is a field of meminfo in bytes.
+func kibibytes(text, name string) int64 {
+	n, _ := strconv.ParseInt(strings.TrimSuffix(field(text, name), " kB"), 10, 64)
+	return n << 10
+}
+
+// readNumber is the number in a file; 0 where there is none ("max").
+func readNumber(path string) int64 {
+	raw, _ := os.ReadFile(path)
+	n, _ := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64)
+	return n
+}
