@@ -60,6 +60,7 @@ var All = map[string]Op{
 	"world":    world,
 	"pretrain": pretrain,
 	"snapshot": snapshot,
+	"resize":   resize,
 	"embed":    embed,
 	"queries":  queries,
 	"index":    index,

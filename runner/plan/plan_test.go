@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,15 @@ tune: mode: "none"
 sweep: grid: backbone: pretrain: take: [5, 10]`)
 	if len(keys(p, "pretrain")) != 1 || len(keys(p, "snapshot")) != 1 || len(keys(p, "evaluate")) != 2 {
 		t.Errorf("got %d pretrainings, %d snapshots, %d evaluations, want 1, 1 (the last is the end) and 2", len(keys(p, "pretrain")), len(keys(p, "snapshot")), len(keys(p, "evaluate")))
+	}
+}
+
+// TestResizedBase adds a stage of its own, and leaves the base's as it is.
+func TestResizedBase(t *testing.T) {
+	plain, resized := load(t, `tune: mode: "none"`), load(t, `backbone: imageSize: 64
+tune: mode: "none"`)
+	if len(keys(plain, "resize")) != 0 || len(keys(resized, "resize")) != 1 || !maps.Equal(keys(plain, "pretrain"), keys(resized, "pretrain")) {
+		t.Errorf("got resize %v and %v, pretrain %v and %v", keys(plain, "resize"), keys(resized, "resize"), keys(plain, "pretrain"), keys(resized, "pretrain"))
 	}
 }
 

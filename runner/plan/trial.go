@@ -141,8 +141,21 @@ func (c *composer) pool(name string) (source, error) {
 	return source{files: files}, nil
 }
 
-// backbone gives the base checkpoint.
+// backbone gives the base checkpoint, for images of the size that is asked for.
 func (c *composer) backbone() (source, error) {
+	base, err := c.checkpoint()
+	if err != nil || c.p.Backbone.ImageSize == 0 {
+		return base, err
+	}
+	c.read("backbone.imageSize")
+	in := newInputs()
+	in.give("checkpoint", base)
+	stage, err := c.add("resize", ops.ResizeParams{ImageSize: c.p.Backbone.ImageSize}, in.in, in.files)
+	return source{stage: stage}, err
+}
+
+// checkpoint gives the base checkpoint as it was loaded or trained.
+func (c *composer) checkpoint() (source, error) {
 	bb := c.p.Backbone
 	if bb.Weights != "" {
 		c.read("backbone.weights")

@@ -39,9 +39,10 @@ type World struct {
 
 // Backbone names an architecture and says where its weights come from: a checkpoint folder, or pretraining on a pool.
 type Backbone struct {
-	Arch     string    `json:"arch,omitempty"`
-	Weights  string    `json:"weights,omitempty"`
-	Pretrain *Pretrain `json:"pretrain,omitempty"`
+	Arch      string    `json:"arch,omitempty"`
+	Weights   string    `json:"weights,omitempty"`
+	Pretrain  *Pretrain `json:"pretrain,omitempty"`
+	ImageSize int       `json:"imageSize,omitempty"` // side in pixels that the base is resized to; 0 keeps its own
 }
 
 // Pretrain is plain InfoNCE training from random weights.

@@ -1,0 +1,44 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+
+	"react/data/tokenizer"
+	"react/ops/clip"
+)
+
+// ResizeParams are the params of resize.
+type ResizeParams struct {
+	ImageSize int `json:"imageSize"` // side of an image, pixels
+}
+
+// resize opens a checkpoint for images of another size: its positional embeddings are resampled as open_clip does at loading. In: "checkpoint".
+// Out: the checkpoint's files. Same bytes everywhere.
+//
+//	1: first
+var resize = define(1, "resize", func(ctx context.Context, run *Run, p ResizeParams) error {
+	dir, err := run.input("checkpoint")
+	if err != nil {
+		return err
+	}
+	base, err := clip.Load(dir)
+	if err != nil {
+		return err
+	}
+	resized, err := base.Resize(p.ImageSize, 0)
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	tok, err := tokenizer.Load(dir)
+	if err != nil {
+		return err
+	}
+	if err := resized.Save(run.Dir); err != nil {
+		return err
+	}
+	if err := tok.Save(run.Dir); err != nil {
+		return err
+	}
+	return ctx.Err()
+})
