@@ -2,6 +2,7 @@ package clip
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,24 +19,32 @@ const (
 type Checkpoint struct {
 	Config  Config
 	Weights *Weights
+
+	source *Source // whose files the weights lie in; nil for none
 }
 
-// Load reads a checkpoint folder. An error names the file and the field or
-// parameter that is wrong.
-func Load(dir string) (*Checkpoint, error) {
-	cfg, err := LoadConfig(filepath.Join(dir, ConfigFile))
+// Load reads a checkpoint of any layout that Open takes. An error names the
+// file and the field or parameter that is wrong. Close gives the memory back.
+func Load(path string) (*Checkpoint, error) {
+	s, err := Open(path, OpenOptions{})
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, WeightsFile)
-	w, err := ReadSafetensors(path)
+	c, err := s.Checkpoint()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
-	if w, err = w.check(cfg); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	return c, nil
+}
+
+// Close unmaps the files of a checkpoint that was loaded; its weights, and those
+// of checkpoints made from it, must not be used after. It is not needed when the
+// program ends.
+func (c *Checkpoint) Close() error {
+	if c.source == nil {
+		return nil
 	}
-	return &Checkpoint{Config: cfg, Weights: w}, nil
+	return c.source.Close()
 }
 
 // LoadConfig reads an open_clip_config.json.

@@ -1,7 +1,6 @@
 package clip
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"math"
@@ -157,7 +156,11 @@ func safetensorsOf(header string, data ...byte) []byte {
 }
 
 func readBytes(data []byte) (*Weights, error) {
-	return readSafetensors(bytes.NewReader(data), int64(len(data)))
+	f, err := parseSafetensors(data)
+	if err != nil {
+		return nil, err
+	}
+	return f.weights()
 }
 
 func TestSafetensorsTypes(t *testing.T) {

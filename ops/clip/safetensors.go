@@ -5,12 +5,13 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 
-	"github.com/x448/float16"
+	"react/data/dtype"
+	"react/data/mmap"
 )
 
 // Tensor is one parameter, in the layout of PyTorch ([out, in] for a linear
@@ -25,80 +26,113 @@ const maxHeader = 100 << 20
 
 // entryJSON is one tensor in a safetensors header.
 type entryJSON struct {
-	DType   string   `json:"dtype"`
-	Shape   []int64  `json:"shape"`
-	Offsets [2]int64 `json:"data_offsets"` // of the bytes after the header
+	DType   dtype.Type `json:"dtype"`
+	Shape   []int64    `json:"shape"`
+	Offsets [2]int64   `json:"data_offsets"` // of the bytes after the header
 }
+
+// safetensorsFile is an opened file; its values lie where the file is mapped.
+type safetensorsFile struct {
+	path   string
+	file   *mmap.File
+	data   []byte // after the header
+	names  []string
+	header map[string]entryJSON
+}
+
+func openSafetensors(path string) (*safetensorsFile, error) {
+	m, err := mmap.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := parseSafetensors(m.Bytes())
+	if err != nil {
+		m.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f.path, f.file = path, m
+	return f, nil
+}
+
+func parseSafetensors(raw []byte) (*safetensorsFile, error) {
+	header, start, err := readHeader(raw)
+	if err != nil {
+		return nil, err
+	}
+	names, err := checkHeader(header, int64(len(raw))-start)
+	if err != nil {
+		return nil, err
+	}
+	return &safetensorsFile{data: raw[start:], names: names, header: header}, nil
+}
+
+// list gives the tensors in the order of their bytes.
+func (f *safetensorsFile) list() []tensorInfo {
+	infos := make([]tensorInfo, len(f.names))
+	for i, name := range f.names {
+		e := f.header[name]
+		shape := make([]int, len(e.Shape))
+		for j, d := range e.Shape {
+			shape[j] = int(d)
+		}
+		infos[i] = tensorInfo{name: name, dtype: e.DType, shape: shape}
+	}
+	return infos
+}
+
+func (f *safetensorsFile) float32(name string) ([]float32, error) {
+	e, ok := f.header[name]
+	if !ok {
+		return nil, fmt.Errorf("%s: no tensor %q", f.path, name)
+	}
+	return e.DType.Float32(f.data[e.Offsets[0]:e.Offsets[1]:e.Offsets[1]]), nil
+}
+
+func (f *safetensorsFile) close() error { return f.file.Close() }
 
 // ReadSafetensors reads a file's tensors as float32, in the order of their
 // bytes; F64, F16 and BF16 are converted, integer tensors left out. An error
 // names the file and what is wrong in it.
 func ReadSafetensors(path string) (*Weights, error) {
-	f, err := os.Open(path)
+	f, err := openSafetensors(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	w, err := readSafetensors(f, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return w, nil
+	defer f.close()
+	return f.weights()
 }
 
-func readSafetensors(r io.ReaderAt, size int64) (*Weights, error) {
-	header, start, err := readHeader(r, size)
-	if err != nil {
-		return nil, err
-	}
-	names, err := checkHeader(header, size-start)
-	if err != nil {
-		return nil, err
-	}
+// weights are the tensors, copied.
+func (f *safetensorsFile) weights() (*Weights, error) {
 	w := &Weights{tensors: map[string]*Tensor{}}
-	for _, name := range names {
-		e := header[name]
-		raw := make([]byte, e.Offsets[1]-e.Offsets[0])
-		if _, err := io.ReadFull(io.NewSectionReader(r, start+e.Offsets[0], int64(len(raw))), raw); err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
-		}
-		data, ok := toFloat32(e.DType, raw)
-		if !ok {
+	for _, info := range f.list() {
+		if !info.dtype.IsFloat() {
 			continue
 		}
-		shape := make([]int, len(e.Shape))
-		for i, d := range e.Shape {
-			shape[i] = int(d)
+		data, err := f.float32(info.name)
+		if err != nil {
+			return nil, err
 		}
-		w.Put(name, shape, data)
+		w.Put(info.name, info.shape, slices.Clone(data))
 	}
 	return w, nil
 }
 
 // readHeader gives the tensors of the header and the offset of their bytes.
-func readHeader(r io.ReaderAt, size int64) (map[string]entryJSON, int64, error) {
-	var prefix [8]byte
-	if _, err := r.ReadAt(prefix[:], 0); err != nil || size < 8 {
-		return nil, 0, fmt.Errorf("not a safetensors file: %d bytes", size)
+func readHeader(raw []byte) (map[string]entryJSON, int64, error) {
+	if len(raw) < 8 {
+		return nil, 0, fmt.Errorf("not a safetensors file: %d bytes", len(raw))
 	}
-	n := binary.LittleEndian.Uint64(prefix[:])
-	if n > maxHeader || int64(n) > size-8 {
-		return nil, 0, fmt.Errorf("not a safetensors file, or cut short: a header of %d bytes in a file of %d", n, size)
+	n := binary.LittleEndian.Uint64(raw)
+	if n > maxHeader || int64(n) > int64(len(raw))-8 {
+		return nil, 0, fmt.Errorf("not a safetensors file, or cut short: a header of %d bytes in a file of %d", n, len(raw))
 	}
-	text := make([]byte, n)
-	if _, err := r.ReadAt(text, 8); err != nil {
-		return nil, 0, err
-	}
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(text, &raw); err != nil {
+	var entries map[string]json.RawMessage
+	if err := json.Unmarshal(raw[8:8+n], &entries); err != nil {
 		return nil, 0, fmt.Errorf("header: %w", err)
 	}
-	header := make(map[string]entryJSON, len(raw))
-	for name, value := range raw {
+	header := make(map[string]entryJSON, len(entries))
+	for name, value := range entries {
 		if name == "__metadata__" {
 			continue
 		}
@@ -110,8 +144,6 @@ func readHeader(r io.ReaderAt, size int64) (map[string]entryJSON, int64, error) 
 	}
 	return header, 8 + int64(n), nil
 }
-
-var dtypeSizes = map[string]int64{"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 // checkHeader gives the names in the order of their bytes. The tensors must
 // fill the rest of the file without a gap or an overlap, as the format asks.
@@ -144,11 +176,10 @@ func checkHeader(header map[string]entryJSON, size int64) ([]string, error) {
 }
 
 func checkEntry(e entryJSON, size int64) error {
-	width, ok := dtypeSizes[e.DType]
-	if !ok {
+	bytes := e.DType.Size()
+	if bytes == 0 {
 		return fmt.Errorf("unknown dtype %q", e.DType)
 	}
-	bytes := width
 	for _, d := range e.Shape {
 		if d < 0 || d > 0 && bytes > size/d {
 			return fmt.Errorf("shape %v is larger than the file", e.Shape)
@@ -161,47 +192,29 @@ func checkEntry(e entryJSON, size int64) error {
 	return nil
 }
 
-// toFloat32 converts little-endian values; ok is false for integers.
-func toFloat32(dtype string, raw []byte) (data []float32, ok bool) {
-	n := len(raw) / int(dtypeSizes[dtype])
-	le := binary.LittleEndian
-	var at func(i int) float32
-	switch dtype {
-	case "F32":
-		at = func(i int) float32 { return math.Float32frombits(le.Uint32(raw[4*i:])) }
-	case "F64":
-		at = func(i int) float32 { return float32(math.Float64frombits(le.Uint64(raw[8*i:]))) }
-	case "F16":
-		at = func(i int) float32 { return float16.Frombits(le.Uint16(raw[2*i:])).Float32() }
-	case "BF16":
-		at = func(i int) float32 { return math.Float32frombits(uint32(le.Uint16(raw[2*i:])) << 16) }
-	default:
-		return nil, false
-	}
-	data = make([]float32, n)
-	for i := range data {
-		data[i] = at(i)
-	}
-	return data, true
-}
-
 // WriteSafetensors writes the tensors as F32 in their order. The same weights give the same bytes.
-func WriteSafetensors(path string, w *Weights) error {
+func WriteSafetensors(path string, w *Weights) error { return writeSafetensors(path, w, "") }
+
+// writeSafetensors puts metadata, a JSON object, first when it is given.
+func writeSafetensors(path string, w *Weights, metadata string) error {
 	var b bytes.Buffer
 	b.WriteByte('{')
+	if metadata != "" {
+		fmt.Fprintf(&b, `"__metadata__":%s`, metadata)
+	}
 	offset := int64(0)
-	for i, name := range w.names {
+	for _, name := range w.names {
 		t := w.tensors[name]
 		shape := make([]int64, len(t.Shape))
 		for j, d := range t.Shape {
 			shape[j] = int64(d)
 		}
 		end := offset + 4*int64(len(t.Data))
-		entry, err := json.Marshal(map[string]entryJSON{name: {DType: "F32", Shape: shape, Offsets: [2]int64{offset, end}}})
+		entry, err := json.Marshal(map[string]entryJSON{name: {DType: dtype.F32, Shape: shape, Offsets: [2]int64{offset, end}}})
 		if err != nil {
 			return err
 		}
-		if i > 0 {
+		if b.Len() > 1 {
 			b.WriteByte(',')
 		}
 		b.Write(entry[1 : len(entry)-1])
@@ -214,26 +227,36 @@ func WriteSafetensors(path string, w *Weights) error {
 	return writeFile(path, b.Bytes(), w)
 }
 
+// writeFile writes beside the file and renames: the file that is replaced may
+// be the one that the weights are mapped from.
 func writeFile(path string, header []byte, w *Weights) error {
-	f, err := os.Create(path)
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	buf := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
-	buf = append(buf, header...)
+	_, err = f.Write(append(buf, header...))
 	for _, name := range w.names {
-		for _, v := range w.tensors[name].Data {
-			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
-		}
-		if _, err = f.Write(buf); err != nil {
+		if err != nil {
 			break
 		}
 		buf = buf[:0]
+		for _, v := range w.tensors[name].Data {
+			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
+		}
+		_, err = f.Write(buf)
+	}
+	if err == nil {
+		err = f.Chmod(0o644)
 	}
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
 	if err != nil {
+		os.Remove(f.Name())
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

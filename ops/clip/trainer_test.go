@@ -437,7 +437,7 @@ func TestEncoderErrors(t *testing.T) {
 	}
 	w := c.Weights.Clone()
 	w.Put("visual.proj", []int{1, 1}, []float32{0})
-	if _, err := NewEncoder(openEngine(t, "go"), &Checkpoint{c.Config, w}, 2); err == nil || !strings.Contains(err.Error(), `"visual.proj" is [1 1]`) {
+	if _, err := NewEncoder(openEngine(t, "go"), &Checkpoint{Config: c.Config, Weights: w}, 2); err == nil || !strings.Contains(err.Error(), `"visual.proj" is [1 1]`) {
 		t.Errorf("a misshapen parameter: %v", err)
 	}
 }

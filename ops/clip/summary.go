@@ -1,0 +1,183 @@
+package clip
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"react/data/dtype"
+)
+
+// Summary is what inspect prints of a checkpoint.
+type Summary struct {
+	Path           string             `json:"path"`
+	Files          []string           `json:"files"`
+	Container      string             `json:"container"`
+	Naming         string             `json:"naming"`
+	ConfigFile     string             `json:"configFile,omitempty"` // absent when the config was deduced
+	Arch           string             `json:"arch,omitempty"`
+	Activation     string             `json:"activation,omitempty"` // absent when nothing says it
+	ActivationFrom string             `json:"activationFrom,omitempty"`
+	Config         Config             `json:"config"`
+	DTypes         map[dtype.Type]int `json:"dtypes"` // stored values of each type
+	Parameters     Counts             `json:"parameters"`
+	LogitScale     float64            `json:"logitScale"` // the multiplier, not its logarithm
+	Gates          []GateSummary      `json:"gates"`
+	Modes          []ModeSummary      `json:"modes"`
+}
+
+// Counts are numbers of values by part of the model.
+type Counts struct {
+	Total int `json:"total"`
+	Image int `json:"image"` // gates included
+	Gates int `json:"gates"`
+	Text  int `json:"text"`
+}
+
+// GateSummary is a gated block and how far it is open: 0 is closed.
+type GateSummary struct {
+	Block     int     `json:"block"` // of the image tower, that it stands before
+	TanhAttn  float64 `json:"tanhAttn"`
+	TanhDense float64 `json:"tanhDense"`
+}
+
+// ModeSummary is what a tuning mode trains.
+type ModeSummary struct {
+	Mode       string   `json:"mode"`
+	NewGates   int      `json:"newGates,omitempty"` // gated blocks that the mode would add
+	Parameters int      `json:"parameters"`
+	Names      []string `json:"names"`
+	Reason     string   `json:"reason,omitempty"` // why the mode is not for this model
+}
+
+// Summary reads the few values that it shows and leaves the rest. gates is how
+// many gated blocks the gated-image mode would add to a model that has none.
+func (s *Source) Summary(gates int) (Summary, error) {
+	sum := Summary{Path: s.Path, Files: s.Files, Container: s.Container, Naming: s.Naming, ConfigFile: s.ConfigFile, Arch: s.Arch,
+		Activation: s.Activation, ActivationFrom: s.ActivationFrom, Config: s.Config, DTypes: s.DTypes(), Gates: []GateSummary{}}
+	for _, p := range parameters(s.Config) {
+		sum.Parameters.add(p)
+	}
+	scale, err := s.scalar("logit_scale")
+	if err != nil {
+		return sum, err
+	}
+	sum.LogitScale = math.Exp(scale)
+	for i := range s.Config.Model.Vision.Layers {
+		if i < s.Config.Model.Vision.Layers-s.Config.Gates() {
+			continue
+		}
+		attn, err := s.scalar(gateOf(visionBlock(i)) + ".alpha_attn")
+		if err != nil {
+			return sum, err
+		}
+		dense, err := s.scalar(gateOf(visionBlock(i)) + ".alpha_dense")
+		if err != nil {
+			return sum, err
+		}
+		sum.Gates = append(sum.Gates, GateSummary{Block: i, TanhAttn: math.Tanh(attn), TanhDense: math.Tanh(dense)})
+	}
+	for _, mode := range Modes {
+		sum.Modes = append(sum.Modes, summarizeMode(s.Config, mode, gates))
+	}
+	return sum, nil
+}
+
+func (c *Counts) add(p parameter) {
+	n := sizeOf(p.shape)
+	c.Total += n
+	switch {
+	case isVisual(p.name):
+		c.Image += n
+	case isText(p.name):
+		c.Text += n
+	}
+	if isGate(p.name) {
+		c.Gates += n
+	}
+}
+
+// scalar is the value of a parameter without dimensions.
+func (s *Source) scalar(name string) (float64, error) {
+	data, err := s.origins[name].read()
+	if err == nil {
+		err = finite(data)
+	}
+	if err == nil && len(data) != 1 {
+		err = fmt.Errorf("%d values", len(data))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s: parameter %q: %w", s.Files[0], name, err)
+	}
+	return float64(data[0]), nil
+}
+
+func summarizeMode(cfg Config, mode string, gates int) ModeSummary {
+	m := ModeSummary{Mode: mode, Names: []string{}}
+	if mode == GatedImage && cfg.Gates() == 0 && !cfg.ResNet() {
+		m.NewGates = min(gates, cfg.Model.Vision.Layers)
+		cfg = cfg.withGates(m.NewGates)
+	}
+	names, err := Trainable(cfg, mode)
+	if err != nil {
+		m.Reason = err.Error()
+		return m
+	}
+	m.Names = names
+	train := map[string]bool{}
+	for _, name := range names {
+		train[name] = true
+	}
+	for _, p := range parameters(cfg) {
+		if train[p.name] {
+			m.Parameters += sizeOf(p.shape)
+		}
+	}
+	return m
+}
+
+// GroupNames writes a list of parameters in few words: what differs in the
+// block's number or in the last part of the name alone is one line.
+func GroupNames(names []string) []string {
+	byPart := map[string][]string{}
+	var order []string
+	for _, name := range names {
+		key := name
+		if m := blockNumber.FindStringSubmatch(name); m != nil {
+			key = m[1]
+			if isGate(name) {
+				key += "gated"
+			}
+		}
+		if byPart[key] == nil {
+			order = append(order, key)
+		}
+		byPart[key] = append(byPart[key], name)
+	}
+	var lines []string
+	for _, key := range order {
+		group := byPart[key]
+		m := blockNumber.FindStringSubmatch(group[0])
+		if m == nil {
+			lines = append(lines, group[0])
+			continue
+		}
+		gated := ""
+		if isGate(group[0]) {
+			gated = ".gated_attn_block"
+		}
+		lines = append(lines, fmt.Sprintf("%s{%s}%s.*", m[1], ranges(numbersOf(group)), gated))
+	}
+	return lines
+}
+
+// Describe is the architecture in words.
+func (c Config) Describe() string {
+	v, t := c.Model.Vision, c.Model.Text
+	image := fmt.Sprintf("ViT of %d blocks, width %d, %d heads, patches of %d pixels", v.Layers, v.Width, v.heads(), v.PatchSize)
+	if c.ResNet() {
+		image = fmt.Sprintf("ResNet of %s bottlenecks, width %d, %d heads", strings.Trim(strings.ReplaceAll(fmt.Sprint(v.Stages), " ", "+"), "[]"), v.Width, v.heads())
+	}
+	return fmt.Sprintf("%s at %d pixels; text of %d blocks, width %d, %d heads, %d tokens of %d; embeddings of %d",
+		image, v.ImageSize, t.Layers, t.Width, t.Heads, t.ContextLength, t.VocabSize, c.Dim())
+}
