@@ -91,6 +91,9 @@ func (s *imageSource) plain(ctx context.Context, workers int, indices []int, n n
 // augmented fills dst [len(indices), 3, S, S] with random views: each is a function of (seed, position in the whole run) alone, so that
 // neither the number of workers nor a resume changes it.
 func (s *imageSource) augmented(ctx context.Context, workers int, indices []int, n normalization, view viewParams, dst []float32) error {
+	if err := view.augment.Validate(); err != nil {
+		return err
+	}
 	stride := 3 * n.size * n.size
 	return forEach(ctx, workers, len(indices), func(i int) error {
 		img, err := s.at(indices[i])
@@ -98,7 +101,7 @@ func (s *imageSource) augmented(ctx context.Context, workers int, indices []int,
 			return err
 		}
 		rng := rand.New(rand.NewPCG(view.seed, uint64(view.first)+uint64(i)))
-		image.Normalize(view.augment.Apply(img, n.size, rng), n.mean, n.std, dst[i*stride:(i+1)*stride])
+		view.augment.View(img, n.size, n.mean, n.std, rng, dst[i*stride:(i+1)*stride])
 		return nil
 	})
 }

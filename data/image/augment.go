@@ -19,12 +19,47 @@ type Augment struct {
 	// Color is the strength s of jitter: brightness, contrast and saturation
 	// are each multiplied by a number from 1-s to 1+s.
 	Color float64 `json:"color"`
+	// RandAugment is a setting in timm's notation, such as REACT's
+	// rand-m9-mstd0.5-inc1; empty: none. timm drops jitter beside it, here both
+	// are done when both are asked for.
+	RandAugment string `json:"randAugment,omitempty"`
+	// Erasing is the probability of random erasing, which only View does: the
+	// noise is of the normalised values.
+	Erasing float64 `json:"erasing,omitempty"`
 }
 
-// Apply draws a view of size x size pixels. It is a function of the image, the
-// fields, the size and the state of rng. The result shares no memory with
-// img.
+// Validate says what is wrong with RandAugment, which is a text.
+func (a Augment) Validate() error {
+	_, err := parsePolicy(a.RandAugment)
+	return err
+}
+
+// View draws a normalised view [3, size, size] into dst: Apply with mean as the
+// colour that warped images leave behind, Normalize, random erasing. It is a
+// function of the image, the fields, the numbers given and the state of rng:
+// seeded by (seed, position in the run), and so by (seed, sample, epoch), it is
+// the same in every run. Augment must be valid.
+func (a Augment) View(img *RGB, size int, mean, std [3]float32, rng *rand.Rand, dst []float32) {
+	Normalize(a.apply(img, size, fillColor(mean), rng), mean, std, dst)
+	erase(dst, size, a.Erasing, rng)
+}
+
+// fillColor is timm's: the mean as a colour.
+func fillColor(mean [3]float32) (fill [3]uint8) {
+	for c, m := range mean {
+		fill[c] = uint8(min(max(math.RoundToEven(255*float64(m)), 0), 255))
+	}
+	return fill
+}
+
+// Apply draws a view of size x size pixels, without erasing; a warped image
+// leaves grey behind. It is a function of the image, the fields, the size and
+// the state of rng. The result shares no memory with img. Augment must be valid.
 func (a Augment) Apply(img *RGB, size int, rng *rand.Rand) *RGB {
+	return a.apply(img, size, [3]uint8{128, 128, 128}, rng)
+}
+
+func (a Augment) apply(img *RGB, size int, fill [3]uint8, rng *rand.Rand) *RGB {
 	var out *RGB
 	if a.Crop == [2]float64{} {
 		out = Preprocess(img, size)
@@ -37,6 +72,11 @@ func (a Augment) Apply(img *RGB, size int, rng *rand.Rand) *RGB {
 	}
 	if a.Color > 0 {
 		a.jitter(out, rng)
+	}
+	if p, err := parsePolicy(a.RandAugment); err != nil {
+		panic(err) // Validate has not been called
+	} else if p != nil {
+		out = p.apply(out, fill, rng)
 	}
 	return out
 }

@@ -62,6 +62,28 @@ func TestTrialsShareStages(t *testing.T) {
 	}
 }
 
+// TestAugmentationKeys: RandAugment and erasing that are off are no part of a key, those that are on are.
+func TestAugmentationKeys(t *testing.T) {
+	key := func(augment string) string {
+		found := keys(load(t, `tune: {mode: "full", augment: `+augment+`}`), "tune")
+		if len(found) != 1 {
+			t.Fatalf("%s: %d tunings", augment, len(found))
+		}
+		for k := range found {
+			return k
+		}
+		return ""
+	}
+	plain := key(`flip: 0`)
+	for augment, same := range map[string]bool{
+		`{randAugment: "off", erasing: 0}`: true, `randAugment: "rand-m9-mstd0.5-inc1"`: false, `erasing: 0.25`: false,
+	} {
+		if (key(augment) == plain) != same {
+			t.Errorf("%s: the key of plain tuning is kept: %v, want %v", augment, !same, same)
+		}
+	}
+}
+
 // TestCurveOfTheBase sweeps over the checkpoints that one pretraining keeps.
 func TestCurveOfTheBase(t *testing.T) {
 	p := load(t, `backbone: pretrain: keep: 5

@@ -356,5 +356,9 @@ func (c *composer) poolSet(path, ref, role string, files func(string) (ops.Files
 }
 
 func augment(a spec.Augment) image.Augment {
-	return image.Augment{Crop: a.Crop, Ratio: a.Ratio, Flip: a.Flip, Color: a.Color}
+	out := image.Augment{Crop: a.Crop, Ratio: a.Ratio, Flip: a.Flip, Color: a.Color, RandAugment: a.RandAugment, Erasing: a.Erasing}
+	if a.RandAugment == "off" {
+		out.RandAugment = ""
+	}
+	return out
 }

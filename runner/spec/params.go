@@ -68,6 +68,9 @@ type Augment struct {
 	Ratio [2]float64 `json:"ratio"` // aspect range
 	Flip  float64    `json:"flip"`  // probability of a horizontal flip
 	Color float64    `json:"color"` // strength of brightness, contrast and saturation jitter
+
+	RandAugment string  `json:"randAugment,omitempty"` // timm's notation; "off" or empty is none
+	Erasing     float64 `json:"erasing,omitempty"`     // probability of random erasing
 }
 
 // Task gives the class names and the prompt templates that make the queries.
