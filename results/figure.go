@@ -252,7 +252,11 @@ func (p *panel) drawAxes(out io.Writer, x []string, axis string) {
 	}
 	bottom := panelHeight - panelBottom
 	fmt.Fprintf(out, `<path d="M%d %dV%dH%d" fill="none" stroke="#222" stroke-width="1"/>`+"\n", panelLeft, panelTop, bottom, panelWidth-panelRight)
-	every := 1 + (len(x)-1)/10 // names of more than ten places would run into each other
+	widest := 0
+	for _, name := range x {
+		widest = max(widest, wide(name))
+	}
+	every := 1 + (6*widest+10)*len(x)/(panelWidth-panelLeft-panelRight) // so that names do not run into each other
 	for i, name := range x {
 		if i%every == 0 {
 			fmt.Fprintf(out, `<text x="%s" y="%d" text-anchor="middle">%s</text>`+"\n", px(xAt(i, len(x))), bottom+15, html.EscapeString(clean(name)))
