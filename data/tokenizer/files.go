@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +16,11 @@ import (
 )
 
 const (
-	fileName = "tokenizer.json"
+	fileName   = "tokenizer.json"
+	vocabName  = "vocab.json"
+	mergesName = "merges.txt"
+	openAIName = "bpe_simple_vocab_16e6.txt.gz"
+
 	maxBytes = 64 << 20 // of a vocabulary file, unpacked; CLIP's has 2 MiB
 	maxVocab = 1 << 20
 
@@ -86,7 +92,38 @@ func build(tokens []string, merges [][2]int32, context int) (*Tokenizer, error) 
 			t.rules[p] = rule{int32(rank), id}
 		}
 	}
+	if err := t.checkReached(); err != nil {
+		return nil, err
+	}
 	return t.withEncoders(), nil
+}
+
+// checkReached refuses a vocabulary whose merges are missing in part: captions
+// would become other, longer rows without a word. A token is a byte, a special
+// token, or what a merge makes.
+func (t *Tokenizer) checkReached() error {
+	reached := make([]bool, len(t.tokens))
+	for b := range 256 {
+		reached[t.byteIDs[b]], reached[t.endIDs[b]] = true, true
+	}
+	reached[t.sot], reached[t.eot] = true, true
+	for _, r := range t.rules {
+		reached[r.id] = true
+	}
+	missing, first := 0, -1
+	for id, ok := range reached {
+		if !ok && first < 0 {
+			first = id
+		}
+		if !ok {
+			missing++
+		}
+	}
+	if missing > 0 {
+		return fmt.Errorf("merges are missing: none of the %d makes token %d, %q, and %d others of the vocabulary's %d; take both from one model",
+			len(t.merges), first, t.tokens[first], missing-1, len(t.tokens))
+	}
+	return nil
 }
 
 // findFixed looks up the tokens that every vocabulary must have.
@@ -118,6 +155,9 @@ func LoadMerges(path string) (*Tokenizer, error) {
 	}
 	defer file.Close()
 	t, err := readMerges(file)
+	if err == nil && len(t.merges) < numMerges {
+		err = fmt.Errorf("%d merges, %d are due: the file is cut short", len(t.merges), numMerges)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("file %s: %w", path, err)
 	}
@@ -181,11 +221,26 @@ func mergeIDs(left, right string, ids map[string]int32) (merge [2]int32, err err
 	return merge, nil
 }
 
-// Load reads dir/tokenizer.json, written by Save or by Hugging Face's library for
-// a CLIP model. A file of another kind of tokenizer is an error, not a guess. The
-// context is the file's truncation length, or DefaultContext.
+// Load reads the tokenizer of a checkpoint's folder: tokenizer.json, written by
+// Save or by Hugging Face's library for a CLIP model; without it vocab.json and
+// merges.txt, or OpenAI's bpe_simple_vocab_16e6.txt.gz. A file of another kind of
+// tokenizer is an error, not a guess. The context is the file's truncation
+// length, or DefaultContext.
 func Load(dir string) (*Tokenizer, error) {
-	path := filepath.Join(dir, fileName)
+	for _, kind := range []struct {
+		name string
+		load func(path string) (*Tokenizer, error)
+	}{{fileName, loadFile}, {vocabName, loadPair}, {openAIName, LoadMerges}} {
+		path := filepath.Join(dir, kind.name)
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return kind.load(path)
+		}
+	}
+	return nil, fmt.Errorf("folder %s: no tokenizer: none of %s, %s with %s, %s is there", dir, fileName, vocabName, mergesName, openAIName)
+}
+
+// loadFile reads a tokenizer.json.
+func loadFile(path string) (*Tokenizer, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -226,6 +281,9 @@ func read(r io.Reader) (*Tokenizer, error) {
 	context := DefaultContext
 	if f.Truncation != nil {
 		context = f.Truncation.MaxLength
+		if d := f.Truncation.Direction; d != "" && d != "Right" {
+			return nil, fmt.Errorf("truncation.direction: %q cuts the beginning of a caption; CLIP's is Right", d)
+		}
 	}
 	if context < 2 || context > 1<<20 {
 		return nil, fmt.Errorf("truncation.max_length: %d is not a row length", context)

@@ -95,7 +95,7 @@ func (v hfVocab) MarshalJSON() ([]byte, error) {
 func (v *hfVocab) UnmarshalJSON(raw []byte) error {
 	var vocab map[string]int64
 	if err := json.Unmarshal(raw, &vocab); err != nil {
-		return fmt.Errorf("model.vocab: %w", err)
+		return fmt.Errorf("vocabulary: %w", err)
 	}
 	*v = make(hfVocab, 0, len(vocab))
 	for token, id := range vocab {

@@ -2,8 +2,9 @@
 // reads: byte-level BPE with an end-of-word suffix, as OpenAI's CLIP, open_clip
 // and Hugging Face's CLIP tokenizers do it.
 //
-// A tokenizer comes from captions (Train), from a tokenizer.json (Load) or from
-// OpenAI's merges file (LoadMerges); Save writes a tokenizer.json that Hugging
+// A tokenizer comes from captions (Train) or from a checkpoint's folder (Load):
+// its tokenizer.json, vocab.json and merges.txt, or OpenAI's merges file
+// (LoadMerges); Save writes a tokenizer.json that Hugging
 // Face's tokenizers library loads and that gives the same ids there.
 //
 // Words used here: a symbol is a string of CLIP's printable alphabet, one
@@ -72,27 +73,66 @@ func (t *Tokenizer) WithContext(context int) (*Tokenizer, error) {
 	return &other, nil
 }
 
+// Truncation says what becomes of a caption of more tokens than a row has.
+type Truncation uint8
+
+const (
+	// KeepEOT cuts words off and puts the end of text in the last place, as
+	// open_clip and Hugging Face do. It is what Encode does.
+	KeepEOT Truncation = iota
+	// DropEOT cuts the row, end of text included, as ELEVATER and K-LITE do: the
+	// tower then pools at the highest id that is left.
+	DropEOT
+	// Refuse makes it an error, as OpenAI's tokenize does.
+	Refuse
+)
+
 // Encode writes the row of a caption to dst [context]: start of text, the words'
 // tokens, end of text, zeros. It returns the number of tokens without the zeros.
 // What is too long is cut, and the end of text kept. Any string is taken: bytes
 // that are not UTF-8 count as U+FFFD. dst shorter than 2 panics.
 func (t *Tokenizer) Encode(text string, dst []int32) int {
+	n, _ := t.EncodeAs(text, dst, KeepEOT)
+	return n
+}
+
+// EncodeAs is Encode with a choice of truncation. Only Refuse gives errors; dst
+// then holds the row as KeepEOT makes it.
+func (t *Tokenizer) EncodeAs(text string, dst []int32, how Truncation) (int, error) {
 	e := t.encoders.Get().(*encoder)
 	defer t.encoders.Put(e)
 	last := len(dst) - 1
 	n := 1
 	dst[0], dst[last] = t.sot, t.eot
 	e.text = clean(e.text[:0], text)
-	for rest := e.text; n < last; {
+	isLong := false
+	for rest := e.text; !isLong; {
 		var word []byte
 		if word, rest = next(rest); word == nil {
 			break
 		}
-		n += copy(dst[n:last], e.word(t, word))
+		ids := e.word(t, word)
+		copied := copy(dst[n:last], ids)
+		n += copied
+		if isLong = copied < len(ids); isLong && how == DropEOT {
+			dst[last] = ids[copied]
+			return len(dst), nil
+		}
 	}
 	dst[n] = t.eot
 	clear(dst[n+1:])
-	return n + 1
+	if isLong && how == Refuse {
+		return n + 1, fmt.Errorf("caption %q is over %d tokens, start and end of text included", shortened(text), len(dst))
+	}
+	return n + 1, nil
+}
+
+// shortened is a caption for a message.
+func shortened(text string) string {
+	if runes := []rune(text); len(runes) > 40 {
+		return string(runes[:40]) + "…"
+	}
+	return text
 }
 
 // encoder holds one goroutine's buffers and the tokens of words it has met.
