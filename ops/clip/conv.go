@@ -16,8 +16,9 @@ func (s plane) positions() int { return s.batch * s.side * s.side }
 func (s plane) halved() plane { return plane{s.batch, s.side / 2} }
 
 // convolution is a linear map of activations by weights [out, in*kernel*kernel],
-// with its gradients. All are products of matrices: the Go engine's own
-// convolution is a plain loop, and ONNX Runtime has none for the gradients.
+// with its gradients. They are products of matrices, but for one case: the Go
+// engine's own convolution is a plain loop, and ONNX Runtime has none for the
+// gradients of weights.
 type convolution interface {
 	apply(x, w *Node) *Node      // [positions, out]
 	toWeights(x, dy *Node) *Node // [out, in*kernel*kernel]
@@ -37,10 +38,29 @@ type around struct{ plane }
 // kernelSide is the side of every kernel that is not 1.
 const kernelSide = 3
 
-// apply adds the products of the three rows of the kernel. Each takes the three
-// positions of its row at once: one product with all nine would need a copy of
-// the activations nine times their size, nine products nine sums.
+// apply is the engine's convolution where it has a fast one: on ONNX Runtime it
+// takes 0.6 to 1.3 of the time of products, by size, and less memory.
 func (c around) apply(x, w *Node) *Node {
+	if x.Graph().Backend().Name() == goBackend {
+		return c.byProducts(x, w)
+	}
+	in, out := x.Shape().Dimensions[1], w.Shape().Dimensions[0]
+	y := ConvGeneral(Reshape(x, c.batch, c.side, c.side, in), Reshape(w, out, in, kernelSide, kernelSide),
+		ConvolveAxesConfig{
+			InputBatch: 0, InputChannels: 3, InputSpatial: []int{1, 2},
+			KernelOutputChannels: 0, KernelInputChannels: 1, KernelSpatial: []int{2, 3},
+			OutputBatch: 0, OutputChannels: 3, OutputSpatial: []int{1, 2},
+		}, []int{1, 1}, [][2]int{{1, 1}, {1, 1}}, nil, nil, 1, 1)
+	return Reshape(y, c.positions(), out)
+}
+
+// goBackend is the name of the backend whose convolution is a plain loop.
+const goBackend = "go"
+
+// byProducts adds the products of the three rows of the kernel. Each takes the
+// three positions of its row at once: one product with all nine would need a
+// copy of the activations nine times their size, nine products nine sums.
+func (c around) byProducts(x, w *Node) *Node {
 	wide := c.neighbours(x)
 	kernel := kernelRows(w, x.Shape().Dimensions[1]) // [3, 3*in, out]
 	var y *Node
