@@ -98,10 +98,10 @@ func (c around) neighbours(x *Node) *Node {
 	in := x.Shape().Dimensions[1]
 	x = Reshape(x, c.batch, c.side, c.side, in)
 	column := zeros(x, c.batch, c.side, 1, in)
-	left := Concatenate([]*Node{column, Slice(x, AxisRange(), AxisRange(), AxisRange(0, c.side-1))}, 2)
-	right := Concatenate([]*Node{Slice(x, AxisRange(), AxisRange(), AxisRange(1)), column}, 2)
-	if c.side == 1 {
-		left, right = column, column
+	left, right := column, column
+	if c.side > 1 {
+		left = Concatenate([]*Node{column, Slice(x, AxisRange(), AxisRange(), AxisRange(0, c.side-1))}, 2)
+		right = Concatenate([]*Node{Slice(x, AxisRange(), AxisRange(), AxisRange(1)), column}, 2)
 	}
 	wide := Concatenate([]*Node{left, x, right}, 3)
 	row := zeros(x, c.batch, 1, c.side, kernelSide*in)

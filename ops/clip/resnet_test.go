@@ -256,3 +256,61 @@ func checkResNetSteps(t *testing.T, e *engine.Engine, mode string, want resnetSt
 		t.Errorf("image features after the steps: %v", err)
 	}
 }
+
+// TestResNetStepsAreTheSameFromRunToRun takes a model wide enough for threads,
+// of images so small that the last map is one position.
+func TestResNetStepsAreTheSameFromRunToRun(t *testing.T) {
+	c := smallResNet()
+	c.Config.Model.Vision.Width, c.Config.Model.Vision.ImageSize = 16, 32
+	c.Weights = Init(c.Config, 1)
+	onEngines(t, func(t *testing.T, e *engine.Engine) {
+		opts := TrainOptions{Mode: Full, Batch: 8, Clip: 1}
+		first, a := train(t, e, stir(c), opts, 2)
+		second, b := train(t, e, stir(c), opts, 2)
+		for i := range a {
+			if a[i].Loss != b[i].Loss || a[i].GradNorm != b[i].GradNorm || math.IsNaN(a[i].Loss) {
+				t.Errorf("step %d: %+v, then %+v", i, a[i], b[i])
+			}
+		}
+		if differ := sameBits(checkpointOf(t, first), checkpointOf(t, second)); differ != nil {
+			t.Errorf("differ: %v", differ)
+		}
+	})
+}
+
+// TestConvolutionAtBorders compares the two forms of the 3x3 convolution, and
+// the products with a sum by hand, on squares down to one position.
+func TestConvolutionAtBorders(t *testing.T) {
+	for _, side := range []int{1, 2, 5} {
+		const batch, in, out = 2, 2, 3
+		x, w := drawn("x", batch*side*side*in), drawn("w", out*in*9)
+		want := make([]float32, batch*side*side*out)
+		for i := range want {
+			o, column, row, b := i%out, i/out%side, i/out/side%side, i/out/side/side
+			for tap := range 9 {
+				r, c := row+tap/3-1, column+tap%3-1
+				if r < 0 || c < 0 || r >= side || c >= side {
+					continue
+				}
+				for k := range in {
+					want[i] += x[((b*side+r)*side+c)*in+k] * w[(o*in+k)*9+tap]
+				}
+			}
+		}
+		onEngines(t, func(t *testing.T, e *engine.Engine) {
+			p, err := e.Program(fmt.Sprint("convolution of side ", side), func(g *Graph) []*Node {
+				c := around{plane{batch, side}}
+				x, w := input(g, "x", batch*side*side, in), input(g, "w", out, in*9)
+				return []*Node{c.apply(x, w), c.byProducts(x, w)}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, y := range runProgram(t, e, p, map[string][]float32{"x": x, "w": w}, map[string][]int{"x": {batch * side * side, in}, "w": {out, in * 9}}) {
+				if err := closeTo(y, want, 1e-5); err != nil {
+					t.Errorf("side %d: %v", side, err)
+				}
+			}
+		})
+	}
+}
