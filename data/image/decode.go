@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
-	"golang.org/x/image/webp"
 )
 
 // format is one that the standard library or x/image decodes.
@@ -24,11 +23,11 @@ type format struct {
 
 var formats = []format{
 	{"png", "\x89PNG\r\n\x1a\n", func(r *bytes.Reader) (stdimage.Config, error) { return png.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return png.Decode(r) }},
-	{"gif", "GIF8?a", func(r *bytes.Reader) (stdimage.Config, error) { return gif.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return gif.Decode(r) }},
-	{"webp", "RIFF????WEBPVP8", func(r *bytes.Reader) (stdimage.Config, error) { return webp.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return webp.Decode(r) }},
+	{"gif", "GIF8?a", func(r *bytes.Reader) (stdimage.Config, error) { return gif.DecodeConfig(r) }, decodeGIF},
+	{"webp", "RIFF????WEBPVP8", webpConfig, decodeWebP},
 	{"bmp", "BM????\x00\x00\x00\x00", func(r *bytes.Reader) (stdimage.Config, error) { return bmp.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return bmp.Decode(r) }},
-	{"tiff", "II\x2a\x00", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return tiff.Decode(r) }},
-	{"tiff", "MM\x00\x2a", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return tiff.Decode(r) }},
+	{"tiff", "II\x2a\x00", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, decodeTIFF},
+	{"tiff", "MM\x00\x2a", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, decodeTIFF},
 }
 
 // Decode reads JPEG, PNG, GIF, WebP, BMP or TIFF, told apart by their first
@@ -99,8 +98,11 @@ func (f format) read(b []byte, onWhite bool, limit int) (img *RGB, err error) {
 
 // fill copies the pixels of src, straight colours, not premultiplied ones.
 func fill(img *RGB, src stdimage.Image, onWhite bool) {
-	at := straight(src)
 	box := src.Bounds().Intersect(stdimage.Rect(0, 0, img.W, img.H))
+	if fillRows(img, src, box) {
+		return
+	}
+	at := straight(src)
 	for y := box.Min.Y; y < box.Max.Y; y++ {
 		for x := box.Min.X; x < box.Max.X; x++ {
 			c := at(x, y)
@@ -111,6 +113,38 @@ func fill(img *RGB, src stdimage.Image, onWhite bool) {
 			}
 		}
 	}
+}
+
+// fillRows copies the kinds of image that most files are, if none of their
+// pixels is transparent.
+func fillRows(img *RGB, src stdimage.Image, box stdimage.Rectangle) bool {
+	row := func(y int) []uint8 { return img.Pix[(y*img.W+box.Min.X)*3:][:box.Dx()*3] }
+	switch s := src.(type) {
+	case *stdimage.RGBA:
+		return s.Opaque() && copyRGBA(box, row, s.Pix, s.Stride, s.PixOffset(box.Min.X, box.Min.Y))
+	case *stdimage.NRGBA:
+		return s.Opaque() && copyRGBA(box, row, s.Pix, s.Stride, s.PixOffset(box.Min.X, box.Min.Y))
+	case *stdimage.Gray:
+		for y := box.Min.Y; y < box.Max.Y; y++ {
+			d := row(y)
+			for x, v := range s.Pix[s.PixOffset(box.Min.X, y):][:box.Dx()] {
+				d[3*x], d[3*x+1], d[3*x+2] = v, v, v
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// copyRGBA copies rows of four bytes a pixel, the first at offset, without alpha.
+func copyRGBA(box stdimage.Rectangle, row func(y int) []uint8, pix []uint8, stride, offset int) bool {
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		d, p := row(y), pix[offset+(y-box.Min.Y)*stride:][:box.Dx()*4]
+		for i, j := 0, 0; i < len(d); i, j = i+3, j+4 {
+			d[i], d[i+1], d[i+2] = p[j], p[j+1], p[j+2]
+		}
+	}
+	return true
 }
 
 // overWhite blends as Pillow's paste with a mask.
@@ -142,10 +176,16 @@ func straight(src stdimage.Image) func(x, y int) color.NRGBA {
 			}
 		}
 		return func(x, y int) color.NRGBA { return palette[s.ColorIndexAt(x, y)] }
-	case *stdimage.Gray:
+	case *stdimage.Gray16:
+		// Pillow clips where it could scale: most 16-bit greys become white.
 		return func(x, y int) color.NRGBA {
-			v := s.GrayAt(x, y).Y
+			v := uint8(min(s.Gray16At(x, y).Y, 255))
 			return color.NRGBA{R: v, G: v, B: v, A: 255}
+		}
+	case *stdimage.RGBA64: // of PNG and TIFF without alpha
+		return func(x, y int) color.NRGBA {
+			c := s.RGBA64At(x, y)
+			return color.NRGBA{R: uint8(c.R >> 8), G: uint8(c.G >> 8), B: uint8(c.B >> 8), A: uint8(c.A >> 8)}
 		}
 	case *stdimage.YCbCr:
 		return newYUV(s, nil).at

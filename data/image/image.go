@@ -4,13 +4,14 @@
 // fixed-point rule; both are equal to Pillow bit for bit (see the golden
 // tests). Random views for training are made here too.
 //
-// It is for pixels only: no files, no EXIF rotation (CLIP's preprocessing has
-// none), no parallelism, which belongs to callers. All functions may be called
-// concurrently.
+// It is for pixels only: no files, no parallelism, which belongs to callers. EXIF
+// orientation is not applied, since the reference does not: open_clip, torchvision
+// and webdataset hand on what Image.open and convert("RGB") give. All functions may
+// be called concurrently.
 //
-// Known differences from Pillow: 16-bit grey keeps its high byte (Pillow clips
-// at 255), of an animation the first frame stands alone, and the colour under
-// the transparent pixels of a GIF is black.
+// Of an animation the first frame is read, which Pillow starts with too. Not read,
+// though Pillow does: BMP with run lengths or 16 bits, TIFF in CMYK, Lab or with
+// JPEG inside.
 package image
 
 import "fmt"

@@ -1,9 +1,68 @@
 package image
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
 	stdimage "image"
 	"image/color"
+
+	"golang.org/x/image/webp"
 )
+
+func webpConfig(r *bytes.Reader) (stdimage.Config, error) { return webp.DecodeConfig(r) }
+
+// decodeWebP reads a still, or an animation's first frame, which must fill its
+// canvas.
+func decodeWebP(r *bytes.Reader) (stdimage.Image, error) {
+	file := make([]byte, r.Len())
+	if _, err := r.Read(file); err != nil {
+		return nil, err
+	}
+	still, err := firstFrame(file)
+	if err != nil {
+		return nil, err
+	}
+	return webp.Decode(bytes.NewReader(still))
+}
+
+// riffHeader is "RIFF", a size, "WEBP"; canvas is the chunk VP8X with its header.
+const (
+	riffHeader  = 12
+	chunkHeader = 8
+	canvas      = 10
+	frameHeader = 16 // of ANMF: place, size, duration, flags
+	animated    = 1 << 1
+)
+
+// firstFrame makes a still of an animation (the container's specification,
+// "Animation"): the canvas without its flag, and the first frame's own chunks.
+func firstFrame(file []byte) ([]byte, error) {
+	const head = riffHeader + chunkHeader + canvas
+	if len(file) < head || string(file[riffHeader:riffHeader+4]) != "VP8X" || file[riffHeader+chunkHeader]&animated == 0 {
+		return file, nil
+	}
+	for rest := file[head:]; len(rest) >= chunkHeader; {
+		size := int(binary.LittleEndian.Uint32(rest[4:]))
+		if size > len(rest)-chunkHeader {
+			break
+		}
+		body := rest[chunkHeader : chunkHeader+size]
+		if string(rest[:4]) != "ANMF" {
+			rest = rest[min(chunkHeader+size+size&1, len(rest)):]
+			continue
+		}
+		// Place and size of the frame, each three bytes, against the canvas's size.
+		if size < frameHeader || [6]byte(body[:6]) != [6]byte{} || string(body[6:12]) != string(file[head-6:head]) {
+			return nil, errors.New("animation whose first frame does not fill its canvas")
+		}
+		still := append(bytes.Clone(file[:head]), body[frameHeader:]...)
+		still[riffHeader+chunkHeader] &^= animated
+		binary.LittleEndian.PutUint32(still[4:], uint32(len(still)-chunkHeader))
+		return still, nil
+	}
+	return nil, errors.New("animation without a frame")
+}
 
 // yuv gives the pixels of a lossy WebP as libwebp and so Pillow do: values are
 // of video range (16 to 235), which the standard library's YCbCr is not, and

@@ -5,6 +5,8 @@ committed files are from Pillow 13.0.
 """
 import io
 import os
+import struct
+import zlib
 import numpy as np
 from PIL import Image
 
@@ -46,6 +48,48 @@ save("lossy_alpha.webp", rgba, format="WEBP", quality=80)
 save("lossless.webp", rgba, format="WEBP", lossless=True, exact=True)
 save("rgb.bmp", soft, format="BMP")
 save("lzw.tiff", soft, format="TIFF", compression="tiff_lzw")
+
+# As the reference treats it: EXIF orientation stays unapplied, 16-bit grey is clipped.
+turned = Image.Exif()
+turned[0x0112] = 6
+save("exif_turned.jpg", soft, format="JPEG", quality=90, exif=turned)
+save("exif_turned.png", soft, format="PNG", exif=turned)
+save("grey16.png", Image.fromarray((x * 20 + y * 5).astype(np.uint16)), format="PNG")
+save("grey16.tiff", Image.fromarray((x * 20 + y * 5).astype(np.uint16)), format="TIFF")
+save("grey.bmp", grey, format="BMP")
+save("bit.bmp", grey.convert("1"), format="BMP")
+save("palette.bmp", soft.quantize(16), format="BMP")
+save("rgba.bmp", rgba, format="BMP")
+save("grey.tiff", grey, format="TIFF")
+save("bit.tiff", grey.convert("1"), format="TIFF", compression="group4")
+save("palette.tiff", soft.quantize(16), format="TIFF")
+save("rgba.tiff", rgba, format="TIFF")
+save("deflate.tiff", soft, format="TIFF", compression="tiff_adobe_deflate")
+save("packbits.tiff", soft, format="TIFF", compression="packbits")
+other = Image.fromarray(255 - rgb)
+save("animated.gif", soft.quantize(32), format="GIF", save_all=True, append_images=[other.quantize(32)], duration=50)
+save("animated.png", soft, format="PNG", save_all=True, append_images=[other], duration=50)
+save("animated.webp", soft, format="WEBP", lossless=True, save_all=True, append_images=[other], duration=50)
+save("animated_lossy.webp", rgba, format="WEBP", quality=80, save_all=True, append_images=[other.convert("RGBA")], duration=50)
+
+
+def png16(name, pixels, kind):
+    """A PNG of 16 bits a channel, which Pillow reads but does not write."""
+    def chunk(tag, body):
+        return struct.pack(">I", len(body)) + tag + body + struct.pack(">I", zlib.crc32(tag + body))
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", W, H, 16, kind, 0, 0, 0)
+    files[name] = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+wide = np.random.default_rng(2).integers(0, 65536, (H, W, 4))
+png16("rgb16.png", wide[..., :3], 2)
+png16("rgba16.png", wide, 6)
+png16("grey_alpha16.png", wide[..., :2], 4)
+
+# YCCK: Adobe's marker of the CMYK file names another transform of the same samples.
+at = files["cmyk.jpg"].index(b"Adobe") + 11
+files["ycck.jpg"] = files["cmyk.jpg"][:at] + b"\2" + files["cmyk.jpg"][at + 1 :]
 
 # A JPEG with a damaged scan, which libjpeg warns of and Pillow accepts.
 bad = bytearray(files["444.jpg"])
