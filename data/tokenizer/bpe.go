@@ -1,6 +1,9 @@
 package tokenizer
 
-import "container/heap"
+import (
+	"container/heap"
+	"math"
+)
 
 // pair is two neighbouring tokens of a word.
 type pair struct{ left, right int32 }
@@ -33,22 +36,44 @@ func (m *merger) run(t *Tokenizer, word []byte) []int32 {
 	return m.ids
 }
 
-// mergeShort joins, in place, the leftmost pair of lowest rank until none is left.
+// mergeShort joins, in place, the leftmost pair of lowest rank until none is
+// left. What each pair becomes is looked up once: half of the time is the map.
 func mergeShort(rules map[pair]rule, ids []int32) []int32 {
+	var buf [longWord]rule
+	found := buf[:0] // found[i] is of ids[i] and its right neighbour
+	for i := range len(ids) - 1 {
+		found = append(found, lookUp(rules, ids[i], ids[i+1]))
+	}
 	for {
-		at, best := -1, rule{}
-		for i := 0; i+1 < len(ids); i++ {
-			r, ok := rules[pair{ids[i], ids[i+1]}]
-			if ok && (at < 0 || r.rank < best.rank) {
-				at, best = i, r
+		at, best := -1, int32(noRank)
+		for i, r := range found {
+			if r.rank < best {
+				at, best = i, r.rank
 			}
 		}
 		if at < 0 {
 			return ids
 		}
-		ids[at] = best.id
+		ids[at] = found[at].id
 		ids = append(ids[:at+1], ids[at+2:]...)
+		found = append(found[:at], found[at+1:]...)
+		if at > 0 {
+			found[at-1] = lookUp(rules, ids[at-1], ids[at])
+		}
+		if at < len(found) {
+			found[at] = lookUp(rules, ids[at], ids[at+1])
+		}
 	}
+}
+
+// noRank is after every rank.
+const noRank = math.MaxInt32
+
+func lookUp(rules map[pair]rule, left, right int32) rule {
+	if r, ok := rules[pair{left, right}]; ok {
+		return r
+	}
+	return rule{rank: noRank}
 }
 
 // longMerger does the same in n log n: a linked list of tokens, and a heap of the
