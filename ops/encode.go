@@ -2,7 +2,6 @@ package ops
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"react/data/tokenizer"
@@ -29,13 +28,9 @@ func (r *Run) backbone() (*backbone, error) {
 	if err != nil {
 		return nil, err
 	}
-	tok, err := tokenizer.Load(dir)
+	tok, err := Tokenizer(dir, c.Config)
 	if err != nil {
 		return nil, err
-	}
-	if tok.Context() != c.Config.ContextLength() || tok.VocabSize() > c.Config.VocabSize() {
-		return nil, fmt.Errorf("%s: the tokenizer (context %d, vocabulary %d) is not the text tower's (context %d, vocabulary %d)",
-			dir, tok.Context(), tok.VocabSize(), c.Config.ContextLength(), c.Config.VocabSize())
 	}
 	eng, err := r.OpenEngine()
 	if err != nil {
@@ -45,8 +40,11 @@ func (r *Run) backbone() (*backbone, error) {
 	return &backbone{checkpoint: c, tokenizer: tok, encoder: enc}, err
 }
 
-// close frees the towers' weights on the device.
-func (b *backbone) close() { b.encoder.Close() }
+// close frees the towers' weights on the device and unmaps their files. Checkpoints made from this one share them: nothing may use them after.
+func (b *backbone) close() {
+	b.encoder.Close()
+	_ = b.checkpoint.Close() // read only
+}
 
 // texts embeds captions: [len(captions), dim], L2-normalised.
 func (b *backbone) texts(ctx context.Context, captions []string) ([]float32, error) {

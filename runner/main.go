@@ -95,7 +95,7 @@ they share once each, and prints result tables.
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newVet(), newPlan(), newSweep(), newTable(), newWhy(), newImport(), newDoctor(), newVersion())
+	root.AddCommand(newVet(), newPlan(), newSweep(), newTable(), newWhy(), newImport(), newInspect(), newConvert(), newDoctor(), newVersion())
 	return root
 }
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -32,7 +33,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH"))
 			env.Setenv("RUNNER_STORE", "")
-			return nil
+			layouts, err := filepath.Abs("../ops/clip/testdata/layouts")
+			env.Setenv("LAYOUTS", layouts)
+			return err
 		},
 	})
 }

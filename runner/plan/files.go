@@ -59,6 +59,18 @@ func folderFiles(dir string) (ops.Files, error) {
 	return absolute(dir, names)
 }
 
+// checkpointFiles are the files of a checkpoint: a folder's, or a file of weights with what is read beside it.
+func checkpointFiles(path string) (ops.Files, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ops.Files{}, fmt.Errorf("%q: no such folder or file%s", path, fetchHint(path))
+	}
+	if info.IsDir() {
+		return folderFiles(path)
+	}
+	return ops.WeightsFiles(path)
+}
+
 func absolute(root string, names []string) (ops.Files, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {

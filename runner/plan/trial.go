@@ -159,7 +159,7 @@ func (c *composer) checkpoint() (source, error) {
 	bb := c.p.Backbone
 	if bb.Weights != "" {
 		c.read("backbone.weights")
-		f, err := folderFiles(bb.Weights)
+		f, err := checkpointFiles(bb.Weights)
 		if err != nil {
 			return source{}, fmt.Errorf("backbone.weights: %w", err)
 		}

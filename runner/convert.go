@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"react/ops"
+	"react/ops/clip"
+	"react/ops/engine"
+)
+
+func newConvert() *cobra.Command {
+	var o clip.OpenOptions
+	var naming string
+	cmd := &cobra.Command{
+		Use:   "convert WEIGHTS DIR --to open_clip|hf",
+		Short: "Write a checkpoint as safetensors in the files and names of open_clip or Hugging Face",
+		Long: `convert reads a checkpoint of any layout that inspect takes and writes the folder
+DIR, which must not exist or be empty: the weights as float32 safetensors, the
+config and the tokenizer. It then loads what it wrote, embeds two fixed images and
+captions with both on the Go engine, and says done only if the embeddings agree;
+until then nothing has the name DIR.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(2)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if !slices.Contains(clip.Namings, naming) {
+				return usageError{fmt.Errorf("--to %s: one of %s", naming, strings.Join(clip.Namings, ", "))}
+			}
+			return convert(cmd, given[0], filepath.Clean(given[1]), naming, o)
+		},
+	}
+	weightsFlags(cmd, &o)
+	cmd.Flags().StringVar(&naming, "to", clip.OpenCLIP, "`naming` of the files and parameters: "+strings.Join(clip.Namings, " or "))
+	return cmd
+}
+
+// convert fills a folder beside dir and renames it when all is well.
+func convert(cmd *cobra.Command, from, dir, naming string, o clip.OpenOptions) error {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 || err != nil && !errors.Is(err, os.ErrNotExist) {
+		return usageError{fmt.Errorf("%s is there and not an empty folder", dir)}
+	}
+	source, err := clip.Open(from, o)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	old, err := source.Checkpoint()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+		return err
+	}
+	temporary, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temporary)
+	if err := writeConverted(cmd.ErrOrStderr(), from, temporary, naming, old); err != nil {
+		return err
+	}
+	image, text, err := checkParity(old, temporary)
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(temporary, 0o755); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, dir); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "done: %s, %s names, %s\nembeddings on the go engine, old against new, largest difference: image %.2g, text %.2g\n",
+		dir, naming, old.Config.Describe(), image, text)
+	return nil
+}
+
+// writeConverted writes the checkpoint and, where there is one, the tokenizer.
+func writeConverted(stderr io.Writer, from, dir, naming string, c *clip.Checkpoint) error {
+	if err := c.SaveAs(dir, naming); err != nil {
+		return err
+	}
+	tok, err := ops.Tokenizer(from, c.Config)
+	if err != nil {
+		fmt.Fprintf(stderr, "warning: the new folder has no tokenizer, and experiments need one: %v\n", err)
+		return nil
+	}
+	return tok.Save(dir)
+}
+
+// parityBound is far under what a wrong map of names would give, and far over
+// rounding: the weights are the same bits.
+const parityBound = 1e-5
+
+func checkParity(old *clip.Checkpoint, dir string) (image, text float64, err error) {
+	written, err := clip.Load(dir)
+	if err != nil {
+		return 0, 0, fmt.Errorf("what was written does not load: %w", err)
+	}
+	defer written.Close()
+	e, err := engine.Open("go")
+	if err != nil {
+		return 0, 0, err
+	}
+	image, text, err = clip.Parity(e, old, written)
+	if err != nil {
+		return 0, 0, err
+	}
+	if !(image <= parityBound && text <= parityBound) {
+		return 0, 0, fmt.Errorf("what was written gives other embeddings: they differ by %g (image) and %g (text), over %g; nothing was kept", image, text, parityBound)
+	}
+	return image, text, nil
+}

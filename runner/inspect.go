@@ -1,0 +1,136 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"react/data/dtype"
+	"react/ops/clip"
+)
+
+func newInspect() *cobra.Command {
+	var o clip.OpenOptions
+	var asJSON bool
+	var gates int
+	cmd := &cobra.Command{
+		Use:   "inspect WEIGHTS",
+		Short: "Print what a checkpoint is: architecture, activation, parameters, what each mode trains",
+		Long: `inspect reads the headers of a checkpoint: a folder of open_clip's or of Hugging
+Face's CLIPModel, or a file (.safetensors, .pt, .bin; OpenAI's and REACT's). It
+runs nothing that is in it and reads no weights but the gates'.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if gates < 1 {
+				return usageError{fmt.Errorf("--gates %d: at least 1", gates)}
+			}
+			source, err := clip.Open(given[0], o)
+			if err != nil {
+				return err
+			}
+			defer source.Close()
+			sum, err := source.Summary(gates)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(sum)
+			}
+			return printSummary(cmd.OutOrStdout(), sum)
+		},
+	}
+	weightsFlags(cmd, &o)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with every parameter's name")
+	cmd.Flags().IntVar(&gates, "gates", 2, "gated `blocks` that gated-image would add (tune.gatedDepth)")
+	return cmd
+}
+
+// weightsFlags adds what a file without a config does not say.
+func weightsFlags(cmd *cobra.Command, o *clip.OpenOptions) {
+	cmd.Flags().StringVar(&o.Arch, "arch", "", "the `architecture`, in place of a config: "+strings.Join(clip.Archs(), ", "))
+	cmd.Flags().StringVar(&o.Activation, "activation", "", "`quick_gelu` or gelu, where nothing says what the weights were trained with")
+}
+
+func printSummary(out io.Writer, sum clip.Summary) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	row("weights", "%s", strings.Join(sum.Files, ", "))
+	row("format", "%s, names of %s", sum.Container, sum.Naming)
+	row("config", "%s", orElse(sum.ConfigFile, "deduced from the shapes"))
+	row("arch", "%s", orElse(sum.Arch, "none of those that ship"))
+	row("model", "%s", sum.Config.Describe())
+	if sum.Activation == "" {
+		row("activation", "unknown: nothing says it; --activation does")
+	} else {
+		row("activation", "%s (%s)", sum.Activation, sum.ActivationFrom)
+	}
+	row("dtype", "%s", describeTypes(sum.DTypes))
+	p := sum.Parameters
+	row("parameters", "%s: image %s (gates %s), text %s, logit scale 1", thousands(p.Total), thousands(p.Image), thousands(p.Gates), thousands(p.Text))
+	row("logit scale", "%.4g", sum.LogitScale)
+	row("gates", "%s", describeGates(sum.Gates))
+	for _, m := range sum.Modes {
+		describeMode(row, m)
+	}
+	return w.Flush()
+}
+
+func orElse(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}
+
+func describeTypes(counts map[dtype.Type]int) string {
+	var parts []string
+	for _, t := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%s (%s values)", t, thousands(counts[t])))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func describeGates(gates []clip.GateSummary) string {
+	if len(gates) == 0 {
+		return "none"
+	}
+	var parts []string
+	for _, g := range gates {
+		parts = append(parts, fmt.Sprintf("block %d: tanh %.3g attn, %.3g dense", g.Block, g.TanhAttn, g.TanhDense))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func describeMode(row func(name, format string, args ...any), m clip.ModeSummary) {
+	if m.Reason != "" {
+		row(m.Mode, "not here: %s", m.Reason)
+		return
+	}
+	added := ""
+	if m.NewGates > 0 {
+		added = fmt.Sprintf(", with %d new gated blocks", m.NewGates)
+	}
+	row(m.Mode, "%s in %d tensors%s:", thousands(m.Parameters), len(m.Names), added)
+	for _, line := range clip.GroupNames(m.Names) {
+		row("", "%s", line)
+	}
+}
+
+// thousands writes 151,277,313.
+func thousands(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
