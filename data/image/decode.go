@@ -87,11 +87,6 @@ func (f format) read(b []byte, onWhite bool, limit int) (img *RGB, err error) {
 		return nil, err
 	}
 	img = New(c.Width, c.Height)
-	if onWhite {
-		for i := range img.Pix {
-			img.Pix[i] = 255 // where a GIF's frame does not reach
-		}
-	}
 	fill(img, src, onWhite)
 	return img, nil
 }

@@ -2,34 +2,51 @@ package image
 
 import (
 	"bytes"
+	"encoding/binary"
 	stdimage "image"
 	"image/color"
 	"image/gif"
 )
 
-// decodeGIF is the first frame with the colours that the file has for its
-// transparent index too, which the standard library blackens.
+// decodeGIF is the first frame on its canvas as Pillow shows it: with the colours
+// that the file has for its transparent index too, which the standard library
+// blackens, and that index, or 0, where the frame does not reach.
 func decodeGIF(r *bytes.Reader) (stdimage.Image, error) {
-	start := r.Size() - int64(r.Len())
-	src, err := gif.Decode(r)
+	file := make([]byte, r.Len())
+	if _, err := r.Read(file); err != nil {
+		return nil, err
+	}
+	src, err := gif.Decode(bytes.NewReader(file))
 	if err != nil {
 		return nil, err
 	}
-	p, ok := src.(*stdimage.Paletted)
+	frame, ok := src.(*stdimage.Paletted)
 	if !ok {
 		return src, nil
 	}
-	file := make([]byte, r.Size()-start)
-	if _, err := r.ReadAt(file, start); err != nil {
-		return nil, err
-	}
+	transparent := 0
 	palette := gifPalette(file)
-	for i, c := range p.Palette {
-		if _, _, _, alpha := c.RGBA(); alpha == 0 && 3*i+3 <= len(palette) {
-			p.Palette[i] = color.NRGBA{R: palette[3*i], G: palette[3*i+1], B: palette[3*i+2]}
+	for i, c := range frame.Palette {
+		if _, _, _, alpha := c.RGBA(); alpha == 0 {
+			transparent = i
+			if 3*i+3 <= len(palette) {
+				frame.Palette[i] = color.NRGBA{R: palette[3*i], G: palette[3*i+1], B: palette[3*i+2]}
+			}
 		}
 	}
-	return p, nil
+	canvas := stdimage.Rect(0, 0, int(binary.LittleEndian.Uint16(file[6:])), int(binary.LittleEndian.Uint16(file[8:])))
+	if frame.Rect == canvas {
+		return frame, nil
+	}
+	whole := stdimage.NewPaletted(canvas, frame.Palette)
+	for i := range whole.Pix {
+		whole.Pix[i] = uint8(transparent)
+	}
+	box := frame.Rect.Intersect(canvas)
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		copy(whole.Pix[whole.PixOffset(box.Min.X, y):], frame.Pix[frame.PixOffset(box.Min.X, y):][:box.Dx()])
+	}
+	return whole, nil
 }
 
 // gifPalette is the colour table of the first frame, its own or the file's, as

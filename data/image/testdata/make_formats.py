@@ -87,6 +87,19 @@ png16("rgb16.png", wide[..., :3], 2)
 png16("rgba16.png", wide, 6)
 png16("grey_alpha16.png", wide[..., :2], 4)
 
+def small_frame(name, **kw):
+    """A GIF whose frame is 9x7 pixels at (4, 3) of the canvas."""
+    save(name, soft.crop((0, 0, 9, 7)).quantize(8), format="GIF", **kw)
+    raw = bytearray(files[name])
+    raw[6:10] = struct.pack("<HH", W, H)
+    at = raw.index(b"\x2c\0\0\0\0" + struct.pack("<HH", 9, 7))
+    raw[at + 1 : at + 5] = struct.pack("<HH", 4, 3)
+    files[name] = bytes(raw)
+
+
+small_frame("frame.gif")
+small_frame("frame_transparent.gif", transparency=2)
+
 # YCCK: Adobe's marker of the CMYK file names another transform of the same samples.
 at = files["cmyk.jpg"].index(b"Adobe") + 11
 files["ycck.jpg"] = files["cmyk.jpg"][:at] + b"\2" + files["cmyk.jpg"][at + 1 :]
