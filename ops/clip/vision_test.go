@@ -153,3 +153,17 @@ func TestResNetLeftOut(t *testing.T) {
 		t.Errorf("an unknown name: %v", err)
 	}
 }
+
+// TestConfigJSON holds the text that stage keys are made of.
+func TestConfigJSON(t *testing.T) {
+	c, err := Arch("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(c)
+	want := `{"model_cfg":{"embed_dim":96,"vision_cfg":{"layers":4,"width":96,"head_width":32,"patch_size":8,"image_size":32},` +
+		`"text_cfg":{"context_length":20,"vocab_size":512,"width":96,"heads":3,"layers":2},"quick_gelu":true}}`
+	if err != nil || string(got) != want {
+		t.Errorf("%s, %v, want %s", got, err, want)
+	}
+}
