@@ -220,7 +220,7 @@ func (s scene) checkTake() {
 	}
 	take, keep := s.v.number(path+"take"), s.v.number(path+"keep")
 	switch {
-	case keep == 0:
+	case !s.v.has(path + "keep"):
 		s.report(path+"keep", "missing (take needs the steps between kept checkpoints)")
 	case math.Mod(take, keep) != 0:
 		s.report(path+"take", "no checkpoint is kept after step %g (a multiple of keep, %g)", take, keep)
