@@ -76,15 +76,21 @@ func (g *Grid) SVG(w io.Writer) error {
 	return out.Flush()
 }
 
-// panels arranges the grid's cells by metric, line and place along x.
+// panels arranges the grid's cells by metric, line and place along x: numbers ascend, other values come in the table's order.
 func (g *Grid) panels() (x []string, panels []panel) {
-	at := map[string]int{}
+	var along []value
 	for _, l := range g.Lines {
-		name := l.Names[len(l.Names)-1]
-		if _, ok := at[name]; !ok && l.Label == "" {
-			at[name] = len(x)
-			x = append(x, name)
+		if v := l.values[len(l.values)-1]; l.Label == "" && !slices.Contains(along, v) {
+			along = append(along, v)
 		}
+	}
+	if !slices.ContainsFunc(along, func(v value) bool { return v.kind != isNumber }) {
+		slices.SortFunc(along, compareValues)
+	}
+	at := map[string]int{}
+	for i, v := range along {
+		x = append(x, v.String())
+		at[v.String()] = i
 	}
 	for m, metric := range g.Metrics {
 		p := panel{metric: metric}

@@ -96,3 +96,19 @@ func TestScaleEnclosesWhatIsDrawn(t *testing.T) {
 		}
 	}
 }
+
+// TestFigureNumbersAscend though the table's first line has K = 4 only.
+func TestFigureNumbersAscend(t *testing.T) {
+	row := func(mode string, k int) Row {
+		return Row{Trial: mode + string(rune('0'+k)), Set: "s", Metric: "acc@1", Params: map[string]any{"tune.mode": mode, "retrieve.k": k}, Value: 0.5, N: 10}
+	}
+	got := svg(t, Table{Name: "x", Rows: Names{"tune.mode", "retrieve.k"}, Metrics: Names{"s/acc@1"}}, []Row{row("a", 4), row("a", 8), row("b", 1), row("b", 2), row("b", 4)})
+	last := -1
+	for _, k := range []string{">1<", ">2<", ">4<", ">8<"} {
+		at := strings.Index(got, k)
+		if at < last || at < 0 {
+			t.Errorf("%s stands before a smaller one, or nowhere", k)
+		}
+		last = at
+	}
+}
