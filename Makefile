@@ -65,7 +65,7 @@ tables: study ## run the published experiments, rewrite results/tables
 
 # In this order: what a later one shares with an earlier one is not run again.
 study: build emoji ## the emoji study (under 4 hours on two cores); goes on where it was stopped
-	@for name in emoji-base emoji-choose emoji emoji-gamma emoji-k emoji-depth; do \
+	@for name in emoji-base emoji-choose emoji emoji-gamma emoji-k emoji-depth emoji-why; do \
 		bin/runner sweep experiments/$$name.cue --tables results/tables || exit 1; \
 	done
 
