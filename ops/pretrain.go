@@ -81,7 +81,7 @@ func runPretrain(ctx context.Context, run *Run, p PretrainParams) error {
 			if step%p.Keep != 0 {
 				return nil
 			}
-			return saveCheckpoint(filepath.Join(run.Dir, snapshotDir(step)), trainer, tok)
+			return saveTrained(filepath.Join(run.Dir, snapshotDir(step)), trainer, tok)
 		}
 	}
 	sum, err := t.run(ctx, run)
@@ -92,7 +92,7 @@ func runPretrain(ctx context.Context, run *Run, p PretrainParams) error {
 }
 
 func savePretrained(run *Run, trainer *clip.Trainer, tok *tokenizer.Tokenizer, sum trainingSummary, t *training) error {
-	if err := saveCheckpoint(run.Dir, trainer, tok); err != nil {
+	if err := saveTrained(run.Dir, trainer, tok); err != nil {
 		return err
 	}
 	c := curveOf(sum.Losses)
@@ -107,12 +107,17 @@ func savePretrained(run *Run, trainer *clip.Trainer, tok *tokenizer.Tokenizer, s
 // snapshotDir is where pretraining keeps the checkpoint after a step, under its own folder.
 func snapshotDir(step int) string { return filepath.Join("snapshots", fmt.Sprintf("%06d", step)) }
 
-// saveCheckpoint writes weights, config and tokenizer to a folder, which is made.
-func saveCheckpoint(dir string, trainer *clip.Trainer, tok *tokenizer.Tokenizer) error {
+// saveTrained writes what a trainer holds now.
+func saveTrained(dir string, trainer *clip.Trainer, tok *tokenizer.Tokenizer) error {
 	checkpoint, err := trainer.Checkpoint()
 	if err != nil {
 		return err
 	}
+	return saveCheckpoint(dir, checkpoint, tok)
+}
+
+// saveCheckpoint writes weights, config and tokenizer to a folder, which is made.
+func saveCheckpoint(dir string, checkpoint *clip.Checkpoint, tok *tokenizer.Tokenizer) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"react/data/tokenizer"
 	"react/ops/clip"
 )
 
@@ -30,14 +29,11 @@ var resize = define(1, "resize", func(ctx context.Context, run *Run, p ResizePar
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	tok, err := tokenizer.Load(dir)
+	tok, err := Tokenizer(dir, resized.Config)
 	if err != nil {
 		return err
 	}
-	if err := resized.Save(run.Dir); err != nil {
-		return err
-	}
-	if err := tok.Save(run.Dir); err != nil {
+	if err := saveCheckpoint(run.Dir, resized, tok); err != nil {
 		return err
 	}
 	return ctx.Err()

@@ -60,7 +60,7 @@ func runTune(ctx context.Context, run *Run, p TuneParams) error {
 	if err != nil {
 		return err
 	}
-	if err := saveCheckpoint(run.Dir, t.trainer, b.tokenizer); err != nil {
+	if err := saveTrained(run.Dir, t.trainer, b.tokenizer); err != nil {
 		return err
 	}
 	run.Fact("imagesPerSecond", sum.ImagesPerSecond)

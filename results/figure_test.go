@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-func svg(t *testing.T, spec Table, rows []Row) string {
+func svg(t *testing.T, spec Table, rows []Row, opts Options) string {
 	t.Helper()
 	spec.Figure = "lines"
-	grid, err := Build(spec, rows, Options{})
+	grid, err := Build(spec, rows, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func wellFormed(t *testing.T, raw []byte) {
 func TestFigure(t *testing.T) {
 	spec := modesTable()
 	spec.Rows, spec.Columns = Names{"tune.mode", "retrieve.k"}, nil
-	got := svg(t, spec, modesRows())
+	got := svg(t, spec, modesRows(), Options{})
 	golden(t, "figure.svg", got)
 	for what, n := range map[string]int{`stroke-width="1.6"`: 3 + 2*3, ">base<": 2, ">gated-image<": 1, "font-weight": 2} { // legend and lines; levels; legend; panels
 		if strings.Count(got, what) != n {
@@ -52,25 +52,15 @@ func TestFigure(t *testing.T) {
 // TestFigureOfAHalfDoneSweep has gaps where cells have no number.
 func TestFigureOfAHalfDoneSweep(t *testing.T) {
 	spec, rows, opts := halfDone()
-	spec.Figure, spec.Rows, spec.Columns = "lines", Names{"tune.mode", "retrieve.k"}, nil
-	spec.Fixed = nil
-	grid, err := Build(spec, rows, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if err := grid.SVG(&out); err != nil {
-		t.Fatal(err)
-	}
-	wellFormed(t, out.Bytes())
-	if strings.Contains(out.String(), "NaN") {
+	spec.Rows, spec.Columns, spec.Fixed = Names{"tune.mode", "retrieve.k"}, nil, nil
+	if strings.Contains(svg(t, spec, rows, opts), "NaN") {
 		t.Error("a missing value is drawn")
 	}
 }
 
 func TestFigureEscapes(t *testing.T) {
 	rows := []Row{{Trial: "a", Set: "s", Metric: "acc@1", Params: map[string]any{"tune.mode": `<b>&"`}, Value: 0.5, N: 10}}
-	if got := svg(t, Table{Name: "x", Caption: "a < b & c", Rows: Names{"tune.mode"}, Metrics: Names{"s/acc@1"}}, rows); strings.Contains(got, "<b>") {
+	if got := svg(t, Table{Name: "x", Caption: "a < b & c", Rows: Names{"tune.mode"}, Metrics: Names{"s/acc@1"}}, rows, Options{}); strings.Contains(got, "<b>") {
 		t.Error(got)
 	}
 }
@@ -102,7 +92,7 @@ func TestFigureNumbersAscend(t *testing.T) {
 	row := func(mode string, k int) Row {
 		return Row{Trial: mode + string(rune('0'+k)), Set: "s", Metric: "acc@1", Params: map[string]any{"tune.mode": mode, "retrieve.k": k}, Value: 0.5, N: 10}
 	}
-	got := svg(t, Table{Name: "x", Rows: Names{"tune.mode", "retrieve.k"}, Metrics: Names{"s/acc@1"}}, []Row{row("a", 4), row("a", 8), row("b", 1), row("b", 2), row("b", 4)})
+	got := svg(t, Table{Name: "x", Rows: Names{"tune.mode", "retrieve.k"}, Metrics: Names{"s/acc@1"}}, []Row{row("a", 4), row("a", 8), row("b", 1), row("b", 2), row("b", 4)}, Options{})
 	last := -1
 	for _, k := range []string{">1<", ">2<", ">4<", ">8<"} {
 		at := strings.Index(got, k)

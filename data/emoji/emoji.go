@@ -115,7 +115,7 @@ func Import(ctx context.Context, from, to string, o Options) error {
 	if err := os.Chmod(work, 0o755); err != nil {
 		return err
 	}
-	im := importer{src: src, dir: work, options: o, report: Report{Images: map[string]int{}, Classes: map[string]int{}, Missing: map[string][]string{}}}
+	im := importer{src: src, dir: work, options: o, drawn: map[string][]byte{}, report: Report{Images: map[string]int{}, Classes: map[string]int{}, Missing: map[string][]string{}}}
 	if err := im.run(ctx); err != nil {
 		return err
 	}
@@ -140,6 +140,7 @@ type importer struct {
 	dir     string
 	options Options
 	report  Report
+	drawn   map[string][]byte // what draw made, by path: most drawings stand in two places
 }
 
 func (im *importer) run(ctx context.Context) error {

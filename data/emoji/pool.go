@@ -83,6 +83,9 @@ func (im *importer) poolDrawings() []drawing {
 
 // draw is a drawing's image as PNG, on white, at the size asked for.
 func (im *importer) draw(d drawing) ([]byte, error) {
+	if made, ok := im.drawn[d.path]; ok {
+		return made, nil
+	}
 	raw, err := os.ReadFile(d.path)
 	if err != nil {
 		return nil, err
@@ -104,8 +107,11 @@ func (im *importer) draw(d drawing) ([]byte, error) {
 		out.Pix[4*i+3] = 255
 	}
 	var buf bytes.Buffer
-	err = png.Encode(&buf, out)
-	return buf.Bytes(), err
+	if err := png.Encode(&buf, out); err != nil {
+		return nil, err
+	}
+	im.drawn[d.path] = buf.Bytes()
+	return buf.Bytes(), nil
 }
 
 // size is what an image that draw made is wide and high.

@@ -122,13 +122,13 @@ func blended(img *RGB, factor float64, from func(i int) int) *RGB {
 	alpha := float32(factor)
 	for i, v := range img.Pix {
 		base := from(i)
-		out.Pix[i] = clipFloat(float32(base) + float32(alpha*float32(int(v)-base)))
+		out.Pix[i] = clipped(float32(base) + float32(alpha*float32(int(v)-base)))
 	}
 	return out
 }
 
-// clipFloat cuts the fraction off.
-func clipFloat(v float32) uint8 {
+// clipped is v between 0 and 255, its fraction cut off.
+func clipped[T float32 | float64](v T) uint8 {
 	if v <= 0 {
 		return 0
 	}

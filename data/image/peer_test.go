@@ -1,15 +1,13 @@
 package image
 
 import (
-	"bufio"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"syscall"
 	"testing"
+
+	"react/data/peer"
 )
 
 // photos are the files that stand for what people download: three photo-like
@@ -47,11 +45,11 @@ func prepareAll(t testing.TB, files [][]byte, dst []float32) {
 func BenchmarkDecodeAndPreprocess(b *testing.B) {
 	_, files := photos(b)
 	dst := make([]float32, 3*224*224)
-	start := cpuSeconds(b)
+	start := peer.CPUSeconds(b)
 	for b.Loop() {
 		prepareAll(b, files, dst)
 	}
-	b.ReportMetric(float64(b.N*len(files))/(cpuSeconds(b)-start), "images/cpu-s")
+	b.ReportMetric(float64(b.N*len(files))/(peer.CPUSeconds(b)-start), "images/cpu-s")
 }
 
 // TestSpeedAgainstPillow prints images per second of processor time beside
@@ -65,40 +63,19 @@ func TestSpeedAgainstPillow(t *testing.T) {
 		t.Skip("a measurement: IMAGE_SPEED_ROUNDS and PEER_PYTHON (with Pillow and numpy) are not set")
 	}
 	names, files := photos(t)
-	cmd := exec.Command(python, append([]string{filepath.Join("testdata", "peer.py"), "224"}, names...)...)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Wait()
-	defer in.Close()
-	lines := bufio.NewScanner(out)
+	pillow := peer.Start(t, "Pillow", exec.Command(python, append([]string{filepath.Join("testdata", "peer.py"), "224"}, names...)...))
 	dst := make([]float32, 3*224*224)
 	var ours, theirs [2][]float64 // seconds without and with the normalisation
 	for range rounds {
-		start := cpuSeconds(t)
+		start := peer.CPUSeconds(t)
 		prepareAll(t, files, nil)
-		pixels := cpuSeconds(t)
+		pixels := peer.CPUSeconds(t)
 		prepareAll(t, files, dst)
-		own := [2]float64{pixels - start, cpuSeconds(t) - pixels}
-		var peer [2]float64
-		fmt.Fprintln(in)
-		if !lines.Scan() {
-			t.Fatalf("the peer ended: %v", lines.Err())
-		}
-		if _, err := fmt.Sscan(lines.Text(), &peer[0], &peer[1]); err != nil {
-			t.Fatal(err)
-		}
+		own := [2]float64{pixels - start, peer.CPUSeconds(t) - pixels}
+		var other [2]float64
+		pillow.Ask(t, "", &other[0], &other[1])
 		for i := range own {
-			ours[i], theirs[i] = append(ours[i], own[i]), append(theirs[i], peer[i])
+			ours[i], theirs[i] = append(ours[i], own[i]), append(theirs[i], other[i])
 		}
 	}
 	for i, what := range []string{"decode, resize, crop", "the same and normalise"} {
@@ -107,21 +84,6 @@ func TestSpeedAgainstPillow(t *testing.T) {
 			ratios[j] = theirs[i][j] / ours[i][j]
 		}
 		n := float64(len(files))
-		t.Logf("%s: ours %.0f images/s, Pillow %.0f; ours is %.2f times as fast", what, n/median(ours[i]), n/median(theirs[i]), median(ratios))
+		t.Logf("%s: ours %.0f images/s, Pillow %.0f; ours is %.2f times as fast", what, n/peer.Median(ours[i]), n/peer.Median(theirs[i]), peer.Median(ratios))
 	}
-}
-
-// cpuSeconds is the processor time of this process so far, the collector's too.
-func cpuSeconds(t testing.TB) float64 {
-	t.Helper()
-	var use syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-		t.Fatal(err)
-	}
-	return float64(use.Utime.Nano()+use.Stime.Nano()) / 1e9
-}
-
-func median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }

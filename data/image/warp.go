@@ -47,7 +47,7 @@ func (img *RGB) sample(x, y float64, dst []uint8) {
 			row := img.Pix[min(max(y0+j, 0), img.H-1)*img.W*3+c:]
 			rows[j] = cubic(float64(row[columns[0]]), float64(row[columns[1]]), float64(row[columns[2]]), float64(row[columns[3]]), dx)
 		}
-		dst[c] = clipDouble(cubic(rows[0], rows[1], rows[2], rows[3], dy))
+		dst[c] = clipped(cubic(rows[0], rows[1], rows[2], rows[3], dy))
 	}
 }
 
@@ -57,16 +57,6 @@ func cubic(a, b, c, d, at float64) float64 {
 	p3 := float64(2*(a-b)) + c - d
 	p4 := -a + b - c + d
 	return b + float64(at*(p2+float64(at*(p3+float64(at*p4)))))
-}
-
-func clipDouble(v float64) uint8 {
-	if v <= 0 {
-		return 0
-	}
-	if v >= 255 {
-		return 255
-	}
-	return uint8(v)
 }
 
 // round15 rounds to 15 decimals, as Python's round does.

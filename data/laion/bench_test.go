@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"react/data/peer"
 )
 
 // The peers of BenchmarkScan are processes that answer each line on stdin with
@@ -136,43 +138,9 @@ func benchFile(b *testing.B) string {
 	return path
 }
 
-// peer is a process that scans on request.
-type peer struct {
-	name string
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Scanner
-}
-
-func startPeer(b *testing.B, name string, cmd *exec.Cmd) *peer {
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
-	return &peer{name, cmd, in, bufio.NewScanner(out)}
-}
-
-// scan asks for one scan.
-func (p *peer) scan(b *testing.B) (cpu, rss float64, rows, size int64) {
-	fmt.Fprintln(p.in, "scan")
-	if !p.out.Scan() {
-		b.Fatalf("%s: ended", p.name)
-	}
-	if _, err := fmt.Sscan(p.out.Text(), &cpu, &rss, &rows, &size); err != nil {
-		b.Fatalf("%s: %q: %v", p.name, p.out.Text(), err)
-	}
+// ask asks a peer for one scan.
+func ask(b *testing.B, p *peer.Process) (cpu, rss float64, rows, size int64) {
+	p.Ask(b, "scan", &cpu, &rss, &rows, &size)
 	return cpu, rss, rows, size
 }
 
@@ -194,14 +162,14 @@ func BenchmarkScan(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			cmd := exec.Command(exe)
 			cmd.Env = append(os.Environ(), envScan+"="+path)
-			ours := startPeer(b, "laion", cmd)
+			ours := peer.Start(b, "laion", cmd)
 			theirs := ours
 			if name != "alone" {
 				python := os.Getenv(envPython)
 				if err := exec.Command(python, "-c", "import "+name).Run(); err != nil {
 					b.Skipf("%s has no %s", python, name)
 				}
-				theirs = startPeer(b, name, exec.Command(python, filepath.Join("testdata", "scan_peer.py"), name, path))
+				theirs = peer.Start(b, name, exec.Command(python, filepath.Join("testdata", "scan_peer.py"), name, path))
 			}
 			for b.Loop() {
 				pairs(b, ours, theirs)
@@ -212,16 +180,16 @@ func BenchmarkScan(b *testing.B) {
 
 // pairs scans in turn, after one of each to warm up, and reports ratios of CPU
 // time: over 1 means that we need less.
-func pairs(b *testing.B, ours, theirs *peer) {
-	_, _, rows, size := ours.scan(b)
-	if _, _, r, s := theirs.scan(b); r != rows || s != size {
-		b.Fatalf("%s: %d rows of %d bytes, ours %d of %d", theirs.name, r, s, rows, size)
+func pairs(b *testing.B, ours, theirs *peer.Process) {
+	_, _, rows, size := ask(b, ours)
+	if _, _, r, s := ask(b, theirs); r != rows || s != size {
+		b.Fatalf("%s: %d rows of %d bytes, ours %d of %d", theirs.Name, r, s, rows, size)
 	}
 	var ratios, cpus []float64
 	var rss float64
 	for range benchPairs {
-		a, peak, _, _ := ours.scan(b)
-		c, _, _, _ := theirs.scan(b)
+		a, peak, _, _ := ask(b, ours)
+		c, _, _, _ := ask(b, theirs)
 		ratios, cpus, rss = append(ratios, c/a), append(cpus, a), peak
 	}
 	slices.Sort(ratios)

@@ -1,9 +1,6 @@
 package tokenizer
 
 import (
-	"bufio"
-	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -12,8 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
+
+	"react/data/peer"
 )
 
 // longTail makes captions of about a dozen words drawn from a vocabulary with
@@ -61,43 +59,24 @@ func BenchmarkEncodeLongTail(b *testing.B) {
 	tok := openAI(b)
 	all := longTail(tok, 20000)
 	row := make([]int32, 77)
-	start := cpuSeconds(b)
+	start := peer.CPUSeconds(b)
 	for b.Loop() {
 		cold := *tok
 		encodeAllInto(cold.withEncoders(), all, row)
 	}
-	b.ReportMetric(float64(b.N*len(all))/(cpuSeconds(b)-start), "captions/cpu-s")
+	b.ReportMetric(float64(b.N*len(all))/(peer.CPUSeconds(b)-start), "captions/cpu-s")
 }
 
-// peer is a process of testdata/peer.py.
-type peer struct {
-	name string
-	in   io.Writer
-	out  *bufio.Scanner
-	ids  []int32 // of the first caption
+// timed is a process of testdata/peer.py.
+type timed struct {
+	*peer.Process
+	ids []int32 // of the first caption
 }
 
-func startPeer(t *testing.T, python, vocabulary, captions, kind string) *peer {
+func startTimed(t *testing.T, python, vocabulary, captions, kind string) timed {
 	t.Helper()
-	cmd := exec.Command(python, filepath.Join("testdata", "peer.py"), vocabulary, captions, kind)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
-	p := &peer{name: kind, in: in, out: bufio.NewScanner(out)}
-	for _, field := range strings.Fields(p.line(t)) {
+	p := timed{Process: peer.Start(t, kind, exec.Command(python, filepath.Join("testdata", "peer.py"), vocabulary, captions, kind))}
+	for _, field := range strings.Fields(p.Line(t)) {
 		id, err := strconv.Atoi(field)
 		if err != nil {
 			t.Fatal(err)
@@ -105,27 +84,6 @@ func startPeer(t *testing.T, python, vocabulary, captions, kind string) *peer {
 		p.ids = append(p.ids, int32(id))
 	}
 	return p
-}
-
-func (p *peer) line(t *testing.T) string {
-	t.Helper()
-	if !p.out.Scan() {
-		t.Fatalf("peer %s ended: %v", p.name, p.out.Err())
-	}
-	return p.out.Text()
-}
-
-// seconds is one round of the peer.
-func (p *peer) seconds(t *testing.T) float64 {
-	t.Helper()
-	if _, err := fmt.Fprintln(p.in, "go"); err != nil {
-		t.Fatal(err)
-	}
-	s, err := strconv.ParseFloat(p.line(t), 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // TestSpeedAgainstPython prints captions per second of processor time beside OpenAI's
@@ -149,48 +107,35 @@ func TestSpeedAgainstPython(t *testing.T) {
 	if err := tok.Save(dir); err != nil {
 		t.Fatal(err)
 	}
-	peers := []*peer{startPeer(t, python, filepath.Join(fixtures(), "tokenizer", openAIName), captions, "openai")}
+	peers := []timed{startTimed(t, python, filepath.Join(fixtures(), "tokenizer", openAIName), captions, "openai")}
 	if exec.Command(python, "-c", "import tokenizers").Run() == nil {
-		peers = append(peers, startPeer(t, python, filepath.Join(dir, fileName), captions, "huggingface"))
+		peers = append(peers, startTimed(t, python, filepath.Join(dir, fileName), captions, "huggingface"))
 	}
 	row := make([]int32, 77)
 	tok.Encode(all[0], row)
 	for _, p := range peers {
 		if !slices.Equal(p.ids, row) {
-			t.Fatalf("%s gives %v, want %v", p.name, p.ids, row)
+			t.Fatalf("%s gives %v, want %v", p.Name, p.ids, row)
 		}
 	}
 	var own []float64
 	theirs := make([][]float64, len(peers))
 	for range rounds {
-		start := cpuSeconds(t)
+		start := peer.CPUSeconds(t)
 		encodeAllInto(tok, all, row)
-		own = append(own, cpuSeconds(t)-start)
+		own = append(own, peer.CPUSeconds(t)-start)
 		for i, p := range peers {
-			theirs[i] = append(theirs[i], p.seconds(t))
+			var seconds float64
+			p.Ask(t, "go", &seconds)
+			theirs[i] = append(theirs[i], seconds)
 		}
 	}
-	t.Logf("ours: %.0f captions/s", float64(len(all))/median(own))
+	t.Logf("ours: %.0f captions/s", float64(len(all))/peer.Median(own))
 	for i, p := range peers {
 		ratios := make([]float64, rounds)
 		for j := range ratios {
 			ratios[j] = theirs[i][j] / own[j]
 		}
-		t.Logf("%s: %.0f captions/s; ours is %.1f times as fast", p.name, float64(len(all))/median(theirs[i]), median(ratios))
+		t.Logf("%s: %.0f captions/s; ours is %.1f times as fast", p.Name, float64(len(all))/peer.Median(theirs[i]), peer.Median(ratios))
 	}
-}
-
-// cpuSeconds is the processor time of this process so far, the collector's too.
-func cpuSeconds(t testing.TB) float64 {
-	t.Helper()
-	var use syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-		t.Fatal(err)
-	}
-	return float64(use.Utime.Nano()+use.Stime.Nano()) / 1e9
-}
-
-func median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }

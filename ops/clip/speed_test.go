@@ -1,9 +1,7 @@
 package clip
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -15,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"react/data/peer"
 	"react/ops/engine"
 )
 
@@ -58,15 +57,15 @@ func TestSpeedAgainstPyTorch(t *testing.T) {
 type spent struct{ wall, cpu float64 }
 
 // compare logs the median times and the ratios with their 95 % intervals.
-func compare(t *testing.T, e *engine.Engine, torch *torchChild, w work, rounds int) {
+func compare(t *testing.T, e *engine.Engine, torch *peer.Process, w work, rounds int) {
 	const steps = 3
 	ours := ourWork(t, e, w)
 	ours()
-	torch.time(t, w, 1)
+	timeTorch(t, torch, w, 1)
 	var us, them []spent
 	for range rounds {
 		us = append(us, timeOurs(ours, steps))
-		them = append(them, torch.time(t, w, steps))
+		them = append(them, timeTorch(t, torch, w, steps))
 	}
 	t.Logf("%-28s %4s %6.1f ms, torch %6.1f ms: speed ratio %s; CPU %6.1f ms, torch %6.1f ms: %s (n=%d)", w, e.Name(), median(us, wall), median(them, wall),
 		ratio(us, them, wall), median(us, cpu), median(them, cpu), ratio(us, them, cpu), rounds)
@@ -156,13 +155,8 @@ func ourWork(t *testing.T, e *engine.Engine, w work) func() {
 	}
 }
 
-// torchChild is a Python process that times PyTorch.
-type torchChild struct {
-	in  io.Writer
-	out *bufio.Scanner
-}
-
-func startTorch(t *testing.T) *torchChild {
+// startTorch starts a Python process that times PyTorch.
+func startTorch(t *testing.T) *peer.Process {
 	python := os.Getenv("PYTHON")
 	if python == "" {
 		python = "python3"
@@ -170,34 +164,13 @@ func startTorch(t *testing.T) *torchChild {
 	if out, err := exec.Command(python, "-c", "import torch").CombinedOutput(); err != nil {
 		t.Skipf("%s -c 'import torch': %v: %s", python, err, out)
 	}
-	cmd := exec.Command(python, filepath.Join("testdata", "bench_torch.py"), fmt.Sprint(runtime.NumCPU()))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); cmd.Wait() })
-	c := &torchChild{in, bufio.NewScanner(out)}
-	c.out.Scan()
-	t.Logf("%s, OPENBLAS_CORETYPE=%q", c.out.Text(), os.Getenv("OPENBLAS_CORETYPE"))
-	return c
+	p := peer.Start(t, "PyTorch", exec.Command(python, filepath.Join("testdata", "bench_torch.py"), fmt.Sprint(runtime.NumCPU())))
+	t.Logf("%s, OPENBLAS_CORETYPE=%q", p.Line(t), os.Getenv("OPENBLAS_CORETYPE"))
+	return p
 }
 
-func (c *torchChild) time(t *testing.T, w work, steps int) spent {
-	fmt.Fprintln(c.in, w.mode, w.cached, steps)
-	if !c.out.Scan() {
-		t.Fatal("the PyTorch process ended")
-	}
-	var s spent
-	if _, err := fmt.Sscan(c.out.Text(), &s.wall, &s.cpu); err != nil {
-		t.Fatalf("PyTorch answered %q: %v", c.out.Text(), err)
-	}
+// timeTorch is steps of the work in PyTorch.
+func timeTorch(t *testing.T, p *peer.Process, w work, steps int) (s spent) {
+	p.Ask(t, fmt.Sprintf("%s %t %d", w.mode, w.cached, steps), &s.wall, &s.cpu)
 	return s
 }
