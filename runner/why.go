@@ -15,42 +15,100 @@ import (
 
 func newWhy() *cobra.Command {
 	var storeDir string
+	var sets []string
 	cmd := &cobra.Command{
-		Use:   "why TRIAL STAGE",
-		Short: "Print what the key of a trial's stage is made of",
+		Use:   "why [FILE] TRIAL STAGE",
+		Short: "Print what the key of a trial's stage is made of, and why it would run",
 		Long: `why prints the lines whose hash is the key of a stage: format, op and version,
 params, keys of the inputs, digests of outside files. A stage runs again exactly
-when one of these lines changes.
+when one of these lines changes. For a stage that is not in the store, the stored
+one that shares most with it is found, and the lines that differ are printed as
+old → new; an input that differs is followed to the params or files that made it
+another.
 
-TRIAL is the id of a trial (or its beginning), or the label of a case; the newest
-sweep in the store that has it is taken. STAGE is a name such as "tune" or
-"evaluate/task", or an op such as "embed" among the stages before it.
+TRIAL is the id of a trial (or its beginning), or the label of a case; without
+FILE, the newest sweep in the store that has it is taken. STAGE is a name such as
+"tune" or "evaluate/task", or an op such as "embed" among the stages before it.
 
 ` + exitHelp,
-		Args: args(cobra.ExactArgs(2)),
+		Args: args(cobra.RangeArgs(2, 3)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			s, err := store.Open(storeDir)
+			if len(given) == 2 {
+				if len(sets) > 0 {
+					return usageError{errors.New("--set changes a file: give FILE TRIAL STAGE")}
+				}
+				return whyRecorded(cmd.OutOrStdout(), storeDir, given[0], given[1])
+			}
+			e, err := loadExperiment(cmd.Context(), given[0], sets, storeDir)
 			if err != nil {
 				return err
 			}
-			sweep, p, trial, err := findTrial(s, given[0])
-			if err != nil {
-				return err
-			}
-			stages, err := p.stagesOf(trial, given[1])
-			if err != nil {
-				return err
-			}
-			w := cmd.OutOrStdout()
-			fmt.Fprintf(w, "trial %s of %s (sweep %s)\n", trial.Name, sweep.Name, sweep.Hash)
-			for _, stage := range stages {
-				printWhy(w, s, stage)
-			}
-			return nil
+			return e.why(cmd.OutOrStdout(), given[1], given[2])
 		},
 	}
+	setFlag(cmd, &sets)
 	storeFlag(cmd, &storeDir)
 	return cmd
+}
+
+// whyRecorded answers from the records of a sweep.
+func whyRecorded(w io.Writer, storeDir, name, stage string) error {
+	s, err := store.Open(storeDir)
+	if err != nil {
+		return err
+	}
+	sweep, p, trial, err := findTrial(s, name)
+	if err != nil {
+		return err
+	}
+	return p.why(w, s, whyOf{trial, stage, fmt.Sprintf("%s (sweep %s)", sweep.Name, sweep.Hash)})
+}
+
+// why answers for a file, swept or not.
+func (e *experiment) why(w io.Writer, name, stage string) error {
+	p := e.describe()
+	trial, err := p.trial(name)
+	if err != nil {
+		return err
+	}
+	if trial == nil {
+		return usageError{fmt.Errorf("%s has no trial %q; runner plan %s prints its trials", e.File, name, e.File)}
+	}
+	return p.why(w, e.store, whyOf{trial, stage, e.File})
+}
+
+// whyOf is a question: a stage of a trial of a plan, and where that is from.
+type whyOf struct {
+	trial *trialRecord
+	stage string
+	from  string
+}
+
+// why prints the stages that are asked for.
+func (p *planRecord) why(w io.Writer, s *store.Store, of whyOf) error {
+	stages, err := p.stagesOf(of.trial, of.stage)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "trial %s of %s\n", of.trial.Name, of.from)
+	var known *catalogue
+	for _, stage := range stages {
+		state, there := entryState(s, stage.Key)
+		fmt.Fprintf(w, "\nstage %s %s, %s\n", stage.Op, stage.Key, state)
+		for _, line := range stage.Lines {
+			fmt.Fprintf(w, "\t%s\n", line)
+		}
+		if there {
+			continue
+		}
+		if known == nil { // reads every manifest of the store
+			if known, err = newCatalogue(s, p); err != nil {
+				return err
+			}
+		}
+		known.printNearest(w, stage)
+	}
+	return nil
 }
 
 // findTrial looks through the sweeps, newest first. A label that several
@@ -134,24 +192,22 @@ func (p *planRecord) madeFrom(t *trialRecord) []stageRecord {
 	return made
 }
 
-func printWhy(w io.Writer, s *store.Store, stage stageRecord) {
-	fmt.Fprintf(w, "\nstage %s %s, %s\n", stage.Op, stage.Key, entryState(s, stage.Key))
-	for _, line := range stage.Lines {
-		fmt.Fprintf(w, "\t%s\n", line)
-	}
-}
-
-func entryState(s *store.Store, key string) string {
+// entryState says what the store has under a key; there is false only where
+// the key has nothing, good or bad.
+func entryState(s *store.Store, key string) (state string, there bool) {
 	entry, ok, err := s.Lookup(key)
 	var damaged *store.Damaged
 	switch {
 	case errors.As(err, &damaged):
-		return "damaged: " + damaged.Why
+		return "damaged, so it would run: " + damaged.Why, true
 	case err != nil:
-		return err.Error()
+		return err.Error(), true
 	case !ok:
-		return "not in the store"
+		return "not in the store", false
 	}
 	m := entry.Manifest
-	return fmt.Sprintf("made %s in %s on %s", m.Finished.Format("2006-01-02 15:04:05 MST"), seconds(m.Finished.Sub(m.Started)), m.Host)
+	return fmt.Sprintf("made %s in %s on %s", stamp(m.Finished), took(m), m.Host), true
 }
+
+// took is how long a stage ran; a clock that was set back meanwhile makes it 0.
+func took(m store.Manifest) string { return seconds(max(0, m.Finished.Sub(m.Started))) }

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"react/runner/plan"
+	"react/runner/store"
+)
+
+// made is a stage whose key lines are known: from the store, or from a plan.
+type made struct {
+	op, key  string
+	lines    []string
+	finished time.Time // zero: not in the store
+}
+
+// catalogue knows what keys stand for, to say why one is not another.
+type catalogue struct {
+	byName map[string]made   // by key and by identity, which readers' lines name
+	stored map[string][]made // by op
+}
+
+// newCatalogue reads the manifests of the store; the stages of p are known
+// besides.
+func newCatalogue(s *store.Store, p *planRecord) (*catalogue, error) {
+	c := &catalogue{map[string]made{}, map[string][]made{}}
+	for _, stage := range p.Stages {
+		c.add(made{op: stage.Op, key: stage.Key, lines: stage.Lines})
+	}
+	return c, s.Manifests(func(_ string, m store.Manifest) {
+		one := made{m.Op, m.Key, m.Lines, m.Finished}
+		c.add(one)
+		c.stored[m.Op] = append(c.stored[m.Op], one)
+	})
+}
+
+func (c *catalogue) add(m made) {
+	c.byName[m.key] = m
+	c.byName[plan.Identity(m.lines)] = m
+}
+
+// nearest finds the stored stage of the op that shares most with the lines and
+// differs in least; the newest of equals.
+func (c *catalogue) nearest(op string, lines []string) (best made, changes []plan.Change, ok bool) {
+	most := 0
+	for _, m := range c.stored[op] {
+		diff, same := plan.Compare(m.lines, lines)
+		like := same - len(diff)
+		for _, ch := range diff {
+			if c.byName[ch.Old].op == c.byName[ch.New].op { // params, files, and inputs of one kind
+				like++
+			}
+		}
+		if ok && (like < most || like == most && !m.finished.After(best.finished)) {
+			continue
+		}
+		best, changes, most, ok = m, diff, like, true
+	}
+	return best, changes, ok
+}
+
+// printNearest says what keeps a stage that is not in the store from being one
+// that is.
+func (c *catalogue) printNearest(w io.Writer, stage stageRecord) {
+	near, changes, ok := c.nearest(stage.Op, stage.Lines)
+	if !ok {
+		fmt.Fprintf(w, "  it would run: the store has no %s yet\n", stage.Op)
+		return
+	}
+	fmt.Fprintf(w, "  it would run: the nearest in the store, %s %s of %s, differs in\n", near.op, short(near.key), stamp(near.finished))
+	c.printChanges(w, "\t", changes, map[[2]string]bool{})
+}
+
+// maxFileChanges are shown of a role's files; a pool may have thousands.
+const maxFileChanges = 5
+
+// printChanges prints a line for each change, and below a changed input what
+// changed in it, down to params and files.
+func (c *catalogue) printChanges(w io.Writer, indent string, changes []plan.Change, told map[[2]string]bool) {
+	files := 0
+	for _, ch := range changes {
+		if strings.HasPrefix(ch.Name, "file ") {
+			if files++; files > maxFileChanges {
+				continue
+			}
+		}
+		if strings.HasPrefix(ch.Name, "in ") {
+			c.printInput(w, indent, ch, told)
+			continue
+		}
+		fmt.Fprintf(w, "%s%s: %s → %s\n", indent, ch.Name, shown(ch.Name, ch.Old), shown(ch.Name, ch.New))
+	}
+	if files > maxFileChanges {
+		fmt.Fprintf(w, "%sand %s more\n", indent, plural(files-maxFileChanges, "file"))
+	}
+}
+
+func (c *catalogue) printInput(w io.Writer, indent string, ch plan.Change, told map[[2]string]bool) {
+	old, knowOld := c.byName[ch.Old]
+	now, knowNow := c.byName[ch.New]
+	fmt.Fprintf(w, "%s%s: %s → %s", indent, ch.Name, c.nameOf(ch.Old), c.nameOf(ch.New))
+	pair := [2]string{ch.Old, ch.New}
+	switch {
+	case !knowOld || !knowNow || old.op != now.op:
+		fmt.Fprintln(w)
+	case told[pair]:
+		fmt.Fprintln(w, ", as above")
+	default:
+		told[pair] = true
+		fmt.Fprintln(w, ", which differ in")
+		inner, _ := plan.Compare(old.lines, now.lines)
+		c.printChanges(w, indent+"\t", inner, told)
+	}
+}
+
+// nameOf is "pretrain 0a1b2c3d4e5f" of an input's name in a key.
+func (c *catalogue) nameOf(identity string) string {
+	if identity == "" {
+		return "none"
+	}
+	if m, ok := c.byName[identity]; ok {
+		return m.op + " " + short(m.key)
+	}
+	return short(identity) + " (no longer in the store)"
+}
+
+// shown is a value of a key's part for people.
+func shown(name, value string) string {
+	switch {
+	case value == "":
+		return "none"
+	case strings.HasPrefix(name, "file "):
+		return short(value)
+	}
+	return value
+}
+
+// short is the part of a key or digest that people read.
+func short(key string) string { return key[:min(12, len(key))] }
+
+// stamp is a time for people.
+func stamp(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }

@@ -1,0 +1,122 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"react/ops"
+)
+
+// Part is one thing that a key depends on: a line of its preimage, or one field of the params line.
+type Part struct {
+	Name  string // "op", "params.lr", "in pairs", "file pool.laion 00000.parquet"
+	Value string
+}
+
+// Change is a part that two keys do not share; "" stands for a part that one of them lacks.
+type Change struct {
+	Name     string
+	Old, New string
+}
+
+// Parts takes the lines of a key apart, in their order. Params that are objects become one part a field; lists stay whole.
+func Parts(lines []string) []Part {
+	var parts []Part
+	for _, line := range lines {
+		kind, rest, _ := strings.Cut(line, " ")
+		switch kind {
+		case "params":
+			parts = append(parts, paramParts(rest)...)
+		case "in", "file": // the last word is the identity or the digest
+			if at := strings.LastIndexByte(line, ' '); at > len(kind) {
+				parts = append(parts, Part{line[:at], line[at+1:]})
+				continue
+			}
+			parts = append(parts, Part{Name: line})
+		default:
+			parts = append(parts, Part{kind, rest})
+		}
+	}
+	return parts
+}
+
+func paramParts(raw string) []Part {
+	dec := json.NewDecoder(strings.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil {
+		return []Part{{"params", raw}}
+	}
+	return flatten("params", v, nil)
+}
+
+func flatten(name string, v any, parts []Part) []Part {
+	object, ok := v.(map[string]any)
+	if !ok {
+		var text bytes.Buffer
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false)
+		if enc.Encode(v) != nil {
+			fmt.Fprint(&text, v)
+		}
+		return append(parts, Part{name, strings.TrimSpace(text.String())})
+	}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		parts = flatten(name+"."+key, object[key], parts)
+	}
+	return parts
+}
+
+// Compare finds what differs between the preimages of two keys, in the order of the new one, what only the old one has last, and counts
+// the parts that are the same.
+func Compare(old, new []string) (changes []Change, same int) {
+	was := map[string]string{}
+	for _, p := range Parts(old) {
+		was[p.Name] = p.Value
+	}
+	for _, p := range Parts(new) {
+		value, ok := was[p.Name]
+		delete(was, p.Name)
+		if ok && value == p.Value {
+			same++
+			continue
+		}
+		changes = append(changes, Change{p.Name, value, p.Value})
+	}
+	for _, p := range Parts(old) {
+		if value, left := was[p.Name]; left {
+			changes = append(changes, Change{p.Name, value, ""})
+		}
+	}
+	return changes, same
+}
+
+// KeyOf is the key that lines are the preimage of.
+func KeyOf(lines []string) string { return hash(lines) }
+
+// Identity is what the keys of a stage's readers call it, found from the lines of its own key.
+func Identity(lines []string) string {
+	for i, line := range lines {
+		raw, ok := strings.CutPrefix(line, "params ")
+		if !ok || i == 0 || !strings.HasPrefix(lines[i-1], "op retrieve ") {
+			continue
+		}
+		var p ops.RetrieveParams
+		if json.Unmarshal([]byte(raw), &p) != nil {
+			break
+		}
+		p.Depth = 0
+		shallow, err := ops.Canonical(p)
+		if err != nil {
+			break
+		}
+		without := slices.Clone(lines)
+		without[i] = "params " + string(shallow)
+		return hash(without)
+	}
+	return hash(lines)
+}
