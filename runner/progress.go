@@ -68,6 +68,11 @@ func seconds(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
+// waits gives the line for a stage that is made elsewhere.
+func waits(t *schedule.Task, holder string) string {
+	return fmt.Sprintf("%s is being made by %s; its output will be used", t.Name(), holder)
+}
+
 // lineReporter prints a line when a stage ends, and now and then while one
 // runs.
 type lineReporter struct {
@@ -84,6 +89,13 @@ func (r *lineReporter) Begin(t *schedule.Task, n, total int) {
 	defer r.stages.mu.Unlock()
 	r.stages.begin(t, n, total)
 	r.last = r.now()
+}
+
+// Wait says who makes the stage.
+func (r *lineReporter) Wait(t *schedule.Task, holder string) {
+	r.stages.mu.Lock()
+	defer r.stages.mu.Unlock()
+	fmt.Fprintln(r.w, waits(t, holder))
 }
 
 // Progress prints at most one line in every.
@@ -126,6 +138,13 @@ func (r *barReporter) Begin(t *schedule.Task, n, total int) {
 	defer r.stages.mu.Unlock()
 	r.stages.begin(t, n, total)
 	r.show(t, -1)
+}
+
+// Wait says above the bar who makes the stage.
+func (r *barReporter) Wait(t *schedule.Task, holder string) {
+	r.stages.mu.Lock()
+	defer r.stages.mu.Unlock()
+	r.above(waits(t, holder))
 }
 
 // Progress moves the bar.

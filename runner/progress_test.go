@@ -22,6 +22,7 @@ func TestLines(t *testing.T) {
 	tune := &schedule.Task{Op: "tune", Key: strings.Repeat("0a", 32)}
 	cached := &schedule.Task{Op: "world", Key: strings.Repeat("1b", 32)}
 	r.End(cached, schedule.Outcome{Cached: true})
+	r.Wait(cached, "process 7 on here")
 	r.Begin(tune, 1, 2)
 	for step := range 12 {
 		now = now.Add(time.Second)
@@ -33,7 +34,8 @@ func TestLines(t *testing.T) {
 	r.End(tune, schedule.Outcome{Err: errors.New("no pair")})
 	r.Begin(tune, 2, 2)
 	r.End(tune, schedule.Outcome{Err: fmt.Errorf("step 3: %w", context.Canceled)})
-	want := `[1/2] tune 0a0a0a0a0a0a 5/12 loss 2.31
+	want := `world 1b1b1b1b1b1b is being made by process 7 on here; its output will be used
+[1/2] tune 0a0a0a0a0a0a 5/12 loss 2.31
 [1/2] tune 0a0a0a0a0a0a 10/12 loss 2.31
 warning: tune 0a0a0a0a0a0a: most of a batch counts as positive
 [1/2] tune 0a0a0a0a0a0a done in 12.0s

@@ -19,6 +19,7 @@ import (
 // one.
 type Reporter interface {
 	Begin(t *Task, n, total int) // the nth of total tasks to make begins
+	Wait(t *Task, holder string) // another process makes it; said once
 	Progress(t *Task, done, total int, note string)
 	Warn(t *Task, text string)
 	End(t *Task, o Outcome) // cached tasks end without having begun
@@ -35,20 +36,19 @@ type Outcome struct {
 type silent struct{}
 
 func (silent) Begin(*Task, int, int)            {}
+func (silent) Wait(*Task, string)               {}
 func (silent) Progress(*Task, int, int, string) {}
 func (silent) Warn(*Task, string)               {}
 func (silent) End(*Task, Outcome)               {}
 
-// attempt makes one task's entry: looked up once more (another process may
-// have made it), filled, published. The log is kept either way.
-func attempt(ctx context.Context, t *Task, inputs map[string]string, opts Options) result {
+// attempt makes one task's entry: filled and published under its lease. The log
+// is kept either way.
+func attempt(ctx context.Context, t *Task, inputs map[string]string, lease *store.Lease, opts Options) result {
+	defer lease.Release()
 	start := time.Now()
-	res := result{task: t}
-	if res.entry, res.cached, res.err = lookup(opts.Store, t, opts.Reporter); res.err == nil && !res.cached {
-		res.entry, res.err = fill(ctx, t, inputs, opts)
-	}
-	opts.Reporter.End(t, Outcome{res.entry, res.err, res.cached, time.Since(start)})
-	return res
+	entry, err := fill(ctx, t, inputs, opts)
+	opts.Reporter.End(t, Outcome{Entry: entry, Err: err, Took: time.Since(start)})
+	return result{t, entry, err}
 }
 
 // fill runs the task in a transaction and publishes it. An output that is

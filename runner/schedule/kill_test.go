@@ -13,10 +13,15 @@ import (
 	"react/runner/store"
 )
 
-// TestMain also serves as the process that TestKilledThenResumed kills.
+// TestMain also serves as the processes that TestKilledThenResumed kills and
+// that share a store.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("SCHEDULE_STORE"); dir != "" {
-		if err := killedRun(dir, os.Getenv("SCHEDULE_KILL")); err != nil {
+		child := killedRun
+		if os.Getenv("SCHEDULE_KILL") == "" {
+			child = sharedRun
+		}
+		if err := child(dir, os.Getenv("SCHEDULE_KILL")+os.Getenv("SCHEDULE_SHARE")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -7,6 +7,11 @@
 // when an attempt was published, failed when its attempt returned an error,
 // blocked when one of its inputs failed.
 //
+// Several processes may run overlapping plans on one store: each attempt holds
+// the lease of its key. A task whose lease another process holds is put aside
+// while others run, and its output is adopted when it is published; when the
+// other process dies, the task is attempted here.
+//
 // A failure stops only what depends on it (or everything, with FailFast); a
 // fault of the store stops everything. Cancelling the context cancels the
 // attempts, whose directories are dropped: what was published stays, and the
@@ -20,6 +25,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"react/runner/store"
 )
@@ -134,6 +140,9 @@ type run struct {
 	missing []int          // task → inputs that are not there yet
 	dead    []bool         // failed, stopped or blocked
 	ready   indexHeap      // tasks to begin, first in order first
+	aside   []int          // ready, but another process has their lease
+	told    map[int]bool   // put aside before
+	active  int            // attempts that run
 	report  *Report
 	total   int   // tasks to make
 	begun   int   // of them
@@ -151,7 +160,7 @@ func (r *run) prepare() error {
 	}
 	r.total = r.survey.Count(ToRun)
 	r.index = make(map[string]int, len(r.tasks))
-	r.missing, r.dead = make([]int, len(r.tasks)), make([]bool, len(r.tasks))
+	r.missing, r.dead, r.told = make([]int, len(r.tasks)), make([]bool, len(r.tasks)), map[int]bool{}
 	for i, t := range r.tasks {
 		r.index[t.Key] = i
 		switch r.survey.Status[i] {
@@ -199,10 +208,9 @@ func (r *run) release(i int) {
 
 // result is what an attempt came to.
 type result struct {
-	task   *Task
-	entry  store.Entry
-	cached bool // another process had published it
-	err    error
+	task  *Task
+	entry store.Entry
+	err   error
 }
 
 // lookup finds a task's entry; a damaged one is reported, moved away and
@@ -221,27 +229,112 @@ func lookup(s *store.Store, t *Task, rep Reporter) (store.Entry, bool, error) {
 	return store.Entry{}, false, nil
 }
 
-// loop begins what is ready and waits for what runs, until neither is left.
+// The time between two looks at the leases of other processes grows from the
+// one to the other while nothing happens.
+const (
+	pollFirst = 20 * time.Millisecond
+	pollLast  = time.Second
+)
+
+// loop begins what is ready and waits for what runs, here or in another
+// process, until neither is left.
 func (r *run) loop(parent context.Context) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	results := make(chan result)
-	for active := 0; ; {
-		for ctx.Err() == nil && active < r.opts.Jobs && r.ready.Len() > 0 {
-			t, inputs := r.begin(heap.Pop(&r.ready).(int))
-			active++
-			go func() { results <- attempt(ctx, t, inputs, r.opts) }()
-		}
-		if active == 0 {
-			break
-		}
-		done := <-results
-		active--
-		if stop := r.settle(ctx, done); stop {
+	for poll := pollFirst; ; {
+		if err := r.start(ctx, results); err != nil {
+			r.fault = errors.Join(r.fault, err)
 			cancel()
 		}
+		if r.active == 0 && (len(r.aside) == 0 || ctx.Err() != nil) {
+			break
+		}
+		select {
+		case done := <-results:
+			r.active--
+			poll = pollFirst
+			if stop := r.settle(ctx, done); stop {
+				cancel()
+			}
+		case <-r.look(poll):
+			poll = min(2*poll, pollLast)
+		case <-r.idle(ctx):
+		}
+		r.retake()
 	}
 	return r.verdict(parent)
+}
+
+// look fires when it is time to try the tasks put aside again.
+func (r *run) look(after time.Duration) <-chan time.Time {
+	if len(r.aside) == 0 {
+		return nil
+	}
+	return time.After(after)
+}
+
+// idle fires when the run is cancelled while nothing runs here.
+func (r *run) idle(ctx context.Context) <-chan struct{} {
+	if r.active > 0 {
+		return nil
+	}
+	return ctx.Done()
+}
+
+// start begins attempts until Jobs run. The error is a fault of the store.
+func (r *run) start(ctx context.Context, results chan<- result) error {
+	for ctx.Err() == nil && r.active < r.opts.Jobs && r.ready.Len() > 0 {
+		i := heap.Pop(&r.ready).(int)
+		lease, err := r.take(i)
+		if err != nil {
+			return err
+		}
+		if lease == nil {
+			continue
+		}
+		t, inputs := r.begin(i)
+		r.active++
+		go func() { results <- attempt(ctx, t, inputs, lease, r.opts) }()
+	}
+	return nil
+}
+
+// take gets the lease of a task that has no entry. A task that another process
+// is making is put aside; one that it has made is adopted.
+func (r *run) take(i int) (*store.Lease, error) {
+	t := r.tasks[i]
+	lease, holder, err := r.opts.Store.TryLease(t.Key, t.Op)
+	if err != nil {
+		return nil, err
+	}
+	if lease == nil {
+		r.aside = append(r.aside, i)
+		if !r.told[i] {
+			r.told[i] = true
+			r.opts.Reporter.Wait(t, holder.String())
+		}
+		return nil, nil
+	}
+	entry, ok, err := lookup(r.opts.Store, t, r.opts.Reporter)
+	if err != nil || ok {
+		lease.Release()
+		lease = nil
+	}
+	if ok {
+		r.total--
+		r.found(i, entry)
+		r.release(i)
+	}
+	return lease, err
+}
+
+// retake makes the tasks put aside ready again, to try their leases.
+func (r *run) retake() {
+	for _, i := range r.aside {
+		heap.Push(&r.ready, i)
+	}
+	r.aside = r.aside[:0]
 }
 
 func (r *run) begin(i int) (t *Task, inputs map[string]string) {
@@ -261,10 +354,6 @@ func (r *run) settle(ctx context.Context, done result) (stop bool) {
 	if done.err == nil {
 		r.report.Entries[t.Key] = done.entry
 		r.release(r.index[t.Key])
-		if done.cached {
-			r.report.Cached = append(r.report.Cached, t)
-			return false
-		}
 		r.report.Made = append(r.report.Made, t)
 		return false
 	}

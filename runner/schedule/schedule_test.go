@@ -381,6 +381,7 @@ func (r *recorder) add(format string, args ...any) {
 }
 
 func (r *recorder) Begin(t *Task, n, total int) { r.add("begin %s %d/%d", t.Op, n, total) }
+func (r *recorder) Wait(t *Task, _ string)      { r.add("wait %s", t.Op) }
 func (r *recorder) Progress(t *Task, done, total int, note string) {
 	r.add("progress %s %d/%d %s", t.Op, done, total, note)
 }

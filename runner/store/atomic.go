@@ -2,7 +2,9 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 )
@@ -27,6 +29,20 @@ func writeFile(path string, data []byte) error {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// replaceFile puts data at path whole or not at all, without waiting for the
+// disk.
+func replaceFile(path string, data []byte) error {
+	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf("%s%s-%08x", tempPrefix, filepath.Base(path), rand.Uint32()))
+	err := os.WriteFile(temp, data, 0o644)
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		os.Remove(temp)
+	}
+	return err
 }
 
 func writeSync(f *os.File, data []byte) error {

@@ -17,6 +17,7 @@ func TestMain(m *testing.M) {
 		"commit":    childCommit,
 		"read-only": childReadOnly,
 		"full":      childFull,
+		"lease":     childLease,
 	}
 	child := children[os.Getenv("STORE_CHILD")]
 	if child == nil {

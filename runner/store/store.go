@@ -13,14 +13,16 @@
 //	VERSION                        layout version
 //	cache/<aa>/<key>/              an entry, read-only
 //	cache/tmp/<owner>/             transactions of one process; <owner>.lock is held while it lives
+//	cache/locks/                   who is making which key: <key>.lock, held while it lives, and <key>.json
 //	cache/damaged/                 entries that failed their check, set aside
 //	fingerprints.jsonl             digests of outside files
 //	logs/                          logs of stages, also of failed ones
 //	sweeps/<name>/<hash>/          records of one sweep
 //
-// Several processes may use one store on a local file system. Correctness
-// comes from rename: the first writer of a key wins, the others drop their
-// copy. A Store may be used by several goroutines.
+// Several processes may use one store, on several hosts where the file system
+// is shared. Correctness comes from rename: the first writer of a key wins, the
+// others drop their copy. Leases only keep them from doing the same work. A
+// Store may be used by several goroutines.
 package store
 
 import (
@@ -33,6 +35,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // layoutVersion is what VERSION holds.
@@ -45,9 +48,12 @@ type Store struct {
 	root string
 	step func(string) // called before each step of publishing; tests die there
 
+	period time.Duration // between the heartbeats of leases
+
 	mu     sync.Mutex
 	owner  *owner // nil until the first write
 	prints *prints
+	sights map[string]sight // of leases of others, by key
 }
 
 // Error is a fault of the store itself (full, read-only, not a store), as
@@ -77,7 +83,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, &Error{dir, "open", err}
 	}
-	s := &Store{root: root, step: func(string) {}}
+	s := &Store{root: root, step: func(string) {}, period: leasePeriod}
 	if err := s.checkVersion(); err != nil {
 		return nil, &Error{root, "open", err}
 	}
@@ -182,6 +188,7 @@ func (s *Store) prepare() (*owner, error) {
 	}
 	tmp := filepath.Join(s.root, "cache", "tmp")
 	clearDead(tmp)
+	s.clearLeases()
 	o, err := claim(tmp)
 	if err != nil {
 		return nil, &Error{s.root, "claim a temporary directory", err}
@@ -203,7 +210,7 @@ func (s *Store) layOut() error {
 			return err
 		}
 	}
-	for _, dir := range []string{"cache/tmp", "logs", "sweeps"} {
+	for _, dir := range []string{"cache/tmp", "cache/locks", "logs", "sweeps"} {
 		if err := os.MkdirAll(filepath.Join(s.root, dir), 0o777); err != nil {
 			return err
 		}
