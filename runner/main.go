@@ -95,7 +95,7 @@ they share once each, and prints result tables.
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newVet(), newPlan(), newSweep(), newTable(), newWhy(), newImport(), newInspect(), newConvert(), newDoctor(), newVersion())
+	root.AddCommand(newVet(), newPlan(), newSweep(), newTable(), newWhy(), newImport(), newInspect(), newConvert(), newDoctor(), newVersion(), newExplain(), newFmt(), newInit())
 	return root
 }
 
@@ -133,7 +133,7 @@ func (e usageError) Unwrap() error { return e.error }
 var errWork = errors.New("there is work to do")
 
 const exitHelp = `Exit codes: 0 done, 1 a trial failed or an input is broken or missing,
-2 usage, 3 bad spec, 4 store or launcher, 6 plan --check found work,
+2 usage, 3 bad spec, 4 store or launcher, 6 plan --check or fmt --check found work,
 75 worker preempted, 130 interrupted (the same command goes on from there).`
 
 // exitCode is the one place where errors become exit codes.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
@@ -21,6 +22,9 @@ type node struct {
 	leaf   cue.Value
 	form   form // leaf: the constraint, readable
 
+	doc      string // the schema's comment
+	more     string // the comment of the definition that the field has
+	example  string // a value that fits, as CUE; "" where the constraint or the default gives one
 	required string // "always"; "tune": by trials that tune; "" not
 	oneof    string // group of alternatives of which exactly one is given
 	ref      string // "pool": the value names a pool
@@ -53,6 +57,7 @@ func (n *node) names() []string {
 // contract is the schema, read into nodes, with its defaults. It belongs to one cue.Context.
 type contract struct {
 	ctx       *cue.Context
+	schema    cue.Value
 	params    *node                      // the sections
 	root      *node                      // apiVersion, name, question
 	table     *node                      // a table
@@ -74,7 +79,7 @@ func newContract() (*contract, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
-	c := &contract{ctx: ctx, params: newNode("", v.LookupPath(cue.ParsePath("#Params"))), table: newNode("", v.LookupPath(cue.ParsePath("#Table")))}
+	c := &contract{ctx: ctx, schema: v, params: newNode("", v.LookupPath(cue.ParsePath("#Params"))), table: newNode("", v.LookupPath(cue.ParsePath("#Table")))}
 	c.seeds = newNode("seeds", v.LookupPath(cue.MakePath(cue.Def("Sweep"), cue.Str("seeds").Optional())))
 	c.label = newNode("label", v.LookupPath(cue.ParsePath("#Label")))
 	c.label.form.says = "text of 1 to 80 characters"
@@ -100,11 +105,7 @@ func compileSchema(ctx *cue.Context) (cue.Value, error) {
 	}
 	inst := build.NewContext().NewInstance("schema", nil)
 	for _, e := range entries {
-		src, err := schema.FS.ReadFile(e.Name())
-		if err != nil {
-			return cue.Value{}, err
-		}
-		f, err := parser.ParseFile("schema/"+e.Name(), src, parser.ParseComments)
+		f, err := parseSchema(e.Name())
 		if err != nil {
 			return cue.Value{}, err
 		}
@@ -119,9 +120,18 @@ func compileSchema(ctx *cue.Context) (cue.Value, error) {
 	return v, v.Err()
 }
 
+func parseSchema(name string) (*ast.File, error) {
+	src, err := schema.FS.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return parser.ParseFile("schema/"+name, src, parser.ParseComments)
+}
+
 // newNode reads a field of the schema and what is below it.
 func newNode(name string, v cue.Value) *node {
 	n := &node{name: name}
+	n.doc, n.more = docOf(v)
 	for _, a := range v.Attributes(cue.ValueAttr) {
 		n.attribute(a)
 	}
@@ -156,6 +166,8 @@ func (n *node) attribute(a cue.Attribute) {
 		n.ref = arg
 	case "set":
 		n.set = true
+	case "example":
+		n.example = a.RawArg(0) // CUE, quotes included
 	case "says":
 		n.form.says = arg
 	}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/spf13/cobra"
+
+	"react/runner/spec"
+)
+
+// fmtOptions are the flags of fmt.
+type fmtOptions struct {
+	diff, check bool
+}
+
+func newFmt() *cobra.Command {
+	var o fmtOptions
+	cmd := &cobra.Command{
+		Use:   "fmt FILE...",
+		Short: "Format experiment files",
+		Long: `fmt writes CUE files in the standard form, as cue fmt does, in place, and prints
+the names of those that it changed. Comments are kept. "-" reads stdin and writes
+stdout. A file that is no CUE is left as it is.
+
+` + exitHelp,
+		Args: args(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, files []string) error { return o.run(cmd, files) },
+	}
+	cmd.Flags().BoolVarP(&o.diff, "diff", "d", false, "print the changes and write nothing")
+	cmd.Flags().BoolVar(&o.check, "check", false, "print the names of files that would change, write nothing, and exit with 6 if there are any")
+	return cmd
+}
+
+// run goes on after a bad file, so that the others are formatted.
+func (o fmtOptions) run(cmd *cobra.Command, files []string) error {
+	var errs []error
+	changes := false
+	for _, file := range files {
+		changed, err := o.format(cmd, file)
+		changes = changes || changed
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if o.check && changes {
+		return errWork
+	}
+	return nil
+}
+
+func (o fmtOptions) format(cmd *cobra.Command, file string) (changed bool, err error) {
+	text, err := readSource(cmd.InOrStdin(), file)
+	if err != nil {
+		return false, err
+	}
+	formatted, err := spec.Format(file, text)
+	if err != nil {
+		return false, err
+	}
+	w := cmd.OutOrStdout()
+	changed = !bytes.Equal(text, formatted)
+	if changed && o.diff {
+		w.Write(diff.Diff(file, text, file+" (formatted)", formatted))
+	}
+	switch {
+	case o.diff, o.check:
+		if changed && !o.diff {
+			fmt.Fprintln(w, file)
+		}
+		return changed, nil
+	case file == "-":
+		_, err := w.Write(formatted)
+		return changed, err
+	case !changed:
+		return false, nil
+	}
+	fmt.Fprintln(w, file)
+	return true, replaceFile(file, formatted)
+}
+
+func readSource(stdin io.Reader, file string) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(stdin)
+	}
+	return os.ReadFile(file)
+}
+
+// replaceFile puts new content under a name, whole or not at all; a link keeps leading to the file.
+func replaceFile(file string, data []byte) error {
+	path, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".fmt-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(info.Mode().Perm()), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}

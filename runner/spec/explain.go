@@ -1,0 +1,438 @@
+package spec
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/format"
+
+	"react/schema"
+)
+
+// Explanation is what the schema says about a path.
+type Explanation struct {
+	Path     string        // with NAME for the name of a pool, an evaluation or a table; "" is the whole file
+	Doc      string        // the comment beside it; paragraphs end with a newline
+	Value    string        // what is right, in words; "" of a group of fields
+	Default  string        // as CUE; several where it depends on another field; "" where there is none
+	Needed   string        // who has to give it; "" where nobody has to
+	Examples []string      // lines of a file
+	Set      string        // the same as an override, PATH=VALUE; "" where it cannot be one
+	Source   string        // of a definition: as the schema has it
+	Fields   []Explanation // of a group, in the schema's order, without their fields
+}
+
+// Explain gives the documentation of a path such as "tune.gamma", "pool.NAME.maxBad", "sweep.grid" or "tables"; the names may be left out.
+// "#StageMetrics" is a definition of the schema. The error of a path that there is not says which was meant.
+func Explain(path string) (Explanation, error) {
+	k, err := newContract()
+	if err != nil {
+		return Explanation{}, err
+	}
+	if strings.HasPrefix(path, "#") {
+		return explainDefinition(path)
+	}
+	found, err := k.follow(path)
+	if err != nil {
+		return Explanation{}, err
+	}
+	out := k.explain(found)
+	out.Doc += found.node.more
+	for _, f := range found.node.group().fields {
+		out.Fields = append(out.Fields, k.explain(found.child(f)))
+	}
+	return out, nil
+}
+
+// FieldPaths lists the paths of all values of the sections, with NAME for the names, and for each the texts that are choices.
+func FieldPaths() (map[string][]string, error) {
+	k, err := newContract()
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]string{}
+	var visit func(n *node, path string)
+	visit = func(n *node, path string) {
+		switch {
+		case n.elem != nil:
+			visit(n.elem, join(path, "NAME"))
+		case n.isLeaf():
+			out[path] = n.form.literals
+		}
+		for _, f := range n.fields {
+			visit(f, join(path, f.name))
+		}
+	}
+	visit(k.params, "")
+	return out, nil
+}
+
+// documented is the whole file as a tree: the sections, and what a file holds besides. Below the parts of a sweep it goes no further: they
+// mirror the sections.
+func (c *contract) documented() *node {
+	root := &node{doc: "An experiment is one file of these fields; a field that is left out has its default.\n"}
+	for _, name := range c.sections {
+		n := c.params.child(name)
+		switch {
+		case name == "sweep":
+			n = c.sweepNode()
+		case name == "tables":
+			n = &node{name: name, elem: c.table}
+		case n == nil:
+			n = c.root.child(name)
+		}
+		root.fields = append(root.fields, c.inFile(*n))
+	}
+	return root
+}
+
+// inFile gives a section the comment that it has in a file, before that of its definition.
+func (c *contract) inFile(n node) *node {
+	field := c.schema.LookupPath(cue.MakePath(cue.Str(n.name)))
+	if !field.Exists() {
+		field = c.schema.LookupPath(cue.MakePath(cue.Str(n.name).Optional()))
+	}
+	doc, _ := docOf(field)
+	if n.doc != doc {
+		n.more = n.doc + n.more
+	}
+	if n.elem != nil {
+		n.more += n.elem.doc + n.elem.more
+	}
+	n.doc = doc
+	return &n
+}
+
+// sweepNode documents #Sweep, and #Case below cases.
+func (c *contract) sweepNode() *node {
+	sweep := c.schema.LookupPath(cue.MakePath(cue.Def("Sweep")))
+	out := &node{name: "sweep"}
+	out.doc, out.more = docOf(sweep)
+	for it, err := sweep.Fields(cue.Optional(true)); err == nil && it.Next(); {
+		n := &node{name: it.Selector().Unquoted()}
+		n.doc, n.more = docOf(it.Value())
+		for _, a := range it.Value().Attributes(cue.ValueAttr) {
+			n.attribute(a)
+		}
+		switch n.name {
+		case "seeds":
+			n.form.read(it.Value())
+		case "grid":
+			n.form.says, n.example = "the sections again, with a list of values for each field that varies", `{tune: gamma: [0.9, "off"]}`
+		case "exclude":
+			n.form.says, n.example = "a list of patterns, each a part of the sections", `[{tune: mode: "full", retrieve: k: 8}]`
+		case "cases":
+			n.elem = c.caseNode()
+		}
+		out.fields = append(out.fields, n)
+	}
+	return out
+}
+
+func (c *contract) caseNode() *node {
+	out := &node{}
+	v := c.schema.LookupPath(cue.MakePath(cue.Def("Case")))
+	for it, err := v.Fields(cue.Optional(true)); err == nil && it.Next(); {
+		if name := it.Selector().Unquoted(); c.params.child(name) == nil {
+			out.fields = append(out.fields, newNode(name, it.Value()))
+		}
+	}
+	return out
+}
+
+// docOf is the comment of a field, and that of the definition it refers to.
+func docOf(v cue.Value) (own, more string) {
+	for _, group := range v.Doc() {
+		own += group.Text()
+	}
+	root, path := v.ReferencePath()
+	if root.Exists() {
+		for _, group := range root.LookupPath(path).Doc() {
+			more += group.Text()
+		}
+	}
+	own, more = aboutIt(own), aboutIt(more)
+	switch {
+	case own == more:
+		more = ""
+	case own == "":
+		own, more = more, ""
+	}
+	return own, more
+}
+
+// aboutIt is a definition's comment beside the field that has it: "#Tune is ..." becomes "It is ...".
+func aboutIt(doc string) string { return definitionFirst.ReplaceAllString(doc, "It ") }
+
+var definitionFirst = regexp.MustCompile(`^#[A-Z][A-Za-z]* `)
+
+// explainDefinition gives a definition of the schema as it is written.
+func explainDefinition(name string) (Explanation, error) {
+	entries, err := schema.FS.ReadDir(".")
+	if err != nil {
+		return Explanation{}, err
+	}
+	var known []string
+	for _, e := range entries {
+		f, err := parseSchema(e.Name())
+		if err != nil {
+			return Explanation{}, err
+		}
+		for _, d := range f.Decls {
+			field, ok := d.(*ast.Field)
+			if !ok {
+				continue
+			}
+			label, _, err := ast.LabelName(field.Label)
+			if err == nil && label == name {
+				text, err := format.Node(field)
+				return Explanation{Path: name, Source: string(text)}, err
+			}
+			if strings.HasPrefix(label, "#") && label != "#Defaults" {
+				known = append(known, label)
+			}
+		}
+	}
+	return Explanation{}, fmt.Errorf("%s: no such definition%s", name, didYouMean(name, known, "there is"))
+}
+
+// place is a node with its path and the group that it stands in.
+type place struct {
+	*node
+	path string
+	in   *node
+}
+
+// group is the node whose fields are below this one: itself, or what each name holds.
+func (n *node) group() *node {
+	if n.elem != nil {
+		return n.elem
+	}
+	return n
+}
+
+func (p place) child(f *node) place {
+	at := p.path
+	switch {
+	case p.elem != nil && at == "sweep.cases":
+		at += "[]"
+	case p.elem != nil:
+		at = join(at, "NAME")
+	}
+	return place{f, join(at, f.name), p.group()}
+}
+
+var indices = regexp.MustCompile(`\[[0-9]*\]`)
+
+// follow finds a path. A step that is no field is the name of a pool, an evaluation or a table; it may be left out, and so may an index, as in
+// sweep.cases[0].label.
+func (c *contract) follow(path string) (place, error) {
+	root := c.documented()
+	at := place{node: root}
+	for _, step := range strings.Split(indices.ReplaceAllString(path, ""), ".") {
+		next := at.group().child(step)
+		switch {
+		case step == "":
+		case next != nil && next != at.elem:
+			at = at.child(next)
+		case at.elem != nil && at.path != "sweep.cases": // a name
+			at = place{at.elem, join(at.path, "NAME"), at.elem}
+		case at.path == "sweep.grid" || at.path == "sweep.exclude" || at.path == "sweep.cases":
+			sections := place{node: c.params}
+			section := c.params.child(step)
+			if section == nil && nearest(step, at.group().names()) == "" {
+				return place{}, c.unknown(sections, step)
+			}
+			if section == nil {
+				return place{}, c.unknown(at, step)
+			}
+			at = sections.child(section)
+		default:
+			return place{}, c.unknown(at, step)
+		}
+	}
+	return at, nil
+}
+
+func (c *contract) unknown(at place, step string) error {
+	shown := join(at.path, step)
+	if at.isLeaf() && at.path != "" {
+		return fmt.Errorf("%s: %s is one value and has no fields", shown, at.path)
+	}
+	names := at.group().names()
+	if near := nearest(step, names); near != "" {
+		return fmt.Errorf("%s: no such field (did you mean %q?)", shown, at.child(&node{name: near}).path)
+	}
+	if near := nearest(step, c.params.allNames()); near != "" {
+		return fmt.Errorf("%s: no such field (did you mean %q?)", shown, c.params.pathOf(near))
+	}
+	return fmt.Errorf("%s: no such field (there is %s)", shown, strings.Join(names, ", "))
+}
+
+// allNames are the names of all fields below a node, nearest to it first.
+func (n *node) allNames() []string {
+	names := n.group().names()
+	for _, f := range n.group().fields {
+		names = append(names, f.allNames()...)
+	}
+	return names
+}
+
+// explain says everything about one node but its fields.
+func (c *contract) explain(p place) Explanation {
+	key := strings.ReplaceAll(p.path, "NAME", "*")
+	e := Explanation{Path: p.path, Doc: p.doc, Default: c.defaultText(key), Needed: p.needed()}
+	if !p.isLeaf() || p.path == "" {
+		return e
+	}
+	e.Value = p.form.String()
+	x := c.exampleOf(p.node, key)
+	steps := strings.Split(p.path, ".")
+	for i, s := range steps {
+		if s == "NAME" {
+			steps[i] = sampleNames[steps[0]]
+		}
+	}
+	if rest, ok := strings.CutPrefix(p.path, "sweep.cases[]."); ok {
+		e.Examples = []string{fmt.Sprintf("sweep: cases: [{%s: %s}]", rest, x)}
+		return e
+	}
+	e.Examples = []string{strings.Join(steps, ": ") + ": " + x}
+	if c.params.child(steps[0]) == nil {
+		return e
+	}
+	e.Set = strings.Join(steps, ".") + "=" + x
+	if other := c.otherValue(p.node, x); other != "" {
+		e.Examples = append(e.Examples, fmt.Sprintf("sweep: grid: %s: [%s, %s]", strings.Join(steps, ": "), x, other))
+	}
+	return e
+}
+
+// sampleNames are what examples call a pool, an evaluation and a table.
+var sampleNames = map[string]string{"pool": "mine", "evaluate": "task", "tables": "main"}
+
+// needed says who has to give a field.
+func (p place) needed() string {
+	switch {
+	case p.required == "tune":
+		return "by trials that tune"
+	case p.required != "":
+		return "always"
+	case p.oneof == "" || p.in == nil:
+		return ""
+	}
+	var alternatives []string
+	for _, f := range p.in.fields {
+		if f.oneof == p.oneof {
+			alternatives = append(alternatives, f.name)
+		}
+	}
+	return "exactly one of " + strings.Join(alternatives, ", ")
+}
+
+// defaultText is the default of a path; tune.lr's depends on the mode.
+func (c *contract) defaultText(key string) string {
+	if raw, ok := c.defaults[key]; ok {
+		return spaced(raw)
+	}
+	if key != "tune.lr" {
+		return ""
+	}
+	var parts []string
+	for _, mode := range slices.Sorted(maps.Keys(c.defaultLR)) {
+		parts = append(parts, fmt.Sprintf("%s for %s", c.defaultLR[mode], mode))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// spaced is JSON as CUE is written: a list has a space after each comma.
+func spaced(raw json.RawMessage) string {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) != nil {
+		return string(raw)
+	}
+	parts := make([]string, len(list))
+	for i, x := range list {
+		parts[i] = spaced(x)
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+// suchAs finds the example in the words of a constraint.
+var suchAs = regexp.MustCompile(`such as (.+)$`)
+
+// exampleOf is a value that fits: the schema's own, the default, or what the constraint gives.
+func (c *contract) exampleOf(n *node, key string) string {
+	if n.example != "" {
+		return n.example
+	}
+	if raw, ok := c.defaults[key]; ok {
+		return spaced(raw)
+	}
+	if key == "tune.lr" {
+		return spaced(c.defaultLR["full"])
+	}
+	if n.ref != "" {
+		return strconv.Quote(sampleNames[n.ref])
+	}
+	return n.form.example()
+}
+
+func (f form) example() string {
+	switch m := suchAs.FindStringSubmatch(f.says); {
+	case m != nil && strings.HasPrefix(m[1], `"`):
+		end := strings.Index(m[1][1:], `"`)
+		return m[1][:end+2]
+	case m != nil:
+		return strconv.Quote(m[1])
+	case f.list != nil:
+		return "[" + strings.TrimSuffix(strings.Repeat(f.list.example()+", ", max(1, f.fixed)), ", ") + "]"
+	case len(f.literals) > 1 && slices.Contains([]string{"none", "off"}, f.literals[0]):
+		return strconv.Quote(f.literals[1])
+	case len(f.literals) > 0:
+		return strconv.Quote(f.literals[0])
+	case f.boolean:
+		return "true"
+	case f.number && f.lo != nil && !f.lo.open:
+		return f.lo.text
+	case f.number:
+		return "1"
+	}
+	return ""
+}
+
+// otherValue is a second value that fits, for an axis.
+func (c *contract) otherValue(n *node, x string) string {
+	var tried []string
+	for _, l := range n.form.literals {
+		tried = append(tried, strconv.Quote(l))
+	}
+	if v, err := strconv.ParseFloat(x, 64); err == nil {
+		for _, y := range []float64{2 * v, v / 2, v + 1, v + 0.5} {
+			tried = append([]string{strconv.FormatFloat(y, 'f', -1, 64)}, tried...)
+		}
+		slices.Reverse(tried[:4])
+	}
+	if n.form.boolean {
+		tried = append(tried, "true", "false")
+	}
+	for _, y := range tried {
+		if y != x && c.fits(n.form, y) {
+			return y
+		}
+	}
+	return ""
+}
+
+// fits reports whether a value, written as CUE, passes a constraint.
+func (c *contract) fits(f form, x string) bool {
+	v := c.ctx.CompileString(x)
+	return v.Err() == nil && f.value.Unify(v).Validate(cue.Concrete(true)) == nil
+}
