@@ -19,9 +19,15 @@ type pooling struct {
 	mask   *Node                // of the picked token's scores [B, 1, 1, T]; nil for none
 }
 
-// block is a pre-LN residual block. With a pooling only the token it picks goes
+// block is a pre-LN residual block, recomputed in the backward pass if so asked.
+// With a pooling only the token it picks goes
 // on: what the other tokens would become in a tower's last block nothing reads.
 func (t *tape) block(x *Node, name string, s stream, pool *pooling) (*Node, pull) {
+	return t.recomputed(x, func(x *Node) (*Node, pull) { return t.keptBlock(x, name, s, pool) })
+}
+
+// keptBlock is a block whose backward pass uses what the forward pass kept.
+func (t *tape) keptBlock(x *Node, name string, s stream, pool *pooling) (*Node, pull) {
 	h, pullNorm1 := t.layerNorm(x, name+".ln_1")
 	a, pullAttn := t.attention(h, name+".attn", s, pool)
 	if pool != nil {
@@ -45,6 +51,10 @@ func (t *tape) block(x *Node, name string, s stream, pool *pooling) (*Node, pull
 
 // gate is a gated block: each branch is scaled by tanh of its alpha.
 func (t *tape) gate(x *Node, name string, s stream) (*Node, pull) {
+	return t.recomputed(x, func(x *Node) (*Node, pull) { return t.keptGate(x, name, s) })
+}
+
+func (t *tape) keptGate(x *Node, name string, s stream) (*Node, pull) {
 	h, pullNorm1 := t.layerNorm(x, name+".ln_1")
 	a, pullAttn := t.attention(h, name+".attn", s, nil)
 	ga, pullGate1 := t.scaled(a, name+".alpha_attn")
@@ -65,11 +75,12 @@ func (t *tape) gate(x *Node, name string, s stream) (*Node, pull) {
 // scaled is tanh(alpha)·x.
 func (t *tape) scaled(x *Node, alpha string) (*Node, pull) {
 	g := Tanh(t.at(alpha)) // [1, 1]
-	return Mul(x, g), func(dy *Node, _ bool) *Node {
+	return t.narrow(Mul(wide(x), g)), func(dy *Node, _ bool) *Node {
+		dy = wide(dy)
 		t.give(alpha, func() *Node {
-			return Mul(OneMinus(Square(g)), columnSums(rowSums(Mul(dy, x))))
+			return Mul(OneMinus(Square(g)), columnSums(rowSums(Mul(dy, wide(x)))))
 		})
-		return Mul(dy, g)
+		return t.narrow(Mul(dy, g))
 	}
 }
 
@@ -94,7 +105,7 @@ func (t *tape) attention(h *Node, name string, s stream, pool *pooling) (*Node, 
 // queries of the picked ones.
 func (t *tape) pooledAttention(h *Node, name string, s stream, pool *pooling) (*Node, pull) {
 	d := s.width
-	w, b := t.at(name+".in_proj_weight"), t.at(name+".in_proj_bias")
+	w, b := t.weight(name+".in_proj_weight"), t.weight(name+".in_proj_bias")
 	wq, wkv := Slice(w, AxisRange(0, d)), Slice(w, AxisRange(d, 3*d))
 	bq, bkv := Slice(b, AxisRange(), AxisRange(0, d)), Slice(b, AxisRange(), AxisRange(d, 3*d))
 	hq := pool.pick(h)
@@ -108,7 +119,7 @@ func (t *tape) pooledAttention(h *Node, name string, s stream, pool *pooling) (*
 		dq, dk, dv := pullHeads(pullOut(dy, true))
 		dkv := Concatenate([]*Node{dk, dv}, 1)
 		t.give(name+".in_proj_weight", func() *Node {
-			return Concatenate([]*Node{matmul(transpose(dq), hq), matmul(transpose(dkv), h)}, 0)
+			return Concatenate([]*Node{product(transpose(dq), hq), product(transpose(dkv), h)}, 0)
 		})
 		t.give(name+".in_proj_bias", func() *Node {
 			return Concatenate([]*Node{columnSums(dq), columnSums(dkv)}, 1)
@@ -120,7 +131,7 @@ func (t *tape) pooledAttention(h *Node, name string, s stream, pool *pooling) (*
 	}
 }
 
-// heads attends within each head. q is [B*queries, D], k and v are [B*T, D]; so
+// heads attends within each head, with scores and their softmax in f32. q is [B*queries, D], k and v are [B*T, D]; so
 // are the gradients that the pull gives for them.
 func heads(q, k, v *Node, s stream, queries int) (*Node, func(do *Node) (dq, dk, dv *Node)) {
 	dim := s.width / s.heads
@@ -132,16 +143,17 @@ func heads(q, k, v *Node, s stream, queries int) (*Node, func(do *Node) (dq, dk,
 	}
 	qh, kh, vh := split(q, queries), split(k, s.tokens), split(v, s.tokens)
 	scale := 1 / math.Sqrt(float64(dim))
-	scores := MulScalar(batched(qh, swap(kh)), scale) // [B, H, queries, T]
+	scores := MulScalar(wide(batched(qh, swap(kh))), scale) // [B, H, queries, T]
 	if s.mask != nil {
 		scores = Add(scores, s.mask)
 	}
-	p := softmax(scores)
+	soft := softmax(scores)
+	p := as(soft, v.DType())
 	o := merge(batched(p, vh), queries)
 	return o, func(do *Node) (dq, dk, dv *Node) {
 		doh := split(do, queries)
-		dp := batched(doh, swap(vh)) // [B, H, queries, T]
-		ds := MulScalar(Mul(p, Sub(dp, ReduceAndKeep(Mul(dp, p), ReduceSum, -1))), scale)
+		dp := wide(batched(doh, swap(vh))) // [B, H, queries, T]
+		ds := as(MulScalar(Mul(soft, Sub(dp, ReduceAndKeep(Mul(dp, soft), ReduceSum, -1))), scale), v.DType())
 		return merge(batched(ds, kh), queries), merge(batched(swap(ds), qh), s.tokens), merge(batched(swap(p), doh), s.tokens)
 	}
 }

@@ -1,7 +1,6 @@
 package clip
 
 import (
-	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -21,7 +20,7 @@ func (s plane) halved() plane { return plane{s.batch, s.side / 2} }
 // gradients of weights.
 type convolution interface {
 	apply(x, w *Node) *Node      // [positions, out]
-	toWeights(x, dy *Node) *Node // [out, in*kernel*kernel]
+	toWeights(x, dy *Node) *Node // [out, in*kernel*kernel], in f32
 	toInput(dy, w *Node) *Node
 }
 
@@ -29,7 +28,7 @@ type convolution interface {
 type pointwise struct{}
 
 func (pointwise) apply(x, w *Node) *Node      { return matmul(x, transpose(w)) }
-func (pointwise) toWeights(x, dy *Node) *Node { return matmul(transpose(dy), x) }
+func (pointwise) toWeights(x, dy *Node) *Node { return product(transpose(dy), x) }
 func (pointwise) toInput(dy, w *Node) *Node   { return matmul(dy, w) }
 
 // around is the convolution with a kernel of 3, a stride of 1 and a padding of 1.
@@ -76,10 +75,10 @@ func (c around) byProducts(x, w *Node) *Node {
 }
 
 func (c around) toWeights(x, dy *Node) *Node {
-	wide := c.neighbours(x)
+	seen := c.neighbours(x)
 	rows := make([]*Node, kernelSide)
 	for i := range rows {
-		rows[i] = InsertAxes(matmul(transpose(c.row(wide, i)), dy), 0) // [1, 3*in, out]
+		rows[i] = InsertAxes(product(transpose(c.row(seen, i)), dy), 0) // [1, 3*in, out]
 	}
 	return fromKernelRows(Concatenate(rows, 0))
 }
@@ -138,7 +137,7 @@ func (c stem) apply(x, w *Node) *Node {
 }
 
 func (c stem) toWeights(x, dy *Node) *Node {
-	rows := matmul(transpose(c.unfolded(x)), dy)
+	rows := product(transpose(c.unfolded(x)), dy)
 	return fromKernelRows(Reshape(rows, kernelSide, kernelSide*colours, -1))
 }
 
@@ -161,14 +160,14 @@ func (c stem) unfolded(x *Node) *Node {
 }
 
 func zeros(like *Node, dims ...int) *Node {
-	return Zeros(like.Graph(), shapes.Make(dtypes.Float32, dims...))
+	return Zeros(like.Graph(), shapes.Make(like.DType(), dims...))
 }
 
 // averagePool halves the side: each position is the mean of a square of four.
 func averagePool(x *Node, s plane) (*Node, pull) {
 	channels, half := x.Shape().Dimensions[1], s.side/2
-	y := ReduceSum(Reshape(x, s.batch, half, 2, half, 2, channels), 2, 4)
-	y = Reshape(MulScalar(y, 0.25), s.halved().positions(), channels)
+	y := ReduceSum(wide(Reshape(x, s.batch, half, 2, half, 2, channels)), 2, 4)
+	y = as(Reshape(MulScalar(y, 0.25), s.halved().positions(), channels), x.DType())
 	return y, func(dy *Node, _ bool) *Node {
 		dy = Reshape(MulScalar(dy, 0.25), s.batch, half, 1, half, 1, channels)
 		return Reshape(BroadcastToDims(dy, s.batch, half, 2, half, 2, channels), s.positions(), channels)

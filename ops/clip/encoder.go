@@ -32,23 +32,37 @@ type Encoder struct {
 	eng     *engine.Engine
 	cfg     Config
 	batch   int
+	dtype   dtypes.DType // of activations
 	weights *Weights
 
 	mu      sync.Mutex
 	buffers map[string]compute.Buffer // parameters on the device
 }
 
-// NewEncoder makes an encoder of a checkpoint; batch is the number of rows of
-// one run, to which calls are cut and padded.
+// NewEncoder makes an encoder of a checkpoint in f32; batch is the number of
+// rows of one run, to which calls are cut and padded.
 func NewEncoder(e *engine.Engine, c *Checkpoint, batch int) (*Encoder, error) {
+	return NewEncoderIn(e, c, batch, F32)
+}
+
+// NewEncoderIn makes an encoder that computes in a precision. What it gives is
+// f32 in any case.
+func NewEncoderIn(e *engine.Engine, c *Checkpoint, batch int, precision string) (*Encoder, error) {
 	if batch < 1 {
 		return nil, fmt.Errorf("encoder: batch %d", batch)
+	}
+	if err := CheckPrecision(e.Name(), precision); err != nil {
+		return nil, fmt.Errorf("encoder: %w", err)
+	}
+	dtype, err := dtypeOf(precision)
+	if err != nil {
+		return nil, err
 	}
 	w, err := c.Weights.check(c.Config)
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
-	return &Encoder{eng: e, cfg: c.Config, batch: batch, weights: w, buffers: map[string]compute.Buffer{}}, nil
+	return &Encoder{eng: e, cfg: c.Config, batch: batch, dtype: dtype, weights: w, buffers: map[string]compute.Buffer{}}, nil
 }
 
 // Close frees the parameters on the device.
@@ -97,7 +111,7 @@ func (e *Encoder) FeatureMap(pixels []float32, n, stage int) ([]float32, error) 
 	}
 	return e.images(fmt.Sprint("featureMap", stage), pixels, n, side*side*channels, func(t *tape, in *Node) *Node {
 		x, _, _ := t.featureMap(in, stage)
-		return x
+		return wide(x)
 	})
 }
 
@@ -127,27 +141,33 @@ func (e *Encoder) images(kind string, pixels []float32, n, dim int, build func(*
 }
 
 func (e *Encoder) texts(kind string, ids []int32, n, dim int, build func(*tape, *Node) *Node) ([]float32, error) {
-	wide, err := checkTokens(e.cfg, ids, n)
-	if err != nil {
+	if err := checkTokens(e.cfg, ids, n); err != nil {
 		return nil, err
 	}
-	return runBatches(e, kind, tokensInput, wide, []int{e.batch, e.cfg.ContextLength()}, n, dim, build)
+	return runBatches(e, kind, tokensInput, wideIDs(ids), []int{e.batch, e.cfg.ContextLength()}, n, dim, build)
 }
 
-// checkTokens widens ids, which must be in the vocabulary: an engine would read
-// past the table or clamp.
-func checkTokens(cfg Config, ids []int32, n int) ([]int64, error) {
+// checkTokens wants ids in the vocabulary: an engine would read past the table
+// or clamp.
+func checkTokens(cfg Config, ids []int32, n int) error {
 	if len(ids) != n*cfg.ContextLength() {
-		return nil, fmt.Errorf("%d token ids for %d captions of %d", len(ids), n, cfg.ContextLength())
+		return fmt.Errorf("%d token ids for %d captions of %d", len(ids), n, cfg.ContextLength())
 	}
-	wide := make([]int64, len(ids))
 	for i, id := range ids {
 		if id < 0 || int(id) >= cfg.VocabSize() {
-			return nil, fmt.Errorf("caption %d: token id %d is not in the vocabulary of %d", i/cfg.ContextLength(), id, cfg.VocabSize())
+			return fmt.Errorf("caption %d: token id %d is not in the vocabulary of %d", i/cfg.ContextLength(), id, cfg.VocabSize())
 		}
+	}
+	return nil
+}
+
+// wideIDs are the ids in the type that engines gather by.
+func wideIDs(ids []int32) []int64 {
+	wide := make([]int64, len(ids))
+	for i, id := range ids {
 		wide[i] = int64(id)
 	}
-	return wide, nil
+	return wide
 }
 
 // runBatches runs rows of T through a graph of one input, the last batch padded with zeros.
@@ -176,7 +196,7 @@ func runBatches[T float32 | int64](e *Encoder, kind, name string, rows []T, shap
 }
 
 func (e *Encoder) program(kind, name string, shape []int, build func(*tape, *Node) *Node) (*engine.Program, error) {
-	key, err := programKey(kind, e.cfg, fmt.Sprint(e.batch))
+	key, err := programKey(kind, e.cfg, fmt.Sprint(e.batch, e.dtype))
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +206,9 @@ func (e *Encoder) program(kind, name string, shape []int, build func(*tape, *Nod
 	}
 	return e.eng.Program(key, func(g *Graph) []*Node {
 		in := Parameter(g, name, shapes.Make(dtype, shape...))
-		return []*Node{build(newTape(g, e.cfg, nil), in)}
+		tape := newTape(g, e.cfg, nil)
+		tape.dtype = e.dtype
+		return []*Node{build(tape, in)}
 	})
 }
 

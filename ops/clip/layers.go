@@ -22,13 +22,16 @@ type tape struct {
 	trains map[string]bool
 	nodes  map[string]*Node
 	grads  map[string]*Node
+
+	dtype     dtypes.DType // of activations between layers; parameters are f32
+	recompute bool         // see recomputed
 }
 
 // paramPrefix is before a parameter's name in the names of a graph's inputs.
 const paramPrefix = "p:"
 
 func newTape(g *Graph, cfg Config, trainable []string) *tape {
-	t := &tape{g: g, cfg: cfg, shape: map[string][]int{}, trains: map[string]bool{}, nodes: map[string]*Node{}, grads: map[string]*Node{}}
+	t := &tape{g: g, cfg: cfg, shape: map[string][]int{}, trains: map[string]bool{}, nodes: map[string]*Node{}, grads: map[string]*Node{}, dtype: dtypes.Float32}
 	for _, p := range parameters(cfg) {
 		t.shape[p.name] = deviceShape(p.shape)
 	}
@@ -87,48 +90,53 @@ func matmul(a, b *Node) *Node { return DotProduct(a, b) }
 // transpose of a matrix; backends fold it into the product it goes to.
 func transpose(a *Node) *Node { return TransposeAllAxes(a, 1, 0) }
 
-// columnSums is [1, n] of [m, n].
-func columnSums(x *Node) *Node { return ReduceAndKeep(x, ReduceSum, 0) }
+// columnSums is [1, n] of [m, n], in f32.
+func columnSums(x *Node) *Node { return ReduceAndKeep(wide(x), ReduceSum, 0) }
 
 // rowSums is [m, 1] of [m, n].
 func rowSums(x *Node) *Node { return ReduceAndKeep(x, ReduceSum, -1) }
 
 // linear is x·Wᵀ + b. x is [n, in], W is [out, in].
 func (t *tape) linear(x *Node, weight, bias string) (*Node, pull) {
-	y := Add(matmul(x, transpose(t.at(weight))), t.at(bias)) // [n, out]
+	w := t.weight(weight)
+	y := Add(matmul(x, transpose(w)), t.weight(bias)) // [n, out]
 	return y, func(dy *Node, needX bool) *Node {
-		t.give(weight, func() *Node { return matmul(transpose(dy), x) })
+		t.give(weight, func() *Node { return product(transpose(dy), x) })
 		t.give(bias, func() *Node { return columnSums(dy) })
 		if !needX {
 			return nil
 		}
-		return matmul(dy, t.at(weight))
+		return matmul(dy, w)
 	}
 }
 
-// project is x·W without a bias. x is [n, in], W is [in, out].
+// project is x·W without a bias, in f32. x is [n, in], W is [in, out].
 func (t *tape) project(x *Node, weight string) (*Node, pull) {
-	return matmul(x, t.at(weight)), func(dy *Node, needX bool) *Node {
-		t.give(weight, func() *Node { return matmul(transpose(x), dy) })
+	w := t.weight(weight)
+	return product(x, w), func(dy *Node, needX bool) *Node {
+		dy = t.narrow(dy)
+		t.give(weight, func() *Node { return product(transpose(x), dy) })
 		if !needX {
 			return nil
 		}
-		return matmul(dy, transpose(t.at(weight)))
+		return matmul(dy, transpose(w))
 	}
 }
 
 // layerNormEpsilon is PyTorch's and open_clip's.
 const layerNormEpsilon = 1e-5
 
-// layerNorm normalises the rows of x [n, D].
+// layerNorm normalises the rows of x [n, D]. It computes in f32.
 func (t *tape) layerNorm(x *Node, name string) (*Node, pull) {
+	x = wide(x)
 	n := 1 / float64(x.Shape().Dimensions[1])
 	centred := Sub(x, MulScalar(rowSums(x), n))
 	variance := MulScalar(rowSums(Square(centred)), n)
 	scale := Reciprocal(Sqrt(AddScalar(variance, layerNormEpsilon))) // [n, 1]
 	unit := Mul(centred, scale)
-	y := Add(Mul(unit, t.at(name+".weight")), t.at(name+".bias"))
+	y := t.narrow(Add(Mul(unit, t.at(name+".weight")), t.at(name+".bias")))
 	return y, func(dy *Node, needX bool) *Node {
+		dy = wide(dy)
 		t.give(name+".weight", func() *Node { return columnSums(Mul(dy, unit)) })
 		t.give(name+".bias", func() *Node { return columnSums(dy) })
 		if !needX {
@@ -137,7 +145,7 @@ func (t *tape) layerNorm(x *Node, name string) (*Node, pull) {
 		du := Mul(dy, t.at(name+".weight"))
 		mean := MulScalar(rowSums(du), n)
 		along := MulScalar(rowSums(Mul(du, unit)), n)
-		return Mul(Sub(Sub(du, mean), Mul(unit, along)), scale)
+		return t.narrow(Mul(Sub(Sub(du, mean), Mul(unit, along)), scale))
 	}
 }
 
@@ -149,23 +157,24 @@ func softmax(x *Node) *Node {
 
 // mlp is c_proj(act(c_fc(x))). Both activations are x·F(s·x), with F the logistic
 // function and s = 1.702 (QuickGELU) or F the normal distribution's and s = 1
-// (GELU). s and what else is constant is folded into the weights around, which
-// are smaller than the activations.
+// (GELU), in f32. s and what else is constant is folded into the weights around,
+// which are smaller than the activations.
 func (t *tape) mlp(x *Node, name string) (*Node, pull) {
 	before, after := 1.702, 1/1.702
 	act := quickGELU
 	if !t.cfg.Model.QuickGELU {
 		before, after, act = math.Sqrt2/2, math.Sqrt2/2, exactGELU
 	}
-	fc, proj := MulScalar(t.at(name+".c_fc.weight"), before), MulScalar(t.at(name+".c_proj.weight"), after)
-	z := Add(matmul(x, transpose(fc)), MulScalar(t.at(name+".c_fc.bias"), before)) // [n, hidden]
-	a, slope := act(z)
-	y := Add(matmul(a, transpose(proj)), t.at(name+".c_proj.bias")) // [n, D]
+	fc, proj := t.narrow(MulScalar(t.at(name+".c_fc.weight"), before)), t.narrow(MulScalar(t.at(name+".c_proj.weight"), after))
+	z := Add(matmul(x, transpose(fc)), t.narrow(MulScalar(t.at(name+".c_fc.bias"), before))) // [n, hidden]
+	a, slope := act(wide(z))
+	a = t.narrow(a)
+	y := Add(matmul(a, transpose(proj)), t.weight(name+".c_proj.bias")) // [n, D]
 	return y, func(dy *Node, needX bool) *Node {
-		t.give(name+".c_proj.weight", func() *Node { return MulScalar(matmul(transpose(dy), a), after) })
+		t.give(name+".c_proj.weight", func() *Node { return MulScalar(product(transpose(dy), a), after) })
 		t.give(name+".c_proj.bias", func() *Node { return columnSums(dy) })
-		dz := Mul(matmul(dy, proj), slope())
-		t.give(name+".c_fc.weight", func() *Node { return MulScalar(matmul(transpose(dz), x), before) })
+		dz := t.narrow(Mul(wide(matmul(dy, proj)), slope()))
+		t.give(name+".c_fc.weight", func() *Node { return MulScalar(product(transpose(dz), x), before) })
 		t.give(name+".c_fc.bias", func() *Node { return MulScalar(columnSums(dz), before) })
 		if !needX {
 			return nil

@@ -41,7 +41,7 @@ func (t *tape) featureMap(pixels *Node, stages int) (*Node, plane, func(dy *Node
 // stem takes pixels to a quarter of their side.
 func (t *tape) stem(pixels *Node) (*Node, plane, func(dy *Node)) {
 	s := plane{pixels.Shape().Dimensions[0], t.cfg.ImageSize() / 2}
-	x, pull1 := t.convReLU(pixels, "visual", "1", stem{s})
+	x, pull1 := t.convReLU(t.narrow(pixels), "visual", "1", stem{s})
 	x, pull2 := t.convReLU(x, "visual", "2", around{s})
 	x, pull3 := t.convReLU(x, "visual", "3", around{s})
 	x, pullMean := averagePool(x, s)
@@ -50,6 +50,10 @@ func (t *tape) stem(pixels *Node) (*Node, plane, func(dy *Node)) {
 
 // bottleneck is relu(shortcut(x) + narrow, look around, widen).
 func (t *tape) bottleneck(x *Node, s plane, b bottleneck) (*Node, pull) {
+	return t.recomputed(x, func(x *Node) (*Node, pull) { return t.keptBottleneck(x, s, b) })
+}
+
+func (t *tape) keptBottleneck(x *Node, s plane, b bottleneck) (*Node, pull) {
 	h, pull1 := t.convReLU(x, b.name, "1", pointwise{})
 	h, pull2 := t.convReLU(h, b.name, "2", around{s})
 	pullMean := unchanged
@@ -108,8 +112,8 @@ func (t *tape) convNorm(x *Node, conv, bn string, c convolution) (*Node, pull) {
 	w, mean := t.at(conv+".weight"), t.at(bn+runningMean)
 	scale := Reciprocal(Sqrt(AddScalar(t.at(bn+runningVar), batchNormEpsilon)))
 	factor := Mul(t.at(bn+".weight"), scale) // [1, out], as the others
-	folded := Mul(w, transpose(factor))
-	y := Add(c.apply(x, folded), Sub(t.at(bn+".bias"), Mul(mean, factor)))
+	folded := t.narrow(Mul(w, transpose(factor)))
+	y := Add(c.apply(x, folded), t.narrow(Sub(t.at(bn+".bias"), Mul(mean, factor))))
 	return y, func(dy *Node, needX bool) *Node {
 		if t.trains[conv+".weight"] || t.trains[bn+".weight"] {
 			plain := c.toWeights(x, dy) // of a convolution with nothing behind it
@@ -134,8 +138,8 @@ func (t *tape) attentionPool(x *Node, s plane) (*Node, pull) {
 	form := stream{batch: s.batch, tokens: v.tokens(), width: v.features(), heads: v.heads()}
 	patches, d, positions := form.tokens-1, form.width, attentionPool+".positional_embedding"
 	x = Reshape(x, s.batch, patches, d)
-	mean := MulScalar(ReduceAndKeep(x, ReduceSum, 1), 1/float64(patches))
-	x = Add(Concatenate([]*Node{mean, x}, 1), Reshape(t.at(positions), 1, form.tokens, d))
+	mean := t.narrow(MulScalar(ReduceAndKeep(wide(x), ReduceSum, 1), 1/float64(patches)))
+	x = Add(Concatenate([]*Node{mean, x}, 1), Reshape(t.weight(positions), 1, form.tokens, d))
 	x = Reshape(x, s.batch*form.tokens, d)
 	first := classToken(form)
 	linear := func(x *Node, name string) (*Node, pull) {
@@ -146,11 +150,11 @@ func (t *tape) attentionPool(x *Node, s plane) (*Node, pull) {
 	w, pullV := linear(x, "v_proj")
 	o, pullHeads := heads(q, k, w, form, 1)
 	y, pullC := linear(o, "c_proj")
-	return y, func(dy *Node, needX bool) *Node {
-		dq, dk, dv := pullHeads(pullC(dy, true))
+	return wide(y), func(dy *Node, needX bool) *Node {
+		dq, dk, dv := pullHeads(pullC(t.narrow(dy), true))
 		dx := Add(Add(pullK(dk, true), pullV(dv, true)), first.spread(pullQ(dq, true)))
 		dx = Reshape(dx, s.batch, form.tokens, d)
-		t.give(positions, func() *Node { return ReduceSum(dx, 0) })
+		t.give(positions, func() *Node { return ReduceSum(wide(dx), 0) })
 		if !needX {
 			return nil
 		}

@@ -25,11 +25,11 @@ func (t *tape) imageTower(pixels *Node) (*Node, func(dy *Node)) {
 func (t *tape) imageTokens(pixels *Node) *Node {
 	if t.cfg.ResNet() {
 		x, _, _ := t.featureMap(pixels, resnetStages)
-		return x
+		return wide(x)
 	}
 	x, _ := t.imageBlocks(pixels, t.imageStream(pixels), nil)
 	x, _ = t.layerNorm(x, "visual.ln_post")
-	return x
+	return wide(x)
 }
 
 func (t *tape) imageStream(pixels *Node) stream {
@@ -98,20 +98,20 @@ func (t *tape) embedPatches(pixels *Node, s stream) (*Node, func(dx *Node)) {
 	n, p, patches := v.ImageSize/v.PatchSize, v.PatchSize, s.tokens-1
 	unfolded := Reshape(pixels, s.batch, 3, n, p, n, p)
 	unfolded = TransposeAllAxes(unfolded, 0, 2, 4, 1, 3, 5)
-	unfolded = Reshape(unfolded, s.batch*patches, 3*p*p)
+	unfolded = t.narrow(Reshape(unfolded, s.batch*patches, 3*p*p))
 	conv := "visual.conv1.weight"
-	x := Reshape(matmul(unfolded, transpose(t.at(conv))), s.batch, patches, s.width)
-	class := BroadcastToDims(Reshape(t.at("visual.class_embedding"), 1, 1, s.width), s.batch, 1, s.width)
+	x := Reshape(matmul(unfolded, transpose(t.weight(conv))), s.batch, patches, s.width)
+	class := BroadcastToDims(Reshape(t.weight("visual.class_embedding"), 1, 1, s.width), s.batch, 1, s.width)
 	x = Concatenate([]*Node{class, x}, 1)
-	x = Add(x, Reshape(t.at("visual.positional_embedding"), 1, s.tokens, s.width))
+	x = Add(x, Reshape(t.weight("visual.positional_embedding"), 1, s.tokens, s.width))
 	return Reshape(x, s.batch*s.tokens, s.width), func(dx *Node) {
 		dx = Reshape(dx, s.batch, s.tokens, s.width)
-		positions := ReduceSum(dx, 0) // [T, D]
+		positions := ReduceSum(wide(dx), 0) // [T, D]
 		t.give("visual.positional_embedding", func() *Node { return positions })
 		t.give("visual.class_embedding", func() *Node { return Slice(positions, AxisRange(0, 1)) })
 		t.give(conv, func() *Node {
 			d := Reshape(Slice(dx, AxisRange(), AxisRange(1)), s.batch*patches, s.width)
-			return matmul(transpose(d), unfolded)
+			return product(transpose(d), unfolded)
 		})
 	}
 }
@@ -136,7 +136,7 @@ func classToken(s stream) *pooling {
 
 // spread puts rows [B, D] where the mask [B or 1, T, 1] is 1: [B*T, D].
 func spread(dx, mask *Node, s stream) *Node {
-	return Reshape(Mul(Reshape(dx, s.batch, 1, s.width), mask), s.batch*s.tokens, s.width)
+	return Reshape(Mul(Reshape(dx, s.batch, 1, s.width), as(mask, dx.DType())), s.batch*s.tokens, s.width)
 }
 
 // textTower gives the features [B, E] of token ids [B, T], not yet of length 1.
@@ -152,7 +152,7 @@ func (t *tape) textTower(ids *Node) (*Node, func(dy *Node)) {
 func (t *tape) textTokens(ids *Node) *Node {
 	x, _ := t.textBlocks(ids, t.textStream(ids), nil)
 	x, _ = t.layerNorm(x, "ln_final")
-	return x
+	return wide(x)
 }
 
 func (t *tape) textStream(ids *Node) stream {
@@ -181,7 +181,7 @@ func lastToken(ids *Node, s stream) *pooling {
 	after := ConvertDType(GreaterThan(position, at), dtypes.Float32)
 	return &pooling{
 		pick: func(x *Node) *Node {
-			return ReduceSum(Mul(Reshape(x, s.batch, s.tokens, s.width), mask), 1)
+			return ReduceSum(Mul(Reshape(x, s.batch, s.tokens, s.width), as(mask, x.DType())), 1)
 		},
 		spread: func(dx *Node) *Node { return spread(dx, mask, s) },
 		mask:   Reshape(MulScalar(after, masked), s.batch, 1, 1, s.tokens),
@@ -200,10 +200,10 @@ func (t *tape) embedTokens(ids *Node, s stream) (*Node, func(dx *Node)) {
 	flat := Reshape(ids, s.batch*s.tokens, 1)
 	x := Reshape(Gather(t.at(table), flat), s.batch, s.tokens, s.width)
 	x = Add(x, Reshape(t.at("positional_embedding"), 1, s.tokens, s.width))
-	return Reshape(x, s.batch*s.tokens, s.width), func(dx *Node) {
+	return t.narrow(Reshape(x, s.batch*s.tokens, s.width)), func(dx *Node) {
 		t.give(table, func() *Node { return t.tableGradient(flat, dx) })
 		t.give("positional_embedding", func() *Node {
-			return ReduceSum(Reshape(dx, s.batch, s.tokens, s.width), 0)
+			return ReduceSum(wide(Reshape(dx, s.batch, s.tokens, s.width)), 0)
 		})
 	}
 }
@@ -213,12 +213,12 @@ func (t *tape) tableGradient(ids, dx *Node) *Node {
 	vocab := t.cfg.VocabSize()
 	flat := Reshape(ids, ids.Shape().Dimensions[0])
 	if vocab <= oneHotVocab {
-		return matmul(transpose(OneHot(flat, vocab, dtypes.Float32)), dx)
+		return product(transpose(OneHot(flat, vocab, dx.DType())), dx)
 	}
 	slots := numSlots(vocab, flat.Shape().Dimensions[0])
 	distinct := Parameter(t.g, distinctInput, shapes.Make(dtypes.Int64, slots, 1))
 	slot := Parameter(t.g, slotInput, shapes.Make(dtypes.Int64, flat.Shape().Dimensions[0]))
-	sums := matmul(transpose(OneHot(slot, slots, dtypes.Float32)), dx) // [slots, D]
+	sums := product(transpose(OneHot(slot, slots, dx.DType())), dx) // [slots, D]
 	return Scatter(distinct, sums, shapes.Make(dtypes.Float32, vocab, dx.Shape().Dimensions[1]), false, true)
 }
 

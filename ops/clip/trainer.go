@@ -16,9 +16,28 @@ import (
 type TrainOptions struct {
 	Mode           string
 	Batch          int
+	MicroBatch     int     // pairs that go through the towers at a time (see accumulation); 0 for the whole batch
+	Recompute      bool    // make the activations of each block again in the backward pass (see recomputed)
+	Precision      string  // F32 or BF16; "" is F32
 	CachedText     bool    // a step gets text features instead of tokens; only where the text tower is locked
 	PositivesFixed bool    // P(i) is of BaseText, given with each batch, and not of the current text features
 	Clip           float64 // largest global norm of the gradient; 0 for no clipping
+}
+
+// parts is the number of micro-batches of a step.
+func (o TrainOptions) parts() int {
+	if o.MicroBatch == 0 {
+		return 1
+	}
+	return (o.Batch + o.MicroBatch - 1) / o.MicroBatch
+}
+
+// rows is the number of pairs that go through the towers at a time.
+func (o TrainOptions) rows() int {
+	if o.parts() == 1 {
+		return o.Batch
+	}
+	return o.MicroBatch
 }
 
 // Batch is what a step trains on; B is TrainOptions.Batch.
@@ -51,19 +70,23 @@ type Trainer struct {
 	eng     *engine.Engine
 	cfg     Config
 	opts    TrainOptions
-	program *engine.Program
-	names   []string // trainable, in order
+	program *engine.Program // of a whole step, or nil
+	parts   *accumulation   // of a step in micro-batches, or nil
+	dtype   dtypes.DType    // of activations
+	names   []string        // trainable, in order
 	alphas  []string
 
 	start   *Weights // of the last Reset
 	step    int
-	buffers map[string]compute.Buffer // by input name: parameters and moments
+	buffers map[string]compute.Buffer // by input name: parameters, moments and summed gradients
 }
 
-// The names of the moments' inputs are these before the parameter's name.
+// The names of the inputs of moments and of summed gradients are these before
+// the parameter's name.
 const (
 	meanPrefix   = "m:"
 	squarePrefix = "v:"
+	gradPrefix   = "g:"
 )
 
 // NewTrainer compiles the step of a mode, once for each engine, config and
@@ -79,33 +102,70 @@ func NewTrainer(e *engine.Engine, cfg Config, opts TrainOptions) (*Trainer, erro
 	if opts.Batch < 1 {
 		return nil, fmt.Errorf("trainer: batch %d", opts.Batch)
 	}
+	if opts.MicroBatch < 0 || opts.MicroBatch > opts.Batch {
+		return nil, fmt.Errorf("trainer: a micro-batch of %d of a batch of %d", opts.MicroBatch, opts.Batch)
+	}
 	if opts.CachedText && !textLocked(opts.Mode) {
 		return nil, fmt.Errorf("trainer: cached text features in mode %s, which trains the text tower", opts.Mode)
 	}
+	if err := CheckPrecision(e.Name(), opts.Precision); err != nil {
+		return nil, fmt.Errorf("trainer: %w", err)
+	}
 	t := &Trainer{eng: e, cfg: cfg, opts: opts, names: names, buffers: map[string]compute.Buffer{}}
+	t.dtype, _ = dtypeOf(opts.Precision) // CheckPrecision knows it
 	for _, name := range names {
 		if isAlpha(name) {
 			t.alphas = append(t.alphas, name)
 		}
 	}
-	key, err := programKey("train", cfg, opts.Mode, fmt.Sprint(opts.Batch, opts.CachedText, opts.PositivesFixed))
+	if opts.parts() > 1 {
+		t.parts, err = t.newAccumulation()
+		return t, err
+	}
+	t.program, err = t.compile("train", t.build)
+	return t, err
+}
+
+// compile gives a program of the trainer's, by all that its graph depends on.
+func (t *Trainer) compile(kind string, build func(g *Graph) []*Node) (*engine.Program, error) {
+	o := t.opts
+	key, err := programKey(kind, t.cfg, o.Mode, fmt.Sprint(o.Batch, o.rows(), o.CachedText, o.PositivesFixed, o.Recompute, t.dtype))
 	if err != nil {
 		return nil, err
 	}
-	t.program, err = e.Program(key, t.build)
-	return t, err
+	return t.eng.Program(key, build)
+}
+
+// tape is a graph's, with some parameters that train.
+func (t *Trainer) tape(g *Graph, names []string) *tape {
+	tape := newTape(g, t.cfg, names)
+	tape.dtype, tape.recompute = t.dtype, t.opts.Recompute
+	return tape
+}
+
+// programs are those of a step, in the order in which they run.
+func (t *Trainer) programs() []*engine.Program {
+	if t.parts != nil {
+		return []*engine.Program{t.parts.features, t.parts.loss, t.parts.gradients, t.parts.update}
+	}
+	return []*engine.Program{t.program}
 }
 
 // build is the graph of a step. Its outputs are the statistics, then for each
 // trainable parameter its new value and moments.
 func (t *Trainer) build(g *Graph) []*Node {
 	h := newHyper(g)
-	tape := newTape(g, t.cfg, t.names)
+	tape := t.tape(g, t.names)
 	l := t.buildLoss(tape, h.gamma)
 	grads := make([]*Node, len(t.names))
 	for i, name := range t.names {
 		grads[i] = tape.grads[name]
 	}
+	return t.updates(h, tape, grads, l)
+}
+
+// updates are the statistics of a step and the new values and moments.
+func (t *Trainer) updates(h hyper, tape *tape, grads []*Node, l lossGraph) []*Node {
 	norm := globalNorm(grads)
 	by := h.gradientWeights(norm)
 	stats := []*Node{l.loss, norm, Exp(tape.at("logit_scale")), l.positives}
@@ -115,7 +175,7 @@ func (t *Trainer) build(g *Graph) []*Node {
 	outputs := []*Node{Concatenate(stats, 1)}
 	for i, p := range t.trainable() {
 		dims := deviceShape(p.shape)
-		m := moments{input(g, meanPrefix+p.name, dims...), input(g, squarePrefix+p.name, dims...)}
+		m := moments{input(tape.g, meanPrefix+p.name, dims...), input(tape.g, squarePrefix+p.name, dims...)}
 		w, m := h.update(p, tape.at(p.name), grads[i], by, m)
 		outputs = append(outputs, w, m.mean, m.square)
 	}
@@ -128,17 +188,15 @@ func (t *Trainer) trainable() []parameter {
 
 // buildLoss runs both towers forward and back.
 func (t *Trainer) buildLoss(tape *tape, gamma *Node) lossGraph {
-	g, batch, side := tape.g, t.opts.Batch, t.cfg.ImageSize()
-	image, pullImage := tape.imageTower(input(g, pixelsInput, batch, 3, side, side))
-	u, pullU := normalize(image)
+	u, pullImage := t.buildImage(tape)
 	v, pullText := t.buildText(tape)
 	base := v
 	if t.opts.PositivesFixed {
-		base = input(g, baseInput, batch, t.cfg.Dim())
+		base = input(tape.g, baseInput, t.opts.Batch, t.cfg.Dim())
 	}
 	l := contrastive(u, v, tape.at("logit_scale"), gamma, base)
 	if tape.anyTrains(isVisual) {
-		pullImage(pullU(l.dImage(), true))
+		pullImage(l.dImage())
 	}
 	if tape.anyTrains(isText) {
 		pullText(l.dText())
@@ -147,12 +205,20 @@ func (t *Trainer) buildLoss(tape *tape, gamma *Node) lossGraph {
 	return l
 }
 
+// buildImage gives image features of length 1.
+func (t *Trainer) buildImage(tape *tape) (*Node, func(du *Node)) {
+	side := t.cfg.ImageSize()
+	image, pullTower := tape.imageTower(input(tape.g, pixelsInput, t.opts.rows(), 3, side, side))
+	u, pullU := normalize(image)
+	return u, func(du *Node) { pullTower(pullU(du, true)) }
+}
+
 // buildText gives text features of length 1, given or computed.
 func (t *Trainer) buildText(tape *tape) (*Node, func(dv *Node)) {
 	if t.opts.CachedText {
-		return input(tape.g, featuresInput, t.opts.Batch, t.cfg.Dim()), nil
+		return input(tape.g, featuresInput, t.opts.rows(), t.cfg.Dim()), nil
 	}
-	ids := Parameter(tape.g, tokensInput, shapes.Make(dtypes.Int64, t.opts.Batch, t.cfg.ContextLength()))
+	ids := Parameter(tape.g, tokensInput, shapes.Make(dtypes.Int64, t.opts.rows(), t.cfg.ContextLength()))
 	text, pullTower := tape.textTower(ids)
 	v, pullV := normalize(text)
 	return v, func(dv *Node) { pullTower(pullV(dv, true)) }
@@ -167,25 +233,34 @@ func (t *Trainer) Reset(c *Checkpoint) error {
 	}
 	t.Close()
 	t.start, t.step = w, 0
-	for _, name := range t.program.Inputs() {
-		kind, parameter, ok := splitInput(name)
-		if !ok {
-			continue
-		}
-		tensor := w.At(parameter)
-		if kind != paramPrefix {
-			tensor = &Tensor{Shape: tensor.Shape, Data: make([]float32, len(tensor.Data))}
-		}
-		if t.buffers[name], err = uploadTensor(t.eng, tensor); err != nil {
-			return err
+	for _, program := range t.programs() {
+		for _, name := range program.Inputs() {
+			if err := t.initialize(name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// splitInput takes the prefix off the name of a parameter's or moment's input.
+// initialize uploads what an input starts with, where it is of the state: a
+// parameter's values, or zeros for a moment or a sum of gradients.
+func (t *Trainer) initialize(name string) (err error) {
+	kind, parameter, ok := splitInput(name)
+	if !ok || t.buffers[name] != nil {
+		return nil
+	}
+	tensor := t.start.At(parameter)
+	if kind != paramPrefix {
+		tensor = &Tensor{Shape: tensor.Shape, Data: make([]float32, len(tensor.Data))}
+	}
+	t.buffers[name], err = uploadTensor(t.eng, tensor)
+	return err
+}
+
+// splitInput takes the prefix off the name of an input of the state.
 func splitInput(name string) (kind, parameter string, ok bool) {
-	if len(name) > 2 && slices.Contains([]string{paramPrefix, meanPrefix, squarePrefix}, name[:2]) {
+	if len(name) > 2 && slices.Contains([]string{paramPrefix, meanPrefix, squarePrefix, gradPrefix}, name[:2]) {
 		return name[:2], name[2:], true
 	}
 	return "", "", false
@@ -202,12 +277,13 @@ func (t *Trainer) Step(b Batch, p StepParams) (StepStats, error) {
 	if t.start == nil {
 		return StepStats{}, fmt.Errorf("trainer: a step before Reset")
 	}
-	given, err := t.upload(b, p)
-	defer finalize(given)
-	if err != nil {
-		return StepStats{}, fmt.Errorf("trainer: %w", err)
+	given := newGiven(t.eng)
+	defer given.free()
+	step := t.wholeStep
+	if t.parts != nil {
+		step = t.partedStep
 	}
-	outputs, err := t.run(given)
+	outputs, err := step(given, b, p)
 	if err != nil {
 		return StepStats{}, fmt.Errorf("trainer: %w", err)
 	}
@@ -221,97 +297,59 @@ func (t *Trainer) Step(b Batch, p StepParams) (StepStats, error) {
 	return t.stats(outputs[0])
 }
 
-// run gives up the old state: donated to the run, or finalized after it.
-func (t *Trainer) run(given map[string]compute.Buffer) ([]compute.Buffer, error) {
-	names := t.program.Inputs()
+func (t *Trainer) wholeStep(given *given, b Batch, p StepParams) ([]compute.Buffer, error) {
+	if err := t.checkBatch(b); err != nil {
+		return nil, err
+	}
+	given.hyper(p, t.opts, t.step+1)
+	if t.opts.PositivesFixed {
+		given.put(baseInput, b.BaseText, t.opts.Batch, t.cfg.Dim())
+	}
+	if t.opts.CachedText {
+		given.put(featuresInput, b.TextFeatures, t.opts.Batch, t.cfg.Dim())
+	}
+	t.givePairs(given, t.program, b)
+	return t.run(t.program, given, t.renewed)
+}
+
+// renewed says whether the update gives an input a new value.
+func (t *Trainer) renewed(name string) bool {
+	kind, parameter, _ := splitInput(name)
+	return kind != gradPrefix && slices.Contains(t.names, parameter)
+}
+
+// run gives up the state that the program renews: donated to the run, or
+// finalized after it.
+func (t *Trainer) run(p *engine.Program, given *given, renews func(name string) bool) ([]compute.Buffer, error) {
+	if given.err != nil {
+		return nil, given.err
+	}
+	names := p.Inputs()
 	inputs, donate := make([]compute.Buffer, len(names)), make([]bool, len(names))
 	var old []compute.Buffer
 	for i, name := range names {
-		if b := given[name]; b != nil {
-			inputs[i] = b
+		if inputs[i] = given.buffers[name]; inputs[i] != nil {
 			continue
 		}
-		inputs[i] = t.buffers[name]
-		if inputs[i] == nil {
+		if inputs[i] = t.buffers[name]; inputs[i] == nil {
 			return nil, fmt.Errorf("input %s is not given", name)
 		}
-		if _, parameter, _ := splitInput(name); slices.Contains(t.names, parameter) {
+		if renews(name) {
 			donate[i] = t.eng.Donates()
 			old = append(old, inputs[i])
+			delete(t.buffers, name)
 		}
 	}
-	outputs, err := t.program.Run(inputs, donate)
-	if err != nil || t.eng.Donates() {
+	outputs, err := p.Run(inputs, donate)
+	if t.eng.Donates() {
 		return outputs, err
 	}
 	for _, b := range old {
-		if err := b.Finalize(); err != nil {
-			return nil, err
+		if freed := b.Finalize(); err == nil {
+			err = freed
 		}
 	}
-	return outputs, nil
-}
-
-func (t *Trainer) upload(b Batch, p StepParams) (map[string]compute.Buffer, error) {
-	batch, side, dim := t.opts.Batch, t.cfg.ImageSize(), t.cfg.Dim()
-	given := map[string]compute.Buffer{}
-	var err error
-	put := func(name string, values any, dims ...int) {
-		if err == nil {
-			given[name], err = t.eng.Upload(values, dims...)
-		}
-		if err != nil {
-			delete(given, name)
-			err = fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	put(pixelsInput, b.Pixels, batch, 3, side, side)
-	put(hyperInput, hyperValues(p, t.opts.Clip, t.step+1), 1, numHyper)
-	if t.opts.PositivesFixed {
-		put(baseInput, b.BaseText, batch, dim)
-	}
-	if t.opts.CachedText {
-		put(featuresInput, b.TextFeatures, batch, dim)
-		return given, err
-	}
-	ids, idErr := checkTokens(t.cfg, b.Tokens, batch)
-	if err == nil && idErr != nil {
-		err = idErr
-	}
-	if err != nil {
-		return given, err
-	}
-	put(tokensInput, ids, batch, t.cfg.ContextLength())
-	if slices.Contains(t.program.Inputs(), distinctInput) {
-		distinct, slot := distinctIDs(ids, t.cfg.VocabSize())
-		put(distinctInput, distinct, len(distinct), 1)
-		put(slotInput, slot, len(slot))
-	}
-	return given, err
-}
-
-// numSlots is the number of distinct ids that a graph has room for.
-func numSlots(vocab, ids int) int { return min(vocab, ids) }
-
-// distinctIDs numbers the distinct ids of a batch: distinct[slot[i]] == ids[i].
-// The slots left over name ids that the batch lacks, each once, so that a
-// scatter by distinct never adds to a row twice.
-func distinctIDs(ids []int64, vocab int) (distinct, slot []int64) {
-	place := make([]int64, vocab)
-	slot = make([]int64, len(ids))
-	for i, id := range ids {
-		if place[id] == 0 {
-			distinct = append(distinct, id)
-			place[id] = int64(len(distinct))
-		}
-		slot[i] = place[id] - 1
-	}
-	for id := int64(0); len(distinct) < numSlots(vocab, len(ids)); id++ {
-		if place[id] == 0 {
-			distinct = append(distinct, id)
-		}
-	}
-	return distinct, slot
+	return outputs, err
 }
 
 func (t *Trainer) stats(b compute.Buffer) (StepStats, error) {
@@ -338,52 +376,4 @@ func (t *Trainer) Checkpoint() (*Checkpoint, error) {
 		}
 	}
 	return &Checkpoint{Config: t.cfg, Weights: w}, nil
-}
-
-// State is what a trainer needs to go on later beside a checkpoint.
-type State struct {
-	Step    int      // steps taken
-	Moments *Weights // by the parameters' names after "m:" and "v:"
-}
-
-// State copies the moments off the device.
-func (t *Trainer) State() (*State, error) {
-	if t.start == nil {
-		return nil, fmt.Errorf("trainer: a state before Reset")
-	}
-	s := &State{Step: t.step, Moments: &Weights{}}
-	for _, name := range t.names {
-		for _, prefix := range []string{meanPrefix, squarePrefix} {
-			shape := t.start.At(name).Shape
-			data := make([]float32, len(t.start.At(name).Data))
-			if err := t.buffers[prefix+name].ToFlatData(data); err != nil {
-				return nil, fmt.Errorf("moment %q: %w", prefix+name, err)
-			}
-			s.Moments.Put(prefix+name, shape, data)
-		}
-	}
-	return s, nil
-}
-
-// SetState goes on where a State was taken; Reset with its checkpoint comes first.
-func (t *Trainer) SetState(s *State) error {
-	if t.start == nil {
-		return fmt.Errorf("trainer: a state before Reset")
-	}
-	for _, name := range t.names {
-		for _, prefix := range []string{meanPrefix, squarePrefix} {
-			m := s.Moments.At(prefix + name)
-			if m == nil || !slices.Equal(m.Shape, t.start.At(name).Shape) {
-				return fmt.Errorf("trainer: the state has no %q of shape %v", prefix+name, t.start.At(name).Shape)
-			}
-			b, err := uploadTensor(t.eng, m)
-			if err != nil {
-				return err
-			}
-			_ = t.buffers[prefix+name].Finalize()
-			t.buffers[prefix+name] = b
-		}
-	}
-	t.step = s.Step
-	return nil
 }

@@ -69,5 +69,10 @@ func (p *Program) Run(inputs []compute.Buffer, donate []bool) ([]compute.Buffer,
 // Runtime destroys donated buffers, but reuses those that were finalized.
 func (e *Engine) Donates() bool { return e.name != "onnx" }
 
+// ComputesBF16 says whether an engine of a name computes in bfloat16. ONNX
+// Runtime has no products of it on a CPU, and compute-onnx makes bfloat16 f32
+// without a word.
+func ComputesBF16(name string) bool { return name != "onnx" }
+
 // Inputs are the names of the graph's parameters, in the order of Run.
 func (p *Program) Inputs() []string { return p.inputs }

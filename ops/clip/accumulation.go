@@ -1,0 +1,265 @@
+package clip
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"react/ops/engine"
+)
+
+// accumulation is a step whose batch does not fit the memory at once. The loss
+// stays the contrastive loss of the whole batch: its features are computed
+// first, one micro-batch after the other; the loss and its gradients to the
+// features are of all of them; then each micro-batch goes through the towers
+// again and back from its part of those gradients, which adds to the sums that
+// one update uses (as GradCache does, arXiv 2101.06983). The same as the whole
+// step but for rounding, at the cost of one more forward pass. Summing the
+// losses of micro-batches, as accumulation usually means, would leave each pair
+// only the negatives of its own micro-batch.
+type accumulation struct {
+	features  *engine.Program // of a micro-batch, both of length 1: u [m, E], v [m, E] unless cached
+	loss      *engine.Program // of u, v [B, E]: statistics, dL/du, dL/dv where they are needed, dL/d log scale
+	gradients *engine.Program // of a micro-batch and dL/du, dL/dv [m, E]: the sums
+	update    *engine.Program // of the sums: statistics, then new values and moments, as a whole step
+}
+
+// The names of the inputs that only an accumulation has.
+const (
+	imageFeaturesInput = "imageFeatures"
+	dImageInput        = "dImage"
+	dTextInput         = "dText"
+	carryInput         = "carry"
+	lossInput          = "loss"
+)
+
+func (t *Trainer) newAccumulation() (*accumulation, error) {
+	a := &accumulation{}
+	for _, p := range []struct {
+		into  **engine.Program
+		kind  string
+		build func(g *Graph) []*Node
+	}{
+		{&a.features, "train features", t.buildFeatures}, {&a.loss, "train loss", t.buildPartedLoss},
+		{&a.gradients, "train gradients", t.buildGradients}, {&a.update, "train update", t.buildUpdate},
+	} {
+		var err error
+		if *p.into, err = t.compile(p.kind, p.build); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func (t *Trainer) trainsImage() bool { return t.opts.Mode != LockedImage }
+
+func (t *Trainer) trainsText() bool { return !textLocked(t.opts.Mode) }
+
+func (t *Trainer) buildFeatures(g *Graph) []*Node {
+	tape := t.tape(g, nil)
+	u, _ := t.buildImage(tape)
+	if t.opts.CachedText {
+		return []*Node{u}
+	}
+	v, _ := t.buildText(tape)
+	return []*Node{u, v}
+}
+
+// buildPartedLoss gives the loss and the mean size of P(i) [1, 2], the gradient
+// to the logit scale's logarithm, then those to the features that train.
+func (t *Trainer) buildPartedLoss(g *Graph) []*Node {
+	h, tape := newHyper(g), t.tape(g, nil)
+	batch, dim := t.opts.Batch, t.cfg.Dim()
+	u, v := input(g, imageFeaturesInput, batch, dim), input(g, featuresInput, batch, dim)
+	base := v
+	if t.opts.PositivesFixed {
+		base = input(g, baseInput, batch, dim)
+	}
+	l := contrastive(u, v, tape.at("logit_scale"), h.gamma, base)
+	outputs := []*Node{Concatenate([]*Node{l.loss, l.positives}, 1), l.dScaleLog}
+	if t.trainsImage() {
+		outputs = append(outputs, l.dImage())
+	}
+	if t.trainsText() {
+		outputs = append(outputs, l.dText())
+	}
+	return outputs
+}
+
+// towerNames are the parameters that train through a tower.
+func (t *Trainer) towerNames() []string {
+	var names []string
+	for _, name := range t.names {
+		if name != "logit_scale" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// buildGradients gives the sums of gradients: carry times what they were, plus
+// those of a micro-batch. carry is 0 for the first one of a step and 1 after it.
+func (t *Trainer) buildGradients(g *Graph) []*Node {
+	names := t.towerNames()
+	tape := t.tape(g, names)
+	if t.trainsImage() {
+		_, pull := t.buildImage(tape)
+		pull(input(g, dImageInput, t.opts.rows(), t.cfg.Dim()))
+	}
+	if t.trainsText() {
+		_, pull := t.buildText(tape)
+		pull(input(g, dTextInput, t.opts.rows(), t.cfg.Dim()))
+	}
+	carry := input(g, carryInput, 1, 1)
+	sums := make([]*Node, len(names))
+	for i, name := range names {
+		sum := input(g, gradPrefix+name, tape.shape[name]...)
+		sums[i] = Add(Mul(sum, carry), tape.grads[name])
+	}
+	return sums
+}
+
+func (t *Trainer) buildUpdate(g *Graph) []*Node {
+	h, tape := newHyper(g), t.tape(g, nil)
+	loss := input(g, lossInput, 1, 2)
+	at := func(i int) *Node { return Slice(loss, AxisRange(), AxisRange(i, i+1)) }
+	grads := make([]*Node, len(t.names))
+	for i, name := range t.names {
+		grads[i] = input(g, gradPrefix+name, tape.shape[name]...)
+	}
+	return t.updates(h, tape, grads, lossGraph{loss: at(0), positives: at(1)})
+}
+
+// partedStep runs a step's programs. Its outputs are those of the whole step.
+func (t *Trainer) partedStep(given *given, b Batch, p StepParams) ([]compute.Buffer, error) {
+	if err := t.checkBatch(b); err != nil {
+		return nil, err
+	}
+	given.hyper(p, t.opts, t.step+1)
+	u, v, err := t.partedFeatures(given, b)
+	if err != nil {
+		return nil, err
+	}
+	batch, dim := t.opts.Batch, t.cfg.Dim()
+	given.put(imageFeaturesInput, u, batch, dim)
+	given.put(featuresInput, v, batch, dim)
+	if t.opts.PositivesFixed {
+		given.put(baseInput, b.BaseText, batch, dim)
+	}
+	outputs, err := t.run(t.parts.loss, given, nothing)
+	if err != nil {
+		return nil, err
+	}
+	given.buffers[lossInput], given.buffers[gradPrefix+"logit_scale"] = outputs[0], outputs[1]
+	d, err := t.featureGradients(outputs[2:])
+	if err != nil {
+		return nil, err
+	}
+	if err := t.sumGradients(given, b, d); err != nil {
+		return nil, err
+	}
+	return t.run(t.parts.update, given, t.renewed)
+}
+
+func nothing(string) bool { return false }
+
+// partedFeatures are the features [B, E] of the batch. The text's are those of
+// the batch where they are cached.
+func (t *Trainer) partedFeatures(given *given, b Batch) (u, v []float32, err error) {
+	size := t.opts.Batch * t.cfg.Dim()
+	u, v = make([]float32, size), b.TextFeatures
+	into := [][]float32{u}
+	if !t.opts.CachedText {
+		v = make([]float32, size)
+		into = append(into, v)
+	}
+	padded := make([]float32, t.opts.rows()*t.cfg.Dim())
+	for i := range t.opts.parts() {
+		t.givePairs(given, t.parts.features, t.part(b, i))
+		outputs, err := t.run(t.parts.features, given, nothing)
+		if err != nil {
+			return nil, nil, err
+		}
+		for j, o := range outputs {
+			if err := o.ToFlatData(padded); err != nil {
+				return nil, nil, err
+			}
+			copy(into[j][i*len(padded):], padded)
+			_ = o.Finalize()
+		}
+	}
+	return u, v, nil
+}
+
+// featureGradients are dL/du and dL/dv [B, E]; nil where a tower is locked.
+type featureGradients struct{ image, text []float32 }
+
+func (t *Trainer) featureGradients(outputs []compute.Buffer) (d featureGradients, err error) {
+	read := func() []float32 {
+		x := make([]float32, t.opts.Batch*t.cfg.Dim())
+		if readErr := outputs[0].ToFlatData(x); err == nil {
+			err = readErr
+		}
+		_ = outputs[0].Finalize()
+		outputs = outputs[1:]
+		return x
+	}
+	if t.trainsImage() {
+		d.image = read()
+	}
+	if t.trainsText() {
+		d.text = read()
+	}
+	return d, err
+}
+
+// sumGradients takes every micro-batch through the towers and back.
+func (t *Trainer) sumGradients(given *given, b Batch, d featureGradients) error {
+	names := t.towerNames()
+	rows, dim := t.opts.rows(), t.cfg.Dim()
+	for i := range t.opts.parts() {
+		t.givePairs(given, t.parts.gradients, t.part(b, i))
+		given.put(carryInput, []float32{float32(min(i, 1))}, 1, 1)
+		if d.image != nil {
+			given.put(dImageInput, partOf(d.image, i, rows*dim), rows, dim)
+		}
+		if d.text != nil {
+			given.put(dTextInput, partOf(d.text, i, rows*dim), rows, dim)
+		}
+		sums, err := t.run(t.parts.gradients, given, isSum)
+		if err != nil {
+			return fmt.Errorf("micro-batch %d: %w", i+1, err)
+		}
+		for j, name := range names {
+			t.buffers[gradPrefix+name] = sums[j]
+		}
+	}
+	return nil
+}
+
+func isSum(name string) bool {
+	kind, _, _ := splitInput(name)
+	return kind == gradPrefix
+}
+
+// part is a micro-batch of pixels and tokens. The last one is filled up with
+// zeros: no gradient comes to their features, so they add nothing.
+func (t *Trainer) part(b Batch, i int) Batch {
+	rows, side := t.opts.rows(), t.cfg.ImageSize()
+	out := Batch{Pixels: partOf(b.Pixels, i, rows*3*side*side)}
+	if !t.opts.CachedText {
+		out.Tokens = partOf(b.Tokens, i, rows*t.cfg.ContextLength())
+	}
+	return out
+}
+
+// partOf is the i-th part of a size, the last one filled up with zeros.
+func partOf[T any](x []T, i, size int) []T {
+	if end := (i + 1) * size; end <= len(x) {
+		return x[i*size : end]
+	}
+	part := make([]T, size)
+	copy(part, x[i*size:])
+	return part
+}

@@ -1,0 +1,179 @@
+package clip
+
+import (
+	"fmt"
+	"testing"
+
+	"react/ops/engine"
+)
+
+// accumulationCases are what a step in micro-batches must be equal in: all
+// modes, text features given or not, positives of the base, a micro-batch that
+// does not divide the batch, both kinds of image tower.
+func accumulationCases() []accumulationCase {
+	vit, resnet := stir(smallModel(2, true)), drawnResNet()
+	return []accumulationCase{
+		{"full", vit, TrainOptions{Mode: Full, Clip: 1}},
+		{"full, uneven", vit, TrainOptions{Mode: Full, MicroBatch: 4, Clip: 1}},
+		{"full, fixed positives", vit, TrainOptions{Mode: Full, PositivesFixed: true}},
+		{"full, ResNet", resnet, TrainOptions{Mode: Full, Clip: 1}},
+		{"full, many tokens", manyTokens(), TrainOptions{Mode: Full, MicroBatch: 1}},
+		{"locked-image", vit, TrainOptions{Mode: LockedImage, Clip: 1}},
+		{"locked-text", vit, TrainOptions{Mode: LockedText, Clip: 1}},
+		{"locked-text, cached", vit, TrainOptions{Mode: LockedText, CachedText: true, Clip: 1}},
+		{"locked-text, ResNet", resnet, TrainOptions{Mode: LockedText, MicroBatch: 1, CachedText: true}},
+		{"gated-image, cached", vit, TrainOptions{Mode: GatedImage, MicroBatch: 5, CachedText: true, Clip: 1}},
+		{"gated-image", vit, TrainOptions{Mode: GatedImage, PositivesFixed: true}},
+	}
+}
+
+type accumulationCase struct {
+	name  string
+	start *Checkpoint
+	opts  TrainOptions
+}
+
+// bound is relative. ONNX Runtime chooses its way to a convolution by the batch,
+// and its rounding opens a ReLU at 0 or not.
+func (c accumulationCase) bound() float64 {
+	if c.start.Config.ResNet() {
+		return 2e-4
+	}
+	return 1e-5
+}
+
+// manyTokens has a vocabulary whose gradient goes by the distinct ids.
+func manyTokens() *Checkpoint {
+	cfg := smallModel(0, true).Config.WithVocab(oneHotVocab + 1)
+	return stir(&Checkpoint{Config: cfg, Weights: Init(cfg, 1)})
+}
+
+// TestMicroBatchesTrainAsTheWholeBatch holds steps in micro-batches to steps of
+// the whole batch: losses, norms and summed gradients (as the first moment
+// shows them) within 1e-5 relative to each parameter's largest.
+func TestMicroBatchesTrainAsTheWholeBatch(t *testing.T) {
+	for _, c := range accumulationCases() {
+		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() && c.name != "full, uneven" && c.name != "gated-image, cached" {
+				t.Skip("-short: the two others cover both towers and what is cached")
+			}
+			onEngines(t, func(t *testing.T, e *engine.Engine) { checkAccumulation(t, e, c) })
+		})
+	}
+}
+
+func checkAccumulation(t *testing.T, e *engine.Engine, c accumulationCase) {
+	const batch, steps = 6, 4
+	whole, parted := c.opts, c.opts
+	whole.Batch, whole.MicroBatch, parted.Batch = batch, 0, batch
+	if parted.MicroBatch == 0 {
+		parted.MicroBatch = 2
+	}
+	a, _ := train(t, e, c.start, whole, 0)
+	b, _ := train(t, e, c.start, parted, 0)
+	if a.parts != nil || b.parts == nil {
+		t.Fatal("the options chose the wrong programs")
+	}
+	for step := range steps {
+		pairs := randomBatch(c.start.Config, batch, uint64(step))
+		// A small rate: Adam makes a step of the same size of any gradient, so a
+		// gradient of rounding alone would part the two runs.
+		p := StepParams{LR: 1e-5, WeightDecay: 0.1, Gamma: 0.5}
+		want, err := a.Step(pairs, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := b.Step(pairs, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !relative(got.Loss, want.Loss, 1e-5) || !relative(got.GradNorm, want.GradNorm, 1e-5) || got.MeanPositives != want.MeanPositives {
+			t.Errorf("step %d: %+v, the whole batch has %+v", step+1, got, want)
+		}
+		if step == 0 {
+			sameMoments(t, a, b, c.bound())
+		}
+	}
+	first, second := checkpointOf(t, a), checkpointOf(t, b)
+	for _, name := range a.names {
+		if err := closeTo(second.Weights.At(name).Data, first.Weights.At(name).Data, 1e-4); err != nil {
+			t.Errorf("%s after %d steps: %v", name, steps, err)
+		}
+	}
+}
+
+// sameMoments compares the first moments, which are the gradients times a
+// factor that is the same for all, by the size of the largest of each parameter.
+func sameMoments(t *testing.T, a, b *Trainer, bound float64) {
+	t.Helper()
+	want, err := a.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := 0.0
+	for _, name := range a.names {
+		all = max(all, largest(want.Moments.At(meanPrefix+name).Data))
+	}
+	for _, name := range a.names {
+		x := want.Moments.At(meanPrefix + name).Data
+		// 1e-7 of the largest gradient of all is rounding, as in the keys' bias, whose gradient is 0.
+		if err := closeTo(got.Moments.At(meanPrefix+name).Data, x, bound*largest(x)+1e-7*all); err != nil {
+			t.Errorf("gradient of %s: %v", name, err)
+		}
+	}
+}
+
+// TestMicroBatchesAreNotSummedLosses shows that the loss is of the whole batch:
+// one micro-batch alone has fewer negatives and so a smaller loss.
+func TestMicroBatchesAreNotSummedLosses(t *testing.T) {
+	c := stir(smallModel(0, true))
+	e := openEngine(t, "go")
+	pairs := randomBatch(c.Config, 6, 1)
+	var losses []float64
+	for _, batch := range []int{6, 2} {
+		tr, _ := train(t, e, c, TrainOptions{Mode: Full, Batch: batch, MicroBatch: min(2, batch)}, 0)
+		b := Batch{Pixels: partOf(pairs.Pixels, 0, len(pairs.Pixels)*batch/6), Tokens: partOf(pairs.Tokens, 0, len(pairs.Tokens)*batch/6)}
+		s, err := tr.Step(b, StepParams{Gamma: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		losses = append(losses, s.Loss)
+	}
+	if losses[0] < losses[1]+0.5 {
+		t.Errorf("the loss of a batch of 6 is %v, of 2 of them %v", losses[0], losses[1])
+	}
+}
+
+// TestMicroBatchesResume moves the state between a whole and a parted trainer:
+// it is the same state.
+func TestMicroBatchesResume(t *testing.T) {
+	c := smallModel(1, true)
+	onEngines(t, func(t *testing.T, e *engine.Engine) {
+		opts := TrainOptions{Mode: GatedImage, Batch: 6, MicroBatch: 2, Clip: 1}
+		straight, _ := train(t, e, c, opts, 6)
+		first, _ := train(t, e, c, opts, 3)
+		state, err := first.State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, _ := train(t, e, checkpointOf(t, first), opts, 0)
+		if err := second.SetState(state); err != nil {
+			t.Fatal(err)
+		}
+		takeSteps(t, second, 3, 6)
+		if differ := sameBits(checkpointOf(t, straight), checkpointOf(t, second)); differ != nil {
+			t.Errorf("differ after resuming: %v", differ)
+		}
+	})
+}
+
+func TestPartOf(t *testing.T) {
+	x := []int{1, 2, 3, 4, 5}
+	if got := fmt.Sprint(partOf(x, 0, 2), partOf(x, 1, 2), partOf(x, 2, 2)); got != "[1 2] [3 4] [5 0]" {
+		t.Error(got)
+	}
+}
