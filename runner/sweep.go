@@ -76,12 +76,17 @@ func (e *experiment) sweep(cmd *cobra.Command, o sweepOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := e.record(folder); err != nil {
+	release, err := folder.Hold(func() error { return e.record(folder) })
+	if err != nil {
 		return err
 	}
+	defer release()
 	report, failure := e.runStages(cmd.Context(), cmd.ErrOrStderr(), folder, o)
 	if report == nil {
 		return failure
+	}
+	for _, entry := range report.Entries {
+		e.store.Touch(entry)
 	}
 	err = e.recordResults(folder, report.Entries)
 	if err != nil || failure != nil && !errors.As(failure, new(*schedule.Failed)) {

@@ -206,6 +206,10 @@ func entryState(s *store.Store, key string) (state string, there bool) {
 		return "not in the store", false
 	}
 	m := entry.Manifest
+	if len(entry.Evicted) > 0 {
+		return fmt.Sprintf("made %s in %s on %s; gc removed %s, so it runs again when something reads it",
+			stamp(m.Finished), took(m), m.Host, plural(len(entry.Evicted), "large file")), true
+	}
 	return fmt.Sprintf("made %s in %s on %s", stamp(m.Finished), took(m), m.Host), true
 }
 

@@ -213,13 +213,13 @@ type result struct {
 	err   error
 }
 
-// lookup finds a task's entry; a damaged one is reported, moved away and
+// lookup finds a task's whole entry; a damaged one is reported, moved away and
 // counts as missing.
 func lookup(s *store.Store, t *Task, rep Reporter) (store.Entry, bool, error) {
 	entry, ok, err := s.Lookup(t.Key)
 	var damaged *store.Damaged
 	if !errors.As(err, &damaged) {
-		return entry, ok, err
+		return entry, ok && len(entry.Evicted) == 0, err
 	}
 	aside, err := s.SetAside(t.Key)
 	if err != nil {

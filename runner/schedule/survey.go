@@ -13,7 +13,8 @@ type Status int
 const (
 	// ToRun tasks have no entry and are wanted, or read by a task that runs.
 	ToRun Status = iota
-	// Cached tasks have an entry.
+	// Cached tasks have an entry, without its large files where nothing that
+	// runs reads them.
 	Cached
 	// Unneeded tasks have no entry, and nothing that runs reads them.
 	Unneeded
@@ -58,7 +59,7 @@ func Look(s *store.Store, tasks []*Task) (*Survey, error) {
 		}
 		v.Entries[i] = entry
 		switch {
-		case ok:
+		case ok && (len(entry.Evicted) == 0 || !v.anyRuns(readers[i])): // large files may be gone when nobody reads them
 			v.Status[i] = Cached
 		case !tasks[i].Wanted && !v.anyRuns(readers[i]):
 			v.Status[i] = Unneeded

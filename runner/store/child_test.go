@@ -18,6 +18,7 @@ func TestMain(m *testing.M) {
 		"read-only": childReadOnly,
 		"full":      childFull,
 		"lease":     childLease,
+		"collect":   childCollect,
 	}
 	child := children[os.Getenv("STORE_CHILD")]
 	if child == nil {

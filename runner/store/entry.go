@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -52,6 +53,9 @@ type Entry struct {
 	// the same as ours.
 	Raced   bool
 	Differs []string
+	// Evicted names files that Evict has removed to save space. What an entry
+	// has left can be read; a stage that reads the rest needs it made again.
+	Evicted []string
 }
 
 // Damaged says that an entry is there but is not what its manifest says.
@@ -79,26 +83,38 @@ func (s *Store) Lookup(key string) (Entry, bool, error) {
 		return Entry{}, false, &Error{s.root, "look up " + short(key), err}
 	}
 	m, err := readManifest(dir, key)
+	var evicted []string
 	if err == nil {
-		err = m.checkSizes(dir)
+		evicted, err = m.checkSizes(dir)
 	}
 	if err != nil {
 		return Entry{}, false, &Damaged{key, dir, err.Error()}
 	}
-	return Entry{Key: key, Dir: dir, Manifest: m}, true, nil
+	return Entry{Key: key, Dir: dir, Manifest: m, Evicted: evicted}, true, nil
 }
 
-// Verify reads every file of an entry and compares its digest with the
-// manifest; the error is a *Damaged.
+// Verify reads every file of an entry that was not evicted and compares its
+// digest with the manifest; the error is a *Damaged.
 func (s *Store) Verify(e Entry) error {
 	for _, f := range e.Manifest.Files {
-		got, err := digest(filepath.Join(e.Dir, filepath.FromSlash(f.Path)), false)
-		if err != nil {
-			return &Damaged{e.Key, e.Dir, err.Error()}
+		if slices.Contains(e.Evicted, f.Path) {
+			continue
 		}
-		if got != f.SHA256 {
-			return &Damaged{e.Key, e.Dir, fmt.Sprintf("%s: sha256 is %s, the manifest says %s", f.Path, got, f.SHA256)}
+		if err := s.VerifyFile(e, f); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// VerifyFile is Verify of one file of an entry.
+func (s *Store) VerifyFile(e Entry, f File) error {
+	got, err := digest(filepath.Join(e.Dir, filepath.FromSlash(f.Path)), false)
+	if err != nil {
+		return &Damaged{e.Key, e.Dir, err.Error()}
+	}
+	if got != f.SHA256 {
+		return &Damaged{e.Key, e.Dir, fmt.Sprintf("%s: sha256 is %s, the manifest says %s", f.Path, got, f.SHA256)}
 	}
 	return nil
 }
@@ -148,20 +164,28 @@ func readManifest(dir, key string) (Manifest, error) {
 	return m, nil
 }
 
-func (m *Manifest) checkSizes(dir string) error {
+// checkSizes compares the files with the manifest, and returns those that are
+// not there because they were evicted.
+func (m *Manifest) checkSizes(dir string) (evicted []string, err error) {
 	for _, f := range m.Files {
 		info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(f.Path)))
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is missing", f.Path)
+			if evicted == nil {
+				evicted = readEvicted(dir)
+			}
+			if !slices.Contains(evicted, f.Path) {
+				return nil, fmt.Errorf("%s is missing", f.Path)
+			}
+			continue
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !info.Mode().IsRegular() || info.Size() != f.Size {
-			return fmt.Errorf("%s has %d bytes, the manifest says %d", f.Path, info.Size(), f.Size)
+			return nil, fmt.Errorf("%s has %d bytes, the manifest says %d", f.Path, info.Size(), f.Size)
 		}
 	}
-	return nil
+	return evicted, nil
 }
 
 // digest reads a file's sha256; with sync its bytes are on disk afterwards.

@@ -6,7 +6,9 @@
 // the manifest.json that lists them. A transaction (Txn) is an entry being
 // written. To publish is to sync a transaction's files, to write its manifest
 // last, and to rename its directory to the place of its key. A directory
-// without a manifest is never a hit, so a process may die at any moment.
+// without a manifest is never a hit, so a process may die at any moment. To
+// evict is to remove the large files of an entry and keep the rest; evicted.json
+// says which are gone.
 //
 // Layout:
 //
@@ -15,9 +17,10 @@
 //	cache/tmp/<owner>/             transactions of one process; <owner>.lock is held while it lives
 //	cache/locks/                   who is making which key: <key>.lock, held while it lives, and <key>.json
 //	cache/damaged/                 entries that failed their check, set aside
+//	cache/collect.lock             shared while a sweep is recorded, exclusive while a collection runs
 //	fingerprints.jsonl             digests of outside files
 //	logs/                          logs of stages, also of failed ones
-//	sweeps/<name>/<hash>/          records of one sweep
+//	sweeps/<name>/<hash>/          records of one sweep; .held is locked while a process works on it
 //
 // Several processes may use one store, on several hosts where the file system
 // is shared. Correctness comes from rename: the first writer of a key wins, the

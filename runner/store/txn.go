@@ -158,6 +158,12 @@ func (t *Txn) publish() (Entry, error) {
 			return Entry{}, err
 		}
 		theirs, ok, err := t.store.Lookup(key)
+		if ok && len(theirs.Evicted) > 0 { // made again because a reader needs it whole
+			if err := t.store.Remove(key); err != nil {
+				return Entry{}, err
+			}
+			continue
+		}
 		if ok {
 			theirs.Raced, theirs.Differs = true, differing(theirs.Manifest.Files, t.manifest.Files)
 			return theirs, t.Discard()

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"react/runner/store"
+)
+
+func newRM() *cobra.Command {
+	var storeDir string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "rm SWEEP...",
+		Short: "Delete the records of sweeps, so that gc may free what they alone use",
+		Long: `rm deletes the records of sweeps: spec, plan, provenance, trials and tables. Stage
+outputs stay until runner gc, which frees those that no other sweep names.
+
+SWEEP is a name, which stands for all sweeps of that name, or NAME/HASH, or the
+beginning of one. A sweep that is running is not deleted.
+
+` + exitHelp,
+		Args: args(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			s, err := store.Open(storeDir)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			sweeps, err := findSweeps(s, names)
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				for _, sweep := range sweeps {
+					fmt.Fprintf(cmd.OutOrStdout(), "would delete the records of %s/%s\n", sweep.Name, sweep.Hash)
+				}
+				return nil
+			}
+			return s.Collect(func() error { return deleteSweeps(cmd.OutOrStdout(), sweeps) })
+		},
+	}
+	storeFlag(cmd, &storeDir)
+	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be deleted")
+	return cmd
+}
+
+// deleteSweeps deletes all or none: the first that runs stops it before the
+// first is deleted.
+func deleteSweeps(w io.Writer, sweeps []*store.Sweep) error {
+	for _, sweep := range sweeps {
+		if sweep.Held() {
+			return fmt.Errorf("sweep %s/%s is running; stop it first", sweep.Name, sweep.Hash)
+		}
+	}
+	for _, sweep := range sweeps {
+		if err := sweep.Delete(); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "deleted the records of %s/%s\n", sweep.Name, sweep.Hash)
+	}
+	fmt.Fprintln(w, "runner gc frees the outputs that no other sweep names")
+	return nil
+}
+
+// findSweeps gives the sweeps that names stand for, each once, newest first.
+func findSweeps(s *store.Store, names []string) ([]*store.Sweep, error) {
+	all, err := s.Sweeps()
+	if err != nil {
+		return nil, err
+	}
+	found := map[*store.Sweep]bool{}
+	for _, name := range names {
+		some := false
+		for _, sweep := range all {
+			if sweep.Name == name || strings.Contains(name, "/") && strings.HasPrefix(sweep.Name+"/"+sweep.Hash, name) {
+				found[sweep], some = true, true
+			}
+		}
+		if !some {
+			return nil, usageError{fmt.Errorf("no sweep %q in store %s%s", name, s.Root(), knownSweeps(all))}
+		}
+	}
+	var list []*store.Sweep
+	for _, sweep := range all {
+		if found[sweep] {
+			list = append(list, sweep)
+		}
+	}
+	return list, nil
+}
+
+// knownSweeps is "; it has a, b" for messages.
+func knownSweeps(all []*store.Sweep) string {
+	var names []string
+	for _, sweep := range all {
+		names = append(names, sweep.Name+"/"+sweep.Hash)
+	}
+	if len(names) == 0 {
+		return "; it has none"
+	}
+	if len(names) > 6 {
+		names = append(names[:6], fmt.Sprintf("%d more", len(names)-6))
+	}
+	return "; it has " + strings.Join(names, ", ")
+}
