@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"react/ops/engine"
 )
@@ -33,6 +34,8 @@ type Op struct {
 // Run is what one execution of a stage is given: where to read and write, and how; never what.
 type Run struct {
 	Dir        string            // empty directory to fill
+	Partial    string            // directory that outlives an attempt which is stopped or killed; it may not exist yet; "" for none
+	SaveEvery  time.Duration     // between two saves into Partial; 0 is half a minute
 	In         map[string]string // role → directory of a finished stage
 	Files      map[string]Files  // role → outside files
 	OpenEngine func() (*engine.Engine, error)

@@ -1,10 +1,11 @@
 package ops
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
+
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ type stageRun struct {
 func newRun(t *testing.T, in map[string]string, files map[string]Files) *stageRun {
 	t.Helper()
 	r := &stageRun{facts: map[string]any{}}
-	r.Run = Run{Dir: t.TempDir(), In: in, Files: files, Workers: 2, Log: io.Discard, Progress: func(Progress) {},
+	r.Run = Run{Dir: t.TempDir(), In: in, Files: files, Workers: 2, Log: &bytes.Buffer{}, Progress: func(Progress) {},
 		Warn:       func(format string, args ...any) { r.warnings = append(r.warnings, format) },
 		Fact:       func(key string, value any) { r.facts[key] = value },
 		OpenEngine: func() (*engine.Engine, error) { return engine.Open("go") }}

@@ -84,7 +84,7 @@ func runPretrain(ctx context.Context, run *Run, p PretrainParams) error {
 			return saveTrained(filepath.Join(run.Dir, snapshotDir(step)), trainer, tok)
 		}
 	}
-	sum, err := t.run(ctx, run)
+	sum, err := t.run(ctx, run, eng)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,9 @@ func savePretrained(run *Run, trainer *clip.Trainer, tok *tokenizer.Tokenizer, s
 }
 
 // snapshotDir is where pretraining keeps the checkpoint after a step, under its own folder.
-func snapshotDir(step int) string { return filepath.Join("snapshots", fmt.Sprintf("%06d", step)) }
+func snapshotDir(step int) string { return filepath.Join(snapshotsDir, fmt.Sprintf("%06d", step)) }
+
+const snapshotsDir = "snapshots"
 
 // saveTrained writes what a trainer holds now.
 func saveTrained(dir string, trainer *clip.Trainer, tok *tokenizer.Tokenizer) error {

@@ -2,15 +2,18 @@ package ops
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"time"
 
 	"react/data/image"
 	"react/ops/clip"
+	"react/ops/engine"
 )
 
 // metricsFile holds one line a step of every training. All of it but imagesPerSecond is the same from run to run.
@@ -48,7 +51,7 @@ type stepMetrics struct {
 	LogitScale      float64   `json:"logitScale"`
 	Positives       float64   `json:"positives"`                 // mean size of P(i)
 	TanhAlpha       []float64 `json:"tanhAlpha,omitempty"`       // attn, dense of each gated block
-	ImagesPerSecond float64   `json:"imagesPerSecond,omitempty"` // since step 5
+	ImagesPerSecond float64   `json:"imagesPerSecond,omitempty"` // since the fifth step of the attempt
 }
 
 // trainingSummary is what a table or a warning needs of a run.
@@ -75,71 +78,127 @@ func learningRate(peak float64, step, warmup, steps int) float64 {
 	return 0.5 * peak * (1 + math.Cos(math.Pi*float64(step-warmup)/float64(max(1, steps-warmup))))
 }
 
-// run takes all the steps and writes metrics.jsonl. A loss that is not finite stops it.
-func (t *training) run(ctx context.Context, run *Run) (trainingSummary, error) {
+// run takes all the steps and writes metrics.jsonl. It goes on where an attempt before it was stopped, to the same result. A loss that is not
+// finite stops it.
+func (t *training) run(ctx context.Context, run *Run, eng *engine.Engine) (trainingSummary, error) {
 	file, err := os.Create(run.path(metricsFile))
 	if err != nil {
 		return trainingSummary{}, err
 	}
 	defer file.Close()
 	w := bufio.NewWriter(file)
+	s := newSaver(t, run, eng)
+	s.metrics = w.Flush
+	lines, from, err := s.restore()
+	if err != nil {
+		return trainingSummary{}, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	batches := t.prefetch(ctx, run.Workers)
+	batches := t.prefetch(ctx, run.Workers, from)
 	defer func() {
 		cancel()
 		for range batches { // the producer has returned when the channel is closed
 		}
 	}()
-	summary, err := t.takeSteps(ctx, run, batches, json.NewEncoder(w))
-	if err != nil {
-		return summary, err
+	steps := steps{training: t, run: run, saver: s, out: w, from: from}
+	if err := steps.replay(lines); err != nil {
+		return steps.sum, err
+	}
+	if err := steps.take(ctx, batches); err != nil {
+		return steps.sum, err
 	}
 	if err := w.Flush(); err != nil {
-		return summary, err
+		return steps.sum, err
 	}
-	return summary, file.Close()
+	return steps.sum, file.Close()
 }
 
-func (t *training) takeSteps(ctx context.Context, run *Run, batches <-chan *batchData, out *json.Encoder) (trainingSummary, error) {
-	var sum trainingSummary
-	var started time.Time
-	for step := range t.steps {
+// steps is the state of one call of run.
+type steps struct {
+	*training
+	run     *Run
+	saver   *saver
+	out     io.Writer
+	from    int // steps of attempts before
+	started time.Time
+	sum     trainingSummary
+}
+
+// replay adds up the lines of the steps that an attempt before took.
+func (s *steps) replay(lines []byte) error {
+	for raw := range bytes.Lines(lines) {
+		var line stepMetrics
+		if err := json.Unmarshal(raw, &line); err != nil {
+			return fmt.Errorf("%s: %w", metricsFile, err)
+		}
+		if _, err := s.out.Write(raw); err != nil {
+			return err
+		}
+		s.add(line)
+	}
+	return nil
+}
+
+func (s *steps) add(line stepMetrics) {
+	s.warnPositives(s.run, line)
+	s.sum.Losses = append(s.sum.Losses, line.Loss)
+	s.sum.Positives += line.Positives / float64(s.steps)
+	s.sum.Last = line
+	if line.ImagesPerSecond > 0 {
+		s.sum.ImagesPerSecond = line.ImagesPerSecond
+	}
+}
+
+func (s *steps) take(ctx context.Context, batches <-chan *batchData) error {
+	for step := s.from; step < s.steps; step++ {
 		b, ok := <-batches
 		if err := ctx.Err(); err != nil || !ok {
-			return sum, err
+			s.saver.now(step)
+			return err
 		}
 		if b.err != nil {
-			return sum, b.err
+			return b.err
 		}
-		lr := learningRate(t.lr, step, t.warmup, t.steps)
-		stats, err := t.trainer.Step(b.batch, clip.StepParams{LR: lr, WeightDecay: t.weightDecay, Gamma: t.gamma, AlphaLR: t.alphaLR})
+		line, err := s.step(step, b)
 		if err != nil {
-			return sum, fmt.Errorf("step %d: %w", step+1, err)
+			return fmt.Errorf("step %d: %w", step+1, err)
 		}
-		if math.IsNaN(stats.Loss) || math.IsInf(stats.Loss, 0) {
-			return sum, fmt.Errorf("step %d: the loss is %v (lr %g is too high?)", step+1, stats.Loss, t.lr)
+		raw, err := json.Marshal(line)
+		if err == nil {
+			_, err = s.out.Write(append(raw, '\n'))
 		}
-		line := stepMetrics{Step: step + 1, Loss: stats.Loss, LR: lr, GradNorm: stats.GradNorm, LogitScale: stats.LogitScale, Positives: stats.MeanPositives, TanhAlpha: stats.TanhAlpha}
-		if step+1 == warmSteps {
-			started = time.Now()
-		} else if step+1 > warmSteps {
-			line.ImagesPerSecond = math.Round(float64((step+1-warmSteps)*t.batch) / time.Since(started).Seconds())
+		if err != nil {
+			return err
 		}
-		if err := out.Encode(line); err != nil {
-			return sum, err
-		}
-		t.warnPositives(run, line)
-		sum.Losses = append(sum.Losses, line.Loss)
-		sum.Positives += line.Positives / float64(t.steps)
-		sum.Last, sum.ImagesPerSecond = line, line.ImagesPerSecond
-		if t.each != nil {
-			if err := t.each(step + 1); err != nil {
-				return sum, err
+		s.add(line)
+		if s.each != nil {
+			if err := s.each(step + 1); err != nil {
+				return err
 			}
 		}
-		run.Progress(Progress{Done: step + 1, Total: t.steps, Note: fmt.Sprintf("loss %.3f, %.0f images/s", line.Loss, line.ImagesPerSecond)})
+		s.saver.after(step + 1)
+		s.run.Progress(Progress{Done: step + 1, Total: s.steps, Note: fmt.Sprintf("loss %.3f, %.0f images/s", line.Loss, line.ImagesPerSecond)})
 	}
-	return sum, nil
+	return nil
+}
+
+// step takes one step, counted from 0.
+func (s *steps) step(step int, b *batchData) (stepMetrics, error) {
+	lr := learningRate(s.lr, step, s.warmup, s.steps)
+	stats, err := s.trainer.Step(b.batch, clip.StepParams{LR: lr, WeightDecay: s.weightDecay, Gamma: s.gamma, AlphaLR: s.alphaLR})
+	if err != nil {
+		return stepMetrics{}, err
+	}
+	if math.IsNaN(stats.Loss) || math.IsInf(stats.Loss, 0) {
+		return stepMetrics{}, fmt.Errorf("the loss is %v (lr %g is too high?)", stats.Loss, s.lr)
+	}
+	line := stepMetrics{Step: step + 1, Loss: stats.Loss, LR: lr, GradNorm: stats.GradNorm, LogitScale: stats.LogitScale, Positives: stats.MeanPositives, TanhAlpha: stats.TanhAlpha}
+	if warm := s.from + warmSteps; step+1 == warm {
+		s.started = time.Now()
+	} else if step+1 > warm {
+		line.ImagesPerSecond = math.Round(float64((step+1-warm)*s.batch) / time.Since(s.started).Seconds())
+	}
+	return line, nil
 }
 
 // warnPositives says once when the threshold takes most of the batch for positives: small text towers crowd their captions together, and the
@@ -153,14 +212,14 @@ func (t *training) warnPositives(run *Run, line stepMetrics) {
 		t.gamma, line.Positives, t.batch, line.Step)
 }
 
-// prefetch prepares batches one ahead of the step that uses them and closes the channel when it is done or ctx is.
-func (t *training) prefetch(ctx context.Context, workers int) <-chan *batchData {
+// prefetch prepares batches from a step on, one ahead of the step that uses them, and closes the channel when it is done or ctx is.
+func (t *training) prefetch(ctx context.Context, workers, from int) <-chan *batchData {
 	out := make(chan *batchData)
 	go func() {
 		defer close(out)
 		order := newSampler(t.pairs(), t.seed)
 		buffers := [3]*batchData{t.newBatch(), t.newBatch(), t.newBatch()}
-		for step := range t.steps {
+		for step := from; step < t.steps; step++ {
 			b := buffers[step%len(buffers)]
 			b.step = step
 			b.err = t.fill(ctx, workers, order, b)

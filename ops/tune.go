@@ -11,6 +11,7 @@ import (
 	"react/data/image"
 	"react/data/shards"
 	"react/ops/clip"
+	"react/ops/engine"
 )
 
 // TuneParams are the params of tune.
@@ -51,12 +52,16 @@ func runTune(ctx context.Context, run *Run, p TuneParams) error {
 		return err
 	}
 	defer set.Close()
-	t, err := newTuning(ctx, run, b, p, set, rows)
+	eng, err := run.OpenEngine()
+	if err != nil {
+		return err
+	}
+	t, err := newTuning(ctx, eng, b, p, set, rows)
 	if err != nil {
 		return err
 	}
 	defer t.trainer.Close()
-	sum, err := t.run(ctx, run)
+	sum, err := t.run(ctx, run, eng)
 	if err != nil {
 		return err
 	}
@@ -67,7 +72,7 @@ func runTune(ctx context.Context, run *Run, p TuneParams) error {
 	return run.writeRows(tuneRows(t, sum))
 }
 
-func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *shards.Set, rows []Pair) (*training, error) {
+func newTuning(ctx context.Context, eng *engine.Engine, b *backbone, p TuneParams, set *shards.Set, rows []Pair) (*training, error) {
 	samples := make([]shards.Sample, len(rows))
 	captions := make([]string, len(rows))
 	for i, row := range rows {
@@ -90,11 +95,8 @@ func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *sh
 	if err := t.giveCaptions(ctx, b, p, captions); err != nil {
 		return nil, err
 	}
-	eng, err := run.OpenEngine()
-	if err != nil {
-		return nil, err
-	}
 	opts := clip.TrainOptions{Mode: p.Mode, Batch: p.Batch, Clip: p.Clip, CachedText: t.textFeatures != nil, PositivesFixed: t.baseText != nil}
+	var err error
 	if t.trainer, err = clip.NewTrainer(eng, start.Config, opts); err != nil {
 		return nil, err
 	}

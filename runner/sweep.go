@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sort"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,8 @@ type sweepOptions struct {
 	tables   string
 	jobs     int
 	failFast bool
+
+	saveEvery time.Duration
 }
 
 func newSweep() *cobra.Command {
@@ -37,13 +40,21 @@ func newSweep() *cobra.Command {
 however many trials share it, then prints the tables of the file and writes them
 below the store (.runner/sweeps/NAME/HASH/tables). Run again, it finds everything
 done and prints the same tables. A stage that fails stops only the trials that
-need it. Interrupted or killed, it loses the running stages and nothing else.
+need it.
+
+The first Ctrl-C stops the running stages where they are: trainings save their
+state, and the same command goes on from there, to the same result; the second
+kills. Killed, a training loses what it did since it was saved last, another
+stage what it did; nothing else is lost. Several sweeps may run on one store.
 
 ` + exitHelp,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if o.jobs < 1 {
 				return usageError{fmt.Errorf("--jobs %d: at least 1", o.jobs)}
+			}
+			if o.saveEvery <= 0 {
+				return usageError{fmt.Errorf("--save-every %s: more than 0", o.saveEvery)}
 			}
 			if !engine.Known(o.engine) {
 				return usageError{fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)}
@@ -63,6 +74,7 @@ need it. Interrupted or killed, it loses the running stages and nothing else.
 	flags.StringVar(&o.tables, "tables", "", "write the tables into this `directory` too")
 	flags.IntVarP(&o.jobs, "jobs", "j", 1, "run this `many` stages at a time")
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop everything at the first failure")
+	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
 	return cmd
 }
 
@@ -117,7 +129,7 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 	}
 	workers := max(1, runtime.GOMAXPROCS(0)/o.jobs)
 	for i, stage := range e.plan.Stages {
-		tasks[i].Run = stageRunner(stage, engines, workers)
+		tasks[i].Run = stageRunner(stage, engines, how{workers, o.saveEvery})
 	}
 	return schedule.Run(ctx, tasks, schedule.Options{Store: e.store, Jobs: o.jobs, FailFast: o.failFast, Reporter: newReporter(stderr)})
 }
@@ -134,10 +146,16 @@ func (e *experiment) prepareEngine(engines *engines, survey *schedule.Survey) er
 	return nil
 }
 
+// how is what flags say of the running of stages.
+type how struct {
+	workers   int
+	saveEvery time.Duration
+}
+
 // stageRunner makes an op's Run of a stage and an attempt.
-func stageRunner(stage *plan.Stage, engines *engines, workers int) func(context.Context, *schedule.Attempt) error {
+func stageRunner(stage *plan.Stage, engines *engines, how how) func(context.Context, *schedule.Attempt) error {
 	return func(ctx context.Context, a *schedule.Attempt) error {
-		run := &ops.Run{Dir: a.Dir, In: map[string]string{}, Files: stage.Files, Workers: workers, Log: a.Log, Warn: a.Warn, Fact: a.Fact}
+		run := &ops.Run{Dir: a.Dir, Partial: a.Partial, SaveEvery: how.saveEvery, In: map[string]string{}, Files: stage.Files, Workers: how.workers, Log: a.Log, Warn: a.Warn, Fact: a.Fact}
 		for role, in := range stage.In {
 			run.In[role] = a.In[in.Key]
 		}

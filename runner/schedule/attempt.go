@@ -64,7 +64,7 @@ func fill(ctx context.Context, t *Task, inputs map[string]string, opts Options) 
 	}
 	defer log.Close()
 	n := &notes{task: t, log: log, reporter: opts.Reporter, facts: map[string]any{}}
-	err = call(ctx, t, n.attempt(txn.Dir(), inputs), log)
+	err = call(ctx, t, n.attempt(txn.Dir(), opts.Store.Partial(t.Key), inputs), log)
 	if err != nil {
 		err = inside{err, txn.Dir()}
 		fmt.Fprintln(log, "error:", err)
@@ -72,6 +72,9 @@ func fill(ctx context.Context, t *Task, inputs map[string]string, opts Options) 
 	}
 	facts, warnings := n.close()
 	entry, err := txn.Commit(facts, warnings)
+	if err == nil {
+		err = opts.Store.DropPartial(t.Key)
+	}
 	if err == nil && len(entry.Differs) > 0 {
 		opts.Reporter.Warn(t, fmt.Sprintf("another process made it at the same time, with other bytes in %s; its output is used", list(entry.Differs, 4)))
 	}
@@ -143,8 +146,8 @@ type notes struct {
 	warnings []string
 }
 
-func (n *notes) attempt(dir string, inputs map[string]string) *Attempt {
-	return &Attempt{Dir: dir, In: inputs, Log: n.log, Warn: n.warn, Fact: n.fact,
+func (n *notes) attempt(dir, partial string, inputs map[string]string) *Attempt {
+	return &Attempt{Dir: dir, Partial: partial, In: inputs, Log: n.log, Warn: n.warn, Fact: n.fact,
 		Progress: func(done, total int, note string) { n.reporter.Progress(n.task, done, total, note) }}
 }
 

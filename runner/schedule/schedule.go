@@ -48,6 +48,7 @@ func (t *Task) Name() string { return t.Op + " " + t.Key[:min(12, len(t.Key))] }
 // several goroutines until Run returns.
 type Attempt struct {
 	Dir      string            // empty directory to fill
+	Partial  string            // directory that outlives the attempt until an output is published; not made
 	In       map[string]string // key of a needed task → its directory, read-only
 	Log      io.Writer         // kept also when the attempt fails
 	Progress func(done, total int, note string)

@@ -466,6 +466,32 @@ func TestWrongOrderIsABug(t *testing.T) {
 	}
 }
 
+// TestPartialOutlivesAnAttempt: what a failed attempt left in Partial is there
+// for the next one, and gone when the output is published.
+func TestPartialOutlivesAnAttempt(t *testing.T) {
+	s, g := newStore(t), &graph{}
+	found := []string{}
+	g.add("tune", func(_ context.Context, a *Attempt) error {
+		data, _ := os.ReadFile(filepath.Join(a.Partial, "state"))
+		if found = append(found, string(data)); len(found) == 3 {
+			return nil
+		}
+		err := errors.Join(os.MkdirAll(a.Partial, 0o777), os.WriteFile(filepath.Join(a.Partial, "state"), []byte(fmt.Sprint("after ", len(found))), 0o666))
+		return errors.Join(err, errors.New("stopped half-way"))
+	})
+	for i := range 3 {
+		if _, err := Run(t.Context(), g.tasks, Options{Store: s}); (err == nil) != (i == 2) {
+			t.Fatalf("attempt %d: %v", i+1, err)
+		}
+	}
+	if want := []string{"", "after 1", "after 2"}; !reflect.DeepEqual(found, want) {
+		t.Errorf("attempts found %q, want %q", found, want)
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.Root(), "cache/partial/*")); len(left) != 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
 // BenchmarkNothingToDo is a sweep that is done: 2,000 stages looked up.
 func BenchmarkNothingToDo(b *testing.B) {
 	s, g := newStore(b), &graph{}

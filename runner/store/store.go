@@ -16,6 +16,7 @@
 //	cache/<aa>/<key>/              an entry, read-only
 //	cache/tmp/<owner>/             transactions of one process; <owner>.lock is held while it lives
 //	cache/locks/                   who is making which key: <key>.lock, held while it lives, and <key>.json
+//	cache/partial/<key>/           what a stage keeps of an attempt that did not end, for the next one
 //	cache/damaged/                 entries that failed their check, set aside
 //	cache/collect.lock             shared while a sweep is recorded, exclusive while a collection runs
 //	fingerprints.jsonl             digests of outside files
@@ -192,6 +193,7 @@ func (s *Store) prepare() (*owner, error) {
 	tmp := filepath.Join(s.root, "cache", "tmp")
 	clearDead(tmp)
 	s.clearLeases()
+	s.clearPartials()
 	o, err := claim(tmp)
 	if err != nil {
 		return nil, &Error{s.root, "claim a temporary directory", err}
@@ -213,7 +215,7 @@ func (s *Store) layOut() error {
 			return err
 		}
 	}
-	for _, dir := range []string{"cache/tmp", "cache/locks", "logs", "sweeps"} {
+	for _, dir := range []string{"cache/tmp", "cache/locks", "cache/partial", "logs", "sweeps"} {
 		if err := os.MkdirAll(filepath.Join(s.root, dir), 0o777); err != nil {
 			return err
 		}
