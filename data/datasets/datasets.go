@@ -1,30 +1,29 @@
-// Package datasets reads and writes labelled evaluation sets, in two layouts:
+// Package datasets reads and writes evaluation sets, as labelled images and as images with captions, and holds a catalogue of published
+// benchmarks: their class names, prompts, splits and counts.
 //
-//   - CLIP_benchmark's webdatasets: a folder with classnames.txt (one a line, in
-//     the order of the labels), zeroshot_classification_templates.txt where the
-//     set has prompts of its own ({c} stands for the class name),
-//     test/nshards.txt and test/0.tar, 1.tar, ... with KEY.png (or jpg, webp)
+// Layouts of labelled images, told by what is in the folder (see layouts):
+//
+//   - CLIP_benchmark's webdatasets: classnames.txt (one a line, in the order of the labels), zeroshot_classification_templates.txt where the
+//     set has prompts of its own ({c} stands for the class name), SPLIT/nshards.txt and SPLIT/0.tar, 1.tar, ... with KEY.png (or jpg, webp)
 //     and KEY.cls, the label as a decimal number;
-//   - image folders: one folder a class, named after it, with image files.
+//   - lists: SPLIT.csv, vision-datasets' SPLIT.txt with labels.txt, or a COCO JSON; images in folders or zips;
+//   - parquet with image bytes, as the Hugging Face hub has it;
+//   - ILSVRC 2012's validation images, a folder or a tar, with the devkit's labels;
+//   - image folders: one folder a class, named after it, with image files; in a folder of the split where there are several.
 //
-// Reading lists the items and checks them; images are read one by one and
-// decoded by package image. A test set is taken whole or not at all: a fault is
-// an error, not a count.
+// Images with captions: Karpathy's JSON, and CLIP_benchmark's webdatasets with KEY.txt (OpenCaptions).
+//
+// Reading lists the items and checks them; images are read one by one and decoded by package image. A test set is taken whole or not at all: a
+// fault is an error, not a count. Check looks at a whole folder and reports.
 package datasets
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"react/data/shards"
 )
 
 // Names of files of the webdataset layout.
@@ -38,34 +37,89 @@ const (
 // Item is one image and its class.
 type Item struct {
 	Key   string
-	Label int // place in Set.Classes
+	Label int // place in Set.Classes; of several the first, and -1 for none
 }
 
-// Set is an evaluation set. Read may be called concurrently.
+// Set is a split of an evaluation set. Read may be called concurrently.
 type Set struct {
 	Dir       string
-	Classes   []string
+	Split     string
+	Layout    string   // name of the layout that was found
+	Classes   []string // for tables: no two are the same
+	Names     []Names  // for prompts: of each class, one or more
 	Templates []string // prompts of the set itself, with {} for the class; often none
 	Items     []Item   // in the order of the files
+	Many      [][]int  // all classes of each item, where an image may have several; else nil
+	Entry     *Entry   // nil for a set that is not of the catalogue
 
-	tars  *shards.Set
-	files []string // of an image folder, for each item
+	images images
 }
 
-// Open reads the set in a folder; the layout is told by classnames.txt.
-func Open(dir string) (*Set, error) {
-	s := &Set{Dir: dir}
-	read := s.readTars
-	if _, err := os.Stat(filepath.Join(dir, classesFile)); errors.Is(err, os.ErrNotExist) {
-		read = s.readFolder
+// images gives the bytes of items by position, concurrently.
+type images interface {
+	read(i int) ([]byte, error)
+	close() error
+}
+
+// Options say what is read of a folder.
+type Options struct {
+	Split string // train, val or test; "" is test
+	Entry *Entry // the benchmark that the folder holds; nil: nothing is known of it
+}
+
+// Open reads the test split of the set in a folder.
+func Open(dir string) (*Set, error) { return OpenSplit(dir, Options{}) }
+
+// OpenSplit reads a split of the set in a folder. With an entry, labels are in the entry's order and counted as its classes.
+func OpenSplit(dir string, o Options) (*Set, error) {
+	if o.Split == "" {
+		o.Split = testFolder
 	}
-	if err := read(); err != nil {
+	s, err := openLayout(dir, o)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.check(); err != nil {
-		return nil, fmt.Errorf("set %s: %w", dir, err)
+		return nil, fmt.Errorf("set %s: %w", dir, errors.Join(err, s.Close()))
 	}
 	return s, nil
+}
+
+// openLayout reads with the first layout whose marks are there.
+func openLayout(dir string, o Options) (*Set, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("set %s: no such folder", dir)
+	}
+	for _, l := range layouts {
+		if !l.found(dir, o) {
+			continue
+		}
+		s := &Set{Dir: dir, Split: o.Split, Layout: l.name, Entry: o.Entry}
+		if err := l.read(s, o); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		if err := s.nameClasses(); err != nil {
+			return nil, fmt.Errorf("set %s: %w", dir, errors.Join(err, s.Close()))
+		}
+		return s, nil
+	}
+	return nil, fmt.Errorf("set %s: neither %s nor a folder for each class", dir, classesFile)
+}
+
+// layout is a way in which a set lies in a folder. read sets Items, Classes where the files say them, and images.
+type layout struct {
+	name  string
+	found func(dir string, o Options) bool
+	read  func(s *Set, o Options) error
+}
+
+// layouts in the order in which they are looked for; a folder for each class is what is left.
+var layouts = []layout{
+	{"webdataset", hasTars, (*Set).readTars},
+	{"lists", hasList, (*Set).readList},
+	{"parquet", hasParquet, (*Set).readParquet},
+	{"ilsvrc", hasILSVRC, (*Set).readILSVRC},
+	{"folders", func(string, Options) bool { return true }, (*Set).readFolders},
 }
 
 // check refuses a set in which a class cannot be measured.
@@ -73,9 +127,9 @@ func (s *Set) check() error {
 	if len(s.Items) == 0 {
 		return errors.New("no images")
 	}
-	counts := make([]int, len(s.Classes))
-	for _, item := range s.Items {
-		counts[item.Label]++
+	counts, err := s.Support()
+	if err != nil {
+		return err
 	}
 	if i := slices.Index(counts, 0); i >= 0 {
 		return fmt.Errorf("class %d (%q) has no images", i, s.Classes[i])
@@ -83,135 +137,41 @@ func (s *Set) check() error {
 	return nil
 }
 
-// Read returns the bytes of item i's image.
-func (s *Set) Read(i int) ([]byte, error) {
-	if s.tars == nil {
-		return os.ReadFile(s.files[i])
+// Support counts the images of each class; a label that is none of the classes is an error.
+func (s *Set) Support() ([]int, error) {
+	counts := make([]int, len(s.Classes))
+	for i, item := range s.Items {
+		for _, l := range s.Labels(i) {
+			if l < 0 || l >= len(counts) {
+				return nil, fmt.Errorf("key %s: label %d is not one of %d classes", item.Key, l, len(counts))
+			}
+			counts[l]++
+		}
 	}
-	sample, ok := s.tars.Find(s.Items[i].Key)
-	if !ok {
-		return nil, fmt.Errorf("set %s: no image %s", s.Dir, s.Items[i].Key)
-	}
-	return s.tars.Read(sample, nil)
+	return counts, nil
 }
+
+// Labels are the classes of item i: one, or in a multi-label set any number.
+func (s *Set) Labels(i int) []int {
+	if s.Many != nil {
+		return s.Many[i]
+	}
+	return []int{s.Items[i].Label}
+}
+
+// Read returns the bytes of item i's image.
+func (s *Set) Read(i int) ([]byte, error) { return s.images.read(i) }
 
 // Close closes the set's files.
 func (s *Set) Close() error {
-	if s.tars == nil {
+	if s.images == nil {
 		return nil
 	}
-	return s.tars.Close()
-}
-
-// readTars reads the webdataset layout.
-func (s *Set) readTars() (err error) {
-	if s.Classes, err = ReadClasses(filepath.Join(s.Dir, classesFile)); err != nil {
-		return err
-	}
-	if s.Templates, err = readTemplates(filepath.Join(s.Dir, templatesFile)); err != nil {
-		return err
-	}
-	tars, err := s.tarNames()
-	if err != nil {
-		return err
-	}
-	if s.tars, err = shards.Index(context.Background(), tars, 0); err != nil {
-		return err
-	}
-	labels := map[string]int{}
-	for _, name := range tars {
-		if err := s.readLabels(name, labels); err != nil {
-			return err
-		}
-	}
-	// In the order of the tars by number, not by name.
-	for _, name := range tars {
-		shard := slices.Index(s.tars.Shards(), name)
-		for _, sample := range s.tars.Samples() {
-			if sample.Shard != shard {
-				continue
-			}
-			label, ok := labels[sample.Key]
-			if !ok {
-				return fmt.Errorf("file %s: image %s has no .cls", name, sample.Key)
-			}
-			s.Items = append(s.Items, Item{sample.Key, label})
-		}
-	}
-	return nil
-}
-
-// tarNames lists the tars that nshards.txt counts.
-func (s *Set) tarNames() ([]string, error) {
-	name := filepath.Join(s.Dir, testFolder, shardsFile)
-	raw, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(raw)))
-	if err != nil || n < 1 || n > 1_000_000 {
-		return nil, fmt.Errorf("file %s: want the number of tars, got %.20q", name, raw)
-	}
-	tars := make([]string, n)
-	for i := range tars {
-		tars[i] = filepath.Join(s.Dir, testFolder, strconv.Itoa(i)+".tar")
-	}
-	return tars, nil
-}
-
-// readLabels collects the .cls members of a tar.
-func (s *Set) readLabels(name string, labels map[string]int) error {
-	return shards.Walk(context.Background(), name, func(m shards.Member, body io.Reader) error {
-		if m.Ext != "cls" {
-			return nil
-		}
-		raw, err := io.ReadAll(io.LimitReader(body, 32))
-		if err != nil {
-			return err
-		}
-		label, err := strconv.Atoi(strings.TrimSpace(string(raw)))
-		if err != nil {
-			return fmt.Errorf("key %s: label %q is not a number", m.Key, raw)
-		}
-		if label < 0 || label >= len(s.Classes) {
-			return fmt.Errorf("key %s: label %d is not one of %d classes", m.Key, label, len(s.Classes))
-		}
-		labels[m.Key] = label
-		return nil
-	})
+	return s.images.close()
 }
 
 // imageNames are the endings of files that count as images of a class.
 var imageNames = []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
-
-// readFolder reads one folder a class, classes and files sorted by name.
-func (s *Set) readFolder() error {
-	classes, err := os.ReadDir(s.Dir)
-	if err != nil {
-		return err
-	}
-	for _, class := range classes {
-		if !class.IsDir() || strings.HasPrefix(class.Name(), ".") {
-			continue
-		}
-		files, err := os.ReadDir(filepath.Join(s.Dir, class.Name()))
-		if err != nil {
-			return err
-		}
-		for _, file := range files {
-			if !slices.Contains(imageNames, strings.ToLower(filepath.Ext(file.Name()))) {
-				continue
-			}
-			s.Items = append(s.Items, Item{class.Name() + "/" + file.Name(), len(s.Classes)})
-			s.files = append(s.files, filepath.Join(s.Dir, class.Name(), file.Name()))
-		}
-		s.Classes = append(s.Classes, class.Name())
-	}
-	if len(s.Classes) == 0 {
-		return fmt.Errorf("set %s: neither %s nor a folder for each class", s.Dir, classesFile)
-	}
-	return nil
-}
 
 // readTemplates reads one template a line; a set without the file has none.
 func readTemplates(name string) ([]string, error) {

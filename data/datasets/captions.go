@@ -1,0 +1,200 @@
+package datasets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"react/data/shards"
+)
+
+// Captions is a split of images with captions, several to an image. Read may be called concurrently.
+type Captions struct {
+	Dir    string
+	Split  string
+	Layout string     // karpathy or webdataset
+	Keys   []string   // of the images
+	Texts  [][]string // of each image, at least one
+
+	images images
+}
+
+// NumTexts is the number of captions of all images.
+func (c *Captions) NumTexts() int {
+	n := 0
+	for _, t := range c.Texts {
+		n += len(t)
+	}
+	return n
+}
+
+// Read returns the bytes of image i.
+func (c *Captions) Read(i int) ([]byte, error) { return c.images.read(i) }
+
+// Close closes the files.
+func (c *Captions) Close() error {
+	if c.images == nil {
+		return nil
+	}
+	return c.images.close()
+}
+
+// OpenCaptions reads a split of a folder with captions: Karpathy's dataset_NAME.json beside images, or webdataset tars with KEY.txt. An image
+// without captions, a caption that is empty and an image that is not there are errors.
+func OpenCaptions(dir string, o Options) (*Captions, error) {
+	if o.Split == "" {
+		o.Split = testFolder
+	}
+	c := &Captions{Dir: dir, Split: o.Split, Layout: "webdataset"}
+	read := c.readTars
+	list, err := karpathyFile(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	if list != "" {
+		c.Layout = "karpathy"
+		read = func() error { return c.readKarpathy(list) }
+	}
+	if err := read(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("set %s: %w", dir, errors.Join(err, c.Close()))
+	}
+	return c, nil
+}
+
+func (c *Captions) check() error {
+	if len(c.Keys) == 0 {
+		return fmt.Errorf("no images in split %q", c.Split)
+	}
+	for i, texts := range c.Texts {
+		if len(texts) == 0 {
+			return fmt.Errorf("image %s has no captions", c.Keys[i])
+		}
+		if slices.Contains(texts, "") {
+			return fmt.Errorf("image %s has an empty caption", c.Keys[i])
+		}
+	}
+	return nil
+}
+
+// karpathyFile is the list of images and captions, "" where there is none.
+func karpathyFile(dir string, o Options) (string, error) {
+	if o.Entry != nil && isFile(filepath.Join(dir, o.Entry.Splits[o.Split].Index)) {
+		return filepath.Join(dir, o.Entry.Splits[o.Split].Index), nil
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "dataset_*.json"))
+	if err != nil || len(files) == 0 {
+		return "", err
+	}
+	if len(files) > 1 {
+		return "", fmt.Errorf("set %s: several lists (%s): say which benchmark it is", dir, strings.Join(files, ", "))
+	}
+	return files[0], nil
+}
+
+// readKarpathy reads {"images": [{filename, filepath, split, sentences: [{raw}]}]}; restval counts as train, as everybody uses it.
+func (c *Captions) readKarpathy(name string) error {
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	var list struct {
+		Images []struct {
+			File      string `json:"filename"`
+			Folder    string `json:"filepath"`
+			Split     string `json:"split"`
+			Sentences []struct {
+				Raw string `json:"raw"`
+			} `json:"sentences"`
+		} `json:"images"`
+	}
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return fmt.Errorf("file %s: %w", name, err)
+	}
+	var files fileImages
+	missing, first := 0, ""
+	for _, image := range list.Images {
+		if image.Split != c.Split && (c.Split != "train" || image.Split != "restval") {
+			continue
+		}
+		path := karpathyImage(c.Dir, image.Folder, image.File)
+		if path == "" {
+			if missing++; missing == 1 {
+				first = filepath.Join(image.Folder, image.File)
+			}
+		}
+		var texts []string
+		for _, s := range image.Sentences {
+			texts = append(texts, strings.TrimSpace(s.Raw))
+		}
+		files = append(files, path)
+		c.Keys = append(c.Keys, image.File)
+		c.Texts = append(c.Texts, texts)
+	}
+	if missing > 0 {
+		return fmt.Errorf("file %s: %d of %d images of split %q are not there, the first is %s", name, missing, len(files), c.Split, first)
+	}
+	c.images = files
+	return nil
+}
+
+// karpathyImage looks for an image where people put them.
+func karpathyImage(dir, folder, file string) string {
+	for _, place := range []string{folder, ".", "images", "flickr30k-images", filepath.Join("images", folder)} {
+		if path := filepath.Join(dir, place, file); isFile(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+// captionTars reads images by their place in the tars.
+type captionTars struct {
+	tars    *shards.Set
+	samples []shards.Sample
+}
+
+func (t *captionTars) read(i int) ([]byte, error) { return t.tars.Read(t.samples[i], nil) }
+func (t *captionTars) close() error               { return t.tars.Close() }
+
+// readTars reads KEY.txt with a caption a line.
+func (c *Captions) readTars() error {
+	tars, err := tarNames(filepath.Join(c.Dir, c.Split))
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("set %s: neither dataset_NAME.json nor %s/%s", c.Dir, c.Split, shardsFile)
+	}
+	if err != nil {
+		return err
+	}
+	indexed, err := shards.Index(context.Background(), tars, 0)
+	if err != nil {
+		return err
+	}
+	images := &captionTars{tars: indexed}
+	c.images = images
+	for _, name := range tars { // by number, not by name
+		shard := slices.Index(indexed.Shards(), name)
+		for _, sample := range indexed.Samples() {
+			if sample.Shard != shard {
+				continue
+			}
+			var texts []string
+			for _, line := range strings.Split(sample.Caption, "\n") {
+				if line = strings.TrimSpace(line); line != "" {
+					texts = append(texts, line)
+				}
+			}
+			images.samples = append(images.samples, sample)
+			c.Keys = append(c.Keys, sample.Key)
+			c.Texts = append(c.Texts, texts)
+		}
+	}
+	return nil
+}

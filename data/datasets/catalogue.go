@@ -1,0 +1,137 @@
+package datasets
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Entry is what is known of a published benchmark before any of its files is there: one file of the folder catalogue.
+type Entry struct {
+	Name       string           `json:"-"` // of its file
+	Title      string           `json:"title"`
+	Suites     []string         `json:"suites"`            // elevater, imagenet, retrieval
+	Aliases    []string         `json:"aliases,omitempty"` // what other tools call it
+	Kind       string           `json:"kind"`              // classification, multi-label, captions
+	Metric     string           `json:"metric"`            // the one that papers print: accuracy, mean-per-class, mAP-elevater, roc-auc, recall@1
+	Classes    []Names          `json:"classes,omitempty"` // in the order of the labels; none where they follow from Of
+	NumClasses int              `json:"numClasses,omitempty"`
+	Of         string           `json:"of,omitempty"`      // the entry of which this one's classes are a part
+	Folders    string           `json:"folders,omitempty"` // what class folders are named by: "" class names, "wnid" WordNet ids, "index" labels
+	Templates  []string         `json:"templates,omitempty"`
+	Source     string           `json:"source"` // of names, templates and counts
+	Splits     map[string]Split `json:"splits"`
+	Licence    string           `json:"licence"`
+	Get        []string         `json:"get"` // ways to the files, and how they lie in a folder
+}
+
+// Split is a part of a benchmark, as its authors count it.
+type Split struct {
+	Images   int    `json:"images"`
+	Captions int    `json:"captions,omitempty"`
+	Index    string `json:"index,omitempty"` // file that lists it, where the benchmark has one
+}
+
+// Names are a class's names, the first of which stands in tables; most have one. A classifier averages over all of them.
+type Names []string
+
+// UnmarshalJSON takes a string or a list of strings.
+func (n *Names) UnmarshalJSON(raw []byte) error {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		*n = Names{one}
+		return nil
+	}
+	return json.Unmarshal(raw, (*[]string)(n))
+}
+
+//go:embed catalogue
+var catalogueFiles embed.FS
+
+// Catalogue lists the entries, by name.
+var Catalogue = sync.OnceValue(func() []*Entry {
+	entries, err := readCatalogue()
+	if err != nil {
+		panic(err) // the files are part of the program, and a test reads them
+	}
+	return entries
+})
+
+func readCatalogue() ([]*Entry, error) {
+	files, err := fs.Glob(catalogueFiles, "catalogue/*.json")
+	if err != nil {
+		return nil, err
+	}
+	var entries []*Entry
+	for _, name := range files {
+		raw, err := catalogueFiles.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		e := &Entry{Name: strings.TrimSuffix(path.Base(name), ".json")}
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.DisallowUnknownFields()
+		if err := d.Decode(e); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		entries = append(entries, e)
+	}
+	for _, e := range entries {
+		if e.Of == "" {
+			e.NumClasses = len(e.Classes)
+			continue
+		}
+		whole := slices.IndexFunc(entries, func(o *Entry) bool { return o.Name == e.Of })
+		if whole < 0 {
+			return nil, fmt.Errorf("catalogue: %s is part of %s, which is not there", e.Name, e.Of)
+		}
+		e.Templates = entries[whole].Templates
+		if e.NumClasses == len(entries[whole].Classes) {
+			e.Classes = entries[whole].Classes
+		}
+	}
+	return entries, nil
+}
+
+// Find is the entry of a name or an alias.
+func Find(name string) (*Entry, error) {
+	var names []string
+	for _, e := range Catalogue() {
+		if e.Name == name || slices.Contains(e.Aliases, name) {
+			return e, nil
+		}
+		names = append(names, e.Name)
+	}
+	return nil, fmt.Errorf("no dataset %q in the catalogue (there are %s)", name, strings.Join(names, ", "))
+}
+
+// WordNetIDs are the ids of ImageNet-1K's classes, in the order of its labels, which is theirs.
+func WordNetIDs() []string {
+	raw, err := catalogueFiles.ReadFile("catalogue/imagenet-wnids.txt")
+	if err != nil {
+		panic(err) // embedded
+	}
+	return lines(raw)
+}
+
+// unique makes the first names of classes distinct, for tables: a name that several classes share gets its label in brackets.
+func unique(names []Names) []string {
+	count := map[string]int{}
+	for _, n := range names {
+		count[n[0]]++
+	}
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = n[0]
+		if count[n[0]] > 1 {
+			out[i] = fmt.Sprintf("%s [%d]", n[0], i)
+		}
+	}
+	return out
+}

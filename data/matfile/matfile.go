@@ -1,0 +1,319 @@
+// Package matfile reads MATLAB 5 files as far as the label files of benchmarks need: numeric and character arrays, cells and structs, zlib
+// compressed or not. ImageNet's devkit, Oxford Flowers and Stanford Cars keep their labels in such files.
+//
+// Not read: sparse arrays, objects, function handles, complex parts, big-endian files and version 7.3, which is HDF5; each is an error.
+package matfile
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+)
+
+// Array is a value of a file. Elements are in MATLAB's order, columns first.
+type Array struct {
+	Dims    []int
+	Numbers []float64          // of a numeric or logical array
+	Text    string             // of a character array
+	Cells   []Array            // of a cell array
+	Fields  map[string][]Array // of a struct array: for each field a value of each element
+}
+
+// Read returns the variables of a file by name.
+func Read(path string) (map[string]Array, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	vars, err := Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", path, err)
+	}
+	return vars, nil
+}
+
+// Types of data elements (MAT-File Format, table 1-1).
+const (
+	miInt8       = 1
+	miUint8      = 2
+	miInt16      = 3
+	miUint16     = 4
+	miInt32      = 5
+	miUint32     = 6
+	miSingle     = 7
+	miDouble     = 9
+	miInt64      = 12
+	miUint64     = 13
+	miMatrix     = 14
+	miCompressed = 15
+	miUTF8       = 16
+	miUTF16      = 17
+)
+
+// Array classes (table 1-3).
+const (
+	mxCell   = 1
+	mxStruct = 2
+	mxChar   = 4
+	mxDouble = 6
+	mxUint64 = 15
+)
+
+// maxPlain bounds what a compressed variable may grow to, and maxDepth nesting.
+const (
+	maxPlain = 1 << 28
+	maxDepth = 32
+)
+
+// Parse reads the bytes of a file.
+func Parse(raw []byte) (map[string]Array, error) {
+	if len(raw) < 128 || !bytes.Equal(raw[126:128], []byte("IM")) {
+		return nil, errors.New("not a little-endian MATLAB 5 file")
+	}
+	if raw[125] != 1 {
+		return nil, fmt.Errorf("MATLAB file of version %d.%d, want 1.0 (5 to 7.2; 7.3 is HDF5)", raw[125], raw[124])
+	}
+	vars := map[string]Array{}
+	for rest := raw[128:]; len(rest) > 0; {
+		var e element
+		var err error
+		if e, rest, err = next(rest); err != nil {
+			return nil, err
+		}
+		if e.kind == miCompressed {
+			plain, err := inflate(e.data)
+			if err != nil {
+				return nil, err
+			}
+			if e, _, err = next(plain); err != nil {
+				return nil, err
+			}
+		}
+		if e.kind != miMatrix {
+			return nil, fmt.Errorf("a variable is of type %d, want a matrix", e.kind)
+		}
+		name, a, err := matrix(e.data, 0)
+		if err != nil {
+			return nil, fmt.Errorf("variable %q: %w", name, err)
+		}
+		vars[name] = a
+	}
+	return vars, nil
+}
+
+func inflate(data []byte) ([]byte, error) {
+	z, err := zlib.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	plain, err := io.ReadAll(io.LimitReader(z, maxPlain+1))
+	if err == nil && len(plain) > maxPlain {
+		err = fmt.Errorf("a variable is over %d bytes", maxPlain)
+	}
+	return plain, err
+}
+
+// element is one tagged piece of data.
+type element struct {
+	kind int
+	data []byte
+}
+
+var errShort = errors.New("ends early")
+
+// next takes an element off the front; what follows begins at a multiple of 8 bytes, but for compressed ones.
+func next(raw []byte) (element, []byte, error) {
+	if len(raw) < 8 {
+		return element{}, nil, errShort
+	}
+	tag := binary.LittleEndian.Uint32(raw)
+	if small := tag >> 16; small != 0 { // four bytes or fewer, in the tag itself
+		if small > 4 {
+			return element{}, nil, fmt.Errorf("small element of %d bytes", small)
+		}
+		return element{int(tag & 0xffff), raw[4 : 4+small]}, raw[8:], nil
+	}
+	size := int(binary.LittleEndian.Uint32(raw[4:]))
+	if size > len(raw)-8 {
+		return element{}, nil, errShort
+	}
+	end := 8 + size
+	if tag != miCompressed {
+		end = min((end+7)&^7, len(raw))
+	}
+	return element{int(tag), raw[8 : 8+size]}, raw[end:], nil
+}
+
+// matrix reads flags, dimensions, name and contents.
+func matrix(data []byte, depth int) (name string, a Array, err error) {
+	if len(data) == 0 { // an empty cell
+		return "", Array{Dims: []int{0, 0}}, nil
+	}
+	if depth > maxDepth {
+		return "", a, fmt.Errorf("nested deeper than %d", maxDepth)
+	}
+	var parts [3]element
+	for i := range parts {
+		if parts[i], data, err = next(data); err != nil {
+			return "", a, err
+		}
+	}
+	name = string(parts[2].data)
+	if len(parts[0].data) < 4 {
+		return name, a, errShort
+	}
+	flags := binary.LittleEndian.Uint32(parts[0].data)
+	dims, err := parts[1].numbers()
+	if err != nil {
+		return name, a, err
+	}
+	count := 1
+	for _, d := range dims {
+		if d < 0 || d > maxPlain || float64(count)*d > maxPlain {
+			return name, a, fmt.Errorf("dimensions %v", dims)
+		}
+		a.Dims = append(a.Dims, int(d))
+		count *= int(d)
+	}
+	switch class := int(flags & 0xff); {
+	case flags&0x0800 != 0:
+		return name, a, errors.New("a complex array, which is not read")
+	case class == mxCell:
+		a.Cells, _, err = matrices(data, count, depth)
+	case class == mxStruct:
+		a.Fields, err = fields(data, count, depth)
+	case class == mxChar:
+		a.Text, err = text(data)
+	case class >= mxDouble && class <= mxUint64:
+		a.Numbers, err = numbers(data, count)
+	default:
+		err = fmt.Errorf("an array of class %d, which is not read", class)
+	}
+	return name, a, err
+}
+
+func matrices(data []byte, count, depth int) ([]Array, []byte, error) {
+	var out []Array
+	for range count {
+		var e element
+		var err error
+		if e, data, err = next(data); err != nil {
+			return nil, nil, err
+		}
+		if e.kind != miMatrix {
+			return nil, nil, fmt.Errorf("a cell is of type %d, want a matrix", e.kind)
+		}
+		_, a, err := matrix(e.data, depth+1)
+		if err != nil {
+			return nil, nil, err
+		}
+		out = append(out, a)
+	}
+	return out, data, nil
+}
+
+// fields reads a struct array: the length of names, the names, then all fields of the first element, of the second, ...
+func fields(data []byte, count, depth int) (map[string][]Array, error) {
+	length, data, err := next(data)
+	if err != nil {
+		return nil, err
+	}
+	sizes, err := length.numbers()
+	if err != nil || len(sizes) != 1 || sizes[0] < 1 || sizes[0] > 1024 {
+		return nil, fmt.Errorf("field names of length %v", sizes)
+	}
+	list, data, err := next(data)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for size := int(sizes[0]); len(list.data) >= size; list.data = list.data[size:] {
+		name, _, _ := bytes.Cut(list.data[:size], []byte{0})
+		names = append(names, string(name))
+	}
+	out := map[string][]Array{}
+	for range count {
+		for _, name := range names {
+			var one []Array
+			if one, data, err = matrices(data, 1, depth); err != nil {
+				return nil, fmt.Errorf("field %s: %w", name, err)
+			}
+			out[name] = append(out[name], one[0])
+		}
+	}
+	return out, nil
+}
+
+func text(data []byte) (string, error) {
+	e, _, err := next(data)
+	if err != nil {
+		return "", err
+	}
+	if e.kind == miUTF8 || e.kind == miUint8 || e.kind == miInt8 {
+		return string(e.data), nil
+	}
+	codes, err := e.numbers()
+	if err != nil {
+		return "", err
+	}
+	runes := make([]rune, len(codes))
+	for i, c := range codes {
+		runes[i] = rune(c)
+	}
+	return string(runes), nil
+}
+
+func numbers(data []byte, count int) ([]float64, error) {
+	e, _, err := next(data)
+	if err != nil {
+		return nil, err
+	}
+	out, err := e.numbers()
+	if err == nil && len(out) != count {
+		err = fmt.Errorf("%d values for %d places", len(out), count)
+	}
+	return out, err
+}
+
+// numbers widens the values of an element; MATLAB stores whole doubles in the smallest type that holds them.
+func (e element) numbers() ([]float64, error) {
+	size, ok := map[int]int{miInt8: 1, miUint8: 1, miInt16: 2, miUint16: 2, miUTF16: 2, miInt32: 4, miUint32: 4, miSingle: 4, miDouble: 8, miInt64: 8, miUint64: 8}[e.kind]
+	if !ok || len(e.data)%size != 0 {
+		return nil, fmt.Errorf("%d bytes of type %d are no numbers", len(e.data), e.kind)
+	}
+	out := make([]float64, 0, len(e.data)/size)
+	for b := e.data; len(b) > 0; b = b[size:] {
+		out = append(out, e.value(b))
+	}
+	return out, nil
+}
+
+func (e element) value(b []byte) float64 {
+	le := binary.LittleEndian
+	switch e.kind {
+	case miInt8:
+		return float64(int8(b[0]))
+	case miUint8:
+		return float64(b[0])
+	case miInt16:
+		return float64(int16(le.Uint16(b)))
+	case miUint16, miUTF16:
+		return float64(le.Uint16(b))
+	case miInt32:
+		return float64(int32(le.Uint32(b)))
+	case miUint32:
+		return float64(le.Uint32(b))
+	case miSingle:
+		return float64(math.Float32frombits(le.Uint32(b)))
+	case miInt64:
+		return float64(int64(le.Uint64(b)))
+	case miUint64:
+		return float64(le.Uint64(b))
+	}
+	return math.Float64frombits(le.Uint64(b))
+}
