@@ -97,6 +97,7 @@ they share once each, and prints result tables.
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newVet(), newPlan(), newSweep(), newTable(), newWhy(), newImport(), newInspect(), newConvert(), newDoctor(), newVersion(), newExplain(), newFmt(), newInit())
 	root.AddCommand(newGC(), newRM())
+	root.AddCommand(newData())
 	return root
 }
 

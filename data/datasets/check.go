@@ -28,6 +28,7 @@ type SplitReport struct {
 	Images, Classes, Captions int
 	Want                      int // images that the benchmark has; 0: not known
 	Unreadable                int
+	Stranger                  string // see Set
 }
 
 // Finding is one thing that is wrong, and what to do.
@@ -112,7 +113,7 @@ func openAny(dir, split string, o CheckOptions) (anySet, error) {
 	if err != nil {
 		return anySet{}, err
 	}
-	out := anySet{SplitReport{Split: split, Layout: s.Layout, Images: len(s.Items), Classes: len(s.Classes)}, nil, s.images}
+	out := anySet{SplitReport{Split: split, Layout: s.Layout, Images: len(s.Items), Classes: len(s.Classes), Stranger: s.Stranger}, nil, s.images}
 	for _, item := range s.Items {
 		out.keys = append(out.keys, item.Key)
 	}
@@ -131,6 +132,9 @@ func (r *Report) look(ctx context.Context, s anySet, seen map[[sha256.Size]byte]
 		if want.Captions > 0 && s.Captions != want.Captions {
 			find(fmt.Sprintf("%d captions, and %s has %d", s.Captions, o.Entry.Name, want.Captions), "scores are not comparable with published ones")
 		}
+	}
+	if s.Stranger != "" {
+		find(fmt.Sprintf("no class is called as in %s, the first is %q and not %q", o.Entry.Name, s.Stranger, o.Entry.Classes[0][0]), "right only if it is the same set in the same order")
 	}
 	if !o.Quick {
 		digests, bad, err := decodeAll(ctx, s, o.Progress)

@@ -51,6 +51,7 @@ type Set struct {
 	Items     []Item   // in the order of the files
 	Many      [][]int  // all classes of each item, where an image may have several; else nil
 	Entry     *Entry   // nil for a set that is not of the catalogue
+	Stranger  string   // the first class as the files call it, where no name is one of the entry's: labels are then trusted to be in its order
 
 	images images
 }

@@ -158,6 +158,9 @@ func (s *Set) places(e *Entry) ([]int, error) {
 		return inOrder, nil
 	}
 	place, named := matchNames(s.Classes, e.Classes)
+	if named == 0 {
+		s.Stranger = s.Classes[0]
+	}
 	switch {
 	case named == len(place) && !repeats(place):
 		return place, nil

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"react/data/datasets"
+)
+
+func newData() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "data",
+		Short: "Known benchmarks: list them, show one, check a folder",
+		Long: `data knows the published benchmarks: their class names, prompts, splits and counts,
+and how their files lie in a folder. It fetches nothing.
+
+` + exitHelp,
+		Args: args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			return usageError{fmt.Errorf("data what? There is: runner data ls, show NAME, check DIR")}
+		},
+	}
+	cmd.AddCommand(newDataList(), newDataShow(), newDataCheck())
+	return cmd
+}
+
+func newDataList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "ls",
+		Short: "List the catalogue",
+		Args:  args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "name\tsuite\tclasses\ttrain\tval\ttest\tmetric\ttitle")
+			for _, e := range datasets.Catalogue() {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Suites, ","), orDash(e.NumClasses), orDash(e.Splits["train"].Images),
+					orDash(e.Splits["val"].Images), orDash(e.Splits["test"].Images), e.Metric, e.Title)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func orDash(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+func newDataShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "Print what is known of a benchmark and how to get it",
+		Args:  args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			e, err := datasets.Find(given[0])
+			if err != nil {
+				return usageError{err}
+			}
+			return showEntry(cmd.OutOrStdout(), e)
+		},
+	}
+}
+
+func showEntry(out io.Writer, e *datasets.Entry) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	row("name", "%s", strings.Join(append([]string{e.Name}, e.Aliases...), ", "))
+	row("title", "%s", e.Title)
+	row("kind", "%s, scored by %s", e.Kind, e.Metric)
+	for _, split := range []string{"train", "val", "test"} {
+		s, ok := e.Splits[split]
+		if !ok {
+			continue
+		}
+		text := fmt.Sprintf("%d images", s.Images)
+		if s.Captions > 0 {
+			text += fmt.Sprintf(", %d captions", s.Captions)
+		}
+		if s.Index != "" {
+			text += ", listed in " + s.Index
+		}
+		row(split, "%s", text)
+	}
+	if e.Folders != "" {
+		row("folders", "named by %s", map[string]string{"wnid": "WordNet ids", "index": "labels, from 0"}[e.Folders])
+	}
+	row("licence", "%s", e.Licence)
+	for _, way := range e.Get {
+		row("get", "%s", way)
+	}
+	row("source", "%s", e.Source)
+	for _, t := range e.Templates {
+		row("prompt", "%s", t)
+	}
+	for i, c := range e.Classes {
+		row("class", "%d %s", i, strings.Join(c, " | "))
+	}
+	return w.Flush()
+}
+
+func newDataCheck() *cobra.Command {
+	var as string
+	var o datasets.CheckOptions
+	cmd := &cobra.Command{
+		Use:   "check DIR",
+		Short: "Check the files of a benchmark, or of a folder of your own, before they are computed with",
+		Long: `check reads every split of a folder, compares the counts with the benchmark's,
+decodes each image and looks for images that two splits share. What is wrong is
+a line each, and the exit code is 1. With --as NAME (see "runner data ls") it also
+knows the classes.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if as != "" {
+				e, err := datasets.Find(as)
+				if err != nil {
+					return usageError{err}
+				}
+				o.Entry = e
+			}
+			r, err := datasets.Check(cmd.Context(), given[0], o)
+			if err != nil {
+				return err
+			}
+			return printCheck(cmd.OutOrStdout(), r, o.Quick)
+		},
+	}
+	cmd.Flags().StringVar(&as, "as", "", "the `name` of the benchmark that the folder holds")
+	cmd.Flags().BoolVar(&o.Captions, "captions", false, "images with captions, not with labels")
+	cmd.Flags().BoolVar(&o.Quick, "quick", false, "lists and counts only; open no image")
+	return cmd
+}
+
+func printCheck(out io.Writer, r datasets.Report, quick bool) error {
+	for _, s := range r.Splits {
+		fmt.Fprintf(out, "%s: %d images", s.Split, s.Images)
+		if s.Classes > 0 {
+			fmt.Fprintf(out, " of %d classes", s.Classes)
+		}
+		if s.Captions > 0 {
+			fmt.Fprintf(out, " with %d captions", s.Captions)
+		}
+		fmt.Fprintf(out, " (%s)", s.Layout)
+		if !quick {
+			fmt.Fprintf(out, ", %d decode", s.Images-s.Unreadable)
+		}
+		fmt.Fprintln(out)
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(out, "wrong: %s\n", f)
+	}
+	if n := len(r.Findings); n > 0 {
+		return fmt.Errorf("%s: %d findings", r.Dir, n)
+	}
+	return nil
+}
