@@ -31,6 +31,7 @@ func TestExitCodes(t *testing.T) {
 		{fmt.Errorf("sweep: %w", full), 4},
 		{errWork, 6},
 		{fmt.Errorf("interrupted: %w", context.Canceled), 130},
+		{errPreempted, 75},
 	} {
 		if got := exitCode(c.err); got != c.want {
 			t.Errorf("%v: exit code %d, want %d", c.err, got, c.want)

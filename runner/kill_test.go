@@ -43,9 +43,9 @@ func command(dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 
 // sweepTiny runs the experiment to its end and returns what it prints and the
 // rows it keeps.
-func sweepTiny(t *testing.T, dir string) string {
+func sweepTiny(t *testing.T, dir string, flags ...string) string {
 	t.Helper()
-	cmd, stdout := command(dir, "sweep", "tiny.cue", "--engine", "go")
+	cmd, stdout := command(dir, append([]string{"sweep", "tiny.cue", "--engine", "go"}, flags...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
 	"syscall"
 
@@ -28,9 +27,10 @@ import (
 
 func main() {
 	restart()
-	ctx, stop := interruptible()
-	defer stop()
-	os.Exit(report(run(ctx, os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
+	ctx, stop := stoppable(os.Stderr)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(report(whyStopped(ctx, err), os.Stderr))
 }
 
 // restarted marks a process that restart has started.
@@ -55,14 +55,6 @@ func restart() {
 		}
 	}
 	syscall.Exec(program, os.Args, os.Environ())
-}
-
-// interruptible gives a context that the first SIGINT or SIGTERM cancels; the
-// second kills.
-func interruptible() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
 }
 
 // run is the whole program. Results go to stdout, everything else to stderr.
@@ -151,6 +143,8 @@ func exitCode(err error) int {
 		return 4
 	case errors.Is(err, errWork):
 		return 6
+	case errors.Is(err, errPreempted):
+		return 75
 	case errors.Is(err, context.Canceled):
 		return 130
 	}

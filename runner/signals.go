@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// errPreempted is the cause of a stop that whoever scheduled this process asked
+// for: it wants the machine back and will start the same command again.
+var errPreempted = errors.New("preempted; what is done is kept: run the same command to go on")
+
+// stoppable gives a context that the first SIGINT, SIGTERM or SIGUSR2 cancels:
+// what runs saves its state and stops. The second signal kills. SIGUSR2 is what
+// Slurm is asked to send before it takes a node away (not SIGUSR1, which NCCL
+// takes for itself). stop gives the signals back.
+func stoppable(stderr io.Writer) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR2)
+	go func() {
+		defer close(done)
+		s, ok := <-signals
+		if !ok {
+			return
+		}
+		signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGUSR2)
+		fmt.Fprintln(stderr, "runner: stopping: what runs saves its state (once more: killed at once)")
+		if s == syscall.SIGUSR2 {
+			cancel(errPreempted)
+			return
+		}
+		cancel(context.Canceled)
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		<-done
+	}
+}
+
+// whyStopped gives the error of a cancelled run the cause of its context.
+func whyStopped(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(cause, errPreempted) {
+		return cause
+	}
+	return err
+}

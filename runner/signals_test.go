@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"react/runner/store"
+)
+
+// stubborn is a program whose work does not heed its context.
+func stubborn() {
+	ctx, stop := stoppable(os.Stderr)
+	defer stop()
+	fmt.Println("ready")
+	<-ctx.Done()
+	fmt.Println("told")
+	if errors.Is(context.Cause(ctx), errPreempted) {
+		os.Exit(report(whyStopped(ctx, fmt.Errorf("interrupted: %w", ctx.Err())), os.Stderr))
+	}
+	select {}
+}
+
+// TestSecondSignalKills: the first signal asks, the second does not.
+func TestSecondSignalKills(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		cmd, out := startStubborn(t)
+		cmd.Process.Signal(s)
+		if line, err := out.ReadString('\n'); line != "told\n" {
+			t.Fatalf("%v: %q, %v", s, line, err)
+		}
+		cmd.Process.Signal(s)
+		var exit *exec.ExitError
+		if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != s {
+			t.Errorf("%v twice: %v", s, err)
+		}
+	}
+}
+
+func TestPreempted(t *testing.T) {
+	cmd, out := startStubborn(t)
+	cmd.Process.Signal(syscall.SIGUSR2)
+	rest, err := io.ReadAll(out)
+	var exit *exec.ExitError
+	if errors.As(cmd.Wait(), &exit); string(rest) != "told\n" || err != nil || exit.ExitCode() != 75 {
+		t.Errorf("%q, %v, %v", rest, err, exit)
+	}
+}
+
+func startStubborn(t *testing.T) (*exec.Cmd, *bufio.Reader) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Args[0] = "stubborn"
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out := bufio.NewReader(stdout)
+	if line, err := out.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	return cmd, out
+}
+
+// TestStoppedTraining stops the sweep in the middle of its first training, once
+// as preempted, once as terminated: the training goes on where it was, and the
+// tables are those of a sweep that was left alone.
+func TestStoppedTraining(t *testing.T) {
+	if testing.Short() {
+		t.Skip("four sweeps")
+	}
+	const steps = "backbone.pretrain.steps=40"
+	want := sweepTiny(t, tinyDir(t), "--set", steps)
+	dir := tinyDir(t)
+	for _, c := range []struct {
+		signal syscall.Signal
+		code   int
+	}{{syscall.SIGUSR2, 75}, {syscall.SIGTERM, 130}} {
+		cmd, _ := command(dir, "sweep", "tiny.cue", "--engine", "go", "--set", steps, "--save-every", "1ms")
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if !newState(dir) {
+			t.Fatalf("no training saves its state\n%s", &stderr)
+		}
+		cmd.Process.Signal(c.signal)
+		var exit *exec.ExitError
+		if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != c.code {
+			t.Fatalf("%v: %v\n%s", c.signal, err, &stderr)
+		}
+		if !strings.HasSuffix(stderr.String(), "what is done is kept: run the same command to go on\n") {
+			t.Errorf("%v: printed %s", c.signal, &stderr)
+		}
+	}
+	if got := sweepTiny(t, dir, "--set", steps); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	resumed := 0
+	for _, m := range manifests(t, dir) {
+		if _, ok := m.Facts["resumedAtStep"]; ok && m.Op == "pretrain" {
+			resumed++
+		}
+	}
+	if resumed != 1 {
+		t.Errorf("%d pretrainings went on where they were", resumed)
+	}
+}
+
+// newState waits until a training has saved a state that was not there before.
+func newState(dir string) bool {
+	list := func() string {
+		files, _ := filepath.Glob(filepath.Join(dir, ".runner/cache/partial/*/state.json"))
+		text := ""
+		for _, f := range files {
+			data, _ := os.ReadFile(f)
+			text += string(data)
+		}
+		return text
+	}
+	before := list()
+	for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(time.Millisecond) {
+		if now := list(); now != "" && now != before {
+			return true
+		}
+	}
+	return false
+}
+
+// manifests are those of all entries in the store of dir.
+func manifests(t *testing.T, dir string) []store.Manifest {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, ".runner/cache/??/*/manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([]store.Manifest, len(paths))
+	for i, path := range paths {
+		data, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(data, &all[i])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
