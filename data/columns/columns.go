@@ -28,7 +28,7 @@ func (k Kind) String() string { return [...]string{"strings", "integers", "numbe
 // Column names a column to read or write.
 type Column struct {
 	Name     string
-	Alias    string // read when the file has no Name; "" is none
+	Aliases  []string // read, the first that the file has, when it has no Name
 	Kind     Kind
 	Optional bool // may be absent from a file that is read
 	Narrow   bool // written as int32 (Int) instead of int64; ignored when read

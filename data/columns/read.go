@@ -93,9 +93,10 @@ func (f *File) checkGroups() error {
 
 // find gives the leaf of a column, -1 for an absent optional one.
 func (f *File) find(col Column) (int, error) {
-	leaf := slices.Index(f.Names(), col.Name)
-	if leaf < 0 && col.Alias != "" {
-		leaf = slices.Index(f.Names(), col.Alias)
+	names := f.Names()
+	leaf := slices.Index(names, col.Name)
+	for i := 0; leaf < 0 && i < len(col.Aliases); i++ {
+		leaf = slices.Index(names, col.Aliases[i])
 	}
 	if leaf < 0 {
 		if col.Optional {

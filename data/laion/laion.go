@@ -31,21 +31,32 @@ type Row struct {
 	License, NSFW     string
 	Similarity        float64 // of image and caption by CLIP, in [-1, 1]
 	Bad               bool    // ignored when written
+
+	// What LAION-5B's joined and aesthetic subsets add; only read. Absent
+	// numbers are NaN.
+	Language                     string
+	Unsafe, Watermark, Aesthetic float64
 }
 
-// Columns in the order of the format; ours come last.
+// Columns in the order of the format; ours come after LAION-400M's, then what
+// later subsets add. Aliases are the names in LAION-5B's re-exports, DataComp's
+// metadata and img2dataset's output, whose width is that of the resized image.
 var all = []columns.Column{
 	{Name: "SAMPLE_ID", Kind: columns.Int, Optional: true},
-	{Name: "URL", Kind: columns.String, Alias: "url"},
-	{Name: "TEXT", Kind: columns.String, Alias: "caption"},
-	{Name: "HEIGHT", Kind: columns.Int, Optional: true, Narrow: true},
-	{Name: "WIDTH", Kind: columns.Int, Optional: true, Narrow: true},
-	{Name: "LICENSE", Kind: columns.String, Optional: true, Dict: true},
-	{Name: "NSFW", Kind: columns.String, Optional: true, Dict: true},
-	{Name: "similarity", Kind: columns.Float, Optional: true},
+	{Name: "URL", Kind: columns.String, Aliases: []string{"url"}},
+	{Name: "TEXT", Kind: columns.String, Aliases: []string{"caption", "text"}},
+	{Name: "HEIGHT", Aliases: []string{"original_height", "height"}, Kind: columns.Int, Optional: true, Narrow: true},
+	{Name: "WIDTH", Aliases: []string{"original_width", "width"}, Kind: columns.Int, Optional: true, Narrow: true},
+	{Name: "LICENSE", Aliases: []string{"license"}, Kind: columns.String, Optional: true, Dict: true},
+	{Name: "NSFW", Aliases: []string{"nsfw"}, Kind: columns.String, Optional: true, Dict: true},
+	{Name: "similarity", Aliases: []string{"clip_l14_similarity_score", "clip_b32_similarity_score"}, Kind: columns.Float, Optional: true},
 	{Name: "key", Kind: columns.String, Optional: true},
 	{Name: "label", Kind: columns.String, Optional: true, Dict: true},
 	{Name: "truth", Kind: columns.String, Optional: true},
+	{Name: "LANGUAGE", Aliases: []string{"language"}, Kind: columns.String, Optional: true, Dict: true},
+	{Name: "punsafe", Kind: columns.Float, Optional: true},
+	{Name: "pwatermark", Kind: columns.Float, Optional: true},
+	{Name: "aesthetic", Aliases: []string{"AESTHETIC_SCORE", "aesthetic_score"}, Kind: columns.Float, Optional: true},
 }
 
 // Places of the columns in all.
@@ -61,6 +72,10 @@ const (
 	colKey
 	colLabel
 	colTruth
+	colLanguage
+	colUnsafe
+	colWatermark
+	colAesthetic
 	numColumns
 )
 
@@ -100,12 +115,18 @@ func (c *Columns) Row(i int) Row {
 		Key: c.cols[colKey].String(i), Label: c.cols[colLabel].String(i), Truth: c.cols[colTruth].String(i),
 		Width: clamp(c.cols[colWidth].Int(i)), Height: clamp(c.cols[colHeight].Int(i)),
 		License: c.cols[colLicense].String(i), NSFW: c.cols[colNSFW].String(i),
-		Similarity: math.NaN(), Bad: c.Bad(i),
-	}
-	if v := c.cols[colSimilarity]; v != nil {
-		row.Similarity = v.Floats[i]
+		Similarity: c.float(colSimilarity, i), Bad: c.Bad(i), Language: c.cols[colLanguage].String(i),
+		Unsafe: c.float(colUnsafe, i), Watermark: c.float(colWatermark, i), Aesthetic: c.float(colAesthetic, i),
 	}
 	return row
+}
+
+// float is value i of a column of numbers, NaN when null or absent.
+func (c *Columns) float(col, i int) float64 {
+	if v := c.cols[col]; v != nil {
+		return v.Floats[i]
+	}
+	return math.NaN()
 }
 
 // clamp keeps sizes that drifted to other types in range.
@@ -123,7 +144,7 @@ func (c *Columns) check(report func(i int, why string) error) error {
 		c.bad[i] = true
 		return report(i, why)
 	}
-	for _, col := range []int{colText, colURL, colKey, colLabel, colTruth, colLicense, colNSFW} {
+	for _, col := range []int{colText, colURL, colKey, colLabel, colTruth, colLicense, colNSFW, colLanguage} {
 		v := c.cols[col]
 		if v == nil {
 			continue

@@ -18,6 +18,10 @@ type Options struct {
 	// Columns to read, by the names in the files, beside URL and TEXT, which
 	// every file must have. Nil means key, label and truth where present.
 	Columns []string
+	// Required are columns of Columns without which a file is refused.
+	Required []string
+	// NoURL lets files have no URL, as clip-retrieval's metadata may.
+	NoURL bool
 	// BatchSize is the largest number of rows in a batch; 0 means DefaultBatch.
 	BatchSize int
 	// MaxBad is the number of bad rows allowed; Next fails on the one after.
@@ -113,6 +117,12 @@ func (r *Reader) open(name string) (*columns.File, error) {
 	cols := make([]columns.Column, len(r.want))
 	for i, c := range r.want {
 		cols[i] = all[c]
+		if slices.Contains(r.opts.Required, all[c].Name) {
+			cols[i].Optional = false
+		}
+		if c == colURL && r.opts.NoURL {
+			cols[i].Optional = true
+		}
 	}
 	f, err := columns.Open(name, cols)
 	if err == nil {
@@ -126,6 +136,23 @@ func (r *Reader) NumRows() int64 { return r.total }
 
 // Files lists the files in the order in which they are read.
 func (r *Reader) Files() []string { return slices.Clone(r.files) }
+
+// Sources gives, for each column that is read, the name it has in the first
+// file; "" for one that the file does not have.
+func (r *Reader) Sources() (map[string]string, error) {
+	f, err := r.open(r.files[0])
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for i, c := range r.want {
+		out[all[c].Name] = f.Source(i)
+	}
+	return out, f.Close()
+}
+
+// FileRows is the number of rows of each of Files.
+func (r *Reader) FileRows() []int64 { return slices.Clone(r.rows) }
 
 // Bad lists the bad rows met so far.
 func (r *Reader) Bad() []BadRow { return r.bad }
