@@ -65,6 +65,7 @@ var All = map[string]Op{
 	"snapshot": snapshot,
 	"resize":   resize,
 	"embed":    embed,
+	"filter":   filter,
 	"queries":  queries,
 	"index":    index,
 	"retrieve": retrieve,

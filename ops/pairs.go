@@ -9,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/embeddings"
+	"react/data/pool"
 )
 
 // PairsParams are the params of pairs.
@@ -51,7 +52,8 @@ const (
 )
 
 // pairs turns hits into the list that tuning reads. In: "embeddings", "pool"; "hits.t2t", "hits.t2i" and "queries" (not for continued).
-// Out: pairs.parquet, report.json, rows.jsonl.
+// With a filter, "filter". Out: pairs.parquet,
+// report.json, rows.jsonl.
 //
 // The list is in rank order: the first hit of every query (queries in order, T2T before T2I), then the second, and so on, each row once with
 // every hit that found it; so the pairs at a smaller K are a prefix. With dedup a query's K rows are K different images (by sha256), refilled
@@ -96,6 +98,7 @@ type maker struct {
 	run     *Run
 	p       PairsParams
 	folder  *embeddings.Folder
+	alive   *pool.Rows // of the folder; nil is all
 	queries []Query
 	classes []string
 	images  *imageProbe
@@ -129,10 +132,17 @@ func openMaker(ctx context.Context, run *Run, p PairsParams) (*maker, error) {
 	if m.folder, err = embeddings.Open(dir); err != nil {
 		return nil, err
 	}
-	if rows := m.folder.Rows(); int64(p.K) > rows {
-		return nil, errors.Join(fmt.Errorf("k %d is over the pool's %d readable rows", p.K, rows), m.folder.Close())
-	}
 	m.folder.MaxBad = p.MaxBad
+	if m.alive, err = run.aliveIn(ctx, m.folder); err != nil {
+		return nil, errors.Join(err, m.folder.Close())
+	}
+	rows, what := m.folder.Rows(), "readable"
+	if m.alive != nil {
+		rows, what = m.alive.Count(), "readable rows that the filter leaves, of all"
+	}
+	if int64(p.K) > rows {
+		return nil, errors.Join(fmt.Errorf("k %d is over the pool's %d %s rows", p.K, rows, what), m.folder.Close())
+	}
 	return m, nil
 }
 

@@ -14,9 +14,19 @@ import (
 	"react/data/embeddings"
 )
 
-// eachMeta streams the folder's metadata in row order.
+// eachMeta streams the metadata of the rows that are alive.
 func (m *maker) eachMeta(ctx context.Context, fn func(i int64, row embeddings.Meta) error) error {
-	reader, err := m.folder.Meta(ctx)
+	return eachMeta(ctx, m.folder, func(i int64, row embeddings.Meta) error {
+		if !m.alive.Has(i) {
+			return nil
+		}
+		return fn(i, row)
+	})
+}
+
+// eachMeta streams a folder's metadata in row order.
+func eachMeta(ctx context.Context, folder *embeddings.Folder, fn func(i int64, row embeddings.Meta) error) error {
+	reader, err := folder.Meta(ctx)
 	if err != nil {
 		return err
 	}

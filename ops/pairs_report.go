@@ -28,7 +28,7 @@ type classPairs struct {
 
 func (m *maker) report(list []Pair) pairsReport {
 	m.counts.Bad, m.counts.NoImage = m.images.bad, m.images.missing
-	r := pairsReport{counts: m.counts, Unique: len(list), PoolRows: m.folder.Rows()}
+	r := pairsReport{counts: m.counts, Unique: len(list), PoolRows: m.poolRows()}
 	r.Share = float64(r.Unique) / float64(r.PoolRows)
 	class := map[string]int{}
 	r.Classes = make([]classPairs, len(m.classes))
@@ -70,6 +70,14 @@ func (m *maker) report(list []Pair) pairsReport {
 		}
 	}
 	return r
+}
+
+// poolRows is the number of rows that pairs could come from.
+func (m *maker) poolRows() int64 {
+	if m.alive != nil {
+		return m.alive.Count()
+	}
+	return m.folder.Rows()
 }
 
 // rows are what tables can show; precision only where labels are known, and where rows were found for classes.

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"react/data/image"
+	"react/data/pool"
 	"react/data/shards"
 	"react/data/tokenizer"
 	"react/ops/clip"
@@ -32,7 +33,7 @@ type PretrainParams struct {
 }
 
 // pretrain trains a CLIP model from random weights on a pool with plain InfoNCE: a base for experiments that no released checkpoint fits.
-// In: "pool". Out: open_clip_model.safetensors, open_clip_config.json, tokenizer.json (BPE trained on the pool's captions), metrics.jsonl,
+// In: "pool"; with a filter, "filter". Out: open_clip_model.safetensors, open_clip_config.json, tokenizer.json (BPE trained on the pool's captions), metrics.jsonl,
 // curve.json, and snapshots/NNNNNN/ with a checkpoint after every Keep steps. Same bytes on one engine but for the speeds in metrics.jsonl.
 //
 //	1: first
@@ -160,9 +161,13 @@ func readTrainingPool(ctx context.Context, run *Run, maxBad int) (*trainingPool,
 	if err != nil {
 		return nil, err
 	}
+	alive, _, err := run.alive()
+	if err != nil {
+		return nil, err
+	}
 	data := trainingPool{set: reader.set}
 	stats, err := reader.each(ctx, func(row poolRow) error {
-		if row.hasImage {
+		if row.hasImage && alive.Has(row.Index) {
 			data.samples = append(data.samples, row.sample)
 			data.captions = append(data.captions, row.Text)
 		}
@@ -172,7 +177,7 @@ func readTrainingPool(ctx context.Context, run *Run, maxBad int) (*trainingPool,
 		return nil, err
 	}
 	if len(data.samples) == 0 {
-		return nil, fmt.Errorf("none of the pool's %d rows has an image in its shards", stats.Rows)
+		return nil, fmt.Errorf("none of the pool's %d rows%s has an image in its shards", stats.Rows, leftBy(alive))
 	}
 	bad, errs, err := newImageSource(data.set, data.samples).check(ctx, run.Workers)
 	if err != nil {
@@ -187,6 +192,14 @@ func readTrainingPool(ctx context.Context, run *Run, maxBad int) (*trainingPool,
 	}
 	run.Fact("pool", stats)
 	return &data, nil
+}
+
+// leftBy tells of a filter, in a message about the rows of a pool.
+func leftBy(alive *pool.Rows) string {
+	if alive == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (the filter leaves %d)", alive.Count())
 }
 
 // drop removes the given positions, which are sorted.

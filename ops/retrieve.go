@@ -10,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/embeddings"
+	"react/data/pool"
 	"react/ops/knn"
 )
 
@@ -38,7 +39,10 @@ const hitsFile = "hits.parquet"
 // tieMargin is the difference under which two scores may swap places between BLAS kernels; the cut is made where scores differ by more.
 const tieMargin = 1e-5
 
-// retrieve searches every query once, to the largest depth that a sweep needs. In: "index", "embeddings", "queries". Out: hits.parquet.
+// retrieve searches every query once, to the largest depth that a sweep needs. In: "index", "embeddings", "queries"; with a filter, "filter".
+// Out: hits.parquet.
+//
+// FAISS cannot skip rows, so with a filter the search goes deeper until enough alive rows are found, or all that the index gives are seen.
 //
 // Captions repeat, so exact ties are common, and FAISS orders them as it likes. The hits are scored again in a fixed order of float64
 // sums and sorted by score down, then row up; the search goes on until the group of equal scores at the cut is complete. With kind flat
@@ -53,7 +57,8 @@ type searcher struct {
 	matrix  *embeddings.Matrix
 	dim     int
 	depth   int
-	maxK    int // the index answers no deeper
+	maxK    int        // the index answers no deeper
+	alive   *pool.Rows // rows that may be hits; nil is all
 	scratch []float32
 }
 
@@ -67,7 +72,7 @@ const searchBlock = 256 // queries searched together
 
 func runRetrieve(ctx context.Context, run *Run, p RetrieveParams) error {
 	sideName := map[string]string{"t2t": "text", "t2i": "image"}[p.By]
-	folder, s, err := openSearcher(run, p, sideName)
+	folder, s, err := openSearcher(ctx, run, p, sideName)
 	if err != nil {
 		return err
 	}
@@ -104,7 +109,7 @@ func runRetrieve(ctx context.Context, run *Run, p RetrieveParams) error {
 	return parquet.WriteFile(run.path(hitsFile), hits)
 }
 
-func openSearcher(run *Run, p RetrieveParams, sideName string) (*embeddings.Folder, *searcher, error) {
+func openSearcher(ctx context.Context, run *Run, p RetrieveParams, sideName string) (*embeddings.Folder, *searcher, error) {
 	indexDir, err := run.input("index")
 	if err != nil {
 		return nil, nil, err
@@ -119,6 +124,9 @@ func openSearcher(run *Run, p RetrieveParams, sideName string) (*embeddings.Fold
 	}
 	s := &searcher{dim: folder.Dim(), depth: p.Depth, maxK: int(folder.Rows()), scratch: make([]float32, folder.Dim())}
 	if s.matrix, err = side(folder, sideName); err != nil {
+		return nil, nil, err
+	}
+	if s.alive, err = run.aliveIn(ctx, folder); err != nil {
 		return nil, nil, err
 	}
 	if p.Index.Kind == "hnsw" {
@@ -170,38 +178,73 @@ func (s *searcher) search(ctx context.Context, vectors []float32) ([][]scored, e
 	for i := range open {
 		open[i] = i
 	}
-	for k := min(s.maxK, s.depth+32); len(open) > 0; k = min(s.maxK, 2*k) {
-		batch := make([]float32, 0, len(open)*s.dim)
-		for _, q := range open {
-			batch = append(batch, vectors[q*s.dim:(q+1)*s.dim]...)
-		}
-		found, err := s.index.Search(ctx, batch, k)
-		if err != nil {
-			return nil, err
-		}
+	for k := s.firstK(); len(open) > 0; k = min(s.maxK, 2*k) {
 		var still []int
-		for i, q := range open {
-			list, err := s.rescore(vectors[q*s.dim:(q+1)*s.dim], found.Rows[i*k:(i+1)*k])
+		for part := range slices.Chunk(open, max(1, maxFound/k)) {
+			left, err := s.pass(ctx, vectors, part, k, lists)
 			if err != nil {
 				return nil, err
 			}
-			complete := len(list) < k || k == s.maxK
-			if !complete && list[len(list)-1].score > list[s.depth-1].score-tieMargin {
-				still = append(still, q)
-				continue
-			}
-			lists[q] = list[:min(s.depth, len(list))]
+			still = append(still, left...)
 		}
 		open = still
 	}
 	return lists, nil
 }
 
-// rescore computes the inner products again and sorts; rows of -1 are left out.
+// maxFound bounds the hits that are in memory together, 12 bytes each.
+const maxFound = 1 << 25
+
+// pass searches some queries to one depth and fills in the lists of those whose cut is settled; the others are returned.
+func (s *searcher) pass(ctx context.Context, vectors []float32, queries []int, k int, lists [][]scored) ([]int, error) {
+	batch := make([]float32, 0, len(queries)*s.dim)
+	for _, q := range queries {
+		batch = append(batch, vectors[q*s.dim:(q+1)*s.dim]...)
+	}
+	found, err := s.index.Search(ctx, batch, k)
+	if err != nil {
+		return nil, err
+	}
+	var still []int
+	for i, q := range queries {
+		rows := found.Rows[i*k : (i+1)*k]
+		list, err := s.rescore(vectors[q*s.dim:(q+1)*s.dim], rows)
+		if err != nil {
+			return nil, err
+		}
+		if k < s.maxK && !s.settled(list, rows) {
+			still = append(still, q)
+			continue
+		}
+		lists[q] = list[:min(s.depth, len(list))]
+	}
+	return still, nil
+}
+
+// firstK is how deep to look first: the depth, more where rows are filtered out, and some rows on which ties may fall.
+func (s *searcher) firstK() int {
+	k := s.depth + 32
+	if s.alive != nil {
+		share := float64(s.alive.Count()) / float64(s.alive.Len())
+		k = int(min(1.1*float64(k)/share, float64(s.maxK))) + 1
+	}
+	return min(s.maxK, k)
+}
+
+// settled says whether a deeper search could not change the first depth rows: the index gave fewer than were asked for, or enough are alive
+// and the worst that was found is worse than the cut by more than ties go.
+func (s *searcher) settled(list []scored, found []int64) bool {
+	if slices.Contains(found, -1) {
+		return true
+	}
+	return len(list) >= s.depth && list[len(list)-1].score <= list[s.depth-1].score-tieMargin
+}
+
+// rescore computes the inner products again and sorts; rows of -1, and those that are not alive, are left out.
 func (s *searcher) rescore(query []float32, rows []int64) ([]scored, error) {
 	list := make([]scored, 0, len(rows))
 	for _, row := range rows {
-		if row < 0 {
+		if row < 0 || !s.alive.Has(row) {
 			continue
 		}
 		if err := s.matrix.Row(row, s.scratch); err != nil {

@@ -90,6 +90,7 @@ they share once each, and prints result tables.
 	root.AddCommand(newVet(), newPlan(), newSweep(), newTable(), newWhy(), newImport(), newInspect(), newConvert(), newDoctor(), newVersion(), newExplain(), newFmt(), newInit())
 	root.AddCommand(newGC(), newRM())
 	root.AddCommand(newData())
+	root.AddCommand(newPool())
 	return root
 }
 

@@ -70,7 +70,7 @@ func foreign(t testing.TB, rows int, dict bool, codec compress.Compression) stri
 	return path
 }
 
-var foreignColumns = []Column{{Name: "text"}, {Name: "required"}, {Name: "float", Kind: Float}, {Name: "int", Kind: Int}, {Name: "flag", Kind: Int}, {Name: "none", Optional: true}, {Name: "no", Alias: "text"}}
+var foreignColumns = []Column{{Name: "text"}, {Name: "required"}, {Name: "float", Kind: Float}, {Name: "int", Kind: Int}, {Name: "flag", Kind: Int}, {Name: "none", Optional: true}, {Name: "no", Aliases: []string{"text"}}}
 
 // obvious renders the rows by way of Arrow's table reader.
 func obvious(t testing.TB, path string) []string {

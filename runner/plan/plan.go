@@ -185,18 +185,39 @@ func (b *builder) lines(s *Stage, params json.RawMessage) ([]string, error) {
 		lines = append(lines, "in "+role+" "+s.In[role].identity)
 	}
 	for _, role := range slices.Sorted(maps.Keys(s.Files)) {
-		f := s.Files[role]
-		for _, path := range f.Paths {
-			digest, err := b.fingerprint(path)
-			if err != nil {
-				return nil, err
-			}
-			name, err := filepath.Rel(f.Root, path)
-			if err != nil {
-				return nil, err
-			}
-			lines = append(lines, "file "+role+" "+filepath.ToSlash(name)+" "+digest)
+		files, err := b.fileLines(role, s.Files[role])
+		if err != nil {
+			return nil, err
 		}
+		if isPool(role) && len(files) > maxFileLines {
+			files = []string{fmt.Sprintf("files %s %d %s", role, len(files), hash(files))}
+		}
+		lines = append(lines, files...)
+	}
+	return lines, nil
+}
+
+// maxFileLines is the number of a pool's files from which on their lines give way to one digest of them. LAION-5B has 128 metadata files a
+// subset and 400M about 41,000 tars; those lines would stand in each of hundreds of stages and their manifests. A pool that a person lists by
+// eye keeps its lines, and every key made before this limit was there had fewer files.
+const maxFileLines = 100
+
+// isPool says whether the files of a role are those of a pool, of which there may be many thousands.
+func isPool(role string) bool { return strings.HasPrefix(role, "pool.") || role == "embeddings" }
+
+// fileLines has one line a file.
+func (b *builder) fileLines(role string, f ops.Files) ([]string, error) {
+	lines := make([]string, 0, len(f.Paths))
+	for _, path := range f.Paths {
+		digest, err := b.fingerprint(path)
+		if err != nil {
+			return nil, err
+		}
+		name, err := filepath.Rel(f.Root, path)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, "file "+role+" "+filepath.ToSlash(name)+" "+digest)
 	}
 	return lines, nil
 }

@@ -179,6 +179,11 @@ func (c *composer) checkpoint() (source, error) {
 	}
 	in := newInputs()
 	in.give("pool", pool)
+	filter, err := c.filter(bb.Pretrain.Pool, pool, source{})
+	if err != nil {
+		return source{}, err
+	}
+	in.give("filter", filter)
 	p := bb.Pretrain
 	stage, err := c.add("pretrain", ops.PretrainParams{Model: model, Steps: p.Steps, Keep: p.Keep, Batch: p.Batch, LR: p.LR, Warmup: p.Warmup, WeightDecay: p.WeightDecay,
 		Clip: p.Clip, Vocab: p.Vocab, Seed: p.Seed, Precision: p.Precision, Augment: augment(p.Augment), MaxBad: c.p.Pool[p.Pool].MaxBad}, in.in, in.files)
@@ -216,9 +221,14 @@ func (c *composer) pairs(base source) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
+	filter, err := c.filter(c.p.Retrieve.Pool, pool, emb)
+	if err != nil {
+		return nil, err
+	}
 	in := newInputs()
 	in.give("pool", pool)
 	in.give("embeddings", emb)
+	in.give("filter", filter)
 	params := ops.PairsParams{Control: c.p.Pairs.Control, MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
 	if params.Control == "continued" {
 		return c.add("pairs", params, in.in, in.files)
@@ -236,7 +246,7 @@ func (c *composer) pairs(base source) (*Stage, error) {
 	}
 	in.give("queries", queries)
 	for _, by := range r.By {
-		hits, err := c.retrieve(by, emb, queries)
+		hits, err := c.retrieve(by, found{emb: emb, queries: queries, filter: filter})
 		if err != nil {
 			return nil, err
 		}
@@ -259,18 +269,22 @@ func (c *composer) queries(base source) (source, error) {
 	return source{stage: stage}, err
 }
 
-func (c *composer) retrieve(by string, emb, queries source) (*Stage, error) {
+// found is what a search needs.
+type found struct{ emb, queries, filter source }
+
+func (c *composer) retrieve(by string, from found) (*Stage, error) {
 	params := indexParams(c.p.Index)
 	side := map[string]string{"t2t": "text", "t2i": "image"}[by]
 	in := newInputs()
-	in.give("embeddings", emb)
+	in.give("embeddings", from.emb)
 	index, err := c.add("index", ops.IndexParams{Side: side, Params: params}, in.in, in.files)
 	if err != nil {
 		return nil, err
 	}
 	in = newInputs()
-	in.give("embeddings", emb)
-	in.give("queries", queries)
+	in.give("embeddings", from.emb)
+	in.give("queries", from.queries)
+	in.give("filter", from.filter)
 	in.in["index"] = index
 	return c.add("retrieve", ops.RetrieveParams{By: by, Index: params, Depth: c.p.Retrieve.K * c.p.Retrieve.Overfetch}, in.in, in.files)
 }

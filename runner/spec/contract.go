@@ -27,6 +27,7 @@ type node struct {
 	example  string // a value that fits, as CUE; "" where the constraint or the default gives one
 	required string // "always"; "tune": by trials that tune; "" not
 	oneof    string // group of alternatives of which exactly one is given
+	optional bool   // a group that may be left out, and then has no values
 	ref      string // "pool": the value names a pool
 	set      bool   // the value may be "pool:NAME/SET"
 }
@@ -45,6 +46,9 @@ func (n *node) child(name string) *node {
 	}
 	return nil
 }
+
+// absent says whether a group that is not given has no values, not even defaults.
+func (n *node) absent() bool { return n.oneof != "" || n.optional }
 
 func (n *node) names() []string {
 	out := make([]string, len(n.fields))
@@ -162,6 +166,8 @@ func (n *node) attribute(a cue.Attribute) {
 		}
 	case "oneof":
 		n.oneof = arg
+	case "optional":
+		n.optional = true
 	case "ref":
 		n.ref = arg
 	case "set":

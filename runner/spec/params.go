@@ -20,6 +20,30 @@ type Pool struct {
 	Shards     string `json:"shards,omitempty"`     // glob of webdataset tars, img2dataset layout
 	Embeddings string `json:"embeddings,omitempty"` // clip-retrieval folder made with the same backbone
 	MaxBad     int    `json:"maxBad"`               // rows that may be unreadable before a stage fails
+
+	Filter *Filter `json:"filter,omitempty"`
+}
+
+// Filter drops rows of a pool, field for field as data/pool has it; lists are globs.
+type Filter struct {
+	MinSimilarity *float64 `json:"minSimilarity,omitempty"`
+	MaxSimilarity *float64 `json:"maxSimilarity,omitempty"`
+	MinSide       int      `json:"minSide,omitempty"`
+	MaxAspect     float64  `json:"maxAspect,omitempty"`
+	NSFW          []string `json:"nsfw,omitempty"`
+	MaxUnsafe     *float64 `json:"maxPunsafe,omitempty"`
+	MaxWatermark  *float64 `json:"maxPwatermark,omitempty"`
+	MinAesthetic  *float64 `json:"minAesthetic,omitempty"`
+	Language      []string `json:"language,omitempty"`
+	License       []string `json:"license,omitempty"`
+	MinWords      int      `json:"minWords,omitempty"`
+	MinChars      int      `json:"minChars,omitempty"`
+	MaxChars      int      `json:"maxChars,omitempty"`
+	Fraction      float64  `json:"fraction,omitempty"`
+	Seed          int64    `json:"seed,omitempty"`
+	Blocklist     []string `json:"blocklist,omitempty"` // globs of lists of row hashes
+	Within        []string `json:"within,omitempty"`    // folders of manifests
+	Unknown       string   `json:"unknown,omitempty"`   // drop, keep
 }
 
 // World holds the parameters of the procedural pool, field for field those of data/world.

@@ -112,7 +112,7 @@ func (s scene) missing(n *node, path string, found func(n *node, path string)) {
 			return
 		}
 		s.checkRefs(n, path)
-	case n.oneof == "" || s.v.has(path):
+	case !n.absent() || s.v.has(path):
 		s.oneOf(n, path)
 		for _, f := range n.fields {
 			s.missing(f, join(path, f.name), found)
@@ -237,6 +237,22 @@ func (s scene) checkPool(path string) {
 	case s.v.has(path + ".world"):
 		s.sumUpToOne(path+".world", "named", "irrelevant", "duplicates")
 		s.sumUpToOne(path+".world", "wrong", "vague")
+	}
+	s.checkFilter(path + ".filter")
+}
+
+// checkFilter compares the ends of ranges.
+func (s scene) checkFilter(path string) {
+	if !s.v.has(path) || s.isBad(path) {
+		return
+	}
+	for _, ends := range [][2]string{{"minSimilarity", "maxSimilarity"}, {"minChars", "maxChars"}} {
+		if low, high := s.v.number(join(path, ends[0])), s.v.number(join(path, ends[1])); low > high {
+			s.report(join(path, ends[0]), "%g is over %s %g (no row would be left)", low, ends[1], high)
+		}
+	}
+	if s.v.has(join(path, "seed")) && !s.v.has(join(path, "fraction")) {
+		s.report(join(path, "seed"), "given without fraction (the seed chooses a fraction of the rows)")
 	}
 }
 

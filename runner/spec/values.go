@@ -133,7 +133,7 @@ func (c *contract) fill(n *node, path, key string, v values) {
 		if raw, ok := c.defaults[key]; ok && !v.has(path) {
 			v[path] = raw
 		}
-	case n.oneof == "" || v.has(path): // an alternative that is not taken has no values
+	case !n.absent() || v.has(path): // an alternative that is not taken has no values
 		for _, f := range n.fields {
 			c.fill(f, join(path, f.name), join(key, f.name), v)
 		}
