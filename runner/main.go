@@ -21,6 +21,7 @@ import (
 
 	"react/ops/engine"
 	"react/ops/knn"
+	"react/runner/slurm"
 	"react/runner/spec"
 	"react/runner/store"
 )
@@ -86,6 +87,7 @@ they share once each, and prints result tables.
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newWorker())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newVet(), newPlan(), newSweep(), newTable(), newWhy(), newImport(), newInspect(), newConvert(), newDoctor(), newVersion(), newExplain(), newFmt(), newInit())
 	root.AddCommand(newGC(), newRM())
@@ -140,7 +142,7 @@ func exitCode(err error) int {
 		return 2
 	case isSpecError(err):
 		return 3
-	case errors.As(err, new(*store.Error)):
+	case errors.As(err, new(*store.Error)), errors.As(err, new(*slurm.Error)):
 		return 4
 	case errors.Is(err, errWork):
 		return 6

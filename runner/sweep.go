@@ -27,6 +27,8 @@ type sweepOptions struct {
 	tables   string
 	jobs     int
 	failFast bool
+	launcher string
+	cluster  clusterOptions
 
 	saveEvery time.Duration
 }
@@ -50,6 +52,9 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 ` + exitHelp,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
+			if err := o.cluster.check(o.launcher, cmd.Flags()); err != nil {
+				return usageError{err}
+			}
 			if o.jobs < 1 {
 				return usageError{fmt.Errorf("--jobs %d: at least 1", o.jobs)}
 			}
@@ -75,6 +80,8 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 	flags.IntVarP(&o.jobs, "jobs", "j", 1, "run this `many` stages at a time")
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop everything at the first failure")
 	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
+	flags.StringVar(&o.launcher, "launcher", "local", "where stages run: local, or slurm")
+	o.cluster.flags(flags)
 	return cmd
 }
 
@@ -93,6 +100,9 @@ func (e *experiment) sweep(cmd *cobra.Command, o sweepOptions) error {
 		return err
 	}
 	defer release()
+	if o.launcher == "slurm" {
+		return e.sweepSlurm(cmd, folder, o)
+	}
 	report, failure := e.runStages(cmd.Context(), cmd.ErrOrStderr(), folder, o)
 	if report == nil {
 		return failure

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"react/ops"
+	"react/runner/launch"
+	"react/runner/plan"
+	"react/runner/schedule"
+	"react/runner/slurm"
+	"react/runner/store"
+)
+
+// slurmFolder is where a sweep's arrays are, in its folder of records.
+const slurmFolder = "slurm"
+
+// launcher brings the stages of a sweep to Slurm.
+type launcher struct {
+	*experiment
+	folder  *store.Sweep
+	states  *states
+	options sweepOptions
+	site    slurm.Site
+	stderr  io.Writer
+}
+
+func (l *launcher) root() string { return l.folder.Path(slurmFolder) }
+
+// submit looks where every stage is and hands the cluster those that are to be
+// made and that it does not have. One process of a sweep does so at a time. The
+// survey is that of before.
+func (l *launcher) submit(policy launch.Policy) (submitted int, err error) {
+	lock, err := lockFolder(l.root())
+	if err != nil {
+		return 0, err
+	}
+	defer lock.Close()
+	if err := adopt(l.root()); err != nil {
+		return 0, err
+	}
+	known, err := l.states.read(true)
+	if err != nil {
+		return 0, err
+	}
+	stages, queued, err := l.choose(known, policy)
+	if err != nil || len(stages) == 0 {
+		return 0, err
+	}
+	size, err := slurm.MaxArraySize()
+	if err != nil {
+		return 0, err
+	}
+	s := &submission{launcher: l, lock: lock, retry: policy.Retry, exclude: badNodes(known)}
+	return len(stages), s.send(launch.Group(stages, queued, size))
+}
+
+// lockFolder makes a folder and holds it until the file is closed here and in
+// every program that was given it.
+func lockFolder(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, &store.Error{Root: dir, What: "make it", Err: err}
+	}
+	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		return nil, &store.Error{Root: dir, What: "lock it", Err: err}
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, &store.Error{Root: dir, What: "lock it", Err: err}
+	}
+	return f, nil
+}
+
+// adopt finds out about arrays whose submitter died before it wrote down what
+// became of them. It is called with the folder locked, so no sbatch is at work.
+func adopt(root string) error {
+	records, err := launch.Load(root)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r.Submitted() {
+			continue
+		}
+		id, err := slurm.Find(r.Name)
+		if err != nil {
+			return err
+		}
+		if id == "" { // Slurm may have forgotten it; a worker of it would have left word
+			id = jobOfAttempts(r)
+		}
+		if err := r.Settle(id, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func jobOfAttempts(r *launch.Record) string {
+	for index := range r.Keys {
+		if a, err := launch.ReadAttempt(r.Dir, index); err == nil && a != nil {
+			id, _, _ := strings.Cut(a.Job, "_")
+			return id
+		}
+	}
+	return ""
+}
+
+// choose picks the stages to submit: those that are to be made and that the
+// cluster does not have, less those that read one which is not coming.
+func (l *launcher) choose(known map[string]*launch.Status, policy launch.Policy) ([]launch.Stage, map[string]launch.Ref, error) {
+	tasks := l.tasks()
+	survey, err := schedule.Look(l.store, tasks)
+	if err != nil {
+		return nil, nil, err
+	}
+	var stages []launch.Stage
+	queued := map[string]launch.Ref{}
+	absent := map[string]bool{} // neither done nor coming
+	missing := map[string]bool{}
+	for i, t := range tasks {
+		if survey.Status[i] != schedule.ToRun {
+			continue
+		}
+		missing[t.Key] = true
+		st := known[t.Key]
+		if st != nil && st.State.Live() {
+			queued[t.Key] = launch.Ref{Job: st.Record.Job.ID, Index: st.Index}
+			continue
+		}
+		task := l.task(l.plan.Stages[i], t)
+		policy.Memory = slurm.Bytes(l.site.Class(task.Resources.Class).Mem, task.Resources.Memory)
+		coming := st.Again(policy)
+		var needs []string
+		for _, need := range t.Needs {
+			coming = coming && !absent[need]
+			if missing[need] {
+				needs = append(needs, need)
+			}
+		}
+		if !coming {
+			absent[t.Key] = true
+			continue
+		}
+		stages = append(stages, launch.Stage{Task: task, Needs: needs})
+	}
+	return stages, queued, nil
+}
+
+// task is a stage as a line for a worker.
+func (l *launcher) task(s *plan.Stage, t *schedule.Task) *launch.Task {
+	class := "data"
+	if ops.All[s.Op].UsesEngine {
+		class = "engine"
+	}
+	return &launch.Task{Key: s.Key, Op: s.Op, Params: s.Params, In: keysOf(s.In), Files: s.Files, Lines: s.Lines, Trials: t.Trials,
+		Resources: launch.Resources{Class: class}}
+}
+
+// badNodes are the nodes that failed under a stage of the sweep.
+func badNodes(known map[string]*launch.Status) []string {
+	var nodes []string
+	for _, st := range known {
+		if st.State != launch.Finished {
+			nodes = append(nodes, st.Bad...)
+		}
+	}
+	slices.Sort(nodes)
+	return slices.Compact(nodes)
+}
+
+// submission sends arrays, each after those that it waits for.
+type submission struct {
+	*launcher
+	lock    *os.File
+	retry   bool
+	exclude []string
+	program string
+	jobs    []string // of the arrays sent
+}
+
+func (s *submission) send(arrays []*launch.Array) error {
+	var err error
+	if s.program, err = keepProgram(filepath.Join(s.root(), "bin")); err != nil {
+		return err
+	}
+	records, err := launch.Load(s.root())
+	if err != nil {
+		return err
+	}
+	for i, a := range arrays {
+		r, err := s.prepare(len(records)+i+1, a)
+		if err != nil {
+			return err
+		}
+		id, err := s.sbatch(r)
+		if err != nil {
+			return errors.Join(err, r.Settle("", false))
+		}
+		if err := r.Settle(id, false); err != nil {
+			return err
+		}
+		s.jobs = append(s.jobs, id)
+		fmt.Fprintf(s.stderr, "job %s: %s %s\n", id, plural(len(a.Indices()), "stage"), a.Op)
+	}
+	return nil
+}
+
+// prepare writes the folder of an array. Its job's name has a part made up on
+// the spot, so that it is found again and nothing else is.
+func (s *submission) prepare(number int, a *launch.Array) (*launch.Record, error) {
+	name := fmt.Sprintf("%03d-%s", number, a.Op)
+	r, err := launch.NewRecord(filepath.Join(s.root(), name), fmt.Sprintf("rn-%s-%s-%08x", s.Name, name, rand.Uint32()), a)
+	if err != nil {
+		return nil, err
+	}
+	r.Retry = s.retry
+	for _, ref := range a.After {
+		r.After = append(r.After, s.element(ref))
+	}
+	if a.Each != nil {
+		r.Each = s.job(*a.Each)
+	}
+	return r, nil
+}
+
+func (s *submission) job(ref launch.Ref) string {
+	if ref.Job != "" {
+		return ref.Job
+	}
+	return s.jobs[ref.Array]
+}
+
+func (s *submission) element(ref launch.Ref) string {
+	return fmt.Sprintf("%s_%d", s.job(ref), ref.Index)
+}
+
+// sbatch submits. Where no node would be left without those that failed, it
+// takes them again.
+func (s *submission) sbatch(r *launch.Record) (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	script := slurm.Script{Record: r, Program: s.program, Store: s.store.Root(), Args: []string{"--engine", s.options.engine, "--save-every", s.options.saveEvery.String()}, WorkDir: dir,
+		Throttle: s.options.cluster.throttle, Exclude: s.exclude, Site: s.site}
+	path := filepath.Join(r.Dir, "submit.sh")
+	write := func() error { return os.WriteFile(path, []byte(script.Text()), 0o777) }
+	if err := errors.Join(write(), r.Save()); err != nil {
+		return "", err
+	}
+	id, err := slurm.Submit(path, s.lock)
+	if err == nil || len(s.exclude) == 0 {
+		return id, err
+	}
+	script.Exclude = nil
+	if err := write(); err != nil {
+		return "", err
+	}
+	return slurm.Submit(path, s.lock)
+}
+
+// keepProgram copies the program that runs to dir/DIGEST/runner, so that a new
+// build does not reach jobs that are queued, and returns the copy.
+func keepProgram(dir string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(self)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	dir = filepath.Join(dir, hex.EncodeToString(sum[:6]))
+	path := filepath.Join(dir, "runner")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", err
+	}
+	next := path + ".new"
+	if err := os.WriteFile(next, data, 0o755); err != nil {
+		return "", err
+	}
+	return path, os.Rename(next, path)
+}

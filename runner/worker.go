@@ -1,0 +1,344 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"react/ops/engine"
+	"react/runner/launch"
+	"react/runner/plan"
+	"react/runner/schedule"
+	"react/runner/slurm"
+	"react/runner/store"
+)
+
+// workerOptions are the flags of worker; a launcher gives them.
+type workerOptions struct {
+	tasks    string
+	index    int
+	store    string
+	engine   string
+	wait     time.Duration
+	timeouts int
+
+	saveEvery time.Duration
+}
+
+func newWorker() *cobra.Command {
+	var o workerOptions
+	cmd := &cobra.Command{
+		Use:   "worker --tasks FILE [--index N]",
+		Short: "Make one stage of a task file, as a job of a cluster does",
+		Long: `worker makes the stage on one line of a task file that sweep --launcher wrote,
+and publishes it into the store as a local sweep does. The line is --index, or
+SLURM_ARRAY_TASK_ID, or JOB_COMPLETION_INDEX, counted from zero.
+
+What it does stands in attempts/INDEX.json beside the task file, rewritten every
+ten seconds. On SIGUSR2 (Slurm's warning before a time limit or a preemption) it
+saves what the stage can go on from and puts its job back into the queue; on
+SIGTERM it saves and stops. Over the memory that its line asks for it stops
+itself, so that the cause is on record.
+
+` + exitHelp,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !engine.Known(o.engine) {
+				return usageError{fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)}
+			}
+			w, err := newWorkerProcess(o, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			defer w.store.Close()
+			return w.work(cmd.Context())
+		},
+	}
+	storeFlag(cmd, &o.store)
+	flags := cmd.Flags()
+	flags.StringVar(&o.tasks, "tasks", "", "task `file`")
+	flags.IntVar(&o.index, "index", -1, "`line` of the task file, from 0")
+	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
+	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs")
+	flags.DurationVar(&o.wait, "wait", time.Minute, "how long to wait for inputs that are not in the store (a network file system shows them late)")
+	flags.IntVar(&o.timeouts, "timeouts", 20, "after this `many` time limits, fail instead of going back into the queue")
+	return cmd
+}
+
+// errPreempted ends a worker that was told to stop and saved what it could.
+var errPreempted = errors.New("stopped before its end; what could be saved is saved")
+
+// errInput says that a stage that is read is not in the store.
+var errInput = errors.New("is not in the store")
+
+// workerProcess makes one stage.
+type workerProcess struct {
+	workerOptions
+	dir     string // of the task file
+	task    *launch.Task
+	store   *store.Store
+	stderr  io.Writer
+	job     slurm.Element // "" outside Slurm
+	pulse   *pulse
+	warned  atomic.Bool // SIGUSR2 came
+	stopped atomic.Bool // SIGTERM came
+}
+
+func newWorkerProcess(o workerOptions, stderr io.Writer) (*workerProcess, error) {
+	if o.tasks == "" {
+		return nil, usageError{errors.New("--tasks FILE is missing")}
+	}
+	if o.index < 0 {
+		index, err := indexFromEnv()
+		if err != nil {
+			return nil, err
+		}
+		o.index = index
+	}
+	task, err := launch.ReadTask(o.tasks, o.index)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(o.store)
+	if err != nil {
+		return nil, err
+	}
+	return &workerProcess{workerOptions: o, dir: filepath.Dir(o.tasks), task: task, store: s, stderr: stderr, job: slurm.ThisElement()}, nil
+}
+
+// indexFromEnv is the line that a job array or an indexed job stands for.
+func indexFromEnv() (int, error) {
+	for _, name := range []string{"SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"} {
+		text, ok := os.LookupEnv(name)
+		if !ok {
+			continue
+		}
+		index, err := strconv.Atoi(text)
+		if err != nil || index < 0 {
+			return 0, usageError{fmt.Errorf("%s=%s: not an index", name, text)}
+		}
+		return index, nil
+	}
+	return 0, usageError{errors.New("no --index, and neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set")}
+}
+
+// work makes the stage and leaves word of how it went. What ends the process
+// comes last: a requeue kills at once.
+func (w *workerProcess) work(parent context.Context) error {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	defer w.listen(cancel)()
+	var err error
+	if w.pulse, err = startPulse(w.dir, w.index, w.task, string(w.job)); err != nil {
+		return err
+	}
+	release, err := w.hold()
+	if err == nil {
+		err = w.make(ctx)
+		release()
+	}
+	a := w.pulse.stop()
+	w.judge(&a, err, ctx.Err() != nil)
+	if saved := launch.WriteAttempt(w.dir, w.index, &a); saved != nil {
+		return errors.Join(err, saved)
+	}
+	if a.State != launch.Stopped {
+		return err
+	}
+	fmt.Fprintf(w.stderr, "stopped (%s): %v\n", a.Cause, err)
+	w.leave(parent, a.Cause)
+	return errPreempted
+}
+
+// hold keeps collections away from the sweep whose folder the tasks are in.
+func (w *workerProcess) hold() (release func(), err error) {
+	dir, err := filepath.Abs(w.dir)
+	if err != nil {
+		return nil, err
+	}
+	hash := filepath.Dir(filepath.Dir(dir)) // sweeps/NAME/HASH/slurm/ARRAY
+	sweep, err := w.store.Sweep(filepath.Base(filepath.Dir(hash)), filepath.Base(hash))
+	if err != nil || sweep.Dir != hash {
+		return func() {}, nil // a task file from elsewhere
+	}
+	return sweep.Hold(func() error { return nil })
+}
+
+// listen cancels the work at the first SIGUSR2 or SIGTERM. Holding both for
+// as long as the process lives keeps a later one from killing it while it
+// saves.
+func (w *workerProcess) listen(cancel func()) (stop func()) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGUSR2, syscall.SIGTERM)
+	go func() {
+		for s := range signals {
+			if s == syscall.SIGUSR2 {
+				w.warned.Store(true)
+			} else {
+				w.stopped.Store(true)
+			}
+			fmt.Fprintln(w.stderr, "signal:", s)
+			cancel()
+		}
+	}()
+	return func() { signal.Stop(signals); close(signals) }
+}
+
+// make brings the stage into the store. Its inputs are other jobs' work: one
+// that is missing blocks it.
+func (w *workerProcess) make(ctx context.Context) error {
+	if err := w.awaitInputs(ctx); err != nil {
+		return err
+	}
+	engines := &engines{spec: w.engine, stderr: w.stderr}
+	defer engines.close()
+	stage := &plan.Stage{Op: w.task.Op, Params: w.task.Params, In: map[string]*plan.Stage{}, Files: w.task.Files, Key: w.task.Key, Lines: w.task.Lines}
+	task := &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Wanted: true, Trials: w.task.Trials,
+		Run: stageRunner(stage, engines, how{runtime.GOMAXPROCS(0), w.saveEvery})}
+	var tasks []*schedule.Task
+	seen := map[string]bool{}
+	for role, key := range w.task.In {
+		stage.In[role] = &plan.Stage{Key: key}
+		if !seen[key] {
+			seen[key] = true
+			task.Needs = append(task.Needs, key)
+			tasks = append(tasks, &schedule.Task{Key: key, Op: "input", Run: gone(key)})
+		}
+	}
+	_, err := schedule.Run(ctx, append(tasks, task), schedule.Options{Store: w.store, Jobs: 1, Reporter: workerReporter{newReporter(w.stderr), w.pulse, w.task.Key}})
+	return err
+}
+
+// gone is what the work of an input comes to that was there a moment ago.
+func gone(key string) func(context.Context, *schedule.Attempt) error {
+	return func(context.Context, *schedule.Attempt) error { return fmt.Errorf("input %s %w", key[:12], errInput) }
+}
+
+// awaitInputs waits until all inputs are in the store. A damaged one is missing.
+func (w *workerProcess) awaitInputs(ctx context.Context) error {
+	deadline := time.Now().Add(w.wait)
+	for {
+		role, key, err := w.missing()
+		if err != nil || key == "" {
+			return err
+		}
+		if !time.Now().Before(deadline) {
+			return fmt.Errorf("input %s (%s) %w", role, key[:12], errInput)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+func (w *workerProcess) missing() (role, key string, err error) {
+	for role, key := range w.task.In {
+		_, ok, err := w.store.Lookup(key)
+		if err != nil && !errors.As(err, new(*store.Damaged)) {
+			return "", "", err
+		}
+		if !ok {
+			return role, key, nil
+		}
+	}
+	return "", "", nil
+}
+
+// judge puts how it went into the attempt.
+func (w *workerProcess) judge(a *launch.Attempt, err error, cancelled bool) {
+	var fault *store.Error
+	switch {
+	case err == nil:
+		a.State = launch.Done
+		return
+	case errors.As(err, &fault):
+		a.State, a.Cause = launch.Failed, launch.StoreFault
+	case errors.Is(err, errInput):
+		a.State = launch.Blocked
+	case cancelled:
+		w.judgeStop(a)
+	default:
+		a.State, a.Cause = launch.Failed, launch.StageError
+	}
+	a.Message = causeText(err)
+}
+
+// causeText is the stage's own error, without the lines that a person at a
+// terminal is given around it.
+func causeText(err error) string {
+	var failed *schedule.Failed
+	if errors.As(err, &failed) && len(failed.Failures) > 0 {
+		return failed.Failures[0].Err.Error()
+	}
+	return err.Error()
+}
+
+// judgeStop tells a preemption from a time limit: Slurm knows, the clock does
+// not (its warning comes up to a minute early).
+func (w *workerProcess) judgeStop(a *launch.Attempt) {
+	a.State, a.Cause = launch.Stopped, launch.Cancelled
+	switch {
+	case w.job == "" && w.stopped.Load(): // Kubernetes ends pods so
+		a.Cause = launch.Preempted
+	case w.job == "":
+	case w.job.Preempted():
+		a.Cause = launch.Preempted
+	case w.warned.Load():
+		a.Cause = launch.Timeout
+	}
+	switch a.Cause {
+	case launch.Preempted:
+		a.Preemptions++
+	case launch.Timeout:
+		if a.Timeouts++; a.Timeouts >= w.timeouts {
+			a.State = launch.Failed
+		}
+	}
+}
+
+// leave puts the job back into the queue where the signal asked for it. After
+// a preemption's SIGTERM it stays until it is killed: Slurm requeues only what
+// it kills itself, an exit within the grace time would be the job's end.
+func (w *workerProcess) leave(ctx context.Context, cause launch.Cause) {
+	if w.job == "" || cause != launch.Preempted && cause != launch.Timeout {
+		return
+	}
+	w.store.Close() // a requeue kills before a deferred call could
+	if w.warned.Load() {
+		err := w.job.Requeue()
+		if err != nil {
+			fmt.Fprintln(w.stderr, err)
+			return
+		}
+	}
+	time.Sleep(2 * time.Minute)
+}
+
+// workerReporter shows what a local sweep shows, and keeps progress for those
+// who watch from elsewhere.
+type workerReporter struct {
+	schedule.Reporter
+	pulse *pulse
+	key   string
+}
+
+// Progress notes and prints.
+func (r workerReporter) Progress(t *schedule.Task, done, total int, note string) {
+	if t.Key == r.key {
+		r.pulse.progress(done, total, note)
+	}
+	r.Reporter.Progress(t, done, total, note)
+}
