@@ -28,7 +28,7 @@ func stoppable(stderr io.Writer) (ctx context.Context, stop func()) {
 		if !ok {
 			return
 		}
-		signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGUSR2)
+		signal.Stop(signals) // and not Reset: a worker listens too
 		fmt.Fprintln(stderr, "runner: stopping: what runs saves its state (once more: killed at once)")
 		if s == syscall.SIGUSR2 {
 			cancel(errPreempted)

@@ -76,9 +76,6 @@ itself, so that the cause is on record.
 	return cmd
 }
 
-// errPreempted ends a worker that was told to stop and saved what it could.
-var errPreempted = errors.New("stopped before its end; what could be saved is saved")
-
 // errInput says that a stage that is read is not in the store.
 var errInput = errors.New("is not in the store")
 
