@@ -14,7 +14,9 @@ type lineKey struct {
 	planned  []*placed
 	baseline bool
 	name     []string // stub
+	shown    []string // stub as printed
 	short    string   // the part of the name that tells it apart
+	group    string   // as printed
 }
 
 // arrange makes the lines and columns and puts both in order.
@@ -27,6 +29,7 @@ func (b *builder) arrange() error {
 	}
 	order := b.ranks()
 	b.orderLines(order)
+	b.groupLines()
 	b.makeColumns(order)
 	return nil
 }
@@ -90,8 +93,10 @@ func (b *builder) nameLines() {
 	taken := map[string]int{}
 	for _, line := range b.lines {
 		line.name = make([]string, len(line.values))
+		line.shown = make([]string, len(line.values))
 		for i, v := range line.values {
 			line.name[i] = v.String()
+			line.shown[i] = b.spec.shown(line.name[i])
 		}
 		line.short = strings.Join(line.name, ", ")
 		if line.label != "" {
@@ -103,6 +108,7 @@ func (b *builder) nameLines() {
 		if line.label != "" && taken[line.short] > 1 { // a label spelt like a value of the grid
 			line.short += " (case)"
 			line.name[0] += " (case)"
+			line.shown[0] += " (case)"
 		}
 	}
 }
@@ -115,11 +121,12 @@ func (b *builder) nameCase(line *lineKey) {
 		}
 	}
 	line.short = strings.Join(parts, ", ")
-	first := line.label
+	first, shown := line.label, b.spec.shown(line.label)
 	if b.variesInCase(line.label, 0) {
 		first += ", " + line.name[0]
+		shown += ", " + line.shown[0]
 	}
-	line.name[0] = first
+	line.name[0], line.shown[0] = first, shown
 }
 
 func (b *builder) variesInCase(label string, path int) bool {
@@ -287,6 +294,25 @@ func (b *builder) orderLines(ranks map[string]int) {
 	})
 }
 
+// groupLines brings the lines of a group together, in the order in which each
+// group is first met.
+func (b *builder) groupLines() {
+	at := slices.Index(b.spec.Rows, b.spec.Group)
+	if at < 0 {
+		return
+	}
+	var met []string
+	for _, line := range b.lines {
+		line.group = line.shown[at]
+		if !slices.Contains(met, line.group) {
+			met = append(met, line.group)
+		}
+	}
+	slices.SortStableFunc(b.lines, func(x, y *lineKey) int {
+		return cmp.Compare(slices.Index(met, x.group), slices.Index(met, y.group))
+	})
+}
+
 // makeColumns finds the columns: every tuple of column values, less those with
 // an absent param that a full one covers.
 func (b *builder) makeColumns(ranks map[string]int) {
@@ -339,16 +365,24 @@ func covers(key, column []value) bool {
 // name of its path, since it does not explain itself.
 func (b *builder) column(key []value) Column {
 	c := Column{key: key}
-	var parts []string
+	var parts, shown []string
 	for i, v := range key {
 		c.Values = append(c.Values, v.String())
-		part := v.String()
+		part, label := v.String(), b.spec.shown(v.String())
 		if v.kind != isText {
-			part = b.shortPath(b.spec.Columns[i]) + "=" + part
+			path := b.spec.Columns[i]
+			part = b.shortPath(path) + "=" + part
+			switch known := b.spec.shown(path); {
+			case label != v.String():
+			case known != path:
+				label = known + " = " + label
+			default:
+				label = part
+			}
 		}
-		parts = append(parts, part)
+		parts, shown = append(parts, part), append(shown, label)
 	}
-	c.Name = strings.Join(parts, " ")
+	c.Name, c.Shown = strings.Join(parts, " "), strings.Join(shown, " ")
 	return c
 }
 

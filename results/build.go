@@ -25,12 +25,23 @@ func Build(spec Table, rows []Row, opts Options) (*Grid, error) {
 	if err := b.checkNames(rows); err != nil {
 		return nil, err
 	}
+	if spec.Effect != "" {
+		var err error
+		if rows, b.effect, err = mainEffect(&spec, rows); err != nil {
+			return nil, err
+		}
+		b.opts.Trials, b.opts.Predictions = nil, nil // of single trials, which a main effect is not over
+		b.spec.Filter = nil                          // done
+	}
 	b.pick(rows)
 	if err := b.arrange(); err != nil {
 		return nil, err
 	}
 	b.fill()
 	if err := b.compare(); err != nil {
+		return nil, err
+	}
+	if err := b.setBeside(); err != nil {
 		return nil, err
 	}
 	b.markBest()
@@ -51,6 +62,7 @@ type builder struct {
 	residues  map[string][]string // by the trials of a cell
 	noteIndex map[string]int
 	images    imageTests
+	effect    *effect // nil but for Table.Effect
 }
 
 // placed is a row, or a planned trial without one, with its place in the table.
@@ -245,6 +257,9 @@ func (b *builder) provenance() {
 			trials[p.point.Trial] = true
 			keys[p.point.Key] = true
 		}
+	}
+	if b.effect != nil {
+		trials, keys = b.effect.trials, b.effect.keys
 	}
 	delete(keys, "")
 	b.grid.Trials = sortedKeys(trials)

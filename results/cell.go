@@ -32,7 +32,7 @@ type group struct {
 }
 
 func (b *builder) line(l *lineKey) Line {
-	out := Line{Names: l.name, Name: l.short, Label: l.label, values: l.values, baseline: l.baseline}
+	out := Line{Names: l.name, Name: l.short, Shown: l.shown, Label: l.label, values: l.values, baseline: l.baseline, group: l.group}
 	for m := range b.grid.Metrics {
 		groups := b.groups(l, m)
 		cells := make([]*Cell, len(b.grid.Columns))
@@ -93,7 +93,8 @@ func (b *builder) cellAt(groups []*group, column []value) *Cell {
 	}
 	switch len(held) {
 	case 0:
-		return &Cell{Status: Empty, Mean: math.NaN(), Std: math.NaN()}
+		nan := math.NaN()
+		return &Cell{Status: Empty, Mean: nan, Std: nan, Low: nan, High: nan}
 	case 1:
 		if held[0].cell == nil {
 			held[0].cell = b.cell(held[0])
@@ -112,7 +113,8 @@ func (b *builder) cellAt(groups []*group, column []value) *Cell {
 
 // cell averages the points over seeds and says what is wrong with doing so.
 func (b *builder) cell(g *group) *Cell {
-	c := &Cell{Status: Done, Points: g.points, Mean: math.NaN(), Std: math.NaN()}
+	nan := math.NaN()
+	c := &Cell{Status: Done, Points: g.points, Mean: nan, Std: nan, Low: nan, High: nan}
 	slices.SortFunc(c.Points, comparePoints)
 	c.Residue = b.residue(c.Points)
 	seeds, engines := map[int]bool{}, map[string]bool{}
@@ -130,6 +132,9 @@ func (b *builder) cell(g *group) *Cell {
 	} else if len(c.Points) > 0 {
 		values := valuesOf(c.Points)
 		c.Mean, c.Std = stat.Mean(values), stat.Std(values)
+		if len(c.Residue) == 0 { // values of other things than seeds have no such interval
+			c.Low, c.High = stat.MeanInterval(values)
+		}
 	}
 	if len(c.Residue) > 0 {
 		b.note(c, "averages over "+strings.Join(c.Residue, "; "))

@@ -2,6 +2,7 @@ package results
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"html"
 	"io"
@@ -45,7 +46,19 @@ type panel struct {
 // SVG draws the table (Table.Figure): a panel for each metric, along x the values of the last row path, a line for each value of the other row
 // paths and each column, bars of ± one standard deviation over seeds, and labelled cases as dashed levels. Values that are missing leave a
 // gap. The bytes are the same for the same grid.
+//
+// As "bars" each line of the table is a bar, as "heatmap" each cell a square.
 func (g *Grid) SVG(w io.Writer) error {
+	switch g.Table.Figure {
+	case "bars":
+		return g.bars(w)
+	case "heatmap":
+		return g.heatmap(w)
+	}
+	return g.curves(w)
+}
+
+func (g *Grid) curves(w io.Writer) error {
 	x, panels := g.panels()
 	if len(x) == 0 {
 		return g.Table.errorf("figure: no line of the table has a value of %s", g.Stub[len(g.Stub)-1])
@@ -58,22 +71,25 @@ func (g *Grid) SVG(w io.Writer) error {
 		top = legendHeight
 	}
 	width, height := columns*panelWidth, top+(len(panels)+columns-1)/columns*panelHeight
-	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" font-family="Helvetica, Arial, sans-serif" font-size="11" fill="#222">`+"\n",
-		width, height, width, height)
-	title := g.Table.Caption
-	if title == "" {
-		title = g.Table.Name
-	}
-	fmt.Fprintf(out, "<title>%s</title>\n", html.EscapeString(clean(title)))
-	fmt.Fprintf(out, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", width, height)
+	openSVG(out, width, height, g.figureTitle())
 	drawLegend(out, names)
 	for i, p := range panels {
 		fmt.Fprintf(out, `<g transform="translate(%d %d)">`+"\n", i%columns*panelWidth, top+i/columns*panelHeight)
-		p.draw(out, x, g.Stub[len(g.Stub)-1], names)
+		p.draw(out, x, g.Table.shown(g.Stub[len(g.Stub)-1]), names)
 		fmt.Fprintln(out, "</g>")
 	}
 	fmt.Fprintln(out, "</svg>")
 	return out.Flush()
+}
+
+// figureTitle is what a reader who cannot see the figure is told.
+func (g *Grid) figureTitle() string { return cmp.Or(g.Table.Caption, g.Table.Name) }
+
+func openSVG(out io.Writer, width, height int, title string) {
+	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" font-family="Helvetica, Arial, sans-serif" font-size="11" fill="#222">`+"\n",
+		width, height, width, height)
+	fmt.Fprintf(out, "<title>%s</title>\n", html.EscapeString(clean(title)))
+	fmt.Fprintf(out, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", width, height)
 }
 
 // panels arranges the grid's cells by metric, line and place along x: numbers ascend, other values come in the table's order.
@@ -111,12 +127,12 @@ func (p *panel) add(l *Line, metric int, columns []Column, at map[string]int) {
 		}
 		if l.Label != "" {
 			if !shared(l.Cells[metric], c, max(0, c-1)) || c == 0 {
-				name := strings.Join(nonEmpty(l.Name, columnOf(cell, columns[c])), ", ")
+				name := strings.Join(nonEmpty(l.title(), columnOf(cell, columns[c])), ", ")
 				p.references = append(p.references, series{name, []*Cell{cell}})
 			}
 			continue
 		}
-		name := strings.Join(nonEmpty(strings.Join(l.Names[:len(l.Names)-1], ", "), columns[c].Name), ", ")
+		name := strings.Join(nonEmpty(strings.Join(l.Shown[:len(l.Shown)-1], ", "), columns[c].Shown), ", ")
 		i := slices.IndexFunc(p.lines, func(s series) bool { return s.name == name })
 		if i < 0 {
 			i = len(p.lines)
@@ -131,7 +147,7 @@ func columnOf(cell *Cell, c Column) string {
 	if cell.Spans {
 		return ""
 	}
-	return c.Name
+	return c.Shown
 }
 
 // scale takes the range of the means and their bars, and ticks at round numbers that enclose it.
@@ -252,9 +268,9 @@ func (p *panel) draw(out io.Writer, x []string, axis string, names []string) {
 func (p *panel) drawAxes(out io.Writer, x []string, axis string) {
 	for n := range int(math.Round((p.high-p.low)/p.step)) + 1 {
 		v := p.low + float64(n)*p.step
-		y := px(p.y(v))
-		fmt.Fprintf(out, `<path d="M%d %sH%d" stroke="#ddd" stroke-width="0.7"/><text x="%d" y="%s" text-anchor="end" dominant-baseline="middle">%s</text>`+"\n",
-			panelLeft, y, panelWidth-panelRight, panelLeft-5, y, minus(p.tick(v)))
+		y := p.y(v)
+		fmt.Fprintf(out, `<path d="M%d %sH%d" stroke="#ddd" stroke-width="0.7"/><text x="%d" y="%s" text-anchor="end">%s</text>`+"\n",
+			panelLeft, px(y), panelWidth-panelRight, panelLeft-5, px(y+textDrop), minus(p.tick(v)))
 	}
 	bottom := panelHeight - panelBottom
 	fmt.Fprintf(out, `<path d="M%d %dV%dH%d" fill="none" stroke="#222" stroke-width="1"/>`+"\n", panelLeft, panelTop, bottom, panelWidth-panelRight)

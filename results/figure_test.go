@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strings"
@@ -100,5 +101,38 @@ func TestFigureNumbersAscend(t *testing.T) {
 			t.Errorf("%s stands before a smaller one, or nowhere", k)
 		}
 		last = at
+	}
+}
+
+func TestHeatmapAndBars(t *testing.T) {
+	spec, rows, opts := halfDone()
+	spec.Labels = map[string]string{"base": "base <b> & co"}
+	for _, kind := range []string{"heatmap", "bars"} {
+		spec.Figure = kind
+		got := written(t, mustBuild(t, spec, rows, opts).SVG)
+		golden(t, kind+".svg", got)
+		wellFormed(t, []byte(got))
+		for _, want := range []string{"pending", "base &lt;b&gt; &amp; co"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q", kind, want)
+			}
+		}
+	}
+}
+
+// TestShadesRise holds that a larger value is lighter, for print in grey.
+func TestShadesRise(t *testing.T) {
+	last := -1.0
+	for i := range 101 {
+		fill, _ := shade(float64(i) / 100)
+		var r, g, b int
+		if _, err := fmt.Sscanf(fill, "#%02x%02x%02x", &r, &g, &b); err != nil {
+			t.Fatal(err)
+		}
+		light := 0.2126*float64(r) + 0.7152*float64(g) + 0.0722*float64(b)
+		if light < last-0.5 {
+			t.Errorf("at %d %%: lightness %v after %v", i, light, last)
+		}
+		last = light
 	}
 }

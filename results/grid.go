@@ -21,12 +21,14 @@ type Grid struct {
 	Trials     []string      // ids of the trials shown, sorted
 	Keys       string        // "sha256:..." over the sorted keys of the stages shown
 	Family     int           // tests that Holm's correction was taken over
+	Beside     []Beside      // published figures beside ours
 	tests      []*Difference // each once, in the order of lines, metrics, columns
 }
 
 // Column is one column of each metric.
 type Column struct {
-	Name   string   // as printed: "k=4", "t2t k=4"; empty in a table without column paths
+	Name   string   // "k=4", "t2t k=4"; empty in a table without column paths
+	Shown  string   // as printed: Name with Table.Labels
 	Values []string // one for each column path
 	key    []value
 }
@@ -34,17 +36,21 @@ type Column struct {
 // Metric is one metric of the table.
 type Metric struct {
 	Name     string // "task/acc@1"
+	Shown    string // as printed: Table.Labels of Name, or Name
 	Set      string // "task"
+	Unit     string // of a metric that is no percentage, or empty
 	Percent  bool   // printed times 100
 	Decimals int    // printed
 	Best     int    // 1: more is better, -1: less is, 0: no best
 	general  bool   // plain numbers printed with 4 significant digits
+	chosen   bool   // Decimals are the spec's for this metric
 }
 
 // Line is one printed line.
 type Line struct {
 	Names []string // one for each stub column
 	Name  string   // the names that tell it apart, joined
+	Shown []string // Names as printed, with Table.Labels
 	Label string   // of the case, or empty
 	// Cells and Differences are [metric][column]. Neighbours that a line spans
 	// share one pointer. A Difference is nil on the baseline's own line and
@@ -53,6 +59,7 @@ type Line struct {
 	Differences [][]*Difference
 	values      []value // of the row paths
 	baseline    bool
+	group       string // value of Table.Group as printed; empty: none
 }
 
 // Cell is what a line has under one metric and column.
@@ -61,8 +68,10 @@ type Cell struct {
 	Points  []Point // by seed, then trial
 	Mean    float64 // NaN when there is nothing to average
 	Std     float64 // sample standard deviation over seeds; NaN below two
-	Seeds   int     // distinct seeds; 0: not seeded
-	N       int     // images (or what else values are over) of each point; -1: differs
+	Low     float64 // 95 % interval of the mean over seeds (Student's t); NaN below two
+	High    float64
+	Seeds   int // distinct seeds; 0: not seeded
+	N       int // images (or what else values are over) of each point; -1: differs
 	Residue []string
 	Engines []string // sorted
 	Spans   bool     // holds for several columns, since its trials do not read a column's param

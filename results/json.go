@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"react/results/reference"
 	"react/results/stat"
 )
 
@@ -22,20 +23,21 @@ func writeIndented(w io.Writer, v any) error {
 
 // statsJSON is the form of a table in stats.json.
 type statsJSON struct {
-	Table      Table      `json:"table"`
-	Experiment string     `json:"experiment,omitempty"`
-	Command    string     `json:"command,omitempty"`
-	Keys       string     `json:"keys,omitempty"`
-	Trials     []string   `json:"trials"`
-	Baseline   string     `json:"baseline,omitempty"`
-	Columns    []string   `json:"columns"`
-	Methods    []Method   `json:"methods"`
-	HolmTests  int        `json:"holmTests"` // tests that Holm's correction was taken over
-	Cells      []cellJSON `json:"cells"`
-	Fixed      []testJSON `json:"fixed,omitempty"`
-	Over       []string   `json:"over,omitempty"`
-	Remarks    []string   `json:"remarks,omitempty"`
-	Notes      []string   `json:"notes,omitempty"`
+	Table      Table        `json:"table"`
+	Experiment string       `json:"experiment,omitempty"`
+	Command    string       `json:"command,omitempty"`
+	Keys       string       `json:"keys,omitempty"`
+	Trials     []string     `json:"trials"`
+	Baseline   string       `json:"baseline,omitempty"`
+	Columns    []string     `json:"columns"`
+	Methods    []Method     `json:"methods"`
+	HolmTests  int          `json:"holmTests"` // tests that Holm's correction was taken over
+	Cells      []cellJSON   `json:"cells"`
+	Fixed      []testJSON   `json:"fixed,omitempty"`
+	Published  []besideJSON `json:"published,omitempty"`
+	Over       []string     `json:"over,omitempty"`
+	Remarks    []string     `json:"remarks,omitempty"`
+	Notes      []string     `json:"notes,omitempty"`
 }
 
 type cellJSON struct {
@@ -47,6 +49,8 @@ type cellJSON struct {
 	Status     Status      `json:"status"`
 	Mean       *float64    `json:"mean"`
 	Std        *float64    `json:"std"`
+	Low        *float64    `json:"low"` // 95 % interval of the mean over seeds
+	High       *float64    `json:"high"`
 	Seeds      int         `json:"seeds"`
 	N          *int        `json:"n"` // images; null when it differs
 	Best       bool        `json:"best,omitempty"`
@@ -111,7 +115,7 @@ type mcNemarJSON struct {
 }
 
 func (g *Grid) stats() statsJSON {
-	s := statsJSON{g.Table, g.Experiment, g.Command, g.Keys, g.Trials, g.Baseline, g.columnNames(), g.methods(), g.Family, []cellJSON{}, nil, g.Over, g.Remarks, g.Notes}
+	s := statsJSON{g.Table, g.Experiment, g.Command, g.Keys, g.Trials, g.Baseline, g.columnNames(), g.methods(), g.Family, []cellJSON{}, nil, nil, g.Over, g.Remarks, g.Notes}
 	if s.Methods == nil {
 		s.Methods = []Method{}
 	}
@@ -130,13 +134,28 @@ func (g *Grid) stats() statsJSON {
 		m := g.Metrics[slices.Index(g.Table.Metrics, f.Comparison.Metric)]
 		s.Fixed = append(s.Fixed, f.Difference.json(m, f.Column))
 	}
+	for _, b := range g.Beside {
+		s.Published = append(s.Published, besideJSON{b.Line, b.Metric, b.Column, b.Ours, finite(b.Std), b.Reference, b.Difference, b.Differs})
+	}
 	return s
+}
+
+// besideJSON is a published figure beside ours.
+type besideJSON struct {
+	Row        string          `json:"row"`
+	Metric     string          `json:"metric"`
+	Column     string          `json:"column,omitempty"`
+	Ours       float64         `json:"ours"`
+	Std        *float64        `json:"std"`
+	Reference  reference.Value `json:"reference"`
+	Difference float64         `json:"difference"`
+	Differs    []string        `json:"differs,omitempty"`
 }
 
 func (g *Grid) cellJSON(l *Line, m, c, mostSeeds int) cellJSON {
 	cell := l.Cells[m][c]
-	out := cellJSON{Row: l.Name, Label: l.Label, Metric: g.Metrics[m].Name, Shown: cell.piece(g.Metrics[m], mostSeeds).text(),
-		Status: cell.Status, Mean: finite(cell.Mean), Std: finite(cell.Std), Seeds: cell.Seeds, Best: cell.Best,
+	out := cellJSON{Row: l.Name, Label: l.Label, Metric: g.Metrics[m].Name, Shown: cell.piece(g.Metrics[m], g.Table.Spread, mostSeeds).text(),
+		Status: cell.Status, Mean: finite(cell.Mean), Std: finite(cell.Std), Low: finite(cell.Low), High: finite(cell.High), Seeds: cell.Seeds, Best: cell.Best,
 		Residue: cell.Residue, Engines: cell.Engines, Notes: cell.Notes, Points: []pointJSON{}}
 	if cell.N >= 0 {
 		out.N = &cell.N

@@ -147,6 +147,9 @@ func (g *Grid) latexAfter(out *bufio.Writer) {
 	for _, text := range g.Remarks {
 		texts = append(texts, latex(text))
 	}
+	for _, text := range g.besideTexts() {
+		texts = append(texts, "Published: "+latex(text)+".")
+	}
 	for i, text := range g.Notes {
 		texts = append(texts, "\\textsuperscript{"+noteNumbers([]int{i})+"}~"+latex(text)+".")
 	}

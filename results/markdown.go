@@ -91,6 +91,12 @@ func (g *Grid) markdownAfter(out *bufio.Writer) {
 	if len(remarks) > 0 {
 		fmt.Fprintf(out, "%s\n\n", strings.Join(remarks, "\n"))
 	}
+	for _, text := range g.besideTexts() {
+		fmt.Fprintf(out, "- Published: %s\n", markdown(text))
+	}
+	if len(g.Beside) > 0 {
+		out.WriteByte('\n')
+	}
 	for i, text := range g.Notes {
 		fmt.Fprintf(out, "- <sup>%s</sup> %s\n", noteNumbers([]int{i}), markdown(text))
 	}

@@ -21,7 +21,7 @@ var stages = map[string]bool{"pairs": true, "tune": true, "retrieve": true, "ind
 func (b *builder) makeMetrics() {
 	for _, name := range b.spec.Metrics {
 		set, metric := splitMetric(name)
-		m := Metric{Name: name, Set: set}
+		m := Metric{Name: name, Set: set, Shown: b.spec.shown(name), Unit: b.spec.Units[name]}
 		m.Percent = matches(percentMetrics, metric) || matches(b.spec.Percent, metric)
 		switch {
 		case strings.HasPrefix(metric, "loss"):
@@ -46,6 +46,10 @@ func matches(patterns []string, name string) bool {
 // counts, else enough for three or four digits of the largest mean.
 func (b *builder) chooseFormat(metric int) {
 	m := &b.grid.Metrics[metric]
+	if d, ok := b.spec.Digits[m.Name]; ok {
+		m.Decimals, m.chosen = d, true
+		return
+	}
 	if m.Percent {
 		m.Decimals = b.spec.decimals()
 		return
@@ -77,7 +81,7 @@ func (m Metric) format(v float64) string { return m.formatTo(v, m.Decimals) }
 
 // formatSpread writes a standard deviation: counts get one decimal there.
 func (m Metric) formatSpread(v float64) string {
-	if !m.Percent && m.Decimals == 0 {
+	if !m.Percent && m.Decimals == 0 && !m.chosen {
 		return m.formatTo(v, 1)
 	}
 	return m.format(v)
@@ -85,7 +89,7 @@ func (m Metric) formatSpread(v float64) string {
 
 // formatMean writes a mean: that of counts may be no whole number.
 func (m Metric) formatMean(v float64) string {
-	if !m.Percent && m.Decimals == 0 && v != math.Trunc(v) {
+	if !m.Percent && m.Decimals == 0 && !m.chosen && v != math.Trunc(v) {
 		return m.formatTo(v, 1)
 	}
 	return m.format(v)
@@ -119,10 +123,13 @@ func (m Metric) formatSigned(v float64) string {
 
 // title is the metric as a column head.
 func (m Metric) title() string {
-	if m.Percent {
-		return m.Name + " (%)"
+	switch {
+	case m.Percent:
+		return m.Shown + " (%)"
+	case m.Unit != "":
+		return m.Shown + " (" + m.Unit + ")"
 	}
-	return m.Name
+	return m.Shown
 }
 
 // formatP writes a p value with two digits that count: "0.034", "<0.001".

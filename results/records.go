@@ -134,7 +134,7 @@ func (g *Grid) eachRecord(visit func([]field) error) error {
 
 // record is the tidy form of a cell; of a nil line it is the columns alone.
 func (g *Grid) record(line *Line, metric, column int) []field {
-	l, cell, d, m := &Line{Names: make([]string, len(g.Stub)), values: make([]value, len(g.Stub))}, &Cell{}, (*Difference)(nil), Metric{}
+	l, cell, d, m := &Line{Names: make([]string, len(g.Stub)), values: make([]value, len(g.Stub))}, &Cell{Low: math.NaN(), High: math.NaN()}, (*Difference)(nil), Metric{}
 	if line != nil {
 		l, m = line, g.Metrics[metric]
 		cell, d = line.Cells[metric][column], line.Differences[metric][column]
@@ -151,6 +151,8 @@ func (g *Grid) record(line *Line, metric, column int) []field {
 	r.text("status", string(cell.Status))
 	r.number("mean", cell.Mean)
 	r.number("std", cell.Std)
+	r.number("ciLow", cell.Low)
+	r.number("ciHigh", cell.High)
 	r.count("seeds", cell.Seeds)
 	r.count("n", cell.N)
 	r.flag("best", cell.Best)

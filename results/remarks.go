@@ -11,7 +11,7 @@ import (
 // remark writes the sentences under the table: what ± is over, how many
 // images, which tests, and every reason to doubt.
 func (b *builder) remark() {
-	b.grid.Over = nonEmpty(b.aboutSeeds(), b.aboutImages())
+	b.grid.Over = nonEmpty(b.aboutEffect(), b.aboutSeeds(), b.aboutImages())
 	b.grid.Remarks = append(b.aboutDifferences(),
 		nonEmpty(b.aboutCorrection(), b.aboutFewSeeds(), b.aboutEngines(), b.aboutScale(), b.aboutHoles())...)
 }
@@ -43,14 +43,25 @@ func (g *Grid) seedRange() (least, most int) {
 	return least, most
 }
 
+func (b *builder) aboutEffect() string {
+	if b.effect == nil {
+		return ""
+	}
+	return b.effect.text
+}
+
 func (b *builder) aboutSeeds() string {
+	what := "sample standard deviation"
+	if b.spec.Spread == "ci95" {
+		what = "half the 95 % interval of the mean (Student's t)"
+	}
 	switch least, most := b.grid.seedRange(); {
 	case most < 2:
 		return ""
 	case least == most:
-		return fmt.Sprintf("Mean ± sample standard deviation over %d seeds of tuning; what has no ± has no seeds.", most)
+		return fmt.Sprintf("Mean ± %s over %d seeds of tuning; what has no ± has no seeds.", what, most)
 	default:
-		return fmt.Sprintf("Mean ± sample standard deviation over %d seeds of tuning, or as many as n says; what has neither has no seeds.", most)
+		return fmt.Sprintf("Mean ± %s over %d seeds of tuning, or as many as n says; what has neither has no seeds.", what, most)
 	}
 }
 

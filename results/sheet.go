@@ -13,6 +13,7 @@ import (
 type sheet struct {
 	title  string // empty for the values
 	stub   []string
+	group  int // index into stub of the column that groups lines, or -1
 	groups []sheetGroup
 	lines  []sheetLine
 }
@@ -46,6 +47,9 @@ func (g *Grid) sheets() []sheet {
 	if d := g.differenceSheet(); len(d.lines) > 0 {
 		out = append(out, d)
 	}
+	if len(g.Beside) > 0 {
+		out = append(out, g.besideSheet())
+	}
 	return out
 }
 
@@ -57,21 +61,56 @@ func (g *Grid) columnNames() []string {
 	return names
 }
 
+// shownColumns and shownStub are the heads as printed.
+func (g *Grid) shownColumns() []string {
+	names := make([]string, len(g.Columns))
+	for i, c := range g.Columns {
+		names[i] = c.Shown
+	}
+	return names
+}
+
+func (g *Grid) shownStub() []string {
+	names := make([]string, len(g.Stub))
+	for i, path := range g.Stub {
+		names[i] = g.Table.shown(path)
+	}
+	return names
+}
+
+// title is the line's name as printed.
+func (l *Line) title() string {
+	if slices.Equal(l.Names, l.Shown) {
+		return l.Name
+	}
+	return strings.Join(l.Shown, ", ")
+}
+
+// shownLine is a line's name as printed, by its name.
+func (g *Grid) shownLine(name string) string {
+	for i := range g.Lines {
+		if l := &g.Lines[i]; l.Name == name {
+			return l.title()
+		}
+	}
+	return name
+}
+
 func (g *Grid) valueSheet() sheet {
-	s := sheet{stub: g.Stub}
+	s := sheet{stub: g.shownStub(), group: slices.Index(g.Stub, g.Table.Group)}
 	for _, m := range g.Metrics {
-		s.groups = append(s.groups, sheetGroup{m.title(), g.columnNames()})
+		s.groups = append(s.groups, sheetGroup{m.title(), g.shownColumns()})
 	}
 	_, most := g.seedRange()
 	for _, l := range g.Lines {
-		line := sheetLine{stub: l.Names}
+		line := sheetLine{stub: l.Shown}
 		for m, cells := range l.Cells {
 			for c, cell := range cells {
 				if c > 0 && shared(cells, c, c-1) {
 					line.pieces = append(line.pieces, line.pieces[len(line.pieces)-1])
 					continue
 				}
-				line.pieces = append(line.pieces, cell.piece(g.Metrics[m], most))
+				line.pieces = append(line.pieces, cell.piece(g.Metrics[m], g.Table.Spread, most))
 			}
 		}
 		s.lines = append(s.lines, line)
@@ -79,8 +118,9 @@ func (g *Grid) valueSheet() sheet {
 	return s
 }
 
-// piece is what the cell shows; mostSeeds is the table's usual number of them.
-func (c *Cell) piece(m Metric, mostSeeds int) *piece {
+// piece is what the cell shows; spread is Table.Spread, mostSeeds the table's
+// usual number of them.
+func (c *Cell) piece(m Metric, spread string, mostSeeds int) *piece {
 	p := &piece{notes: c.Notes, best: c.Best}
 	switch c.Status {
 	case Empty:
@@ -94,8 +134,8 @@ func (c *Cell) piece(m Metric, mostSeeds int) *piece {
 		return p
 	}
 	p.main = m.formatMean(c.Mean)
-	if !math.IsNaN(c.Std) && (m.Percent || c.Std > 0) {
-		p.spread = "± " + m.formatSpread(c.Std)
+	if v := c.spread(spread); !math.IsNaN(v) && (m.Percent || v > 0) {
+		p.spread = "± " + m.formatSpread(v)
 	}
 	if c.Seeds > 0 && c.Seeds != mostSeeds && len(c.Residue) == 0 {
 		p.tail = fmt.Sprintf("n=%d", c.Seeds)
@@ -103,14 +143,22 @@ func (c *Cell) piece(m Metric, mostSeeds int) *piece {
 	return p
 }
 
+// spread is what follows ±, in the unit of the values.
+func (c *Cell) spread(kind string) float64 {
+	if kind == "ci95" {
+		return (c.High - c.Low) / 2
+	}
+	return c.Std
+}
+
 // differenceSheet has the lines and metrics that have a difference at all.
 func (g *Grid) differenceSheet() sheet {
-	s := sheet{title: "Difference to " + g.Baseline, stub: g.Stub}
+	s := sheet{title: "Difference to " + g.Table.shown(g.Baseline), stub: g.shownStub(), group: slices.Index(g.Stub, g.Table.Group)}
 	var metrics []int
 	for m := range g.Metrics {
 		if slices.ContainsFunc(g.Lines, func(l Line) bool { return firstOf(l.Differences[m]) != nil }) {
 			metrics = append(metrics, m)
-			s.groups = append(s.groups, sheetGroup{g.Metrics[m].differenceTitle(), g.columnNames()})
+			s.groups = append(s.groups, sheetGroup{g.Metrics[m].differenceTitle(), g.shownColumns()})
 		}
 	}
 	for i := range g.Lines {
@@ -118,7 +166,7 @@ func (g *Grid) differenceSheet() sheet {
 		if !slices.ContainsFunc(metrics, func(m int) bool { return firstOf(l.Differences[m]) != nil }) {
 			continue
 		}
-		line := sheetLine{stub: l.Names}
+		line := sheetLine{stub: l.Shown}
 		for _, m := range metrics {
 			for c, d := range l.Differences[m] {
 				if c > 0 && shared(l.Differences[m], c, c-1) {
@@ -135,9 +183,9 @@ func (g *Grid) differenceSheet() sheet {
 
 func (m Metric) differenceTitle() string {
 	if m.Percent {
-		return m.Name + " (points)"
+		return m.Shown + " (points)"
 	}
-	return m.Name
+	return m.title()
 }
 
 func (d *Difference) piece(m Metric) *piece {
@@ -180,9 +228,9 @@ func (g *Grid) fixedTexts() []string {
 	for _, f := range g.Fixed {
 		m := g.Metrics[slices.IndexFunc(g.Metrics, func(m Metric) bool { return m.Name == f.Comparison.Metric })]
 		p := f.Difference.piece(m)
-		text := fmt.Sprintf("%s against %s, %s", f.Comparison.Row, f.Comparison.Against, m.differenceTitle())
+		text := fmt.Sprintf("%s against %s, %s", g.shownLine(f.Comparison.Row), g.shownLine(f.Comparison.Against), m.differenceTitle())
 		if f.Column != "" {
-			text += ", " + f.Column
+			text += ", " + g.shownColumn(f.Column)
 		}
 		text += ": " + p.text()
 		if f.Difference.Method != "" {
@@ -192,6 +240,23 @@ func (g *Grid) fixedTexts() []string {
 	}
 	return out
 }
+
+func (g *Grid) shownColumn(name string) string {
+	for _, c := range g.Columns {
+		if c.Name == name {
+			return c.Shown
+		}
+	}
+	return name
+}
+
+// sameGroup reports whether line i continues the group of the line before.
+func (s sheet) sameGroup(i int) bool {
+	return s.group >= 0 && i > 0 && s.lines[i].stub[s.group] == s.lines[i-1].stub[s.group]
+}
+
+// newGroup reports whether a rule parts line i from the one before.
+func (s sheet) newGroup(i int) bool { return s.group >= 0 && i > 0 && !s.sameGroup(i) }
 
 // caption is the spec's caption as a sentence, then what the numbers are over.
 func (g *Grid) caption() string {

@@ -33,8 +33,36 @@ type Table struct {
 	Percent Names `json:"percent,omitempty"`
 	// Order lists labels and values of paths that come first, in this order.
 	Order Names `json:"order,omitempty"`
-	// Figure is "lines" where the table is drawn too (Grid.SVG).
+	// Figure is "lines", "bars" or "heatmap" where the table is drawn too
+	// (Grid.SVG).
 	Figure string `json:"figure,omitempty"`
+	// Labels are what is printed in place of paths, metrics, values and the
+	// labels of cases. Files for programs keep the names of the spec.
+	Labels map[string]string `json:"labels,omitempty"`
+	// Units of metrics that are no percentages, printed in their heads.
+	Units map[string]string `json:"units,omitempty"`
+	// Digits are the decimals of single metrics, where Decimals and the usual
+	// choice do not serve.
+	Digits map[string]int `json:"digits,omitempty"`
+	// Group is one of Rows: lines with the same value stand together, the value
+	// is printed once, and a rule parts the groups.
+	Group string `json:"group,omitempty"`
+	// Spread is what follows ±: "std" (also when empty), the sample standard
+	// deviation, or "ci95", half the 95 % interval of the mean (Student's t).
+	Spread string `json:"spread,omitempty"`
+	// Effect is a path, the only one of Rows: its main effect is shown, over
+	// the combinations of all else that all its values have.
+	Effect string `json:"effect,omitempty"`
+	// Published are figures from elsewhere that are set beside lines of ours.
+	Published []Published `json:"published,omitempty"`
+}
+
+// Published sets a published figure, by its id, beside a line of the table.
+type Published struct {
+	Row    string `json:"row"`
+	Metric string `json:"metric,omitempty"` // the first of the table when empty
+	Column string `json:"column,omitempty"` // its name; the first that has a value when empty
+	Ref    string `json:"ref"`              // id of a reference.Value
 }
 
 // Comparison is one line of a table against another, in one metric (the first
@@ -92,8 +120,47 @@ func (t *Table) check() error {
 			return t.errorf("metric %q is listed twice", name)
 		}
 	}
-	if t.Figure != "" && t.Figure != "lines" {
-		return t.errorf("figure: %q is not \"lines\"", t.Figure)
+	if err := t.checkChoices(); err != nil {
+		return err
+	}
+	return t.checkMetricNames()
+}
+
+// checkChoices finds words that are none of those that a field takes.
+func (t *Table) checkChoices() error {
+	for _, f := range []struct {
+		field, value string
+		words        []string
+	}{{"figure", t.Figure, []string{"", "lines", "bars", "heatmap"}}, {"spread", t.Spread, []string{"", "std", "ci95"}}} {
+		if !slices.Contains(f.words, f.value) {
+			return t.errorf("%s: %q is not one of %s", f.field, f.value, strings.Join(f.words[1:], ", "))
+		}
+	}
+	if t.Group != "" && !slices.Contains(t.Rows, t.Group) {
+		return t.errorf("group: %q is not one of rows%s", t.Group, hint(t.Group, t.Rows))
+	}
+	if t.Effect != "" && (len(t.Rows) != 1 || t.Rows[0] != t.Effect || len(t.Columns) > 0) {
+		return t.errorf("effect: %q must be the only path of rows, and columns none: all else is averaged over", t.Effect)
+	}
+	return nil
+}
+
+// checkMetricNames finds metrics, named beside the list of them, that are not in it.
+func (t *Table) checkMetricNames() error {
+	for _, m := range sortedUnion(t.Units, t.Digits) {
+		if !slices.Contains(t.Metrics, m) {
+			return t.errorf("units, digits: %q is not a metric of the table%s", m, hint(m, t.Metrics))
+		}
+	}
+	for m, d := range t.Digits {
+		if d < 0 || d > 15 {
+			return t.errorf("digits: %d of %s is not in 0..15", d, m)
+		}
+	}
+	for _, p := range t.Published {
+		if p.Metric != "" && !slices.Contains(t.Metrics, p.Metric) {
+			return t.errorf("published: metric %q is not a metric of the table%s", p.Metric, hint(p.Metric, t.Metrics))
+		}
 	}
 	for _, c := range t.Fixed {
 		if c.Metric != "" && !slices.Contains(t.Metrics, c.Metric) {
@@ -101,6 +168,26 @@ func (t *Table) check() error {
 		}
 	}
 	return nil
+}
+
+// sortedUnion is the keys of both maps.
+func sortedUnion(units map[string]string, digits map[string]int) []string {
+	set := map[string]bool{}
+	for m := range units {
+		set[m] = true
+	}
+	for m := range digits {
+		set[m] = true
+	}
+	return sortedKeys(set)
+}
+
+// shown is the printed form of a path, metric, value or label.
+func (t *Table) shown(name string) string {
+	if label, ok := t.Labels[name]; ok {
+		return label
+	}
+	return name
 }
 
 func (t *Table) decimals() int {

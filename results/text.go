@@ -64,6 +64,9 @@ func (t *textWriter) after(g *Grid) {
 	for _, text := range append(slices.Clone(g.Over), g.Remarks...) {
 		t.paragraph(clean(text), "  ")
 	}
+	for _, text := range g.besideTexts() {
+		t.paragraph("Published: "+clean(text), "  ")
+	}
 	for i, text := range g.Notes {
 		t.paragraph("["+noteNumbers([]int{i})+"] "+clean(text), "    ")
 	}
@@ -111,8 +114,15 @@ func (t *textWriter) block(s sheet, stub []int, columns []textColumn, first, end
 		rule += w + len(gap)
 	}
 	t.line(strings.Repeat("─", rule))
-	for _, l := range s.lines {
-		text := stubText(l.stub, stub)
+	for at, l := range s.lines {
+		if s.newGroup(at) {
+			t.line(strings.Repeat("╌", rule))
+		}
+		names := slices.Clone(l.stub)
+		if s.sameGroup(at) {
+			names[s.group] = ""
+		}
+		text := stubText(names, stub)
 		for i := first; i < end; {
 			next := mergedEnd(l, columns, i, end)
 			text += gap + l.pieces[i].aligned(fitted[i-first:next-first], isMerged(l, i, s))

@@ -46,6 +46,16 @@ func Std(x []float64) float64 {
 	return math.Sqrt(sum / float64(len(x)-1))
 }
 
+// MeanInterval is the 95 % confidence interval of the mean of x after Student's
+// t, NaN for fewer than two values. Values that do not vary have no width.
+func MeanInterval(x []float64) (low, high float64) {
+	if len(x) < 2 {
+		return math.NaN(), math.NaN()
+	}
+	half := quantileT(float64(len(x)-1)) * Std(x) / math.Sqrt(float64(len(x)))
+	return Mean(x) - half, Mean(x) + half
+}
+
 // Test is the outcome of a t test on a difference of means.
 type Test struct {
 	Difference float64 // estimate, in the unit of the values

@@ -139,8 +139,8 @@ func newNode(name string, v cue.Value) *node {
 	for _, a := range v.Attributes(cue.ValueAttr) {
 		n.attribute(a)
 	}
+	n.leaf = v
 	if v.IncompleteKind() != cue.StructKind {
-		n.leaf = v
 		n.form.read(v)
 		return n
 	}

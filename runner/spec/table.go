@@ -3,9 +3,12 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
+
+	"react/results/reference"
 )
 
 // Table is a result table as the file asks for it. Paths are those of Flatten; "label" is the label of a trial.
@@ -21,7 +24,23 @@ type Table struct {
 	Fixed    []Comparison   `json:"fixed,omitempty"` // chosen before any number was seen
 	Order    []string       `json:"order,omitempty"`
 	Percent  []string       `json:"percent,omitempty"`
-	Figure   string         `json:"figure,omitempty"` // lines
+	Figure   string         `json:"figure,omitempty"` // lines, bars, heatmap
+
+	Labels    map[string]string `json:"labels,omitempty"` // name → what is printed in its place
+	Units     map[string]string `json:"units,omitempty"`  // metric → unit
+	Digits    map[string]int    `json:"digits,omitempty"` // metric → decimals
+	Group     string            `json:"group,omitempty"`  // one of Rows
+	Spread    string            `json:"spread,omitempty"` // std, ci95
+	Effect    string            `json:"effect,omitempty"` // the path of Rows whose main effect is shown
+	Published []Published       `json:"published,omitempty"`
+}
+
+// Published is a line of a table, by name, beside a published figure.
+type Published struct {
+	Row    string `json:"row"`
+	Ref    string `json:"ref"` // id in results/reference
+	Metric string `json:"metric,omitempty"`
+	Column string `json:"column,omitempty"`
 }
 
 // Comparison is a line of a table against another, by name; without a metric, in the table's first.
@@ -40,12 +59,16 @@ func (c *checker) readTables(v cue.Value, base *assignment, labels []string) map
 	tables := &node{name: "tables", elem: c.table}
 	raws := values{}
 	vals := map[string]cue.Value{}
-	filters := map[string]cue.Value{}
+	filters, maps := map[string]cue.Value{}, map[string]cue.Value{}
 	c.walk(tables, "tables", v, visitor{
 		group: func(path string, v cue.Value) { raws[path], vals[path] = nil, v },
 		leaf: func(n *node, path, shown string, v cue.Value) {
 			if n.name == "filter" {
 				filters[parent(path)] = v
+				return
+			}
+			if n.leaf.IncompleteKind() == cue.StructKind {
+				maps[path] = v
 				return
 			}
 			vals[path] = v
@@ -54,7 +77,7 @@ func (c *checker) readTables(v cue.Value, base *assignment, labels []string) map
 			}
 		}})
 	for _, name := range raws.names("tables") {
-		t := tableReader{checker: c, path: "tables." + name, raws: raws, vals: vals, base: base, labels: labels}
+		t := tableReader{checker: c, path: "tables." + name, raws: raws, vals: vals, maps: maps, base: base, labels: labels}
 		if f, ok := filters[t.path]; ok {
 			t.filter = f
 		}
@@ -68,6 +91,7 @@ type tableReader struct {
 	path   string
 	raws   values
 	vals   map[string]cue.Value
+	maps   map[string]cue.Value // labels, units, digits
 	filter cue.Value
 	base   *assignment
 	labels []string
@@ -87,7 +111,8 @@ func (t tableReader) read(name string) Table {
 	out.Columns = t.axes("columns")
 	out.Metrics = t.list("metrics", t.metricError)
 	t.checkRepeats(out)
-	for field, into := range map[string]any{"decimals": &out.Decimals, "fixed": &out.Fixed, "order": &out.Order, "percent": &out.Percent, "figure": &out.Figure} {
+	for field, into := range map[string]any{"decimals": &out.Decimals, "fixed": &out.Fixed, "order": &out.Order, "percent": &out.Percent, "figure": &out.Figure,
+		"group": &out.Group, "spread": &out.Spread, "effect": &out.Effect, "published": &out.Published} {
 		if raw, ok := t.raws[join(t.path, field)]; ok {
 			if err := json.Unmarshal(raw, into); err != nil { // the schema and Table disagree
 				t.fail(t.fieldPos(t.vals[t.path]), join(t.path, field), "%v", err)
@@ -96,6 +121,11 @@ func (t tableReader) read(name string) Table {
 	}
 	t.checkBaseline(out.Baseline)
 	t.checkFixed(out)
+	t.checkPublished(out)
+	t.checkAxesOf(out)
+	t.readMap("labels", &out.Labels, nil)
+	t.readMap("units", &out.Units, out.Metrics)
+	t.readMap("digits", &out.Digits, out.Metrics)
 	if t.filter.Exists() {
 		out.Filter = t.readFilter()
 	}
@@ -138,6 +168,66 @@ func (t tableReader) checkFixed(out Table) {
 		if f.Metric != "" && !contains(out.Metrics, f.Metric) {
 			at := t.vals[p].LookupPath(cue.MakePath(cue.Index(i), cue.Str("metric")))
 			t.fail(t.valuePos(at), fmt.Sprintf("%s[%d].metric", p, i), "%q is no metric of the table%s", f.Metric, didYouMean(f.Metric, out.Metrics, "metrics"))
+		}
+	}
+}
+
+// checkPublished looks the ids and metrics up.
+func (t tableReader) checkPublished(out Table) {
+	p := t.path + ".published"
+	for i, f := range out.Published {
+		at := func(field string) cue.Value {
+			return t.vals[p].LookupPath(cue.MakePath(cue.Index(i), cue.Str(field)))
+		}
+		if _, ok := reference.Find(f.Ref); !ok {
+			t.fail(t.valuePos(at("ref")), fmt.Sprintf("%s[%d].ref", p, i), "%q is no published figure of results/reference%s", f.Ref, didYouMean(f.Ref, reference.IDs(), "ids"))
+		}
+		if f.Metric != "" && !contains(out.Metrics, f.Metric) {
+			t.fail(t.valuePos(at("metric")), fmt.Sprintf("%s[%d].metric", p, i), "%q is no metric of the table%s", f.Metric, didYouMean(f.Metric, out.Metrics, "metrics"))
+		}
+	}
+}
+
+// checkAxesOf holds group and effect to what rows and columns are.
+func (t tableReader) checkAxesOf(out Table) {
+	if p := t.path + ".group"; out.Group != "" && !contains(out.Rows, out.Group) {
+		t.fail(t.valuePos(t.vals[p]), p, "%q is not one of rows%s", out.Group, didYouMean(out.Group, out.Rows, "rows"))
+	}
+	if p := t.path + ".effect"; out.Effect != "" && (len(out.Rows) != 1 || out.Rows[0] != out.Effect || len(out.Columns) > 0) {
+		t.fail(t.valuePos(t.vals[p]), p, "%q must be the only path of rows, and columns none: a main effect averages over all else", out.Effect)
+	}
+}
+
+// readMap reads labels, units or digits. Where names are given, the keys must be among them.
+func (t tableReader) readMap(field string, into any, names []string) {
+	p := join(t.path, field)
+	v, ok := t.maps[p]
+	if !ok {
+		return
+	}
+	it, err := v.Fields()
+	if err != nil {
+		t.fail(t.valuePos(v), p, "%s does not fit (%s)", show(v), t.table.child(field).form.says)
+		return
+	}
+	for it.Next() {
+		name, w := it.Selector().Unquoted(), it.Value()
+		at := join(p, strconv.Quote(name))
+		if names != nil && !contains(names, name) {
+			t.fail(t.fieldPos(w), at, "no metric of the table%s", didYouMean(name, names, "metrics"))
+			continue
+		}
+		if t.isUnusable(w, at) {
+			continue
+		}
+		elem := t.table.child(field).leaf.LookupPath(cue.MakePath(cue.AnyString))
+		if w.Validate(cue.Concrete(true)) != nil || elem.Unify(w).Validate(cue.Concrete(true)) != nil {
+			t.fail(t.valuePos(w), at, "%s does not fit (%s)", show(w), t.table.child(field).form.says)
+		}
+	}
+	if raw, err := v.MarshalJSON(); err == nil && !t.isBad(p) {
+		if err := json.Unmarshal(raw, into); err != nil { // the schema and Table disagree
+			t.fail(t.valuePos(v), p, "%v", err)
 		}
 	}
 }
