@@ -27,6 +27,7 @@ type Op struct {
 	Name       string
 	Version    int  // bumped when the same params can give other output; the history stands above each define
 	UsesEngine bool // opens an engine, so that a plan can say which stages depend on it
+	Cores      int  // that a stage keeps busy; 0 is as many as there are
 	// Run fills run.Dir; params is what Canonical gave for the op's params type.
 	Run func(ctx context.Context, run *Run, params json.RawMessage) error
 }
@@ -90,6 +91,12 @@ func define[P any](version int, name string, fn func(context.Context, *Run, P) e
 // onEngine marks an op as one that opens an engine.
 func onEngine(op Op) Op {
 	op.UsesEngine = true
+	return op
+}
+
+// onOneCore marks an op that would not be faster on more.
+func onOneCore(op Op) Op {
+	op.Cores = 1
 	return op
 }
 

@@ -62,7 +62,7 @@ const (
 // or all rows (continued).
 //
 //	1: first
-var pairs = define(1, "pairs", runPairs)
+var pairs = onOneCore(define(1, "pairs", runPairs))
 
 func runPairs(ctx context.Context, run *Run, p PairsParams) error {
 	m, err := openMaker(ctx, run, p)

@@ -16,7 +16,7 @@ type ResizeParams struct {
 // Out: the checkpoint's files. Same bytes everywhere.
 //
 //	1: first
-var resize = define(1, "resize", func(ctx context.Context, run *Run, p ResizeParams) error {
+var resize = onOneCore(define(1, "resize", func(ctx context.Context, run *Run, p ResizeParams) error {
 	dir, err := run.input("checkpoint")
 	if err != nil {
 		return err
@@ -37,4 +37,4 @@ var resize = define(1, "resize", func(ctx context.Context, run *Run, p ResizePar
 		return err
 	}
 	return ctx.Err()
-})
+}))

@@ -33,15 +33,18 @@ func (o *clusterOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.asked.Options, "sbatch", nil, "a further `option` for sbatch, such as --constraint=a100; may be repeated")
 	f.BoolVar(&o.detach, "detach", false, "submit and leave; the same command without it follows")
 	f.IntVar(&o.throttle, "throttle", 0, "at most this `many` elements of a job array at a time")
-	f.IntVar(&o.retries, "retries", 3, "submit a stage again this `often` after a time limit, a failed node or a worker that vanished")
+	f.IntVar(&o.retries, "retries", 3, "try a stage again this `often` after what may pass: a disk or a network that failed; on a cluster a time limit, a failed node or a worker that vanished")
 }
 
 // check finds flags that the launcher does not read.
 func (o *clusterOptions) check(launcher string, given *pflag.FlagSet) error {
+	if o.retries < 0 {
+		return fmt.Errorf("--retries %d: at least 0", o.retries)
+	}
 	switch launcher {
 	case "slurm":
-		if o.throttle < 0 || o.retries < 0 || o.asked.CPUs < 0 {
-			return errors.New("--throttle, --retries and --cpus are at least 0")
+		if o.throttle < 0 || o.asked.CPUs < 0 {
+			return errors.New("--throttle and --cpus are at least 0")
 		}
 		if o.asked.Mem != "" && slurm.Bytes(o.asked.Mem, 0) <= 0 {
 			return fmt.Errorf("--mem %s: not a size such as 500M or 16G", o.asked.Mem)

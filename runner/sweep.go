@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"sort"
 	"sync"
 	"time"
@@ -25,10 +24,12 @@ type sweepOptions struct {
 	store    string
 	engine   string
 	tables   string
-	jobs     int
+	jobs     jobs
 	failFast bool
 	launcher string
 	cluster  clusterOptions
+
+	keepGoing bool // the opposite of failFast, for who is used to make's
 
 	saveEvery time.Duration
 }
@@ -55,9 +56,10 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 			if err := o.cluster.check(o.launcher, cmd.Flags()); err != nil {
 				return usageError{err}
 			}
-			if o.jobs < 1 {
-				return usageError{fmt.Errorf("--jobs %d: at least 1", o.jobs)}
+			if o.failFast && o.keepGoing && cmd.Flags().Changed("keep-going") {
+				return usageError{errors.New("--fail-fast and --keep-going: one of them")}
 			}
+			o.failFast = o.failFast || !o.keepGoing
 			if o.saveEvery <= 0 {
 				return usageError{fmt.Errorf("--save-every %s: more than 0", o.saveEvery)}
 			}
@@ -77,8 +79,10 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 	flags := cmd.Flags()
 	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
 	flags.StringVar(&o.tables, "tables", "", "write the tables into this `directory` too")
-	flags.IntVarP(&o.jobs, "jobs", "j", 1, "run this `many` stages at a time")
+	o.jobs = 1
+	flags.VarP(&o.jobs, "jobs", "j", "run this many stages at a time; auto: as many as cores, memory and devices allow")
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop everything at the first failure")
+	flags.BoolVarP(&o.keepGoing, "keep-going", "k", true, "after a failure go on with what does not depend on it; the opposite of --fail-fast")
 	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
 	flags.StringVar(&o.launcher, "launcher", "local", "where stages run: local, or slurm")
 	o.cluster.flags(flags)
@@ -137,11 +141,12 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 			return nil, err
 		}
 	}
-	workers := max(1, runtime.GOMAXPROCS(0)/o.jobs)
 	for i, stage := range e.plan.Stages {
-		tasks[i].Run = stageRunner(stage, engines, how{workers, o.saveEvery})
+		tasks[i].Uses = o.jobs.uses(stage)
+		tasks[i].Run = stageRunner(stage, engines, how{tasks[i].Uses.Cores, o.saveEvery})
 	}
-	return schedule.Run(ctx, tasks, schedule.Options{Store: e.store, Jobs: o.jobs, FailFast: o.failFast, Reporter: newReporter(stderr)})
+	return schedule.Run(ctx, tasks, schedule.Options{Store: e.store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
+		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: newReporter(stderr)})
 }
 
 // prepareEngine opens the engine before the first stage, when one will want
@@ -211,6 +216,16 @@ func (e *engines) open() (*engine.Engine, error) {
 		fmt.Fprintln(e.stderr, "warning:", text)
 	}
 	return e.eng, nil
+}
+
+// name is the open engine's; "" when none is open.
+func (e *engines) name() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.eng == nil {
+		return ""
+	}
+	return e.eng.Name()
 }
 
 func (e *engines) close() {

@@ -46,14 +46,35 @@ func (silent) End(*Task, Outcome)               {}
 func attempt(ctx context.Context, t *Task, inputs map[string]string, lease *store.Lease, opts Options) result {
 	defer lease.Release()
 	start := time.Now()
-	entry, err := fill(ctx, t, inputs, opts)
+	entry, err := retried(ctx, t, opts, func() (store.Entry, error) { return fill(ctx, t, inputs, opts) })
 	opts.Reporter.End(t, Outcome{Entry: entry, Err: err, Took: time.Since(start)})
 	return result{t, entry, err}
 }
 
-// fill runs the task in a transaction and publishes it. An output that is
-// complete is published even when the run was cancelled meanwhile.
+// fill is one attempt, noted in the store when it begins and when it ends.
 func fill(ctx context.Context, t *Task, inputs map[string]string, opts Options) (store.Entry, error) {
+	if err := opts.Store.Prepare(); err != nil {
+		return store.Entry{}, err
+	}
+	note, err := opts.Store.BeginAttempt(t.Key, t.Op)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	entry, err := publish(ctx, t, inputs, opts)
+	cause, text := "", ""
+	if err != nil {
+		cause, text = string(CauseOf(err)), err.Error()
+	}
+	if err != nil && ctx.Err() != nil { // ops wrap the context's error, or do not
+		cause = string(CauseStopped)
+	}
+	_ = note.End(cause, text) // a full disk, which err says already
+	return entry, err
+}
+
+// publish runs the task in a transaction. An output that is complete is
+// published even when the run was cancelled meanwhile.
+func publish(ctx context.Context, t *Task, inputs map[string]string, opts Options) (store.Entry, error) {
 	txn, err := opts.Store.Begin(t.Key, t.Op, t.Lines)
 	if err != nil {
 		return store.Entry{}, err
@@ -102,7 +123,7 @@ func call(ctx context.Context, t *Task, a *Attempt, log io.Writer) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(log, "panic: %v\n%s", p, debug.Stack())
-			err = fmt.Errorf("panic: %v (a bug in this program; the log has the stack)", p)
+			err = panicked{p}
 		}
 	}()
 	return t.Run(ctx, a)

@@ -38,6 +38,7 @@ type Task struct {
 	Needs  []string // keys of the tasks it reads, each once
 	Wanted bool     // for itself; other tasks run only for a reader that runs
 	Trials []string // trials that need it, for messages
+	Uses   Resources
 	Run    func(ctx context.Context, a *Attempt) error
 }
 
@@ -61,7 +62,11 @@ type Options struct {
 	Store    *store.Store
 	Jobs     int // attempts at a time; below 1 means 1
 	FailFast bool
+	Retries  int      // of a task whose cause may pass (CauseOf)
+	Limits   Limits   // of what runs at a time, besides Jobs
 	Reporter Reporter // nil: silent
+
+	RetryPause time.Duration // before the first retry, doubling; 0 is a second
 }
 
 // Report is what a run came to, also when it returned an error.
@@ -144,6 +149,8 @@ type run struct {
 	aside   []int          // ready, but another process has their lease
 	told    map[int]bool   // put aside before
 	active  int            // attempts that run
+	used    Resources      // by them, together
+	devices int            // of them, that hold a device
 	report  *Report
 	total   int   // tasks to make
 	begun   int   // of them
@@ -253,7 +260,7 @@ func (r *run) loop(parent context.Context) error {
 		}
 		select {
 		case done := <-results:
-			r.active--
+			r.occupy(done.task.Uses, -1)
 			poll = pollFirst
 			if stop := r.settle(ctx, done); stop {
 				cancel()
@@ -283,10 +290,21 @@ func (r *run) idle(ctx context.Context) <-chan struct{} {
 	return ctx.Done()
 }
 
-// start begins attempts until Jobs run. The error is a fault of the store.
+// start begins what is ready and fits beside what runs, first in order first.
+// The error is a fault of the store.
 func (r *run) start(ctx context.Context, results chan<- result) error {
+	var large []int
+	defer func() {
+		for _, i := range large {
+			heap.Push(&r.ready, i)
+		}
+	}()
 	for ctx.Err() == nil && r.active < r.opts.Jobs && r.ready.Len() > 0 {
 		i := heap.Pop(&r.ready).(int)
+		if !r.fits(r.tasks[i].Uses) {
+			large = append(large, i)
+			continue
+		}
 		lease, err := r.take(i)
 		if err != nil {
 			return err
@@ -295,7 +313,7 @@ func (r *run) start(ctx context.Context, results chan<- result) error {
 			continue
 		}
 		t, inputs := r.begin(i)
-		r.active++
+		r.occupy(t.Uses, 1)
 		go func() { results <- attempt(ctx, t, inputs, lease, r.opts) }()
 	}
 	return nil

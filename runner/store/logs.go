@@ -33,5 +33,11 @@ func (s *Store) Logs() []Log {
 	return logs
 }
 
-// Remove deletes the log.
-func (l Log) Remove() error { return os.Remove(l.Path) }
+// Remove deletes the log, and the list of its attempts if there is one.
+func (l Log) Remove() error {
+	os.Remove(attemptsOf(l.Path))
+	return os.Remove(l.Path)
+}
+
+// attemptsOf is the file of attempts beside a log.
+func attemptsOf(log string) string { return strings.TrimSuffix(log, ".log") + ".attempts.jsonl" }
