@@ -22,10 +22,10 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build static test check lint cue update bench tables study emoji fuzz env debian clean kill
+.PHONY: help sweep build static test check lint cue update bench bench-peers tables study emoji fuzz env debian clean kill
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 17
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 sweep: build ## install what is missing, build, run the quickstart
 	bin/runner sweep experiments/quickstart.cue
@@ -59,6 +59,17 @@ update: $(deps) ## rewrite the goldens; read the diff
 
 bench: $(deps) ## all benchmarks; COUNT=10 for benchstat, BENCH= and PKG= to choose
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)
+
+# Debian's PyTorch with the kernels that OpenBLAS chooses and with those for
+# AVX-512 (left out on a CPU that lacks them), and PyTorch's own package.
+bench-peers: $(deps) ## measure beside PyTorch, Pillow and Python's tokenizers in one run (ROUNDS=10), write results/peers.md
+	.ci/install-peers
+	rm -f $(CURDIR)/results/peers.md
+	@for test in ops/clip:EmbeddingAgainstPyTorch ops/clip:StepAgainstPyTorch data/image:SpeedAgainstPillow data/tokenizer:SpeedAgainstPython; do \
+		PEER_ROUNDS=$(or $(ROUNDS),10) PEER_TABLE=$(CURDIR)/results/peers.md PEER_PYTHON=$(CURDIR)/cache/peers/bin/python \
+		PEER_TORCH="/usr/bin/python3;OPENBLAS_CORETYPE=SKYLAKEX /usr/bin/python3;$(CURDIR)/cache/peers/bin/python" \
+		go test "./$${test%:*}" -run "^Test$${test#*:}$$" -count 1 -timeout 2h -v || exit 1; \
+	done
 
 tables: study ## run the published experiments, rewrite results/tables
 	bin/runner sweep experiments/quickstart.cue --tables results/tables

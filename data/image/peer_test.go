@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"react/data/peer"
@@ -52,18 +51,13 @@ func BenchmarkDecodeAndPreprocess(b *testing.B) {
 	b.ReportMetric(float64(b.N*len(files))/(peer.CPUSeconds(b)-start), "images/cpu-s")
 }
 
-// TestSpeedAgainstPillow prints images per second of processor time beside
-// Pillow's, and the median ratios of IMAGE_SPEED_ROUNDS interleaved rounds:
-//
-//	IMAGE_SPEED_ROUNDS=20 PEER_PYTHON=python3 go test ./data/image -run SpeedAgainstPillow -v
+// TestSpeedAgainstPillow takes turns with Pillow at decoding and preparing the
+// same files, by processor time.
 func TestSpeedAgainstPillow(t *testing.T) {
-	rounds, _ := strconv.Atoi(os.Getenv("IMAGE_SPEED_ROUNDS"))
-	python := os.Getenv("PEER_PYTHON")
-	if rounds == 0 || python == "" {
-		t.Skip("a measurement: IMAGE_SPEED_ROUNDS and PEER_PYTHON (with Pillow and numpy) are not set")
-	}
+	rounds, python := peer.Rounds(t), peer.Python(t, "Pillow and numpy")
 	names, files := photos(t)
 	pillow := peer.Start(t, "Pillow", exec.Command(python, append([]string{filepath.Join("testdata", "peer.py"), "224"}, names...)...))
+	pillow.Name = pillow.Line(t)
 	dst := make([]float32, 3*224*224)
 	var ours, theirs [2][]float64 // seconds without and with the normalisation
 	for range rounds {
@@ -78,12 +72,9 @@ func TestSpeedAgainstPillow(t *testing.T) {
 			ours[i], theirs[i] = append(ours[i], own[i]), append(theirs[i], other[i])
 		}
 	}
-	for i, what := range []string{"decode, resize, crop", "the same and normalise"} {
-		ratios := make([]float64, rounds)
-		for j := range ratios {
-			ratios[j] = theirs[i][j] / ours[i][j]
-		}
-		n := float64(len(files))
-		t.Logf("%s: ours %.0f images/s, Pillow %.0f; ours is %.2f times as fast", what, n/peer.Median(ours[i]), n/peer.Median(theirs[i]), peer.Median(ratios))
+	n := float64(len(files))
+	for i, what := range []string{"JPEG to 224 pixels", "JPEG to 224 pixels, normalised"} {
+		peer.Record(t, peer.Row{Work: what, Us: "data/image", Peer: pillow.Name, Unit: "images/CPU-s",
+			Ours: n / peer.Median(ours[i]), Theirs: n / peer.Median(theirs[i]), Ratio: peer.Compare(ours[i], theirs[i])})
 	}
 }

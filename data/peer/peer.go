@@ -1,6 +1,10 @@
 // Package peer is for measurements beside another program in one run: a process
-// that answers each line on its input with one line, and what a round is summed
-// up with. Only tests and benchmarks import it.
+// that answers each line on its input with one line, rounds in which ours and
+// theirs take turns, and the ratio that they come to. Only tests and benchmarks
+// import it.
+//
+// The measurements are tests that run when PEER_ROUNDS says how many rounds
+// (make bench-peers); what is measured is logged, never asserted.
 package peer
 
 import (

@@ -86,17 +86,10 @@ func startTimed(t *testing.T, python, vocabulary, captions, kind string) timed {
 	return p
 }
 
-// TestSpeedAgainstPython prints captions per second of processor time beside OpenAI's
-// tokenizer in Python and Hugging Face's in Rust, and the median ratios of
-// TOKENIZER_SPEED_ROUNDS interleaved rounds:
-//
-//	TOKENIZER_SPEED_ROUNDS=10 PEER_PYTHON=python3 go test ./data/tokenizer -run SpeedAgainstPython -v
+// TestSpeedAgainstPython takes turns with OpenAI's tokenizer in Python, and Hugging
+// Face's in Rust where it is installed, by processor time.
 func TestSpeedAgainstPython(t *testing.T) {
-	rounds, _ := strconv.Atoi(os.Getenv("TOKENIZER_SPEED_ROUNDS"))
-	python := os.Getenv("PEER_PYTHON")
-	if rounds == 0 || python == "" {
-		t.Skip("a measurement: TOKENIZER_SPEED_ROUNDS and PEER_PYTHON (with regex, ftfy, tokenizers) are not set")
-	}
+	rounds, python := peer.Rounds(t), peer.Python(t, "regex, ftfy, tokenizers")
 	tok := openAI(t)
 	all := longTail(tok, 5000)
 	dir := t.TempDir()
@@ -130,12 +123,9 @@ func TestSpeedAgainstPython(t *testing.T) {
 			theirs[i] = append(theirs[i], seconds)
 		}
 	}
-	t.Logf("ours: %.0f captions/s", float64(len(all))/peer.Median(own))
+	n := float64(len(all))
 	for i, p := range peers {
-		ratios := make([]float64, rounds)
-		for j := range ratios {
-			ratios[j] = theirs[i][j] / own[j]
-		}
-		t.Logf("%s: %.0f captions/s; ours is %.1f times as fast", p.Name, float64(len(all))/peer.Median(theirs[i]), peer.Median(ratios))
+		peer.Record(t, peer.Row{Work: "captions to ids", Us: "data/tokenizer", Peer: p.Name, Unit: "captions/CPU-s",
+			Ours: n / peer.Median(own), Theirs: n / peer.Median(theirs[i]), Ratio: peer.Compare(own, theirs[i])})
 	}
 }

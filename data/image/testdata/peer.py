@@ -2,13 +2,14 @@
 as CLIP's preprocessing does: convert("RGB"), the shorter side resized to SIZE,
 bicubic, centre crop, normalised to float32 [3, SIZE, SIZE] by numpy.
 
-For each line read it prints the seconds of processor time that one pass over
+It says what it is. For each line read it prints the seconds of processor time that one pass over
 the files took, without and with the normalisation.
 """
 import io
 import sys
 import time
 import numpy as np
+import PIL
 from PIL import Image
 
 size = int(sys.argv[1])
@@ -30,6 +31,7 @@ def normalize(img):
     return ((np.asarray(img, np.float32) / 255 - mean) / std).transpose(2, 0, 1).copy()
 
 
+print("Pillow", PIL.__version__, flush=True)
 for _ in sys.stdin:
     start = time.process_time()
     for raw in files:

@@ -1,9 +1,10 @@
-"""A CLIP step in PyTorch, for TestSpeedAgainstPyTorch: the model, loss and optimizer of this package, written as one would in PyTorch.
+"""A CLIP step in PyTorch, for TestStepAgainstPyTorch: the model, loss and optimizer of this package, written as one would in PyTorch.
 
 Reads lines "mode cached steps" on standard input and answers each with the milliseconds of one step and of its CPU time (means of the steps).
 mode is full, locked-text, gated-image, or forward (both towers). Weights and batches are random; only the speed counts.
 """
 import math
+import os
 import sys
 import time
 
@@ -14,6 +15,13 @@ from torch import nn
 B, E, W, LAYERS, HEADS, CTX, VOCAB, SIDE, PATCH, GATES = 128, 128, 128, 4, 4, 32, 1000, 32, 8, 2
 
 
+def attend(q, k, v, mask):
+    if hasattr(F, "scaled_dot_product_attention"):
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    s = q @ k.transpose(-1, -2) / math.sqrt(W // HEADS)
+    return (s if mask is None else s + mask).softmax(-1) @ v
+
+
 class Attention(nn.Module):
     def __init__(self):
         super().__init__()
@@ -22,10 +30,7 @@ class Attention(nn.Module):
     def forward(self, x, mask):
         b, t, _ = x.shape
         q, k, v = self.inp(x).reshape(b, t, 3, HEADS, W // HEADS).permute(2, 0, 3, 1, 4)
-        s = q @ k.transpose(-1, -2) / math.sqrt(W // HEADS)
-        if mask is not None:
-            s = s + mask
-        return self.out((s.softmax(-1) @ v).transpose(1, 2).reshape(b, t, W))
+        return self.out(attend(q, k, v, mask).transpose(1, 2).reshape(b, t, W))
 
 
 class Block(nn.Module):
@@ -129,7 +134,8 @@ class Run:
 
 def main():
     torch.set_num_threads(int(sys.argv[1]))
-    print("torch", torch.__version__, torch.get_num_threads(), "threads", flush=True)
+    core = os.environ.get("OPENBLAS_CORETYPE", "")
+    print("PyTorch", torch.__version__.split("+")[0] + (" OPENBLAS_CORETYPE=" + core if core else ""), flush=True)
     runs = {}
     for line in sys.stdin:
         mode, cached, steps = line.split()

@@ -3,12 +3,10 @@ package clip
 import (
 	"fmt"
 	"math"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -32,48 +30,47 @@ func (w work) String() string {
 	return w.mode
 }
 
-// TestSpeedAgainstPyTorch times a training step and a forward pass of the 32/8
-// model of width 128 at batch 128, each engine beside PyTorch in interleaved
-// rounds, and logs the ratios. Nothing is asserted: it runs when SPEED_ROUNDS
-// says how many rounds (make bench), on a machine with python3 and torch.
-func TestSpeedAgainstPyTorch(t *testing.T) {
-	rounds, _ := strconv.Atoi(os.Getenv("SPEED_ROUNDS"))
-	if rounds == 0 {
-		t.Skip("a benchmark: set SPEED_ROUNDS to the number of rounds, 10 or more")
-	}
-	torch := startTorch(t)
-	for _, name := range engineNames {
-		t.Run(name, func(t *testing.T) {
-			e := openEngine(t, name)
-			for _, w := range works {
-				compare(t, e, torch, w, rounds)
+// TestStepAgainstPyTorch times a training step and a forward pass of the 32/8
+// model of width 128 at batch 128, on each engine and in each PyTorch, in turns.
+func TestStepAgainstPyTorch(t *testing.T) {
+	rounds := peer.Rounds(t)
+	peers := startTorches(t)
+	for _, w := range works {
+		us := map[string]func(){}
+		for _, name := range engineNames {
+			us[name] = ourWork(t, openEngine(t, name), w)
+			us[name]()
+		}
+		own, theirs := map[string][]spent{}, make([][]spent, len(peers))
+		for round := range rounds + 1 {
+			for i, p := range peers {
+				if s := timeTorch(t, p, w, stepsTimed); round > 0 {
+					theirs[i] = append(theirs[i], s)
+				}
 			}
-		})
+			for name, run := range us {
+				if s := timeOurs(run, stepsTimed); round > 0 {
+					own[name] = append(own[name], s)
+				}
+			}
+		}
+		for _, name := range engineNames {
+			for i, p := range peers {
+				recordSpent(t, peer.Row{Work: w.String() + ", batch 128", Us: name, Peer: p.Name, Unit: "ms"}, own[name], theirs[i],
+					func(ms float64) float64 { return ms })
+			}
+		}
 	}
 }
+
+// stepsTimed is how many steps a round times.
+const stepsTimed = 3
 
 // spent is what one step took: milliseconds by the clock, and of CPU time,
 // which other programs on the machine change less.
 type spent struct{ wall, cpu float64 }
 
-// compare logs the median times and the ratios with their 95 % intervals.
-func compare(t *testing.T, e *engine.Engine, torch *peer.Process, w work, rounds int) {
-	const steps = 3
-	ours := ourWork(t, e, w)
-	ours()
-	timeTorch(t, torch, w, 1)
-	var us, them []spent
-	for range rounds {
-		us = append(us, timeOurs(ours, steps))
-		them = append(them, timeTorch(t, torch, w, steps))
-	}
-	t.Logf("%-28s %4s %6.1f ms, torch %6.1f ms: speed ratio %s; CPU %6.1f ms, torch %6.1f ms: %s (n=%d)", w, e.Name(), median(us, wall), median(them, wall),
-		ratio(us, them, wall), median(us, cpu), median(them, cpu), ratio(us, them, cpu), rounds)
-}
-
 func wall(s spent) float64 { return s.wall }
-
-func cpu(s spent) float64 { return s.cpu }
 
 func timeOurs(run func(), steps int) spent {
 	start, used := time.Now(), cpuTime()
@@ -91,21 +88,6 @@ func cpuTime() float64 {
 		return math.NaN()
 	}
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e6
-}
-
-// ratio is the geometric mean of theirs over ours, with its 95 % interval;
-// 2.26 is Student's t for ten rounds, a little wide for more.
-func ratio(us, them []spent, of func(spent) float64) string {
-	n, mean, square := float64(len(us)), 0.0, 0.0
-	for i := range us {
-		mean += math.Log(of(them[i])/of(us[i])) / n
-	}
-	for i := range us {
-		d := math.Log(of(them[i])/of(us[i])) - mean
-		square += d * d
-	}
-	half := 2.26 * math.Sqrt(square/max(1, n-1)/n)
-	return fmt.Sprintf("%.2f [%.2f, %.2f]", math.Exp(mean), math.Exp(mean-half), math.Exp(mean+half))
 }
 
 func median(s []spent, of func(spent) float64) float64 {
@@ -155,18 +137,16 @@ func ourWork(t *testing.T, e *engine.Engine, w work) func() {
 	}
 }
 
-// startTorch starts a Python process that times PyTorch.
-func startTorch(t *testing.T) *peer.Process {
-	python := os.Getenv("PYTHON")
-	if python == "" {
-		python = "python3"
+// startTorches starts a process that times steps for each PyTorch.
+func startTorches(t *testing.T) []*peer.Process {
+	var peers []*peer.Process
+	for _, words := range torches(t) {
+		args := append(slices.Clone(words), filepath.Join("testdata", "peer_step.py"), fmt.Sprint(runtime.NumCPU()))
+		p := peer.Start(t, "", exec.Command("env", args...))
+		p.Name = p.Line(t)
+		peers = append(peers, p)
 	}
-	if out, err := exec.Command(python, "-c", "import torch").CombinedOutput(); err != nil {
-		t.Skipf("%s -c 'import torch': %v: %s", python, err, out)
-	}
-	p := peer.Start(t, "PyTorch", exec.Command(python, filepath.Join("testdata", "bench_torch.py"), fmt.Sprint(runtime.NumCPU())))
-	t.Logf("%s, OPENBLAS_CORETYPE=%q", p.Line(t), os.Getenv("OPENBLAS_CORETYPE"))
-	return p
+	return peers
 }
 
 // timeTorch is steps of the work in PyTorch.

@@ -1,0 +1,43 @@
+package peer
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestCompare has figures of R: t.test(log(c(2.2, 1.9, 2.1) / 1))$conf.int.
+func TestCompare(t *testing.T) {
+	r := Compare([]float64{1, 1, 1}, []float64{2.2, 1.9, 2.1})
+	mean := math.Cbrt(2.2 * 1.9 * 2.1)
+	if math.Abs(r.Mean-mean) > 1e-12 || r.Rounds != 3 {
+		t.Errorf("%+v, want a mean of %v", r, mean)
+	}
+	if math.Abs(r.Low*r.High/(mean*mean)-1) > 1e-12 || !(r.Low < 1.9 && r.High > 2.2) {
+		t.Errorf("%+v: three rounds say little", r)
+	}
+	if r := Compare([]float64{2, 4}, []float64{1, 2}); r.Mean != 0.5 || r.Low != 0.5 || r.High != 0.5 {
+		t.Errorf("equal ratios: %+v", r)
+	}
+	if r := Compare([]float64{2}, []float64{1}); r.Low != 0 || !math.IsInf(r.High, 1) {
+		t.Errorf("one round: %+v", r)
+	}
+}
+
+func TestRecord(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "table.md")
+	t.Setenv("PEER_TABLE", path)
+	row := Row{Work: "embedding", Us: "onnx", Peer: "PyTorch", Ours: 1234.5, Theirs: 0.51234, Unit: "images/s", Ratio: Compare([]float64{1, 1}, []float64{2, 2})}
+	Record(t, row)
+	Record(t, row)
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(got)), "\n")
+	if len(lines) != 4 || lines[2] != lines[3] || lines[3] != "| embedding | onnx | PyTorch | 1234 | 0.512 | images/s | 2.00 [2.00, 2.00] | 2 |" {
+		t.Errorf("got %q", lines)
+	}
+}
