@@ -87,12 +87,27 @@ they share once each, and prints result tables.
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newWorker())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newVet(), newPlan(), newSweep(), newTable(), newWhy(), newImport(), newInspect(), newConvert(), newDoctor(), newVersion(), newExplain(), newFmt(), newInit())
-	root.AddCommand(newGC(), newRM())
-	root.AddCommand(newData())
-	root.AddCommand(newPool())
+	root.AddCommand( // one a line, sorted
+		newBench(),
+		newConvert(),
+		newData(),
+		newDoctor(),
+		newExplain(),
+		newFmt(),
+		newGC(),
+		newImport(),
+		newInit(),
+		newInspect(),
+		newPlan(),
+		newPool(),
+		newRM(),
+		newSweep(),
+		newTable(),
+		newVersion(),
+		newVet(),
+		newWhy(),
+		newWorker(),
+	)
 	return root
 }
 

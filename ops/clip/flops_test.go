@@ -1,0 +1,38 @@
+package clip
+
+import (
+	"math"
+	"testing"
+)
+
+// TestFLOPs compares with open_clip's docs/model_profile.csv, which counts the
+// products too (image and text, in units of 1e9).
+func TestFLOPs(t *testing.T) {
+	for name, want := range map[string][2]float64{
+		"ViT-B-32":     {8.82, 5.96},
+		"ViT-B-16":     {35.13, 5.96},
+		"ViT-L-14":     {162.03, 13.30},
+		"ViT-L-14-336": {381.92, 13.30},
+		"ViT-H-14":     {334.59, 46.51},
+		"RN50":         {12.22, 5.96},
+		"RN101":        {19.60, 5.96},
+	} {
+		cfg, err := Arch(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := cfg.FLOPs()
+		for i, f := range []float64{got.Image / 1e9, got.Text / 1e9} {
+			if math.Abs(f/want[i]-1) > 0.06 {
+				t.Errorf("%s: %.2f GFLOP, open_clip says %.2f", name, f, want[i])
+			}
+		}
+	}
+}
+
+func TestFLOPsOfGates(t *testing.T) {
+	plain, gated := benchModel(0).Config.FLOPs(), benchModel(2).Config.FLOPs()
+	if gated.Gates <= 0 || math.Abs(gated.Image-plain.Image-gated.Gates) > 1 {
+		t.Errorf("image %g with gates, %g without, gates %g", gated.Image, plain.Image, gated.Gates)
+	}
+}
