@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,8 +73,30 @@ func readJSON(t *testing.T, path string, into any) {
 	}
 }
 
-// engines are those that this machine can open; onEngines says why one is skipped.
-var engineNames = []string{"go", "onnx"}
+// engineNames are all engines; where one is not there its tests are skipped and say so.
+var engineNames = []string{"go", "onnx", "xla:cpu", "xla:cuda"}
+
+// presentEngines are those of which this machine has the library.
+func presentEngines() []string {
+	return slices.DeleteFunc(slices.Clone(engineNames), func(name string) bool { return absent(name) != nil })
+}
+
+// absent says what an engine lacks.
+func absent(name string) error {
+	if kind, xla := strings.CutPrefix(name, "xla:"); xla && len(engine.FindPlugins(kind)) == 0 {
+		return fmt.Errorf("no PJRT plugin for %s is found (runner doctor says where it is looked for)", kind)
+	}
+	if name != "onnx" {
+		return nil
+	}
+	if path := filepath.Join("..", "..", "cache", "onnxruntime", "libonnxruntime.so.1"); os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH") == "" && exists(path) {
+		if path, err := filepath.Abs(path); err == nil {
+			os.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", path)
+		}
+	}
+	_, err := engine.FindONNX()
+	return err
+}
 
 // onEngines runs a test on each engine, opened once for all tests.
 func onEngines(t *testing.T, run func(t *testing.T, e *engine.Engine)) {
@@ -89,19 +112,8 @@ func openEngine(t testing.TB, name string) *engine.Engine {
 	if e := opened[name]; e != nil {
 		return e
 	}
-	if name == "onnx" {
-		if os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH") == "" {
-			if path := filepath.Join("..", "..", "cache", "onnxruntime", "libonnxruntime.so.1"); exists(path) {
-				abs, err := filepath.Abs(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				os.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", abs)
-			}
-		}
-		if _, err := engine.FindONNX(); err != nil {
-			t.Skip(err)
-		}
+	if err := absent(name); err != nil {
+		t.Skip(err)
 	}
 	e, err := engine.Open(name)
 	if err != nil && strings.Contains(err.Error(), "checkptr") {
