@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build static test check lint cue update bench bench-peers tables study emoji fuzz env debian clean kill
+.PHONY: help sweep build bundle static test check lint cue update bench bench-peers tables study emoji fuzz env debian clean kill
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -52,6 +52,11 @@ cue: build
 static: build ## check that bin/runner needs nothing but glibc
 	@extra=$$(ldd bin/runner | grep -vE '^\s*(linux-vdso|libc|libm|libdl|libpthread|librt|libresolv|/lib64/ld-linux-x86-64)\.so' || true); \
 		test -z "$$extra" || { echo "bin/runner needs more than glibc:"; echo "$$extra"; exit 1; }
+
+bundle: $(deps) ## the program alone, stripped and compressed, for a machine without Go: bin/runner.gz
+	go build -ldflags '-s -w' -o bin/runner ./runner
+	gzip -9 --keep --force bin/runner
+	@size=$$(stat -c %s bin/runner.gz); echo "bin/runner.gz: $$size bytes"; test $$size -lt 67108864 # what such machines take
 
 # Only packages that declare the flag take it.
 update: $(deps) ## rewrite the goldens; read the diff
