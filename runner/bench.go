@@ -177,7 +177,7 @@ func (r *benchReport) print(out io.Writer, o *benchOptions) error {
 	}
 	for _, result := range r.Results {
 		if o.details {
-			fmt.Fprintf(out, "%s: MiB after each round: %v\n", result.Work, mebibytes(result.Memory))
+			fmt.Fprintf(out, "%s: MiB after each round: %v\n", result.Work, eachInMiB(result.Memory))
 		}
 		if result.Error != "" {
 			fmt.Fprintln(out, result.Error)
@@ -195,12 +195,12 @@ func (r *benchReport) line(w io.Writer, result benchResult) {
 	if r.Peak > 0 {
 		share = fmt.Sprintf("%.0f %%", 100*result.FLOPS/r.Peak)
 	}
-	memory := mebibytes(result.Memory)
+	memory := eachInMiB(result.Memory)
 	fmt.Fprintf(w, "%s\t%.4g\t%.4g\t%.4g\t%s\t%.2g\t%d\t\n", result.Work, result.PerSecond,
 		float64(speed.Median(result.Rounds).Microseconds())/1e3, result.FLOPS/1e9, share, result.Compile.Seconds(), memory[len(memory)-1])
 }
 
-func mebibytes(bytes []int64) []int64 {
+func eachInMiB(bytes []int64) []int64 {
 	out := make([]int64, len(bytes))
 	for i, b := range bytes {
 		out[i] = b >> 20

@@ -87,6 +87,7 @@ they share once each, and prints result tables.
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand( // one a line, sorted
 		newBench(),
 		newConvert(),
