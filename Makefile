@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build bundle static test check lint cue update bench bench-peers tables study emoji fuzz env debian clean kill
+.PHONY: help sweep build bundle static test check lint cue update bench bench-peers tables study emoji fuzz env debian clean kill torture
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -98,8 +98,11 @@ fuzz: $(deps) ## fuzz each reader of outside bytes for FUZZTIME (30s)
 		go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 10x "./$$(dirname $$file)" || exit 1; \
 	done
 
-kill: build ## kill the quickstart ten times, resume it, compare its tables (10 minutes)
-	.ci/kill-quickstart
+torture: $(deps) ## kill a sweep of every op TIMES (100) times, resume it, compare its tables (10 minutes)
+	TORTURE_TIMES=$(or $(TIMES),100) go test ./runner -run '^TestTorture$$' -count 1 -v -timeout 3h
+
+kill: $(deps) ## the same with the quickstart, ten times (10 minutes)
+	TORTURE_EXPERIMENT=quickstart TORTURE_TIMES=$(or $(TIMES),10) go test ./runner -run '^TestTorture$$' -count 1 -v -timeout 3h
 
 env: $(deps) ## print the settings for a bare go test: eval "$$(make -s env)"
 	@for name in GOEXPERIMENT CGO_ENABLED CGO_CFLAGS CGO_LDFLAGS ONNXRUNTIME_SHARED_LIBRARY_PATH; do \
