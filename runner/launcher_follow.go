@@ -42,8 +42,10 @@ func (e *experiment) sweepSlurm(cmd *cobra.Command, folder *store.Sweep, o sweep
 		return err
 	}
 	fmt.Fprintln(l.stderr, e.summary(survey))
-	if survey.Count(schedule.ToRun) > 0 || !folder.Has(provenanceFile) {
-		if err := folder.WriteJSON(provenanceFile, provenance()); err != nil {
+	this := e.provenance(cmd.Context(), o.engine)
+	record := survey.Count(schedule.ToRun) > 0 || !folder.Has(provenanceFile)
+	if record {
+		if err := this.begin(folder); err != nil {
 			return err
 		}
 	}
@@ -51,7 +53,10 @@ func (e *experiment) sweepSlurm(cmd *cobra.Command, folder *store.Sweep, o sweep
 	if report == nil {
 		return failure
 	}
-	err = e.recordResults(folder, report.Entries)
+	if record {
+		failure = errors.Join(failure, this.end(folder, report, failure))
+	}
+	err = e.recordResults(folder, report)
 	if err != nil || failure != nil && !errors.As(failure, new(*schedule.Failed)) {
 		return errors.Join(failure, err)
 	}

@@ -1,12 +1,14 @@
 package main
 
 import (
-	"os"
-	"runtime"
-	"runtime/debug"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
+	"react/ops"
+	"react/runner/plan"
+	"react/runner/schedule"
 	"react/runner/store"
 )
 
@@ -14,7 +16,9 @@ import (
 const (
 	planFile       = "plan.json"
 	trialsFile     = "trials.jsonl"
-	provenanceFile = "provenance.json"
+	outputsFile    = "outputs.jsonl"
+	provenanceFile = "provenance.json" // the newest of runsFolder
+	runsFolder     = "runs"            // a file for each run that had something to do
 )
 
 // sweepFolder is where the records of this resolved spec are.
@@ -44,88 +48,115 @@ func (e *experiment) record(w *store.Sweep) error {
 // resultRecord is trials/<id>/result.json; that it is there says that the
 // trial is done.
 type resultRecord struct {
-	ID     string            `json:"id"`
-	Name   string            `json:"name"`
-	Stages map[string]string `json:"stages"` // name → key
+	ID      string            `json:"id"`
+	Name    string            `json:"name"`
+	Stages  map[string]string `json:"stages"` // name → key
+	Metrics []metricRecord    `json:"metrics,omitempty"`
 }
 
-// recordResults writes a result for each trial whose stages all have entries.
-func (e *experiment) recordResults(w *store.Sweep, entries map[string]store.Entry) error {
+// metricRecord is one number of a trial: of an evaluation set, or of a stage
+// such as pairs.
+type metricRecord struct {
+	Set    string  `json:"set"`
+	Metric string  `json:"metric"`
+	Value  float64 `json:"value"`
+	N      int     `json:"n,omitempty"`
+}
+
+// outputRecord is a line of outputs.jsonl: what a stage's output was, for the
+// day when the store has it no more.
+type outputRecord struct {
+	Key      string    `json:"key"`
+	Op       string    `json:"op"`
+	SHA256   string    `json:"sha256"` // of the list of the files' digests
+	Engine   string    `json:"engine,omitempty"`
+	Commit   string    `json:"commit,omitempty"`
+	Run      string    `json:"run,omitempty"`
+	Host     string    `json:"host"`
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished"`
+}
+
+func outputOf(m store.Manifest) outputRecord {
+	fact := func(name string) string { text, _ := m.Facts[name].(string); return text }
+	return outputRecord{Key: m.Key, Op: m.Op, SHA256: m.Digest(), Engine: fact(engineFact), Commit: fact(commitFact), Run: fact(runFact),
+		Host: m.Host, Started: m.Started, Finished: m.Finished}
+}
+
+// recordResults writes a result for each trial whose stages all have entries,
+// and what the outputs are. Where nothing was made since, nothing is written.
+func (e *experiment) recordResults(w *store.Sweep, report *schedule.Report) error {
+	made := map[string]bool{}
+	for _, t := range report.Made {
+		made[t.Key] = true
+	}
+	if err := e.recordOutputs(w, report.Entries); err != nil {
+		return err
+	}
 	for _, t := range e.plan.Trials {
-		done := true
-		for _, stage := range t.Stages {
-			_, ok := entries[stage.Key]
-			done = done && ok
-		}
-		if !done {
+		if !madeIn(t, made) && w.Has(resultPath(t.ID)) || !done(t, report.Entries) {
 			continue
 		}
-		if err := w.WriteJSON("trials/"+t.ID+"/result.json", resultRecord{t.ID, trialName(t), keysOf(t.Stages)}); err != nil {
+		metrics, err := metricsOf(keysOf(t.Stages), func(key string) (store.Entry, bool) { e, ok := report.Entries[key]; return e, ok })
+		if err != nil {
+			return err
+		}
+		if err := w.WriteJSON(resultPath(t.ID), resultRecord{t.ID, trialName(t), keysOf(t.Stages), metrics}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// provenanceRecord is provenance.json: who ran this sweep's latest stages, with
-// what. Each stage's own manifest says when and on which engine it ran.
-type provenanceRecord struct {
-	Started time.Time         `json:"started"`
-	Command []string          `json:"command"`
-	Dir     string            `json:"dir"`
-	Host    string            `json:"host"`
-	CPUs    int               `json:"cpus"`
-	Build   map[string]string `json:"build"`
-	Env     map[string]string `json:"env,omitempty"`
-}
+func resultPath(trial string) string { return "trials/" + trial + "/result.json" }
 
-// envAllowed are the variables that change how fast or with what a sweep runs;
-// no other variable is recorded.
-var envAllowed = []string{"OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "GOMAXPROCS", "GOMEMLIMIT",
-	"CUDA_VISIBLE_DEVICES", "XLA_FLAGS", "ONNXRUNTIME_SHARED_LIBRARY_PATH", "SLURM_JOB_ID"}
-
-func provenance() provenanceRecord {
-	r := provenanceRecord{Started: time.Now().UTC().Truncate(time.Second), Command: os.Args, CPUs: runtime.GOMAXPROCS(0),
-		Build: buildFacts(), Env: map[string]string{}}
-	r.Dir, _ = os.Getwd()
-	r.Host, _ = os.Hostname()
-	for _, name := range envAllowed {
-		if value, ok := os.LookupEnv(name); ok {
-			r.Env[name] = value
+func done(t plan.Trial, entries map[string]store.Entry) bool {
+	for _, stage := range t.Stages {
+		if _, ok := entries[stage.Key]; !ok {
+			return false
 		}
 	}
-	return r
+	return true
 }
 
-// buildFacts are the settings that the Go tool put into the program.
-func buildFacts() map[string]string {
-	facts := map[string]string{"go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return facts
-	}
-	for _, s := range info.Settings {
-		if strings.HasPrefix(s.Key, "vcs.") || s.Key == "GOEXPERIMENT" || s.Key == "GOAMD64" {
-			facts[s.Key] = s.Value
+// madeIn reports whether one of the trial's stages was made.
+func madeIn(t plan.Trial, made map[string]bool) bool {
+	for _, stage := range t.Stages {
+		if made[stage.Key] {
+			return true
 		}
 	}
-	for _, dep := range info.Deps {
-		if shownLibraries[dep.Path] {
-			facts[dep.Path] = dep.Version
-		}
-	}
-	return facts
+	return false
 }
 
-// shownLibraries are the libraries that results depend on.
-var shownLibraries = map[string]bool{
-	"cuelang.org/go": true,
-	"github.com/DataIntelligenceCrew/go-faiss": true,
-	"github.com/apache/arrow-go/v18":           true,
-	"github.com/gomlx/compute":                 true,
-	"github.com/gomlx/compute-onnx":            true,
-	"github.com/gomlx/go-xla":                  true,
-	"github.com/gomlx/gomlx":                   true,
-	"github.com/parquet-go/parquet-go":         true,
-	"gonum.org/v1/gonum":                       true,
+func (e *experiment) recordOutputs(w *store.Sweep, entries map[string]store.Entry) error {
+	var outputs []outputRecord
+	for _, stage := range e.plan.Stages {
+		if entry, ok := entries[stage.Key]; ok {
+			outputs = append(outputs, outputOf(entry.Manifest))
+		}
+	}
+	return store.WriteLines(w, outputsFile, outputs)
+}
+
+// metricsOf reads a trial's numbers from its stages' rows, those of single
+// classes left out, in the order of the stages' names.
+func metricsOf(stages map[string]string, entry func(key string) (store.Entry, bool)) ([]metricRecord, error) {
+	var metrics []metricRecord
+	for _, name := range slices.Sorted(maps.Keys(stages)) {
+		e, ok := entry(stages[name])
+		if !ok {
+			continue
+		}
+		rows, err := ops.ReadRows(e.Dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if row.Class == "" {
+				metrics = append(metrics, metricRecord{strings.TrimPrefix(name, "evaluate/"), row.Metric, row.Value, row.N})
+			}
+		}
+	}
+	return metrics, nil
 }

@@ -114,7 +114,7 @@ func (e *experiment) sweep(cmd *cobra.Command, o sweepOptions) error {
 	for _, entry := range report.Entries {
 		e.store.Touch(entry)
 	}
-	err = e.recordResults(folder, report.Entries)
+	err = e.recordResults(folder, report)
 	if err != nil || failure != nil && !errors.As(failure, new(*schedule.Failed)) {
 		return errors.Join(failure, err)
 	}
@@ -136,17 +136,16 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 	if err := e.prepareEngine(engines, survey); err != nil {
 		return nil, err
 	}
-	if survey.Count(schedule.ToRun) > 0 || !folder.Has(provenanceFile) {
-		if err := folder.WriteJSON(provenanceFile, provenance()); err != nil {
-			return nil, err
-		}
-	}
 	for i, stage := range e.plan.Stages {
 		tasks[i].Uses = o.jobs.uses(stage)
 		tasks[i].Run = stageRunner(stage, engines, how{tasks[i].Uses.Cores, o.saveEvery})
 	}
-	return schedule.Run(ctx, tasks, schedule.Options{Store: e.store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
-		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: newReporter(stderr)})
+	options := schedule.Options{Store: e.store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
+		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: newReporter(stderr)}
+	if survey.Count(schedule.ToRun) == 0 && folder.Has(provenanceFile) {
+		return schedule.Run(ctx, tasks, options)
+	}
+	return recordedRun(ctx, tasks, options, runRecording{e.provenance(ctx, o.engine), folder, engines})
 }
 
 // prepareEngine opens the engine before the first stage, when one will want
@@ -226,6 +225,13 @@ func (e *engines) name() string {
 		return ""
 	}
 	return e.eng.Name()
+}
+
+// opened is the engine that a stage has opened, nil when none has.
+func (e *engines) opened() *engine.Engine {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.eng
 }
 
 func (e *engines) close() {

@@ -111,13 +111,18 @@ func (p *planRecord) why(w io.Writer, s *store.Store, of whyOf) error {
 	return nil
 }
 
-// findTrial looks through the sweeps, newest first. A label that several
-// trials share (over seeds) is taken as its first trial; part of an id that
-// begins several is a mistake.
+// findTrial looks through the sweeps, newest first, or through those that the
+// SWEEP of "SWEEP:TRIAL" names. A label that several trials share (over seeds)
+// is taken as its first trial; part of an id that begins several is a mistake.
 func findTrial(s *store.Store, name string) (*store.Sweep, *planRecord, *trialRecord, error) {
 	sweeps, err := s.Sweeps()
 	if err != nil {
 		return nil, nil, nil, err
+	}
+	if of, rest, ok := strings.Cut(name, ":"); ok {
+		if some, err := findSweeps(s, []string{of}); err == nil {
+			sweeps, name = some, rest
+		}
 	}
 	for _, sweep := range sweeps {
 		var p planRecord

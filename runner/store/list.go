@@ -1,7 +1,10 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -58,4 +61,21 @@ func (m *Manifest) Bytes() int64 {
 		n += f.Size
 	}
 	return n
+}
+
+// Digest is one digest for all files of the entry: that of their list of paths
+// and digests. Two outputs with the same bytes have the same.
+func (m *Manifest) Digest() string {
+	h := sha256.New()
+	for _, f := range m.Files {
+		fmt.Fprintf(h, "%s %d %q\n", f.SHA256, f.Size, f.Path)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Files lists what the transaction holds, with digests. It makes the files
+// read-only: Discard comes next.
+func (t *Txn) Files() ([]File, error) {
+	err := t.list()
+	return t.manifest.Files, err
 }

@@ -117,6 +117,20 @@ func (s *Store) Close() error {
 	return err
 }
 
+// TempDir makes a directory on the store's file system that Close removes, or,
+// after a kill, the next process.
+func (s *Store) TempDir(name string) (string, error) {
+	o, err := s.prepare()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(o.dir, fmt.Sprintf("%s-%d", name, numTxns.Add(1)))
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		return "", &Error{s.root, "make a temporary directory", err}
+	}
+	return dir, nil
+}
+
 // LogPath returns where the log of a key's stage is kept. The directory exists
 // once a transaction has begun.
 func (s *Store) LogPath(key, op string) string {

@@ -58,6 +58,9 @@ func (s *Store) Sweeps() ([]*Sweep, error) {
 	return sweeps, nil
 }
 
+// Root is the directory of the sweep's store.
+func (w *Sweep) Root() string { return w.root }
+
 // Path returns the place of a record.
 func (w *Sweep) Path(rel string) string { return filepath.Join(w.Dir, filepath.FromSlash(rel)) }
 

@@ -165,7 +165,7 @@ func (t *Txn) publish() (Entry, error) {
 			continue
 		}
 		if ok {
-			theirs.Raced, theirs.Differs = true, differing(theirs.Manifest.Files, t.manifest.Files)
+			theirs.Raced, theirs.Differs = true, Differing(theirs.Manifest.Files, t.manifest.Files)
 			return theirs, t.Discard()
 		}
 		var damaged *Damaged
@@ -189,9 +189,9 @@ func (t *Txn) published(dir string) (Entry, error) {
 	return Entry{Key: t.manifest.Key, Dir: dir, Manifest: t.manifest}, nil
 }
 
-// differing returns the paths in either list whose size or digest is not the
+// Differing returns the paths in either list whose size or digest is not the
 // same in the other.
-func differing(a, b []File) []string {
+func Differing(a, b []File) []string {
 	seen := map[string]File{}
 	for _, f := range a {
 		seen[f.Path] = f

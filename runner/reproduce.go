@@ -1,0 +1,303 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"react/ops/engine"
+	"react/runner/plan"
+	"react/runner/schedule"
+	"react/runner/store"
+)
+
+// reproduceOptions are the flags of reproduce.
+type reproduceOptions struct {
+	store  string
+	from   string
+	engine string
+	jobs   int
+	verify bool
+}
+
+func newReproduce() *cobra.Command {
+	var o reproduceOptions
+	cmd := &cobra.Command{
+		Use:   "reproduce TRIAL",
+		Short: "Make a trial again from its record alone",
+		Long: `reproduce makes the stages of one recorded trial, without the experiment's file:
+ops, params, inputs and outside files are those of the sweep's plan. It refuses
+when an op has another version than then, naming the commit it was made from, and
+when an outside file is missing or has changed, naming the file.
+
+Stages go into the store that --store names; with --from, the record is read from
+another store, of which nothing else is used. --verify compares what was made with
+the record, digests and metrics, and ends with 1 when they differ; without --from
+it makes the trial in a store of its own, which is dropped.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			switch {
+			case o.jobs < 1:
+				return usageError{fmt.Errorf("--jobs %d: at least 1", o.jobs)}
+			case !engine.Known(o.engine):
+				return usageError{fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)}
+			}
+			r, done, err := newReproduction(cmd, o, given[0])
+			if err != nil {
+				return err
+			}
+			defer done()
+			return r.run(cmd.Context())
+		},
+	}
+	storeFlag(cmd, &o.store)
+	flags := cmd.Flags()
+	flags.StringVar(&o.from, "from", "", "read the record from the store in this `directory`")
+	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
+	flags.IntVarP(&o.jobs, "jobs", "j", 1, "run this `many` stages at a time")
+	flags.BoolVar(&o.verify, "verify", false, "compare the outputs and metrics with the record")
+	return cmd
+}
+
+// reproduction is one call of reproduce.
+type reproduction struct {
+	o           reproduceOptions
+	from, to    *store.Store
+	sweep       *store.Sweep
+	plan        *planRecord
+	trial       *trialRecord
+	outputs     map[string]outputRecord
+	out, stderr io.Writer
+}
+
+// newReproduction opens the stores and finds the record.
+func newReproduction(cmd *cobra.Command, o reproduceOptions, name string) (*reproduction, func(), error) {
+	r := &reproduction{o: o, out: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+	var err error
+	if r.to, err = store.Open(o.store); err != nil {
+		return nil, nil, err
+	}
+	if r.from = r.to; o.from != "" {
+		if r.from, err = store.Open(o.from); err != nil {
+			return nil, nil, err
+		}
+	}
+	if r.sweep, r.plan, r.trial, err = findTrial(r.from, name); err != nil {
+		return nil, nil, err
+	}
+	if r.outputs, err = outputsOf(r.sweep); err != nil {
+		return nil, nil, err
+	}
+	done := func() { r.to.Close() }
+	if o.verify && o.from == "" {
+		dir, err := r.from.TempDir("reproduce")
+		if err != nil {
+			return nil, nil, err
+		}
+		if r.to, err = store.Open(filepath.Join(dir, "store")); err != nil {
+			return nil, nil, err
+		}
+		done = func() { r.to.Close(); r.from.Close() } // which drops the directory
+	}
+	return r, done, nil
+}
+
+// run restores the trial's stages, makes those that are not there, and compares.
+func (r *reproduction) run(ctx context.Context) error {
+	records := r.plan.madeFrom(r.trial)
+	restorer := newRestorer(r.from)
+	for key, output := range r.outputs {
+		restorer.commits[key] = output.Commit
+	}
+	stages, err := restorer.stages(records)
+	if err != nil {
+		return fmt.Errorf("trial %s cannot be made as it was:\n%w", r.trial.Name, err)
+	}
+	report, err := r.make(ctx, stages)
+	if err != nil {
+		return err
+	}
+	if err := r.recordResult(report.Entries); err != nil {
+		return err
+	}
+	fmt.Fprintf(r.out, "trial %s of %s/%s: %s, %d made, %d found in store %s\n", r.trial.Name, r.sweep.Name, r.sweep.Hash,
+		plural(len(stages), "stage"), len(report.Made), len(report.Cached), shownPath(r.to.Root()))
+	if !r.o.verify {
+		return r.printMetrics(report.Entries)
+	}
+	return r.compare(stages, report.Entries)
+}
+
+// make runs the stages and records them as a sweep of the trial's own, so that
+// the store knows what its outputs are for.
+func (r *reproduction) make(ctx context.Context, stages []*plan.Stage) (*schedule.Report, error) {
+	if err := r.to.Prepare(); err != nil {
+		return nil, err
+	}
+	folder, err := r.folder()
+	if err != nil {
+		return nil, err
+	}
+	release, err := folder.Hold(func() error { return r.record(folder) })
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	engines := &engines{spec: r.o.engine, stderr: r.stderr}
+	defer engines.close()
+	tasks := make([]*schedule.Task, len(stages))
+	for i, stage := range stages {
+		tasks[i] = &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Needs: inputKeys(stage), Wanted: r.wanted(stage.Key),
+			Trials: []string{r.trial.Name}, Run: stageRunner(stage, engines, how{workers: max(1, runtime.GOMAXPROCS(0)/r.o.jobs)})}
+	}
+	this := provenance()
+	this.Engine.Asked, this.Data = r.o.engine, dataOf(stages)
+	return recordedRun(ctx, tasks, schedule.Options{Store: r.to, Jobs: r.o.jobs, Reporter: newReporter(r.stderr)}, runRecording{this, folder, engines})
+}
+
+// folder is where the records go: in the record's own store, where they are.
+func (r *reproduction) folder() (*store.Sweep, error) {
+	if r.to.Root() == r.sweep.Root() {
+		return r.sweep, nil
+	}
+	return r.to.Sweep(r.sweep.Name, sha256Hex([]byte(r.sweep.Hash + r.trial.ID))[:8])
+}
+
+// recordResult writes what was made as a sweep would, but not over the record
+// that it was made from.
+func (r *reproduction) recordResult(entries map[string]store.Entry) error {
+	folder, err := r.folder()
+	if err != nil || folder == r.sweep {
+		return err
+	}
+	var outputs []outputRecord
+	for _, record := range r.plan.madeFrom(r.trial) {
+		if e, ok := entries[record.Key]; ok {
+			outputs = append(outputs, outputOf(e.Manifest))
+		}
+	}
+	metrics, err := metricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
+	if err != nil {
+		return err
+	}
+	return errors.Join(store.WriteLines(folder, outputsFile, outputs),
+		folder.WriteJSON(resultPath(r.trial.ID), resultRecord{r.trial.ID, r.trial.Name, r.trial.Stages, metrics}))
+}
+
+func (r *reproduction) wanted(key string) bool {
+	return slices.Contains(slices.Collect(maps.Values(r.trial.Stages)), key)
+}
+
+// record writes the plan of this trial alone; in the record's own folder it is
+// written already.
+func (r *reproduction) record(folder *store.Sweep) error {
+	if folder == r.sweep {
+		return nil
+	}
+	p := *r.plan
+	p.Trials, p.Stages = []trialRecord{*r.trial}, r.plan.madeFrom(r.trial)
+	errs := []error{store.WriteLines(folder, trialsFile, p.Trials), folder.WriteJSON(planFile, p)}
+	for _, name := range []string{"spec.cue", "spec.resolved.json", "overrides.json"} {
+		data, err := os.ReadFile(r.sweep.Path(name))
+		if err == nil {
+			err = folder.Write(name, data)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, folder.Latest())...)
+}
+
+func (r *reproduction) printMetrics(entries map[string]store.Entry) error {
+	metrics, err := metricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
+	for _, m := range metrics {
+		fmt.Fprintf(r.out, "%s %s\n", m.name(), number(m.Value))
+	}
+	return err
+}
+
+// errDiffers is the end of a reproduce --verify that found a difference.
+var errDiffers = errors.New("what was made differs from the record")
+
+// compare prints each stage that came out otherwise, then the metrics.
+func (r *reproduction) compare(stages []*plan.Stage, entries map[string]store.Entry) error {
+	differ, unknown := 0, 0
+	for _, stage := range stages {
+		e, ok := entries[stage.Key]
+		if !ok {
+			continue // nothing that ran read it
+		}
+		then, known := r.outputs[stage.Key]
+		if !known {
+			unknown++
+			continue
+		}
+		now := outputOf(e.Manifest)
+		if now.SHA256 == then.SHA256 {
+			continue
+		}
+		differ++
+		fmt.Fprintf(r.out, "%s %s differs: %s; engine %s then, %s now\n", stage.Op, short(stage.Key), r.differingFiles(stage.Key, e), dash(then.Engine), dash(now.Engine))
+	}
+	if unknown > 0 {
+		fmt.Fprintf(r.out, "%s have no digest on record (the sweep did not end)\n", plural(unknown, "stage"))
+	}
+	changed, err := r.compareMetrics(entries)
+	if err != nil {
+		return err
+	}
+	if differ > 0 || changed > 0 {
+		return errDiffers
+	}
+	fmt.Fprintln(r.out, "every output has the bytes on record, every metric its value")
+	return nil
+}
+
+// differingFiles names the files, where the record's store still has the
+// output's manifest.
+func (r *reproduction) differingFiles(key string, now store.Entry) string {
+	then, ok, err := r.from.Lookup(key)
+	if !ok || err != nil {
+		return "which files cannot be told, the output of then is gone"
+	}
+	return fmt.Sprint(store.Differing(then.Manifest.Files, now.Manifest.Files))
+}
+
+// compareMetrics prints the metrics beside those on record.
+func (r *reproduction) compareMetrics(entries map[string]store.Entry) (changed int, err error) {
+	now, err := metricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
+	if err != nil {
+		return 0, err
+	}
+	then, err := recordedMetrics(r.sweep, r.trial)
+	if err != nil {
+		return 0, err
+	}
+	of := map[string]float64{}
+	for _, m := range then {
+		of[m.name()] = m.Value
+	}
+	for _, m := range now {
+		was, known := of[m.name()]
+		switch {
+		case !known:
+			fmt.Fprintf(r.out, "%s %s (not on record)\n", m.name(), number(m.Value))
+		case was == m.Value:
+			fmt.Fprintf(r.out, "%s %s\n", m.name(), number(m.Value))
+		default:
+			changed++
+			fmt.Fprintf(r.out, "%s %s, was %s (%.2g off)\n", m.name(), number(m.Value), number(was), math.Abs(m.Value-was))
+		}
+	}
+	return changed, nil
+}

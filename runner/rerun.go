@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"react/runner/plan"
+	"react/runner/schedule"
+	"react/runner/store"
+)
+
+// rerunSome makes stages once more and counts those that came out otherwise.
+func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
+	engines := &engines{spec: v.o.engine, stderr: v.stderr}
+	defer engines.close()
+	r := newRestorer(v.store)
+	for key, e := range v.sound {
+		r.commits[key], _ = e.Manifest.Facts[commitFact].(string)
+	}
+	ran := 0
+	for _, key := range v.drawOrder() {
+		if ran == v.o.rerun {
+			break
+		}
+		stage, err := v.restore(r, key)
+		if err != nil {
+			fmt.Fprintf(v.stderr, "not run again: %v\n", err)
+			continue
+		}
+		ran++
+		same, err := v.rerun(ctx, stage, engines)
+		if ctx.Err() != nil {
+			return differ, ctx.Err()
+		}
+		if err != nil {
+			return differ, fmt.Errorf("rerun of %s %s: %w", stage.Op, short(key), err)
+		}
+		if !same {
+			differ++
+		}
+	}
+	if ran < v.o.rerun {
+		fmt.Fprintf(v.w, "only %s could be run again: a sweep must name them, and their inputs must be whole\n", plural(ran, "stage"))
+	}
+	return differ, nil
+}
+
+// drawOrder is the order in which stages are tried.
+func (v *verifier) drawOrder() []string {
+	var keys []string
+	for _, key := range v.order {
+		if e, ok := v.sound[key]; ok && len(e.Evicted) == 0 && (v.o.op == "" || v.o.op == e.Manifest.Op) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys) // whatever order sweeps were recorded in
+	if !v.o.cheapest {
+		rand.New(rand.NewPCG(v.o.seed, 0)).Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+		return keys
+	}
+	took := func(key string) time.Duration {
+		m := v.sound[key].Manifest
+		return m.Finished.Sub(m.Started)
+	}
+	slices.SortStableFunc(keys, func(a, b string) int { return int(took(a) - took(b)) })
+	return keys
+}
+
+// restore makes a stage of its record, its inputs known by key alone: they are
+// not run.
+func (v *verifier) restore(r *restorer, key string) (*plan.Stage, error) {
+	record := v.records[key]
+	for role, in := range record.In {
+		if e, ok := v.sound[in]; !ok || len(e.Evicted) > 0 {
+			return nil, fmt.Errorf("stage %s %s: its input %s %s is not whole", record.Op, short(key), role, short(in))
+		}
+		r.made[in] = &plan.Stage{Op: v.records[in].Op, Key: in}
+	}
+	stages, err := r.stages([]stageRecord{record})
+	if err != nil {
+		return nil, err
+	}
+	return stages[0], nil
+}
+
+// rerun makes a stage in a transaction that is dropped and compares its files.
+func (v *verifier) rerun(ctx context.Context, stage *plan.Stage, engines *engines) (same bool, err error) {
+	then := v.sound[stage.Key].Manifest
+	txn, err := v.store.Begin(stage.Key, stage.Op, stage.Lines)
+	if err != nil {
+		return false, err
+	}
+	defer txn.Discard()
+	notes := &rerunNotes{facts: map[string]any{}}
+	attempt := &schedule.Attempt{Dir: txn.Dir(), In: map[string]string{}, Log: notes, Fact: notes.fact,
+		Progress: func(int, int, string) {}, Warn: func(string, ...any) {}}
+	for _, in := range stage.In {
+		attempt.In[in.Key] = v.sound[in.Key].Dir
+	}
+	start := time.Now()
+	if err := stageRunner(stage, engines, how{workers: runtime.GOMAXPROCS(0)})(ctx, attempt); err != nil {
+		return false, errors.Join(err, notes.tail())
+	}
+	files, err := txn.Files()
+	if err != nil {
+		return false, err
+	}
+	return v.compare(stage, store.Manifest{Files: files, Facts: notes.facts, Started: start, Finished: time.Now()}, then), nil
+}
+
+// compare prints what a rerun came to.
+func (v *verifier) compare(stage *plan.Stage, now, then store.Manifest) (same bool) {
+	differ := store.Differing(then.Files, now.Files)
+	verdict := plural(len(now.Files), "file") + ", the same bytes"
+	if len(differ) > 0 {
+		verdict = fmt.Sprintf("%d of %s differ: %s", len(differ), plural(len(now.Files), "file"), strings.Join(differ, ", "))
+	}
+	fmt.Fprintf(v.w, "%s %s again in %s (then %s): %s\n", stage.Op, short(stage.Key), took(now), took(then), verdict)
+	was, is := engineName(then), engineName(now)
+	switch {
+	case len(differ) == 0:
+	case was != is:
+		fmt.Fprintf(v.w, "\tengine %s then, %s now: between engines results differ by rounding; --engine %s compares with the one it was made with\n", was, is, was)
+	default:
+		fmt.Fprintf(v.w, "\tengine %s then and now; made on %s\n", is, then.Host)
+	}
+	return len(differ) == 0
+}
+
+// engineName is "none" for a stage that opened no engine.
+func engineName(m store.Manifest) string {
+	if name, ok := m.Facts[engineFact].(string); ok {
+		return name
+	}
+	return "none"
+}
+
+// rerunNotes keeps what a rerun says, to show it when it fails.
+type rerunNotes struct {
+	mu    sync.Mutex
+	log   bytes.Buffer
+	facts map[string]any
+}
+
+// Write keeps the log.
+func (n *rerunNotes) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.log.Write(p)
+}
+
+func (n *rerunNotes) fact(name string, value any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.facts[name] = value
+}
+
+// tail is the end of the log as an error, nil when there is no log.
+func (n *rerunNotes) tail() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	text := strings.TrimSpace(n.log.String())
+	if text == "" {
+		return nil
+	}
+	return errors.New(text[max(0, len(text)-2000):])
+}

@@ -1,0 +1,294 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"react/runner/store"
+)
+
+func newShow() *cobra.Command {
+	var storeDir string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show TRIAL",
+		Short: "Print a trial: params, stages, metrics, who made it and where its files are",
+		Long: `show prints what is on record of a trial: its params, its stages with state, time
+and engine, its metrics, the runs that made it, and the directories of its files.
+Of outputs that gc has freed it prints what the record kept.
+
+TRIAL is the id of a trial (or its beginning), or the label of a case; the newest
+sweep in the store that has it is taken, or the one that SWEEP:TRIAL names.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			s, err := store.Open(storeDir)
+			if err != nil {
+				return err
+			}
+			shown, err := showTrial(s, given[0])
+			if err != nil {
+				return err
+			}
+			if !asJSON {
+				return shown.print(cmd.OutOrStdout())
+			}
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetIndent("", "\t")
+			return enc.Encode(shown)
+		},
+	}
+	storeFlag(cmd, &storeDir)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (schema runner.show/v1)")
+	return cmd
+}
+
+// shownTrial is what show prints.
+type shownTrial struct {
+	Schema  string         `json:"schema"`
+	Sweep   string         `json:"sweep"` // NAME/HASH
+	Records string         `json:"records"`
+	Trial   trialRecord    `json:"trial"`
+	Stages  []shownStage   `json:"stages"` // inputs first
+	Metrics []metricRecord `json:"metrics"`
+	Runs    []runRecord    `json:"runs"` // that made its stages, oldest first
+}
+
+// shownStage is one stage of a trial, or of what it is made from.
+type shownStage struct {
+	Name     string    `json:"name,omitempty"` // in the trial; "" for what only others read
+	Op       string    `json:"op"`
+	Key      string    `json:"key"`
+	State    string    `json:"state"` // stored, freed in part, freed, damaged, not made
+	Why      string    `json:"why,omitempty"`
+	Seconds  float64   `json:"seconds,omitempty"`
+	Engine   string    `json:"engine,omitempty"`
+	Finished time.Time `json:"finished,omitzero"`
+	Run      string    `json:"run,omitempty"`
+	SHA256   string    `json:"sha256,omitempty"`
+	Dir      string    `json:"dir,omitempty"`
+	Bytes    int64     `json:"bytes,omitempty"`
+	Log      string    `json:"log,omitempty"`
+}
+
+// showTrial gathers what is known of a trial.
+func showTrial(s *store.Store, name string) (*shownTrial, error) {
+	sweep, p, trial, err := findTrial(s, name)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := outputsOf(sweep)
+	if err != nil {
+		return nil, err
+	}
+	shown := &shownTrial{Schema: "runner.show/v1", Sweep: sweep.Name + "/" + sweep.Hash, Records: sweep.Dir, Trial: *trial}
+	names := map[string]string{}
+	for name, key := range trial.Stages {
+		names[key] = strings.TrimPrefix(names[key]+", "+name, ", ")
+	}
+	made := map[string]bool{}
+	for _, record := range p.madeFrom(trial) {
+		stage, err := showStage(s, record, outputs[record.Key])
+		if err != nil {
+			return nil, err
+		}
+		stage.Name = names[record.Key]
+		made[stage.Run] = true
+		shown.Stages = append(shown.Stages, stage)
+	}
+	if shown.Metrics, err = trialMetrics(s, sweep, trial); err != nil {
+		return nil, err
+	}
+	runs, err := runsOf(sweep)
+	for _, run := range runs {
+		if made[run.ID] || len(runs) == 1 {
+			shown.Runs = append(shown.Runs, run)
+		}
+	}
+	return shown, err
+}
+
+// outputsOf reads what a sweep recorded of its outputs, by key.
+func outputsOf(w *store.Sweep) (map[string]outputRecord, error) {
+	lines, err := store.ReadLines[outputRecord](w, outputsFile)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	outputs := make(map[string]outputRecord, len(lines))
+	for _, line := range lines {
+		outputs[line.Key] = line
+	}
+	return outputs, nil
+}
+
+func showStage(s *store.Store, record stageRecord, recorded outputRecord) (shownStage, error) {
+	stage := shownStage{Op: record.Op, Key: record.Key, State: "not made"}
+	if log := s.LogPath(record.Key, record.Op); fileExists(log) {
+		stage.Log = log
+	}
+	e, ok, err := s.Lookup(record.Key)
+	var damaged *store.Damaged
+	switch {
+	case errors.As(err, &damaged):
+		stage.State, stage.Why = "damaged", damaged.Why
+	case err != nil:
+		return stage, err
+	case ok:
+		stage.State, stage.Dir, stage.Bytes = "stored", e.Dir, entryBytes(e, -1)
+		if len(e.Evicted) > 0 {
+			stage.State, stage.Why = "freed in part", plural(len(e.Evicted), "large file")+" removed by gc"
+		}
+		recorded = outputOf(e.Manifest)
+	case recorded.Key != "":
+		stage.State = "freed"
+	}
+	if recorded.Key != "" {
+		stage.Seconds = max(0, recorded.Finished.Sub(recorded.Started).Seconds())
+		stage.Engine, stage.Finished, stage.Run, stage.SHA256 = recorded.Engine, recorded.Finished, recorded.Run, recorded.SHA256
+	}
+	return stage, nil
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// trialMetrics are a trial's numbers: from its outputs, else from its record.
+func trialMetrics(s *store.Store, sweep *store.Sweep, trial *trialRecord) ([]metricRecord, error) {
+	whole := true
+	metrics, err := metricsOf(trial.Stages, func(key string) (store.Entry, bool) {
+		e, ok, err := s.Lookup(key)
+		whole = whole && ok && err == nil
+		return e, ok && err == nil
+	})
+	if err != nil || whole || !sweep.Has(resultPath(trial.ID)) {
+		return metrics, err
+	}
+	return recordedMetrics(sweep, trial)
+}
+
+// recordedMetrics are a trial's numbers as its sweep recorded them, none when
+// it was not done.
+func recordedMetrics(sweep *store.Sweep, trial *trialRecord) ([]metricRecord, error) {
+	var result resultRecord
+	err := sweep.ReadJSON(resultPath(trial.ID), &result)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return result.Metrics, err
+}
+
+func (t *shownTrial) print(w io.Writer) error {
+	fmt.Fprintf(w, "trial %s of %s\nrecords %s\n\n", t.Trial.Name, t.Sweep, shownPath(t.Records))
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "STAGE\tKEY\tSTATE\tTOOK\tENGINE\tSIZE\tFINISHED\n")
+	for _, s := range t.Stages {
+		row := []string{s.label(), short(s.Key), s.State, "-", s.Engine, "-", "-"}
+		if !s.Finished.IsZero() {
+			row[3], row[6] = seconds(time.Duration(s.Seconds*float64(time.Second))), stamp(s.Finished)
+		}
+		if s.Engine == "" {
+			row[4] = "-"
+		}
+		if s.Dir != "" {
+			row[5] = bytesText(s.Bytes)
+		}
+		if s.Why != "" {
+			row[2] += " (" + s.Why + ")"
+		}
+		fmt.Fprintln(table, strings.Join(row, "\t"))
+	}
+	fmt.Fprintf(table, "\nMETRIC\tVALUE\tN\n")
+	for _, m := range t.Metrics {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", m.name(), number(m.Value), count(m.N))
+	}
+	fmt.Fprintf(table, "\nPARAM\tVALUE\n")
+	for _, path := range slices.Sorted(maps.Keys(t.Trial.Params)) {
+		fmt.Fprintf(table, "%s\t%s\n", path, jsonText(t.Trial.Params[path]))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, run := range t.Runs {
+		run.print(w)
+	}
+	fmt.Fprintln(w, "\nfiles")
+	for _, s := range t.Stages {
+		if s.Dir != "" {
+			fmt.Fprintf(w, "  %s  %s\n", s.label(), shownPath(s.Dir))
+		}
+	}
+	return nil
+}
+
+func (s *shownStage) label() string {
+	if s.Name == "" {
+		return s.Op
+	}
+	return s.Name
+}
+
+// name is "task/acc@1", as tables call a metric.
+func (m *metricRecord) name() string {
+	if strings.Contains(m.Metric, "/") {
+		return m.Metric
+	}
+	return m.Set + "/" + m.Metric
+}
+
+// number is a value as short as it can be told from its neighbours.
+func number(v float64) string { return jsonText(v) }
+
+func count(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+func jsonText(v any) string {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Sprint(v)
+	}
+	return strings.Trim(strings.TrimSpace(text.String()), `"`)
+}
+
+// print shows a run in a few lines.
+func (r *runRecord) print(w io.Writer) {
+	fmt.Fprintf(w, "\nrun %s: %s, %d made, %d found, %d failed\n", r.ID, r.Outcome, r.Stages.Made, r.Stages.Cached, r.Stages.Failed)
+	fmt.Fprintf(w, "  command  %s   (in %s)\n", strings.Join(r.Command, " "), r.Dir)
+	fmt.Fprintf(w, "  program  %s, sha256 %s, source %s\n", r.Binary.Path, short(r.Binary.SHA256), dash(r.Build["vcs.revision"]))
+	if r.Git != nil {
+		state := "clean"
+		if r.Git.Dirty {
+			state = "changed, diff sha256 " + short(r.Git.DiffSHA256)
+		}
+		fmt.Fprintf(w, "  git      %s %s, %s\n", short(r.Git.Commit), r.Git.Branch, state)
+	}
+	fmt.Fprintf(w, "  machine  %s: %s, %s of %s used, %s", r.Host, r.System.CPU, fmt.Sprint(r.System.Procs), plural(r.System.Threads, "thread"), bytesText(r.System.MemoryBytes))
+	for _, gpu := range r.System.GPUs {
+		fmt.Fprintf(w, ", %s", gpu)
+	}
+	fmt.Fprintf(w, "\n  engine   %s asked, %s opened\n", r.Engine.Asked, dash(r.Engine.Name))
+	for _, set := range r.Overrides {
+		fmt.Fprintf(w, "  --set    %s\n", set)
+	}
+	for _, d := range r.Data {
+		fmt.Fprintf(w, "  data     %s: %s below %s, sha256 %s\n", d.Role, plural(d.Files, "file"), d.Root, short(d.SHA256))
+	}
+}
