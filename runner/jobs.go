@@ -48,6 +48,10 @@ func (j jobs) atOnce() int {
 	return int(j)
 }
 
+// assumed is how many stages at a time estimates count with. With "auto" most of
+// the time is the engine's, which runs one at a time.
+func (j jobs) assumed() int { return max(int(j), 1) }
+
 // uses is what a stage takes of the machine. With a number of stages each has
 // its share of the cores; with "auto" each has what it uses well, and others
 // run beside it on what is left.

@@ -150,8 +150,9 @@ func (e usageError) Unwrap() error { return e.error }
 var errWork = errors.New("there is work to do")
 
 const exitHelp = `Exit codes: 0 done, 1 a trial failed or an input is broken or missing,
-2 usage, 3 bad spec, 4 store or launcher, 6 plan --check or fmt --check found work,
-75 worker preempted, 130 interrupted (the same command goes on from there).`
+2 usage, 3 bad spec, 4 store or launcher, or too little disk or memory,
+6 plan --check or fmt --check found work, 75 worker preempted,
+130 interrupted (the same command goes on from there).`
 
 // exitCode is the one place where errors become exit codes.
 func exitCode(err error) int {
@@ -162,7 +163,7 @@ func exitCode(err error) int {
 		return 2
 	case isSpecError(err):
 		return 3
-	case errors.As(err, new(*store.Error)), errors.As(err, new(*slurm.Error)):
+	case errors.As(err, new(*store.Error)), errors.As(err, new(*slurm.Error)), errors.As(err, new(*errMisfit)):
 		return 4
 	case errors.Is(err, errWork):
 		return 6

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -9,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/ops"
+	"react/ops/engine"
+	"react/runner/estimate"
 	"react/runner/plan"
 	"react/runner/schedule"
 )
@@ -16,16 +19,22 @@ import (
 func newPlan() *cobra.Command {
 	var sets []string
 	var storeDir string
-	var asJSON, check bool
+	var o planOptions
 	cmd := &cobra.Command{
 		Use:   "plan FILE",
-		Short: "Print trials and stages: what is cached, what would run",
+		Short: "Print trials and stages: what is cached, what would run, and what it takes",
 		Long: `plan expands an experiment and prints its stages (each once, inputs first) and
 its trials, with what a sweep would do. It runs nothing. Outside files are read
 for their digests, once as long as they do not change.
 
 A stage is "cached" when its output is in the store, "run" when a sweep would
 make it, "not needed" when nothing that would run reads it.
+
+Time, disk and memory are estimated from the stages that the store holds: from
+those of the same kind (op, mode, model, pool) and the nearest size, on this host
+and the engine that ran last or that --engine names. What was never made is
+"unknown". What cannot fit the disk or the memory ends with 4, here and in sweep,
+unless --overcommit is given.
 
 ` + exitHelp,
 		Args: args(cobra.ExactArgs(1)),
@@ -34,40 +43,86 @@ make it, "not needed" when nothing that would run reads it.
 			if err != nil {
 				return err
 			}
-			survey, err := schedule.Look(e.store, e.tasks())
-			if err != nil {
-				return err
-			}
-			if err := e.printPlan(cmd.OutOrStdout(), survey, asJSON); err != nil {
-				return err
-			}
-			if check && survey.Count(schedule.ToRun) > 0 {
-				return errWork
-			}
-			return nil
+			return e.printPlan(cmd.OutOrStdout(), o)
 		},
 	}
 	setFlag(cmd, &sets)
 	storeFlag(cmd, &storeDir)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as JSON (schema runner.plan/v1)")
-	cmd.Flags().BoolVar(&check, "check", false, "exit with 6 when something would run")
+	flags := cmd.Flags()
+	flags.BoolVar(&o.asJSON, "json", false, "print the plan as JSON (schema runner.plan/v1)")
+	flags.BoolVar(&o.check, "check", false, "exit with 6 when something would run")
+	o.jobs = 1
+	flags.VarP(&o.jobs, "jobs", "j", "estimate for this many stages at a time")
+	flags.StringVar(&o.engine, "engine", "auto", "estimate for this `engine`: "+engine.Choices)
+	overcommitFlag(cmd, &o.overcommit)
 	return cmd
 }
 
-func (e *experiment) printPlan(w io.Writer, survey *schedule.Survey, asJSON bool) error {
+// planOptions are the flags of plan.
+type planOptions struct {
+	asJSON, check, overcommit bool
+	jobs                      jobs
+	engine                    string
+}
+
+func overcommitFlag(cmd *cobra.Command, overcommit *bool) {
+	cmd.Flags().BoolVar(overcommit, "overcommit", false, "go on although disk or memory are estimated not to suffice")
+}
+
+// engineOf is the engine that --engine names; "" for auto.
+func engineOf(flag string) string {
+	if flag == "auto" {
+		return ""
+	}
+	return flag
+}
+
+// printPlan prints what a sweep would do; the error says that it would have
+// work, or not fit.
+func (e *experiment) printPlan(w io.Writer, o planOptions) error {
+	tasks := e.tasks()
+	survey, err := schedule.Look(e.store, tasks)
+	if err != nil {
+		return err
+	}
+	f, err := newForecast(e.store, tasks, survey, forecastOn(engineOf(o.engine), o.jobs.assumed()))
+	if err != nil {
+		return err
+	}
 	p := e.describe()
 	for i := range p.Stages {
 		p.Stages[i].State = survey.Status[i].String()
 		if damaged := survey.Damaged[i]; damaged != nil {
 			p.Stages[i].Damaged = damaged.Why
 		}
+		p.Stages[i].Estimate = stageEstimate(f.stages[i])
 	}
-	if asJSON {
+	if o.asJSON {
+		p.Estimate = f.record(e.store.Root())
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "\t")
-		return enc.Encode(p)
+		err = enc.Encode(p)
+	} else {
+		fmt.Fprintln(w, e.summary(survey))
+		err = errors.Join(f.print(w, e.store.Root()), p.print(w))
 	}
-	return p.print(w, e.summary(survey))
+	if err == nil {
+		err = f.check(e.store.Root(), o.overcommit)
+	}
+	if err == nil && o.check && survey.Count(schedule.ToRun) > 0 {
+		return errWork
+	}
+	return err
+}
+
+// stageEstimate is nil where nothing is known.
+func stageEstimate(e estimate.Estimate) *estimateRecord {
+	if !e.Seconds.Known() && !e.Bytes.Known() {
+		return nil
+	}
+	r := &estimateRecord{}
+	r.add(e)
+	return r
 }
 
 // summary is the one line that plan and sweep begin with.
@@ -87,6 +142,7 @@ type planRecord struct {
 	Question   string        `json:"question,omitempty"`
 	Stages     []stageRecord `json:"stages"` // inputs before readers
 	Trials     []trialRecord `json:"trials"`
+	Estimate   *planEstimate `json:"estimate,omitempty"` // plan --json only
 }
 
 // stageRecord is one stage of a plan.
@@ -100,6 +156,8 @@ type stageRecord struct {
 	Trials  int                  `json:"trials"` // that need it
 	State   string               `json:"state,omitempty"`
 	Damaged string               `json:"damaged,omitempty"` // why the entry in the store is not used
+
+	Estimate *estimateRecord `json:"estimate,omitempty"` // plan --json only
 }
 
 // trialRecord is one trial: a line of trials.jsonl.
@@ -134,14 +192,16 @@ func keysOf(stages map[string]*plan.Stage) map[string]string {
 	return keys
 }
 
-func (p *planRecord) print(w io.Writer, summary string) error {
-	fmt.Fprintln(w, summary)
+func (p *planRecord) print(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nSTAGE\tKEY\tTRIALS\tSTATE\n")
 	state := map[string]string{}
 	for _, s := range p.Stages {
 		state[s.Key] = s.State
 		note := s.State
+		if s.Estimate != nil && s.Estimate.Seconds != nil {
+			note += ", about " + durationOf(s.Estimate.Seconds)
+		}
 		if s.Damaged != "" {
 			note += " (damaged: " + s.Damaged + ")"
 		}

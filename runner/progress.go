@@ -21,17 +21,21 @@ import (
 const plainEvery = 5 * time.Second
 
 // newReporter shows a bar on a terminal, lines elsewhere. No colours are used.
-func newReporter(w io.Writer) schedule.Reporter {
+func newReporter(w io.Writer) schedule.Reporter { return newTimedReporter(w, nil) }
+
+// newTimedReporter also says how long the rest takes, as the countdown has it.
+func newTimedReporter(w io.Writer, rest *countdown) schedule.Reporter {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
-		return &barReporter{w: f, stages: stages{begun: map[*schedule.Task]string{}}}
+		return &barReporter{w: f, stages: stages{begun: map[*schedule.Task]string{}, rest: rest}}
 	}
-	return &lineReporter{w: w, every: plainEvery, now: time.Now, stages: stages{begun: map[*schedule.Task]string{}}}
+	return &lineReporter{w: w, every: plainEvery, now: time.Now, stages: stages{begun: map[*schedule.Task]string{}, rest: rest}}
 }
 
 // stages remembers what the running stages are called: "[3/84] tune 0a1b2c3d4e5f".
 type stages struct {
 	mu    sync.Mutex
 	begun map[*schedule.Task]string
+	rest  *countdown // nil: nothing is said of it
 }
 
 func (s *stages) begin(t *schedule.Task, n, total int) string {
@@ -50,6 +54,7 @@ func (s *stages) name(t *schedule.Task) string {
 func (s *stages) ended(t *schedule.Task, o schedule.Outcome) string {
 	name := s.name(t)
 	delete(s.begun, t)
+	s.rest.end(t, o)
 	switch {
 	case errors.Is(o.Err, context.Canceled):
 		return name + " stopped"
@@ -58,7 +63,7 @@ func (s *stages) ended(t *schedule.Task, o schedule.Outcome) string {
 	case o.Cached:
 		return ""
 	}
-	return fmt.Sprintf("%s done in %s", name, seconds(o.Took))
+	return fmt.Sprintf("%s done in %s%s", name, seconds(o.Took), s.rest.left())
 }
 
 func seconds(d time.Duration) string {
@@ -102,9 +107,10 @@ func (r *lineReporter) Wait(t *schedule.Task, holder string) {
 func (r *lineReporter) Progress(t *schedule.Task, done, total int, note string) {
 	r.stages.mu.Lock()
 	defer r.stages.mu.Unlock()
+	r.stages.rest.progress(t, done, total)
 	if now := r.now(); now.Sub(r.last) >= r.every {
 		r.last = now
-		fmt.Fprintf(r.w, "%s %d/%d %s\n", r.stages.name(t), done, total, note)
+		fmt.Fprintf(r.w, "%s %d/%d %s%s\n", r.stages.name(t), done, total, note, r.stages.rest.left())
 	}
 }
 
@@ -151,6 +157,7 @@ func (r *barReporter) Wait(t *schedule.Task, holder string) {
 func (r *barReporter) Progress(t *schedule.Task, done, total int, note string) {
 	r.stages.mu.Lock()
 	defer r.stages.mu.Unlock()
+	r.stages.rest.progress(t, done, total)
 	if r.of != t || r.bar.GetMax() != total {
 		r.show(t, total)
 	}

@@ -20,18 +20,20 @@ import (
 
 // sweepOptions are the flags of sweep: where and how, never what.
 type sweepOptions struct {
-	sets     []string
-	store    string
-	engine   string
-	tables   string
-	jobs     jobs
-	failFast bool
-	launcher string
-	cluster  clusterOptions
+	sets       []string
+	store      string
+	engine     string
+	tables     string
+	jobs       jobs
+	failFast   bool
+	overcommit bool
+	launcher   string
+	cluster    clusterOptions
 
 	keepGoing bool // the opposite of failFast, for who is used to make's
 
 	saveEvery time.Duration
+	toRun     int // stages, once the store was looked at; no flag
 }
 
 func newSweep() *cobra.Command {
@@ -81,6 +83,7 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 	flags.StringVar(&o.tables, "tables", "", "write the tables into this `directory` too")
 	o.jobs = 1
 	flags.VarP(&o.jobs, "jobs", "j", "run this many stages at a time; auto: as many as cores, memory and devices allow")
+	overcommitFlag(cmd, &o.overcommit)
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop everything at the first failure")
 	flags.BoolVarP(&o.keepGoing, "keep-going", "k", true, "after a failure go on with what does not depend on it; the opposite of --fail-fast")
 	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
@@ -131,6 +134,13 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 		return nil, err
 	}
 	fmt.Fprintln(stderr, e.summary(survey))
+	forecast, err := newForecast(e.store, tasks, survey, forecastOn(engineOf(o.engine), o.jobs.assumed()))
+	if err != nil {
+		return nil, err
+	}
+	if err := forecast.check(e.store.Root(), o.overcommit); err != nil {
+		return nil, err
+	}
 	engines := &engines{spec: o.engine, stderr: stderr}
 	defer engines.close()
 	if err := e.prepareEngine(engines, survey); err != nil {
@@ -138,14 +148,18 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 	}
 	for i, stage := range e.plan.Stages {
 		tasks[i].Uses = o.jobs.uses(stage)
-		tasks[i].Run = stageRunner(stage, engines, how{tasks[i].Uses.Cores, o.saveEvery})
+		tasks[i].Uses.Memory = int64(forecast.stages[i].Memory.Value)
+		tasks[i].Run = stageRunner(stage, engines, how{tasks[i].Uses.Cores, o.saveEvery, o.jobs.assumed()})
 	}
 	options := schedule.Options{Store: e.store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
-		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: newReporter(stderr)}
-	if survey.Count(schedule.ToRun) == 0 && folder.Has(provenanceFile) {
+		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: newTimedReporter(stderr, newCountdown(forecast))}
+	o.toRun = survey.Count(schedule.ToRun)
+	if o.toRun == 0 && folder.Has(provenanceFile) {
 		return schedule.Run(ctx, tasks, options)
 	}
-	return recordedRun(ctx, tasks, options, runRecording{e.provenance(ctx, o.engine), folder, engines})
+	return watched(folder, options, o, func(options schedule.Options) (*schedule.Report, error) {
+		return recordedRun(ctx, tasks, options, runRecording{e.provenance(ctx, o.engine), folder, engines})
+	})
 }
 
 // prepareEngine opens the engine before the first stage, when one will want
@@ -164,6 +178,7 @@ func (e *experiment) prepareEngine(engines *engines, survey *schedule.Survey) er
 type how struct {
 	workers   int
 	saveEvery time.Duration
+	jobs      int
 }
 
 // stageRunner makes an op's Run of a stage and an attempt.
@@ -183,6 +198,8 @@ func stageRunner(stage *plan.Stage, engines *engines, how how) func(context.Cont
 			a.Fact("engine.libraries", eng.Describe())
 			return eng, nil
 		}
+		a.Fact(jobsFact, how.jobs)
+		defer measurePeak(a.Fact)()
 		return ops.All[stage.Op].Run(ctx, run, stage.Params)
 	}
 }

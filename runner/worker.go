@@ -203,7 +203,7 @@ func (w *workerProcess) make(ctx context.Context) error {
 	stage := &plan.Stage{Op: w.task.Op, Params: w.task.Params, In: map[string]*plan.Stage{}, Files: w.task.Files, Key: w.task.Key, Lines: w.task.Lines}
 	this := runRecord{Build: buildFacts()}
 	task := &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Wanted: true, Trials: w.task.Trials,
-		Run: this.stamp(stageRunner(stage, engines, how{runtime.GOMAXPROCS(0), w.saveEvery}))}
+		Run: this.stamp(stageRunner(stage, engines, how{runtime.GOMAXPROCS(0), w.saveEvery, 1}))}
 	var tasks []*schedule.Task
 	seen := map[string]bool{}
 	for role, key := range w.task.In {

@@ -21,7 +21,7 @@
 //	cache/collect.lock             shared while a sweep is recorded, exclusive while a collection runs
 //	fingerprints.jsonl             digests of outside files
 //	logs/                          logs of stages, also of failed ones
-//	sweeps/<name>/<hash>/          records of one sweep; .held is locked while a process works on it
+//	sweeps/<name>/<hash>/          records of one sweep; .held is locked while a process works on it, processes/ says what it does
 //
 // Several processes may use one store, on several hosts where the file system
 // is shared. Correctness comes from rename: the first writer of a key wins, the

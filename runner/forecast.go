@@ -1,0 +1,376 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"react/runner/estimate"
+	"react/runner/schedule"
+	"react/runner/store"
+)
+
+// memoryFact is the manifest's fact that says how much memory the process held
+// at most while it made the stage alone, in bytes.
+const memoryFact = "memory.peakBytes"
+
+// jobsFact says how many stages ran at a time.
+const jobsFact = "jobs"
+
+// forecast is what running the rest of a plan is expected to take.
+type forecast struct {
+	tasks  []*schedule.Task
+	survey *schedule.Survey
+	stages []estimate.Estimate // in the order of the tasks; of those to run
+	where  estimate.Where
+	past   *estimate.History
+	jobs   int
+	total  estimateRecord
+	ops    []opEstimate // in the order in which they first run
+}
+
+// estimateRecord is an estimate for machines. What is not known is left out.
+type estimateRecord struct {
+	Seconds     *float64 `json:"seconds,omitempty"` // of the stages that are known
+	Bytes       *float64 `json:"bytes,omitempty"`   // of disk, likewise
+	MemoryBytes *float64 `json:"memoryBytes,omitempty"`
+	Runs        int      `json:"runs"` // stages made before that the time comes from
+}
+
+// opEstimate sums the stages of an op up.
+type opEstimate struct {
+	Op    string `json:"op"`
+	ToRun int    `json:"toRun"`
+	estimateRecord
+	Unknown int `json:"unknown,omitempty"` // stages of which no time is known
+}
+
+// planEstimate is the part of plan --json about what would run.
+type planEstimate struct {
+	Jobs int `json:"jobs"`
+	estimateRecord
+	Unknown        int          `json:"unknown"` // stages of which no time is known
+	Ops            []opEstimate `json:"ops,omitempty"`
+	WorkspaceBytes float64      `json:"workspaceBytes,omitempty"` // on disk while trainings run, for their state
+	FreeBytes      int64        `json:"freeBytes,omitempty"`      // on the store's disk
+	MachineMemory  int64        `json:"machineMemoryBytes,omitempty"`
+	DoesNotFit     []string     `json:"doesNotFit,omitempty"`
+}
+
+// newForecast estimates the stages that would run from those that the store
+// holds. It reads every manifest, and nothing where nothing would run.
+func newForecast(s *store.Store, tasks []*schedule.Task, survey *schedule.Survey, o forecastOptions) (*forecast, error) {
+	f := &forecast{tasks: tasks, survey: survey, stages: make([]estimate.Estimate, len(tasks)), jobs: max(o.jobs, 1)}
+	if survey.Count(schedule.ToRun) == 0 {
+		return f, nil
+	}
+	var runs []estimate.Run
+	var newest time.Time
+	err := s.Manifests(func(_ string, m store.Manifest) {
+		run := runOf(m)
+		runs = append(runs, run)
+		if o.engine == "" && run.Engine != "" && m.Finished.After(newest) {
+			newest, o.where.Engine = m.Finished, run.Engine
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	lines := make(map[string][]string, len(tasks))
+	for _, t := range tasks {
+		lines[t.Key] = t.Lines
+	}
+	f.past, f.where = estimate.New(runs, lines), o.where
+	f.estimate()
+	f.sum()
+	return f, nil
+}
+
+// estimate asks the history about each stage to run.
+func (f *forecast) estimate() {
+	for i, t := range f.tasks {
+		if f.survey.Status[i] == schedule.ToRun {
+			f.stages[i] = f.past.Estimate(t.Key, t.Lines, f.where)
+		}
+	}
+}
+
+// forecastOptions say what the stages will run on.
+type forecastOptions struct {
+	jobs   int
+	engine string // "" takes the one that ran last
+	where  estimate.Where
+}
+
+// forecastOn is for this machine.
+func forecastOn(engine string, jobs int) forecastOptions {
+	return forecastOptions{jobs: jobs, engine: engine, where: estimate.Where{Engine: engine, Host: store.HostName(), Jobs: jobs}}
+}
+
+// runOf reads a manifest as a run. Facts that another version wrote otherwise
+// are left out.
+func runOf(m store.Manifest) estimate.Run {
+	r := estimate.Run{Key: m.Key, Lines: m.Lines, Took: m.Finished.Sub(m.Started), Bytes: m.Bytes(), Host: m.Host}
+	r.Engine, _ = m.Facts[engineFact].(string)
+	r.Speed, _ = m.Facts["imagesPerSecond"].(float64)
+	if jobs, ok := m.Facts[jobsFact].(float64); ok {
+		r.Jobs = int(jobs)
+	}
+	if peak, ok := m.Facts[memoryFact].(float64); ok {
+		r.Peak = int64(peak)
+	}
+	if pool, ok := m.Facts["pool"].(map[string]any); ok {
+		rows, _ := pool["rows"].(float64)
+		r.Rows = int(rows)
+	}
+	return r
+}
+
+// sum adds up by op and over all.
+func (f *forecast) sum() {
+	index := map[string]int{}
+	for i, t := range f.tasks {
+		if f.survey.Status[i] != schedule.ToRun {
+			continue
+		}
+		at, ok := index[t.Op]
+		if !ok {
+			at = len(f.ops)
+			index[t.Op] = at
+			f.ops = append(f.ops, opEstimate{Op: t.Op})
+		}
+		op, e := &f.ops[at], f.stages[i]
+		op.ToRun++
+		if !e.Seconds.Known() {
+			op.Unknown++
+		}
+		op.add(e)
+	}
+	for _, op := range f.ops {
+		f.total.merge(op.estimateRecord)
+	}
+	if seconds, known := f.left(nil); known {
+		f.total.Seconds = &seconds
+	}
+}
+
+// add counts a stage in.
+func (r *estimateRecord) add(e estimate.Estimate) {
+	addTo(&r.Seconds, e.Seconds)
+	addTo(&r.Bytes, e.Bytes)
+	if e.Memory.Known() {
+		most := e.Memory.Value
+		if r.MemoryBytes != nil {
+			most = max(most, *r.MemoryBytes)
+		}
+		r.MemoryBytes = &most
+	}
+	r.Runs = max(r.Runs, e.Seconds.Runs)
+}
+
+func addTo(sum **float64, f estimate.Figure) {
+	if !f.Known() {
+		return
+	}
+	if *sum == nil {
+		*sum = new(float64)
+	}
+	**sum += f.Value
+}
+
+func (r *estimateRecord) merge(o estimateRecord) {
+	for _, sum := range []struct{ into, from **float64 }{{&r.Seconds, &o.Seconds}, {&r.Bytes, &o.Bytes}} {
+		if *sum.from != nil {
+			addTo(sum.into, estimate.Figure{Value: **sum.from, Runs: 1})
+		}
+	}
+	if o.MemoryBytes != nil && (r.MemoryBytes == nil || *o.MemoryBytes > *r.MemoryBytes) {
+		r.MemoryBytes = o.MemoryBytes
+	}
+	r.Runs += o.Runs
+}
+
+// left is how many seconds the stages will take that are to run, at so many at a
+// time; share tells how much of one is done already (nil: nothing). It is false
+// when of no stage a time is known.
+func (f *forecast) left(share func(key string) float64) (seconds float64, known bool) {
+	span := &estimate.Span{Jobs: f.jobs}
+	for i, t := range f.tasks {
+		if f.survey.Status[i] != schedule.ToRun {
+			continue
+		}
+		part := 1.0
+		if share != nil {
+			part = 1 - share(t.Key)
+		}
+		known = known || f.stages[i].Seconds.Known()
+		span.Add(t.Key, t.Needs, part*f.stages[i].Seconds.Value)
+	}
+	return span.Seconds(), known
+}
+
+// unknown counts the stages to run of which no time is known.
+func (f *forecast) unknown() int {
+	n := 0
+	for _, op := range f.ops {
+		n += op.Unknown
+	}
+	return n
+}
+
+// record is the forecast for machines.
+func (f *forecast) record(root string) *planEstimate {
+	r := &planEstimate{Jobs: f.jobs, estimateRecord: f.total, Unknown: f.unknown(), Ops: f.ops, WorkspaceBytes: f.workspace(),
+		FreeBytes: freeBytes(root), MachineMemory: readSystem().MemoryBytes}
+	r.DoesNotFit = r.misfits(f)
+	return r
+}
+
+// workspace is what running trainings keep on disk to go on from: weights, two
+// moments of the optimizer and the copy that replaces the last.
+func (f *forecast) workspace() float64 {
+	var sizes []float64
+	for i, t := range f.tasks {
+		if (t.Op == "tune" || t.Op == "pretrain") && f.stages[i].Bytes.Known() {
+			sizes = append(sizes, 6*f.stages[i].Bytes.Value)
+		}
+	}
+	slices.Sort(sizes)
+	sum := 0.0
+	for _, size := range sizes[max(0, len(sizes)-f.jobs):] {
+		sum += size
+	}
+	return sum
+}
+
+// misfits says what the machine does not have.
+func (r *planEstimate) misfits(f *forecast) []string {
+	var out []string
+	if r.Bytes != nil && r.FreeBytes > 0 && *r.Bytes+r.WorkspaceBytes > float64(r.FreeBytes) {
+		out = append(out, fmt.Sprintf("the outputs need about %s of disk, and %s more while trainings run; %s is free", bytesText(int64(*r.Bytes)),
+			bytesText(int64(r.WorkspaceBytes)), bytesText(r.FreeBytes)))
+	}
+	if r.MachineMemory <= 0 {
+		return out
+	}
+	for i, t := range f.tasks {
+		if m := f.stages[i].Memory; m.Known() && m.Value > float64(r.MachineMemory) {
+			out = append(out, fmt.Sprintf("stage %s needs about %s of memory; this machine has %s", t.Name(), bytesText(int64(m.Value)), bytesText(r.MachineMemory)))
+			break
+		}
+	}
+	return out
+}
+
+// errMisfit is what does not fit the disk or the memory.
+type errMisfit struct{ what []string }
+
+// Error says what is missing and what can be done.
+func (e *errMisfit) Error() string {
+	return strings.Join(e.what, "; ") + " (an estimate from stages made before; --overcommit runs all the same, --store names another disk)"
+}
+
+// check refuses what does not fit.
+func (f *forecast) check(root string, overcommit bool) error {
+	if overcommit || len(f.ops) == 0 {
+		return nil
+	}
+	if what := f.record(root).DoesNotFit; len(what) > 0 {
+		return &errMisfit{what}
+	}
+	return nil
+}
+
+// freeBytes is the room on the disk of a directory, or of the nearest one above
+// that exists; 0 where it cannot be told.
+func freeBytes(dir string) int64 {
+	for {
+		var fs unix.Statfs_t
+		if err := unix.Statfs(dir, &fs); err == nil {
+			return int64(fs.Bavail) * fs.Bsize
+		} else if !os.IsNotExist(err) || filepath.Dir(dir) == dir {
+			return 0
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// print writes the summary line and the table by op.
+func (f *forecast) print(w io.Writer, root string) error {
+	if len(f.ops) == 0 {
+		return nil
+	}
+	r := f.record(root)
+	fmt.Fprintln(w, r.summary())
+	for _, what := range r.DoesNotFit {
+		fmt.Fprintln(w, "does not fit:", what)
+	}
+	if r.Seconds == nil {
+		return nil
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "\nOP\tTO RUN\tTIME\tDISK\tMEMORY\tFROM\n")
+	for _, op := range f.ops {
+		time := durationOf(op.Seconds)
+		if op.Unknown > 0 && op.Seconds != nil {
+			time += fmt.Sprintf(" and %d unknown", op.Unknown)
+		}
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", op.Op, op.ToRun, time, sizeOf(op.Bytes), sizeOf(op.MemoryBytes), plural(op.Runs, "run"))
+	}
+	return table.Flush()
+}
+
+// summary is one line: how long, how much disk, how much memory.
+func (r *planEstimate) summary() string {
+	if r.Seconds == nil {
+		return "time, disk and memory are unknown: nothing like it was made in this store before"
+	}
+	parts := []string{fmt.Sprintf("about %s with -j %d", durationOf(r.Seconds), r.Jobs)}
+	if r.Unknown > 0 {
+		parts[0] += fmt.Sprintf(", besides %s of unknown time", plural(r.Unknown, "stage"))
+	}
+	if r.Bytes != nil {
+		parts = append(parts, fmt.Sprintf("%s of disk (%s free)", sizeOf(r.Bytes), bytesText(r.FreeBytes)))
+	}
+	if r.MemoryBytes != nil {
+		parts = append(parts, fmt.Sprintf("%s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), bytesText(r.MachineMemory)))
+	}
+	return strings.Join(parts, "; ") + "; from stages made before"
+}
+
+func durationOf(seconds *float64) string {
+	if seconds == nil {
+		return "unknown"
+	}
+	return durationText(*seconds)
+}
+
+func sizeOf(bytes *float64) string {
+	if bytes == nil {
+		return "unknown"
+	}
+	return bytesText(int64(*bytes))
+}
+
+// durationText is a rough time for people: two units.
+func durationText(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d < time.Second:
+		return "1s"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()+0.5))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
+}
