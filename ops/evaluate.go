@@ -15,9 +15,11 @@ import (
 
 // EvaluateParams are the params of evaluate.
 type EvaluateParams struct {
-	Kind    string   `json:"kind"`          // zeroshot
+	Kind    string   `json:"kind"`          // zeroshot, retrieval, probe
 	Set     string   `json:"set,omitempty"` // evaluation set of a generated pool; empty: the outside folder
-	Prompts []string `json:"prompts"`       // templates with one {}
+	Prompts []string `json:"prompts"`       // templates with one {}; none: the set's own
+
+	Protocol string `json:"protocol,omitempty"` // zeroshot on features: openai, elevater, clip_benchmark; empty: on the folder, as version 1 always did
 }
 
 // Prediction is one row of predictions.parquet, in the order of the set.
@@ -33,13 +35,17 @@ const predictionsFile = "predictions.parquet"
 
 // evaluate scores a checkpoint on a labelled set by zero-shot classification: class embeddings are the renormalised mean over prompts of
 // normalised text embeddings (OpenAI's prompt ensembling). In: "checkpoint", "dataset", optional "base" (the base's evaluate stage on the
-// same set). Out: rows.jsonl (acc@1, acc@5, mean-per-class, agreement with the base, acc@1 for each class), predictions.parquet.
+// same set). Out: rows.jsonl (acc@1, acc@5, mean-per-class, agreement with the base, acc@1 for each class), predictions.parquet. With a
+// protocol the images come from a features stage and there are more rows: see zeroShot.
 //
 //	1: first
 var evaluate = onEngine(define(1, "evaluate", runEvaluate))
 
 func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
-	if p.Kind != "zeroshot" {
+	switch {
+	case p.Kind == "zeroshot" && p.Protocol != "":
+		return zeroShot(ctx, run, p)
+	case p.Kind != "zeroshot":
 		return fmt.Errorf("kind %q is not zeroshot", p.Kind)
 	}
 	dir, err := run.input("dataset")

@@ -72,6 +72,7 @@ var All = map[string]Op{
 	"retrieve": retrieve,
 	"pairs":    pairs,
 	"tune":     tune,
+	"features": features,
 	"evaluate": evaluate,
 }
 

@@ -2,7 +2,9 @@ package datasets
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -15,6 +17,7 @@ import (
 // Entry is what is known of a published benchmark before any of its files is there: one file of the folder catalogue.
 type Entry struct {
 	Name       string           `json:"-"` // of its file
+	Digest     string           `json:"-"` // of its content, and of the entry's that it is a part of
 	Title      string           `json:"title"`
 	Suites     []string         `json:"suites"`            // elevater, imagenet, retrieval
 	Aliases    []string         `json:"aliases,omitempty"` // what other tools call it
@@ -74,7 +77,8 @@ func readCatalogue() ([]*Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		e := &Entry{Name: strings.TrimSuffix(path.Base(name), ".json")}
+		sum := sha256.Sum256(raw)
+		e := &Entry{Name: strings.TrimSuffix(path.Base(name), ".json"), Digest: hex.EncodeToString(sum[:8])}
 		d := json.NewDecoder(bytes.NewReader(raw))
 		d.DisallowUnknownFields()
 		if err := d.Decode(e); err != nil {
@@ -92,6 +96,7 @@ func readCatalogue() ([]*Entry, error) {
 			return nil, fmt.Errorf("catalogue: %s is part of %s, which is not there", e.Name, e.Of)
 		}
 		e.Templates = entries[whole].Templates
+		e.Digest += "+" + entries[whole].Digest
 		if e.NumClasses == len(entries[whole].Classes) {
 			e.Classes = entries[whole].Classes
 		}

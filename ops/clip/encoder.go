@@ -82,6 +82,15 @@ func (e *Encoder) Images(pixels []float32, n int) ([]float32, error) {
 	})
 }
 
+// ImageFeatures embeds n images as Images does, before they are scaled to length
+// 1: what linear probes are trained on, [n, E].
+func (e *Encoder) ImageFeatures(pixels []float32, n int) ([]float32, error) {
+	return e.images("imageFeatures", pixels, n, e.cfg.Dim(), func(t *tape, in *Node) *Node {
+		x, _ := t.imageTower(in)
+		return wide(x)
+	})
+}
+
 // ImageTokens gives the tokens of n images before pooling, after the last norm:
 // [n, tokens, width], the class token first. Those of a ResNet are its last
 // feature map, [n, side*side, 32*width], in rows from the top left.

@@ -63,6 +63,15 @@ func Softmax(row []float32, scale float64, dst []float64) []float64 {
 	return dst
 }
 
+// Confidence is the probability of one class of a row of scores times a scale: what Softmax gives it.
+func Confidence(row []float32, class int, scale float64) float64 {
+	sum := 0.0
+	for _, v := range row {
+		sum += math.Exp(scale * float64(v-row[class]))
+	}
+	return 1 / sum
+}
+
 // Pair is a confusion: Count images of class True are taken for class Predicted.
 type Pair struct{ True, Predicted, Count int }
 

@@ -199,6 +199,14 @@ func TestClassWithoutImages(t *testing.T) {
 	near(t, "mean per class", MeanPerClass([]int{0, 0, 2}, []int{0, 2, 2}, 3), 0.75, 0)
 }
 
+func TestConfidence(t *testing.T) {
+	row := []float32{0.1, -0.3, 0.25, 0.25}
+	for class, want := range Softmax(row, 100, nil) {
+		near(t, "confidence", Confidence(row, class, 100), want, 1e-12)
+	}
+	near(t, "a class far below", Confidence([]float32{0, 100}, 0, 100), 0, 0)
+}
+
 func TestRecallAt(t *testing.T) {
 	found := [][]int{{4, 0, 2}, {1, 3, 5}}
 	truth := [][]int{{0, 2}, {2}}

@@ -329,28 +329,6 @@ func (c *composer) tune(base source, pairs *Stage, seed int) (*Stage, error) {
 	return c.add("tune", params, in.in, in.files)
 }
 
-func (c *composer) evaluate(name string, base, tuned source) (*Stage, error) {
-	e := c.p.Evaluate[name]
-	c.read("evaluate." + name)
-	set, dataset, err := c.poolSet("evaluate."+name+".dataset", e.Dataset, "dataset", folderFiles)
-	if err != nil {
-		return nil, err
-	}
-	params := ops.EvaluateParams{Kind: e.Kind, Set: set, Prompts: e.Prompts}
-	in := newInputs()
-	in.give("checkpoint", base)
-	in.give("dataset", dataset)
-	stage, err := c.add("evaluate", params, in.in, in.files)
-	if err != nil || tuned.stage == base.stage {
-		return stage, err
-	}
-	in = newInputs()
-	in.give("checkpoint", tuned)
-	in.give("dataset", dataset)
-	in.in["base"] = stage
-	return c.add("evaluate", params, in.in, in.files)
-}
-
 // poolSet reads a reference: "pool:NAME/SET" is a set of a generated pool, anything else outside files under the role.
 func (c *composer) poolSet(path, ref, role string, files func(string) (ops.Files, error)) (set string, s source, err error) {
 	rest, ok := strings.CutPrefix(ref, "pool:")

@@ -72,6 +72,7 @@ type contract struct {
 	defaults  map[string]json.RawMessage // by path, with * for a name: "pool.*.maxBad"
 	defaultLR map[string]json.RawMessage // by tune.mode
 	metrics   []string                   // of a zeroshot evaluation
+	more      map[string][]string        // figures of other evaluations
 	worldSets []string                   // evaluation sets of a world pool
 	figures   map[string][]string        // of stages
 }
@@ -93,7 +94,7 @@ func newContract() (*contract, error) {
 	if err := c.readDefaults(v.LookupPath(cue.ParsePath("#Defaults")), ""); err != nil {
 		return nil, fmt.Errorf("schema: #Defaults: %w", err)
 	}
-	for path, into := range map[string]any{"#DefaultLR": &c.defaultLR, "#ClassificationMetrics": &c.metrics, "#WorldSets": &c.worldSets,
+	for path, into := range map[string]any{"#DefaultLR": &c.defaultLR, "#ClassificationMetrics": &c.metrics, "#MoreMetrics": &c.more, "#WorldSets": &c.worldSets,
 		"#StageMetrics": &c.figures} {
 		if err := v.LookupPath(cue.ParsePath(path)).Decode(into); err != nil {
 			return nil, fmt.Errorf("schema: %s: %w", path, err)

@@ -152,5 +152,9 @@ type Tune struct {
 type Evaluate struct {
 	Kind    string   `json:"kind"`    // zeroshot
 	Dataset string   `json:"dataset"` // a folder, or "pool:NAME/SET"
-	Prompts []string `json:"prompts"` // default: the task's
+	Prompts []string `json:"prompts"` // default: the benchmark's, else the task's
+
+	Benchmark   string `json:"benchmark,omitempty"`   // entry of the catalogue
+	PromptsFile string `json:"promptsFile,omitempty"` // JSON: class → prompts
+	Protocol    string `json:"protocol,omitempty"`    // openai, elevater, clip_benchmark; "" for a set that is none of the catalogue: version 1's rows
 }

@@ -198,6 +198,7 @@ func (s scene) checkNames() {
 		if _, taken := s.figures[name]; taken {
 			s.report("evaluate."+name, "the name is taken by a stage whose figures tables show (another name)")
 		}
+		s.checkEvaluation("evaluate." + name)
 	}
 }
 

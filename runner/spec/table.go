@@ -328,10 +328,24 @@ func (t tableReader) metricError(s string) string {
 	if !contains(sets, set) {
 		return fmt.Sprintf("no evaluation %q%s", set, didYouMean(set, sets, "evaluations"))
 	}
-	if !contains(t.metrics, metric) {
-		return fmt.Sprintf("%q is not a metric of zeroshot%s", metric, didYouMean(metric, t.metrics, "metrics"))
+	what, metrics := t.metricsOf("evaluate." + set)
+	if !contains(metrics, metric) {
+		return fmt.Sprintf("%q is not a metric of %s%s", metric, what, didYouMean(metric, metrics, "metrics"))
 	}
 	return ""
+}
+
+// metricsOf lists the figures of an evaluation, as the file has it, and names its kind.
+func (t tableReader) metricsOf(path string) (string, []string) {
+	set := t.base.set
+	kind := set.text(path + ".kind")
+	if more, ok := t.more[kind]; ok {
+		return kind, more
+	}
+	if set.has(path+".protocol") || set.has(path+".benchmark") || set.has(path+".promptsFile") {
+		return "zeroshot", append(t.metrics[:len(t.metrics):len(t.metrics)], t.more["protocol"]...)
+	}
+	return "zeroshot", t.metrics
 }
 
 // readFilter flattens the filter. A field takes a value, or a list of values of which any will do.

@@ -111,8 +111,13 @@ func (c *contract) withDefaults(v values) values {
 		}
 	}
 	for _, name := range out.names("evaluate") { // an evaluation asks as the task does, unless it says otherwise
-		if p := "evaluate." + name + ".prompts"; !out.has(p) && out.has("task.prompts") {
+		at := "evaluate." + name
+		ownPrompts := out.has(at+".benchmark") || out.has(at+".promptsFile")
+		if p := at + ".prompts"; !out.has(p) && out.has("task.prompts") && !ownPrompts {
 			out[p] = out["task.prompts"]
+		}
+		if p := at + ".protocol"; !out.has(p) && ownPrompts {
+			out[p] = json.RawMessage(`"openai"`)
 		}
 	}
 	return out

@@ -1,0 +1,212 @@
+package ops
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"react/data/datasets"
+	"react/data/image"
+	"react/data/npy"
+	"react/ops/blas"
+)
+
+// FeaturesParams are the params of features.
+type FeaturesParams struct {
+	Set       string `json:"set,omitempty"`       // evaluation set of a generated pool; empty: the outside folder
+	Split     string `json:"split,omitempty"`     // train, val or test; empty: test
+	Benchmark string `json:"benchmark,omitempty"` // entry of the catalogue; empty: a set of one's own
+	Catalogue string `json:"catalogue,omitempty"` // digest of that entry, so that a changed one is another stage
+}
+
+// featureItem is a row of items.parquet; row r belongs to row r of image.npy.
+type featureItem struct {
+	Key    string  `parquet:"key"`
+	Labels []int32 `parquet:"labels,list"` // one, but in a multi-label set
+	SHA256 string  `parquet:"sha256"`      // of the image's bytes
+}
+
+// featureSet is set.json: what is known of the labels.
+type featureSet struct {
+	Dir       string           `json:"dir"` // its last step: where it lies is no part of the result
+	Benchmark string           `json:"benchmark,omitempty"`
+	Metric    string           `json:"metric,omitempty"` // the benchmark's own
+	Classes   []string         `json:"classes"`          // for tables
+	Names     []datasets.Names `json:"names"`            // for prompts
+	Templates []string         `json:"templates,omitempty"`
+	Many      bool             `json:"many,omitempty"` // images may have several classes
+}
+
+const (
+	featuresFile    = "image.npy"
+	featureItemFile = "items.parquet"
+	featureSetFile  = "set.json"
+)
+
+// features embeds the images of a labelled set once, for all that is computed on them. In: "checkpoint", "dataset". Out: image.npy [images, dim],
+// f32, before they are scaled to length 1; items.parquet; set.json.
+//
+//	1: first
+var features = onEngine(define(1, "features", runFeatures))
+
+func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
+	dir, err := run.input("dataset")
+	if err != nil {
+		return err
+	}
+	if p.Set != "" {
+		dir = filepath.Join(dir, "sets", p.Set)
+	}
+	o := datasets.Options{Split: p.Split}
+	if p.Benchmark != "" {
+		if o.Entry, err = datasets.Find(p.Benchmark); err != nil {
+			return err
+		}
+	}
+	set, err := datasets.OpenSplit(dir, o)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	b, err := run.backbone()
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	items, err := b.writeFeatures(ctx, run, set)
+	if err != nil {
+		return err
+	}
+	if err := parquet.WriteFile(run.path(featureItemFile), items); err != nil {
+		return err
+	}
+	about := featureSet{Dir: filepath.Base(set.Dir), Benchmark: p.Benchmark, Classes: set.Classes, Names: set.Names, Templates: set.Templates, Many: set.Many != nil}
+	if o.Entry != nil {
+		about.Metric = o.Entry.Metric
+	}
+	return run.writeJSON(featureSetFile, about)
+}
+
+// writeFeatures embeds block by block. An image that does not decode is an error: a test set with holes is another test set.
+func (b *backbone) writeFeatures(ctx context.Context, run *Run, set *datasets.Set) ([]featureItem, error) {
+	norm := normalizationOf(b.checkpoint.Config)
+	out, err := npy.Create(run.path(featuresFile), "<f4", b.checkpoint.Config.Dim())
+	if err != nil {
+		return nil, err
+	}
+	stride := 3 * norm.size * norm.size
+	pixels := make([]float32, encodeBatch*stride)
+	items := make([]featureItem, len(set.Items))
+	for start := 0; start < len(items); start += encodeBatch {
+		n := min(encodeBatch, len(items)-start)
+		err := forEach(ctx, run.Workers, n, func(i int) error {
+			raw, err := set.Read(start + i)
+			if err != nil {
+				return err
+			}
+			digest := sha256.Sum256(raw)
+			item := featureItem{Key: set.Items[start+i].Key, SHA256: hex.EncodeToString(digest[:])}
+			for _, l := range set.Labels(start + i) {
+				item.Labels = append(item.Labels, int32(l))
+			}
+			items[start+i] = item
+			return preprocess(raw, norm, pixels[i*stride:(i+1)*stride], set.Dir, item.Key)
+		})
+		if err != nil {
+			return nil, err
+		}
+		u, err := b.encoder.ImageFeatures(pixels[:n*stride], n)
+		if err != nil {
+			return nil, err
+		}
+		if err := out.Append(u); err != nil {
+			return nil, err
+		}
+		run.Progress(Progress{Done: start + n, Total: len(items), Note: "images"})
+	}
+	return items, out.Close()
+}
+
+// preprocess decodes an image and fills what a tower reads of it.
+func preprocess(raw []byte, norm normalization, pixels []float32, dir, key string) error {
+	img, err := image.DecodeOnWhite(raw)
+	if err != nil {
+		return fmt.Errorf("%s: key %s: %w", dir, key, err)
+	}
+	image.Normalize(image.Preprocess(img, norm.size), norm.mean, norm.std, pixels)
+	return nil
+}
+
+// labelled is a features stage in memory.
+type labelled struct {
+	featureSet
+	items []featureItem
+	x     blas.Matrix // [images, dim], not normalised
+}
+
+// labels are the first class of each image.
+func (l *labelled) labels() []int {
+	out := make([]int, len(l.items))
+	for i, item := range l.items {
+		out[i] = -1
+		if len(item.Labels) > 0 {
+			out[i] = int(item.Labels[0])
+		}
+	}
+	return out
+}
+
+// all are the classes of each image.
+func (l *labelled) all() [][]int {
+	out := make([][]int, len(l.items))
+	for i, item := range l.items {
+		for _, c := range item.Labels {
+			out[i] = append(out[i], int(c))
+		}
+	}
+	return out
+}
+
+// normalized are the features, each of length 1.
+func (l *labelled) normalized() blas.Matrix {
+	x := blas.Matrix{Rows: l.x.Rows, Cols: l.x.Cols, Values: slices.Clone(l.x.Values)}
+	for i := range x.Rows {
+		normalize(x.Row(i))
+	}
+	return x
+}
+
+// features reads a finished features stage by role.
+func (r *Run) features(role string) (*labelled, error) {
+	dir, ok := r.In[role]
+	if !ok {
+		return nil, fmt.Errorf("no input for role %q", role)
+	}
+	l := &labelled{}
+	raw, err := os.ReadFile(filepath.Join(dir, featureSetFile))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, &l.featureSet); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, featureSetFile), err)
+	}
+	if l.items, err = parquet.ReadFile[featureItem](filepath.Join(dir, featureItemFile)); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, featureItemFile), err)
+	}
+	shape, values, err := npy.Read(filepath.Join(dir, featuresFile))
+	if err != nil {
+		return nil, err
+	}
+	if len(shape) != 2 || shape[0] != len(l.items) {
+		return nil, fmt.Errorf("%s: shape %v for %d images", filepath.Join(dir, featuresFile), shape, len(l.items))
+	}
+	l.x = blas.Matrix{Rows: shape[0], Cols: shape[1], Values: values}
+	return l, nil
+}

@@ -1,0 +1,332 @@
+package ops
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"react/data/datasets"
+	"react/ops/blas"
+	"react/ops/metric"
+)
+
+// Protocols of zero-shot classification. All average the normalised text embeddings of every prompt and name of a class and normalise the
+// mean; they differ in what follows.
+const (
+	openAI        = "openai"         // the model's own logit scale; 11-point mAP of VOC 2007
+	elevater      = "elevater"       // scale 100; softmax before scoring; vision-evaluation's 11-point mAP
+	clipBenchmark = "clip_benchmark" // scale 100; average precision is the area
+)
+
+// confusionRows is the number of most frequent confusions that become rows.
+const confusionRows = 20
+
+// scoreBlock is the number of images scored together.
+const scoreBlock = 4096
+
+// zeroShot scores features by a protocol. In: "features", "checkpoint" for the text tower, optional "base" and file "prompts". Out: rows.jsonl
+// and, for sets of one label, predictions.parquet.
+func zeroShot(ctx context.Context, run *Run, p EvaluateParams) error {
+	set, err := run.features("features")
+	if err != nil {
+		return err
+	}
+	head, scale, err := run.textHead(ctx, set, p)
+	if err != nil {
+		return err
+	}
+	if p.Protocol != openAI {
+		scale = 100
+	}
+	scores := scoreAll(set.normalized(), head)
+	report := &scoreReport{protocol: p.Protocol, set: set, scale: scale, workers: run.Workers}
+	rows, predictions, err := report.rows(scores)
+	if err != nil {
+		return err
+	}
+	if predictions != nil {
+		if err := parquet.WriteFile(run.path(predictionsFile), predictions); err != nil {
+			return err
+		}
+		if base, ok := run.In["base"]; ok {
+			against, err := againstBase(predictions, base, set.Classes)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, against...)
+		}
+	}
+	return run.writeRows(rows)
+}
+
+// textHead is the classifier made of text, [classes, dim], and the model's logit scale.
+func (r *Run) textHead(ctx context.Context, set *labelled, p EvaluateParams) (blas.Matrix, float64, error) {
+	prompts, err := r.classPrompts(set, p.Prompts)
+	if err != nil {
+		return blas.Matrix{}, 0, err
+	}
+	b, err := r.backbone()
+	if err != nil {
+		return blas.Matrix{}, 0, err
+	}
+	defer b.close()
+	if dim := b.checkpoint.Config.Dim(); dim != set.x.Cols {
+		return blas.Matrix{}, 0, fmt.Errorf("features have %d values, the model's embeddings %d", set.x.Cols, dim)
+	}
+	head, err := r.cachedHead(ctx, b, prompts)
+	scale := 100.0
+	if t := b.checkpoint.Weights.At("logit_scale"); t != nil && len(t.Data) == 1 {
+		scale = math.Exp(float64(t.Data[0]))
+	}
+	return head, scale, err
+}
+
+// classPrompts are the texts of each class: of the file "prompts" where it is given, else every name in every template.
+func (r *Run) classPrompts(set *labelled, templates []string) ([][]string, error) {
+	if f, ok := r.Files["prompts"]; ok {
+		return readPrompts(f.Paths[0], set)
+	}
+	if len(templates) == 0 {
+		templates = set.Templates
+	}
+	if len(templates) == 0 {
+		return nil, fmt.Errorf("set %s has no prompts of its own (evaluate.NAME.prompts, or the name of a benchmark)", set.Dir)
+	}
+	out := make([][]string, len(set.Names))
+	for c, names := range set.Names {
+		for _, t := range templates {
+			for _, name := range names {
+				out[c] = append(out[c], fillPrompt(t, name))
+			}
+		}
+	}
+	return out, nil
+}
+
+// readPrompts reads {"class": ["a prompt", ...]}, as CuPL's files are. Every class must be there, under the name of tables or one of its own.
+func readPrompts(path string, set *labelled) ([][]string, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var file map[string][]string
+	if err := json.Unmarshal(raw, &file); err != nil {
+		return nil, fmt.Errorf("file %s: want {\"class\": [prompts]}: %w", path, err)
+	}
+	out := make([][]string, len(set.Classes))
+	used := 0
+	for c, class := range set.Classes {
+		for _, name := range append(datasets.Names{class}, set.Names[c]...) {
+			if list, ok := file[name]; ok && out[c] == nil {
+				out[c] = list
+				used++
+			}
+		}
+		if len(out[c]) == 0 {
+			return nil, fmt.Errorf("file %s: no prompts for class %q", path, class)
+		}
+		if slices.Contains(out[c], "") {
+			return nil, fmt.Errorf("file %s: class %q: an empty prompt", path, class)
+		}
+	}
+	if used < len(file) {
+		return nil, fmt.Errorf("file %s: %d of its %d classes are none of the set's (the first of the set is %q)", path, len(file)-used, len(file), set.Classes[0])
+	}
+	return out, nil
+}
+
+// average embeds the prompts of each class and gives the normalised means, [classes, dim].
+func (b *backbone) average(ctx context.Context, prompts [][]string) (blas.Matrix, error) {
+	head := blas.New(len(prompts), b.checkpoint.Config.Dim())
+	var texts []string
+	var class []int
+	flush := func() error {
+		u, err := b.texts(ctx, texts)
+		if err != nil {
+			return err
+		}
+		for i, c := range class {
+			row := head.Row(c)
+			for d := range row {
+				row[d] += u[i*head.Cols+d]
+			}
+		}
+		texts, class = texts[:0], class[:0]
+		return nil
+	}
+	for c, list := range prompts {
+		for _, text := range list {
+			texts, class = append(texts, text), append(class, c)
+			if len(texts) == 8*encodeBatch {
+				if err := flush(); err != nil {
+					return head, err
+				}
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return head, err
+	}
+	for c := range prompts {
+		normalize(head.Row(c))
+	}
+	return head, nil
+}
+
+// scoreAll multiplies features with a classifier, [images, classes].
+func scoreAll(x, head blas.Matrix) metric.Scores {
+	out := blas.New(x.Rows, head.Rows)
+	for start := 0; start < x.Rows; start += scoreBlock {
+		end := min(start+scoreBlock, x.Rows)
+		blas.Times(out.Slice(start, end), 1, x.Slice(start, end), head, 0)
+	}
+	return metric.Scores{Values: out.Values, Classes: head.Rows}
+}
+
+// scoreReport turns scores into rows, as a protocol defines them.
+type scoreReport struct {
+	protocol string
+	set      *labelled
+	scale    float64
+	workers  int
+}
+
+// rows are the figures of a set; predictions are nil where an image may have several classes.
+func (r *scoreReport) rows(s metric.Scores) ([]MetricRow, []Prediction, error) {
+	if err := s.Check(); err != nil {
+		return nil, nil, err
+	}
+	if r.set.Many {
+		rows, err := r.manyRows(s)
+		return rows, nil, err
+	}
+	labels := r.set.labels()
+	n := len(labels)
+	predictions := make([]Prediction, n)
+	predicted := make([]int, n)
+	confidence, correct := make([]float64, n), make([]bool, n)
+	positive := make([]float64, n) // the second of two classes
+	err := forEach(context.Background(), r.workers, n, func(i int) error {
+		row, l := s.Row(i), labels[i]
+		best := metric.Best(row)
+		predicted[i], correct[i] = best, best == l
+		predictions[i] = Prediction{Key: r.set.items[i].Key, Label: int32(l), Predicted: int32(best), Score: row[best], Rank: int32(metric.Rank(row, l))}
+		confidence[i] = metric.Confidence(row, best, r.scale)
+		if len(row) == 2 {
+			positive[i] = metric.Confidence(row, 1, r.scale)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	rows := zeroShotRows(predictions, r.set.Classes)
+	rows = append(rows, MetricRow{Metric: "ece", Value: metric.ECE(confidence, correct), N: n})
+	if s.Classes == 2 {
+		auc, err := metric.ROCAUC(positive, isClass(labels, 1))
+		if err != nil {
+			return nil, nil, err
+		}
+		rows = append(rows, MetricRow{Metric: "roc-auc", Value: auc, N: n})
+	}
+	for _, pair := range metric.Confusions(labels, predicted, confusionRows) {
+		rows = append(rows, MetricRow{Metric: "confusion", Value: float64(pair.Count) / float64(count(labels, pair.True)), N: count(labels, pair.True),
+			Class: r.set.Classes[pair.True] + " → " + r.set.Classes[pair.Predicted]})
+	}
+	return r.withScore(rows), predictions, nil
+}
+
+func isClass(labels []int, class int) []bool {
+	out := make([]bool, len(labels))
+	for i, l := range labels {
+		out[i] = l == class
+	}
+	return out
+}
+
+func count(labels []int, class int) int {
+	n := 0
+	for _, l := range labels {
+		if l == class {
+			n++
+		}
+	}
+	return n
+}
+
+// manyRows are the figures of a set whose images have several classes: mean average precision, of each class too.
+func (r *scoreReport) manyRows(s metric.Scores) ([]MetricRow, error) {
+	kind := map[string]metric.AP{openAI: metric.VOC11, elevater: metric.Elevater11, clipBenchmark: metric.Area}[r.protocol]
+	if r.protocol == elevater {
+		for i := range s.Images() {
+			for c, v := range metric.Softmax(s.Row(i), r.scale, nil) {
+				s.Values[i*s.Classes+c] = float32(v)
+			}
+		}
+	}
+	all := r.set.all()
+	mean, err := metric.MeanAveragePrecision(s, all, kind)
+	if err != nil {
+		return nil, err
+	}
+	rows := []MetricRow{{Metric: "mAP", Value: mean, N: len(all)}}
+	return r.withScore(rows), nil
+}
+
+// ownMetric is the row that a benchmark's metric is.
+var ownMetric = map[string]string{"accuracy": "acc@1", "mean-per-class": "mean-per-class", "roc-auc": "roc-auc", "mAP-elevater": "mAP"}
+
+// withScore adds "score": the figure that the benchmark is published with, so that one column holds sets with different metrics.
+func (r *scoreReport) withScore(rows []MetricRow) []MetricRow {
+	name := ownMetric[r.set.Metric]
+	if name == "" {
+		name = "acc@1"
+		if r.set.Many {
+			name = "mAP"
+		}
+	}
+	for _, row := range rows {
+		if row.Metric == name && row.Class == "" {
+			return append([]MetricRow{{Metric: "score", Value: row.Value, N: row.N}}, rows...)
+		}
+	}
+	return rows
+}
+
+// againstBase compares with the base's predictions of the same images: agreement, and for each class what its accuracy gained or lost. What a
+// tuning made a model forget is negative.
+func againstBase(predictions []Prediction, baseDir string, classes []string) ([]MetricRow, error) {
+	same, err := agreement(predictions, baseDir)
+	if err != nil {
+		return nil, err
+	}
+	base, err := ReadPredictions(baseDir)
+	if err != nil {
+		return nil, err
+	}
+	gain, n := make([]int, len(classes)), make([]int, len(classes))
+	total := 0
+	for i, p := range predictions {
+		n[p.Label]++
+		if p.Rank == 1 {
+			gain[p.Label]++
+			total++
+		}
+		if base[i].Rank == 1 {
+			gain[p.Label]--
+			total--
+		}
+	}
+	rows := []MetricRow{same, {Metric: "delta", Value: float64(total) / float64(len(predictions)), N: len(predictions)}}
+	for c, class := range classes {
+		if n[c] > 0 {
+			rows = append(rows, MetricRow{Metric: "delta", Value: float64(gain[c]) / float64(n[c]), N: n[c], Class: class})
+		}
+	}
+	return rows, nil
+}
