@@ -92,3 +92,42 @@ func linkRunner(t *testing.T) string {
 	}
 	return link
 }
+
+// TestReadOnlyStore sweeps onto a file system that cannot be written: what is
+// done can be looked at and tabled, a sweep ends with 4 before any work, and
+// once it can be written again the same table comes out.
+func TestReadOnlyStore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two sweeps")
+	}
+	want := sweepTiny(t, tinyDir(t))
+	dir := tinyDir(t)
+	cmd, _ := command(dir, "sweep", "tiny.cue", "--engine", "go", "--set", "sweep.seeds=1")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	script := `mount --bind .runner .runner && mount -o remount,ro,bind .runner || exit 77
+"$0" plan tiny.cue >/dev/null || exit 1
+"$0" table tiny.cue --set sweep.seeds=1 | grep -q '^base' || exit 2
+"$0" sweep tiny.cue --engine go
+test $? = 4 || exit 3`
+	cmd, _ = command(dir, "-r", "-m", "sh", "-c", script, linkRunner(t))
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		t.Skipf("no file system can be mounted here: %v", err)
+	}
+	var stderr bytes.Buffer
+	cmd.Path, cmd.Args[0], cmd.Stderr = unshare, "unshare", &stderr
+	var exit *exec.ExitError
+	if err := cmd.Run(); errors.As(err, &exit) && exit.ExitCode() == 77 {
+		t.Skipf("no file system can be mounted here: %s", &stderr)
+	} else if err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	if !strings.Contains(stderr.String(), "read-only file system") {
+		t.Errorf("printed %s", &stderr)
+	}
+	if got := sweepTiny(t, dir); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -508,3 +508,17 @@ func BenchmarkNothingToDo(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkStage is what a stage costs beside its work: one file of a few bytes
+// made, published and noted.
+func BenchmarkStage(b *testing.B) {
+	s, n := newStore(b), 0
+	for b.Loop() {
+		g := &graph{}
+		n++
+		g.add(fmt.Sprint("tune", n), nil)
+		if _, err := Run(b.Context(), g.tasks, Options{Store: s}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -107,10 +107,13 @@ func (t *Txn) list() error {
 	})
 }
 
-// sealDir leaves the top directory writable: the manifest is still to come,
-// and a directory that moves must be writable.
+// sealDir leaves the top directory alone: the manifest is still to come, which
+// syncs it, and a directory that moves must be writable.
 func (t *Txn) sealDir(path string) error {
-	if err := syncDir(path); err != nil || path == t.dir {
+	if path == t.dir {
+		return nil
+	}
+	if err := syncDir(path); err != nil {
 		return err
 	}
 	return os.Chmod(path, 0o555)
