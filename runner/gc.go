@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -188,6 +189,9 @@ func survey(s *store.Store, o gcOptions) (*garbage, error) {
 		return nil, err
 	}
 	g.logs(s, roots)
+	if err := g.partials(s, roots); err != nil {
+		return nil, err
+	}
 	kept, err := g.entries(s, roots)
 	if err != nil {
 		return nil, err
@@ -211,6 +215,19 @@ func (g *garbage) logs(s *store.Store, roots *roots) {
 			g.add(l.Op, "log of a stage that no sweep names", l.Bytes, func(*store.Store) error { return l.Remove() })
 		}
 	}
+}
+
+// partials adds what stopped stages kept that no sweep names any more. A stage
+// that runs is named by its sweep.
+func (g *garbage) partials(s *store.Store, roots *roots) error {
+	sizes, err := s.Partials()
+	for _, key := range slices.Sorted(maps.Keys(sizes)) {
+		g.total += sizes[key]
+		if !roots.named(key) {
+			g.add("-", "state of a stopped stage that no sweep names", sizes[key], func(s *store.Store) error { return s.DropPartial(key) })
+		}
+	}
+	return err
 }
 
 // keptEntry is an entry that a sweep names.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -10,6 +12,21 @@ import (
 // lease, and is worth nothing once the key is published.
 func (s *Store) Partial(key string) string {
 	return filepath.Join(s.root, "cache", "partial", key)
+}
+
+// Partials lists the keys that have such a directory, with its size in bytes.
+func (s *Store) Partials() (map[string]int64, error) {
+	dirs, err := os.ReadDir(filepath.Join(s.root, "cache", "partial"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, &Error{s.root, "list partial outputs", err}
+	}
+	sizes := map[string]int64{}
+	for _, d := range dirs {
+		if checkKey(d.Name()) == nil {
+			sizes[d.Name()] = treeBytes(s.Partial(d.Name()))
+		}
+	}
+	return sizes, nil
 }
 
 // DropPartial removes the directory, if there is one.
@@ -23,16 +40,16 @@ func (s *Store) DropPartial(key string) error {
 // clearPartials removes the directories of keys that were published by a
 // process that died right after.
 func (s *Store) clearPartials() {
-	partials, err := os.ReadDir(filepath.Join(s.root, "cache", "partial"))
+	dirs, err := os.ReadDir(filepath.Join(s.root, "cache", "partial"))
 	if err != nil {
 		return
 	}
-	for _, p := range partials {
-		if checkKey(p.Name()) != nil {
+	for _, d := range dirs {
+		if checkKey(d.Name()) != nil {
 			continue
 		}
-		if _, err := os.Lstat(s.entryDir(p.Name())); err == nil {
-			removeAll(s.Partial(p.Name()))
+		if _, err := os.Lstat(s.entryDir(d.Name())); err == nil {
+			removeAll(s.Partial(d.Name()))
 		}
 	}
 }
