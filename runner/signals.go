@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"golang.org/x/term"
 )
 
 // errPreempted is the cause of a stop that whoever scheduled this process asked
@@ -29,6 +31,9 @@ func stoppable(stderr io.Writer) (ctx context.Context, stop func()) {
 			return
 		}
 		signal.Stop(signals) // and not Reset: a worker listens too
+		if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			fmt.Fprintln(stderr) // after the bar, and the ^C that the terminal echoes
+		}
 		fmt.Fprintln(stderr, "runner: stopping: what runs saves its state (once more: killed at once)")
 		if s == syscall.SIGUSR2 {
 			cancel(errPreempted)

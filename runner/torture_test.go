@@ -91,16 +91,31 @@ func (v *victim) sweep() {
 	}
 }
 
-// round runs until a kill, or to the end.
+// round runs until a kill, or to the end. In every fourth a second process
+// shares the work, and dies right after the first.
 func (v *victim) round() {
 	before := v.entries()
-	cmd := v.command()
+	cmd, other := v.command(), v.command()
 	if err := cmd.Start(); err != nil {
 		v.t.Fatal(err)
+	}
+	shared := v.kills%4 == 3
+	if shared {
+		if err := other.Start(); err != nil {
+			v.t.Fatal(err)
+		}
 	}
 	timer := time.AfterFunc(v.whole/40+rand.N(v.whole/4), func() { cmd.Process.Signal(syscall.SIGKILL) })
 	err := cmd.Wait()
 	timer.Stop()
+	if shared {
+		if err != nil {
+			other.Process.Signal(syscall.SIGKILL)
+		}
+		if ended := other.Wait(); err == nil && ended != nil {
+			v.t.Errorf("the second process: %v", ended)
+		}
+	}
 	if err == nil {
 		v.compare()
 		v.restart()
