@@ -71,17 +71,19 @@ type Options struct {
 
 // New makes the plan. Trials that differ only in params that their stages do not read are one trial.
 func New(exp *spec.Experiment, opts Options) (*Plan, error) {
-	b := &builder{opts: opts, depth: map[string]int{}, stages: map[string]*Stage{}}
+	b := &builder{opts: opts, depth: map[string]int{}, stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[string]ops.Files{}}
+	sections := make([][]spec.Section, len(exp.Trials))
 	for i := range exp.Trials { // the depth of a search is the largest of all its trials, so it is known only after a first pass
-		if _, err := b.trial(&exp.Trials[i]); err != nil {
+		sections[i] = b.sections(&exp.Trials[i].Params)
+		if _, err := b.trunk(&exp.Trials[i], sections[i]); err != nil {
 			return nil, err
 		}
 	}
-	b.stages, b.order = map[string]*Stage{}, nil
+	b.stages, b.order, b.trunks = map[string]*Stage{}, nil, map[string]*trunk{}
 	p := &Plan{Experiment: exp}
 	seen := map[string]bool{}
 	for i := range exp.Trials {
-		t, err := b.trial(&exp.Trials[i])
+		t, err := b.trial(&exp.Trials[i], sections[i])
 		if err != nil {
 			return nil, err
 		}
@@ -124,6 +126,11 @@ type builder struct {
 	order  []*Stage
 	depth  map[string]int // identity of a retrieve stage → largest depth
 	digest map[string]string
+	trunks map[string]*trunk         // by the sections that they are made of
+	flat   map[string]map[string]any // by section
+	known  map[string]paramsOf       // by all sections
+	texts  map[string]string         // of sections, each once
+	listed map[string]ops.Files      // by role and reference
 }
 
 // add keys a stage and returns the one that is kept for that key.

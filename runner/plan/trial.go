@@ -1,9 +1,6 @@
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,22 +15,19 @@ import (
 )
 
 // trial makes the stages of one trial.
-func (b *builder) trial(t *spec.Trial) (Trial, error) {
+func (b *builder) trial(t *spec.Trial, sections []spec.Section) (Trial, error) {
 	out := Trial{Label: t.Label, Axes: t.Axes, Stages: map[string]*Stage{}}
-	c := &composer{builder: b, p: &t.Params, reads: []string{"tune.mode"}}
-	base, err := c.backbone()
+	from, err := b.trunk(t, sections)
 	if err != nil {
 		return out, err
 	}
+	c := &composer{builder: b, p: &t.Params, reads: append([]string{"tune.mode"}, from.reads...)}
+	base, pairs := from.base, from.pairs
 	if base.stage != nil {
 		out.Stages[Checkpoint] = base.stage
 	}
 	tuned := base
 	if t.Params.Tune.Mode != "none" {
-		pairs, err := c.pairs(base)
-		if err != nil {
-			return out, err
-		}
 		stage, err := c.tune(base, pairs, t.Seed)
 		if err != nil {
 			return out, err
@@ -50,23 +44,17 @@ func (b *builder) trial(t *spec.Trial) (Trial, error) {
 		}
 		out.Stages["evaluate/"+name] = stage
 	}
-	out.Params = c.paramsRead()
-	out.ID, err = trialID(out.Params, out.Seed)
+	read, err := c.paramsOf(sections)
+	out.Params, out.ID = read.params, trialID(read.hash, out.Seed)
 	return out, err
 }
 
 // trialID is eight hex digits of the params' hash, and the seed where the trial has one.
-func trialID(params map[string]any, seed *int) (string, error) {
-	raw, err := json.Marshal(params) // map keys are sorted
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(raw)
-	id := hex.EncodeToString(sum[:4])
+func trialID(hash string, seed *int) string {
 	if seed != nil {
-		id += fmt.Sprintf("-s%d", *seed)
+		return fmt.Sprintf("%s-s%d", hash, *seed)
 	}
-	return id, nil
+	return hash
 }
 
 // source is a role's origin: a stage, or outside files.
@@ -102,17 +90,9 @@ type composer struct {
 
 func (c *composer) read(prefixes ...string) { c.reads = append(c.reads, prefixes...) }
 
-// paramsRead gives the params under a prefix that was read, by path.
-func (c *composer) paramsRead() map[string]any {
-	out := map[string]any{}
-	for path, v := range spec.Flatten(*c.p) {
-		for _, prefix := range c.reads {
-			if path == prefix || strings.HasPrefix(path, prefix+".") {
-				out[path] = v
-			}
-		}
-	}
-	return out
+// below reports whether a path is the prefix or stands under it.
+func below(path, prefix string) bool {
+	return strings.HasPrefix(path, prefix) && (len(path) == len(prefix) || path[len(prefix)] == '.')
 }
 
 // pool gives the files or the stage of a named pool.
@@ -333,9 +313,12 @@ func (c *composer) tune(base source, pairs *Stage, seed int) (*Stage, error) {
 func (c *composer) poolSet(path, ref, role string, files func(string) (ops.Files, error)) (set string, s source, err error) {
 	rest, ok := strings.CutPrefix(ref, "pool:")
 	if !ok {
-		f, err := files(ref)
-		if err != nil {
-			return "", source{}, fmt.Errorf("%s: %w", path, err)
+		f, listed := c.listed[role+" "+ref] // listing a folder of images for each trial would take minutes
+		if !listed {
+			if f, err = files(ref); err != nil {
+				return "", source{}, fmt.Errorf("%s: %w", path, err)
+			}
+			c.listed[role+" "+ref] = f
 		}
 		return "", source{files: map[string]ops.Files{role: f}}, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -274,13 +275,38 @@ func plainNumber(n json.Number) any {
 // Flatten gives params by path, as tables and records name them: "tune.gamma": 0.9, "retrieve.by": [t2t t2i]. A number without a fraction is
 // an int64, other numbers are float64, gamma may be "off".
 func Flatten(p Params) map[string]any {
-	raw, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // Params hold no channel, function or cycle, and CUE has no NaN
-	}
 	out := map[string]any{}
-	tree, _ := plain(raw).(map[string]any)
-	flattenInto(out, "", tree)
+	for _, s := range Sections(&p) {
+		maps.Copy(out, s.Flatten())
+	}
+	return out
+}
+
+// Section is one top-level part of params, such as tune, as JSON. Equal JSON is equal params.
+type Section struct {
+	Name, JSON string
+}
+
+// Sections are the parts of params, in the order of Params' fields.
+func Sections(p *Params) []Section {
+	v := reflect.ValueOf(p).Elem()
+	sections := make([]Section, v.NumField())
+	for i := range sections {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		raw, err := json.Marshal(v.Field(i).Addr().Interface())
+		if err != nil {
+			panic(err) // Params hold no channel, function or cycle, and CUE has no NaN
+		}
+		sections[i] = Section{name, string(raw)}
+	}
+	return sections
+}
+
+// Flatten gives the section's params by path: together, those of all sections are what Flatten gives for the params.
+func (s Section) Flatten() map[string]any {
+	out := map[string]any{}
+	tree, _ := plain(json.RawMessage(s.JSON)).(map[string]any)
+	flattenInto(out, s.Name, tree)
 	return out
 }
 
