@@ -28,7 +28,7 @@ import (
 
 func main() {
 	restart()
-	ctx, stop := stoppable(os.Stderr)
+	ctx, stop := stoppable(stopNotice(os.Args))
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(report(whyStopped(ctx, err), os.Stderr))
@@ -56,6 +56,15 @@ func restart() {
 		}
 	}
 	syscall.Exec(program, os.Args, os.Environ())
+}
+
+// stopNotice is where a first signal is answered: a command that only watches
+// has nothing to save.
+func stopNotice(args []string) io.Writer {
+	if len(args) > 1 && args[1] == "status" {
+		return io.Discard
+	}
+	return os.Stderr
 }
 
 // run is the whole program. Results go to stdout, everything else to stderr.
@@ -105,6 +114,7 @@ they share once each, and prints result tables.
 		newRM(),
 		newReproduce(),
 		newShow(),
+		newStatus(),
 		newSweep(),
 		newTable(),
 		newVerify(),
