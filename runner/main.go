@@ -99,6 +99,7 @@ they share once each, and prints result tables.
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand( // one a line, sorted
 		newBench(),
+		newCancel(),
 		newConvert(),
 		newData(),
 		newDiff(),
@@ -109,10 +110,13 @@ they share once each, and prints result tables.
 		newImport(),
 		newInit(),
 		newInspect(),
+		newLogs(),
 		newPlan(),
 		newPool(),
 		newRM(),
 		newReproduce(),
+		newRetry(),
+		newScale(),
 		newShow(),
 		newStatus(),
 		newSweep(),

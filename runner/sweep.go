@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"react/ops"
 	"react/ops/engine"
@@ -55,18 +56,8 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 ` + exitHelp,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			if err := o.cluster.check(o.launcher, cmd.Flags()); err != nil {
+			if err := o.check(cmd.Flags()); err != nil {
 				return usageError{err}
-			}
-			if o.failFast && o.keepGoing && cmd.Flags().Changed("keep-going") {
-				return usageError{errors.New("--fail-fast and --keep-going: one of them")}
-			}
-			o.failFast = o.failFast || !o.keepGoing
-			if o.saveEvery <= 0 {
-				return usageError{fmt.Errorf("--save-every %s: more than 0", o.saveEvery)}
-			}
-			if !engine.Known(o.engine) {
-				return usageError{fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)}
 			}
 			e, err := loadExperiment(cmd.Context(), files[0], o.sets, o.store)
 			if err != nil {
@@ -78,7 +69,12 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 	}
 	setFlag(cmd, &o.sets)
 	storeFlag(cmd, &o.store)
-	flags := cmd.Flags()
+	addRunFlags(cmd.Flags(), &o)
+	return cmd
+}
+
+// addRunFlags adds the flags of a run, however it came by its experiment.
+func addRunFlags(flags *pflag.FlagSet, o *sweepOptions) {
 	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
 	flags.StringVar(&o.tables, "tables", "", "write the tables into this `directory` too")
 	o.jobs = 1
@@ -89,7 +85,21 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
 	flags.StringVar(&o.launcher, "launcher", "local", "where stages run: local, or slurm")
 	o.cluster.flags(flags)
-	return cmd
+}
+
+// check finds flags that contradict each other or are out of bounds.
+func (o *sweepOptions) check(given *pflag.FlagSet) error {
+	if o.failFast && o.keepGoing && given.Changed("keep-going") {
+		return errors.New("--fail-fast and --keep-going: one of them")
+	}
+	o.failFast = o.failFast || !o.keepGoing
+	if o.saveEvery <= 0 {
+		return fmt.Errorf("--save-every %s: more than 0", o.saveEvery)
+	}
+	if !engine.Known(o.engine) {
+		return fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)
+	}
+	return o.cluster.check(o.launcher, given)
 }
 
 // sweep runs what is left to run. Tables are printed also when trials failed,

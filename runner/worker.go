@@ -76,6 +76,10 @@ itself, so that the cause is on record.
 	return cmd
 }
 
+// ioRetries is how often a worker tries again when a disk or a network failed;
+// what may last longer is the launcher's to submit again.
+const ioRetries = 2
+
 // errInput says that a stage that is read is not in the store.
 var errInput = errors.New("is not in the store")
 
@@ -214,7 +218,7 @@ func (w *workerProcess) make(ctx context.Context) error {
 			tasks = append(tasks, &schedule.Task{Key: key, Op: "input", Run: gone(key)})
 		}
 	}
-	_, err := schedule.Run(ctx, append(tasks, task), schedule.Options{Store: w.store, Jobs: 1, Reporter: workerReporter{newReporter(w.stderr), w.pulse, w.task.Key}})
+	_, err := schedule.Run(ctx, append(tasks, task), schedule.Options{Store: w.store, Jobs: 1, Retries: ioRetries, Reporter: workerReporter{newReporter(w.stderr), w.pulse, w.task.Key}})
 	return err
 }
 

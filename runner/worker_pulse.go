@@ -55,7 +55,11 @@ func startPulse(dir string, index int, task *launch.Task, job string) (*pulse, e
 func (p *pulse) progress(done, total int, note string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	first := p.attempt.Total == 0
 	p.attempt.Done, p.attempt.Total, p.attempt.Note = done, total, note
+	if first { // it is under way: not only at the next heartbeat
+		launch.WriteAttempt(p.dir, p.index, &p.attempt)
+	}
 }
 
 // stop ends the heartbeat and returns the attempt as it stands.

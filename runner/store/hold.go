@@ -43,6 +43,9 @@ func (w *Sweep) Hold(write func() error) (release func(), err error) {
 // removes.
 func guardPath(root string) string { return filepath.Join(root, "cache", "collect.lock") }
 
+// HoldPath is the file that a process that works on the sweep holds open.
+func (w *Sweep) HoldPath() string { return filepath.Join(w.Dir, holdName) }
+
 // Held reports whether a process works on the sweep.
 func (w *Sweep) Held() bool {
 	return isLocked(filepath.Join(w.Dir, holdName))
