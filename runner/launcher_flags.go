@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/pflag"
 
+	"react/runner/k8s"
 	"react/runner/slurm"
 )
 
@@ -16,11 +18,18 @@ type clusterOptions struct {
 	throttle    int
 	retries     int
 	retryFailed bool // set by the command retry
+
+	print   bool
+	image   string
+	volumes []string
 }
 
-// clusterFlags are the names of the flags below, less those that local sweeps
-// have too.
-var clusterFlags = []string{"partition", "account", "qos", "time", "gres", "cpus", "mem", "sbatch", "detach", "throttle"}
+// Flags of one launcher, and of clusters.
+var (
+	slurmFlags   = []string{"partition", "account", "qos", "time", "sbatch", "detach"}
+	k8sFlags     = []string{"print", "image", "volume"}
+	clusterFlags = []string{"gres", "cpus", "mem", "throttle"}
+)
 
 func (o *clusterOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.asked.Partition, "partition", "", "Slurm `partition`; this and what follows may stand in the file that RUNNER_SLURM names, or in runner/slurm.json of your folder of configuration")
@@ -33,6 +42,9 @@ func (o *clusterOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.asked.Options, "sbatch", nil, "a further `option` for sbatch, such as --constraint=a100; may be repeated")
 	f.BoolVar(&o.detach, "detach", false, "submit and leave; the same command without it follows")
 	f.IntVar(&o.throttle, "throttle", 0, "at most this `many` elements of a job array at a time")
+	f.BoolVar(&o.print, "print", false, "with --launcher k8s: print the jobs for kubectl, and submit nothing")
+	f.StringVar(&o.image, "image", "", "with --launcher k8s: the pods' `image`; it needs glibc, the program is on a volume")
+	f.StringArrayVar(&o.volumes, "volume", nil, "with --launcher k8s: mount a persistent volume claim, `CLAIM=/path`; may be repeated")
 	f.IntVar(&o.retries, "retries", 3, "try a stage again this `often` after what may pass: a disk or a network that failed; on a cluster a time limit, a failed node or a worker that vanished")
 }
 
@@ -41,27 +53,37 @@ func (o *clusterOptions) check(launcher string, given *pflag.FlagSet) error {
 	if o.retries < 0 {
 		return fmt.Errorf("--retries %d: at least 0", o.retries)
 	}
+	if o.throttle < 0 || o.asked.CPUs < 0 {
+		return errors.New("--throttle and --cpus are at least 0")
+	}
+	if o.asked.Mem != "" && slurm.Bytes(o.asked.Mem, 0) <= 0 {
+		return fmt.Errorf("--mem %s: not a size such as 500M or 16G", o.asked.Mem)
+	}
+	var foreign []string // flags that this launcher does not read
 	switch launcher {
 	case "slurm":
-		if o.throttle < 0 || o.asked.CPUs < 0 {
-			return errors.New("--throttle and --cpus are at least 0")
+		foreign = append([]string{"jobs", "fail-fast"}, k8sFlags...)
+	case "k8s":
+		foreign = append([]string{"jobs", "fail-fast"}, slurmFlags...)
+		if !o.print {
+			return errors.New("--launcher k8s submits nothing by itself: add --print, and give what it prints to kubectl apply -f -")
 		}
-		if o.asked.Mem != "" && slurm.Bytes(o.asked.Mem, 0) <= 0 {
-			return fmt.Errorf("--mem %s: not a size such as 500M or 16G", o.asked.Mem)
-		}
-		if given.Changed("jobs") {
-			return errors.New("--jobs is for local sweeps; --throttle bounds what a cluster runs at a time")
-		}
-		return nil
 	case "local":
-		for _, name := range clusterFlags {
-			if given.Changed(name) {
-				return fmt.Errorf("--%s is for --launcher slurm", name)
-			}
-		}
-		return nil
+		foreign = slices.Concat(slurmFlags, k8sFlags, clusterFlags)
+	default:
+		return fmt.Errorf("--launcher %s: there are local, slurm and k8s", launcher)
 	}
-	return fmt.Errorf("--launcher %s: there are local and slurm", launcher)
+	for _, text := range o.volumes {
+		if _, err := k8s.ParseVolume(text); err != nil {
+			return err
+		}
+	}
+	for _, name := range foreign {
+		if given.Changed(name) {
+			return fmt.Errorf("--%s has no meaning with --launcher %s", name, launcher)
+		}
+	}
+	return nil
 }
 
 // site is what the user's file says with the flags over it.

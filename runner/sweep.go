@@ -83,7 +83,7 @@ func addRunFlags(flags *pflag.FlagSet, o *sweepOptions) {
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop everything at the first failure")
 	flags.BoolVarP(&o.keepGoing, "keep-going", "k", true, "after a failure go on with what does not depend on it; the opposite of --fail-fast")
 	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
-	flags.StringVar(&o.launcher, "launcher", "local", "where stages run: local, or slurm")
+	flags.StringVar(&o.launcher, "launcher", "local", "where stages run: local, slurm, or k8s")
 	o.cluster.flags(flags)
 }
 
@@ -117,8 +117,11 @@ func (e *experiment) sweep(cmd *cobra.Command, o sweepOptions) error {
 		return err
 	}
 	defer release()
-	if o.launcher == "slurm" {
+	switch o.launcher {
+	case "slurm":
 		return e.sweepSlurm(cmd, folder, o)
+	case "k8s":
+		return e.printK8s(cmd, folder, o)
 	}
 	report, failure := e.runStages(cmd.Context(), cmd.ErrOrStderr(), folder, o)
 	if report == nil {

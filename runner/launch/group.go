@@ -54,25 +54,58 @@ func (a *Array) Indices() []int {
 // a stage never waits for a stage that it does not read, and one that fails
 // takes down only its readers.
 func Group(stages []Stage, queued map[string]Ref, size int) []*Array {
-	g := &grouper{size: size, refs: map[string]Ref{}, level: map[string]int{}}
+	g := &grouper{size: size, refs: map[string]Ref{}}
 	for key, ref := range queued {
 		g.refs[key] = ref
 	}
-	byLevel := map[int][]Stage{}
-	for _, s := range stages {
-		level := 0
-		for _, need := range s.Needs {
-			level = max(level, g.level[need]+1)
-		}
-		g.level[s.Task.Key] = level
-		byLevel[level] = append(byLevel[level], s)
-	}
-	for level := range len(stages) {
-		for _, alike := range partition(byLevel[level], func(s Stage) any { return kind{s.Task.Op, s.Task.Resources} }) {
+	for _, level := range byLevel(stages) {
+		for _, alike := range partition(level, func(s Stage) any { return kind{s.Task.Op, s.Task.Resources} }) {
 			g.add(alike)
 		}
 	}
 	return g.arrays
+}
+
+// Levels makes one array of the stages of a level and of the same resources, for
+// clusters where a job waits for nothing: every level is to be through before
+// the next begins. stages are in topological order.
+func Levels(stages []Stage) [][]*Array {
+	var levels [][]*Array
+	for _, level := range byLevel(stages) {
+		var arrays []*Array
+		for _, alike := range partition(level, func(s Stage) any { return s.Task.Resources }) {
+			a := newArray(alike[0].Task)
+			for _, s := range alike {
+				a.Tasks = append(a.Tasks, s.Task)
+				if s.Task.Op != a.Op {
+					a.Op = "several"
+				}
+			}
+			arrays = append(arrays, a)
+		}
+		levels = append(levels, arrays)
+	}
+	return levels
+}
+
+// byLevel sorts stages by the longest way from what is done or queued.
+func byLevel(stages []Stage) [][]Stage {
+	var levels [][]Stage
+	of := map[string]int{}
+	for _, s := range stages {
+		level := 0
+		for _, need := range s.Needs {
+			if at, ok := of[need]; ok {
+				level = max(level, at+1)
+			}
+		}
+		of[s.Task.Key] = level
+		if level == len(levels) {
+			levels = append(levels, nil)
+		}
+		levels[level] = append(levels[level], s)
+	}
+	return levels
 }
 
 type kind struct {
@@ -84,7 +117,6 @@ type kind struct {
 type grouper struct {
 	size   int
 	refs   map[string]Ref
-	level  map[string]int
 	arrays []*Array
 }
 

@@ -142,3 +142,31 @@ func TestGroupWaitsForExactlyWhatIsRead(t *testing.T) {
 		t.Errorf("%d stages placed, of %d", placed, len(stages))
 	}
 }
+
+// TestLevels: every stage once, each in a later level than what it reads.
+func TestLevels(t *testing.T) {
+	stages := sweepStages(5)
+	stages[1].Task.Resources.Class = "engine"
+	level, classes := map[string]int{}, 0
+	for n, arrays := range Levels(stages) {
+		for _, a := range arrays {
+			classes++
+			for _, task := range a.Tasks {
+				if _, twice := level[task.Key]; twice || task.Resources != a.Resources {
+					t.Errorf("%s: twice, or in the wrong array", task.Key)
+				}
+				level[task.Key] = n
+			}
+		}
+	}
+	for _, s := range stages {
+		for _, need := range s.Needs {
+			if level[need] >= level[s.Task.Key] {
+				t.Errorf("%s in level %d reads %s of level %d", s.Task.Key, level[s.Task.Key], need, level[need])
+			}
+		}
+	}
+	if len(level) != len(stages) || classes != 5 {
+		t.Errorf("%d stages of %d, %d arrays", len(level), len(stages), classes)
+	}
+}
