@@ -37,7 +37,7 @@ A sweep that was on Slurm goes back to Slurm and resubmits only these stages;
 	}
 	storeFlag(cmd, &o.store)
 	cmd.Flags().BoolVar(&failed, "failed", false, "the stages that failed")
-	addRunFlags(cmd.Flags(), &o)
+	addRunFlags(cmd, &o)
 	return cmd
 }
 

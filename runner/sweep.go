@@ -69,12 +69,13 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 	}
 	setFlag(cmd, &o.sets)
 	storeFlag(cmd, &o.store)
-	addRunFlags(cmd.Flags(), &o)
+	addRunFlags(cmd, &o)
 	return cmd
 }
 
 // addRunFlags adds the flags of a run, however it came by its experiment.
-func addRunFlags(flags *pflag.FlagSet, o *sweepOptions) {
+func addRunFlags(cmd *cobra.Command, o *sweepOptions) {
+	flags := cmd.Flags()
 	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
 	flags.StringVar(&o.tables, "tables", "", "write the tables into this `directory` too")
 	o.jobs = 1
