@@ -127,6 +127,9 @@ func embedded(t *testing.T, base, pool string) string {
 // TestStoppedTrainingGoesOn stops trainings and kills them at random steps, several times each: the output is that of an unbroken run, bit for
 // bit, warnings included.
 func TestStoppedTrainingGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fifty trainings")
+	}
 	for _, name := range []string{"go", "onnx"} {
 		on, err := engine.Open(name)
 		if err != nil {
@@ -138,9 +141,6 @@ func TestStoppedTrainingGoesOn(t *testing.T) {
 			mode := ""
 			if p, ok := r.params.(TuneParams); ok {
 				mode = p.Mode
-			}
-			if testing.Short() && (name != "go" || mode != "gated-image") {
-				continue // with the race detector each takes many seconds
 			}
 			t.Run(strings.Trim(name+"/"+r.op+" "+mode, " "), func(t *testing.T) { stopAndGoOn(t, r) })
 		}
@@ -199,6 +199,9 @@ func pretraining(t *testing.T) resumable {
 
 // TestDamagedState damages what a stopped pretraining left, in every file: it begins anew, says so, and gives the same output.
 func TestDamagedState(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ten trainings")
+	}
 	r := pretraining(t)
 	unbroken, err := r.attempt(t, "", 0, false)
 	if err != nil {
