@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -234,7 +235,7 @@ func (v *victim) compare() {
 		}
 	}
 	if len(got) != len(v.want) {
-		v.t.Errorf("%d files of tables, want %d", len(got), len(v.want))
+		v.t.Errorf("tables in %v, want %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(v.want)))
 	}
 	for _, rest := range []string{"tmp", "locks", "partial", "damaged"} {
 		if left, _ := filepath.Glob(filepath.Join(v.dir, ".runner/cache", rest, "*")); len(left) != 0 {

@@ -15,20 +15,32 @@ const tempPrefix = ".new-"
 // writeFile puts data at path whole or not at all, and on disk before it
 // returns. The directory of path exists.
 func writeFile(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, tempPrefix+filepath.Base(path)+"-*")
+	temp, err := writeTemp(filepath.Dir(path), filepath.Base(path), data)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(writeSync(f, data), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
+	return place(temp, path)
+}
+
+// writeTemp writes a new file, on disk, that place then gives its name.
+func writeTemp(dir, name string, data []byte) (temp string, err error) {
+	f, err := os.CreateTemp(dir, tempPrefix+name+"-*")
 	if err != nil {
+		return "", err
+	}
+	if err = errors.Join(writeSync(f, data), f.Close()); err != nil {
 		os.Remove(f.Name())
+	}
+	return f.Name(), err
+}
+
+// place moves a file to its path, on disk.
+func place(temp, path string) error {
+	if err := os.Rename(temp, path); err != nil {
+		os.Remove(temp)
 		return err
 	}
-	return syncDir(dir)
+	return syncDir(filepath.Dir(path))
 }
 
 // replaceFile puts data at path whole or not at all, without waiting for the

@@ -18,6 +18,7 @@ func TestMain(m *testing.M) {
 		"read-only": childReadOnly,
 		"full":      childFull,
 		"lease":     childLease,
+		"record":    childRecord,
 		"collect":   childCollect,
 	}
 	child := children[os.Getenv("STORE_CHILD")]
@@ -77,6 +78,21 @@ func childCommit(s *Store) error {
 		return err
 	}
 	return s.Close()
+}
+
+// childRecord dies while it writes a record.
+func childRecord(s *Store) error {
+	s.step = func(step string) {
+		if step == "record" {
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	}
+	w, err := s.Sweep("emoji", "0a1b2c3d")
+	if err != nil {
+		return err
+	}
+	return w.Write("tables/main.md", []byte("| a table |"))
 }
 
 // childReadOnly expects a store it may read and not write.

@@ -91,7 +91,7 @@ func (w *Sweep) relink(parent string) error {
 		return &Error{w.root, "delete sweep " + w.Name, err}
 	}
 	if next := newestIn(parent); next != "" {
-		return (&Sweep{w.Name, next, filepath.Join(parent, next), w.root}).Latest()
+		return (&Sweep{w.Name, next, filepath.Join(parent, next), w.root, w.store}).Latest()
 	}
 	os.Remove(parent)
 	return nil

@@ -2,10 +2,13 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -130,5 +133,34 @@ func TestSweepNames(t *testing.T) {
 		if _, err := s.Sweep(name, "0a1b2c3d"); err == nil {
 			t.Errorf("Sweep(%q) found nothing wrong", name)
 		}
+	}
+}
+
+// TestKilledWhileWritingARecord: the next process finds no half of it, and
+// nothing that it would take for a record.
+func TestKilledWhileWritingARecord(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "store"))
+	var exit *exec.ExitError
+	if err := childEnv(t, "record", s.root).Run(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("not killed: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(s.root, "sweeps/emoji/0a1b2c3d/tables/*")); len(left) != 0 || err != nil {
+		t.Errorf("among the records %v, %v", left, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(s.root, "sweeps/emoji/0a1b2c3d/tables/.*")); len(left) != 0 || err != nil {
+		t.Errorf("among the records %v, %v", left, err)
+	}
+	if err := s.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	w, err := s.Sweep("emoji", "0a1b2c3d")
+	if err == nil {
+		err = w.Write("tables/main.md", []byte("| a table |"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(s.root, "cache/tmp/*/.new-*")); len(left) != 0 || err != nil {
+		t.Errorf("left %v, %v", left, err)
 	}
 }

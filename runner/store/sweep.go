@@ -3,9 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -20,7 +18,8 @@ type Sweep struct {
 	Hash string // of the resolved spec
 	Dir  string // absolute
 
-	root string
+	root  string
+	store *Store
 }
 
 // Sweep returns the folder of an experiment's resolved spec. Nothing is
@@ -31,7 +30,7 @@ func (s *Store) Sweep(name, hash string) (*Sweep, error) {
 			return nil, &Error{s.root, "sweep folder", fmt.Errorf("%q is not a folder name", part)}
 		}
 	}
-	return &Sweep{name, hash, filepath.Join(s.root, "sweeps", name, hash), s.root}, nil
+	return &Sweep{name, hash, filepath.Join(s.root, "sweeps", name, hash), s.root, s}, nil
 }
 
 // Sweeps returns the sweeps with records, newest first by their plan.
@@ -52,7 +51,7 @@ func (s *Store) Sweeps() ([]*Sweep, error) {
 			continue
 		}
 		times[dir] = info.ModTime().UnixNano()
-		sweeps = append(sweeps, &Sweep{filepath.Base(filepath.Dir(dir)), filepath.Base(dir), dir, s.root})
+		sweeps = append(sweeps, &Sweep{filepath.Base(filepath.Dir(dir)), filepath.Base(dir), dir, s.root, s})
 	}
 	sort.SliceStable(sweeps, func(i, j int) bool { return times[sweeps[i].Dir] > times[sweeps[j].Dir] })
 	return sweeps, nil
@@ -77,14 +76,27 @@ func (w *Sweep) Write(rel string, data []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
 		return nil
 	}
-	err := os.MkdirAll(filepath.Dir(path), 0o777)
-	if err == nil {
-		err = writeFile(path, data)
+	o, err := w.store.prepare()
+	if err != nil {
+		return err
+	}
+	if err = os.MkdirAll(filepath.Dir(path), 0o777); err == nil {
+		err = w.write(o, path, data)
 	}
 	if err != nil {
 		return &Error{w.root, "write " + rel, err}
 	}
 	return nil
+}
+
+// write begins in the process's own directory, which is cleared when it dies.
+func (w *Sweep) write(o *owner, path string, data []byte) error {
+	temp, err := writeTemp(o.dir, filepath.Base(path), data)
+	if err != nil {
+		return err
+	}
+	w.store.step("record")
+	return place(temp, path)
 }
 
 // WriteJSON writes v, indented.
@@ -144,12 +156,16 @@ func (w *Sweep) Latest() error {
 	if to, err := os.Readlink(link); err == nil && to == w.Hash {
 		return nil
 	}
-	next := filepath.Join(filepath.Dir(w.Dir), tempPrefix+filepath.Base(ownerName()))
-	err := os.Symlink(w.Hash, next)
+	o, err := w.store.prepare()
+	if err != nil {
+		return err
+	}
+	next := filepath.Join(o.dir, fmt.Sprintf("latest-%d", numTxns.Add(1)))
+	err = os.Symlink(w.Hash, next)
 	if err == nil {
 		err = os.Rename(next, link)
 	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	if err != nil {
 		return &Error{w.root, "link latest", err}
 	}
 	return nil
