@@ -34,6 +34,11 @@ func main() {
 	os.Exit(report(whyStopped(ctx, err), os.Stderr))
 }
 
+// isCompletion is a TAB in a shell: nothing is computed, and it has to be quick.
+func isCompletion(args []string) bool {
+	return len(args) > 1 && strings.HasPrefix(args[1], cobra.ShellCompRequestCmd)
+}
+
 // restarted marks a process that restart has started.
 const restarted = "RUNNER_RESTARTED"
 
@@ -42,8 +47,11 @@ const restarted = "RUNNER_RESTARTED"
 // starts. Where that cannot be done, search is slower, and a plugin that does
 // not find NVIDIA's libraries says so.
 func restart() {
+	if os.Getenv(restarted) != "" || isCompletion(os.Args) {
+		return
+	}
 	env := append(knn.StartupEnv(), engine.StartupEnv(os.Args[1:])...)
-	if os.Getenv(restarted) != "" || len(env) == 0 {
+	if len(env) == 0 {
 		return
 	}
 	program, err := os.Executable()
@@ -95,11 +103,11 @@ they share once each, and prints result tables.
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand( // one a line, sorted
 		newBench(),
 		newCancel(),
+		newCompletion(),
 		newConvert(),
 		newData(),
 		newDiff(),
@@ -127,6 +135,7 @@ they share once each, and prints result tables.
 		newWhy(),
 		newWorker(),
 	)
+	addCompletions(root)
 	return root
 }
 

@@ -1,0 +1,332 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"react/ops/engine"
+	"react/runner/spec"
+	"react/runner/store"
+)
+
+func newCompletion() *cobra.Command {
+	shells := []string{"bash", "zsh", "fish"}
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish",
+		Short: "Print a script that completes commands, flags and values in a shell",
+		Long: `completion prints a script for a shell. With it, TAB completes commands and
+flags, and the values that are there: experiments, sweeps, trials and their
+stages, engines, and the fields and choices of --set.
+
+  bash   runner completion bash > ~/.local/share/bash-completion/completions/runner
+         (the package bash-completion has to be there)
+  zsh    runner completion zsh > "${fpath[1]}/_runner"
+  fish   runner completion fish > ~/.config/fish/completions/runner.fish
+
+` + exitHelp,
+		Args:      args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
+		ValidArgs: shells,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			w := cmd.OutOrStdout()
+			switch given[0] {
+			case "bash":
+				return cmd.Root().GenBashCompletionV2(w, true)
+			case "zsh":
+				return cmd.Root().GenZshCompletion(w)
+			}
+			return cmd.Root().GenFishCompletion(w, true)
+		},
+	}
+}
+
+// addCompletions gives each command the values of the words in its usage line:
+// FILE, SWEEP, TRIAL, STAGE, PATH. A command says no more than that.
+func addCompletions(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		addCompletions(sub)
+	}
+	if words := argWords(cmd); len(words) > 0 && cmd.ValidArgsFunction == nil && len(cmd.ValidArgs) == 0 {
+		cmd.ValidArgsFunction = func(cmd *cobra.Command, given []string, part string) ([]string, cobra.ShellCompDirective) {
+			return completeArg(cmd, words, given, part)
+		}
+	}
+	for flag, complete := range map[string]cobra.CompletionFunc{"engine": completeEngine, "set": completeSet} {
+		if cmd.Flags().Lookup(flag) != nil {
+			cmd.RegisterFlagCompletionFunc(flag, complete)
+		}
+	}
+	for _, flag := range []string{"store", "tables", "to", "from"} {
+		if f := cmd.Flags().Lookup(flag); f != nil && strings.Contains(f.Usage, "`directory`") {
+			cmd.MarkFlagDirname(flag)
+		}
+	}
+}
+
+// argWords are the words of a usage line that stand for values; A and B are
+// trials.
+func argWords(cmd *cobra.Command) []string {
+	_, rest, _ := strings.Cut(cmd.Use, " ")
+	rest, _, _ = strings.Cut(rest, " --")
+	words := strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(rest))
+	if cmd.Name() == "diff" && cmd.Parent() != nil && cmd.Parent().Name() == "runner" {
+		return []string{"TRIAL", "TRIAL"}
+	}
+	return words
+}
+
+// completeArg completes the word of the usage line that stands there; the last
+// of one that ends with "..." repeats. A FILE that may be left out is left out
+// when what is there is no file.
+func completeArg(cmd *cobra.Command, words, given []string, part string) ([]string, cobra.ShellCompDirective) {
+	if len(words) > 1 && words[0] == "FILE" && strings.Contains(cmd.Use, "[FILE]") && len(given) > 0 && !strings.HasSuffix(given[0], ".cue") {
+		words = words[1:]
+	}
+	at := len(given)
+	if last := words[len(words)-1]; at >= len(words) && strings.HasSuffix(last, "...") {
+		at = len(words) - 1
+	}
+	if at >= len(words) {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	c := &completer{cmd: cmd, given: given, part: part}
+	var found []string
+	directive := cobra.ShellCompDirectiveNoFileComp
+	for _, word := range strings.Split(strings.TrimSuffix(words[at], "..."), "|") {
+		values, d := c.values(word)
+		found, directive = append(found, values...), directive&d
+		if d&cobra.ShellCompDirectiveNoSpace != 0 {
+			directive |= cobra.ShellCompDirectiveNoSpace
+		}
+	}
+	if at == 0 && strings.Contains(cmd.Use, "[FILE] TRIAL") {
+		trials, _ := c.values("TRIAL")
+		found = append(found, trials...)
+	}
+	return found, directive
+}
+
+// completer finds values for one word. What cannot be read completes to nothing:
+// nobody wants an error for a TAB.
+type completer struct {
+	cmd   *cobra.Command
+	given []string
+	part  string
+}
+
+func (c *completer) values(word string) ([]string, cobra.ShellCompDirective) {
+	const none, files = cobra.ShellCompDirectiveNoFileComp, cobra.ShellCompDirectiveDefault
+	switch word {
+	case "FILE":
+		return experiments(c.part)
+	case "SWEEP":
+		return c.sweeps(), none
+	case "TRIAL":
+		return c.trials(), none
+	case "STAGE":
+		return c.stages(), none
+	case "PATH":
+		return fieldPaths(c.part), none
+	}
+	return nil, files
+}
+
+// experiments are the .cue files where the word is, and the folders on the way;
+// with nothing typed, those below experiments/ too.
+func experiments(part string) ([]string, cobra.ShellCompDirective) {
+	dir, base := filepath.Split(part)
+	entries, err := os.ReadDir(filepath.Join(".", dir))
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var found, folders []string
+	for _, e := range entries {
+		name := e.Name()
+		if !strings.HasPrefix(name, base) || strings.HasPrefix(name, ".") {
+			continue
+		}
+		if e.IsDir() {
+			folders = append(folders, dir+name+"/")
+		} else if strings.HasSuffix(name, ".cue") {
+			found = append(found, dir+name)
+		}
+	}
+	if part == "" {
+		more, _ := filepath.Glob("experiments/*.cue")
+		found = append(found, more...)
+	}
+	if len(found) > 0 && part == "" {
+		return found, cobra.ShellCompDirectiveNoFileComp
+	}
+	if found = append(found, folders...); len(folders) > 0 {
+		return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp
+}
+
+// recorded are the sweeps of the store that --store or RUNNER_STORE names.
+func (c *completer) recorded() []*store.Sweep {
+	flag := c.cmd.Flags().Lookup("store")
+	if flag == nil {
+		return nil
+	}
+	s, err := store.Open(flag.Value.String())
+	if err != nil {
+		return nil
+	}
+	sweeps, err := s.Sweeps()
+	if err != nil {
+		return nil
+	}
+	return sweeps
+}
+
+// sweeps are names, and NAME/HASH once the name is there.
+func (c *completer) sweeps() []string {
+	var names []string
+	for _, w := range c.recorded() {
+		name := w.Name
+		if strings.HasPrefix(c.part, w.Name+"/") {
+			name += "/" + w.Hash
+		}
+		if strings.HasPrefix(name, c.part) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// completedSweeps is how many sweeps are searched for trials, the newest first:
+// a TAB has to be quick.
+const completedSweeps = 5
+
+// eachTrial reads the trials of the newest sweeps, or of a FILE's alone.
+func (c *completer) eachTrial(visit func(w *store.Sweep, t *trialRecord)) {
+	sweeps := c.recorded()
+	for _, w := range sweeps[:min(len(sweeps), completedSweeps)] {
+		trials, err := store.ReadLines[trialRecord](w, trialsFile)
+		if err != nil {
+			continue
+		}
+		for i := range trials {
+			visit(w, &trials[i])
+		}
+	}
+}
+
+// trials are ids, with what they are, and labels of cases.
+func (c *completer) trials() []string {
+	var found []string
+	seen := map[string]bool{}
+	c.eachTrial(func(w *store.Sweep, t *trialRecord) {
+		for _, value := range []string{t.Label, t.ID} {
+			if value == "" || seen[value] || !strings.HasPrefix(value, c.part) {
+				continue
+			}
+			seen[value] = true
+			what := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(t.Name, t.ID), " ("), ")")
+			found = append(found, cobra.CompletionWithDesc(value, strings.TrimSpace(w.Name+" "+what)))
+		}
+	})
+	return found
+}
+
+// stages are the names of the stages of the trial that was given, and the ops of
+// all stages before them.
+func (c *completer) stages() []string {
+	if len(c.given) == 0 {
+		return nil
+	}
+	trial := c.given[len(c.given)-1]
+	names := map[string]bool{}
+	c.eachTrial(func(_ *store.Sweep, t *trialRecord) {
+		if t.Label != trial && !strings.HasPrefix(t.ID, trial) {
+			return
+		}
+		for name := range t.Stages {
+			names[name] = true
+		}
+		for _, op := range []string{"embed", "queries", "index", "retrieve"} {
+			names[op] = names[op] || t.Stages["pairs"] != ""
+		}
+	})
+	var found []string
+	for name, is := range names {
+		if is && strings.HasPrefix(name, c.part) {
+			found = append(found, name)
+		}
+	}
+	sort.Strings(found)
+	return found
+}
+
+// completeEngine knows names; what is installed takes longer to find out than a
+// TAB may.
+func completeEngine(_ *cobra.Command, _ []string, part string) ([]string, cobra.ShellCompDirective) {
+	var found []string
+	for _, name := range strings.Split(strings.ReplaceAll(engine.Choices, " or ", ", "), ", ") {
+		name, _, _ = strings.Cut(name, " ")
+		if strings.HasPrefix(name, part) && name != "xla:PLUGIN" && engine.Known(name) {
+			found = append(found, name)
+		}
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeSet completes PATH= and, behind it, the choices of the field. Names of
+// pools and evaluations are the file's own, and left to who types.
+func completeSet(_ *cobra.Command, _ []string, part string) ([]string, cobra.ShellCompDirective) {
+	paths, err := spec.FieldPaths()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	if path, _, ok := strings.Cut(part, "="); ok {
+		var found []string
+		for _, choice := range paths[path] {
+			found = append(found, fmt.Sprintf("%s=%s", path, choice))
+		}
+		return found, cobra.ShellCompDirectiveNoFileComp
+	}
+	var found []string
+	for path := range paths {
+		if strings.HasPrefix(path, part) && !strings.Contains(path, "NAME") {
+			found = append(found, path+"=")
+		}
+	}
+	sort.Strings(found)
+	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// fieldPaths are those of explain.
+func fieldPaths(part string) []string {
+	paths, err := spec.FieldPaths()
+	if err != nil {
+		return nil
+	}
+	seen := map[string]bool{}
+	for path := range paths {
+		for ; path != ""; path = parentPath(path) { // sections and groups too
+			if strings.HasPrefix(path, part) {
+				seen[path] = true
+			}
+		}
+	}
+	found := make([]string, 0, len(seen))
+	for path := range seen {
+		found = append(found, path)
+	}
+	sort.Strings(found)
+	return found
+}
+
+func parentPath(path string) string {
+	if at := strings.LastIndexByte(path, '.'); at >= 0 {
+		return path[:at]
+	}
+	return ""
+}
