@@ -104,39 +104,65 @@ they share once each, and prints result tables.
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand( // one a line, sorted
-		newBench(),
-		newCancel(),
-		newCompletion(),
-		newConvert(),
-		newData(),
-		newDiff(),
-		newDoctor(),
-		newExplain(),
-		newFmt(),
-		newGC(),
-		newImport(),
-		newInit(),
-		newInspect(),
-		newLogs(),
-		newPlan(),
-		newPool(),
-		newRM(),
-		newReproduce(),
-		newRetry(),
-		newScale(),
-		newShow(),
-		newStatus(),
-		newSweep(),
-		newTable(),
-		newVerify(),
-		newVersion(),
-		newVet(),
-		newWhy(),
-		newWorker(),
-	)
+	for _, g := range commandGroups() {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
+		for _, cmd := range g.commands {
+			cmd.GroupID = g.title
+			root.AddCommand(cmd)
+		}
+	}
+	root.SetHelpCommandGroupID(root.Groups()[len(root.Groups())-1].ID)
 	addCompletions(root)
 	return root
+}
+
+// commandGroup is what help lists under one title.
+type commandGroup struct {
+	title    string
+	commands []*cobra.Command
+}
+
+// commandGroups are all commands, in the order of help.
+func commandGroups() []commandGroup {
+	return []commandGroup{
+		{"Experiments", []*cobra.Command{
+			newInit(),
+			newExplain(),
+			newVet(),
+			newFmt(),
+			newPlan(),
+			newSweep(),
+			newStatus(),
+			newLogs(),
+			newCancel(),
+			newRetry(),
+			newScale(),
+		}},
+		{"Results", []*cobra.Command{
+			newTable(),
+			newShow(),
+			newDiff(),
+			newWhy(),
+			newReproduce(),
+		}},
+		{"Models and data", []*cobra.Command{
+			newInspect(),
+			newConvert(),
+			newImport(),
+			newPool(),
+			newData(),
+		}},
+		{"Store and machine", []*cobra.Command{
+			newVerify(),
+			newRM(),
+			newGC(),
+			newDoctor(),
+			newBench(),
+			newCompletion(),
+			newWorker(),
+			newVersion(),
+		}},
+	}
 }
 
 // args makes cobra's check of arguments a usage error.
