@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"react/data/embeddings"
 	"react/data/shards"
@@ -33,9 +34,18 @@ type embedder struct {
 	maxBad   int
 	done     int
 	bad      int
+	blocks   *blocks
+	index    int // of the block
+	resumed  int // blocks that an attempt before had computed
 }
 
 func runEmbed(ctx context.Context, run *Run, p EmbedParams) error {
+	return embedPool(ctx, run, p, embedBlock)
+}
+
+// embedPool computes and writes a block of so many rows at a time. What is computed for a block does not depend on the others, so that an
+// attempt goes on with the blocks that the one before it kept.
+func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) error {
 	files, err := run.pool()
 	if err != nil {
 		return err
@@ -49,7 +59,11 @@ func runEmbed(ctx context.Context, run *Run, p EmbedParams) error {
 	if err != nil {
 		return err
 	}
-	e := &embedder{run: run, backbone: b, set: reader.set, maxBad: p.MaxBad}
+	eng, err := run.OpenEngine()
+	if err != nil {
+		return err
+	}
+	e := &embedder{run: run, backbone: b, set: reader.set, maxBad: p.MaxBad, blocks: &blocks{run: run, engine: engineFacts(eng)}}
 	if e.out, err = embeddings.Create(run.Dir, b.checkpoint.Config.Dim(), embeddings.Options{Image: e.set != nil, Text: true}); err != nil {
 		return err
 	}
@@ -57,7 +71,7 @@ func runEmbed(ctx context.Context, run *Run, p EmbedParams) error {
 		if row.hasImage || e.set == nil {
 			e.rows = append(e.rows, row)
 		}
-		if len(e.rows) < embedBlock {
+		if len(e.rows) < blockRows {
 			return nil
 		}
 		return e.block(ctx)
@@ -70,51 +84,79 @@ func runEmbed(ctx context.Context, run *Run, p EmbedParams) error {
 	}
 	run.Fact("pool", stats)
 	run.Fact("undecodable", e.bad)
+	if e.resumed > 0 {
+		run.Fact("resumedBlocks", e.resumed)
+	}
 	return e.out.Close()
 }
 
 // block embeds and writes e.rows, and empties it.
 func (e *embedder) block(ctx context.Context) error {
-	var images []float32
-	defer func() { e.rows = e.rows[:0] }()
-	seen := len(e.rows)
-	if e.set != nil {
-		samples := make([]shards.Sample, len(e.rows))
-		for i, row := range e.rows {
-			samples[i] = row.sample
-		}
-		src := newImageSource(e.set, samples)
-		keep, err := e.readable(ctx, src)
-		if err != nil {
+	defer func() { e.rows, e.index = e.rows[:0], e.index+1 }()
+	rows := len(e.rows)
+	b, found := e.blocks.get(e.index, rows)
+	if found {
+		e.resumed++
+		if err := e.countBad(rows - len(b.keep)); err != nil {
 			return err
 		}
-		report := func(done int) {
-			e.run.Progress(Progress{Done: e.done + done, Note: "rows"})
-		}
-		if images, err = e.backbone.images(ctx, e.run, src, keep, report); err != nil {
+	} else {
+		start := time.Now()
+		var err error
+		if b, err = e.embed(ctx); err != nil {
 			return err
 		}
-		kept := make([]poolRow, len(keep))
-		for i, at := range keep {
-			kept[i] = e.rows[at]
-		}
-		e.rows = kept
+		e.blocks.put(e.index, rows, b, time.Since(start))
 	}
-	captions := make([]string, len(e.rows))
-	meta := make([]embeddings.Meta, len(e.rows))
-	for i, row := range e.rows {
-		captions[i] = row.Text
+	meta := make([]embeddings.Meta, len(b.keep))
+	for i, at := range b.keep {
+		row := e.rows[at]
 		meta[i] = embeddings.Meta{Key: row.Key, Caption: row.Text, URL: row.URL, Row: row.Index, Label: row.Label, Truth: row.Truth, Similarity: row.Similarity}
 		if row.hasImage {
 			meta[i].Key = row.sample.Key
 		}
 	}
-	texts, err := e.backbone.texts(ctx, captions)
-	if err != nil {
-		return err
+	e.done += rows
+	return e.out.Append(b.images, b.texts, meta)
+}
+
+// embed computes e.rows.
+func (e *embedder) embed(ctx context.Context) (b embeddedBlock, err error) {
+	if e.set == nil {
+		b.keep = make([]int, len(e.rows))
+		for i := range b.keep {
+			b.keep[i] = i
+		}
+	} else {
+		samples := make([]shards.Sample, len(e.rows))
+		for i, row := range e.rows {
+			samples[i] = row.sample
+		}
+		src := newImageSource(e.set, samples)
+		if b.keep, err = e.readable(ctx, src); err != nil {
+			return b, err
+		}
+		report := func(done int) {
+			e.run.Progress(Progress{Done: e.done + done, Note: "rows"})
+		}
+		if b.images, err = e.backbone.images(ctx, e.run, src, b.keep, report); err != nil {
+			return b, err
+		}
 	}
-	e.done += seen
-	return e.out.Append(images, texts, meta)
+	captions := make([]string, len(b.keep))
+	for i, at := range b.keep {
+		captions[i] = e.rows[at].Text
+	}
+	b.texts, err = e.backbone.texts(ctx, captions)
+	return b, err
+}
+
+// countBad adds images that did not decode when their block was computed.
+func (e *embedder) countBad(n int) error {
+	if e.bad += n; e.bad > e.maxBad {
+		return fmt.Errorf("%d images do not decode, more than maxBad %d", e.bad, e.maxBad)
+	}
+	return nil
 }
 
 // readable lists the rows of the block whose image decodes; the others are counted up to maxBad.

@@ -58,12 +58,21 @@ type saver struct {
 }
 
 func newSaver(t *training, run *Run, eng *engine.Engine) *saver {
-	s := &saver{t: t, run: run, engine: map[string]string{"name": eng.Name()}, digests: map[string]string{}, last: time.Now(), pause: run.SaveEvery}
-	maps.Copy(s.engine, eng.Describe())
+	s := &saver{t: t, run: run, engine: engineFacts(eng), digests: map[string]string{}, last: time.Now(), pause: run.SaveEvery}
 	if s.pause == 0 {
 		s.pause = defaultSaveEvery
 	}
 	return s
+}
+
+// engineFacts name an engine and its libraries: what was computed by others is not mixed with what this one computes.
+func engineFacts(eng *engine.Engine) map[string]string {
+	facts := eng.Describe()
+	if facts == nil {
+		facts = map[string]string{}
+	}
+	facts["name"] = eng.Name()
+	return facts
 }
 
 // after is called when a step was taken; it saves when it is time to. A state that cannot be written is said in the log: it is a matter of time

@@ -1,0 +1,142 @@
+package ops
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"time"
+
+	"react/data/npy"
+)
+
+// blockWorth is the least time that a block must have taken to be kept, unless Run saves more often: the blocks of small pools are not.
+const blockWorth = time.Second
+
+// embeddedBlock is what was computed for one block of rows. Its vectors are kept as the output has them, in half precision.
+type embeddedBlock struct {
+	keep          []int     // positions in the block of the rows whose image decodes; all without images
+	images, texts []float32 // [len(keep), dim]; images nil without images
+}
+
+// blockFile is what a kept block's directory holds beside its vectors; it is written last.
+type blockFile struct {
+	Format int               `json:"format"`
+	Engine map[string]string `json:"engine"`
+	Rows   int               `json:"rows"` // of the pool, read for the block
+	Keep   []int             `json:"keep"`
+	Files  map[string]string `json:"files"` // name → sha256
+}
+
+// embedFormat is the version of a kept block.
+//
+//	1: block.json, image.npy, text.npy
+const embedFormat = 1
+
+// blocks keeps an embedding's blocks in Run.Partial, each in a directory of its own.
+type blocks struct {
+	run    *Run
+	engine map[string]string
+	cost   time.Duration // of keeping one
+	told   bool          // that some are of no use
+}
+
+func (b *blocks) dir(i int) string { return filepath.Join(b.run.Partial, fmt.Sprintf("%06d", i)) }
+
+// put keeps a block when that costs little beside what computing it took. One that cannot be written is computed again if need be.
+func (b *blocks) put(i, rows int, block embeddedBlock, took time.Duration) {
+	worth := blockWorth
+	if b.run.SaveEvery > 0 {
+		worth = min(worth, b.run.SaveEvery)
+	}
+	if b.run.Partial == "" || took < max(worth, saveShare*b.cost) {
+		return
+	}
+	start := time.Now()
+	if err := b.write(b.dir(i), rows, block); err != nil {
+		fmt.Fprintf(b.run.Log, "block %d was not kept: %v\n", i, err)
+	}
+	b.cost = time.Since(start)
+}
+
+func (b *blocks) write(dir string, rows int, block embeddedBlock) error {
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o777)); err != nil {
+		return err
+	}
+	state := blockFile{Format: embedFormat, Engine: b.engine, Rows: rows, Keep: block.keep, Files: map[string]string{}}
+	for name, vectors := range map[string][]float32{"image.npy": block.images, "text.npy": block.texts} {
+		if vectors == nil {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		err := npy.Write(path, []int{len(block.keep), len(vectors) / max(1, len(block.keep))}, vectors, "<f2")
+		if err == nil {
+			state.Files[name], err = syncedDigest(path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	data, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	next := filepath.Join(dir, "new")
+	if err := os.WriteFile(next, data, 0o666); err != nil {
+		return err
+	}
+	return os.Rename(next, filepath.Join(dir, "block.json"))
+}
+
+// get returns a block that an attempt before kept. One that is damaged, or of another engine, is dropped; the first is told of.
+func (b *blocks) get(i, rows int) (embeddedBlock, bool) {
+	if b.run.Partial == "" {
+		return embeddedBlock{}, false
+	}
+	block, err := b.read(b.dir(i), rows)
+	if err == nil {
+		return block, true
+	}
+	if !errors.Is(err, fs.ErrNotExist) && !b.told {
+		b.told = true
+		b.run.Warn("block %d of an attempt before is not used, it is embedded again: %v", i, err)
+	}
+	os.RemoveAll(b.dir(i))
+	return embeddedBlock{}, false
+}
+
+func (b *blocks) read(dir string, rows int) (embeddedBlock, error) {
+	var block embeddedBlock
+	data, err := os.ReadFile(filepath.Join(dir, "block.json"))
+	if err != nil {
+		return block, err
+	}
+	var state blockFile
+	if err := json.Unmarshal(data, &state); err != nil {
+		return block, err
+	}
+	if state.Format != embedFormat || state.Rows != rows || !maps.Equal(state.Engine, b.engine) {
+		return block, fmt.Errorf("format %d, %d rows, engine %v; wanted %d, %d, %v", state.Format, state.Rows, state.Engine, embedFormat, rows, b.engine)
+	}
+	block.keep = state.Keep
+	for name, vectors := range map[string]*[]float32{"image.npy": &block.images, "text.npy": &block.texts} {
+		want, there := state.Files[name]
+		if !there {
+			continue
+		}
+		sum, err := syncedDigest(filepath.Join(dir, name))
+		if err != nil {
+			return block, fmt.Errorf("damaged: %v", err)
+		}
+		if sum != want {
+			return block, fmt.Errorf("%s: sha256 is %s, not %s", name, sum, want)
+		}
+		if _, *vectors, err = npy.Read(filepath.Join(dir, name)); err != nil {
+			return block, err
+		}
+	}
+	return block, nil
+}
