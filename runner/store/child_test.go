@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 )
@@ -53,10 +54,14 @@ func childEnv(t *testing.T, child, dir string, env ...string) *exec.Cmd {
 	return cmd
 }
 
-// childCommit publishes testKey and dies before the step named by STORE_KILL.
+// childCommit publishes testKey and dies before the step whose number, from 1,
+// is STORE_KILL. What it does it prints.
 func childCommit(s *Store) error {
+	at, _ := strconv.Atoi(os.Getenv("STORE_KILL"))
+	steps := 0
 	die := func(step string) {
-		if step == os.Getenv("STORE_KILL") {
+		fmt.Println(step)
+		if steps++; steps == at {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}

@@ -3,12 +3,16 @@ package store
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -32,8 +36,17 @@ type printLine struct {
 	Path   string `json:"path"` // absolute
 	Size   int64  `json:"size"`
 	Mtime  int64  `json:"mtime"` // nanoseconds
+	Dev    uint64 `json:"dev,omitempty"`
 	Inode  uint64 `json:"inode"`
-	SHA256 string `json:"sha256"`
+	SHA256 string `json:"sha256"` // or the sample's
+}
+
+// key is what known lines are found by: a file may have a digest and a sample.
+func (l printLine) key() string {
+	if strings.HasPrefix(l.SHA256, sampledPrefix) {
+		return sampledPrefix + l.Path
+	}
+	return l.Path
 }
 
 // prints is fingerprints.jsonl in memory.
@@ -42,38 +55,116 @@ type prints struct {
 	known map[string]printLine
 }
 
+// LargeFile is the size in bytes from which Identify samples a file.
+const LargeFile = 256 << 20
+
+// sampledPrefix marks an identity that is of a sample.
+const sampledPrefix = "sampled:"
+
+// Identify returns what keys call an outside file: its sha256, or, of a file of
+// LargeFile bytes or more unless strict is set, "sampled:" and the sha256 of its
+// size and of parts of it (see sample): a pool of terabytes cannot be read
+// through before each plan. Neither says where or how old the file is, so that
+// data may be moved and copied.
+func (s *Store) Identify(path string, strict bool) (string, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() >= LargeFile && !strict {
+		return s.print(path, sampledPrefix, sample)
+	}
+	return s.print(path, "", func(path string) (string, error) { return digest(path, false) })
+}
+
 // Fingerprint returns the digest of an outside file. It is read from the
-// store's list when path, size, mtime and inode are as they were; else the
-// file is read, and the list added to where the store can be written. A file
-// that changes while it is read is an error.
+// store's list when path, size, mtime, device and inode are as they were; else
+// the file is read, and the list added to where the store can be written. A
+// file that changes while it is read is an error.
 func (s *Store) Fingerprint(path string) (Fingerprint, error) {
-	abs, err := filepath.Abs(path)
+	sum, err := s.print(path, "", func(path string) (string, error) { return digest(path, false) })
 	if err != nil {
 		return Fingerprint{}, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return Fingerprint{}, err
+	}
+	return Fingerprint{info.Size(), sum}, nil
+}
+
+// print finds or makes a line of the list with read, whose answer begins with
+// the prefix.
+func (s *Store) print(path, prefix string, read func(path string) (string, error)) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
 	}
 	line, err := statLine(abs)
 	if err != nil {
-		return Fingerprint{}, err
+		return "", err
 	}
 	p := s.loadPrints()
 	p.mu.Lock()
-	known := p.known[abs]
+	known := p.known[prefix+abs]
 	p.mu.Unlock()
 	line.SHA256 = known.SHA256
 	if known == line && known.SHA256 != "" {
-		return Fingerprint{line.Size, line.SHA256}, nil
+		return line.SHA256, nil
 	}
-	if line.SHA256, err = digest(abs, false); err != nil {
-		return Fingerprint{}, err
+	if line.SHA256, err = read(abs); err != nil {
+		return "", err
 	}
 	after, err := statLine(abs)
 	if after.SHA256 = line.SHA256; err != nil || after != line {
-		return Fingerprint{}, errors.Join(err, fmt.Errorf("%s changed while it was read", path))
+		return "", errors.Join(err, fmt.Errorf("%s changed while it was read", path))
 	}
-	if time.Since(time.Unix(0, line.Mtime)) > racy {
+	if time.Since(time.Unix(0, line.Mtime)).Abs() > racy { // a time to come is as good as one long past
 		s.keepPrint(p, line)
 	}
-	return Fingerprint{line.Size, line.SHA256}, nil
+	return line.SHA256, nil
+}
+
+// Parts of a large file that sample reads, in bytes. The end holds a parquet
+// file's footer with the statistics of all its row groups; a longer footer is
+// read whole.
+const (
+	sampleBlock  = 64 << 10
+	sampleBlocks = 16
+	sampleEnd    = 1 << 20
+)
+
+// sample digests the size, blocks at even distances and the end of a file.
+func sample(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	size := info.Size()
+	h := sha256.New()
+	fmt.Fprintf(h, "%d\n", size)
+	for i := range int64(sampleBlocks) {
+		if _, err := io.Copy(h, io.NewSectionReader(f, size/sampleBlocks*i, sampleBlock)); err != nil {
+			return "", fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	end := max(sampleEnd, parquetFooter(f, size))
+	if _, err := io.Copy(h, io.NewSectionReader(f, size-end, end)); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return sampledPrefix + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// parquetFooter is the length of a parquet file's footer in bytes, 0 for
+// another file.
+func parquetFooter(f io.ReaderAt, size int64) int64 {
+	var tail [8]byte
+	if _, err := f.ReadAt(tail[:], size-8); err != nil || string(tail[4:]) != "PAR1" {
+		return 0
+	}
+	return min(size, int64(binary.LittleEndian.Uint32(tail[:4]))+8)
 }
 
 func statLine(path string) (printLine, error) {
@@ -86,7 +177,7 @@ func statLine(path string) (printLine, error) {
 	}
 	line := printLine{Path: path, Size: info.Size(), Mtime: info.ModTime().UnixNano()}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		line.Inode = st.Ino
+		line.Dev, line.Inode = st.Dev, st.Ino
 	}
 	return line, nil
 }
@@ -111,8 +202,8 @@ func (p *prints) read(r io.Reader) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var line printLine
-		if json.Unmarshal(lines.Bytes(), &line) == nil && len(line.SHA256) == 64 {
-			p.known[line.Path] = line
+		if json.Unmarshal(lines.Bytes(), &line) == nil && len(strings.TrimPrefix(line.SHA256, sampledPrefix)) == 64 {
+			p.known[line.key()] = line
 		}
 	}
 }
@@ -122,7 +213,7 @@ func (p *prints) read(r io.Reader) {
 func (s *Store) keepPrint(p *prints, line printLine) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known[line.Path] = line
+	p.known[line.key()] = line
 	if _, err := os.Stat(filepath.Join(s.root, "VERSION")); err != nil {
 		return
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -162,5 +163,138 @@ func TestKilledWhileWritingARecord(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(s.root, "cache/tmp/*/.new-*")); len(left) != 0 || err != nil {
 		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// TestIdentify samples a large file: a change in its size, its end or a block is
+// seen, a move is none; strictly, and when it is small, all of it is read.
+func TestIdentify(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, filepath.Join(dir, "store"))
+	if err := s.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "pool.tar")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	start := time.Now().Add(-time.Hour)
+	identify := func(path string, strict bool) string {
+		t.Helper()
+		at := start.Add(time.Duration(len(path)) * time.Second)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+		id, err := s.Identify(path, strict)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	seen := map[string]string{}
+	for _, change := range []struct {
+		name string
+		at   int64
+	}{{"sparse", LargeFile - 1}, {"start", 0}, {"a block", LargeFile / sampleBlocks * 7}, {"end", LargeFile - 5}, {"longer", LargeFile + 3}} {
+		if _, err := f.WriteAt([]byte("x"), change.at); err != nil {
+			t.Fatal(err)
+		}
+		s.prints = nil // as another process, which has the list alone
+		os.Remove(s.printsPath())
+		id := identify(path, false)
+		if !strings.HasPrefix(id, "sampled:") || seen[id] != "" {
+			t.Errorf("%s: %s, as %s", change.name, id, seen[id])
+		}
+		seen[id] = change.name
+	}
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	if id := identify(path+".moved", false); seen[id] != "longer" {
+		t.Errorf("moved: %s, as %q", id, seen[id])
+	}
+	if id := identify(path+".moved", true); len(id) != 64 {
+		t.Errorf("strictly: %s", id)
+	}
+	if id := identify(path+".moved", false); seen[id] != "longer" {
+		t.Errorf("after the strict one: %s", id)
+	}
+	if data, _ := os.ReadFile(s.printsPath()); bytes.Count(data, []byte("sampled:")) != 2 {
+		t.Errorf("list: %s", data)
+	}
+	small := filepath.Join(dir, "small")
+	if err := os.WriteFile(small, []byte("abc"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if id := identify(small, false); !strings.HasPrefix(id, "ba7816bf") {
+		t.Errorf("small: %s", id)
+	}
+}
+
+// TestParquetFooter: a footer longer than the sampled end is read whole.
+func TestParquetFooter(t *testing.T) {
+	file := append(bytes.Repeat([]byte{7}, 3000), 0, 8, 0, 0, 'P', 'A', 'R', '1') // 2048 bytes of footer
+	if n := parquetFooter(bytes.NewReader(file), int64(len(file))); n != 2056 {
+		t.Errorf("got %d, want 2056", n)
+	}
+	if n := parquetFooter(bytes.NewReader(file[:len(file)-1]), int64(len(file)-1)); n != 0 {
+		t.Errorf("no parquet: got %d", n)
+	}
+	if n := parquetFooter(bytes.NewReader([]byte("PAR1")), 4); n != 0 {
+		t.Errorf("too short: got %d", n)
+	}
+}
+
+// TestFutureTimes: a file whose time is to come is listed like any other.
+func TestFutureTimes(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, filepath.Join(dir, "store"))
+	if err := s.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "from-the-future")
+	at := time.Now().Add(1000 * time.Hour)
+	if err := errors.Join(os.WriteFile(path, []byte("abc"), 0o666), os.Chtimes(path, at, at)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Fingerprint(path); err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := os.ReadFile(s.printsPath()); bytes.Count(data, []byte("\n")) != 1 {
+		t.Errorf("list: %q", data)
+	}
+}
+
+// BenchmarkDigest reads a file as verify does; beside it what reading alone and
+// sha256sum take.
+func BenchmarkDigest(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "file")
+	const size = 64 << 20
+	if err := os.WriteFile(path, bytes.Repeat([]byte("0123456789abcdef"), size/16), 0o666); err != nil {
+		b.Fatal(err)
+	}
+	for name, read := range map[string]func() error{
+		"digest":    func() error { _, err := digest(path, false); return err },
+		"sha256sum": func() error { return exec.Command("sha256sum", path).Run() },
+		"read": func() error {
+			f, err := os.Open(path)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = io.Copy(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f})
+			return err
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(size)
+			for b.Loop() {
+				if err := read(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

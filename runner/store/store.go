@@ -156,6 +156,12 @@ func full(err error) bool {
 		strings.Contains(strings.ToLower(err.Error()), "no space left on device")
 }
 
+// Unwritable reports whether an error says that a store may be read and not
+// written.
+func Unwritable(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM)
+}
+
 func (s *Store) checkVersion() error {
 	data, err := os.ReadFile(filepath.Join(s.root, "VERSION"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -169,8 +175,11 @@ func (s *Store) checkVersion() error {
 	if err != nil {
 		return fmt.Errorf("VERSION holds %q, not a number", text)
 	}
-	if version != layoutVersion {
-		return fmt.Errorf("layout version %d; this program reads and writes version %d", version, layoutVersion)
+	switch {
+	case version > layoutVersion:
+		return fmt.Errorf("layout version %d is of a newer runner; this one reads and writes version %d: use that program, or another --store", version, layoutVersion)
+	case version < layoutVersion: // the layout after this one is to convert this one here
+		return fmt.Errorf("layout version %d; this program reads and writes version %d and knows no way from the one to the other", version, layoutVersion)
 	}
 	return nil
 }

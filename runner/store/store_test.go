@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,20 +100,29 @@ func tempDirs(t *testing.T, s *Store) []string {
 	return left
 }
 
+// publishSteps is the order of publishing: every file and directory is synced
+// before the manifest is written, that before the rename, and the directory
+// that the name is in last.
+var publishSteps = strings.Fields("begun files directory directory file file manifest rename published returned")
+
 // TestKilled kills a writer before each step of publishing. Either the whole
-// entry is there or nothing is, and the next writer publishes and cleans up.
+// entry is there or nothing is, and the next writer publishes the same entry
+// and cleans up.
 func TestKilled(t *testing.T) {
-	for _, step := range []string{"begun", "files", "manifest", "rename", "published"} {
-		t.Run(step, func(t *testing.T) {
+	for i, step := range publishSteps {
+		t.Run(fmt.Sprint(i, step), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "store")
-			err := childEnv(t, "commit", dir, "STORE_KILL="+step, "STORE_TEXT=v").Run()
+			out, err := childEnv(t, "commit", dir, fmt.Sprint("STORE_KILL=", i+1), "STORE_TEXT=v").Output()
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 				t.Fatalf("the child was not killed: %v", err)
 			}
+			if got := strings.Fields(string(out)); !reflect.DeepEqual(got, publishSteps[:i+1]) {
+				t.Fatalf("steps %v, want %v", got, publishSteps[:i+1])
+			}
 			s := open(t, dir)
 			e, ok, err := s.Lookup(testKey)
-			if err != nil || ok != (step == "published") {
+			if err != nil || ok != (step == "published" || step == "returned") {
 				t.Fatalf("after the kill: hit %v, %v", ok, err)
 			}
 			if ok && s.Verify(e) != nil {
@@ -124,8 +134,12 @@ func TestKilled(t *testing.T) {
 			if err := childEnv(t, "commit", dir, "STORE_TEXT=v").Run(); err != nil {
 				t.Fatal(err)
 			}
-			if _, ok, err := s.Lookup(testKey); !ok || err != nil {
+			after, ok, err := s.Lookup(testKey)
+			if !ok || err != nil || s.Verify(after) != nil {
 				t.Fatalf("after the second run: hit %v, %v", ok, err)
+			}
+			if want := put(t, open(t, filepath.Join(t.TempDir(), "quiet")), testKey, "v"); after.Manifest.Digest() != want.Manifest.Digest() {
+				t.Errorf("files %v, want %v", after.Manifest.Files, want.Manifest.Files)
 			}
 			if left := tempDirs(t, s); len(left) != 0 {
 				t.Errorf("left %v", left)
@@ -388,7 +402,8 @@ func TestFullDisk(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, want string }{
 		"someone's directory": {"thesis.tex", "", "not a store: it has no VERSION file, but holds thesis.tex"},
-		"newer layout":        {"VERSION", "7\n", "layout version 7; this program reads and writes version 1"},
+		"newer layout":        {"VERSION", "7\n", "layout version 7 is of a newer runner; this one reads and writes version 1: use that program, or another --store"},
+		"older layout":        {"VERSION", "0", "layout version 0; this program reads and writes version 1 and knows no way from the one to the other"},
 		"not a version":       {"VERSION", "one", `VERSION holds "one", not a number`},
 	} {
 		t.Run(name, func(t *testing.T) {

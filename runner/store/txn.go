@@ -110,6 +110,7 @@ func (t *Txn) list() error {
 // sealDir leaves the top directory alone: the manifest is still to come, which
 // syncs it, and a directory that moves must be writable.
 func (t *Txn) sealDir(path string) error {
+	t.store.step("directory")
 	if path == t.dir {
 		return nil
 	}
@@ -134,6 +135,7 @@ func (t *Txn) sealFile(path string, d fs.DirEntry) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a regular file", rel)
 	}
+	t.store.step("file")
 	sum, err := digest(path, true)
 	if err != nil {
 		return err
@@ -183,6 +185,7 @@ func (t *Txn) publish() (Entry, error) {
 
 func (t *Txn) published(dir string) (Entry, error) {
 	t.store.step("published")
+	defer t.store.step("returned")
 	if err := syncDir(filepath.Dir(dir)); err != nil {
 		return Entry{}, err
 	}
