@@ -41,8 +41,7 @@ func loadExperiment(ctx context.Context, file string, sets []string, storeDir st
 		if ctx.Err() != nil { // a large pool takes minutes
 			return "", ctx.Err()
 		}
-		f, err := s.Fingerprint(path)
-		return f.SHA256, err
+		return s.Identify(path, os.Getenv(strictEnv) != "")
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)

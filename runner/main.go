@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -184,9 +185,20 @@ func storeFlag(cmd *cobra.Command, dir *string) {
 	cmd.Flags().StringVar(dir, "store", standard, "`directory` of stage outputs and records (default also from RUNNER_STORE)")
 }
 
-// setFlag adds --set. Its values may hold commas, as CUE lists do.
+// strictEnv is the variable that stands for --strict.
+const strictEnv = "RUNNER_STRICT"
+
+// setFlag adds the flags of commands that read an experiment's file: --set,
+// whose values may hold commas, as CUE lists do, and --strict.
 func setFlag(cmd *cobra.Command, sets *[]string) {
 	cmd.Flags().StringArrayVar(sets, "set", nil, "override a `path=value` of the file, such as tune.gamma=0.8; may be repeated")
+	cmd.Flags().BoolFunc("strict", "read outside files of 256 MiB and more whole, where keys else name a sample of them (default also from "+strictEnv+")", func(text string) error {
+		on, err := strconv.ParseBool(text)
+		if err != nil || !on {
+			return errors.Join(err, os.Unsetenv(strictEnv))
+		}
+		return os.Setenv(strictEnv, "1")
+	})
 }
 
 // usageError is a mistake in the command line.

@@ -15,17 +15,14 @@ import (
 
 // restorer makes stages of records, without the experiment's file.
 type restorer struct {
-	fingerprint func(path string) (string, error)
+	fingerprint func(path string, strict bool) (string, error)
 	commits     map[string]string // key → the commit of the program that made it
 	made        map[string]*plan.Stage
 	told        map[string]bool // outside files that were looked at
 }
 
 func newRestorer(s *store.Store) *restorer {
-	return &restorer{fingerprint: func(path string) (string, error) {
-		f, err := s.Fingerprint(path)
-		return f.SHA256, err
-	}, commits: map[string]string{}, made: map[string]*plan.Stage{}}
+	return &restorer{fingerprint: s.Identify, commits: map[string]string{}, made: map[string]*plan.Stage{}}
 }
 
 // stages restores records that stand inputs first. The error has a line for
@@ -115,7 +112,7 @@ func (r *restorer) checkFile(path, recorded string) error {
 		return nil
 	}
 	r.told[path] = true
-	digest, err := r.fingerprint(path)
+	digest, err := r.fingerprint(path, !strings.Contains(recorded, ":")) // the same way as then
 	switch {
 	case err != nil:
 		return fmt.Errorf("cannot be read, and the record has no copy: %w", err)

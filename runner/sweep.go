@@ -106,7 +106,9 @@ func (o *sweepOptions) check(given *pflag.FlagSet) error {
 // sweep runs what is left to run. Tables are printed also when trials failed,
 // with what is there; the error says what is not.
 func (e *experiment) sweep(cmd *cobra.Command, o sweepOptions) error {
-	if err := e.store.Prepare(); err != nil {
+	if err := e.store.Prepare(); store.Unwritable(err) {
+		return e.sweepReadOnly(cmd, o, err)
+	} else if err != nil {
 		return err
 	}
 	folder, err := e.sweepFolder()
@@ -137,6 +139,20 @@ func (e *experiment) sweep(cmd *cobra.Command, o sweepOptions) error {
 	}
 	keptWarnings(cmd.ErrOrStderr(), report)
 	return errors.Join(failure, e.writeTables(cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
+}
+
+// sweepReadOnly is sweep on a store that cannot be written: with nothing to run,
+// the tables are all there is to do.
+func (e *experiment) sweepReadOnly(cmd *cobra.Command, o sweepOptions, unwritable error) error {
+	survey, err := schedule.Look(e.store, e.tasks())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), e.summary(survey))
+	if n := survey.Count(schedule.ToRun); n > 0 {
+		return fmt.Errorf("%w; %s to run need a store that can be written", unwritable, plural(n, "stage"))
+	}
+	return e.table(cmd.OutOrStdout(), o.tables)
 }
 
 // runStages brings the plan's stages into the store. The report is nil when

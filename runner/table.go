@@ -111,10 +111,14 @@ func (e *experiment) putTables(w io.Writer, folder *store.Sweep, rows []results.
 	if err == nil {
 		err = results.WriteFile(filepath.Join(own, "rows.jsonl"), rows)
 	}
-	if err != nil {
+	switch {
+	case store.Unwritable(err):
+		fmt.Fprintf(w, "not written: store %s is read-only\n", shownPath(e.store.Root()))
+	case err != nil:
 		return &store.Error{Root: e.store.Root(), What: "write tables", Err: err}
+	default:
+		fmt.Fprintf(w, "written to %s\n", shownPath(own))
 	}
-	fmt.Fprintf(w, "written to %s\n", shownPath(own))
 	if dir == "" {
 		return nil
 	}
