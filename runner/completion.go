@@ -132,6 +132,8 @@ func (c *completer) values(word string) ([]string, cobra.ShellCompDirective) {
 		return c.stages(), none
 	case "PATH":
 		return fieldPaths(c.part), none
+	case "N", "NAME":
+		return nil, none
 	}
 	return nil, files
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -29,10 +30,10 @@ type processState struct {
 	Beat    time.Time      `json:"beat"` // of the last write
 	Command []string       `json:"command"`
 	Dir     string         `json:"dir"`
-	Engine  string         `json:"engine,omitempty"` // asked for
-	Jobs    string         `json:"jobs"`             // at a time
-	Total   int            `json:"total"`            // stages to make
-	Made    int            `json:"made"`             // of them
+	Engine  string         `json:"engine,omitempty"`
+	Jobs    string         `json:"jobs"`  // at a time
+	Total   int            `json:"total"` // stages to make
+	Made    int            `json:"made"`  // of them
 	Running []runningState `json:"running"`
 	Failed  []failedState  `json:"failed,omitempty"`
 	Ended   *time.Time     `json:"ended,omitempty"` // nil while it runs, and after a kill
@@ -98,7 +99,7 @@ func startRecorder(folder *store.Sweep, next schedule.Reporter, o sweepOptions) 
 	}
 	r := &recorder{Reporter: next, presence: presence, now: time.Now, stop: make(chan struct{}), stopped: make(chan struct{}),
 		running: map[string]*runningState{}, changed: true,
-		state: processState{Schema: "runner.process/v1", Process: presence.Process, Command: os.Args, Engine: o.engine, Jobs: o.jobs.String(), Total: o.toRun}}
+		state: processState{Schema: "runner.process/v1", Process: presence.Process, Command: os.Args, Engine: cmp.Or(o.opened, o.engine), Jobs: o.jobs.String(), Total: o.toRun}}
 	r.state.Dir, _ = os.Getwd()
 	r.write()
 	go r.keep()

@@ -34,7 +34,9 @@ type sweepOptions struct {
 	keepGoing bool // the opposite of failFast, for who is used to make's
 
 	saveEvery time.Duration
-	toRun     int // stages, once the store was looked at; no flag
+
+	toRun  int    // stages, once the store was looked at; no flag
+	opened string // the engine's name once it is open; no flag
 }
 
 func newSweep() *cobra.Command {
@@ -183,7 +185,7 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 	}
 	options := schedule.Options{Store: e.store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
 		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: newTimedReporter(stderr, newCountdown(forecast))}
-	o.toRun = survey.Count(schedule.ToRun)
+	o.toRun, o.opened = survey.Count(schedule.ToRun), engines.name()
 	if o.toRun == 0 && folder.Has(provenanceFile) {
 		return schedule.Run(ctx, tasks, options)
 	}
