@@ -101,6 +101,11 @@ func (t *Trainer) towerNames() []string {
 // buildGradients gives the sums of gradients: carry times what they were, plus
 // those of a micro-batch. carry is 0 for the first one of a step and 1 after it.
 func (t *Trainer) buildGradients(g *Graph) []*Node {
+	sums, _ := t.buildSums(g)
+	return sums
+}
+
+func (t *Trainer) buildSums(g *Graph) (sums, grads []*Node) {
 	names := t.towerNames()
 	tape := t.tape(g, names)
 	if t.trainsImage() {
@@ -112,12 +117,12 @@ func (t *Trainer) buildGradients(g *Graph) []*Node {
 		pull(input(g, dTextInput, t.opts.rows(), t.cfg.Dim()))
 	}
 	carry := input(g, carryInput, 1, 1)
-	sums := make([]*Node, len(names))
-	for i, name := range names {
+	for _, name := range names {
 		sum := input(g, gradPrefix+name, tape.shape[name]...)
-		sums[i] = Add(Mul(sum, carry), tape.grads[name])
+		sums = append(sums, Add(Mul(sum, carry), tape.grads[name]))
+		grads = append(grads, tape.grads[name])
 	}
-	return sums
+	return sums, grads
 }
 
 func (t *Trainer) buildUpdate(g *Graph) []*Node {

@@ -147,12 +147,12 @@ func heads(q, k, v *Node, s stream, queries int) (*Node, func(do *Node) (dq, dk,
 	if s.mask != nil {
 		scores = Add(scores, s.mask)
 	}
-	soft := softmax(scores)
-	p := as(soft, v.DType())
+	p := as(softmax(scores), v.DType())
 	o := merge(batched(p, vh), queries)
 	return o, func(do *Node) (dq, dk, dv *Node) {
 		doh := split(do, queries)
 		dp := wide(batched(doh, swap(vh))) // [B, H, queries, T]
+		soft := wide(p)
 		ds := as(MulScalar(Mul(soft, Sub(dp, ReduceAndKeep(Mul(dp, soft), ReduceSum, -1))), scale), v.DType())
 		return merge(batched(ds, kh), queries), merge(batched(swap(ds), qh), s.tokens), merge(batched(swap(p), doh), s.tokens)
 	}

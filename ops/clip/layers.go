@@ -126,16 +126,29 @@ func (t *tape) project(x *Node, weight string) (*Node, pull) {
 // layerNormEpsilon is PyTorch's and open_clip's.
 const layerNormEpsilon = 1e-5
 
-// layerNorm normalises the rows of x [n, D]. It computes in f32.
-func (t *tape) layerNorm(x *Node, name string) (*Node, pull) {
+// standardized gives the rows of x [n, D] with a mean of 0 and a variance of 1,
+// and what they were multiplied by [n, 1], in f32.
+func standardized(x *Node) (unit, scale *Node) {
 	x = wide(x)
 	n := 1 / float64(x.Shape().Dimensions[1])
 	centred := Sub(x, MulScalar(rowSums(x), n))
 	variance := MulScalar(rowSums(Square(centred)), n)
-	scale := Reciprocal(Sqrt(AddScalar(variance, layerNormEpsilon))) // [n, 1]
-	unit := Mul(centred, scale)
+	scale = Reciprocal(Sqrt(AddScalar(variance, layerNormEpsilon)))
+	return Mul(centred, scale), scale
+}
+
+// layerNorm normalises the rows of x [n, D]. It computes in f32; where x is
+// narrower it is kept for the backward pass, and not the f32 made of it.
+func (t *tape) layerNorm(x *Node, name string) (*Node, pull) {
+	n := 1 / float64(x.Shape().Dimensions[1])
+	unit, scale := standardized(x)
 	y := t.narrow(Add(Mul(unit, t.at(name+".weight")), t.at(name+".bias")))
 	return y, func(dy *Node, needX bool) *Node {
+		unit, scale := unit, scale
+		if x.DType() != dtypes.Float32 {
+			x, dy = after(x, dy)
+			unit, scale = standardized(x)
+		}
 		dy = wide(dy)
 		t.give(name+".weight", func() *Node { return columnSums(Mul(dy, unit)) })
 		t.give(name+".bias", func() *Node { return columnSums(dy) })
@@ -160,18 +173,24 @@ func softmax(x *Node) *Node {
 // (GELU), in f32. s and what else is constant is folded into the weights around,
 // which are smaller than the activations.
 func (t *tape) mlp(x *Node, name string) (*Node, pull) {
-	before, after := 1.702, 1/1.702
+	before, behind := 1.702, 1/1.702
 	act := quickGELU
 	if !t.cfg.Model.QuickGELU {
-		before, after, act = math.Sqrt2/2, math.Sqrt2/2, exactGELU
+		before, behind, act = math.Sqrt2/2, math.Sqrt2/2, exactGELU
 	}
-	fc, proj := t.narrow(MulScalar(t.at(name+".c_fc.weight"), before)), t.narrow(MulScalar(t.at(name+".c_proj.weight"), after))
+	fc, proj := t.narrow(MulScalar(t.at(name+".c_fc.weight"), before)), t.narrow(MulScalar(t.at(name+".c_proj.weight"), behind))
 	z := Add(matmul(x, transpose(fc)), t.narrow(MulScalar(t.at(name+".c_fc.bias"), before))) // [n, hidden]
 	a, slope := act(wide(z))
 	a = t.narrow(a)
 	y := Add(matmul(a, transpose(proj)), t.weight(name+".c_proj.bias")) // [n, D]
 	return y, func(dy *Node, needX bool) *Node {
-		t.give(name+".c_proj.weight", func() *Node { return MulScalar(product(transpose(dy), a), after) })
+		a, slope := a, slope
+		if z.DType() != dtypes.Float32 { // keep z and not the f32 made of it
+			z, dy = after(z, dy)
+			a, slope = act(wide(z))
+			a = t.narrow(a)
+		}
+		t.give(name+".c_proj.weight", func() *Node { return MulScalar(product(transpose(dy), a), behind) })
 		t.give(name+".c_proj.bias", func() *Node { return columnSums(dy) })
 		dz := t.narrow(Mul(wide(matmul(dy, proj)), slope()))
 		t.give(name+".c_fc.weight", func() *Node { return MulScalar(product(transpose(dz), x), before) })

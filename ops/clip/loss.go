@@ -2,6 +2,7 @@ package clip
 
 import (
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -47,11 +48,9 @@ func logMeanPositive(logits, mask *Node, axis int) (*Node, *Node) {
 	return value, Sub(Div(e, sum), share)
 }
 
+// identity is [n, n]. It is computed: a constant of a large batch would take as
+// much memory as the logits for as long as the graph is there.
 func identity(g *Graph, n int) *Node {
-	rows := make([][]float32, n)
-	for i := range rows {
-		rows[i] = make([]float32, n)
-		rows[i][i] = 1
-	}
-	return Const(g, rows)
+	form := shapes.Make(dtypes.Int64, n, n)
+	return ConvertDType(Equal(Iota(g, form, 0), Iota(g, form, 1)), dtypes.Float32)
 }

@@ -26,12 +26,14 @@ func (t *tape) recomputed(x *Node, layer func(x *Node) (*Node, pull)) (*Node, pu
 
 // after gives x and dy such that nothing is made of x before dy is there.
 func after(x, dy *Node) (*Node, *Node) {
-	if x.Graph().Backend().Capabilities().Operations[compute.OpTypeOptimizationBarrier] {
+	backend := x.Graph().Backend()
+	if backend.Name() != goBackend && backend.Capabilities().Operations[compute.OpTypeOptimizationBarrier] {
 		tied := OptimizationBarriers(x, dy)
 		return tied[0], tied[1]
 	}
-	// ONNX Runtime has no barrier: 0 times a value of dy added to x is one, since
-	// no optimizer may drop it (0 times infinity is not 0).
+	// ONNX Runtime has no barrier, and the Go backend's lets each value through on
+	// its own. 0 times a value of dy added to x is one for both, since no optimizer
+	// may drop it: 0 times infinity is not 0.
 	one := Slice(dy, AxisRange(0, 1), AxisRange(0, 1))
 	return Add(x, as(MulScalar(one, 0), x.DType())), dy
 }

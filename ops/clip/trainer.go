@@ -154,14 +154,19 @@ func (t *Trainer) programs() []*engine.Program {
 // build is the graph of a step. Its outputs are the statistics, then for each
 // trainable parameter its new value and moments.
 func (t *Trainer) build(g *Graph) []*Node {
+	outputs, _ := t.buildStep(g)
+	return outputs
+}
+
+func (t *Trainer) buildStep(g *Graph) (outputs, grads []*Node) {
 	h := newHyper(g)
 	tape := t.tape(g, t.names)
 	l := t.buildLoss(tape, h.gamma)
-	grads := make([]*Node, len(t.names))
+	grads = make([]*Node, len(t.names))
 	for i, name := range t.names {
 		grads[i] = tape.grads[name]
 	}
-	return t.updates(h, tape, grads, l)
+	return t.updates(h, tape, grads, l), grads
 }
 
 // updates are the statistics of a step and the new values and moments.
