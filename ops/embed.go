@@ -12,7 +12,8 @@ import (
 
 // EmbedParams are the params of embed.
 type EmbedParams struct {
-	MaxBad int `json:"maxBad"`
+	MaxBad    int    `json:"maxBad"`
+	Precision string `json:"precision,omitempty"` // "" is f32
 }
 
 // embedBlock is the number of pool rows embedded and written together.
@@ -50,7 +51,7 @@ func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) erro
 	if err != nil {
 		return err
 	}
-	b, err := run.backbone()
+	b, err := run.backboneIn(p.Precision)
 	if err != nil {
 		return err
 	}

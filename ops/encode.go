@@ -6,6 +6,7 @@ import (
 
 	"react/data/tokenizer"
 	"react/ops/clip"
+	"react/ops/engine"
 )
 
 // encodeBatch is the static batch of the encoders; the last one is padded.
@@ -13,13 +14,14 @@ const encodeBatch = 128
 
 // backbone is a loaded checkpoint with its tokenizer and compiled towers.
 type backbone struct {
+	engine     *engine.Engine
 	checkpoint *clip.Checkpoint
 	tokenizer  *tokenizer.Tokenizer
 	encoder    *clip.Encoder
 }
 
-// backbone loads role "checkpoint".
-func (r *Run) backbone() (*backbone, error) {
+// backboneIn loads role "checkpoint", to embed in a precision; "" is f32.
+func (r *Run) backboneIn(precision string) (*backbone, error) {
 	dir, err := r.input("checkpoint")
 	if err != nil {
 		return nil, err
@@ -36,8 +38,8 @@ func (r *Run) backbone() (*backbone, error) {
 	if err != nil {
 		return nil, err
 	}
-	enc, err := clip.NewEncoder(eng, c, encodeBatch)
-	return &backbone{checkpoint: c, tokenizer: tok, encoder: enc}, err
+	enc, err := clip.NewEncoderIn(eng, c, encodeBatch, precision)
+	return &backbone{engine: eng, checkpoint: c, tokenizer: tok, encoder: enc}, err
 }
 
 // close frees the towers' weights on the device and unmaps their files. Checkpoints made from this one share them: nothing may use them after.

@@ -20,6 +20,8 @@ type EvaluateParams struct {
 	Prompts []string `json:"prompts"`       // templates with one {}; none: the set's own
 
 	Protocol string `json:"protocol,omitempty"` // zeroshot on features: openai, elevater, clip_benchmark; empty: on the folder, as version 1 always did
+
+	Precision string `json:"precision,omitempty"` // of embedding; "" is f32
 }
 
 // Prediction is one row of predictions.parquet, in the order of the set.
@@ -60,7 +62,7 @@ func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 		return err
 	}
 	defer set.Close()
-	b, err := run.backbone()
+	b, err := run.backboneIn(p.Precision)
 	if err != nil {
 		return err
 	}

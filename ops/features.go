@@ -24,6 +24,8 @@ type FeaturesParams struct {
 	Split     string `json:"split,omitempty"`     // train, val or test; empty: test
 	Benchmark string `json:"benchmark,omitempty"` // entry of the catalogue; empty: a set of one's own
 	Catalogue string `json:"catalogue,omitempty"` // digest of that entry, so that a changed one is another stage
+
+	Precision string `json:"precision,omitempty"` // "" is f32
 }
 
 // featureItem is a row of items.parquet; row r belongs to row r of image.npy.
@@ -75,7 +77,7 @@ func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 		return err
 	}
 	defer set.Close()
-	b, err := run.backbone()
+	b, err := run.backboneIn(p.Precision)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ type Run struct {
 	In         map[string]string // role → directory of a finished stage
 	Files      map[string]Files  // role → outside files
 	OpenEngine func() (*engine.Engine, error)
+	Fit        Fit
 	Workers    int       // goroutines for decoding and the like; at least 1
 	Log        io.Writer // the stage's own log
 	Progress   func(Progress)

@@ -59,6 +59,9 @@ type saver struct {
 
 func newSaver(t *training, run *Run, eng *engine.Engine) *saver {
 	s := &saver{t: t, run: run, engine: engineFacts(eng), digests: map[string]string{}, last: time.Now(), pause: run.SaveEvery}
+	if t.fitted != "" {
+		s.engine["batch"] = t.fitted
+	}
 	if s.pause == 0 {
 		s.pause = defaultSaveEvery
 	}

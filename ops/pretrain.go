@@ -27,7 +27,8 @@ type PretrainParams struct {
 	Clip        float64       `json:"clip"`
 	Vocab       int           `json:"vocab"`
 	Seed        int64         `json:"seed"`
-	Precision   string        `json:"precision"`
+	Precision   string        `json:"precision"`       // f32, bf16
+	AdamW       *clip.AdamW   `json:"adamw,omitempty"` // nil is a ViT's
 	Augment     image.Augment `json:"augment"`
 	MaxBad      int           `json:"maxBad"`
 }
@@ -66,17 +67,17 @@ func runPretrain(ctx context.Context, run *Run, p PretrainParams) error {
 	if err != nil {
 		return err
 	}
-	trainer, err := clip.NewTrainer(eng, cfg, clip.TrainOptions{Mode: "full", Batch: p.Batch, Clip: p.Clip})
-	if err != nil {
+	t := &training{images: newImageSource(data.set, data.samples), norm: normalizationOf(cfg), dim: cfg.Dim(), context: context,
+		tokens: encodeAll(tok, data.captions), steps: p.Steps, batch: p.Batch, warmup: p.Warmup, lr: p.LR, weightDecay: p.WeightDecay,
+		gamma: GammaOff, alphaLR: 1, augment: p.Augment, seed: uint64(p.Seed), positivesWarned: true}
+	if err := t.newTrainer(run, eng, cfg, p.options()); err != nil {
 		return err
 	}
+	trainer := t.trainer
 	defer trainer.Close()
 	if err := trainer.Reset(&clip.Checkpoint{Config: cfg, Weights: clip.Init(cfg, uint64(p.Seed))}); err != nil {
 		return err
 	}
-	t := &training{trainer: trainer, images: newImageSource(data.set, data.samples), norm: normalizationOf(cfg), dim: cfg.Dim(), context: context,
-		tokens: encodeAll(tok, data.captions), steps: p.Steps, batch: p.Batch, warmup: p.Warmup, lr: p.LR, weightDecay: p.WeightDecay,
-		gamma: GammaOff, alphaLR: 1, augment: p.Augment, seed: uint64(p.Seed), positivesWarned: true}
 	if p.Keep > 0 {
 		t.each = func(step int) error {
 			if step%p.Keep != 0 {

@@ -15,6 +15,8 @@ import (
 type QueriesParams struct {
 	Set     string   `json:"set,omitempty"` // evaluation set of a generated pool whose class names are used; empty: the outside file
 	Prompts []string `json:"prompts"`       // templates with one {}
+
+	Precision string `json:"precision,omitempty"` // "" is f32
 }
 
 // Query is one row of queries.parquet; row r belongs to embedding r.
@@ -38,7 +40,7 @@ func runQueries(ctx context.Context, run *Run, p QueriesParams) error {
 	if err != nil {
 		return err
 	}
-	b, err := run.backbone()
+	b, err := run.backboneIn(p.Precision)
 	if err != nil {
 		return err
 	}

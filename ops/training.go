@@ -25,6 +25,7 @@ const warmSteps = 5
 // training is one run of steps of a trainer over a fixed list of pairs.
 type training struct {
 	trainer *clip.Trainer
+	fitted  string // how its steps are made to fit the memory; "" for not at all
 	images  *imageSource
 	norm    normalization
 	dim     int // of an embedding

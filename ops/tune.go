@@ -11,7 +11,6 @@ import (
 	"react/data/image"
 	"react/data/shards"
 	"react/ops/clip"
-	"react/ops/engine"
 )
 
 // TuneParams are the params of tune.
@@ -27,7 +26,8 @@ type TuneParams struct {
 	Clip          float64       `json:"clip"`
 	GatedDepth    int           `json:"gatedDepth,omitempty"` // gated-image only
 	AlphaLR       float64       `json:"alphaLR,omitempty"`    // gated-image only
-	Precision     string        `json:"precision"`
+	Precision     string        `json:"precision"`            // f32, bf16
+	AdamW         *clip.AdamW   `json:"adamw,omitempty"`      // nil is a ViT's
 	Augment       image.Augment `json:"augment"`
 	Seed          int64         `json:"seed"` // gate initialisation, order, augmentation
 	MaxBad        int           `json:"maxBad"`
@@ -42,7 +42,7 @@ type TuneParams struct {
 var tune = onEngine(define(1, "tune", runTune))
 
 func runTune(ctx context.Context, run *Run, p TuneParams) error {
-	b, err := run.backbone()
+	b, err := run.backboneIn(p.Precision)
 	if err != nil {
 		return err
 	}
@@ -52,16 +52,12 @@ func runTune(ctx context.Context, run *Run, p TuneParams) error {
 		return err
 	}
 	defer set.Close()
-	eng, err := run.OpenEngine()
-	if err != nil {
-		return err
-	}
-	t, err := newTuning(ctx, eng, b, p, set, rows)
+	t, err := newTuning(ctx, run, b, p, set, rows)
 	if err != nil {
 		return err
 	}
 	defer t.trainer.Close()
-	sum, err := t.run(ctx, run, eng)
+	sum, err := t.run(ctx, run, b.engine)
 	if err != nil {
 		return err
 	}
@@ -72,7 +68,7 @@ func runTune(ctx context.Context, run *Run, p TuneParams) error {
 	return run.writeRows(tuneRows(t, sum))
 }
 
-func newTuning(ctx context.Context, eng *engine.Engine, b *backbone, p TuneParams, set *shards.Set, rows []Pair) (*training, error) {
+func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *shards.Set, rows []Pair) (*training, error) {
 	samples := make([]shards.Sample, len(rows))
 	captions := make([]string, len(rows))
 	for i, row := range rows {
@@ -95,9 +91,7 @@ func newTuning(ctx context.Context, eng *engine.Engine, b *backbone, p TuneParam
 	if err := t.giveCaptions(ctx, b, p, captions); err != nil {
 		return nil, err
 	}
-	opts := clip.TrainOptions{Mode: p.Mode, Batch: p.Batch, Clip: p.Clip, CachedText: t.textFeatures != nil, PositivesFixed: t.baseText != nil}
-	var err error
-	if t.trainer, err = clip.NewTrainer(eng, start.Config, opts); err != nil {
+	if err := t.newTrainer(run, b.engine, start.Config, p.options()); err != nil {
 		return nil, err
 	}
 	return t, t.trainer.Reset(start)
@@ -105,7 +99,7 @@ func newTuning(ctx context.Context, eng *engine.Engine, b *backbone, p TuneParam
 
 // giveCaptions sets what each step reads of the captions: features encoded once when the text tower is locked, else tokens.
 func (t *training) giveCaptions(ctx context.Context, b *backbone, p TuneParams, captions []string) error {
-	locked := p.Mode == "locked-text" || p.Mode == "gated-image"
+	locked := p.textLocked()
 	if !locked && p.PositivesFrom != "base" {
 		t.tokens = encodeAll(b.tokenizer, captions)
 		return nil

@@ -70,7 +70,7 @@ func (r *Run) textHead(ctx context.Context, set *labelled, p EvaluateParams) (bl
 	if err != nil {
 		return blas.Matrix{}, 0, err
 	}
-	b, err := r.backbone()
+	b, err := r.backboneIn(p.Precision)
 	if err != nil {
 		return blas.Matrix{}, 0, err
 	}

@@ -253,7 +253,7 @@ func (s *submission) sbatch(r *launch.Record) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	script := slurm.Script{Record: r, Program: s.program, Store: s.store.Root(), Args: []string{"--engine", s.options.engine, "--save-every", s.options.saveEvery.String()}, WorkDir: dir,
+	script := slurm.Script{Record: r, Program: s.program, Store: s.store.Root(), Args: append([]string{"--engine", s.options.engine, "--save-every", s.options.saveEvery.String()}, s.options.fit.args()...), WorkDir: dir,
 		Throttle: s.options.cluster.throttle, Exclude: s.exclude, Site: s.site}
 	path := filepath.Join(r.Dir, "submit.sh")
 	write := func() error { return os.WriteFile(path, []byte(script.Text()), 0o777) }

@@ -30,6 +30,7 @@ type sweepOptions struct {
 	overcommit bool
 	launcher   string
 	cluster    clusterOptions
+	fit        fitOptions
 
 	keepGoing bool // the opposite of failFast, for who is used to make's
 
@@ -88,6 +89,7 @@ func addRunFlags(cmd *cobra.Command, o *sweepOptions) {
 	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
 	flags.StringVar(&o.launcher, "launcher", "local", "where stages run: local, slurm, or k8s")
 	o.cluster.flags(flags)
+	o.fit.flags(flags)
 }
 
 // check finds flags that contradict each other or are out of bounds.
@@ -101,6 +103,9 @@ func (o *sweepOptions) check(given *pflag.FlagSet) error {
 	}
 	if !engine.Known(o.engine) {
 		return fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)
+	}
+	if err := o.fit.check(); err != nil {
+		return err
 	}
 	return o.cluster.check(o.launcher, given)
 }
@@ -178,10 +183,14 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 	if err := e.prepareEngine(engines, survey); err != nil {
 		return nil, err
 	}
+	machine := &plan.Machine{Engine: engines.name(), Fit: o.fit.fit(engines.name())}
+	if err := e.checkFit(survey, machine, o.overcommit); err != nil {
+		return nil, err
+	}
 	for i, stage := range e.plan.Stages {
 		tasks[i].Uses = o.jobs.uses(stage)
-		tasks[i].Uses.Memory = int64(forecast.stages[i].Memory.Value)
-		tasks[i].Run = stageRunner(stage, engines, how{tasks[i].Uses.Cores, o.saveEvery, o.jobs.assumed()})
+		tasks[i].Uses.Memory = max(int64(forecast.stages[i].Memory.Value), hostBytes(stage, machine))
+		tasks[i].Run = stageRunner(stage, engines, how{tasks[i].Uses.Cores, o.saveEvery, o.jobs.assumed(), o.fit})
 	}
 	options := schedule.Options{Store: e.store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
 		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: newTimedReporter(stderr, newCountdown(forecast))}
@@ -211,6 +220,7 @@ type how struct {
 	workers   int
 	saveEvery time.Duration
 	jobs      int
+	fit       fitOptions
 }
 
 // stageRunner makes an op's Run of a stage and an attempt.
@@ -226,6 +236,7 @@ func stageRunner(stage *plan.Stage, engines *engines, how how) func(context.Cont
 			if err != nil {
 				return nil, err
 			}
+			run.Fit = how.fit.fit(eng.Name())
 			a.Fact(engineFact, eng.Name())
 			a.Fact("engine.libraries", eng.Describe())
 			return eng, nil

@@ -32,6 +32,7 @@ type workerOptions struct {
 	engine   string
 	wait     time.Duration
 	timeouts int
+	fit      fitOptions
 
 	saveEvery time.Duration
 }
@@ -57,6 +58,9 @@ itself, so that the cause is on record.
 			if !engine.Known(o.engine) {
 				return usageError{fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)}
 			}
+			if err := o.fit.check(); err != nil {
+				return usageError{err}
+			}
 			w, err := newWorkerProcess(o, cmd.ErrOrStderr())
 			if err != nil {
 				return err
@@ -71,6 +75,7 @@ itself, so that the cause is on record.
 	flags.IntVar(&o.index, "index", -1, "`line` of the task file, from 0")
 	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
 	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs")
+	o.fit.flags(flags)
 	flags.DurationVar(&o.wait, "wait", time.Minute, "how long to wait for inputs that are not in the store (a network file system shows them late)")
 	flags.IntVar(&o.timeouts, "timeouts", 20, "after this `many` time limits, fail instead of going back into the queue")
 	return cmd
@@ -207,7 +212,7 @@ func (w *workerProcess) make(ctx context.Context) error {
 	stage := &plan.Stage{Op: w.task.Op, Params: w.task.Params, In: map[string]*plan.Stage{}, Files: w.task.Files, Key: w.task.Key, Lines: w.task.Lines}
 	this := runRecord{Build: buildFacts()}
 	task := &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Wanted: true, Trials: w.task.Trials,
-		Run: this.stamp(stageRunner(stage, engines, how{runtime.GOMAXPROCS(0), w.saveEvery, 1}))}
+		Run: this.stamp(stageRunner(stage, engines, how{runtime.GOMAXPROCS(0), w.saveEvery, 1, w.fit}))}
 	var tasks []*schedule.Task
 	seen := map[string]bool{}
 	for role, key := range w.task.In {

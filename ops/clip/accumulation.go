@@ -69,7 +69,7 @@ func (t *Trainer) buildFeatures(g *Graph) []*Node {
 // buildPartedLoss gives the loss and the mean size of P(i) [1, 2], the gradient
 // to the logit scale's logarithm, then those to the features that train.
 func (t *Trainer) buildPartedLoss(g *Graph) []*Node {
-	h, tape := newHyper(g), t.tape(g, nil)
+	h, tape := newHyper(g, t.opts.AdamW), t.tape(g, nil)
 	batch, dim := t.opts.Batch, t.cfg.Dim()
 	u, v := input(g, imageFeaturesInput, batch, dim), input(g, featuresInput, batch, dim)
 	base := v
@@ -126,7 +126,7 @@ func (t *Trainer) buildSums(g *Graph) (sums, grads []*Node) {
 }
 
 func (t *Trainer) buildUpdate(g *Graph) []*Node {
-	h, tape := newHyper(g), t.tape(g, nil)
+	h, tape := newHyper(g, t.opts.AdamW), t.tape(g, nil)
 	loss := input(g, lossInput, 1, 2)
 	at := func(i int) *Node { return Slice(loss, AxisRange(), AxisRange(i, i+1)) }
 	grads := make([]*Node, len(t.names))

@@ -8,16 +8,40 @@ import (
 
 // AdamW as REACT's recipe has it: decay on matrices only, gradients clipped by
 // their global norm.
-const (
-	beta1   = 0.9
-	beta2   = 0.98
-	epsilon = 1e-6
+type AdamW struct {
+	Beta1   float64 `json:"beta1"`
+	Beta2   float64 `json:"beta2"`
+	Epsilon float64 `json:"epsilon"`
+}
+
+// open_clip's for a ViT, which the zero value of AdamW stands for, and for a
+// ResNet.
+var (
+	adamViT    = AdamW{0.9, 0.98, 1e-6}
+	adamResNet = AdamW{0.9, 0.999, 1e-8}
 )
+
+// AdamWFor is what open_clip trains such an image tower with; the zero value
+// for a ViT.
+func AdamWFor(cfg Config) AdamW {
+	if cfg.ResNet() {
+		return adamResNet
+	}
+	return AdamW{}
+}
+
+func (a AdamW) orDefault() AdamW {
+	if a == (AdamW{}) {
+		return adamViT
+	}
+	return a
+}
 
 // hyper holds the numbers of a step that change without a new graph, in the
 // order of the input [1, numHyper]. The corrections of the moments' bias are
 // folded into step and epsilon, as m/(√v/c + ε)·s = m/(√v + cε)·cs.
 type hyper struct {
+	adam      AdamW
 	gamma     *Node // [1, 1], as all
 	step      *Node // lr, corrected
 	alphaStep *Node // the same for the gates' alphas
@@ -31,16 +55,17 @@ const numHyper = 6
 // noClip is a norm that no gradient has.
 const noClip = 1e30
 
-func newHyper(g *Graph) hyper {
+func newHyper(g *Graph, adam AdamW) hyper {
 	in := input(g, hyperInput, 1, numHyper)
 	at := func(i int) *Node { return Slice(in, AxisRange(), AxisRange(i, i+1)) }
-	return hyper{gamma: at(0), step: at(1), alphaStep: at(2), keep: at(3), epsilon: at(4), clip: at(5)}
+	return hyper{adam: adam.orDefault(), gamma: at(0), step: at(1), alphaStep: at(2), keep: at(3), epsilon: at(4), clip: at(5)}
 }
 
 // hyperValues are the values of a step, counted from 1.
-func hyperValues(p StepParams, clip float64, step int) []float32 {
-	mean := 1 - math.Pow(beta1, float64(step))
-	root := math.Sqrt(1 - math.Pow(beta2, float64(step)))
+func hyperValues(p StepParams, adam AdamW, clip float64, step int) []float32 {
+	adam = adam.orDefault()
+	mean := 1 - math.Pow(adam.Beta1, float64(step))
+	root := math.Sqrt(1 - math.Pow(adam.Beta2, float64(step)))
 	if clip <= 0 {
 		clip = noClip
 	}
@@ -49,7 +74,7 @@ func hyperValues(p StepParams, clip float64, step int) []float32 {
 		alpha = 1
 	}
 	size := p.LR / mean * root
-	return []float32{float32(p.Gamma), float32(size), float32(size * alpha), float32(1 - p.LR*p.WeightDecay), float32(epsilon * root), float32(clip)}
+	return []float32{float32(p.Gamma), float32(size), float32(size * alpha), float32(1 - p.LR*p.WeightDecay), float32(adam.Epsilon * root), float32(clip)}
 }
 
 // moments are the running means of a parameter's gradient and of its square.
@@ -60,13 +85,13 @@ type gradientWeights struct{ mean, square *Node }
 
 func (h hyper) gradientWeights(norm *Node) gradientWeights {
 	shrink := MinScalar(Div(h.clip, AddScalar(norm, 1e-6)), 1.0)
-	return gradientWeights{MulScalar(shrink, 1-beta1), MulScalar(Square(shrink), 1-beta2)}
+	return gradientWeights{MulScalar(shrink, 1-h.adam.Beta1), MulScalar(Square(shrink), 1-h.adam.Beta2)}
 }
 
 // update is one parameter's step.
 func (h hyper) update(p parameter, w, grad *Node, by gradientWeights, m moments) (*Node, moments) {
-	m.mean = Add(MulScalar(m.mean, beta1), Mul(grad, by.mean))
-	m.square = Add(MulScalar(m.square, beta2), Mul(Square(grad), by.square))
+	m.mean = Add(MulScalar(m.mean, h.adam.Beta1), Mul(grad, by.mean))
+	m.square = Add(MulScalar(m.square, h.adam.Beta2), Mul(Square(grad), by.square))
 	step := h.step
 	if isAlpha(p.name) {
 		step = h.alphaStep

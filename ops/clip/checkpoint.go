@@ -87,5 +87,5 @@ func (c *Checkpoint) WithGates(k int, seed uint64) (*Checkpoint, error) {
 	if err := w.AddGates(c.Config, k, seed); err != nil {
 		return nil, err
 	}
-	return &Checkpoint{Config: c.Config.withGates(k), Weights: w}, nil
+	return &Checkpoint{Config: c.Config.WithGates(k), Weights: w}, nil
 }

@@ -116,7 +116,8 @@ func (c Config) WithVocab(n int) Config {
 	return c
 }
 
-func (c Config) withGates(k int) Config {
+// WithGates is the config with gated blocks before the last k vision blocks.
+func (c Config) WithGates(k int) Config {
 	c.Model.Vision.React = &React{Enabled: true, LastK: k}
 	return c
 }

@@ -109,7 +109,7 @@ func TestTrainableAsReferenceLists(t *testing.T) {
 
 func TestInitIsByNameAndSeed(t *testing.T) {
 	plain, gated := smallModel(0, true), smallModel(0, true)
-	a, b := Init(plain.Config, 3), Init(gated.Config.withGates(2), 3)
+	a, b := Init(plain.Config, 3), Init(gated.Config.WithGates(2), 3)
 	for _, name := range a.Names() {
 		if !slices.Equal(a.At(name).Data, b.At(name).Data) {
 			t.Errorf("%s depends on the gates", name)

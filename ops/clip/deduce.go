@@ -64,7 +64,7 @@ func (s shapeMap) deduce() (Config, error) {
 		Text: Text{ContextLength: s.dim("positional_embedding", 0), VocabSize: s.dim("token_embedding.weight", 0), Width: text, Heads: text / headWidth,
 			Layers: s.blocks("transformer.resblocks"), MLPRatio: ratioOf(s.dim(textBlock(0)+".mlp.c_fc.weight", 0), max(text, 1))}}}
 	if n := s.gates(); n > 0 {
-		c = c.withGates(n)
+		c = c.WithGates(n)
 	}
 	if text%headWidth != 0 || v.Width%headWidth != 0 && v.Layers > 0 {
 		return c, fmt.Errorf("widths %d and %d are not multiples of %d, so the number of heads cannot be known", v.Width, text, headWidth)

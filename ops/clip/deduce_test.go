@@ -34,7 +34,7 @@ func TestDeduceEveryArch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gated = gated.withGates(6)
+	gated = gated.WithGates(6)
 	if got, err := shapesOf(gated).deduce(); err != nil || got.Gates() != 6 || got.Model.Vision.heads() != 12 || got.Model.Text.Heads != 8 {
 		t.Errorf("gates of ViT-B-32: %+v, %v", got, err)
 	}

@@ -39,7 +39,7 @@ func (g *given) put(name string, values any, dims ...int) {
 
 // hyper puts the numbers of a step, counted from 1.
 func (g *given) hyper(p StepParams, o TrainOptions, step int) {
-	g.put(hyperInput, hyperValues(p, o.Clip, step), 1, numHyper)
+	g.put(hyperInput, hyperValues(p, o.AdamW, o.Clip, step), 1, numHyper)
 }
 
 func (g *given) free() {

@@ -232,9 +232,9 @@ func TestTableGradientOfLargeVocabulary(t *testing.T) {
 }
 
 // adamwGraph updates parameters by gradients that are given.
-func adamwGraph(params []parameter) func(g *Graph) []*Node {
+func adamwGraph(params []parameter, adam AdamW) func(g *Graph) []*Node {
 	return func(g *Graph) []*Node {
-		h := newHyper(g)
+		h := newHyper(g, adam)
 		in := func(kind string, p parameter) *Node { return input(g, kind+p.name, 1, 1) }
 		var grads, out []*Node
 		for _, p := range params {

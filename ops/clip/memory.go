@@ -81,6 +81,9 @@ func EstimateTraining(cfg Config, o TrainOptions, engineName string) (Memory, er
 	if err != nil {
 		return Memory{}, err
 	}
+	if engineName == "go" {
+		o.Recompute = false // it runs what is ready, and so all second forward passes' ends together: measured, no less
+	}
 	t := &Trainer{cfg: cfg, opts: o, names: names, dtype: dtype}
 	step, err := t.footprint(engineName)
 	if err != nil {
@@ -89,7 +92,7 @@ func EstimateTraining(cfg Config, o TrainOptions, engineName string) (Memory, er
 	all, training := count(cfg, everyName)*bytesOf, count(cfg, func(name string) bool { return trains(name, o.Mode) })*bytesOf
 	pixels := int64(3*cfg.ImageSize()*cfg.ImageSize()) * bytesOf
 	m := Memory{Parameters: all, Moments: 2 * training, Gradients: step.gradients, Activations: step.other,
-		Inputs: int64(o.rows()) * pixels, Host: processBytes + 2*all + batchesAhead*int64(o.Batch)*pixels}
+		Inputs: int64(o.rows()) * pixels, Host: ProcessBytes + 2*all + batchesAhead*int64(o.Batch)*pixels}
 	if o.parts() > 1 {
 		m.Gradients += training // the sums
 	}
@@ -116,7 +119,7 @@ func EstimateEncoding(cfg Config, batch int, precision, engineName string) (Memo
 	}
 	all := count(cfg, everyName) * bytesOf
 	pixels := int64(batch) * int64(3*cfg.ImageSize()*cfg.ImageSize()) * bytesOf
-	m := Memory{Parameters: all, Activations: activations.total(), Inputs: pixels, Host: processBytes + all + pixels}
+	m := Memory{Parameters: all, Activations: activations.total(), Inputs: pixels, Host: ProcessBytes + all + pixels}
 	return m, nil
 }
 
@@ -172,8 +175,8 @@ func setOf(nodes []*Node) map[*Node]bool {
 	return set
 }
 
-// processBytes is the program with its libraries, before any model.
-const processBytes = 80 << 20
+// ProcessBytes is the program with its libraries, before any model.
+const ProcessBytes = 80 << 20
 
 // slack is how much more an engine takes for activations than the graph's values
 // that are needed at once, as measured on tiny models of several batches (see

@@ -111,9 +111,14 @@ func measuredPeak(t *testing.T, r memoryRun) int64 {
 
 func estimated(t *testing.T, r memoryRun) Memory {
 	t.Helper()
-	cfg := archModel(t, r.Arch, r.Gates).Config
+	cfg, err := Arch(r.Arch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Gates > 0 {
+		cfg = cfg.WithGates(r.Gates)
+	}
 	var m Memory
-	var err error
 	if r.Encode > 0 {
 		m, err = EstimateEncoding(cfg, r.Encode, F32, r.Engine)
 	} else {
@@ -158,7 +163,10 @@ func TestEstimateAgainstMeasured(t *testing.T) {
 
 // TestEstimateFollowsOptions holds what must be larger to be larger.
 func TestEstimateFollowsOptions(t *testing.T) {
-	cfg := archModel(t, "ViT-B-32", 0).Config
+	cfg, err := Arch("ViT-B-32")
+	if err != nil {
+		t.Fatal(err)
+	}
 	of := func(cfg Config, o TrainOptions) Memory {
 		m, err := EstimateTraining(cfg, o, "xla:cuda")
 		if err != nil {
@@ -178,7 +186,7 @@ func TestEstimateFollowsOptions(t *testing.T) {
 			t.Errorf("%s: activations %s of %s", name, FormatBytes(less.Activations), FormatBytes(whole.Activations))
 		}
 	}
-	gated := of(cfg.withGates(2), TrainOptions{Mode: GatedImage, Batch: 64, CachedText: true})
+	gated := of(cfg.WithGates(2), TrainOptions{Mode: GatedImage, Batch: 64, CachedText: true})
 	locked := of(cfg, TrainOptions{Mode: LockedText, Batch: 64, CachedText: true})
 	if gated.Moments >= locked.Moments || locked.Moments >= whole.Moments || gated.Activations >= locked.Activations || locked.Activations >= whole.Activations {
 		t.Errorf("gated %v, locked %v, full %v", gated, locked, whole)

@@ -10,6 +10,10 @@ import (
 // For a tower that is one more forward pass, and activations of one block at a
 // time instead of all. Without t.recompute it is the layer itself.
 //
+// Measured on the tiny model, batch 512: ONNX Runtime takes 0.74 of the memory,
+// the Go engine as much as without, since it runs side by side what is ready and
+// the gradients of weights wait.
+//
 // The second forward pass is the same computation, which compilers would merge
 // with the first; so its input is tied to the gradient that comes back.
 func (t *tape) recomputed(x *Node, layer func(x *Node) (*Node, pull)) (*Node, pull) {

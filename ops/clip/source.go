@@ -138,7 +138,7 @@ func (s *Source) configure(l layout, o OpenOptions) (configured bool, err error)
 	case o.Arch != "":
 		s.Config, err = Arch(o.Arch)
 		if n := s.shapes().gates(); n > 0 && err == nil {
-			s.Config = s.Config.withGates(n)
+			s.Config = s.Config.WithGates(n)
 		}
 		return true, err
 	case l.config == ConfigFile:

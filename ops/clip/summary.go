@@ -116,7 +116,7 @@ func summarizeMode(cfg Config, mode string, gates int) ModeSummary {
 	m := ModeSummary{Mode: mode, Names: []string{}}
 	if mode == GatedImage && cfg.Gates() == 0 && !cfg.ResNet() {
 		m.NewGates = min(gates, cfg.Model.Vision.Layers)
-		cfg = cfg.withGates(m.NewGates)
+		cfg = cfg.WithGates(m.NewGates)
 	}
 	names, err := Trainable(cfg, mode)
 	if err != nil {

@@ -19,6 +19,7 @@ type TrainOptions struct {
 	MicroBatch     int     // pairs that go through the towers at a time (see accumulation); 0 for the whole batch
 	Recompute      bool    // make the activations of each block again in the backward pass (see recomputed)
 	Precision      string  // F32 or BF16; "" is F32
+	AdamW          AdamW   // the zero value: as for a ViT
 	CachedText     bool    // a step gets text features instead of tokens; only where the text tower is locked
 	PositivesFixed bool    // P(i) is of BaseText, given with each batch, and not of the current text features
 	Clip           float64 // largest global norm of the gradient; 0 for no clipping
@@ -129,7 +130,7 @@ func NewTrainer(e *engine.Engine, cfg Config, opts TrainOptions) (*Trainer, erro
 // compile gives a program of the trainer's, by all that its graph depends on.
 func (t *Trainer) compile(kind string, build func(g *Graph) []*Node) (*engine.Program, error) {
 	o := t.opts
-	key, err := programKey(kind, t.cfg, o.Mode, fmt.Sprint(o.Batch, o.rows(), o.CachedText, o.PositivesFixed, o.Recompute, t.dtype))
+	key, err := programKey(kind, t.cfg, o.Mode, fmt.Sprint(o.Batch, o.rows(), o.CachedText, o.PositivesFixed, o.Recompute, t.dtype, o.AdamW))
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +160,7 @@ func (t *Trainer) build(g *Graph) []*Node {
 }
 
 func (t *Trainer) buildStep(g *Graph) (outputs, grads []*Node) {
-	h := newHyper(g)
+	h := newHyper(g, t.opts.AdamW)
 	tape := t.tape(g, t.names)
 	l := t.buildLoss(tape, h.gamma)
 	grads = make([]*Node, len(t.names))

@@ -2,6 +2,7 @@ package clip
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -235,15 +236,26 @@ func TestResetForgetsTheRunBefore(t *testing.T) {
 	}
 }
 
-// TestAdamWByHand follows one parameter of each kind through two steps.
+// TestAdamWByHand follows one parameter of each kind through two steps, as a ViT
+// and as a ResNet train.
 func TestAdamWByHand(t *testing.T) {
+	if a := AdamWFor(smallResNet().Config); a != (AdamW{0.9, 0.999, 1e-8}) || AdamWFor(smallModel(0, true).Config).orDefault() != (AdamW{0.9, 0.98, 1e-6}) {
+		t.Errorf("a ResNet trains with %+v", a)
+	}
+	for _, adam := range []AdamW{{}, adamResNet} {
+		followAdamW(t, adam)
+	}
+}
+
+func followAdamW(t *testing.T, adam AdamW) {
+	b2, eps := adam.orDefault().Beta2, adam.orDefault().Epsilon
 	params := []parameter{{name: "matrix", shape: []int{1, 1}}, {name: "vector", shape: []int{1}}, {name: "x.alpha_attn", shape: []int{}}, {name: "logit_scale", shape: []int{}}}
 	starts := []float64{0.5, 0.5, 0.5, 4.6}
 	grads := []float64{3, 4, -1, -2} // the global norm is √30
 	p := StepParams{LR: 0.1, WeightDecay: 0.2, AlphaLR: 5}
 	const clip = 1.0
 	onEngines(t, func(t *testing.T, e *engine.Engine) {
-		program, err := e.Program("adamw by hand", adamwGraph(params))
+		program, err := e.Program(fmt.Sprint("adamw by hand ", b2), adamwGraph(params, adam))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,11 +271,11 @@ func TestAdamWByHand(t *testing.T) {
 		var m, v [4]float64
 		shrink := clip / (math.Sqrt(30) + 1e-6)
 		for step := 1; step <= 2; step++ {
-			values[hyperInput] = hyperValues(p, clip, step)
+			values[hyperInput] = hyperValues(p, adam, clip, step)
 			out := runProgram(t, e, program, values, dims)
 			for i, q := range params {
 				g := grads[i] * shrink
-				m[i], v[i] = 0.9*m[i]+0.1*g, 0.98*v[i]+0.02*g*g
+				m[i], v[i] = 0.9*m[i]+0.1*g, b2*v[i]+(1-b2)*g*g
 				lr := p.LR
 				if i == 0 {
 					want[i] *= 1 - p.LR*p.WeightDecay
@@ -271,7 +283,7 @@ func TestAdamWByHand(t *testing.T) {
 				if i == 2 {
 					lr *= p.AlphaLR
 				}
-				want[i] -= lr * m[i] / (1 - math.Pow(0.9, float64(step))) / (math.Sqrt(v[i]/(1-math.Pow(0.98, float64(step)))) + 1e-6)
+				want[i] -= lr * m[i] / (1 - math.Pow(0.9, float64(step))) / (math.Sqrt(v[i]/(1-math.Pow(b2, float64(step)))) + eps)
 				if i == 3 {
 					want[i] = min(max(want[i], 0), math.Log(100))
 				}

@@ -68,7 +68,7 @@ func (w *Weights) AddGates(cfg Config, k int, seed uint64) error {
 		return fmt.Errorf("the model has gated blocks already: %d", cfg.Gates())
 	}
 	ordered := &Weights{}
-	for _, p := range parameters(cfg.withGates(k)) {
+	for _, p := range parameters(cfg.WithGates(k)) {
 		if t := w.At(p.name); t != nil {
 			ordered.Put(p.name, t.Shape, t.Data)
 			continue

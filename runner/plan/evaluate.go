@@ -34,7 +34,7 @@ func (c *composer) classification(name string, checkpoint source, base *Stage) (
 	if base != nil {
 		in.in["base"] = base
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Set: set, Prompts: e.Prompts}, in.in, in.files)
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Set: set, Prompts: e.Prompts, Precision: c.embedding()}, in.in, in.files)
 }
 
 // features gives the stage with the features of a split of an evaluation's images.
@@ -45,7 +45,7 @@ func (c *composer) features(name, split string, checkpoint source) (*Stage, erro
 	if err != nil {
 		return nil, err
 	}
-	params := ops.FeaturesParams{Set: set, Split: split}
+	params := ops.FeaturesParams{Set: set, Split: split, Precision: c.embedding()}
 	if e.Benchmark != "" {
 		entry, err := datasets.Find(e.Benchmark)
 		if err != nil {
@@ -75,7 +75,7 @@ func (c *composer) protocol(name string, checkpoint source, base *Stage) (*Stage
 	if err := c.promptsFile(name, in); err != nil {
 		return nil, err
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Protocol: e.Protocol}, in.in, in.files)
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Protocol: e.Protocol, Precision: c.embedding()}, in.in, in.files)
 }
 
 // promptsFile gives role "prompts" where an evaluation names a file of them.

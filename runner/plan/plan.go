@@ -21,6 +21,7 @@ import (
 	"strings"
 
 	"react/ops"
+	"react/ops/clip"
 	"react/runner/spec"
 )
 
@@ -35,6 +36,9 @@ type Stage struct {
 	Files  map[string]ops.Files // role → outside files
 	Key    string               // hex sha256 of Lines
 	Lines  []string             // what the key is made of, readable
+
+	Model *clip.Config // that it loads or trains, where that is known before it runs; no part of the key
+	Rows  int          // of the pool that it reads; 0 where that is not known
 
 	identity string
 }
@@ -71,7 +75,8 @@ type Options struct {
 
 // New makes the plan. Trials that differ only in params that their stages do not read are one trial.
 func New(exp *spec.Experiment, opts Options) (*Plan, error) {
-	b := &builder{opts: opts, depth: map[string]int{}, stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[string]ops.Files{}}
+	b := &builder{opts: opts, depth: map[string]int{}, stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[string]ops.Files{},
+		models: map[string]*clip.Config{}, rows: map[string]int{}}
 	sections := make([][]spec.Section, len(exp.Trials))
 	for i := range exp.Trials { // the depth of a search is the largest of all its trials, so it is known only after a first pass
 		sections[i] = b.sections(&exp.Trials[i].Params)
@@ -131,6 +136,8 @@ type builder struct {
 	known  map[string]paramsOf       // by all sections
 	texts  map[string]string         // of sections, each once
 	listed map[string]ops.Files      // by role and reference
+	models map[string]*clip.Config   // by path
+	rows   map[string]int            // of LAION metadata, by the first file
 }
 
 // add keys a stage and returns the one that is kept for that key.
@@ -153,6 +160,7 @@ func (b *builder) add(op string, params any, in map[string]*Stage, files map[str
 	if old, ok := b.stages[s.Key]; ok {
 		return old, nil
 	}
+	b.describe(s, params)
 	b.stages[s.Key] = s
 	b.order = append(b.order, s)
 	return s, nil

@@ -165,7 +165,7 @@ func (c *composer) checkpoint() (source, error) {
 	}
 	in.give("filter", filter)
 	p := bb.Pretrain
-	stage, err := c.add("pretrain", ops.PretrainParams{Model: model, Steps: p.Steps, Keep: p.Keep, Batch: p.Batch, LR: p.LR, Warmup: p.Warmup, WeightDecay: p.WeightDecay,
+	stage, err := c.add("pretrain", ops.PretrainParams{Model: model, AdamW: adamW(&model), Steps: p.Steps, Keep: p.Keep, Batch: p.Batch, LR: p.LR, Warmup: p.Warmup, WeightDecay: p.WeightDecay,
 		Clip: p.Clip, Vocab: p.Vocab, Seed: p.Seed, Precision: p.Precision, Augment: augment(p.Augment), MaxBad: c.p.Pool[p.Pool].MaxBad}, in.in, in.files)
 	if err == nil && p.Take > 0 && p.Take < p.Steps {
 		stage, err = c.add("snapshot", ops.SnapshotParams{Step: p.Take}, map[string]*Stage{"pretrain": stage}, nil)
@@ -186,7 +186,7 @@ func (c *composer) embeddings(pool source, base source) (source, error) {
 	in := newInputs()
 	in.give("checkpoint", base)
 	in.give("pool", pool)
-	stage, err := c.add("embed", ops.EmbedParams{MaxBad: spec.MaxBad}, in.in, in.files)
+	stage, err := c.add("embed", ops.EmbedParams{MaxBad: spec.MaxBad, Precision: c.embedding()}, in.in, in.files)
 	return source{stage: stage}, err
 }
 
@@ -238,7 +238,7 @@ func (c *composer) pairs(base source) (*Stage, error) {
 func (c *composer) queries(base source) (source, error) {
 	in := newInputs()
 	in.give("checkpoint", base)
-	params := ops.QueriesParams{Prompts: c.p.Task.Prompts}
+	params := ops.QueriesParams{Prompts: c.p.Task.Prompts, Precision: c.embedding()}
 	set, classes, err := c.poolSet("task.classes", c.p.Task.Classes, "classes", oneFile)
 	if err != nil {
 		return source{}, err
@@ -295,6 +295,11 @@ func (c *composer) tune(base source, pairs *Stage, seed int) (*Stage, error) {
 	for _, name := range []string{"gamma", "steps", "batch", "lr", "warmup", "weightDecay", "clip", "precision", "augment"} {
 		c.read("tune." + name)
 	}
+	if base.stage != nil {
+		params.AdamW = adamW(base.stage.Model)
+	} else {
+		params.AdamW = adamW(c.modelOf(base.files["checkpoint"].Root))
+	}
 	if t.Gamma.Off {
 		params.Gamma = ops.GammaOff
 	}
@@ -328,6 +333,24 @@ func (c *composer) poolSet(path, ref, role string, files func(string) (ops.Files
 		err = fmt.Errorf("%s: pool %q is not generated and has no sets", path, name)
 	}
 	return set, s, err
+}
+
+// embedding is the precision of embedding, as params have it: f32 is none.
+func (c *composer) embedding() string {
+	c.read("backbone.precision")
+	if c.p.Backbone.Precision == clip.F32 {
+		return ""
+	}
+	return c.p.Backbone.Precision
+}
+
+// adamW is the optimizer of a model where it is not a ViT's, nil elsewhere: keys of ViTs do not name it.
+func adamW(model *clip.Config) *clip.AdamW {
+	if model == nil || clip.AdamWFor(*model) == (clip.AdamW{}) {
+		return nil
+	}
+	a := clip.AdamWFor(*model)
+	return &a
 }
 
 func augment(a spec.Augment) image.Augment {

@@ -67,6 +67,7 @@ type Backbone struct {
 	Weights   string    `json:"weights,omitempty"`
 	Pretrain  *Pretrain `json:"pretrain,omitempty"`
 	ImageSize int       `json:"imageSize,omitempty"` // side in pixels that the base is resized to; 0 keeps its own
+	Precision string    `json:"precision,omitempty"` // of embedding: f32, bf16; "" is f32
 }
 
 // Pretrain is plain InfoNCE training from random weights.

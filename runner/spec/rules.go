@@ -207,10 +207,23 @@ func (s scene) checkBackbone() {
 		s.report("backbone.arch", "missing (pretrain needs an architecture, such as \"tiny\")")
 	}
 	s.checkTake()
+	s.checkGates()
 	pool := s.v.text("backbone.pretrain.pool")
 	if s.v.has("pool."+pool+".embeddings") && !s.v.has("pool."+pool+".shards") {
 		s.report("backbone.pretrain.pool", "pool %q has embeddings but no images to train on (shards, or another pool)", pool)
 	}
+}
+
+// resnetArchs is how the names of the ResNets that ship begin.
+const resnetArchs = "RN"
+
+// checkGates refuses gated blocks in a ResNet. Of weights that are loaded the architecture is not known here.
+func (s scene) checkGates() {
+	arch := s.v.text("backbone.arch")
+	if s.v.text("tune.mode") != "gated-image" || s.isBad("tune.mode") || !s.v.has("backbone.pretrain") || !strings.HasPrefix(arch, resnetArchs) {
+		return
+	}
+	s.report("tune.mode", "gated-image needs a transformer, and backbone.arch %q is a ResNet (full, locked-text or locked-image)", arch)
 }
 
 // checkTake looks for the step to take among those that are kept.

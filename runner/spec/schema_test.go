@@ -79,7 +79,7 @@ func TestSchemaIsParams(t *testing.T) {
 // nature, or filled from elsewhere.
 func TestDefaultsAreValid(t *testing.T) {
 	k := contractOf(t)
-	noDefault := []string{"pool.*.laion", "pool.*.embeddings", "pool.*.shards", "backbone.arch", "backbone.weights", "backbone.imageSize", "backbone.pretrain.keep", "backbone.pretrain.take", "tune.lr", "evaluate.*.prompts",
+	noDefault := []string{"pool.*.laion", "pool.*.embeddings", "pool.*.shards", "backbone.arch", "backbone.weights", "backbone.imageSize", "backbone.precision", "backbone.pretrain.keep", "backbone.pretrain.take", "tune.lr", "evaluate.*.prompts",
 		"evaluate.*.benchmark", "evaluate.*.promptsFile", "evaluate.*.protocol",
 		"backbone.pretrain.augment.randAugment", "backbone.pretrain.augment.erasing", "tune.augment.randAugment", "tune.augment.erasing"}
 	seen := map[string]bool{"sweep.seeds": true, "tables.*.columns": true, "tables.*.decimals": true}

@@ -1,0 +1,104 @@
+package plan
+
+import (
+	"react/data/laion"
+	"react/data/world"
+	"react/ops"
+	"react/ops/clip"
+)
+
+// Machine is what the memory of stages depends on beside the plan. Its estimates are remembered; it is not to be copied.
+type Machine struct {
+	Engine string // its name
+	Fit    ops.Fit
+
+	estimator clip.Estimator
+}
+
+// Memory says what a stage takes at its peak, in bytes by part; the zero value where that is not known. It is no part of the key.
+func (m *Machine) Memory(s *Stage) (clip.Memory, error) { return m.With(s, m.Fit) }
+
+// With is Memory where trainings are made to fit in another way.
+func (m *Machine) With(s *Stage, fit ops.Fit) (clip.Memory, error) {
+	return ops.EstimateMemory(s.Op, s.Params, ops.Place{Model: s.Model, Rows: s.Rows, Engine: m.Engine, Fit: fit, Estimator: &m.estimator})
+}
+
+// describe notes what is known of a stage's model and pool before it runs.
+func (b *builder) describe(s *Stage, params any) {
+	switch p := params.(type) {
+	case world.Params:
+		s.Rows = p.Rows
+		return
+	case ops.PretrainParams:
+		model := p.Model.WithVocab(p.Vocab)
+		s.Model = &model
+	default:
+		s.Model = b.modelIn(s)
+	}
+	s.Rows = b.rowsIn(s)
+	if s.Model == nil {
+		return
+	}
+	switch p := params.(type) {
+	case ops.ResizeParams:
+		model := *s.Model
+		model.Model.Vision.ImageSize = p.ImageSize
+		s.Model = &model
+	case ops.TuneParams:
+		if p.Mode == clip.GatedImage && s.Model.Gates() == 0 {
+			model := s.Model.WithGates(p.GatedDepth)
+			s.Model = &model
+		}
+	}
+}
+
+// modelIn is the model of a stage's inputs.
+func (b *builder) modelIn(s *Stage) *clip.Config {
+	for _, role := range []string{"checkpoint", "pretrain", "embeddings", "index"} {
+		if in := s.In[role]; in != nil {
+			return in.Model
+		}
+		if f, ok := s.Files[role]; ok && role == "checkpoint" {
+			return b.modelOf(f.Root)
+		}
+	}
+	return nil
+}
+
+// modelOf reads the header of a checkpoint, once. One that cannot be read is not known: the stage that loads it says what is wrong.
+func (b *builder) modelOf(path string) *clip.Config {
+	if cfg, ok := b.models[path]; ok {
+		return cfg
+	}
+	var cfg *clip.Config
+	if source, err := clip.Open(path, clip.OpenOptions{}); err == nil {
+		model := source.Config
+		cfg = &model
+		_ = source.Close() // read only
+	}
+	b.models[path] = cfg
+	return cfg
+}
+
+// rowsIn is the number of rows of the pool that a stage reads.
+func (b *builder) rowsIn(s *Stage) int {
+	for _, role := range []string{"pool", "embeddings", "index"} {
+		if in := s.In[role]; in != nil {
+			return in.Rows
+		}
+	}
+	f, ok := s.Files["pool.laion"]
+	if !ok || len(f.Paths) > maxFileLines {
+		return 0
+	}
+	if n, ok := b.rows[f.Paths[0]]; ok {
+		return n
+	}
+	n := 0
+	if reader, err := laion.Open(f.Paths, laion.Options{}); err == nil {
+		n = int(reader.NumRows())
+		_ = reader.Close()
+	}
+	b.rows[f.Paths[0]] = n
+	return n
+}
