@@ -189,7 +189,10 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 	}
 	for i, stage := range e.plan.Stages {
 		tasks[i].Uses = o.jobs.uses(stage)
-		tasks[i].Uses.Memory = max(int64(forecast.stages[i].Memory.Value), hostBytes(stage, machine))
+		tasks[i].Uses.Memory = int64(forecast.stages[i].Memory.Value)
+		if survey.Status[i] == schedule.ToRun {
+			tasks[i].Uses.Memory = max(tasks[i].Uses.Memory, hostBytes(stage, machine))
+		}
 		tasks[i].Run = stageRunner(stage, engines, how{tasks[i].Uses.Cores, o.saveEvery, o.jobs.assumed(), o.fit})
 	}
 	options := schedule.Options{Store: e.store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
