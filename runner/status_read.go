@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -179,7 +181,10 @@ func (w *watcher) read() (*sweepStatus, error) {
 			st.Failures = append(st.Failures, *f)
 		}
 	}
-	st.State, st.Resume = st.judge(l)
+	st.State = st.judge(l)
+	if st.State == "gone" || st.State == "failed" || st.State == "interrupted" || st.State == "stopped" {
+		st.Resume = w.command(l)
+	}
 	return st, nil
 }
 
@@ -241,10 +246,13 @@ func (w *watcher) judgeStage(l *look, t *schedule.Task) error {
 	holder, held := l.holders[t.Key]
 	launched := l.launched[t.Key]
 	switch {
-	case held || progress != nil && progress.Waits == "":
+	case held || progress != nil || launched != nil && launched.State == launch.Working:
 		s := &stageStatus{Key: t.Key, Op: t.Op, trialsOfStage: w.trials[t.Key]}
 		if held {
 			s.Where, s.Since = holder.String(), holder.Since
+		}
+		if launched != nil && launched.Job != "" {
+			s.Where, s.Since = "Slurm job "+launched.Job, launched.Since
 		}
 		if progress != nil {
 			s.Since, s.Done, s.Total, s.Note = progress.Since, progress.Done, progress.Total, progress.Note
@@ -258,16 +266,33 @@ func (w *watcher) judgeStage(l *look, t *schedule.Task) error {
 			trialsOfStage: w.trials[t.Key]}
 		return nil
 	}
-	attempts, err := w.store.Attempts(t.Key, t.Op)
-	if err != nil || len(attempts) == 0 {
+	failure, err := w.lastFailure(t, launched)
+	if failure == nil || err != nil || l.startedAfter(failure.At) {
 		return err
 	}
-	last := attempts[len(attempts)-1]
-	if last.Error == "" || last.Cause == string(schedule.CauseStopped) || l.startedAfter(last.Ended) {
-		return nil
-	}
-	l.failed[t.Key] = &failureStatus{Key: t.Key, Op: t.Op, At: last.Ended, Cause: last.Cause, Error: last.Error, trialsOfStage: w.trials[t.Key]}
+	failure.trialsOfStage = w.trials[t.Key]
+	l.failed[t.Key] = failure
 	return nil
+}
+
+// lastFailure is how the last attempt at a stage failed, by its own word or by
+// the scheduler's; nil when it did not.
+func (w *watcher) lastFailure(t *schedule.Task, launched *launch.Status) (*failureStatus, error) {
+	attempts, err := w.store.Attempts(t.Key, t.Op)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(attempts); n > 0 && attempts[n-1].Error != "" {
+		last := attempts[n-1]
+		if last.Cause == string(schedule.CauseStopped) {
+			return nil, nil
+		}
+		return &failureStatus{Key: t.Key, Op: t.Op, At: last.Ended, Cause: last.Cause, Error: last.Error}, nil
+	}
+	if launched == nil || launched.State != launch.Failing && launched.State != launch.Ended {
+		return nil, nil
+	}
+	return &failureStatus{Key: t.Key, Op: t.Op, At: launched.Since, Cause: string(launched.Cause), Error: cmp.Or(launched.Message, launched.Reason, string(launched.Cause))}, nil
 }
 
 // startedAfter says whether a process that lives began after that: it will try
@@ -470,39 +495,44 @@ func (s *stageStatus) remaining(at time.Time, share, expected float64) *float64 
 // live says whether something still works on the sweep, or will.
 func (st *sweepStatus) live() bool { return st.State == "running" || st.State == "queued" }
 
-// judge says in a word how the sweep stands, and how to go on.
-func (st *sweepStatus) judge(l *look) (state string, resume []string) {
+// judge says in a word how the sweep stands.
+func (st *sweepStatus) judge(l *look) string {
 	alive, last := false, (*processState)(nil)
 	for i := range l.processes {
 		alive = alive || l.lives[i] != store.Gone
 		last = &l.processes[i]
 	}
-	queued := false
-	for _, s := range st.Running {
-		queued = queued || s.Queued
-	}
+	queued := slices.ContainsFunc(st.Running, func(s stageStatus) bool { return s.Queued })
 	switch {
 	case st.Trials.Done == st.Trials.Total && !alive:
-		return "done", nil
+		return "done"
 	case alive || st.Stages.Running > 0:
-		return "running", nil
+		return "running"
 	case queued:
-		return "queued", nil
-	}
-	if last != nil {
-		resume = append([]string{"runner"}, last.Command[min(1, len(last.Command)):]...)
-	}
-	switch {
-	case last == nil && len(l.launched) == 0 && st.Stages.Failed == 0:
-		return "planned", nil
+		return "queued"
 	case last != nil && last.Ended == nil:
-		return "gone", resume
+		return "gone"
 	case st.Stages.Failed > 0:
-		return "failed", resume
+		return "failed"
 	case last != nil && last.End == "interrupted":
-		return "interrupted", resume
+		return "interrupted"
+	case last != nil || len(l.launched) > 0:
+		return "stopped"
 	}
-	return "stopped", resume
+	return "planned"
+}
+
+// command is the one that the sweep was last run with.
+func (w *watcher) command(l *look) []string {
+	var run struct {
+		Command []string `json:"command"`
+	}
+	if n := len(l.processes); n > 0 {
+		run.Command = l.processes[n-1].Command
+	} else if w.folder.ReadJSON(provenanceFile, &run) != nil {
+		return nil
+	}
+	return append([]string{"runner"}, run.Command[min(1, len(run.Command)):]...)
 }
 
 // tailLines is how much of a log a failure shows.

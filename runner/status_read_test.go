@@ -1,0 +1,137 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"react/runner/launch"
+	"react/runner/schedule"
+	"react/runner/store"
+)
+
+// handWatcher is a plan of a base, two tunings and their evaluations, in an
+// empty store.
+func handWatcher(t *testing.T) *watcher {
+	t.Helper()
+	s, err := store.Open(t.TempDir() + "/store")
+	if err == nil {
+		err = s.Prepare()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	folder, err := s.Sweep("modes", "0a1b2c3d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := func(c string) string { return strings.Repeat(c, 64) }
+	p := planRecord{Schema: "runner.plan/v1", Stages: []stageRecord{
+		{Key: key("a"), Op: "pretrain"}, {Key: key("b"), Op: "tune", In: map[string]string{"checkpoint": key("a")}},
+		{Key: key("c"), Op: "tune", In: map[string]string{"checkpoint": key("a")}}, {Key: key("d"), Op: "evaluate", In: map[string]string{"checkpoint": key("b")}},
+		{Key: key("e"), Op: "evaluate", In: map[string]string{"checkpoint": key("c")}},
+	}, Trials: []trialRecord{{ID: "1", Name: "1", Stages: map[string]string{"tune": key("b"), "evaluate": key("d")}},
+		{ID: "2", Name: "2", Stages: map[string]string{"tune": key("c"), "evaluate": key("e")}}}}
+	if err := folder.WriteJSON(planFile, p); err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWatcher(s, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// publish puts an empty output in the store.
+func (w *watcher) publish(t *testing.T, i int) {
+	t.Helper()
+	txn, err := w.store.Begin(w.tasks[i].Key, w.tasks[i].Op, nil)
+	if err == nil {
+		_, err = txn.Commit(nil, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStatusCounts follows a sweep from its plan to its end.
+func TestStatusCounts(t *testing.T) {
+	w := handWatcher(t)
+	say := func(state string, trials, stages counts) *sweepStatus {
+		t.Helper()
+		st, err := w.read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.State != state || st.Trials != trials || st.Stages != stages {
+			t.Errorf("%s: trials %+v, stages %+v; want %s, %+v, %+v", st.State, st.Trials, st.Stages, state, trials, stages)
+		}
+		return st
+	}
+	say("planned", counts{Total: 2, Waiting: 2}, counts{Total: 5, Waiting: 5})
+
+	// A process makes the base, and says so; another has the lease of a tuning.
+	recorder, err := startRecorder(w.folder, &toldReporter{}, sweepOptions{jobs: 1, toRun: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorder.Begin(w.tasks[0], 1, 5)
+	recorder.Progress(w.tasks[0], 5, 10, "loss 2")
+	recorder.mu.Lock()
+	recorder.write()
+	recorder.mu.Unlock()
+	st := say("running", counts{Total: 2, Running: 2}, counts{Total: 5, Running: 1, Waiting: 4})
+	if s := st.Running[0]; s.Op != "pretrain" || s.Done != 5 || s.Note != "loss 2" || s.Trials != 2 {
+		t.Errorf("the base: %+v", s)
+	}
+	w.publish(t, 0)
+	recorder.End(w.tasks[0], schedule.Outcome{})
+	lease, _, err := w.store.TryLease(w.tasks[1].Key, "tune")
+	if err != nil || lease == nil {
+		t.Fatal(lease, err)
+	}
+	recorder.mu.Lock()
+	recorder.write()
+	recorder.mu.Unlock()
+	say("running", counts{Total: 2, Running: 1, Waiting: 1}, counts{Total: 5, Done: 1, Running: 1, Waiting: 3})
+	lease.Release()
+	recorder.close(nil)
+
+	// A failure blocks what reads it, and is gone once the output is there.
+	note, err := w.store.BeginAttempt(w.tasks[2].Key, "tune")
+	if err == nil {
+		err = note.End("error", "no pair")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	st = say("failed", counts{Total: 2, Waiting: 1, Failed: 1}, counts{Total: 5, Done: 1, Waiting: 2, Failed: 1, Blocked: 1})
+	if f := st.Failures[0]; f.Error != "no pair" || f.Trials != 1 || f.Names[0] != "2" || len(st.Resume) == 0 {
+		t.Errorf("the failure: %+v, %q", f, st.Resume)
+	}
+	for i := 1; i < 5; i++ {
+		w.publish(t, i)
+	}
+	say("done", counts{Total: 2, Done: 2}, counts{Total: 5, Done: 5})
+}
+
+// TestLastFailure: a job that ended without a word of its own failed by the
+// scheduler's.
+func TestLastFailure(t *testing.T) {
+	w := handWatcher(t)
+	task := w.tasks[1]
+	for _, c := range []struct {
+		launched *launch.Status
+		want     string
+	}{
+		{nil, ""}, {&launch.Status{State: launch.Queued, Reason: "Resources"}, ""}, {&launch.Status{State: launch.Stuck}, ""},
+		{&launch.Status{State: launch.Failing, Cause: launch.OutOfMem, Message: "holds 9 GiB"}, "holds 9 GiB"},
+		{&launch.Status{State: launch.Ended, Cause: launch.Timeout, Since: time.Now()}, string(launch.Timeout)},
+	} {
+		f, err := w.lastFailure(task, c.launched)
+		if err != nil || (f == nil) != (c.want == "") || f != nil && f.Error != c.want {
+			t.Errorf("%+v: got %+v, %v, want %q", c.launched, f, err, c.want)
+		}
+	}
+}
