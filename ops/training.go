@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"regexp"
 	"time"
 
 	"react/data/image"
@@ -273,3 +274,17 @@ func gather[T any](dst, src []T, indices []int, w int) {
 		copy(dst[i*w:(i+1)*w], src[at*w:(at+1)*w])
 	}
 }
+
+// TimedFile names the one file of outputs that holds times. Two outputs are the same when their other files are, and this file is but for
+// its times (SameButTimes).
+const TimedFile = metricsFile
+
+// SameButTimes reports whether two files named TimedFile say the same of a training, its speed left out.
+func SameButTimes(a, b []byte) bool {
+	return bytes.Equal(withoutTimes(a), withoutTimes(b))
+}
+
+func withoutTimes(lines []byte) []byte { return timeField.ReplaceAll(lines, nil) }
+
+// timeField is the field as step writes it: never the first of a line.
+var timeField = regexp.MustCompile(`,"imagesPerSecond":[0-9.e+-]+`)

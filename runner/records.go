@@ -68,7 +68,7 @@ type metricRecord struct {
 type outputRecord struct {
 	Key      string    `json:"key"`
 	Op       string    `json:"op"`
-	SHA256   string    `json:"sha256"` // of the list of the files' digests
+	SHA256   string    `json:"sha256"` // of the list of the files' digests, ops.TimedFile left out
 	Engine   string    `json:"engine,omitempty"`
 	Commit   string    `json:"commit,omitempty"`
 	Run      string    `json:"run,omitempty"`
@@ -79,7 +79,7 @@ type outputRecord struct {
 
 func outputOf(m store.Manifest) outputRecord {
 	fact := func(name string) string { text, _ := m.Facts[name].(string); return text }
-	return outputRecord{Key: m.Key, Op: m.Op, SHA256: m.Digest(), Engine: fact(engineFact), Commit: fact(commitFact), Run: fact(runFact),
+	return outputRecord{Key: m.Key, Op: m.Op, SHA256: m.Digest(ops.TimedFile), Engine: fact(engineFact), Commit: fact(commitFact), Run: fact(runFact),
 		Host: m.Host, Started: m.Started, Finished: m.Finished}
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -270,7 +271,7 @@ func (r *reproduction) differingFiles(key string, now store.Entry) string {
 	if !ok || err != nil {
 		return "which files cannot be told, the output of then is gone"
 	}
-	return fmt.Sprint(store.Differing(then.Manifest.Files, now.Manifest.Files))
+	return strings.Join(differingOutputs(then, now), ", ")
 }
 
 // compareMetrics prints the metrics beside those on record.

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"react/ops"
 	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -113,12 +116,27 @@ func (v *verifier) rerun(ctx context.Context, stage *plan.Stage, engines *engine
 	if err != nil {
 		return false, err
 	}
-	return v.compare(stage, store.Manifest{Files: files, Facts: notes.facts, Started: start, Finished: time.Now()}, then), nil
+	now := store.Manifest{Files: files, Facts: notes.facts, Started: start, Finished: time.Now()}
+	differ := differingOutputs(store.Entry{Dir: v.sound[stage.Key].Dir, Manifest: then}, store.Entry{Dir: txn.Dir(), Manifest: now})
+	v.tell(stage, differ, now, then)
+	return len(differ) == 0, nil
 }
 
-// compare prints what a rerun came to.
-func (v *verifier) compare(stage *plan.Stage, now, then store.Manifest) (same bool) {
-	differ := store.Differing(then.Files, now.Files)
+// differingOutputs names the files that are not the same in two outputs; that
+// trainings took another time is no difference.
+func differingOutputs(a, b store.Entry) []string {
+	return slices.DeleteFunc(store.Differing(a.Manifest.Files, b.Manifest.Files), func(path string) bool {
+		if path != ops.TimedFile {
+			return false
+		}
+		inA, errA := os.ReadFile(filepath.Join(a.Dir, path))
+		inB, errB := os.ReadFile(filepath.Join(b.Dir, path))
+		return errA == nil && errB == nil && ops.SameButTimes(inA, inB)
+	})
+}
+
+// tell prints what a rerun came to.
+func (v *verifier) tell(stage *plan.Stage, differ []string, now, then store.Manifest) {
 	verdict := plural(len(now.Files), "file") + ", the same bytes"
 	if len(differ) > 0 {
 		verdict = fmt.Sprintf("%d of %s differ: %s", len(differ), plural(len(now.Files), "file"), strings.Join(differ, ", "))
@@ -132,7 +150,6 @@ func (v *verifier) compare(stage *plan.Stage, now, then store.Manifest) (same bo
 	default:
 		fmt.Fprintf(v.w, "\tengine %s then and now; made on %s\n", is, then.Host)
 	}
-	return len(differ) == 0
 }
 
 // engineName is "none" for a stage that opened no engine.

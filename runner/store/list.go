@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 )
 
@@ -64,11 +65,14 @@ func (m *Manifest) Bytes() int64 {
 }
 
 // Digest is one digest for all files of the entry: that of their list of paths
-// and digests. Two outputs with the same bytes have the same.
-func (m *Manifest) Digest() string {
+// and digests, some paths left out. Two outputs with the same bytes have the
+// same.
+func (m *Manifest) Digest(without ...string) string {
 	h := sha256.New()
 	for _, f := range m.Files {
-		fmt.Fprintf(h, "%s %d %q\n", f.SHA256, f.Size, f.Path)
+		if !slices.Contains(without, f.Path) {
+			fmt.Fprintf(h, "%s %d %q\n", f.SHA256, f.Size, f.Path)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
