@@ -145,8 +145,8 @@ func checkMemory(stage *plan.Stage, machine *plan.Machine) error {
 	if limit == 0 || needs <= limit {
 		return nil
 	}
-	return fmt.Errorf("%s needs about %s of memory, and there are %s (%v); %s", stage.Op, clip.FormatBytes(needs),
-		clip.FormatBytes(limit), m, waysOut(stage, machine))
+	return &errMisfit{hints: true, what: []string{fmt.Sprintf("%s needs about %s of memory, and there are %s (%v); %s", stage.Op, clip.FormatBytes(needs),
+		clip.FormatBytes(limit), m, waysOut(stage, machine))}}
 }
 
 // hostBytes is what a stage takes of the machine's own memory; 0 where it is not

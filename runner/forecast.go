@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"react/runner/estimate"
+	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -197,6 +198,21 @@ func (r *estimateRecord) merge(o estimateRecord) {
 	r.Runs += o.Runs
 }
 
+// computeMemory fills in, from its model and batch, the memory of each stage that
+// no run tells of.
+func (f *forecast) computeMemory(stages []*plan.Stage, machine *plan.Machine) {
+	for i, stage := range stages {
+		if f.survey.Status[i] != schedule.ToRun || f.stages[i].Memory.Known() {
+			continue
+		}
+		if bytes := hostBytes(stage, machine); bytes > 0 {
+			f.stages[i].Memory = estimate.Figure{Value: float64(bytes), Runs: estimate.Computed}
+		}
+	}
+	f.ops, f.total = nil, estimateRecord{}
+	f.sum()
+}
+
 // left is how many seconds the stages will take that are to run, at so many at a
 // time; share tells how much of one is done already (nil: nothing). It is false
 // when of no stage a time is known.
@@ -270,10 +286,16 @@ func (r *planEstimate) misfits(f *forecast) []string {
 }
 
 // errMisfit is what does not fit the disk or the memory.
-type errMisfit struct{ what []string }
+type errMisfit struct {
+	what  []string
+	hints bool // what says itself what can be done
+}
 
 // Error says what is missing and what can be done.
 func (e *errMisfit) Error() string {
+	if e.hints {
+		return strings.Join(e.what, "; ")
+	}
 	return strings.Join(e.what, "; ") + " (an estimate from stages made before; --overcommit runs all the same, --store names another disk)"
 }
 
@@ -283,7 +305,7 @@ func (f *forecast) check(root string, overcommit bool) error {
 		return nil
 	}
 	if what := f.record(root).DoesNotFit; len(what) > 0 {
-		return &errMisfit{what}
+		return &errMisfit{what: what}
 	}
 	return nil
 }
@@ -330,7 +352,11 @@ func (f *forecast) print(w io.Writer, root string) error {
 // summary is one line: how long, how much disk, how much memory.
 func (r *planEstimate) summary() string {
 	if r.Seconds == nil {
-		return "time, disk and memory are unknown: nothing like it was made in this store before"
+		text := "time and disk are unknown: nothing like it was made in this store before"
+		if r.MemoryBytes != nil {
+			text += fmt.Sprintf("; %s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), bytesText(r.MachineMemory))
+		}
+		return text
 	}
 	parts := []string{fmt.Sprintf("about %s with -j %d", durationOf(r.Seconds), r.Jobs)}
 	if r.Unknown > 0 {

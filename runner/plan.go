@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ unless --overcommit is given.
 			if err != nil {
 				return err
 			}
+			if err := o.fit.check(); err != nil {
+				return usageError{err}
+			}
 			return e.printPlan(cmd.OutOrStdout(), o)
 		},
 	}
@@ -55,6 +59,7 @@ unless --overcommit is given.
 	flags.VarP(&o.jobs, "jobs", "j", "estimate for this many stages at a time")
 	flags.StringVar(&o.engine, "engine", "auto", "estimate for this `engine`: "+engine.Choices)
 	overcommitFlag(cmd, &o.overcommit)
+	o.fit.flags(flags)
 	return cmd
 }
 
@@ -63,6 +68,7 @@ type planOptions struct {
 	asJSON, check, overcommit bool
 	jobs                      jobs
 	engine                    string
+	fit                       fitOptions
 }
 
 func overcommitFlag(cmd *cobra.Command, overcommit *bool) {
@@ -89,6 +95,9 @@ func (e *experiment) printPlan(w io.Writer, o planOptions) error {
 	if err != nil {
 		return err
 	}
+	name := cmp.Or(f.where.Engine, "go")
+	machine := &plan.Machine{Engine: name, Fit: o.fit.fit(name)}
+	f.computeMemory(e.plan.Stages, machine)
 	p := e.describe()
 	for i := range p.Stages {
 		p.Stages[i].State = survey.Status[i].String()
@@ -107,7 +116,7 @@ func (e *experiment) printPlan(w io.Writer, o planOptions) error {
 		err = errors.Join(f.print(w, e.store.Root()), p.print(w))
 	}
 	if err == nil {
-		err = f.check(e.store.Root(), o.overcommit)
+		err = errors.Join(f.check(e.store.Root(), o.overcommit), e.checkFit(survey, machine, o.overcommit))
 	}
 	if err == nil && o.check && survey.Count(schedule.ToRun) > 0 {
 		return errWork

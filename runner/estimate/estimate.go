@@ -39,15 +39,19 @@ type Run struct {
 	Rows   int     // of the pool that it read; 0 where it does not say
 }
 
-// Figure is one number and how many runs it comes from: none means that it is
-// not known.
+// Figure is one number and how many runs it comes from: 0 means that it is not
+// known, Computed that it comes from no run.
 type Figure struct {
 	Value float64
 	Runs  int
 }
 
+// Computed stands for the runs of a figure that was computed from what the stage
+// is, by who knows that.
+const Computed = -1
+
 // Known says whether there is a number.
-func (f Figure) Known() bool { return f.Runs > 0 }
+func (f Figure) Known() bool { return f.Runs != 0 }
 
 // Estimate is what is expected of a stage.
 type Estimate struct {
