@@ -243,12 +243,10 @@ func (r *reproduction) compare(stages []*plan.Stage, entries map[string]store.En
 			unknown++
 			continue
 		}
-		now := outputOf(e.Manifest)
-		if now.SHA256 == then.SHA256 {
-			continue
+		if how := r.difference(then, e); how != "" {
+			differ++
+			fmt.Fprintf(r.out, "%s %s differs: %s; engine %s then, %s now\n", stage.Op, short(stage.Key), how, dash(then.Engine), dash(outputOf(e.Manifest).Engine))
 		}
-		differ++
-		fmt.Fprintf(r.out, "%s %s differs: %s; engine %s then, %s now\n", stage.Op, short(stage.Key), r.differingFiles(stage.Key, e), dash(then.Engine), dash(now.Engine))
 	}
 	if unknown > 0 {
 		fmt.Fprintf(r.out, "%s have no digest on record (the sweep did not end)\n", plural(unknown, "stage"))
@@ -264,14 +262,18 @@ func (r *reproduction) compare(stages []*plan.Stage, entries map[string]store.En
 	return nil
 }
 
-// differingFiles names the files, where the record's store still has the
-// output's manifest.
-func (r *reproduction) differingFiles(key string, now store.Entry) string {
-	then, ok, err := r.from.Lookup(key)
+// difference says what differs from the output of then, "" when nothing does.
+// File by file it can be told where the record's store still has that output,
+// or its manifest; else there is one digest for all.
+func (r *reproduction) difference(then outputRecord, now store.Entry) string {
+	if outputOf(now.Manifest).SHA256 == then.SHA256 {
+		return ""
+	}
+	old, ok, err := r.from.Lookup(now.Key)
 	if !ok || err != nil {
 		return "which files cannot be told, the output of then is gone"
 	}
-	return strings.Join(differingOutputs(then, now), ", ")
+	return strings.Join(differingOutputs(old, now), ", ")
 }
 
 // compareMetrics prints the metrics beside those on record.
