@@ -201,11 +201,18 @@ func (r *estimateRecord) merge(o estimateRecord) {
 // computeMemory fills in, from its model and batch, the memory of each stage that
 // no run tells of.
 func (f *forecast) computeMemory(stages []*plan.Stage, machine *plan.Machine) {
+	computed := map[string]int64{} // by kind: thousands of trials are of a few kinds
 	for i, stage := range stages {
 		if f.survey.Status[i] != schedule.ToRun || f.stages[i].Memory.Known() {
 			continue
 		}
-		if bytes := hostBytes(stage, machine); bytes > 0 {
+		kind := f.past.Kind(stage.Key, stage.Lines)
+		bytes, ok := computed[kind]
+		if !ok {
+			bytes = hostBytes(stage, machine)
+			computed[kind] = bytes
+		}
+		if bytes > 0 {
 			f.stages[i].Memory = estimate.Figure{Value: float64(bytes), Runs: estimate.Computed}
 		}
 	}

@@ -73,6 +73,8 @@ type History struct {
 	runs  map[string][]*run
 	rows  map[string]int // of pools of outside files, by their digests
 	memo  map[string]Estimate
+
+	features map[*node]feature // until rows are learnt
 }
 
 // run is a Run with what decides its time.
@@ -84,7 +86,8 @@ type run struct {
 // New makes a history. stages are the keys and lines of stages that are not made
 // yet, whose estimates are wanted, or that those are made from.
 func New(runs []Run, stages map[string][]string) *History {
-	h := &History{nodes: map[string]*node{}, runs: map[string][]*run{}, rows: map[string]int{}, memo: map[string]Estimate{}}
+	h := &History{nodes: map[string]*node{}, runs: map[string][]*run{}, rows: map[string]int{}, memo: map[string]Estimate{},
+		features: map[*node]feature{}}
 	for key, lines := range stages {
 		h.add(key, lines)
 	}
@@ -102,6 +105,7 @@ func (h *History) Learn(runs ...Run) {
 	for i, n := range nodes {
 		if source := n.sources("pool."); runs[i].Rows > 0 && source != "" {
 			h.rows[source] = runs[i].Rows
+			clear(h.features)
 		}
 	}
 	for i, n := range nodes {
@@ -128,6 +132,16 @@ func (h *History) Estimate(key string, lines []string, where Where) Estimate {
 	}
 	h.memo[id] = e
 	return e
+}
+
+// Kind names what decides the time, the size and the memory of a stage: two of
+// the same kind do not differ in it.
+func (h *History) Kind(key string, lines []string) string {
+	n := h.nodes[identityOf(key, lines)]
+	if n == nil {
+		return key
+	}
+	return h.feature(n).memoKey(n.op)
 }
 
 func withPeak(runs []*run) []*run {

@@ -16,6 +16,7 @@ type node struct {
 	params map[string]any
 	in     map[string]string // role → identity
 	files  map[string]string // role → names and digests
+	model  string            // of a pretraining: its architecture, once it was asked for
 }
 
 // feature is what decides a stage's time and size.
@@ -104,9 +105,19 @@ func (n *node) except(names ...string) string {
 	return string(raw)
 }
 
-// feature reads what decides the time of a stage. An op that is not known here
-// is of the kind of its params.
+// feature is what decides the time of a stage, read once.
 func (h *History) feature(n *node) feature {
+	f, ok := h.features[n]
+	if !ok {
+		f = h.readFeature(n)
+		h.features[n] = f
+	}
+	return f
+}
+
+// readFeature reads the params. An op that is not known here is of the kind of
+// its params.
+func (h *History) readFeature(n *node) feature {
 	f := feature{work: 1, volume: 1, like: n.op}
 	switch n.op {
 	case "world":
@@ -174,8 +185,11 @@ func (h *History) model(n *node) string {
 	gates := ""
 	for range 8 { // tune, resize, snapshot, pretrain
 		if n.op == "pretrain" {
-			raw, _ := json.Marshal(n.params["model"])
-			return string(raw) + gates
+			if n.model == "" {
+				raw, _ := json.Marshal(n.params["model"])
+				n.model = string(raw)
+			}
+			return n.model + gates
 		}
 		if n.op == "tune" && n.text("mode") == "gated-image" {
 			gates = fmt.Sprintf("+%g gates", n.number("gatedDepth"))
