@@ -69,11 +69,16 @@ What a running sweep uses is left alone. gc does not ask; --dry-run shows first.
 	flags.BoolVarP(&o.dryRun, "dry-run", "n", false, "only say what would be freed")
 	flags.StringVar(&o.olderThan, "older-than", "", "also free what was not used for this `time`, such as 30d or 12h")
 	flags.StringVar(&o.maxSize, "max-size", "", "free more, until the outputs take at most this `size`, such as 200GiB")
-	flags.StringSliceVar(&o.keep, "keep", []string{"evaluate"}, "`ops` that --older-than and --max-size leave whole")
+	flags.StringSliceVar(&o.keep, "keep", []string{"evaluate"}, "`ops` that --older-than and --max-size leave whole, or none")
 	return cmd
 }
 
 func (o *gcOptions) parse() (err error) {
+	for _, op := range o.keep {
+		if err := checkOp("--keep", op); err != nil && op != "none" {
+			return usageError{err}
+		}
+	}
 	o.size = -1
 	if o.olderThan != "" {
 		if o.age, err = parseAge(o.olderThan); err != nil {

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"react/ops"
 	"react/ops/engine"
 	"react/runner/store"
 )
@@ -79,8 +83,18 @@ func (o *verifyOptions) check() error {
 		return fmt.Errorf("--rerun %d: at least 0", o.rerun)
 	case !engine.Known(o.engine):
 		return fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)
+	case o.op != "":
+		return checkOp("--op", o.op)
 	}
 	return nil
+}
+
+// checkOp finds ops that are none in flags.
+func checkOp(flag, name string) error {
+	if _, ok := ops.All[name]; ok {
+		return nil
+	}
+	return fmt.Errorf("%s %s: no such op; there are %s", flag, name, strings.Join(slices.Sorted(maps.Keys(ops.All)), ", "))
 }
 
 // verifier is one call of verify.
