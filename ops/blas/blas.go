@@ -12,7 +12,11 @@ extern void cblas_sgemm(int order, int transA, int transB, int m, int n, int k, 
 */
 import "C"
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+	"sync"
+)
 
 // CBLAS's codes.
 const (
@@ -60,6 +64,16 @@ func Gradient(c Matrix, alpha float32, a, b Matrix, beta float32) {
 		panic(fmt.Sprintf("blas: %dx%d = %dx%d turned times %dx%d", c.Rows, c.Cols, a.Rows, a.Cols, b.Rows, b.Cols))
 	}
 	gemm(c, alpha, a, turned, b, plain, a.Rows, beta)
+}
+
+// Share splits 0..n among the processors, calls fn for each part at once and waits. What fn writes must not depend on the parts.
+func Share(n int, fn func(start, end int)) {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	var group sync.WaitGroup
+	for w := range workers {
+		group.Go(func() { fn(w*n/workers, (w+1)*n/workers) })
+	}
+	group.Wait()
 }
 
 func gemm(c Matrix, alpha float32, a Matrix, turnA C.int, b Matrix, turnB C.int, k int, beta float32) {

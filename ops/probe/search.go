@@ -1,0 +1,105 @@
+package probe
+
+import (
+	"math"
+
+	"react/ops/blas"
+)
+
+// Epochs of the search and of the final training, as the toolkit's configurations have them.
+const (
+	SearchEpochs = 10
+	FinalEpochs  = 50
+)
+
+// maxHeads bounds the memory of heads that are trained side by side, values.
+const maxHeads = 1 << 25
+
+// learningRates are the toolkit's.
+var learningRates = []float64{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1}
+
+// Chosen is the end of a search.
+type Chosen struct {
+	Settings
+	Score    float64 // on the validation part, of its best epoch
+	Runs     int     // heads that were trained
+	Diverged int     // of them, those whose logits stopped being finite; they score 0
+}
+
+// Search chooses learning rate and weight decay as ELEVATER's toolkit does: for each of 6 rates a Grid over weight decay, each run scored by its
+// best epoch on the validation part. A round of all rates is one training. metric scores logits of the validation images.
+func Search(train, val Data, start Start, metric func(logits blas.Matrix) (float64, error)) (Chosen, error) {
+	var out Chosen
+	grids := make([]Grid, len(learningRates))
+	for {
+		var settings []Settings
+		var places [][]int
+		for i := range grids {
+			places = append(places, grids[i].Next())
+			for _, p := range places[i] {
+				settings = append(settings, Settings{learningRates[i], Value(p)})
+			}
+		}
+		if len(settings) == 0 {
+			break
+		}
+		scores, diverged, err := bestEpochs(train, val, start, settings, metric)
+		if err != nil {
+			return out, err
+		}
+		out.Runs += len(settings)
+		out.Diverged += diverged
+		for i := range grids {
+			grids[i].Tell(places[i], scores[:len(places[i])])
+			scores = scores[len(places[i]):]
+		}
+	}
+	for i := range grids {
+		if at, score := grids[i].Best(); i == 0 || score > out.Score {
+			out.Settings, out.Score = Settings{learningRates[i], Value(at)}, score
+		}
+	}
+	return out, nil
+}
+
+// bestEpochs trains by each settings and gives the highest validation score of its epochs.
+func bestEpochs(train, val Data, start Start, settings []Settings, metric func(blas.Matrix) (float64, error)) (scores []float64, diverged int, err error) {
+	most := max(1, maxHeads/(start.Classes*(train.X.Cols+1)))
+	for at := 0; at < len(settings); at += most {
+		part := settings[at:min(at+most, len(settings))]
+		best := make([]float64, len(part))
+		lost := make([]bool, len(part))
+		SGD(train, start, part, SearchEpochs, func(_ int, score func(blas.Matrix) []blas.Matrix) {
+			for h, logits := range score(val.X) {
+				if !finite(logits) {
+					lost[h] = true
+					continue
+				}
+				value, e := metric(logits)
+				if e != nil && err == nil {
+					err = e
+				}
+				best[h] = max(best[h], value)
+			}
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, l := range lost {
+			if l {
+				diverged++
+			}
+		}
+		scores = append(scores, best...)
+	}
+	return scores, diverged, nil
+}
+
+func finite(m blas.Matrix) bool {
+	for _, v := range m.Values {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return false
+		}
+	}
+	return true
+}
