@@ -19,6 +19,11 @@ type EvaluateParams struct {
 	Set     string   `json:"set,omitempty"` // evaluation set of a generated pool; empty: the outside folder
 	Prompts []string `json:"prompts"`       // templates with one {}; none: the set's own
 
+	Split     string       `json:"split,omitempty"`     // retrieval: of the captions; empty: test
+	Benchmark string       `json:"benchmark,omitempty"` // retrieval: entry of the catalogue
+	Catalogue string       `json:"catalogue,omitempty"` // and its digest
+	Probe     *ProbeParams `json:"probe,omitempty"`     // kind probe
+
 	Protocol string `json:"protocol,omitempty"` // zeroshot on features: openai, elevater, clip_benchmark; empty: on the folder, as version 1 always did
 
 	Precision string `json:"precision,omitempty"` // of embedding; "" is f32
@@ -47,8 +52,12 @@ func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 	switch {
 	case p.Kind == "zeroshot" && p.Protocol != "":
 		return zeroShot(ctx, run, p)
+	case p.Kind == "retrieval":
+		return retrieval(ctx, run, p)
+	case p.Kind == "probe" && p.Probe != nil:
+		return linearProbe(ctx, run, p)
 	case p.Kind != "zeroshot":
-		return fmt.Errorf("kind %q is not zeroshot", p.Kind)
+		return fmt.Errorf("kind %q is none of zeroshot, retrieval and probe", p.Kind)
 	}
 	dir, err := run.input("dataset")
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,42 +97,64 @@ func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 	return run.writeJSON(featureSetFile, about)
 }
 
-// writeFeatures embeds block by block. An image that does not decode is an error: a test set with holes is another test set.
-func (b *backbone) writeFeatures(ctx context.Context, run *Run, set *datasets.Set) ([]featureItem, error) {
+// imageReader gives the images of a set by position.
+type imageReader struct {
+	n    int
+	dir  string // for errors
+	key  func(i int) string
+	read func(i int) ([]byte, error)
+	seen func(i int, raw []byte) // called once for each, from several goroutines; may be nil
+}
+
+// embedImages gives the features of a set's images to out, block by block in their order, before they are scaled to length 1. An image that
+// does not decode is an error: a test set with holes is another test set.
+func (b *backbone) embedImages(ctx context.Context, run *Run, r imageReader, out func(features []float32) error) error {
 	norm := normalizationOf(b.checkpoint.Config)
+	stride := 3 * norm.size * norm.size
+	pixels := make([]float32, encodeBatch*stride)
+	for start := 0; start < r.n; start += encodeBatch {
+		n := min(encodeBatch, r.n-start)
+		err := forEach(ctx, run.Workers, n, func(i int) error {
+			raw, err := r.read(start + i)
+			if err != nil {
+				return err
+			}
+			if r.seen != nil {
+				r.seen(start+i, raw)
+			}
+			return preprocess(raw, norm, pixels[i*stride:(i+1)*stride], r.dir, r.key(start+i))
+		})
+		if err != nil {
+			return err
+		}
+		u, err := b.encoder.ImageFeatures(pixels[:n*stride], n)
+		if err == nil {
+			err = out(u)
+		}
+		if err != nil {
+			return err
+		}
+		run.Progress(Progress{Done: start + n, Total: r.n, Note: "images"})
+	}
+	return nil
+}
+
+// writeFeatures embeds the images of a set into image.npy and describes each.
+func (b *backbone) writeFeatures(ctx context.Context, run *Run, set *datasets.Set) ([]featureItem, error) {
 	out, err := npy.Create(run.path(featuresFile), "<f4", b.checkpoint.Config.Dim())
 	if err != nil {
 		return nil, err
 	}
-	stride := 3 * norm.size * norm.size
-	pixels := make([]float32, encodeBatch*stride)
 	items := make([]featureItem, len(set.Items))
-	for start := 0; start < len(items); start += encodeBatch {
-		n := min(encodeBatch, len(items)-start)
-		err := forEach(ctx, run.Workers, n, func(i int) error {
-			raw, err := set.Read(start + i)
-			if err != nil {
-				return err
-			}
-			digest := sha256.Sum256(raw)
-			item := featureItem{Key: set.Items[start+i].Key, SHA256: hex.EncodeToString(digest[:])}
-			for _, l := range set.Labels(start + i) {
-				item.Labels = append(item.Labels, int32(l))
-			}
-			items[start+i] = item
-			return preprocess(raw, norm, pixels[i*stride:(i+1)*stride], set.Dir, item.Key)
-		})
-		if err != nil {
-			return nil, err
+	source := imageReader{n: len(items), dir: set.Dir, key: func(i int) string { return set.Items[i].Key }, read: set.Read, seen: func(i int, raw []byte) {
+		digest := sha256.Sum256(raw)
+		items[i] = featureItem{Key: set.Items[i].Key, SHA256: hex.EncodeToString(digest[:])}
+		for _, l := range set.Labels(i) {
+			items[i].Labels = append(items[i].Labels, int32(l))
 		}
-		u, err := b.encoder.ImageFeatures(pixels[:n*stride], n)
-		if err != nil {
-			return nil, err
-		}
-		if err := out.Append(u); err != nil {
-			return nil, err
-		}
-		run.Progress(Progress{Done: start + n, Total: len(items), Note: "images"})
+	}}
+	if err := b.embedImages(ctx, run, source, out.Append); err != nil {
+		return nil, errors.Join(err, out.Close())
 	}
 	return items, out.Close()
 }

@@ -91,7 +91,7 @@ func madeFeatures(t *testing.T, set featureSet, x blas.Matrix, labels [][]int32)
 	dir := t.TempDir()
 	var items []featureItem
 	for i, l := range labels {
-		items = append(items, featureItem{Key: fmt.Sprint("k", i), Labels: l, SHA256: fmt.Sprintf("%p%d", &labels[0], i)})
+		items = append(items, featureItem{Key: fmt.Sprint("k", i), Labels: l, SHA256: fmt.Sprint(dir, i)})
 	}
 	raw, err := json.Marshal(set)
 	err = errors.Join(err, os.WriteFile(filepath.Join(dir, featureSetFile), raw, 0o666), parquet.WriteFile(filepath.Join(dir, featureItemFile), items),

@@ -1,10 +1,89 @@
 package spec
 
-import "react/data/datasets"
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"react/data/datasets"
+)
+
+// probeFields are those that only a probe reads, with what they are where a file does not say.
+var probeFields = []struct{ name, value string }{{"train", ""}, {"method", `"sgd"`}, {"init", `"language"`}, {"shots", "0"}, {"samples", ""}, {"best", `"last"`}}
+
+// fillProbe gives a probe its defaults: three draws of few shots, one of all images.
+func (v values) fillProbe(path string) {
+	if v.text(path+".kind") != "probe" {
+		return
+	}
+	for _, f := range probeFields {
+		if p := path + "." + f.name; !v.has(p) && f.value != "" {
+			v[p] = json.RawMessage(f.value)
+		}
+	}
+	if p := path + ".samples"; !v.has(p) {
+		v[p] = json.RawMessage("3")
+		if v.number(path+".shots") == 0 {
+			v[p] = json.RawMessage("1")
+		}
+	}
+}
+
+// checkKind reports fields that an evaluation of its kind does not read.
+func (s scene) checkKind(path string) {
+	kind := s.v.text(path + ".kind")
+	if kind == "" || s.isBad(path+".kind") {
+		return
+	}
+	unread := func(field, what string) {
+		if p := path + "." + field; s.given(p) && !s.isBad(p) {
+			s.report(p, "not read by kind %q (%s)", kind, what)
+		}
+	}
+	if kind != "probe" {
+		for _, f := range probeFields {
+			unread(f.name, "of probe")
+		}
+	}
+	if kind != "zeroshot" {
+		unread("protocol", "of zeroshot")
+	}
+	if kind == "retrieval" {
+		unread("promptsFile", "of zeroshot and probe")
+		s.checkCaptions(path)
+	}
+	if kind == "probe" && s.v.number(path+".shots") == 0 && s.v.number(path+".samples") > 1 {
+		s.report(path+".samples", "%s draws of all images are one (shots, or 1)", s.v[path+".samples"])
+	}
+}
+
+// checkCaptions: a template stands around a caption, so there is at most one, and a world's sets have labels only.
+func (s scene) checkCaptions(path string) {
+	var prompts []string
+	if json.Unmarshal(s.v[path+".prompts"], &prompts) == nil && len(prompts) > 1 {
+		s.report(path+".prompts", "%d templates (retrieval puts at most one around each caption)", len(prompts))
+	}
+	if strings.HasPrefix(s.v.text(path+".dataset"), "pool:") {
+		s.report(path+".dataset", "the sets of a world pool have labels, not captions (a folder with Karpathy's JSON or webdataset captions)")
+	}
+	if e, err := datasets.Find(s.v.text(path + ".benchmark")); err == nil && e.Kind != "captions" {
+		s.report(path+".benchmark", "%s has labels, not captions (one of %s)", e.Name, strings.Join(captioned(), ", "))
+	}
+}
+
+func captioned() []string {
+	all := slices.DeleteFunc(slices.Clone(datasets.Catalogue()), func(e *datasets.Entry) bool { return e.Kind != "captions" })
+	var names []string
+	for _, e := range all {
+		names = append(names, e.Name)
+	}
+	return names
+}
 
 // checkEvaluation holds the fields of an evaluation together: which read which, and what the catalogue knows.
 func (s scene) checkEvaluation(path string) {
 	s.checkBenchmark(path)
+	s.checkKind(path)
 	if s.v.has(path+".promptsFile") && s.v.has(path+".prompts") {
 		s.report(path+".promptsFile", "given beside prompts (one of them)")
 	}

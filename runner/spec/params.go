@@ -151,9 +151,16 @@ type Tune struct {
 
 // Evaluate is one named evaluation.
 type Evaluate struct {
-	Kind    string   `json:"kind"`    // zeroshot
+	Kind    string   `json:"kind"`    // zeroshot, retrieval, probe
 	Dataset string   `json:"dataset"` // a folder, or "pool:NAME/SET"
 	Prompts []string `json:"prompts"` // default: the benchmark's, else the task's
+
+	Train   string `json:"train,omitempty"`   // probe: training images; "" is the dataset's train split
+	Method  string `json:"method,omitempty"`  // probe: sgd, logistic
+	Init    string `json:"init,omitempty"`    // probe: language, random
+	Shots   int    `json:"shots,omitempty"`   // probe: 0 is all
+	Samples int    `json:"samples,omitempty"` // probe: draws of the shots
+	Best    string `json:"best,omitempty"`    // probe: last, test
 
 	Benchmark   string `json:"benchmark,omitempty"`   // entry of the catalogue
 	PromptsFile string `json:"promptsFile,omitempty"` // JSON: class → prompts

@@ -113,11 +113,12 @@ func (c *contract) withDefaults(v values) values {
 	}
 	for _, name := range out.names("evaluate") { // an evaluation asks as the task does, unless it says otherwise
 		at := "evaluate." + name
+		out.fillProbe(at)
 		ownPrompts := out.has(at+".benchmark") || out.has(at+".promptsFile")
-		if p := at + ".prompts"; !out.has(p) && out.has("task.prompts") && !ownPrompts {
+		if p := at + ".prompts"; !out.has(p) && out.has("task.prompts") && !ownPrompts && out.text(at+".kind") != "retrieval" {
 			out[p] = out["task.prompts"]
 		}
-		if p := at + ".protocol"; !out.has(p) && ownPrompts {
+		if p := at + ".protocol"; !out.has(p) && ownPrompts && out.text(at+".kind") == "zeroshot" {
 			out[p] = json.RawMessage(`"openai"`)
 		}
 	}

@@ -1,0 +1,120 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+
+	"react/data/datasets"
+	"react/ops/blas"
+	"react/ops/metric"
+)
+
+// recallAt are the k of recall@k in image-text retrieval.
+var recallAt = []int{1, 5, 10}
+
+// retrieval scores a checkpoint by finding captions for images and images for captions. In: "checkpoint", "dataset" (images with captions), optional
+// "base". Out: rows.jsonl with i2t-recall@k and t2i-recall@k (a true match among the first k), i2t-set-recall@k (the share of an image's captions
+// among the first k), and what recall@1 gained over the base.
+func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
+	dir, err := run.input("dataset")
+	if err != nil {
+		return err
+	}
+	o := datasets.Options{Split: p.Split}
+	if p.Benchmark != "" {
+		if o.Entry, err = datasets.Find(p.Benchmark); err != nil {
+			return err
+		}
+	}
+	set, err := datasets.OpenCaptions(dir, o)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	b, err := run.backboneIn(p.Precision)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	texts, owners := b.captionTexts(set, p.Prompts)
+	v, err := b.texts(ctx, texts)
+	if err != nil {
+		return err
+	}
+	u := blas.Matrix{Rows: len(set.Keys), Cols: b.checkpoint.Config.Dim()}
+	source := imageReader{n: len(set.Keys), dir: set.Dir, key: func(i int) string { return set.Keys[i] }, read: set.Read}
+	err = b.embedImages(ctx, run, source, func(rows []float32) error {
+		u.Values = append(u.Values, rows...)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i := range u.Rows {
+		normalize(u.Row(i))
+	}
+	rows := recallRows(u, blas.Matrix{Rows: len(texts), Cols: u.Cols, Values: v}, owners)
+	if base, ok := run.In["base"]; ok {
+		if rows, err = recallDeltas(rows, base); err != nil {
+			return err
+		}
+	}
+	return run.writeRows(rows)
+}
+
+// captionTexts are the captions in order, in a template where one is given, and the image of each.
+func (b *backbone) captionTexts(set *datasets.Captions, prompts []string) (texts []string, owners []int) {
+	for i, list := range set.Texts {
+		for _, text := range list {
+			if len(prompts) > 0 {
+				text = fillPrompt(prompts[0], text)
+			}
+			texts, owners = append(texts, text), append(owners, i)
+		}
+	}
+	return texts, owners
+}
+
+// recallRows ranks both ways; owners are the images of the texts.
+func recallRows(images, texts blas.Matrix, owners []int) []MetricRow {
+	found := metric.TopMatches(images, texts, recallAt[len(recallAt)-1])
+	ofImage, ofText := make([][]int, images.Rows), make([][]int, len(owners))
+	for text, image := range owners {
+		ofImage[image] = append(ofImage[image], text)
+		ofText[text] = []int{image}
+	}
+	var any, set []MetricRow
+	for _, k := range recallAt {
+		i2t, t2i := metric.RecallAt(found.Rows, ofImage, k), metric.RecallAt(found.Cols, ofText, k)
+		any = append(any, MetricRow{Metric: fmt.Sprintf("i2t-recall@%d", k), Value: i2t.Any, N: images.Rows},
+			MetricRow{Metric: fmt.Sprintf("t2i-recall@%d", k), Value: t2i.Any, N: len(owners)})
+		set = append(set, MetricRow{Metric: fmt.Sprintf("i2t-set-recall@%d", k), Value: i2t.Set, N: images.Rows})
+	}
+	return append(any, set...)
+}
+
+// recallDeltas adds what both recalls at 1 gained over the base's.
+func recallDeltas(rows []MetricRow, baseDir string) ([]MetricRow, error) {
+	base, err := ReadRows(baseDir)
+	if err != nil {
+		return nil, err
+	}
+	for _, way := range []string{"i2t", "t2i"} {
+		now, ok := findRow(rows, way+"-recall@1")
+		before, had := findRow(base, way+"-recall@1")
+		if !ok || !had || now.N != before.N {
+			return nil, fmt.Errorf("%s: the base has no %s-recall@1 over %d queries: not the same set", baseDir, way, now.N)
+		}
+		rows = append(rows, MetricRow{Metric: way + "-delta", Value: now.Value - before.Value, N: now.N})
+	}
+	return rows, nil
+}
+
+func findRow(rows []MetricRow, name string) (MetricRow, bool) {
+	for _, r := range rows {
+		if r.Metric == name && r.Class == "" {
+			return r, true
+		}
+	}
+	return MetricRow{}, false
+}
