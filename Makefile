@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build bundle static test check lint cue update bench bench-peers tables study emoji fuzz env debian clean kill torture
+.PHONY: help sweep build bundle static test check lint cue update bench bench-peers tables study emoji fuzz env debian clean kill torture slurm
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -103,6 +103,10 @@ torture: $(deps) ## kill a sweep of every op TIMES (100) times, resume it, compa
 
 kill: $(deps) ## the same with the quickstart, ten times (10 minutes)
 	TORTURE_EXPERIMENT=quickstart TORTURE_TIMES=$(or $(TIMES),10) go test ./runner -run '^TestTorture$$' -count 1 -v -timeout 3h
+
+slurm: $(deps) ## sweeps on a Slurm of one node, with every fault (as root; 15 minutes)
+	.ci/install-slurm
+	SLURM_FAULTS=all go test ./runner -run Slurm -count 1 -v -timeout 1h
 
 env: $(deps) ## print the settings for a bare go test: eval "$$(make -s env)"
 	@for name in GOEXPERIMENT CGO_ENABLED CGO_CFLAGS CGO_LDFLAGS ONNXRUNTIME_SHARED_LIBRARY_PATH; do \

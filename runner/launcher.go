@@ -125,6 +125,10 @@ func (l *launcher) choose(known map[string]*launch.Status, policy launch.Policy)
 	if err != nil {
 		return nil, nil, err
 	}
+	forecast, err := newForecast(l.store, tasks, survey, forecastOn(engineOf(l.options.engine), 1))
+	if err != nil {
+		return nil, nil, err
+	}
 	var stages []launch.Stage
 	queued := map[string]launch.Ref{}
 	absent := map[string]bool{} // neither done nor coming
@@ -140,6 +144,7 @@ func (l *launcher) choose(known map[string]*launch.Status, policy launch.Policy)
 			continue
 		}
 		task := l.task(l.plan.Stages[i], t)
+		task.Resources.Memory = memoryClass(forecast.stages[i].Memory.Value)
 		policy.Memory = slurm.Bytes(l.site.Class(task.Resources.Class).Mem, task.Resources.Memory)
 		coming := st.Again(policy)
 		var needs []string
@@ -156,6 +161,20 @@ func (l *launcher) choose(known map[string]*launch.Status, policy launch.Policy)
 		stages = append(stages, launch.Stage{Task: task, Needs: needs})
 	}
 	return stages, queued, nil
+}
+
+// memoryClass is what is asked for a stage that is expected to hold so many
+// bytes: half as much again, as a power of two of GiB, so that stages share
+// arrays. 0, where nothing is known, leaves it to the cluster.
+func memoryClass(bytes float64) int64 {
+	if bytes <= 0 {
+		return 0
+	}
+	class := int64(1 << 30)
+	for float64(class) < 1.5*bytes {
+		class *= 2
+	}
+	return class
 }
 
 // task is a stage as a line for a worker.

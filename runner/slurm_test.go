@@ -11,19 +11,6 @@ import (
 	"react/runner/slurm/slurmtest"
 )
 
-// sweepOnSlurm runs the sweep of a folder on the cluster to its end and returns
-// its tables and what it told.
-func sweepOnSlurm(t *testing.T, dir string, flags ...string) (tables, told string) {
-	t.Helper()
-	cmd, stdout := command(dir, append([]string{"sweep", "tiny.cue", "--engine", "go", "--launcher", "slurm"}, flags...)...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v\n%s", err, stderr.Bytes())
-	}
-	return stdout.String() + readRows(t, dir), stderr.String()
-}
-
 func readRows(t *testing.T, dir string) string {
 	t.Helper()
 	rows, err := os.ReadFile(filepath.Join(dir, ".runner/sweeps/tiny/latest/tables/rows.jsonl"))
@@ -33,28 +20,45 @@ func readRows(t *testing.T, dir string) string {
 	return string(rows)
 }
 
-// TestSlurmSweep: the same tables as a local sweep, in arrays of at most two,
-// and nothing to do the second time.
-func TestSlurmSweep(t *testing.T) {
+// TestSlurmTorture runs the sweep of every op on the cluster, in arrays of at
+// most four: its tables are those of a local sweep, byte for byte, and the
+// second time there is nothing to do.
+func TestSlurmTorture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two sweeps")
 	}
-	c := slurmtest.Start(t, 2)
-	want := sweepTiny(t, tinyDir(t))
-	dir := tinyDir(t)
-	got, told := sweepOnSlurm(t, dir, "--mem", "800M", "--throttle", "1")
-	if got != want {
-		t.Errorf("got\n%s\nwant\n%s\n%s", got, want, told)
+	c := slurmtest.Start(t, 4)
+	spec, err := filepath.Abs("../experiments/torture.cue")
+	if err != nil {
+		t.Fatal(err)
 	}
+	local := &victim{t: t, name: "torture", spec: spec}
+	local.restart()
+	local.sweep()
+	v := &victim{t: t, name: "torture", spec: spec, want: local.tables()}
+	v.restart()
+	told := sweepOnSlurm(t, v, "--mem", "1500M", "--throttle", "3")
+	v.compare()
 	jobs := c.Jobs("all")
 	done := slices.DeleteFunc(slices.Clone(jobs), func(job string) bool { return !strings.Contains(job, " COMPLETED ") })
 	if len(jobs) == 0 || len(done) != len(jobs) {
-		t.Errorf("not all is completed: %q", jobs)
+		t.Errorf("not all is completed: %q\n%s", jobs, told)
 	}
-	if again, told := sweepOnSlurm(t, dir); again != want || strings.Contains(told, "job ") {
-		t.Errorf("again\n%s\n%s", again, told)
+	t.Logf("%d elements", len(jobs))
+	if told := sweepOnSlurm(t, v); !strings.Contains(told, " 0 to run\n") || len(c.Jobs("all")) != len(jobs) {
+		t.Errorf("the second sweep submitted: %s", told)
 	}
-	if now := c.Jobs("all"); len(now) != len(jobs) {
-		t.Errorf("the second sweep submitted: %q", now)
+	v.compare()
+}
+
+// sweepOnSlurm runs a sweep on the cluster to its end and returns what it told.
+func sweepOnSlurm(t *testing.T, v *victim, flags ...string) (told string) {
+	t.Helper()
+	cmd, _ := command(v.dir, append([]string{"sweep", v.spec, "--launcher", "slurm"}, flags...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, stderr.Bytes())
 	}
+	return stderr.String()
 }

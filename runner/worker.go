@@ -167,18 +167,38 @@ func (w *workerProcess) work(parent context.Context) error {
 	return errPreempted
 }
 
-// hold keeps collections away from the sweep whose folder the tasks are in.
-func (w *workerProcess) hold() (release func(), err error) {
+// sweep is the sweep whose folder the tasks are in, nil for a task file from
+// elsewhere.
+func (w *workerProcess) sweep() *store.Sweep {
 	dir, err := filepath.Abs(w.dir)
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	hash := filepath.Dir(filepath.Dir(dir)) // sweeps/NAME/HASH/slurm/ARRAY
 	sweep, err := w.store.Sweep(filepath.Base(filepath.Dir(hash)), filepath.Base(hash))
 	if err != nil || sweep.Dir != hash {
-		return func() {}, nil // a task file from elsewhere
+		return nil
+	}
+	return sweep
+}
+
+// hold keeps collections away from the sweep.
+func (w *workerProcess) hold() (release func(), err error) {
+	sweep := w.sweep()
+	if sweep == nil {
+		return func() {}, nil
 	}
 	return sweep.Hold(func() error { return nil })
+}
+
+// run is the record of the run that submitted the sweep last, for the stage's
+// manifest; empty where there is none.
+func (w *workerProcess) run() *runRecord {
+	var r runRecord
+	if sweep := w.sweep(); sweep != nil {
+		sweep.ReadJSON(provenanceFile, &r)
+	}
+	return &r
 }
 
 // listen cancels the work at the first SIGUSR2 or SIGTERM. Holding both for
@@ -210,7 +230,8 @@ func (w *workerProcess) make(ctx context.Context) error {
 	engines := &engines{spec: w.engine, stderr: w.stderr}
 	defer engines.close()
 	stage := &plan.Stage{Op: w.task.Op, Params: w.task.Params, In: map[string]*plan.Stage{}, Files: w.task.Files, Key: w.task.Key, Lines: w.task.Lines}
-	this := runRecord{Build: buildFacts()}
+	this := w.run()
+	this.Build = buildFacts() // of this program, not of the one that submits
 	task := &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Wanted: true, Trials: w.task.Trials,
 		Run: this.stamp(stageRunner(stage, engines, how{runtime.GOMAXPROCS(0), w.saveEvery, 1, w.fit}))}
 	var tasks []*schedule.Task
