@@ -30,7 +30,9 @@ func readSystem() systemFacts {
 	if info, err := os.ReadFile("/proc/meminfo"); err == nil {
 		s.MemoryBytes, s.AvailableBytes = kibibytes(string(info), "MemTotal"), kibibytes(string(info), "MemAvailable")
 	}
-	s.limit(readNumber("/sys/fs/cgroup/memory.max"), readNumber("/sys/fs/cgroup/memory.current"))
+	s.limit(readNumber("/sys/fs/cgroup/memory.max"), readNumber("/sys/fs/cgroup/memory.current")-cached("/sys/fs/cgroup/memory.stat"))
+	const first = "/sys/fs/cgroup/memory/" // version 1 of control groups
+	s.limit(readNumber(first+"memory.limit_in_bytes"), readNumber(first+"memory.usage_in_bytes")-cached(first+"memory.stat"))
 	files, _ := filepath.Glob("/proc/driver/nvidia/gpus/*/information")
 	for _, file := range files {
 		if info, err := os.ReadFile(file); err == nil {
@@ -60,6 +62,21 @@ func (s *systemFacts) limit(limit, used int64) {
 	}
 	s.MemoryBytes = limit
 	s.AvailableBytes = min(s.AvailableBytes, max(0, limit-used))
+}
+
+// cached is what a control group's use counts of files' pages, in bytes: they give
+// way to whoever wants memory, and a pool that was read fills the group with them.
+func cached(statFile string) int64 {
+	raw, _ := os.ReadFile(statFile)
+	var bytes int64
+	for line := range strings.Lines(string(raw)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if name == "inactive_file" || name == "active_file" {
+			n, _ := strconv.ParseInt(value, 10, 64)
+			bytes += n
+		}
+	}
+	return bytes
 }
 
 // field is the value of the first line "name : value".

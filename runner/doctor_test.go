@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -23,5 +25,20 @@ func TestSystemFacts(t *testing.T) {
 	s.limit(4<<30, 1<<30)
 	if s.MemoryBytes != 4<<30 || s.AvailableBytes != 3<<30 {
 		t.Errorf("a limit of 4 GiB: %+v", s)
+	}
+}
+
+// TestCachedFilesAreNoUse holds that pages of files do not count as used: else a
+// pool that was read would seem to leave no memory.
+func TestCachedFilesAreNoUse(t *testing.T) {
+	stat := filepath.Join(t.TempDir(), "memory.stat")
+	if err := os.WriteFile(stat, []byte("anon 500\nfile 90\ninactive_file 60\nactive_file 20\nslab 7\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if got := cached(stat); got != 80 {
+		t.Errorf("%d bytes, want 80", got)
+	}
+	if got := cached(stat + ".absent"); got != 0 {
+		t.Errorf("%d bytes of no file", got)
 	}
 }

@@ -18,7 +18,7 @@ import (
 func newInspect() *cobra.Command {
 	var o clip.OpenOptions
 	var asJSON bool
-	var gates int
+	var gates, batch int
 	cmd := &cobra.Command{
 		Use:   "inspect WEIGHTS",
 		Short: "Print what a checkpoint is: architecture, activation, parameters, what each mode trains",
@@ -46,13 +46,47 @@ runs nothing that is in it and reads no weights but the gates'.
 				encoder.SetIndent("", "  ")
 				return encoder.Encode(sum)
 			}
-			return printSummary(cmd.OutOrStdout(), sum)
+			if err := printSummary(cmd.OutOrStdout(), sum); err != nil || batch == 0 {
+				return err
+			}
+			return printMemory(cmd.OutOrStdout(), sum, batch)
 		},
 	}
 	weightsFlags(cmd, &o)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with every parameter's name")
 	cmd.Flags().IntVar(&gates, "gates", 2, "gated `blocks` that gated-image would add (tune.gatedDepth)")
+	cmd.Flags().IntVar(&batch, "batch", 0, "print what tuning on a batch of so many `pairs` takes of memory, on each engine")
 	return cmd
+}
+
+// printMemory prints what a step of each mode takes. Captions of a locked text
+// tower are encoded before.
+func printMemory(out io.Writer, sum clip.Summary, batch int) error {
+	if batch < 0 {
+		return usageError{fmt.Errorf("--batch %d: at least 1", batch)}
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\nMEMORY, BATCH %d\tONNX\tGO\tXLA, OF THE DEVICE\tIN BF16\n", batch)
+	for _, m := range sum.Modes {
+		if m.Reason != "" {
+			continue
+		}
+		cfg := sum.Config
+		if m.NewGates > 0 {
+			cfg = cfg.WithGates(m.NewGates)
+		}
+		row := m.Mode
+		for _, at := range []struct{ engine, precision string }{{"onnx", clip.F32}, {"go", clip.F32}, {"xla:cuda", clip.F32}, {"xla:cuda", clip.BF16}} {
+			o := clip.TrainOptions{Mode: m.Mode, Batch: batch, Precision: at.precision, CachedText: m.Mode == clip.LockedText || m.Mode == clip.GatedImage}
+			need, err := clip.EstimateTraining(cfg, o, at.engine)
+			if err != nil {
+				return err
+			}
+			row += "\t" + clip.FormatBytes(need.On(at.engine))
+		}
+		fmt.Fprintln(w, row)
+	}
+	return w.Flush()
 }
 
 // weightsFlags adds what a file without a config does not say.
