@@ -322,3 +322,13 @@ func (m *maker) metaOf(ctx context.Context, want map[int64]bool) (map[int64]embe
 	}
 	return meta, err
 }
+
+// ReadPairs reads the pairs of a finished pairs stage, in rank order.
+func ReadPairs(dir string) ([]Pair, error) {
+	name := filepath.Join(dir, pairsFile)
+	list, err := parquet.ReadFile[Pair](name)
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", name, err)
+	}
+	return list, nil
+}

@@ -97,6 +97,9 @@ func fileName(name string) string {
 	return safe
 }
 
+// WriteBytes puts data at path, whole or not at all.
+func WriteBytes(path string, data []byte) error { return writeAtomic(path, data) }
+
 // writeAtomic puts data at path by way of a synced temporary file beside it.
 func writeAtomic(path string, data []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {

@@ -141,6 +141,7 @@ func commandGroups() []commandGroup {
 		}},
 		{"Results", []*cobra.Command{
 			newTable(),
+			newReport(),
 			newShow(),
 			newDiff(),
 			newWhy(),

@@ -48,19 +48,9 @@ writes their files. It runs no stage: trials that are not done are shown as such
 
 // table writes tables of whatever is there.
 func (e *experiment) table(w io.Writer, dir string) error {
-	tasks := e.tasks()
-	survey, err := schedule.Look(e.store, tasks)
+	entries, err := e.stored()
 	if err != nil {
 		return err
-	}
-	entries := map[string]store.Entry{}
-	for i, task := range tasks {
-		if survey.Status[i] == schedule.Cached {
-			entries[task.Key] = survey.Entries[i]
-		}
-	}
-	if len(entries) == 0 {
-		return fmt.Errorf("%s: no stage of it is in store %s; runner sweep runs it", e.File, e.store.Root())
 	}
 	folder, err := e.sweepFolder()
 	if err != nil {
@@ -69,13 +59,41 @@ func (e *experiment) table(w io.Writer, dir string) error {
 	return e.writeTables(w, folder, entries, nil, dir)
 }
 
+// stored finds the entries of the experiment's stages; none is an error.
+func (e *experiment) stored() (map[string]store.Entry, error) {
+	tasks := e.tasks()
+	survey, err := schedule.Look(e.store, tasks)
+	if err != nil {
+		return nil, err
+	}
+	entries := map[string]store.Entry{}
+	for i, task := range tasks {
+		if survey.Status[i] == schedule.Cached {
+			entries[task.Key] = survey.Entries[i]
+		}
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("%s: no stage of it is in store %s; runner sweep runs it", e.File, e.store.Root())
+	}
+	return entries, nil
+}
+
 // writeTables prints the experiment's tables and writes them into the sweep's
 // folder, and into dir/NAME where dir is given. failures say why trials have no
 // result; trials without one and without a reason are pending.
 func (e *experiment) writeTables(w io.Writer, folder *store.Sweep, entries map[string]store.Entry, failures []schedule.Failure, dir string) error {
-	rows, err := e.rows(entries)
+	rows, grids, err := e.grids(entries, failures)
 	if err != nil {
 		return err
+	}
+	return e.putTables(w, folder, rows, grids, dir)
+}
+
+// grids makes the tables of the spec, by name, and the rows that they show.
+func (e *experiment) grids(entries map[string]store.Entry, failures []schedule.Failure) ([]results.Row, []*results.Grid, error) {
+	rows, err := e.rows(entries)
+	if err != nil {
+		return nil, nil, err
 	}
 	opts := results.Options{Experiment: filepath.ToSlash(e.File), Command: e.command(), Trials: e.trialStates(entries, failures),
 		Predictions: e.predictions(entries)}
@@ -83,15 +101,15 @@ func (e *experiment) writeTables(w io.Writer, folder *store.Sweep, entries map[s
 	for _, name := range slices.Sorted(maps.Keys(e.Tables)) {
 		spec, err := tableSpec(name, e.Tables[name])
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		grid, err := results.Build(spec, rows, opts)
 		if err != nil {
-			return fmt.Errorf("%s: %w", e.File, err)
+			return nil, nil, fmt.Errorf("%s: %w", e.File, err)
 		}
 		grids = append(grids, grid)
 	}
-	return e.putTables(w, folder, rows, grids, dir)
+	return rows, grids, nil
 }
 
 // putTables prints and writes. The rows that tables are made of are kept

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"react/results"
+	pages "react/results/report"
+	"react/runner/store"
+)
+
+// reportOptions are the flags of report.
+type reportOptions struct {
+	sets    []string
+	store   string
+	out     string
+	gallery string
+	plain   bool
+}
+
+func newReport() *cobra.Command {
+	var o reportOptions
+	cmd := &cobra.Command{
+		Use:   "report FILE|SWEEP",
+		Short: "Write a self-contained HTML page about an experiment",
+		Long: `report writes one HTML page that loads nothing: question and spec, tables that
+sort, figures, losses, what was retrieved, which classes gained and lost, time and
+cost by stage, and where every number is from; beside it the tables and figures as
+files. It takes a .cue file or the name of a sweep in the store (NAME or NAME/HASH,
+the newest where there are several), and runs nothing: what is not done is shown as
+such.
+
+With --plain it leaves out what differs from machine to machine (times, host,
+build), so that the same rows give the same bytes.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if o.gallery != "all" && o.gallery != "world" && o.gallery != "none" {
+				return usageError{fmt.Errorf("--gallery %s: all, world or none", o.gallery)}
+			}
+			e, err := openExperiment(cmd, names[0], o.sets, o.store)
+			if err != nil {
+				return err
+			}
+			defer e.store.Close()
+			dir, err := e.report(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "written to %s\n", shownPath(filepath.Join(dir, reportPage)))
+			return nil
+		},
+	}
+	setFlag(cmd, &o.sets)
+	storeFlag(cmd, &o.store)
+	cmd.Flags().StringVarP(&o.out, "output", "o", "", "write into this `directory` (default: report/ in the sweep's records)")
+	cmd.Flags().StringVar(&o.gallery, "gallery", "all", "`images` of retrieved pairs: all; world, those of pools that runner made; none")
+	cmd.Flags().BoolVar(&o.plain, "plain", false, "leave out times, host and build")
+	return cmd
+}
+
+// reportPage is the page's file name.
+const reportPage = "index.html"
+
+// openExperiment takes a spec file or the name of a sweep in the store.
+func openExperiment(cmd *cobra.Command, name string, sets []string, storeDir string) (*experiment, error) {
+	if _, err := os.Stat(name); err == nil || strings.HasSuffix(name, ".cue") {
+		return loadExperiment(cmd.Context(), name, sets, storeDir)
+	}
+	s, err := store.Open(storeDir)
+	if err != nil {
+		return nil, err
+	}
+	sweeps, err := findSweeps(s, []string{name})
+	if err != nil {
+		return nil, err
+	}
+	if len(sets) > 0 {
+		return nil, usageError{fmt.Errorf("--set goes with a file; sweep %s has its own", name)}
+	}
+	return loadRecorded(cmd, sweeps[0], storeDir)
+}
+
+// report writes the page, the tables and the figures, and returns where.
+func (e *experiment) report(ctx context.Context, o reportOptions) (string, error) {
+	folder, err := e.sweepFolder()
+	if err != nil {
+		return "", err
+	}
+	dir := o.out
+	if dir == "" {
+		dir = folder.Path("report")
+	}
+	r, err := e.reporter(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	page, err := r.page()
+	if err != nil {
+		return "", err
+	}
+	var b bytes.Buffer
+	if err := page.Write(&b); err != nil {
+		return "", err
+	}
+	if _, err := results.WriteAll(dir, r.grids); err != nil {
+		return "", err
+	}
+	return dir, results.WriteBytes(filepath.Join(dir, reportPage), b.Bytes())
+}
+
+// reporter gathers the parts of a page from the store.
+type reporter struct {
+	*experiment
+	ctx     context.Context
+	options reportOptions
+	entries map[string]store.Entry
+	rows    []results.Row
+	grids   []*results.Grid
+	best    *configuration // see configurations
+	base    *configuration
+}
+
+func (e *experiment) reporter(ctx context.Context, o reportOptions) (*reporter, error) {
+	entries, err := e.stored()
+	if err != nil {
+		return nil, err
+	}
+	rows, grids, err := e.grids(entries, nil)
+	if err != nil {
+		return nil, err
+	}
+	r := &reporter{experiment: e, ctx: ctx, options: o, entries: entries, rows: rows, grids: grids}
+	r.choose()
+	return r, nil
+}
+
+// page puts the parts together.
+func (r *reporter) page() (*pages.Page, error) {
+	p := &pages.Page{Name: r.Name, Question: r.Question, File: filepath.ToSlash(r.File), Command: r.command(), Spec: r.source,
+		Overrides: r.Overrides, State: r.state(), Grids: r.grids, Facts: r.facts()}
+	for _, part := range []func(*pages.Page) error{r.figures, r.changes, r.gallery, r.costs} {
+		if r.ctx.Err() != nil {
+			return nil, r.ctx.Err()
+		}
+		if err := part(p); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// state says how far the sweep is, where it is not done.
+func (r *reporter) state() string {
+	done := 0
+	states := r.trialStates(r.entries, nil)
+	for _, s := range states {
+		if s.Status == results.Done {
+			done++
+		}
+	}
+	if done == len(states) {
+		return ""
+	}
+	return fmt.Sprintf("%d of %s done; runner sweep goes on", done, plural(len(states), "trial"))
+}
+
+// facts are where the numbers come from.
+func (r *reporter) facts() []pages.Fact {
+	facts := []pages.Fact{{Name: "experiment", Value: filepath.ToSlash(r.File)}, {Name: "resolved spec", Value: "sha256:" + r.Digest},
+		{Name: "trials", Value: fmt.Sprint(len(r.plan.Trials))}, {Name: "stages", Value: fmt.Sprintf("%d, of which %d are in the store", len(r.plan.Stages), len(r.entries))}}
+	for _, g := range r.grids {
+		if g.Keys != "" {
+			facts = append(facts, pages.Fact{Name: "keys of table " + g.Table.Name, Value: g.Keys})
+		}
+	}
+	files := map[string]bool{}
+	for _, stage := range r.plan.Stages {
+		for _, line := range stage.Lines {
+			if rest, ok := strings.CutPrefix(line, "file "); ok {
+				files[rest] = true
+			}
+		}
+	}
+	const most = 40
+	for i, line := range sortedNames(files) {
+		if i == most {
+			facts = append(facts, pages.Fact{Name: "outside files", Value: fmt.Sprintf("and %d more, in the manifests", len(files)-most)})
+			break
+		}
+		facts = append(facts, pages.Fact{Name: "outside file", Value: line})
+	}
+	if r.options.plain {
+		return facts
+	}
+	return append(facts, r.machine()...)
+}
+
+// machine is what ran the stages.
+func (r *reporter) machine() []pages.Fact {
+	hosts, libraries := map[string]bool{}, map[string]bool{}
+	var first, last string
+	for _, entry := range r.entries {
+		m := entry.Manifest
+		hosts[m.Host] = true
+		if text := m.Started.UTC().Format("2006-01-02 15:04:05 MST"); first == "" || text < first {
+			first = text
+		}
+		last = max(last, m.Finished.UTC().Format("2006-01-02 15:04:05 MST"))
+		if all, ok := m.Facts["engine.libraries"].(map[string]any); ok {
+			for name, version := range all {
+				libraries[fmt.Sprintf("%s %v", name, version)] = true
+			}
+		}
+	}
+	build, err := json.Marshal(buildFacts())
+	if err != nil {
+		build = []byte(err.Error())
+	}
+	return []pages.Fact{{Name: "stages ran", Value: first + " to " + last}, {Name: "hosts", Value: strings.Join(sortedNames(hosts), ", ")},
+		{Name: "engine's libraries", Value: strings.Join(sortedNames(libraries), ", ")}, {Name: "this program", Value: string(build)}}
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	stdimage "image"
+	"image/png"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"react/data/image"
+	"react/data/shards"
+	"react/ops"
+	pages "react/results/report"
+	"react/runner/plan"
+)
+
+// The gallery's measures: classes, pairs of each, and the side of an image in
+// pixels. They bound what images add to a page: under 250 kB for photographs.
+const galleryClasses, galleryPairs, gallerySide = 8, 8, 64
+
+// gallery shows what was retrieved for the classes that gained and lost most,
+// nearest first.
+func (r *reporter) gallery(p *pages.Page) error {
+	pairs, err := r.pairs()
+	if err != nil || len(pairs) == 0 {
+		return err
+	}
+	set, note, err := r.images()
+	if err != nil {
+		return err
+	}
+	if set != nil {
+		defer set.Close()
+	}
+	for _, class := range r.galleryClasses(p, pairs) {
+		shown := pages.Class{Name: class}
+		for _, pair := range ofClass(pairs, class) {
+			one := pages.Pair{Caption: pair.Caption, Found: foundText(pair, class), Label: pair.Label, Right: pair.Label == class}
+			if one.Image, err = thumbnail(set, pair); err != nil {
+				return err
+			}
+			shown.Pairs = append(shown.Pairs, one)
+		}
+		p.Gallery = append(p.Gallery, shown)
+	}
+	p.GalleryNote = fmt.Sprintf("The nearest pairs of %s, for the classes that gained and lost most. %s", r.best.name, note)
+	return nil
+}
+
+// galleryClasses are half from either end of the changes, or the first ones
+// retrieved for where there are none.
+func (r *reporter) galleryClasses(p *pages.Page, pairs []ops.Pair) []string {
+	known := map[string]bool{}
+	var all []string
+	for _, pair := range pairs {
+		for _, f := range pair.Found {
+			if !known[f.Class] {
+				known[f.Class] = true
+				all = append(all, f.Class)
+			}
+		}
+	}
+	var moved []string
+	for _, c := range p.Changes {
+		if known[c.Class] && !slices.Contains(moved, c.Class) {
+			moved = append(moved, c.Class)
+		}
+	}
+	if len(moved) > 0 {
+		all = moved
+	}
+	if len(all) > galleryClasses {
+		all = slices.Concat(all[:galleryClasses/2], all[len(all)-galleryClasses/2:])
+	}
+	return all
+}
+
+// ofClass are the nearest pairs that were found for a class, by rank.
+func ofClass(pairs []ops.Pair, class string) []ops.Pair {
+	rank := func(p ops.Pair) int32 {
+		best := int32(1 << 30)
+		for _, f := range p.Found {
+			if f.Class == class {
+				best = min(best, f.Rank)
+			}
+		}
+		return best
+	}
+	var list []ops.Pair
+	for _, p := range pairs {
+		if slices.ContainsFunc(p.Found, func(f ops.Found) bool { return f.Class == class }) {
+			list = append(list, p)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b ops.Pair) int { return int(rank(a) - rank(b)) })
+	return list[:min(len(list), galleryPairs)]
+}
+
+// foundText says how a pair was found for a class: its best hit.
+func foundText(p ops.Pair, class string) string {
+	var best *ops.Found
+	for i := range p.Found {
+		if f := &p.Found[i]; f.Class == class && (best == nil || f.Rank < best.Rank) {
+			best = f
+		}
+	}
+	if best == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s, rank %d, %.3f", strings.ToUpper(best.Modality), best.Rank, best.Score)
+}
+
+// images opens the shards of the pool that was retrieved from, where the flags
+// allow its images; the note says why where they are not shown.
+func (r *reporter) images() (*shards.Set, string, error) {
+	name, _ := r.best.trials[0].Params["retrieve.pool"].(string)
+	pool, ok := r.Params.Pool[name]
+	switch {
+	case !ok || r.options.gallery == "none":
+		return nil, "Images were left out (--gallery none).", nil
+	case pool.World == nil && r.options.gallery == "world":
+		return nil, "Images were left out: they are not runner's own (--gallery world).", nil
+	}
+	paths, err := r.poolShards(pool.World != nil, pool.Shards)
+	if err != nil || len(paths) == 0 {
+		return nil, "The pool has no shards here, so captions stand alone.", err
+	}
+	set, err := shards.Index(r.ctx, paths, pool.MaxBad)
+	return set, "", err
+}
+
+// poolShards are the tars of a pool that runner made, or those of the spec.
+func (r *reporter) poolShards(world bool, glob string) ([]string, error) {
+	if !world {
+		if glob == "" {
+			return nil, nil
+		}
+		return filepath.Glob(glob)
+	}
+	made := map[*plan.Stage]bool{}
+	visit(r.best.trials[0].Stages[plan.Pairs], made)
+	for stage := range made {
+		if entry, ok := r.entries[stage.Key]; ok && stage.Op == "world" {
+			return filepath.Glob(filepath.Join(entry.Dir, "pool", "*.tar"))
+		}
+	}
+	return nil, nil
+}
+
+// thumbnail is the pair's image as a small PNG in a data URI; "" where there is
+// none, or one that cannot be read.
+func thumbnail(set *shards.Set, pair ops.Pair) (string, error) {
+	if set == nil {
+		return "", nil
+	}
+	sample, ok := set.Find(pair.Key)
+	if !ok {
+		sample, ok = set.FindURL(pair.URL, pair.Caption)
+	}
+	if !ok {
+		return "", nil
+	}
+	raw, err := set.Read(sample, nil)
+	if err != nil {
+		return "", fmt.Errorf("image of pair %s: %w", pair.Key, err)
+	}
+	img, err := image.Decode(raw)
+	if err != nil {
+		return "", nil // stages counted it; the caption stands alone
+	}
+	if img.W > gallerySide || img.H > gallerySide {
+		img = image.CenterCrop(image.Preprocess(img, gallerySide), gallerySide)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, nrgba(img)); err != nil {
+		return "", err
+	}
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes()), nil
+}
+
+func nrgba(img *image.RGB) *stdimage.NRGBA {
+	out := stdimage.NewNRGBA(stdimage.Rect(0, 0, img.W, img.H))
+	for i := range img.W * img.H {
+		copy(out.Pix[4*i:4*i+3], img.Pix[3*i:3*i+3])
+		out.Pix[4*i+3] = 255
+	}
+	return out
+}
