@@ -9,6 +9,8 @@ package blas
 #cgo LDFLAGS: -lm
 extern void cblas_sgemm(int order, int transA, int transB, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
 	float beta, float *c, int ldc);
+extern void cblas_dgemm(int order, int transA, int transB, int m, int n, int k, double alpha, const double *a, int lda, const double *b, int ldb,
+	double beta, double *c, int ldc);
 */
 import "C"
 
@@ -64,6 +66,51 @@ func Gradient(c Matrix, alpha float32, a, b Matrix, beta float32) {
 		panic(fmt.Sprintf("blas: %dx%d = %dx%d turned times %dx%d", c.Rows, c.Cols, a.Rows, a.Cols, b.Rows, b.Cols))
 	}
 	gemm(c, alpha, a, turned, b, plain, a.Rows, beta)
+}
+
+// Wide is a Matrix in double precision, for what is minimised to its end: a line search needs differences of sums.
+type Wide struct {
+	Rows, Cols int
+	Values     []float64
+}
+
+// NewWide is a matrix of zeros.
+func NewWide(rows, cols int) Wide {
+	return Wide{Rows: rows, Cols: cols, Values: make([]float64, rows*cols)}
+}
+
+// Row is the values of row i.
+func (m Wide) Row(i int) []float64 { return m.Values[i*m.Cols : (i+1)*m.Cols] }
+
+// Slice is the rows from start to end, of the same memory.
+func (m Wide) Slice(start, end int) Wide {
+	return Wide{Rows: end - start, Cols: m.Cols, Values: m.Values[start*m.Cols : end*m.Cols]}
+}
+
+// WideTimes sets c to a·bᵀ.
+func WideTimes(c, a, b Wide) {
+	if a.Cols != b.Cols || c.Rows != a.Rows || c.Cols != b.Rows {
+		panic(fmt.Sprintf("blas: %dx%d = %dx%d times %dx%d turned", c.Rows, c.Cols, a.Rows, a.Cols, b.Rows, b.Cols))
+	}
+	wide(c, a, plain, b, turned, a.Cols, 0)
+}
+
+// WideGradient sets c to aᵀ·b + beta·c.
+func WideGradient(c, a, b Wide, beta float64) {
+	if a.Rows != b.Rows || c.Rows != a.Cols || c.Cols != b.Cols {
+		panic(fmt.Sprintf("blas: %dx%d = %dx%d turned times %dx%d", c.Rows, c.Cols, a.Rows, a.Cols, b.Rows, b.Cols))
+	}
+	wide(c, a, turned, b, plain, a.Rows, beta)
+}
+
+func wide(c, a Wide, turnA C.int, b Wide, turnB C.int, k int, beta float64) {
+	for _, m := range []Wide{a, b, c} {
+		if len(m.Values) != m.Rows*m.Cols || m.Rows < 1 || m.Cols < 1 {
+			panic(fmt.Sprintf("blas: matrix of %d x %d with %d values", m.Rows, m.Cols, len(m.Values)))
+		}
+	}
+	C.cblas_dgemm(rowMajor, turnA, turnB, C.int(c.Rows), C.int(c.Cols), C.int(k), 1, (*C.double)(&a.Values[0]), C.int(a.Cols),
+		(*C.double)(&b.Values[0]), C.int(b.Cols), C.double(beta), (*C.double)(&c.Values[0]), C.int(c.Cols))
 }
 
 // Share splits 0..n among the processors, calls fn for each part at once and waits. What fn writes must not depend on the parts.

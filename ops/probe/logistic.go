@@ -43,7 +43,7 @@ func (l Logistic) Fit(data Data, classes int) (Head, error) {
 	}
 	problem := optimize.Problem{Func: f.value, Grad: f.slope}
 	result, err := optimize.Minimize(problem, start, settings, &optimize.LBFGS{Store: 10})
-	if err != nil && (result == nil || result.Status != optimize.IterationLimit) && !f.flat(result) {
+	if err != nil && (result == nil || result.Status != optimize.IterationLimit) {
 		return Head{}, fmt.Errorf("logistic regression with C %g: %w", l.C, err)
 	}
 	out := Head{W: blas.New(classes, data.X.Cols), Bias: make([]float32, classes), Parameters: result.X, Steps: result.MajorIterations}
@@ -72,13 +72,13 @@ type objective struct {
 	labels  []int
 	classes int
 	penalty float64
-	x       blas.Matrix // [images, dim+1], the last column ones
+	x       blas.Wide // [images, dim+1], the last column ones
 
 	at     []float64 // of the last computation
 	loss   float64
 	slopes []float64
 
-	w, gradient, logits blas.Matrix
+	w, gradient, logits blas.Wide
 }
 
 // logisticBlock is the number of images whose logits are held at a time.
@@ -86,11 +86,13 @@ const logisticBlock = 4096
 
 func newObjective(data Data, classes int, c float64) *objective {
 	n, cols := data.X.Rows, data.X.Cols+1
-	f := &objective{classes: classes, penalty: 1 / (c * float64(n)), x: blas.New(n, cols), w: blas.New(classes, cols), gradient: blas.New(classes, cols),
-		logits: blas.New(min(n, logisticBlock), classes), slopes: make([]float64, classes*cols)}
+	f := &objective{classes: classes, penalty: 1 / (c * float64(n)), x: blas.NewWide(n, cols), w: blas.NewWide(classes, cols), gradient: blas.NewWide(classes, cols),
+		logits: blas.NewWide(min(n, logisticBlock), classes), slopes: make([]float64, classes*cols)}
 	for i, labels := range data.Labels {
 		f.labels = append(f.labels, labels[0])
-		copy(f.x.Row(i), data.X.Row(i))
+		for d, v := range data.X.Row(i) {
+			f.x.Row(i)[d] = float64(v)
+		}
 		f.x.Row(i)[cols-1] = 1
 	}
 	return f
@@ -106,40 +108,25 @@ func (f *objective) slope(grad, at []float64) {
 	copy(grad, f.slopes)
 }
 
-// flat says whether a line search stopped where single precision ends: the slope is small beside what the penalty alone would give.
-func (f *objective) flat(r *optimize.Result) bool {
-	if r == nil || r.X == nil {
-		return false
-	}
-	f.compute(r.X)
-	high := 0.0
-	for _, g := range f.slopes {
-		high = max(high, math.Abs(g))
-	}
-	return high < 1e-4
-}
-
 func (f *objective) compute(at []float64) {
 	if same(f.at, at) {
 		return
 	}
 	f.at = append(f.at[:0], at...)
-	for i, v := range at {
-		f.w.Values[i] = float32(v)
-	}
-	sum, beta := 0.0, float32(0)
+	copy(f.w.Values, at)
+	sum, beta := 0.0, 0.0
 	for start := 0; start < f.x.Rows; start += logisticBlock {
 		x := f.x.Slice(start, min(start+logisticBlock, f.x.Rows))
 		logits := f.logits.Slice(0, x.Rows)
-		blas.Times(logits, 1, x, f.w, 0)
+		blas.WideTimes(logits, x, f.w)
 		sum += crossEntropy(logits, f.labels[start:start+x.Rows])
-		blas.Gradient(f.gradient, 1, logits, x, beta)
+		blas.WideGradient(f.gradient, logits, x, beta)
 		beta = 1
 	}
 	n := float64(f.x.Rows)
 	f.loss = sum / n
 	for i, v := range at {
-		f.slopes[i] = float64(f.gradient.Values[i]) / n
+		f.slopes[i] = f.gradient.Values[i] / n
 		if i%f.x.Cols != f.x.Cols-1 {
 			f.loss += f.penalty / 2 * v * v
 			f.slopes[i] += f.penalty * v
@@ -160,7 +147,7 @@ func same(a, b []float64) bool {
 }
 
 // crossEntropy sums the losses and turns logits into their gradient. Rows are shared among the processors.
-func crossEntropy(logits blas.Matrix, labels []int) float64 {
+func crossEntropy(logits blas.Wide, labels []int) float64 {
 	losses := make([]float64, len(labels))
 	blas.Share(len(labels), func(start, end int) {
 		for i := start; i < end; i++ {
@@ -169,17 +156,17 @@ func crossEntropy(logits blas.Matrix, labels []int) float64 {
 			for _, v := range row {
 				high = max(high, v)
 			}
-			sum, own := 0.0, float64(row[labels[i]])
+			sum, own := 0.0, row[labels[i]]
 			for c, v := range row {
-				e := math.Exp(float64(v - high))
-				row[c] = float32(e)
+				e := math.Exp(v - high)
+				row[c] = e
 				sum += e
 			}
 			for c := range row {
-				row[c] = float32(float64(row[c]) / sum)
+				row[c] /= sum
 			}
 			row[labels[i]]--
-			losses[i] = math.Log(sum) + float64(high) - own
+			losses[i] = math.Log(sum) + high - own
 		}
 	})
 	total := 0.0
