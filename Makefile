@@ -76,8 +76,9 @@ bench-peers: $(deps) ## measure beside PyTorch, Pillow and Python's tokenizers i
 		go test "./$${test%:*}" -run "^Test$${test#*:}$$" -count 1 -timeout 2h -v || exit 1; \
 	done
 
-tables: study ## run the published experiments, rewrite results/tables
+tables: study ## run the published experiments, rewrite results/tables and results/reports
 	bin/runner sweep experiments/quickstart.cue --tables results/tables
+	bin/runner report experiments/quickstart.cue --plain --gallery world -o results/reports/quickstart
 
 # In this order: what a later one shares with an earlier one is not run again.
 study: build emoji ## the emoji study (under 4 hours on two cores); goes on where it was stopped
