@@ -98,7 +98,7 @@ func (f *footprint) add(n *Node, t traced, sign int64) {
 	if n.Type() == NodeTypeReshape || n.Type() == NodeTypeParameter || t.inPlace[n] || n.NumOutputs() != 1 {
 		return
 	}
-	bytes := sign * int64(n.Shape().Memory())
+	bytes := sign * int64(n.Shape().ByteSize())
 	if t.gradients[n] {
 		f.gradients += bytes
 		return
