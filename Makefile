@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build bundle static test check lint cue update bench bench-peers tables study emoji fuzz env debian clean kill torture slurm
+.PHONY: help sweep build bundle static test check lint cue update bench bench-peers tables tex study emoji fuzz env debian clean kill torture slurm
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -79,6 +79,9 @@ bench-peers: $(deps) ## measure beside PyTorch, Pillow and Python's tokenizers i
 tables: study ## run the published experiments, rewrite results/tables and results/reports
 	bin/runner sweep experiments/quickstart.cue --tables results/tables
 	bin/runner report experiments/quickstart.cue --plain --gallery world -o results/reports/quickstart
+
+tex: ## compile the committed LaTeX tables, where a TeX is installed
+	@.ci/check-tex
 
 # In this order: what a later one shares with an earlier one is not run again.
 study: build emoji ## the emoji study (under 4 hours on two cores); goes on where it was stopped
