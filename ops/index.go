@@ -3,7 +3,6 @@ package ops
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"react/data/embeddings"
 	"react/ops/knn"
@@ -14,8 +13,6 @@ type IndexParams struct {
 	Side string `json:"side"` // image, text
 	knn.Params
 }
-
-const indexBlock = 1 << 14 // rows read together
 
 // index builds a FAISS inner-product index of one side of a pool's embeddings. In: "embeddings". Out: image.index or text.index with its
 // parameters beside it. Same bytes for the same input.
@@ -40,30 +37,21 @@ func runIndex(ctx context.Context, run *Run, p IndexParams) error {
 	if err != nil {
 		return err
 	}
-	rows, dim := folder.Rows(), folder.Dim()
-	if rows == 0 {
-		return fmt.Errorf("%s has no rows", dir)
-	}
-	var start int64
-	block := make([]float32, indexBlock*dim)
-	next := func() ([]float32, error) {
-		n := min(indexBlock, rows-start)
-		if n <= 0 {
-			return nil, io.EOF
+	params := p.Params
+	if params.Kind == "auto" {
+		var why string
+		if params, why, err = knn.Auto(params, m.Rows(), m.Dim()); err != nil {
+			return err
 		}
-		if err := m.Block(start, int(n), block[:n*int64(dim)]); err != nil {
-			return nil, err
-		}
-		start += n
-		run.Progress(Progress{Done: int(start), Total: int(rows), Note: "rows"})
-		return block[:n*int64(dim)], nil
+		run.Fact("auto", why)
+		fmt.Fprintln(run.Log, "index:", why)
 	}
-	x, err := knn.Build(ctx, dim, p.Params, next)
+	x, err := knn.Build(ctx, m, params, func(rows int64) { run.Progress(Progress{Done: int(rows), Total: int(m.Rows()), Note: "rows"}) })
 	if err != nil {
 		return err
 	}
 	defer x.Close()
-	run.Fact("rows", rows)
+	run.Fact("rows", m.Rows())
 	return x.Save(run.path(p.Side + ".index"))
 }
 

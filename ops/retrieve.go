@@ -3,6 +3,7 @@ package ops
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -39,7 +40,8 @@ const hitsFile = "hits.parquet"
 // tieMargin is the difference under which two scores may swap places between BLAS kernels; the cut is made where scores differ by more.
 const tieMargin = 1e-5
 
-// retrieve searches every query once, to the largest depth that a sweep needs. In: "index", "embeddings", "queries"; with a filter, "filter".
+// retrieve searches every query once, to the largest depth that a sweep needs. In: "index" (not for kind exact), "embeddings", "queries"; with a
+// filter, "filter"; with index.recall, "tuned".
 // Out: hits.parquet.
 //
 // FAISS cannot skip rows, so with a filter the search goes deeper until enough alive rows are found, or all that the index gives are seen.
@@ -53,13 +55,14 @@ var retrieve = define(1, "retrieve", runRetrieve)
 
 // searcher is the state of one retrieve stage.
 type searcher struct {
-	index   *knn.Index
+	index   *knn.Index // nil: an exact pass over the matrix
 	matrix  *embeddings.Matrix
 	dim     int
 	depth   int
-	maxK    int        // the index answers no deeper
+	maxK    int        // the search answers no deeper
 	alive   *pool.Rows // rows that may be hits; nil is all
 	scratch []float32
+	passed  func(rows int64) // told of an exact pass
 }
 
 // scored is a hit before it has a rank.
@@ -68,24 +71,30 @@ type scored struct {
 	score float32
 }
 
-const searchBlock = 256 // queries searched together
+const (
+	searchBlock = 256     // queries searched together
+	exactBlock  = 1 << 16 // queries for which an exact pass reads the embeddings once
+)
 
 func runRetrieve(ctx context.Context, run *Run, p RetrieveParams) error {
-	sideName := map[string]string{"t2t": "text", "t2i": "image"}[p.By]
-	folder, s, err := openSearcher(ctx, run, p, sideName)
+	folder, s, err := openSearcher(ctx, run, p)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	defer s.index.Close()
+	size := exactBlock
+	if s.index != nil {
+		size = searchBlock
+		defer s.index.Close()
+	}
 	queryRows, vectors, err := readQueries(run, s.dim)
 	if err != nil {
 		return err
 	}
 	var hits []Hit
 	short := 0
-	for start := 0; start < len(queryRows); start += searchBlock {
-		n := min(searchBlock, len(queryRows)-start)
+	for start := 0; start < len(queryRows); start += size {
+		n := min(size, len(queryRows)-start)
 		lists, err := s.search(ctx, vectors[start*s.dim:(start+n)*s.dim])
 		if err != nil {
 			return fmt.Errorf("queries %d to %d: %w", start, start+n-1, err)
@@ -109,10 +118,11 @@ func runRetrieve(ctx context.Context, run *Run, p RetrieveParams) error {
 	return parquet.WriteFile(run.path(hitsFile), hits)
 }
 
-func openSearcher(ctx context.Context, run *Run, p RetrieveParams, sideName string) (*embeddings.Folder, *searcher, error) {
-	indexDir, err := run.input("index")
-	if err != nil {
-		return nil, nil, err
+// openSearcher opens what a search reads. The caller closes folder and index.
+func openSearcher(ctx context.Context, run *Run, p RetrieveParams) (*embeddings.Folder, *searcher, error) {
+	sideName, ok := map[string]string{"t2t": "text", "t2i": "image"}[p.By]
+	if !ok {
+		return nil, nil, fmt.Errorf("retriever %q is neither t2t nor t2i", p.By)
 	}
 	dir, err := run.input("embeddings")
 	if err != nil {
@@ -123,26 +133,67 @@ func openSearcher(ctx context.Context, run *Run, p RetrieveParams, sideName stri
 		return nil, nil, err
 	}
 	s := &searcher{dim: folder.Dim(), depth: p.Depth, maxK: int(folder.Rows()), scratch: make([]float32, folder.Dim())}
-	if s.matrix, err = side(folder, sideName); err != nil {
-		return nil, nil, err
+	s.passed = func(rows int64) { run.Progress(Progress{Done: int(rows), Total: int(folder.Rows()), Note: "rows"}) }
+	if s.matrix, err = side(folder, sideName); err == nil {
+		s.alive, err = run.aliveIn(ctx, folder)
 	}
-	if s.alive, err = run.aliveIn(ctx, folder); err != nil {
-		return nil, nil, err
+	if err == nil && p.Index.Kind != "exact" {
+		err = s.openIndex(run, p.Index, sideName+".index")
 	}
-	if p.Index.Kind == "hnsw" {
-		if p.Depth > p.Index.EfSearch {
-			return nil, nil, fmt.Errorf("depth %d (k times overfetch) is over index.efSearch %d, which bounds what hnsw finds", p.Depth, p.Index.EfSearch)
-		}
-		s.maxK = min(s.maxK, p.Index.EfSearch)
-	}
-	name := filepath.Join(indexDir, sideName+".index")
-	if s.index, err = knn.Open(name, p.Index); err != nil {
-		return nil, nil, err
-	}
-	if s.index.Dim() != s.dim || int64(s.index.Len()) != folder.Rows() {
-		return nil, nil, fmt.Errorf("%s holds %d vectors of %d, the embeddings %d of %d", name, s.index.Len(), s.index.Dim(), folder.Rows(), s.dim)
+	if err != nil {
+		return nil, nil, errors.Join(err, folder.Close())
 	}
 	return folder, s, nil
+}
+
+// openIndex opens the index of a side, with the parameter of search that was tuned, where one was.
+func (s *searcher) openIndex(run *Run, p knn.Params, file string) error {
+	dir, err := run.input("index")
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(dir, file)
+	if s.index, err = knn.Open(name, p); err != nil {
+		return err
+	}
+	rows := s.matrix.Rows()
+	if s.index.Dim() != s.dim || int64(s.index.Len()) != rows {
+		err = fmt.Errorf("%s holds %d vectors of %d, the embeddings %d of %d", name, s.index.Len(), s.index.Dim(), rows, s.dim)
+	}
+	if tuned, ok := run.In["tuned"]; ok && err == nil {
+		var curve IndexCurve
+		if curve, err = ReadIndexCurve(tuned); err == nil && curve.Chosen > 0 {
+			err = s.index.SetSearch(curve.Chosen)
+		}
+	}
+	s.maxK = s.deepest()
+	if err == nil && s.depth > s.maxK && s.maxK < int(rows) {
+		err = fmt.Errorf("depth %d (k times overfetch) is over index.efSearch %d, which bounds what %s finds", s.depth, s.maxK, s.index.Params().Kind)
+	}
+	if err != nil {
+		return errors.Join(err, s.index.Close())
+	}
+	return nil
+}
+
+// deepest is how many hits the index can give: a graph no more than it keeps candidates.
+func (s *searcher) deepest() int {
+	if name, value := s.index.Params().SearchParam(); name == "efSearch" {
+		return min(s.index.Len(), value)
+	}
+	return s.index.Len()
+}
+
+// find searches with the index, or by an exact pass.
+func (s *searcher) find(ctx context.Context, queries []float32, k int) (knn.Hits, error) {
+	if s.index != nil {
+		return s.index.Search(ctx, queries, k)
+	}
+	exact := knn.Exact{Source: s.matrix, Progress: s.passed}
+	if s.alive != nil {
+		exact.Subset = s.alive
+	}
+	return exact.Search(ctx, queries, k)
 }
 
 func readQueries(run *Run, dim int) ([]Query, []float32, error) {
@@ -201,7 +252,7 @@ func (s *searcher) pass(ctx context.Context, vectors []float32, queries []int, k
 	for _, q := range queries {
 		batch = append(batch, vectors[q*s.dim:(q+1)*s.dim]...)
 	}
-	found, err := s.index.Search(ctx, batch, k)
+	found, err := s.find(ctx, batch, k)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +275,7 @@ func (s *searcher) pass(ctx context.Context, vectors []float32, queries []int, k
 // firstK is how deep to look first: the depth, more where rows are filtered out, and some rows on which ties may fall.
 func (s *searcher) firstK() int {
 	k := s.depth + 32
-	if s.alive != nil {
+	if s.alive != nil && s.index != nil {
 		share := float64(s.alive.Count()) / float64(s.alive.Len())
 		k = int(min(1.1*float64(k)/share, float64(s.maxK))) + 1
 	}

@@ -152,6 +152,7 @@ func commandGroups() []commandGroup {
 			newConvert(),
 			newImport(),
 			newPool(),
+			newIndex(),
 			newData(),
 		}},
 		{"Store and machine", []*cobra.Command{

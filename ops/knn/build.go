@@ -4,58 +4,80 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"math"
 	"math/rand/v2"
 
 	faiss "github.com/DataIntelligenceCrew/go-faiss"
 )
 
-// hnswBlock is the number of rows that join an hnsw graph together; FAISS permutes them, so it is part of what makes the graph.
-const hnswBlock = 1 << 16
+// graphBlock is the number of rows that join a graph together; FAISS permutes them, so it is part of what makes the graph.
+const graphBlock = 1 << 16
 
-// Build makes an index of the vectors that next returns in blocks of [rows, dim], until io.EOF; a block is not kept. The result does
-// not depend on how rows are cut into blocks.
+// addBlock is the number of rows that are read and added together where it makes no difference.
+const addBlock = 1 << 14
+
+// Source gives vectors by their row. An embeddings.Matrix is one.
+type Source interface {
+	Rows() int64
+	Dim() int
+	Block(start int64, n int, dst []float32) error // rows start to start+n into dst [n, dim]
+}
+
+// Build makes an index of all rows of a source; progress, if not nil, is told how many have been added.
 //
-// A flat index and an hnsw graph grow as blocks come. hnsw is built by one thread, since its links would otherwise depend on how
-// threads were scheduled. ivf-flat trains on a random sample and so keeps all rows until the last has come: it needs up to twice the
-// memory of the vectors.
-func Build(ctx context.Context, dim int, p Params, next func() ([]float32, error)) (*Index, error) {
+// Cells and codes are trained on a random sample, which is all that is in memory besides the index and a block of rows: the first rows of a
+// pool are often of one source, and no sample of it. A graph is built by one thread, since its links would otherwise depend on how threads were
+// scheduled.
+func Build(ctx context.Context, src Source, p Params, progress func(rows int64)) (*Index, error) {
+	dim := src.Dim()
 	if dim <= 0 {
 		return nil, fmt.Errorf("vectors of %d numbers", dim)
 	}
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	x := &Index{params: p, dim: dim}
-	err := onThread(func() (err error) {
-		x.faiss, err = faiss.IndexFactory(dim, p.key(), faiss.MetricInnerProduct)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("index %s of vectors of %d: %w", p.key(), dim, err)
+	if rows := src.Rows(); rows <= 0 || rows > math.MaxInt32*64 {
+		return nil, fmt.Errorf("no vectors to index (%d)", rows)
 	}
-	if err := x.fill(ctx, next); err != nil {
+	if progress == nil {
+		progress = func(int64) {}
+	}
+	x := &Index{params: p, dim: dim}
+	b := builder{ctx: ctx, src: src, index: x, progress: progress}
+	if err := b.build(); err != nil {
 		x.Close()
 		return nil, err
 	}
 	return x, nil
 }
 
-func (x *Index) fill(ctx context.Context, next func() ([]float32, error)) error {
-	var err error
-	switch x.params.Kind {
-	case "hnsw":
-		err = x.fillHNSW(ctx, next)
-	case "ivf-flat":
-		err = x.fillIVF(ctx, next)
-	default:
-		err = x.eachBlock(ctx, next, x.add)
-	}
+type builder struct {
+	ctx      context.Context
+	src      Source
+	index    *Index
+	progress func(rows int64)
+}
+
+func (b *builder) build() error {
+	x := b.index
+	key := x.params.key(x.dim)
+	err := onThread(func() (err error) {
+		x.faiss, err = faiss.IndexFactory(x.dim, key, faiss.MetricInnerProduct)
+		return err
+	})
 	if err != nil {
+		return fmt.Errorf("index %s of vectors of %d: %w", key, x.dim, err)
+	}
+	if x.params.Kind == "hnsw" {
+		if err := onThread(func() error { return setParameter(x.faiss, "efConstruction", x.params.EfConstruction) }); err != nil {
+			return err
+		}
+	}
+	if err := b.train(); err != nil {
 		return err
 	}
-	if x.rows == 0 {
-		return errors.New("no vectors to index")
+	if err := b.add(); err != nil {
+		return err
 	}
 	if n := x.faiss.Ntotal(); n != int64(x.rows) {
 		return fmt.Errorf("the index holds %d of %d vectors", n, x.rows)
@@ -63,114 +85,83 @@ func (x *Index) fill(ctx context.Context, next func() ([]float32, error)) error 
 	return x.setSearchParam()
 }
 
-// eachBlock checks every block and hands it to use, counting rows.
-func (x *Index) eachBlock(ctx context.Context, next func() ([]float32, error), use func([]float32) error) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		block, err := next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		n, err := countRows(block, x.dim, "vector", x.rows)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			continue
-		}
-		if err := use(block); err != nil {
-			return fmt.Errorf("vectors %d to %d: %w", x.rows, x.rows+n-1, err)
-		}
-		x.rows += n
-	}
-}
-
-func (x *Index) add(block []float32) error {
-	return onThread(func() error { return x.faiss.Add(block) })
-}
-
-// fillHNSW cuts the rows into blocks of its own size.
-func (x *Index) fillHNSW(ctx context.Context, next func() ([]float32, error)) error {
-	if err := onThread(func() error { return x.setEfConstruction() }); err != nil {
-		return err
-	}
-	full := hnswBlock * x.dim
-	var pending []float32
-	err := x.eachBlock(ctx, next, func(block []float32) error {
-		pending = append(pending, block...)
-		for len(pending) >= full {
-			if err := addOneThread(x.faiss, pending[:full], x.dim); err != nil {
-				return err
-			}
-			pending = append(pending[:0], pending[full:]...)
-		}
+// train shows the index its sample, where it needs one.
+func (b *builder) train() error {
+	x := b.index
+	if x.faiss.IsTrained() {
 		return nil
-	})
-	if err != nil || len(pending) == 0 {
-		return err
 	}
-	return addOneThread(x.faiss, pending, x.dim)
-}
-
-func (x *Index) setEfConstruction() error {
-	space, err := faiss.NewParameterSpace()
+	sample, err := b.sample()
 	if err != nil {
 		return err
 	}
-	defer space.Delete()
-	return space.SetIndexParameter(x.faiss, "efConstruction", float64(x.params.EfConstruction))
-}
-
-// fillIVF trains on a sample of all rows: the first rows of a pool are often of one source, and no sample of it.
-func (x *Index) fillIVF(ctx context.Context, next func() ([]float32, error)) error {
-	var blocks [][]float32
-	err := x.eachBlock(ctx, next, func(block []float32) error {
-		blocks = append(blocks, append([]float32(nil), block...))
-		return nil
-	})
-	if err != nil || x.rows == 0 {
-		return err
-	}
-	sample := x.sample(blocks)
 	x.trainedOn = len(sample) / x.dim
 	if x.trainedOn < x.params.Lists {
-		return fmt.Errorf("index kind ivf-flat: %d lists need as many vectors to train on; there are %d (trainSize %d, %d vectors)",
-			x.params.Lists, x.trainedOn, x.params.TrainSize, x.rows)
+		return fmt.Errorf("index kind %s: %d lists need as many vectors to train on; there are %d (trainSize %d, %d vectors)",
+			x.params.Kind, x.params.Lists, x.trainedOn, x.params.TrainSize, b.src.Rows())
 	}
 	if err := onThread(func() error { return x.faiss.Train(sample) }); err != nil {
-		return fmt.Errorf("train %d lists: %w", x.params.Lists, err)
-	}
-	for i, block := range blocks {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := x.add(block); err != nil {
-			return err
-		}
-		blocks[i] = nil // its rows are FAISS's now
+		return fmt.Errorf("train %s on %d vectors: %w", x.params.key(x.dim), x.trainedOn, err)
 	}
 	return nil
 }
 
+// add gives the index every row.
+func (b *builder) add() error {
+	x, rows := b.index, b.src.Rows()
+	size, add := int64(addBlock), func(block []float32) error { return onThread(func() error { return x.faiss.Add(block) }) }
+	if x.params.isGraph() {
+		size, add = graphBlock, func(block []float32) error { return addOneThread(x.faiss, block, x.dim) }
+	}
+	block := make([]float32, min(size, rows)*int64(x.dim))
+	for start := int64(0); start < rows; {
+		n := int(min(size, rows-start))
+		part := block[:n*x.dim]
+		if err := b.read(start, n, part); err != nil {
+			return err
+		}
+		if err := add(part); err != nil {
+			return fmt.Errorf("vectors %d to %d: %w", start, start+int64(n)-1, err)
+		}
+		start += int64(n)
+		x.rows = int(start)
+		b.progress(start)
+	}
+	return nil
+}
+
+// read reads and checks rows.
+func (b *builder) read(start int64, n int, dst []float32) error {
+	if err := b.ctx.Err(); err != nil {
+		return err
+	}
+	if err := b.src.Block(start, n, dst); err != nil {
+		return err
+	}
+	_, err := countRows(dst, b.index.dim, "vector", int(start))
+	return err
+}
+
 // sample draws min(TrainSize, rows) rows without replacement, each set of rows equally likely, in row order (selection sampling:
 // Knuth, The Art of Computer Programming 3.4.2, algorithm S).
-func (x *Index) sample(blocks [][]float32) []float32 {
-	want, left := min(x.params.TrainSize, x.rows), x.rows
-	rng := rand.New(rand.NewPCG(uint64(x.params.Seed), 0x6b6e6e)) // "knn": a stream of its own for the seed
-	out := make([]float32, 0, want*x.dim)
-	for _, block := range blocks {
-		for ; len(block) > 0 && want > 0; block = block[x.dim:] {
-			if rng.IntN(left) < want {
-				out = append(out, block[:x.dim]...)
-				want--
-			}
-			left--
-		}
+func (b *builder) sample() ([]float32, error) {
+	p, dim, rows := b.index.params, b.index.dim, b.src.Rows()
+	if p.TrainSize <= 0 {
+		return nil, errors.New("trainSize is not set, and the index needs vectors to train on")
 	}
-	return out
+	want, left := min(int64(p.TrainSize), rows), rows
+	rng := rand.New(rand.NewPCG(uint64(p.Seed), 0x6b6e6e)) // "knn": a stream of its own for the seed
+	out := make([]float32, want*int64(dim))
+	next := out
+	for row := int64(0); want > 0; row++ {
+		if rng.IntN(int(left)) < int(want) {
+			if err := b.read(row, 1, next[:dim]); err != nil {
+				return nil, err
+			}
+			next = next[dim:]
+			want--
+		}
+		left--
+	}
+	return out, nil
 }

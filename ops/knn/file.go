@@ -43,7 +43,7 @@ func (x *Index) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	s := side{Key: x.params.key(), Rows: x.rows, Dim: x.dim, Size: size, Metric: "ip", TrainedOn: x.trainedOn, SHA256: digest, Params: x.params}
+	s := side{Key: x.params.key(x.dim), Rows: x.rows, Dim: x.dim, Size: size, Metric: "ip", TrainedOn: x.trainedOn, SHA256: digest, Params: x.params}
 	if name, value := x.params.searchParam(); name != "" {
 		s.Param = fmt.Sprintf("%s=%d", name, value)
 	}
@@ -56,7 +56,18 @@ func (x *Index) Save(path string) error {
 
 // Open reads an index that Save wrote. It is checked against its side file first, since FAISS can crash on a damaged one. With a zero
 // p the saved parameters hold; otherwise the kind must be the saved one, and EfSearch or Probes, if set, replace the saved value.
-func Open(path string, p Params) (*Index, error) {
+//
+// The lists of a large ivf index are mapped, not read: pages come in as they are searched.
+func Open(path string, p Params) (*Index, error) { return open(path, p, mapFrom) }
+
+// mapFrom is the size in bytes from which the lists of an ivf index are mapped.
+const mapFrom = 1 << 30
+
+// ioMap is FAISS 1.7.3's IO_FLAG_MMAP; the constant in its C header, 1, does nothing. It is for lists only: anything else is read whole. A
+// truncated file would crash the search, so size and digest are checked first.
+const ioMap = 0x646f0008
+
+func open(path string, p Params, mapFrom int64) (*Index, error) {
 	s, err := readSide(path)
 	if err != nil {
 		return nil, err
@@ -70,7 +81,11 @@ func Open(path string, p Params) (*Index, error) {
 	}
 	x := &Index{params: params, dim: s.Dim, rows: s.Rows, trainedOn: s.TrainedOn}
 	err = onThread(func() (err error) {
-		x.faiss, err = faiss.ReadIndex(path, 0)
+		flags := 0
+		if params.isIVF() && s.Size >= mapFrom {
+			flags = ioMap
+		}
+		x.faiss, err = faiss.ReadIndex(path, flags)
 		return err
 	})
 	if err != nil {
@@ -85,8 +100,11 @@ func Open(path string, p Params) (*Index, error) {
 
 // searchedWith returns the saved params with want's parameters of search.
 func (p Params) searchedWith(want Params) (Params, error) {
-	if want.Kind != "" && want.Kind != p.Kind {
+	if want.Kind != "" && want.Kind != "auto" && want.Kind != p.Kind {
 		return p, fmt.Errorf("index is of kind %s, not %s", p.Kind, want.Kind)
+	}
+	if want.Kind == "factory" && want.Factory != p.Factory {
+		return p, fmt.Errorf("index is %s, not %s", p.Factory, want.Factory)
 	}
 	if want.EfSearch != 0 {
 		p.EfSearch = want.EfSearch

@@ -2,10 +2,11 @@
 // checks nothing: each call here is guarded first, and what FAISS would answer with silence, garbage or a crash is an error.
 //
 // Words: a row is the number of a vector in the order it was given, from 0; a hit is a row and its score; lists and probes are the
-// cells of an ivf-flat index and how many of them a query visits (FAISS: nlist, nprobe).
+// cells of an ivf index and how many of them a query visits (FAISS: nlist, nprobe).
 //
-// Build makes an index, Save and Open keep it in a file with its parameters and digest beside it, Search asks it. Kinds: flat is
-// exact; hnsw and ivf-flat are approximate. Vectors are normalised by the caller, if at all.
+// Build makes an index, Save and Open keep it in a file with its parameters and digest beside it, Search asks it. Kinds: flat is exact; hnsw
+// and the ivf ones are approximate, those with pq keep codes in place of vectors; factory is any name that FAISS knows; Auto chooses. SearchExact
+// needs no index: it streams the vectors by. Vectors are normalised by the caller, if at all.
 //
 // Same vectors, params and kind of machine: same index and same hits. Not here: ties and the cut at K (the caller's, since FAISS
 // returns any of several equal scores), embeddings and their files (data/embeddings), controls and pairs (ops).
@@ -32,66 +33,6 @@ const maxHits = 1 << 31
 
 // searchChunk is the most queries of one call of FAISS, between which Search looks at its context.
 const searchChunk = 2048
-
-// Params say what index is built and how it is searched. There are no defaults here: what the kind does not use is ignored, what it
-// uses must be positive.
-type Params struct {
-	Kind           string `json:"kind"`                     // flat, hnsw, ivf-flat
-	M              int    `json:"m,omitempty"`              // hnsw: links per row
-	EfConstruction int    `json:"efConstruction,omitempty"` // hnsw: candidates kept while building
-	EfSearch       int    `json:"efSearch,omitempty"`       // hnsw: candidates kept while searching; FAISS raises it to k
-	Lists          int    `json:"lists,omitempty"`          // ivf-flat: cells
-	Probes         int    `json:"probes,omitempty"`         // ivf-flat: cells visited by a query; more than lists is all of them
-	TrainSize      int    `json:"trainSize,omitempty"`      // ivf-flat: rows of the random sample that cells are trained on
-	Seed           int64  `json:"seed,omitempty"`           // ivf-flat: of that sample
-}
-
-// Validate names the first parameter that the kind needs and that is not positive.
-func (p Params) Validate() error {
-	type need struct {
-		name  string
-		value int
-		least int
-	}
-	var needs []need
-	switch p.Kind {
-	case "flat":
-	case "hnsw":
-		needs = []need{{"m", p.M, 2}, {"efConstruction", p.EfConstruction, 1}, {"efSearch", p.EfSearch, 1}}
-	case "ivf-flat":
-		needs = []need{{"lists", p.Lists, 1}, {"probes", p.Probes, 1}, {"trainSize", p.TrainSize, 1}}
-	default:
-		return fmt.Errorf("index kind %q is none of flat, hnsw, ivf-flat", p.Kind)
-	}
-	for _, n := range needs {
-		if n.value < n.least || n.value > math.MaxInt32 {
-			return fmt.Errorf("index kind %s: %s %d is not in %d..%d", p.Kind, n.name, n.value, n.least, math.MaxInt32)
-		}
-	}
-	return nil
-}
-
-// key is FAISS's own name of the index, for its factory.
-func (p Params) key() string {
-	switch p.Kind {
-	case "hnsw":
-		return fmt.Sprintf("HNSW%d", p.M)
-	case "ivf-flat":
-		return fmt.Sprintf("IVF%d,Flat", p.Lists)
-	}
-	return "Flat"
-}
-
-// searchParam is FAISS's name of the parameter of a search and its value; flat has none.
-func (p Params) searchParam() (name string, value int) {
-	switch p.Kind {
-	case "hnsw":
-		return "efSearch", p.EfSearch
-	case "ivf-flat":
-		return "nprobe", p.Probes
-	}
-	return "", 0
-}
 
 // Index is an inner-product index in memory. Its methods may be called concurrently: searches run side by side, and Close waits for
 // them. It must be closed, since its memory is not Go's.
@@ -189,14 +130,34 @@ func (x *Index) setSearchParam() error {
 	if name == "" {
 		return nil
 	}
-	return onThread(func() error {
-		space, err := faiss.NewParameterSpace()
-		if err != nil {
-			return err
-		}
-		defer space.Delete()
-		return space.SetIndexParameter(x.faiss, name, float64(value))
-	})
+	return onThread(func() error { return setParameter(x.faiss, name, value) })
+}
+
+// SetSearch changes the parameter of search, and waits for searches that run. It is for a kind that has one.
+func (x *Index) SetSearch(value int) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.faiss == nil {
+		return ErrClosed
+	}
+	p, ok := x.params.SearchWith(value)
+	if !ok {
+		return fmt.Errorf("index kind %s has no parameter of search", x.params.Kind)
+	}
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	x.params = p
+	return x.setSearchParam()
+}
+
+func setParameter(index *faiss.IndexImpl, name string, value int) error {
+	space, err := faiss.NewParameterSpace()
+	if err != nil {
+		return err
+	}
+	defer space.Delete()
+	return space.SetIndexParameter(index, name, float64(value))
 }
 
 // onThread keeps fn on one OS thread: FAISS keeps the text of an error for each thread, and go-faiss fetches it in a second call.

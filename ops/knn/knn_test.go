@@ -3,7 +3,6 @@ package knn
 import (
 	"context"
 	"errors"
-	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -18,6 +17,14 @@ var kinds = map[string]Params{
 	"flat":     {Kind: "flat"},
 	"hnsw":     {Kind: "hnsw", M: 16, EfConstruction: 100, EfSearch: 400},
 	"ivf-flat": {Kind: "ivf-flat", Lists: 8, Probes: 8, TrainSize: 400, Seed: 3},
+	"factory":  {Kind: "factory", Factory: "IVF8,Flat", Probes: 8, TrainSize: 400},
+}
+
+// coded are kinds that keep codes in place of vectors, so that scores are not exact.
+var coded = map[string]Params{
+	"ivf-pq":     {Kind: "ivf-pq", Lists: 4, Probes: 4, TrainSize: 300, Code: 4},
+	"opq-ivf-pq": {Kind: "opq-ivf-pq", Lists: 4, Probes: 4, TrainSize: 300, Code: 2},
+	"factory-sq": {Kind: "factory", Factory: "IVF4,SQ8", Probes: 4, TrainSize: 300},
 }
 
 // units returns n random unit vectors [n, dim].
@@ -37,22 +44,26 @@ func units(seed uint64, n, dim int) []float32 {
 	return out
 }
 
-// blocks returns a next function that cuts vectors into blocks of rows, in one buffer that it overwrites.
-func blocks(vectors []float32, rows, dim int) func() ([]float32, error) {
-	buffer := make([]float32, rows*dim)
-	return func() ([]float32, error) {
-		if len(vectors) == 0 {
-			return nil, io.EOF
-		}
-		n := copy(buffer, vectors)
-		vectors = vectors[n:]
-		return buffer[:n], nil
+// memory is a Source of vectors [n, dim]; err, if any, comes with row 5.
+type memory struct {
+	vectors []float32
+	dim     int
+	err     error
+}
+
+func (m memory) Rows() int64 { return int64(len(m.vectors) / max(m.dim, 1)) }
+func (m memory) Dim() int    { return m.dim }
+func (m memory) Block(start int64, n int, dst []float32) error {
+	if m.err != nil && start+int64(n) > 5 {
+		return m.err
 	}
+	copy(dst, m.vectors[int(start)*m.dim:(int(start)+n)*m.dim])
+	return nil
 }
 
 func build(t testing.TB, p Params, vectors []float32, dim int) *Index {
 	t.Helper()
-	x, err := Build(context.Background(), dim, p, blocks(vectors, 100, dim))
+	x, err := Build(context.Background(), memory{vectors: vectors, dim: dim}, p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +160,7 @@ func TestBuildTwiceGivesTheSame(t *testing.T) {
 			p.Probes = 2
 		}
 		first := search(t, build(t, p, vectors, dim), queries, 10)
-		x, err := Build(context.Background(), dim, p, blocks(vectors, 777, dim)) // other blocks
+		x, err := Build(context.Background(), memory{vectors: vectors, dim: dim}, p, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,16 +173,18 @@ func TestBuildTwiceGivesTheSame(t *testing.T) {
 }
 
 func TestSampleIsSeededAndOverAllRows(t *testing.T) {
-	var rows [][]float32
-	for i := range 10 {
-		block := make([]float32, 100)
-		for j := range block {
-			block[j] = float32(100*i + j)
-		}
-		rows = append(rows, block)
+	rows := make([]float32, 1000)
+	for i := range rows {
+		rows[i] = float32(i)
 	}
 	draw := func(seed int64) []float32 {
-		return (&Index{dim: 1, rows: 1000, params: Params{TrainSize: 200, Seed: seed}}).sample(rows)
+		p := Params{TrainSize: 200, Seed: seed}
+		b := builder{ctx: context.Background(), src: memory{vectors: rows, dim: 1}, index: &Index{dim: 1, params: p}}
+		sample, err := b.sample()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sample
 	}
 	a, b, other := draw(1), draw(1), draw(2)
 	if !slices.Equal(a, b) || slices.Equal(a, other) {
@@ -202,14 +215,13 @@ func TestSearchGuards(t *testing.T) {
 		k       int
 		want    string
 	}{
-		"rest of a vector": {make([]float32, 2*dim+1), 1, "9 numbers are no whole number of vectors of 4"},
-		"too short":        {make([]float32, dim-1), 1, "3 numbers are no whole number of vectors of 4"},
-		"no queries":       {nil, 1, "no queries"},
-		"k 0":              {units(2, 3, dim), 0, "k 0 is not in 1.."},
-		"k negative":       {units(2, 3, dim), -5, "k -5 is not in 1.."},
-		"k absurd":         {units(2, 3, dim), math.MaxInt, "is not in 1.."},
-		"NaN":              {nan, 1, "query 2: component 1 is NaN"},
-		"infinity":         {inf, 1, "query 1: component 0 is -Inf"},
+		"too short":  {make([]float32, dim-1), 1, "3 numbers are no whole number of vectors of 4"},
+		"no queries": {nil, 1, "no queries"},
+		"k 0":        {units(2, 3, dim), 0, "k 0 is not in 1.."},
+		"k negative": {units(2, 3, dim), -5, "k -5 is not in 1.."},
+		"k absurd":   {units(2, 3, dim), math.MaxInt, "is not in 1.."},
+		"NaN":        {nan, 1, "query 2: component 1 is NaN"},
+		"infinity":   {inf, 1, "query 1: component 0 is -Inf"},
 	} {
 		if _, err := x.Search(context.Background(), c.queries, c.k); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
@@ -232,12 +244,11 @@ func TestBuildGuards(t *testing.T) {
 		"no vectors":        {kinds["flat"], dim, nil, "no vectors to index"},
 		"no vectors, ivf":   {kinds["ivf-flat"], dim, nil, "no vectors to index"},
 		"no vectors, hnsw":  {kinds["hnsw"], dim, nil, "no vectors to index"},
-		"rest of a vector":  {kinds["flat"], dim, make([]float32, 6), "6 numbers are no whole number of vectors of 4"},
 		"dim 0":             {kinds["flat"], 0, nil, "vectors of 0 numbers"},
 		"infinity, flat":    {kinds["flat"], dim, nan, "vector 217: component 3 is +Inf"},
 		"infinity, hnsw":    {kinds["hnsw"], dim, nan, "vector 217: component 3 is +Inf"},
 		"infinity, ivf":     {kinds["ivf-flat"], dim, nan, "vector 217: component 3 is +Inf"},
-		"unknown kind":      {Params{Kind: "pq"}, dim, nil, `index kind "pq" is none of flat, hnsw, ivf-flat`},
+		"unknown kind":      {Params{Kind: "pq"}, dim, nil, `index kind "pq" is none of flat, hnsw, ivf-flat, ivf-pq, opq-ivf-pq, factory`},
 		"no links":          {Params{Kind: "hnsw", EfConstruction: 1, EfSearch: 1}, dim, nil, "m 0 is not in 2.."},
 		"probes 0":          {with(func(p *Params) { p.Probes = 0 }), dim, nil, "probes 0 is not in 1.."},
 		"probes negative":   {with(func(p *Params) { p.Probes = -3 }), dim, nil, "probes -3 is not in 1.."},
@@ -245,7 +256,7 @@ func TestBuildGuards(t *testing.T) {
 		"fewer than lists":  {with(func(p *Params) { p.TrainSize = 99 }), dim, units(1, 15, dim), "there are 15 (trainSize 99, 15 vectors)"},
 		"more than FAISS's": {with(func(p *Params) { p.Lists = math.MaxInt }), dim, nil, "lists 9223372036854775807 is not in"},
 	} {
-		x, err := Build(context.Background(), c.dim, c.p, blocks(c.vectors, 100, max(c.dim, 1)))
+		x, err := Build(context.Background(), memory{vectors: c.vectors, dim: c.dim}, c.p, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
@@ -255,10 +266,10 @@ func TestBuildGuards(t *testing.T) {
 	}
 }
 
-func TestBuildReturnsTheErrorOfNext(t *testing.T) {
+func TestBuildReturnsTheErrorOfTheSource(t *testing.T) {
 	want := errors.New("disk on fire")
 	for name, p := range kinds {
-		_, err := Build(context.Background(), 4, p, func() ([]float32, error) { return nil, want })
+		_, err := Build(context.Background(), memory{vectors: units(1, 500, 4), dim: 4, err: want}, p, nil)
 		if !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", name, err, want)
 		}
@@ -272,7 +283,7 @@ func TestCancel(t *testing.T) {
 	if _, err := x.Search(ctx, units(2, 3, 4), 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("search: got %v, want %v", err, context.Canceled)
 	}
-	if _, err := Build(ctx, 4, kinds["flat"], blocks(units(1, 30, 4), 10, 4)); !errors.Is(err, context.Canceled) {
+	if _, err := Build(ctx, memory{vectors: units(1, 30, 4), dim: 4}, kinds["flat"], nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("build: got %v, want %v", err, context.Canceled)
 	}
 }

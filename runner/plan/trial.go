@@ -254,20 +254,32 @@ type found struct{ emb, queries, filter source }
 
 func (c *composer) retrieve(by string, from found) (*Stage, error) {
 	params := indexParams(c.p.Index)
-	side := map[string]string{"t2t": "text", "t2i": "image"}[by]
 	in := newInputs()
-	in.give("embeddings", from.emb)
-	index, err := c.add("index", ops.IndexParams{Side: side, Params: params}, in.in, in.files)
-	if err != nil {
-		return nil, err
-	}
-	in = newInputs()
 	in.give("embeddings", from.emb)
 	in.give("queries", from.queries)
 	in.give("filter", from.filter)
-	in.in["index"] = index
+	if params.Kind != "exact" {
+		of := newInputs()
+		of.give("embeddings", from.emb)
+		side := map[string]string{"t2t": "text", "t2i": "image"}[by]
+		index, err := c.add("index", ops.IndexParams{Side: side, Params: params}, of.in, of.files)
+		if err != nil {
+			return nil, err
+		}
+		in.in["index"] = index
+	}
+	if want := c.p.Index.Recall; want > 0 && params.Kind != "exact" && params.Kind != "flat" {
+		tuned, err := c.add("tune-index", ops.TuneIndexParams{By: by, Index: params, K: recallDepth, Recall: want}, maps.Clone(in.in), in.files)
+		if err != nil {
+			return nil, err
+		}
+		in.in["tuned"] = tuned
+	}
 	return c.add("retrieve", ops.RetrieveParams{By: by, Index: params, Depth: c.p.Retrieve.K * c.p.Retrieve.Overfetch}, in.in, in.files)
 }
+
+// recallDepth is the K of the recall that an index is tuned for, whatever retrieve.k is: one tuning serves every K of a sweep.
+const recallDepth = 100
 
 // indexParams leaves out what a kind does not read.
 func indexParams(x spec.Index) knn.Params {
@@ -276,6 +288,12 @@ func indexParams(x spec.Index) knn.Params {
 		return knn.Params{Kind: x.Kind, M: x.M, EfConstruction: x.EfConstruction, EfSearch: x.EfSearch}
 	case "ivf-flat":
 		return knn.Params{Kind: x.Kind, Lists: x.Lists, Probes: x.Probes, TrainSize: x.TrainSize, Seed: x.Seed}
+	case "ivf-pq", "opq-ivf-pq":
+		return knn.Params{Kind: x.Kind, Lists: x.Lists, Probes: x.Probes, TrainSize: x.TrainSize, Seed: x.Seed, Code: x.Code}
+	case "factory":
+		return knn.Params{Kind: x.Kind, Factory: x.Factory, Probes: x.Probes, EfSearch: x.EfSearch, TrainSize: x.TrainSize, Seed: x.Seed}
+	case "auto":
+		return knn.Params{Kind: x.Kind, MemoryGiB: x.MemoryGiB, Seed: x.Seed}
 	}
 	return knn.Params{Kind: x.Kind}
 }

@@ -114,6 +114,11 @@ type Index struct {
 	Probes         int    `json:"probes"`
 	TrainSize      int    `json:"trainSize"`
 	Seed           int64  `json:"seed"`
+
+	Code      int     `json:"code,omitempty"`      // ivf-pq, opq-ivf-pq: bytes a row
+	Factory   string  `json:"factory,omitempty"`   // factory: FAISS's name
+	MemoryGiB float64 `json:"memoryGiB,omitempty"` // auto
+	Recall    float64 `json:"recall,omitempty"`    // target of tuning; 0 is none
 }
 
 // Retrieve says from which pool, by which modalities and how many rows for each query.

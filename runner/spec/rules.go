@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -52,6 +53,7 @@ func (s scene) check() {
 	}
 	s.checkNames()
 	s.checkBackbone()
+	s.checkIndex()
 	for _, name := range s.v.names("pool") {
 		s.checkPool("pool." + name)
 	}
@@ -241,6 +243,22 @@ func (s scene) checkTake() {
 	}
 }
 
+// checkIndex finds what a kind needs and has no default.
+func (s scene) checkIndex() {
+	kind := s.v.text("index.kind")
+	if s.isBad("index.kind") {
+		return
+	}
+	for field, kinds := range map[string][]string{"code": {"ivf-pq", "opq-ivf-pq"}, "factory": {"factory"}, "memoryGiB": {"auto"}} {
+		if slices.Contains(kinds, kind) && !s.v.has("index."+field) {
+			s.report("index."+field, "missing (kind %q needs %s)", kind, s.params.child("index").child(field).form)
+		}
+	}
+	if s.v.has("index.recall") && (kind == "flat" || kind == "exact") {
+		s.report("index.recall", "given with kind %q, which is exact (an approximate kind)", kind)
+	}
+}
+
 func (s scene) checkPool(path string) {
 	switch {
 	case s.isBad(path):
@@ -290,7 +308,7 @@ func (s scene) given(path string) bool { return s.base.set.has(path) || s.a.set.
 
 // atMost compares two numbers of the same trial, unless the trial does not use them.
 func (s scene) atMost(small, large string) {
-	unused := small == "index.probes" && s.v.text("index.kind") != "ivf-flat" || small == "tune.warmup" && s.v.text("tune.mode") == "none"
+	unused := small == "index.probes" && !slices.Contains([]string{"ivf-flat", "ivf-pq", "opq-ivf-pq"}, s.v.text("index.kind")) || small == "tune.warmup" && s.v.text("tune.mode") == "none"
 	if unused || s.isBad(small) || s.isBad(large) || !(s.v.number(small) > s.v.number(large)) {
 		return
 	}

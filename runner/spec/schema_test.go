@@ -80,7 +80,7 @@ func TestSchemaIsParams(t *testing.T) {
 func TestDefaultsAreValid(t *testing.T) {
 	k := contractOf(t)
 	noDefault := []string{"pool.*.laion", "pool.*.embeddings", "pool.*.shards", "backbone.arch", "backbone.weights", "backbone.imageSize", "backbone.precision", "backbone.pretrain.keep", "backbone.pretrain.take", "tune.lr", "evaluate.*.prompts",
-		"evaluate.*.benchmark", "evaluate.*.promptsFile", "evaluate.*.protocol",
+		"index.code", "index.factory", "index.memoryGiB", "index.recall", "evaluate.*.benchmark", "evaluate.*.promptsFile", "evaluate.*.protocol",
 		"evaluate.*.train", "evaluate.*.method", "evaluate.*.init", "evaluate.*.shots", "evaluate.*.samples", "evaluate.*.best",
 		"backbone.pretrain.augment.randAugment", "backbone.pretrain.augment.erasing", "tune.augment.randAugment", "tune.augment.erasing"}
 	seen := map[string]bool{"sweep.seeds": true, "tables.*.columns": true, "tables.*.decimals": true}

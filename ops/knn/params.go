@@ -1,0 +1,129 @@
+package knn
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Params say what index is built and how it is searched. There are no defaults here: what the kind does not use is ignored, what it
+// uses must be positive.
+type Params struct {
+	Kind           string  `json:"kind"`                     // flat, hnsw, ivf-flat, ivf-pq, opq-ivf-pq, factory, auto; exact is no index: see SearchExact
+	M              int     `json:"m,omitempty"`              // hnsw: links per row
+	EfConstruction int     `json:"efConstruction,omitempty"` // hnsw: candidates kept while building
+	EfSearch       int     `json:"efSearch,omitempty"`       // hnsw: candidates kept while searching; FAISS raises it to k
+	Lists          int     `json:"lists,omitempty"`          // ivf: cells
+	Probes         int     `json:"probes,omitempty"`         // ivf: cells visited by a query; more than lists is all of them
+	TrainSize      int     `json:"trainSize,omitempty"`      // what is trained: rows of the random sample
+	Seed           int64   `json:"seed,omitempty"`           // of that sample
+	Code           int     `json:"code,omitempty"`           // pq: bytes a row is kept in; without opq a divisor of the vectors' length
+	Factory        string  `json:"factory,omitempty"`        // factory: FAISS's own name of any index, such as "IVF4096,SQ8"
+	MemoryGiB      float64 `json:"memoryGiB,omitempty"`      // auto: what the index may take
+}
+
+// Validate names the first parameter that the kind needs and that is not positive.
+func (p Params) Validate() error {
+	type need struct {
+		name  string
+		value int
+		least int
+	}
+	ivf := []need{{"lists", p.Lists, 1}, {"probes", p.Probes, 1}, {"trainSize", p.TrainSize, 1}}
+	var needs []need
+	switch p.Kind {
+	case "flat":
+	case "hnsw":
+		needs = []need{{"m", p.M, 2}, {"efConstruction", p.EfConstruction, 1}, {"efSearch", p.EfSearch, 1}}
+	case "ivf-flat":
+		needs = ivf
+	case "ivf-pq", "opq-ivf-pq":
+		needs = append(ivf, need{"code", p.Code, 1})
+	case "factory":
+		return p.validateFactory()
+	case "auto":
+		return errors.New("index kind auto is resolved before it is built")
+	default:
+		return fmt.Errorf("index kind %q is none of flat, hnsw, ivf-flat, ivf-pq, opq-ivf-pq, factory", p.Kind)
+	}
+	for _, n := range needs {
+		if n.value < n.least || n.value > math.MaxInt32 {
+			return fmt.Errorf("index kind %s: %s %d is not in %d..%d", p.Kind, n.name, n.value, n.least, math.MaxInt32)
+		}
+	}
+	return nil
+}
+
+// validateFactory wants the parameter of search that the index has: FAISS's own default would lose most hits unseen.
+func (p Params) validateFactory() error {
+	name, value := p.searchParam()
+	switch {
+	case p.Factory == "":
+		return errors.New("index kind factory: no factory string")
+	case name != "" && value < 1:
+		return fmt.Errorf("index kind factory: %s is searched with %s, which is %d (probes for IVF, efSearch for HNSW)", p.Factory, name, value)
+	}
+	return nil
+}
+
+// key is FAISS's own name of the index over vectors of dim numbers, for its factory. "np" leaves out the polysemous training of codes, minutes of
+// simulated annealing for a comparison by Hamming distance that no search here makes.
+func (p Params) key(dim int) string {
+	switch p.Kind {
+	case "hnsw":
+		return fmt.Sprintf("HNSW%d", p.M)
+	case "ivf-flat":
+		return fmt.Sprintf("IVF%d,Flat", p.Lists)
+	case "ivf-pq":
+		return fmt.Sprintf("IVF%d,PQ%dx8np", p.Lists, p.Code)
+	case "opq-ivf-pq": // the rotation keeps at most six numbers a byte of code, as autofaiss has it
+		return fmt.Sprintf("OPQ%d_%d,IVF%d,PQ%dx8np", p.Code, (min(dim/p.Code, 6)+1)*p.Code, p.Lists, p.Code)
+	case "factory":
+		return p.Factory
+	}
+	return "Flat"
+}
+
+// isIVF says whether the index has cells.
+func (p Params) isIVF() bool {
+	return strings.Contains(p.Kind, "ivf") || p.Kind == "factory" && strings.Contains(p.Factory, "IVF")
+}
+
+// isGraph says whether rows are linked with each other.
+func (p Params) isGraph() bool {
+	return p.Kind == "hnsw" || p.Kind == "factory" && !p.isIVF() && strings.Contains(p.Factory, "HNSW")
+}
+
+// searchParam is FAISS's name of the parameter of a search and its value; flat has none.
+func (p Params) searchParam() (name string, value int) {
+	switch {
+	case p.isGraph():
+		return "efSearch", p.EfSearch
+	case p.isIVF():
+		return "nprobe", p.Probes
+	}
+	return "", 0
+}
+
+// SearchWith returns the params with another value of the parameter of search; ok is false where the kind has none.
+func (p Params) SearchWith(value int) (with Params, ok bool) {
+	switch name, _ := p.searchParam(); name {
+	case "efSearch":
+		p.EfSearch = value
+	case "nprobe":
+		p.Probes = value
+	default:
+		return p, false
+	}
+	return p, true
+}
+
+// SearchParam names the parameter of search as a spec does, with its value; "" where the kind has none.
+func (p Params) SearchParam() (name string, value int) {
+	name, value = p.searchParam()
+	if name == "nprobe" {
+		name = "probes"
+	}
+	return name, value
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"react/ops"
+	"react/results"
+	"react/runner/plan"
+)
+
+func newIndex() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "index",
+		Short: "Look at indexes: what they find of the exact hits",
+		Args:  args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usageError{fmt.Errorf("index what? There is: runner index tune FILE")}
+		},
+	}
+	cmd.AddCommand(newIndexTune())
+	return cmd
+}
+
+func newIndexTune() *cobra.Command {
+	var sets []string
+	var storeDir, to string
+	var k int
+	cmd := &cobra.Command{
+		Use:   "tune FILE",
+		Short: "Print recall of the indexes of an experiment against probes or efSearch",
+		Long: `tune asks each approximate index of an experiment the experiment's own queries,
+with one value of probes or efSearch after the other, and prints what share of the
+exact K best hits it finds: over all queries, and for the class that fares worst.
+The truth is a pass over all embeddings; captions that are equal count as equal.
+The index and what it is made from must be in the store (runner sweep FILE).
+
+In the spec, index: recall: 0.95 takes the smallest value that reaches 0.95.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if k < 1 {
+				return usageError{fmt.Errorf("-k %d: at least 1", k)}
+			}
+			e, err := loadExperiment(cmd.Context(), files[0], sets, storeDir)
+			if err != nil {
+				return err
+			}
+			curves, err := e.indexCurves(cmd.Context(), k, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if err := printCurves(cmd.OutOrStdout(), curves); err != nil || to == "" {
+				return err
+			}
+			return writeCurves(to, curves)
+		},
+	}
+	setFlag(cmd, &sets)
+	storeFlag(cmd, &storeDir)
+	cmd.Flags().IntVarP(&k, "k", "k", 100, "recall of the `K` best hits")
+	cmd.Flags().StringVar(&to, "to", "", "write recall.json, recall.csv and recall.svg into this `directory`")
+	return cmd
+}
+
+// indexCurves measures each approximate index once.
+func (e *experiment) indexCurves(ctx context.Context, k int, stderr io.Writer) ([]ops.IndexCurve, error) {
+	var curves []ops.IndexCurve
+	seen := map[string]bool{}
+	for _, stage := range e.plan.Stages {
+		index := stage.In["index"]
+		if stage.Op != "retrieve" || index == nil || seen[index.Key+stage.In["queries"].Key] {
+			continue
+		}
+		seen[index.Key+stage.In["queries"].Key] = true
+		var p ops.RetrieveParams
+		if err := json.Unmarshal(stage.Params, &p); err != nil {
+			return nil, err
+		}
+		if p.Index.Kind == "flat" {
+			fmt.Fprintf(stderr, "%s: the index is flat, which is exact\n", p.By)
+			continue
+		}
+		curve, err := e.indexCurve(ctx, stage, ops.TuneIndexParams{By: p.By, Index: p.Index, K: k})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.By, err)
+		}
+		curves = append(curves, curve)
+	}
+	if len(curves) == 0 {
+		return nil, usageError{fmt.Errorf("%s has no approximate index (index: kind: \"ivf-flat\" is one)", e.File)}
+	}
+	return curves, nil
+}
+
+// indexCurve runs the op beside the store, on what is in the store.
+func (e *experiment) indexCurve(ctx context.Context, stage *plan.Stage, p ops.TuneIndexParams) (ops.IndexCurve, error) {
+	dir, err := os.MkdirTemp("", "runner-index-")
+	if err != nil {
+		return ops.IndexCurve{}, err
+	}
+	defer os.RemoveAll(dir)
+	run := &ops.Run{Dir: dir, In: map[string]string{}, Files: stage.Files, Workers: 1, Log: io.Discard, Progress: func(ops.Progress) {},
+		Warn: func(string, ...any) {}, Fact: func(string, any) {}}
+	for role, in := range stage.In {
+		entry, ok, err := e.store.Lookup(in.Key)
+		if err == nil && !ok {
+			err = fmt.Errorf("stage %s %.12s is not in the store (runner sweep %s makes it)", in.Op, in.Key, e.File)
+		}
+		if err != nil {
+			return ops.IndexCurve{}, err
+		}
+		run.In[role] = entry.Dir
+	}
+	delete(run.In, "tuned")
+	raw, err := ops.Canonical(p)
+	if err == nil {
+		err = ops.All["tune-index"].Run(ctx, run, raw)
+	}
+	if err != nil {
+		return ops.IndexCurve{}, err
+	}
+	return ops.ReadIndexCurve(dir)
+}
+
+func printCurves(w io.Writer, curves []ops.IndexCurve) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range curves {
+		fmt.Fprintf(table, "%s, %s over %s rows, %s queries\n", c.By, c.Kind, thousands(c.Rows), thousands(c.Queries))
+		fmt.Fprintf(table, "%s\trecall@%d (%%)\tworst class (%%)\tshort hits\n", c.Param, c.K)
+		for _, p := range c.Points {
+			fmt.Fprintf(table, "%d\t%.1f\t%.1f %s\t%d\n", p.Value, 100*p.Recall, 100*p.Worst, p.WorstClass, p.Shortfall)
+		}
+		fmt.Fprintln(table)
+	}
+	return table.Flush()
+}
+
+// writeCurves writes the points for machines, for spreadsheets and for eyes.
+func writeCurves(dir string, curves []ops.IndexCurve) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for name, write := range map[string]func(io.Writer) error{
+		"recall.json": func(w io.Writer) error { return printJSON(w, curves) },
+		"recall.csv":  func(w io.Writer) error { return curvesCSV(w, curves) },
+		"recall.svg":  func(w io.Writer) error { return curvesSVG(w, curves) },
+	} {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if err := write(f); err != nil {
+			f.Close()
+			return fmt.Errorf("%s: %w", f.Name(), err)
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func curvesCSV(w io.Writer, curves []ops.IndexCurve) error {
+	out := csv.NewWriter(w)
+	rows := [][]string{{"by", "kind", "param", "value", "k", "queries", "recall", "worst", "worst_class", "shortfall"}}
+	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	for _, c := range curves {
+		for _, p := range c.Points {
+			rows = append(rows, []string{c.By, c.Kind, c.Param, strconv.Itoa(p.Value), strconv.Itoa(c.K), strconv.Itoa(c.Queries), number(p.Recall), number(p.Worst), p.WorstClass, strconv.Itoa(p.Shortfall)})
+		}
+	}
+	return out.WriteAll(rows)
+}
+
+// curvesSVG draws a panel for the mean and one for the worst class, a line for each modality.
+func curvesSVG(w io.Writer, curves []ops.IndexCurve) error {
+	var rows []results.Row
+	recall := fmt.Sprintf("recall@%d", curves[0].K)
+	param := "index." + curves[0].Param
+	for i, c := range curves {
+		for _, p := range c.Points {
+			row := results.Row{Trial: fmt.Sprintf("%d-%d", i, p.Value), Set: "index", N: c.Queries,
+				Params: map[string]any{"retrieve.by": c.By, param: int64(p.Value)}}
+			for metric, value := range map[string]float64{recall: p.Recall, "worst": p.Worst} {
+				row.Metric, row.Value = metric, value
+				rows = append(rows, row)
+			}
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b results.Row) int { return len(a.Metric) - len(b.Metric) })
+	spec := results.Table{Name: "recall", Caption: "Share of the exact hits that an index finds", Rows: results.Names{"retrieve.by", param},
+		Metrics: results.Names{"index/" + recall, "index/worst"}, Percent: results.Names{recall, "worst"}, Figure: "lines"}
+	grid, err := results.Build(spec, rows, results.Options{})
+	if err != nil {
+		return err
+	}
+	return grid.SVG(w)
+}
