@@ -186,12 +186,13 @@ func (t *indexTuner) point(ctx context.Context, value int) (CurvePoint, error) {
 			q := start + i
 			recall := float64(t.found(q, list)) / float64(t.want[q])
 			out.Shortfall += t.want[q] - len(list)
-			out.Recall += recall / float64(len(t.queries))
+			out.Recall += recall
 			class := t.queries[q].Index
 			out.Classes[class] += recall
 			count[class]++
 		}
 	}
+	out.Recall /= float64(len(t.queries)) // once, so that a recall of all is 1
 	out.Worst = 2
 	for c, name := range t.classes {
 		if out.Classes[c] /= float64(max(1, count[c])); out.Classes[c] < out.Worst {

@@ -10,8 +10,8 @@ import (
 	"react/ops/knn"
 )
 
-// curveOf tunes an index over the captions of a small pool.
-func curveOf(t *testing.T, w *pairsWorld, p TuneIndexParams) (IndexCurve, map[string]string, error) {
+// indexCurveOf tunes an index over the captions of a small pool.
+func indexCurveOf(t *testing.T, w *pairsWorld, p TuneIndexParams) (IndexCurve, map[string]string, error) {
 	t.Helper()
 	in := map[string]string{"embeddings": w.folder, "queries": w.queries}
 	_, in["index"] = do(t, "index", IndexParams{Side: "text", Params: p.Index}, in, nil)
@@ -30,7 +30,7 @@ func curveOf(t *testing.T, w *pairsWorld, p TuneIndexParams) (IndexCurve, map[st
 func TestRecallRisesToOne(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
 	x := knn.Params{Kind: "ivf-flat", Lists: 12, Probes: 1, TrainSize: 300}
-	whole, _, err := curveOf(t, w, TuneIndexParams{By: "t2t", Index: x, K: 20})
+	whole, _, err := indexCurveOf(t, w, TuneIndexParams{By: "t2t", Index: x, K: 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestRecallRisesToOne(t *testing.T) {
 	if !slices.Equal(values, []int{1, 2, 4, 8, 12}) || last.Recall < 1-1e-9 || last.Shortfall != 0 || whole.Points[0].Recall >= 1 {
 		t.Fatalf("got values %v, recall %v to %v", values, whole.Points[0].Recall, last.Recall)
 	}
-	tuned, in, err := curveOf(t, w, TuneIndexParams{By: "t2t", Index: x, K: 20, Recall: 1})
+	tuned, in, err := indexCurveOf(t, w, TuneIndexParams{By: "t2t", Index: x, K: 20, Recall: 1})
 	if err != nil || tuned.Chosen <= 1 || tuned.Points[len(tuned.Points)-1].Value != tuned.Chosen {
 		t.Fatalf("got %+v, %v; want a chosen value over 1, the last that was tried", tuned, err)
 	}
@@ -85,11 +85,11 @@ func TestExactKindIsFlat(t *testing.T) {
 func TestRecallThatIsNotReachedIsAnError(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
 	x := knn.Params{Kind: "hnsw", M: 2, EfConstruction: 4, EfSearch: 4}
-	_, _, err := curveOf(t, w, TuneIndexParams{By: "t2t", Index: x, K: 40, Recall: 1})
+	_, _, err := indexCurveOf(t, w, TuneIndexParams{By: "t2t", Index: x, K: 40, Recall: 1})
 	if err == nil || !strings.Contains(err.Error(), "recall@40 1 is not reached: ") || !strings.Contains(err.Error(), "efSearch") {
 		t.Errorf("got %v, want what was reached", err)
 	}
-	if _, _, err := curveOf(t, w, TuneIndexParams{By: "t2t", Index: knn.Params{Kind: "flat"}, K: 5}); err == nil || !strings.Contains(err.Error(), "nothing to tune") {
+	if _, _, err := indexCurveOf(t, w, TuneIndexParams{By: "t2t", Index: knn.Params{Kind: "flat"}, K: 5}); err == nil || !strings.Contains(err.Error(), "nothing to tune") {
 		t.Errorf("flat: got %v", err)
 	}
 }
