@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,7 +114,8 @@ func (e *experiment) indexCurve(ctx context.Context, stage *plan.Stage, p ops.Tu
 	defer os.RemoveAll(dir)
 	run := &ops.Run{Dir: dir, In: map[string]string{}, Files: stage.Files, Workers: 1, Log: io.Discard, Progress: func(ops.Progress) {},
 		Warn: func(string, ...any) {}, Fact: func(string, any) {}}
-	for role, in := range stage.In {
+	for _, role := range slices.Sorted(maps.Keys(stage.In)) {
+		in := stage.In[role]
 		entry, ok, err := e.store.Lookup(in.Key)
 		if err == nil && !ok {
 			err = fmt.Errorf("stage %s %.12s is not in the store (runner sweep %s makes it)", in.Op, in.Key, e.File)
