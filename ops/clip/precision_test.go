@@ -8,10 +8,10 @@ import (
 	"react/ops/engine"
 )
 
-// TestBF16EmbedsAsF32 holds embeddings in bf16 to those in f32. A bfloat16 has
-// 8 bits: each rounding is wrong by up to 0.4 %. The features have length 1, and
-// the bound is on each of their values; the largest difference seen is 0.023, on
-// the ResNet of drawn weights.
+// TestBF16EmbedsAsF32 holds embeddings in bf16 to those in f32 by their cosine,
+// since a single value of a model of few dimensions says little. A bfloat16 has
+// 8 bits: each rounding is wrong by up to 0.4 %, which the drawn weights of the
+// ResNet's towers amplify most.
 func TestBF16EmbedsAsF32(t *testing.T) {
 	e := openEngine(t, "go")
 	for name, c := range map[string]*Checkpoint{"ViT": loadFixture(t, "openai_style"), "gated": loadFixture(t, "react_gated"), "ResNet": drawnResNet()} {
@@ -35,8 +35,8 @@ func TestBF16EmbedsAsF32(t *testing.T) {
 				name string
 				x    [2][]float32
 			}{{"images", image}, {"texts", text}} {
-				if err := closeTo(side.x[1], side.x[0], 0.03); err != nil {
-					t.Errorf("%s: %v", side.name, err)
+				if cos := smallestCosine(side.x[0], side.x[1], c.Config.Dim()); cos < 0.99 {
+					t.Errorf("%s: the cosine of an embedding in bf16 with that in f32 is %.4f", side.name, cos)
 				}
 				if closeTo(side.x[1], side.x[0], 1e-6) == nil {
 					t.Errorf("%s: bf16 gives what f32 gives, so it is not bf16", side.name)
@@ -44,6 +44,19 @@ func TestBF16EmbedsAsF32(t *testing.T) {
 			}
 		})
 	}
+}
+
+// smallestCosine is that of the rows [n, dim] of length 1.
+func smallestCosine(u, v []float32, dim int) float64 {
+	smallest := 1.0
+	for i := 0; i < len(u); i += dim {
+		sum := 0.0
+		for j := range dim {
+			sum += float64(u[i+j]) * float64(v[i+j])
+		}
+		smallest = min(smallest, sum)
+	}
+	return smallest
 }
 
 // TestBF16TrainsAsF32 takes steps in both precisions: the losses stay within 5 %
