@@ -39,13 +39,14 @@ func (p *imageProbe) identity(meta embeddings.Meta) (string, error) {
 	if p.set == nil {
 		return p.known(meta), nil
 	}
-	if id, ok := p.ids[meta.Key]; ok {
+	at := place(meta)
+	if id, ok := p.ids[at]; ok {
 		return id, nil
 	}
-	sample, ok := p.set.Find(meta.Key)
+	sample, ok := p.set.Match(meta.Key, meta.URL, meta.Caption)
 	if !ok {
 		p.missing++
-		p.ids[meta.Key] = ""
+		p.ids[at] = ""
 		return "", nil
 	}
 	raw, err := p.set.Read(sample, nil)
@@ -53,16 +54,19 @@ func (p *imageProbe) identity(meta embeddings.Meta) (string, error) {
 		return "", err
 	}
 	if _, err := image.DecodeOnWhite(raw); err != nil {
-		p.ids[meta.Key] = ""
+		p.ids[at] = ""
 		if p.bad++; p.bad > p.maxBad {
 			return "", fmt.Errorf("%d images do not decode, more than maxBad %d: row %d: shard %s: key %s: %w", p.bad, p.maxBad, meta.Row, p.set.Shards()[sample.Shard], meta.Key, err)
 		}
 		return "", nil
 	}
 	sum := sha256.Sum256(raw)
-	p.ids[meta.Key] = hex.EncodeToString(sum[:])
-	return p.ids[meta.Key], nil
+	p.ids[at] = hex.EncodeToString(sum[:])
+	return p.ids[at], nil
 }
+
+// place is what a row's image is found by: its key, or address and caption where the shards were fetched later.
+func place(meta embeddings.Meta) string { return meta.Key + "\x00" + meta.URL + "\x00" + meta.Caption }
 
 // known is the identity of a row that identity was asked for before.
 func (p *imageProbe) known(meta embeddings.Meta) string {
@@ -70,5 +74,5 @@ func (p *imageProbe) known(meta embeddings.Meta) string {
 		sum := sha256.Sum256([]byte(meta.URL + "\x00" + meta.Caption))
 		return hex.EncodeToString(sum[:])
 	}
-	return p.ids[meta.Key]
+	return p.ids[place(meta)]
 }

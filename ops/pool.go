@@ -120,8 +120,5 @@ func findSample(set *shards.Set, row laion.Row) (shards.Sample, bool) {
 	if set == nil {
 		return shards.Sample{}, false
 	}
-	if row.Key != "" {
-		return set.Find(row.Key)
-	}
-	return set.FindURL(row.URL, row.Text)
+	return set.Match(row.Key, row.URL, row.Text)
 }

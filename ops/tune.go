@@ -72,7 +72,7 @@ func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *sh
 	samples := make([]shards.Sample, len(rows))
 	captions := make([]string, len(rows))
 	for i, row := range rows {
-		sample, ok := set.Find(row.Key)
+		sample, ok := set.Match(row.Key, row.URL, row.Caption)
 		if !ok {
 			return nil, fmt.Errorf("pair %d (pool row %d): key %q is in no shard", i, row.Row, row.Key)
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
-	stdimage "image"
 	"image/png"
 	"path/filepath"
 	"slices"
@@ -156,10 +155,7 @@ func thumbnail(set *shards.Set, pair ops.Pair) (string, error) {
 	if set == nil {
 		return "", nil
 	}
-	sample, ok := set.Find(pair.Key)
-	if !ok {
-		sample, ok = set.FindURL(pair.URL, pair.Caption)
-	}
+	sample, ok := set.Match(pair.Key, pair.URL, pair.Caption)
 	if !ok {
 		return "", nil
 	}
@@ -175,17 +171,8 @@ func thumbnail(set *shards.Set, pair ops.Pair) (string, error) {
 		img = image.CenterCrop(image.Preprocess(img, gallerySide), gallerySide)
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, nrgba(img)); err != nil {
+	if err := png.Encode(&b, img.Standard()); err != nil {
 		return "", err
 	}
 	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes()), nil
-}
-
-func nrgba(img *image.RGB) *stdimage.NRGBA {
-	out := stdimage.NewNRGBA(stdimage.Rect(0, 0, img.W, img.H))
-	for i := range img.W * img.H {
-		copy(out.Pix[4*i:4*i+3], img.Pix[3*i:3*i+3])
-		out.Pix[4*i+3] = 255
-	}
-	return out
 }

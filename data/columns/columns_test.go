@@ -321,3 +321,35 @@ func TestWriteErrors(t *testing.T) {
 		t.Error("no folder: no error")
 	}
 }
+
+func TestSkipTo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.parquet")
+	w, err := Create(path, []Column{{Name: "n", Kind: Int}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rows = 2*GroupRows + 500
+	v := &Vector{}
+	for i := range int64(rows) {
+		v.Ints = append(v.Ints, i)
+	}
+	if err := errors.Join(w.Append(rows, []*Vector{v}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path, []Column{{Name: "n", Kind: Int}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, c := range []struct{ to, next int64 }{{0, 0}, {50, 10}, {GroupRows, GroupRows}, {GroupRows + 5, GroupRows + 10}, {rows - 1, 2 * GroupRows}} {
+		f.SkipTo(c.to)
+		b, err := f.Next(10)
+		if err != nil || b.Row != c.next || b.Cols[0].Ints[0] != c.next {
+			t.Errorf("to %d: got %+v, %v, want a batch from %d", c.to, b, err, c.next)
+		}
+	}
+	f.SkipTo(rows)
+	if _, err := f.Next(1); err != io.EOF {
+		t.Errorf("past the end: %v", err)
+	}
+}

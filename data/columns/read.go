@@ -181,6 +181,23 @@ func (f *File) next(n int) (b *Batch, err error) {
 	return b, nil
 }
 
+// SkipTo passes over row groups that end before row, unread; the next batch may
+// still begin before it. It goes forward only.
+func (f *File) SkipTo(row int64) {
+	if row < f.row+f.left {
+		return
+	}
+	f.closeGroup()
+	f.row, f.left = f.row+f.left, 0
+	for meta := f.r.MetaData(); f.group < f.r.NumRowGroups(); f.group++ {
+		n := meta.RowGroup(f.group).NumRows()
+		if row < f.row+n {
+			return
+		}
+		f.row += n
+	}
+}
+
 func (f *File) openGroup() error {
 	f.closeGroup()
 	group := f.r.RowGroup(f.group)

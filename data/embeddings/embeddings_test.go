@@ -422,3 +422,30 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 }
+
+// TestRowsAt reads single rows, rising and falling, over parts, row groups and batches.
+func TestRowsAt(t *testing.T) {
+	const n = 30_000
+	meta := rows(n)
+	f, err := Open(build(t, t.TempDir(), nil, vectors(n, 2, 1), meta, 2, 7000, 12_345))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := f.Meta(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, at := range []int64{0, 0, 1, 9000, 12_344, 12_345, 29_999, 5, 20_000, 20_001, 19_000} {
+		got, err := r.At(at)
+		if err != nil || got.Key != meta[at].Key || got.Caption != meta[at].Caption || got.Row != meta[at].Row {
+			t.Errorf("row %d: got %+v, %v", at, got, err)
+		}
+	}
+	for _, at := range []int64{-1, n} {
+		if _, err := r.At(at); err == nil || !strings.Contains(err.Error(), "is outside 0 to 30000") {
+			t.Errorf("row %d: %v", at, err)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sort"
 	"unicode/utf8"
 
 	"react/data/columns"
@@ -57,6 +58,33 @@ func (r *MetaReader) Next() (Meta, error) {
 		m.Row = v.Int(i)
 	}
 	return m, r.check(&m, cols[1], i)
+}
+
+// At returns the row of this number in the folder. Rows that are asked for in
+// rising order are read in one pass, without the row groups between them.
+func (r *MetaReader) At(row int64) (Meta, error) {
+	if row < 0 || row >= r.folder.rows {
+		return Meta{}, fmt.Errorf("folder %s: row %d is outside 0 to %d", r.folder.dir, row, r.folder.rows)
+	}
+	k := sort.Search(len(r.folder.meta), func(k int) bool { return r.folder.meta[k].start > row }) - 1
+	at := row - r.folder.meta[k].start
+	if r.f == nil || r.next != k+1 || r.batch != nil && at < r.batch.Row {
+		if err := r.Close(); err != nil {
+			return Meta{}, err
+		}
+		r.next = k
+		if err := r.fill(); err != nil { // opens the part
+			return Meta{}, err
+		}
+	}
+	for r.batch == nil || at >= r.batch.Row+int64(r.batch.Len) {
+		r.f.SkipTo(at)
+		if err := r.fill(); err != nil {
+			return Meta{}, err
+		}
+	}
+	r.at = int(at - r.batch.Row)
+	return r.Next()
 }
 
 // check counts a row whose caption cannot be read.

@@ -14,7 +14,10 @@
 // JPEG inside.
 package image
 
-import "fmt"
+import (
+	"fmt"
+	stdimage "image"
+)
 
 // RGB is an image of 8 bits a channel.
 type RGB struct {
@@ -84,4 +87,14 @@ func Normalize(img *RGB, mean, std [3]float32, dst []float32) {
 		p := img.Pix[3*i : 3*i+3 : 3*i+3]
 		r[i], g[i], b[i] = table[0][p[0]], table[1][p[1]], table[2][p[2]]
 	}
+}
+
+// Standard is the image for the standard library's encoders.
+func (img *RGB) Standard() *stdimage.NRGBA {
+	out := stdimage.NewNRGBA(stdimage.Rect(0, 0, img.W, img.H))
+	for i := range img.W * img.H {
+		copy(out.Pix[4*i:4*i+3], img.Pix[3*i:3*i+3])
+		out.Pix[4*i+3] = 255
+	}
+	return out
 }

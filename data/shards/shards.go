@@ -145,6 +145,22 @@ func (s *Set) FindURL(url, caption string) (Sample, bool) {
 	return s.at(s.byURL(), url+"\x00"+caption)
 }
 
+// Match looks a sample up by key, and by address and caption where there is no
+// such key or where that sample is of another address: keys are numbers that
+// each folder counts from zero, so that the same key may stand for another image
+// in shards that were fetched anew.
+func (s *Set) Match(key, url, caption string) (Sample, bool) {
+	if key != "" {
+		if sample, ok := s.Find(key); ok && (url == "" || sample.URL == "" || sample.URL == url) {
+			return sample, true
+		}
+	}
+	if url == "" {
+		return Sample{}, false
+	}
+	return s.FindURL(url, caption)
+}
+
 func (s *Set) at(m map[string]int32, id string) (Sample, bool) {
 	i, ok := m[id]
 	if !ok {

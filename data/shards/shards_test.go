@@ -304,3 +304,29 @@ func FuzzIndex(f *testing.F) {
 		}
 	})
 }
+
+// TestMatch: a key that stands for another image, as in shards that were fetched
+// anew, gives way to address and caption.
+func TestMatch(t *testing.T) {
+	dir := t.TempDir()
+	set, err := Index(t.Context(), []string{build(t, filepath.Join(dir, "00000.tar"), 0, 10)}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	caption := set.Samples()[4].Caption
+	for _, c := range []struct{ key, url, caption, want string }{
+		{"000000004", "u4", "any", "000000004"},
+		{"000000004", "", "", "000000004"},
+		{"000000007", "u4", caption, "000000004"},
+		{"", "u4", caption, "000000004"},
+		{"unknown", "u4", caption, "000000004"},
+		{"000000007", "u4", "another", ""},
+		{"unknown", "", "", ""},
+		{"", "", caption, ""},
+	} {
+		if got, ok := set.Match(c.key, c.url, c.caption); got.Key != c.want || ok != (c.want != "") {
+			t.Errorf("%+v: got %q, %v", c, got.Key, ok)
+		}
+	}
+}

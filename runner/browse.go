@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"react/runner/browse"
+	"react/runner/store"
+)
+
+// browseOptions are the flags of browse.
+type browseOptions struct {
+	store  string
+	listen string
+	engine string
+}
+
+func newBrowse() *cobra.Command {
+	var o browseOptions
+	cmd := &cobra.Command{
+		Use:   "browse TRIAL|INDEX",
+		Short: "Serve a local page: search a pool by text, look at what each class retrieved",
+		Long: `browse serves a web page that loads nothing from elsewhere, until Ctrl-C: a search
+box that gives the nearest images and captions to a text, encoded by the model
+that the pool was embedded with; and for each class of a trial the pairs that were
+retrieved for it, with score, modality, rank, copies and known leaks.
+
+TRIAL is the id of a trial (or its beginning), the label of a case, or
+SWEEP:TRIAL. INDEX is the key of an index, embed or retrieve stage (or its
+beginning), or its directory in the store. Nothing is written.
+
+It listens on this machine alone, and answers no page that was opened under
+another name. --listen :7788 opens it to the network, where anyone who reaches
+the port sees the pool's images.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return o.serve(cmd.Context(), given[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	storeFlag(cmd, &o.store)
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:7788", "`address` to serve on; port 0 takes a free one")
+	cmd.Flags().StringVar(&o.engine, "engine", "auto", "`engine` that encodes texts")
+	return cmd
+}
+
+// serve opens what is named and answers requests until ctx ends.
+func (o browseOptions) serve(ctx context.Context, name string, stdout, stderr io.Writer) error {
+	if _, _, err := net.SplitHostPort(o.listen); err != nil {
+		return usageError{fmt.Errorf("--listen %s: %w (127.0.0.1:7788 is one)", o.listen, err)}
+	}
+	s, err := store.Open(o.store)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	engines := &engines{spec: o.engine, stderr: stderr}
+	defer engines.close()
+	b, err := openBrowser(ctx, s, engines, name)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("--listen %s: %w (another port, or port 0 for a free one)", o.listen, err)
+	}
+	local := browse.IsLoopback(o.listen)
+	if !local {
+		fmt.Fprintln(stderr, "warning: the page is open to everyone who reaches this port")
+	}
+	fmt.Fprintf(stdout, "http://%s/ shows %s; Ctrl-C ends it\n", listener.Addr(), b.site.Title)
+	return answer(ctx, listener, b.site.Handler(local))
+}
+
+// answer serves until ctx ends, which is how browse is meant to end.
+func answer(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	soon, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := server.Shutdown(soon); err != nil {
+		server.Close()
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// isDir says whether name is a directory.
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}

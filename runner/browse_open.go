@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"react/ops"
+	"react/runner/browse"
+	"react/runner/store"
+)
+
+// browser is what a page shows, with what it keeps open.
+type browser struct {
+	site   browse.Site
+	store  *store.Store
+	finder *ops.Finder // nil where nothing can be searched
+	close  func()
+}
+
+// browsed are the stages that a page is about.
+type browsed struct {
+	plan  *planRecord
+	trial *trialRecord           // nil for an index
+	pairs *stageRecord           // nil for an index, and for a base
+	by    map[string]stageRecord // the searches, by side
+	run   map[string]string      // what a search by text reads: role → key
+	files map[string]ops.Files   // and outside files
+}
+
+// openBrowser finds what is named: a trial, else a stage.
+func openBrowser(ctx context.Context, s *store.Store, engines *engines, name string) (*browser, error) {
+	what, err := findBrowsed(s, name)
+	if err != nil {
+		return nil, err
+	}
+	b := &browser{store: s, close: func() {}}
+	b.describe(what, name)
+	if err := b.openFinder(ctx, what, engines); err != nil {
+		return nil, err
+	}
+	if what.pairs != nil {
+		err = b.openPairs(what)
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// findBrowsed takes a trial's name first: keys are long, and trial ids are what people have at hand.
+func findBrowsed(s *store.Store, name string) (*browsed, error) {
+	if !isDir(name) {
+		_, p, trial, err := findTrial(s, name)
+		if err == nil {
+			return trialBrowsed(p, trial)
+		}
+		if !errors.As(err, new(usageError)) {
+			return nil, err
+		}
+	}
+	key := name
+	if isDir(name) {
+		key = filepath.Base(filepath.Clean(name))
+	}
+	p, stage, err := findStage(s, key)
+	if err != nil {
+		return nil, err
+	}
+	if stage == nil {
+		return nil, usageError{fmt.Errorf("no trial, index or embeddings %q in the sweeps of store %s; runner show TRIAL prints the keys of its stages", name, s.Root())}
+	}
+	return stageBrowsed(p, stage)
+}
+
+// findStage looks for a key, or its beginning, in the plans of the store's sweeps, newest first.
+func findStage(s *store.Store, key string) (*planRecord, *stageRecord, error) {
+	sweeps, err := s.Sweeps()
+	if err != nil || len(key) < 4 {
+		return nil, nil, err
+	}
+	for _, sweep := range sweeps {
+		var p planRecord
+		if err := sweep.ReadJSON(planFile, &p); err != nil {
+			return nil, nil, err
+		}
+		for i, stage := range p.Stages {
+			if strings.HasPrefix(stage.Key, key) {
+				return &p, &p.Stages[i], nil
+			}
+		}
+	}
+	return nil, nil, nil
+}
+
+func (p *planRecord) stage(key string) *stageRecord {
+	i := slices.IndexFunc(p.Stages, func(s stageRecord) bool { return s.Key == key })
+	if i < 0 {
+		return nil
+	}
+	return &p.Stages[i]
+}
+
+// trialBrowsed gathers the stages of a trial's retrieval.
+func trialBrowsed(p *planRecord, trial *trialRecord) (*browsed, error) {
+	pairs := p.stage(trial.Stages["pairs"])
+	if pairs == nil {
+		return nil, usageError{fmt.Errorf("trial %s retrieves nothing: it is not tuned on pairs (give another trial, or an index)", trial.Name)}
+	}
+	b := &browsed{plan: p, trial: trial, pairs: pairs, by: map[string]stageRecord{}, run: map[string]string{}, files: map[string]ops.Files{}}
+	b.take(pairs)
+	for _, stage := range p.madeFrom(trial) {
+		if by, ok := searchedBy(stage); ok && slices.Contains(values(pairs.In), stage.Key) {
+			b.by[by] = stage
+			b.take(&stage)
+		}
+	}
+	b.findCheckpoint()
+	return b, nil
+}
+
+// stageBrowsed gathers what reads or made an index, or embeddings.
+func stageBrowsed(p *planRecord, stage *stageRecord) (*browsed, error) {
+	b := &browsed{plan: p, by: map[string]stageRecord{}, run: map[string]string{}, files: map[string]ops.Files{}}
+	switch stage.Op {
+	case "embed":
+		b.run["embeddings"] = stage.Key
+		b.take(stage)
+	case "index", "retrieve":
+		b.take(stage)
+		for _, reader := range p.Stages {
+			if by, ok := searchedBy(reader); ok && (reader.Key == stage.Key || reader.In["index"] == stage.Key) {
+				b.by[by] = reader
+				b.take(&reader)
+			}
+		}
+	default:
+		return nil, usageError{fmt.Errorf("stage %s %s is neither an index, nor embeddings, nor a search", stage.Op, short(stage.Key))}
+	}
+	b.findCheckpoint()
+	return b, nil
+}
+
+// take notes the inputs of a stage, the first of each role.
+func (b *browsed) take(stage *stageRecord) {
+	by, searched := searchedBy(*stage)
+	for role, key := range stage.In {
+		if searched && (role == "index" || role == "tuned") {
+			role += "." + by
+		}
+		if _, ok := b.run[role]; !ok {
+			b.run[role] = key
+		}
+	}
+	for role, files := range stage.Files {
+		if _, ok := b.files[role]; !ok {
+			b.files[role] = files
+		}
+	}
+	if made := b.plan.stage(stage.In["embeddings"]); made != nil && made.Op == "embed" {
+		b.take(made)
+	}
+}
+
+// findCheckpoint takes the model that encoded the queries where the embeddings came from outside.
+func (b *browsed) findCheckpoint() {
+	if _, ok := b.run["checkpoint"]; ok || len(b.files["checkpoint"].Paths) > 0 {
+		return
+	}
+	queries := b.plan.stage(b.run["queries"])
+	if queries == nil {
+		return
+	}
+	if key, ok := queries.In["checkpoint"]; ok {
+		b.run["checkpoint"] = key
+	}
+	if files, ok := queries.Files["checkpoint"]; ok {
+		b.files["checkpoint"] = files
+	}
+}
+
+// searchedBy is the side that a retrieve stage searches.
+func searchedBy(stage stageRecord) (string, bool) {
+	if stage.Op != "retrieve" {
+		return "", false
+	}
+	var p struct {
+		By string `json:"by"`
+	}
+	err := decodeParams(stage, &p)
+	return p.By, err == nil && (p.By == "t2t" || p.By == "t2i")
+}
+
+// openFinder opens the pool for searches. A stage whose output is gone is an
+// error that says how to get it back.
+func (b *browser) openFinder(ctx context.Context, what *browsed, engines *engines) error {
+	run := &ops.Run{In: map[string]string{}, Files: what.files, OpenEngine: engines.open, Workers: 1, Log: io.Discard,
+		Progress: func(ops.Progress) {}, Warn: func(string, ...any) {}, Fact: func(string, any) {}}
+	for role, key := range what.run {
+		switch base, _, _ := strings.Cut(role, "."); base {
+		case "checkpoint", "embeddings", "pool", "index", "tuned", "filter":
+		default:
+			continue
+		}
+		entry, ok, err := b.store.Lookup(key)
+		if err == nil && (!ok || len(entry.Evicted) > 0) {
+			err = fmt.Errorf("%s %s is no longer in the store whole (runner reproduce TRIAL, or runner sweep FILE, makes it again)", role, short(key))
+		}
+		if err != nil {
+			return err
+		}
+		run.In[role] = entry.Dir
+	}
+	params := ops.FinderParams{}
+	for by := range what.by {
+		params.By = append(params.By, by)
+	}
+	if len(params.By) == 0 {
+		params.By = []string{"t2i", "t2t"}
+	}
+	if stage := what.plan.stage(what.run["embeddings"]); stage != nil {
+		var p struct {
+			Precision string `json:"precision"`
+		}
+		if err := decodeParams(*stage, &p); err != nil {
+			return err
+		}
+		params.Precision = p.Precision
+	}
+	finder, err := ops.OpenFinder(ctx, run, params)
+	if err != nil {
+		return err
+	}
+	b.finder, b.close = finder, func() { finder.Close() }
+	for _, by := range finder.By() {
+		b.site.By = append(b.site.By, browse.Side{By: by, How: finder.Describe(by)})
+	}
+	b.site.Facts = append(b.site.Facts, browse.Fact{Name: "rows", Value: thousands(int(finder.Rows()))})
+	b.site.Search = b.search
+	if finder.Images() != nil {
+		b.site.Image = b.image
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"react/ops"
+	"react/runner/browse"
+)
+
+func decodeParams(stage stageRecord, into any) error {
+	if err := json.Unmarshal(stage.Params, into); err != nil {
+		return fmt.Errorf("stage %s %s: params: %w", stage.Op, short(stage.Key), err)
+	}
+	return nil
+}
+
+func values(m map[string]string) []string { return slices.Collect(maps.Values(m)) }
+
+// describe gives the page its title and facts.
+func (b *browser) describe(what *browsed, name string) {
+	b.site.Title, b.site.Subtitle = "index "+name, what.plan.Experiment
+	if what.trial != nil {
+		b.site.Title = "trial " + what.trial.Name
+	}
+	if what.plan.Question != "" {
+		b.site.Subtitle += ": " + what.plan.Question
+	}
+	fact := func(name, value string) {
+		b.site.Facts = append(b.site.Facts, browse.Fact{Name: name, Value: value})
+	}
+	fact("experiment", what.plan.Experiment)
+	for _, role := range slices.Sorted(maps.Keys(what.run)) {
+		fact(role, short(what.run[role]))
+	}
+	for _, role := range slices.Sorted(maps.Keys(what.files)) {
+		fact(role, fmt.Sprintf("%s below %s", plural(len(what.files[role].Paths), "file"), what.files[role].Root))
+	}
+	if what.trial == nil {
+		return
+	}
+	for _, path := range slices.Sorted(maps.Keys(what.trial.Params)) {
+		if section, _, _ := strings.Cut(path, "."); section == "retrieve" || section == "pairs" || section == "index" {
+			fact(path, jsonText(what.trial.Params[path]))
+		}
+	}
+}
+
+// search encodes a text and searches each side that is asked for.
+func (b *browser) search(ctx context.Context, q browse.Query) (map[string][]browse.Pair, error) {
+	vector, err := b.finder.Encode(q.Text)
+	if err != nil {
+		return nil, fmt.Errorf("encode the text: %w", err)
+	}
+	out := map[string][]browse.Pair{}
+	for _, by := range q.By {
+		found, err := b.finder.Find(ctx, vector, by, q.K)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range found {
+			out[by] = append(out[by], browse.Pair{Row: n.Meta.Row, Rank: n.Rank, Score: n.Score, Modality: by, Caption: n.Meta.Caption, URL: n.Meta.URL,
+				Key: b.imageKey(n.Meta.Key, n.Meta.URL, n.Meta.Caption), Label: n.Meta.Label})
+		}
+	}
+	return out, nil
+}
+
+// imageKey is the key in the tars of a row's image, "" where there is none.
+func (b *browser) imageKey(key, url, caption string) string {
+	set := b.finder.Images()
+	if set == nil {
+		return ""
+	}
+	sample, ok := set.Match(key, url, caption)
+	if !ok {
+		return ""
+	}
+	return sample.Key
+}
+
+func (b *browser) image(key string) ([]byte, string, error) {
+	set := b.finder.Images()
+	sample, ok := set.Find(key)
+	if !ok {
+		return nil, "", fmt.Errorf("no image has key %q", key)
+	}
+	data, err := set.Read(sample, nil)
+	return data, sample.Ext, err
+}
+
+// openPairs reads a trial's pairs and sorts them by class.
+func (b *browser) openPairs(what *browsed) error {
+	entry, ok, err := b.store.Lookup(what.pairs.Key)
+	if err == nil && !ok {
+		err = fmt.Errorf("the pairs of trial %s, stage %s, are not in the store (runner reproduce %s makes them)", what.trial.Name, short(what.pairs.Key), what.trial.ID)
+	}
+	if err != nil {
+		return err
+	}
+	list, err := ops.ReadPairs(entry.Dir)
+	if err != nil {
+		return err
+	}
+	b.site.Facts = append(b.site.Facts, browse.Fact{Name: "pairs", Value: thousands(len(list))})
+	b.showClasses(list)
+	return nil
+}
+
+// controlClass is what a trial's pairs stand under that were found for no class: a control's.
+const controlClass = "(no class: rows of a control)"
+
+// showClasses makes the lists of the page.
+func (b *browser) showClasses(list []ops.Pair) {
+	known := marksOf(list)
+	byClass := map[string][]browse.Pair{}
+	var names []string
+	for i, pair := range list {
+		for _, class := range classesOf(pair) {
+			if _, ok := byClass[class]; !ok {
+				names = append(names, class)
+			}
+			byClass[class] = append(byClass[class], b.shown(pair, class, known[i]))
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	for _, name := range names {
+		pairs := byClass[name]
+		slices.SortStableFunc(pairs, func(x, y browse.Pair) int { return cmp.Compare(x.Rank, y.Rank) })
+		b.site.Classes = append(b.site.Classes, summary(name, pairs))
+		b.site.SetPairs(name, pairs)
+	}
+}
+
+func summary(name string, pairs []browse.Pair) browse.Class {
+	class := browse.Class{Name: name, Pairs: len(pairs)}
+	labelled, right := 0, 0
+	for _, pair := range pairs {
+		if len(pair.Marks) > 0 {
+			class.Marked++
+		}
+		if pair.Label != "" {
+			labelled++
+		}
+		if pair.Right {
+			right++
+		}
+	}
+	if labelled > 0 && name != controlClass {
+		share := float64(right) / float64(labelled)
+		class.Precision = &share
+	}
+	return class
+}
+
+// classesOf are the classes that a pair was found for, each once.
+func classesOf(pair ops.Pair) []string {
+	var names []string
+	for _, f := range pair.Found {
+		if !slices.Contains(names, f.Class) {
+			names = append(names, f.Class)
+		}
+	}
+	if len(names) == 0 {
+		names = []string{controlClass}
+	}
+	return names
+}
+
+// shown is a pair as one class sees it: with the best hit of that class.
+func (b *browser) shown(pair ops.Pair, class string, marks []browse.Mark) browse.Pair {
+	out := browse.Pair{Row: pair.Row, Caption: pair.Caption, URL: pair.URL, Label: pair.Label, Right: pair.Label == class,
+		Key: b.imageKey(pair.Key, pair.URL, pair.Caption), Marks: slices.Clone(marks)}
+	var others []string
+	for _, f := range pair.Found {
+		out.Found = append(out.Found, browse.Found{Class: f.Class, Prompt: f.Prompt, Modality: f.Modality, Rank: int(f.Rank), Score: f.Score})
+		if f.Class != class {
+			if !slices.Contains(others, f.Class) {
+				others = append(others, f.Class)
+			}
+			continue
+		}
+		if out.Rank == 0 || int(f.Rank) < out.Rank {
+			out.Rank, out.Score, out.Modality = int(f.Rank), f.Score, f.Modality
+			out.Query = strings.Replace(f.Prompt, "{}", f.Class, 1)
+		}
+	}
+	if len(others) > 0 {
+		out.Marks = append(out.Marks, browse.Mark{Kind: "class", Text: "also " + shortList(others)})
+	}
+	return out
+}
+
+// marksOf says which pairs are the same image, or have the same caption, as others of the list.
+func marksOf(list []ops.Pair) [][]browse.Mark {
+	images, captions := map[string]int{}, map[string]int{}
+	for _, pair := range list {
+		images[pair.SHA256]++
+		captions[pair.Caption]++
+	}
+	marks := make([][]browse.Mark, len(list))
+	for i, pair := range list {
+		if n := images[pair.SHA256]; n > 1 && pair.SHA256 != "" {
+			marks[i] = append(marks[i], browse.Mark{Kind: "copy", Text: fmt.Sprintf("same image × %d", n)})
+		}
+		if n := captions[pair.Caption]; n > 1 && pair.Caption != "" {
+			marks[i] = append(marks[i], browse.Mark{Kind: "copy", Text: fmt.Sprintf("same caption × %d", n)})
+		}
+	}
+	return marks
+}

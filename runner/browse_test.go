@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"react/runner/browse"
+	"react/runner/store"
+)
+
+// said collects what a command that goes on prints.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// browsing runs browse and gives its address, until the test ends.
+func browsing(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	out, ended := &said{}, make(chan error, 1)
+	go func() { ended <- run(ctx, append([]string{"browse", "--listen", "127.0.0.1:0"}, args...), out, out) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("browse %q ended with %v", args, err)
+		}
+	})
+	for range 3000 {
+		if _, rest, ok := strings.Cut(out.String(), "http://"); ok {
+			return "http://" + strings.Fields(rest)[0]
+		}
+		select {
+		case err := <-ended:
+			ended <- nil
+			t.Fatalf("browse %q: %v\n%s", args, err, out)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	t.Fatalf("browse %q: no address in 30 s: %s", args, out)
+	return ""
+}
+
+func fetchJSON(t *testing.T, address string, into any) {
+	t.Helper()
+	r, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != 200 {
+		t.Fatalf("%s: %s, %s, %v", address, r.Status, body, err)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBrowse looks at a trial and at an index of a sweep: what is searched and
+// shown is what the stages hold.
+func TestBrowse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a sweep")
+	}
+	dir := tinyDir(t)
+	sweepTiny(t, dir)
+	root := filepath.Join(dir, ".runner")
+	s, err := store.Open(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, p, trial, err := findTrial(s, "tuned")
+	if err != nil {
+		t.Fatal(err)
+	}
+	browseTrial(t, browsing(t, "tuned", "--store", root, "--engine", "go"))
+	for _, op := range []string{"index", "embed", "retrieve"} {
+		i := slices.IndexFunc(p.madeFrom(trial), func(r stageRecord) bool { return r.Op == op })
+		key := p.madeFrom(trial)[i].Key
+		name := key[:12]
+		if op == "index" {
+			entry, _, err := s.Lookup(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name = entry.Dir
+		}
+		var answer struct {
+			Sides []struct{ Pairs []browse.Pair }
+		}
+		fetchJSON(t, browsing(t, name, "--store", root, "--engine", "go")+"api/search?q=a+red+circle&k=5", &answer)
+		if len(answer.Sides) == 0 || len(answer.Sides[0].Pairs) != 5 {
+			t.Errorf("%s %s: %+v", op, name, answer)
+		}
+	}
+	for args, want := range map[string]string{"base": "retrieves nothing", "nobody": `no trial, index or embeddings "nobody"`, "tuned --listen 7788": "--listen 7788"} {
+		err := run(context.Background(), append([]string{"browse", "--store", root}, strings.Fields(args)...), io.Discard, io.Discard)
+		if exitCode(err) != 2 || !strings.Contains(err.Error(), want) {
+			t.Errorf("browse %s: %v, want a usage error with %q", args, err, want)
+		}
+	}
+	_, pairs, err := findStage(s, trial.Stages["pairs"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, _, err := s.Lookup(pairs.In["embeddings"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(entry.Dir, entry.Dir+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	err = run(context.Background(), []string{"browse", "tuned", "--store", root}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "no longer in the store") {
+		t.Errorf("without embeddings: %v", err)
+	}
+}
+
+// browseTrial checks the page of a trial against itself.
+func browseTrial(t *testing.T, address string) {
+	t.Helper()
+	var site struct {
+		Facts   []browse.Fact
+		By      []browse.Side
+		Classes []browse.Class
+	}
+	fetchJSON(t, address+"api/site", &site)
+	if len(site.By) == 0 || len(site.Classes) < 2 || len(site.Facts) < 5 {
+		t.Fatalf("the site is %+v", site)
+	}
+	for _, class := range site.Classes {
+		var pairs []browse.Pair
+		fetchJSON(t, address+"api/class?"+url.Values{"name": {class.Name}}.Encode(), &pairs)
+		if len(pairs) != class.Pairs || len(pairs) == 0 {
+			t.Errorf("class %s: %d pairs, the list says %d", class.Name, len(pairs), class.Pairs)
+		}
+		for i, pair := range pairs {
+			if pair.Rank < 1 || pair.Query == "" || pair.Caption == "" || len(pair.Found) == 0 || pair.Right != (pair.Label == class.Name) || i > 0 && pair.Rank < pairs[i-1].Rank {
+				t.Errorf("class %s: pair %+v", class.Name, pair)
+			}
+		}
+	}
+	var answer struct {
+		Sides []struct{ Pairs []browse.Pair }
+	}
+	fetchJSON(t, address+"api/search?q=a+red+circle&k=7", &answer)
+	for _, side := range answer.Sides {
+		if len(side.Pairs) != 7 {
+			t.Fatalf("found %d rows, want 7", len(side.Pairs))
+		}
+		for i, pair := range side.Pairs {
+			if pair.Rank != i+1 || pair.Caption == "" || pair.Key == "" || i > 0 && pair.Score > side.Pairs[i-1].Score {
+				t.Errorf("hit %d: %+v", i, pair)
+			}
+		}
+		r, err := http.Get(fmt.Sprintf("%simage?key=%s", address, url.QueryEscape(side.Pairs[0].Key)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		if r.StatusCode != 200 || !strings.HasPrefix(r.Header.Get("Content-Type"), "image/") {
+			t.Errorf("image: %s %s", r.Status, r.Header.Get("Content-Type"))
+		}
+	}
+}
