@@ -222,7 +222,7 @@ func (s *Site) query(r *http.Request) (Query, error) {
 	}
 	var err error
 	if q.K, err = strconv.Atoi(r.FormValue("k")); err != nil || q.K < 1 || q.K > MaxK {
-		return q, fmt.Errorf("K %q: a number from 1 to %d", r.FormValue("k"), MaxK)
+		return q, fmt.Errorf("k is %q: a number from 1 to %d", r.FormValue("k"), MaxK)
 	}
 	for _, side := range s.By {
 		if by := r.FormValue("by"); by == "" || by == side.By {
