@@ -78,7 +78,8 @@ bench-peers: $(deps) ## measure beside PyTorch, Pillow and Python's tokenizers i
 
 tables: study ## run the published experiments, rewrite results/tables and results/reports
 	bin/runner sweep experiments/quickstart.cue --tables results/tables
-	bin/runner report experiments/quickstart.cue --plain --gallery world -o results/reports/quickstart
+	bin/runner publish experiments/quickstart.cue results/reports/quickstart
+	bin/runner publish experiments/emoji.cue results/reports/emoji
 
 tex: ## compile the committed LaTeX tables, where a TeX is installed
 	@.ci/check-tex

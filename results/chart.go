@@ -12,14 +12,17 @@ import (
 
 // Curve is a line of a Chart.
 type Curve struct {
-	Name string
-	X, Y []float64 // of one length; X ascends
+	Name string    `json:"name"`
+	X    []float64 `json:"x"` // ascends
+	Y    []float64 `json:"y"` // as many
 }
 
 // Chart is a drawing of curves over a number, such as losses over steps.
 type Chart struct {
-	Title, X, Y string
-	Curves      []Curve
+	Title  string  `json:"title"` // what a reader who cannot see the drawing is told
+	X      string  `json:"x"`     // what the axes show
+	Y      string  `json:"y"`
+	Curves []Curve `json:"curves"`
 }
 
 // The chart's measures, in pixels.
@@ -142,9 +145,9 @@ type Sample struct {
 
 const histogramBins = 30
 
-// SVG draws the share of each group's values in equal bins, as outlines over
+// Chart is the share of each group's values in equal bins, as outlines over
 // each other.
-func (h Histogram) SVG() []byte {
+func (h Histogram) Chart() Chart {
 	var all []float64
 	for _, g := range h.Groups {
 		all = append(all, g.Values...)
@@ -154,7 +157,7 @@ func (h Histogram) SVG() []byte {
 	for _, g := range h.Groups {
 		chart.Curves = append(chart.Curves, outline(g, low, high))
 	}
-	return chart.SVG()
+	return chart
 }
 
 // outline is the group's histogram as a curve of steps, in percent.
@@ -181,29 +184,37 @@ func outline(g Sample, low, high float64) Curve {
 
 // Move is a class's value before and after, as fractions.
 type Move struct {
-	Name          string
-	Before, After float64
+	Name   string  `json:"name"`
+	Before float64 `json:"before"`
+	After  float64 `json:"after"`
+}
+
+// Moves is a drawing of classes before and after, in the order given.
+type Moves struct {
+	Title   string `json:"title"` // what a reader who cannot see the drawing is told
+	X       string `json:"x"`     // what the axis shows
+	Classes []Move `json:"classes"`
 }
 
 const moveHeight = 14
 
-// Moves draws, for each class, where it was (hollow) and is (filled): to the
+// SVG draws, for each class, where it was (hollow) and is (filled): to the
 // right blue discs, to the left orange squares, so that grey print tells them
-// apart too. The order is the caller's.
-func Moves(title, x string, moves []Move) []byte {
+// apart too.
+func (c Moves) SVG() []byte {
 	left := 60
-	for _, m := range moves {
+	for _, m := range c.Classes {
 		left = max(left, 14+6*wide(clean(cut(m.Name, 32))))
 	}
-	a := axes{lowX: 0, highX: 100, stepX: 20, width: 340, left: float64(left), top: 8, height: float64(moveHeight * len(moves))}
+	a := axes{lowX: 0, highX: 100, stepX: 20, width: 340, left: float64(left), top: 8, height: float64(moveHeight * len(c.Classes))}
 	var out bytes.Buffer
-	openSVG(&out, left+360, moveHeight*len(moves)+52, title)
+	openSVG(&out, left+360, moveHeight*len(c.Classes)+52, c.Title)
 	for _, v := range ticks(a.lowX, a.highX, a.stepX) {
 		fmt.Fprintf(&out, `<path d="M%s %sv%s" stroke="#ddd" stroke-width="0.7"/><text x="%s" y="%s" text-anchor="middle">%s</text>`+"\n",
 			px(a.x(v)), px(a.top), px(a.height), px(a.x(v)), px(a.top+a.height+14), tickText(v, a.stepX))
 	}
-	fmt.Fprintf(&out, `<text x="%s" y="%s" text-anchor="middle" fill="#555">%s</text>`+"\n", px(a.left+a.width/2), px(a.top+a.height+32), escape(x))
-	for i, m := range moves {
+	fmt.Fprintf(&out, `<text x="%s" y="%s" text-anchor="middle" fill="#555">%s</text>`+"\n", px(a.left+a.width/2), px(a.top+a.height+32), escape(c.X))
+	for i, m := range c.Classes {
 		y := a.top + moveHeight*(float64(i)+0.5)
 		series := 0 // a disc in the first colour
 		if m.After < m.Before {

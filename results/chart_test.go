@@ -13,8 +13,8 @@ func TestCharts(t *testing.T) {
 	for kind, svg := range map[string][]byte{
 		"chart":     Chart{name, name, name, []Curve{{name, x, []float64{1, math.NaN(), 3}}, {"level", x, []float64{2, 2, 2}}}}.SVG(),
 		"no curve":  Chart{Title: name}.SVG(),
-		"histogram": Histogram{name, name, []Sample{{name, []float64{0.1, 0.2, 0.2}}, {"none", nil}}}.SVG(),
-		"moves":     Moves(name, name, []Move{{name, 0.2, 0.7}, {"down", 0.5, 0.1}, {"stays", 1, 1}}),
+		"histogram": Histogram{name, name, []Sample{{name, []float64{0.1, 0.2, 0.2}}, {"none", nil}}}.Chart().SVG(),
+		"moves":     Moves{name, name, []Move{{name, 0.2, 0.7}, {"down", 0.5, 0.1}, {"stays", 1, 1}}}.SVG(),
 	} {
 		wellFormed(t, svg)
 		if bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) || bytes.Contains(svg, []byte("<b>")) {

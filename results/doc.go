@@ -9,7 +9,7 @@
 //	           differences to the baseline            compare.go, predictions.go, stat/
 //	           footnotes and remarks                  remarks.go
 //	WriteAll   Grid → .txt .md .tex .csv .parquet     text.go ... write.go
-//	           and .svg                               figure.go
+//	           and .svg .pdf .png                     figure.go, render/
 //
 // It reads no spec, runs nothing and holds no figures of its own: a table is a
 // projection of rows, and a row is one number that one stage of one trial gave.

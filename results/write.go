@@ -7,28 +7,41 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"react/results/render"
 )
 
-// WriteAll writes each grid as NAME.txt, .md, .tex, .csv and .parquet into
-// dir, with a figure as NAME.svg too, and all of them as stats.json, and returns the paths in that order. dir is
-// made when it is not there. Each file appears whole or not at all; one that
+// WriteAll writes the Files of the grids into dir and returns their paths. dir
+// is made when it is not there. Each file appears whole or not at all; one that
 // holds these bytes already is left alone.
 func WriteAll(dir string, grids []*Grid) ([]string, error) {
+	files, err := Files(grids)
+	if err != nil {
+		return nil, err
+	}
+	return WriteFiles(dir, files)
+}
+
+// File is a file in memory, named by its path with slashes.
+type File struct {
+	Path string
+	Data []byte
+}
+
+// Files are each grid as NAME.txt, .md, .tex, .csv and .parquet, one with a
+// figure as NAME.svg, .pdf and .png too, and all of them as stats.json.
+func Files(grids []*Grid) ([]File, error) {
 	if err := checkNames(grids); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, err
-	}
-	var paths []string
-	put := func(name string, write func(io.Writer) error) error {
-		path := filepath.Join(dir, name)
+	var files []File
+	put := func(path string, write func(io.Writer) error) error {
 		var b bytes.Buffer
 		if err := write(&b); err != nil {
 			return fmt.Errorf("file %s: %w", path, err)
 		}
-		paths = append(paths, path)
-		return writeAtomic(path, b.Bytes())
+		files = append(files, File{path, b.Bytes()})
+		return nil
 	}
 	for _, g := range grids {
 		name := fileName(g.Table.Name)
@@ -37,9 +50,62 @@ func WriteAll(dir string, grids []*Grid) ([]string, error) {
 				return nil, err
 			}
 		}
+		figure, err := g.figureFiles()
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, figure...)
 	}
 	err := put("stats.json", func(w io.Writer) error { return writeStats(w, grids) })
-	return paths, err
+	return files, err
+}
+
+// figureFiles are the grid's figure, where it has one.
+func (g *Grid) figureFiles() ([]File, error) {
+	if g.Table.Figure == "" || len(g.Lines) == 0 {
+		return nil, nil
+	}
+	var svg bytes.Buffer
+	if err := g.SVG(&svg); err != nil {
+		return nil, err
+	}
+	return FigureFiles(g.Table.Name, svg.Bytes())
+}
+
+// FigureFiles are a drawing as NAME.svg, .pdf and .png.
+func FigureFiles(name string, svg []byte) ([]File, error) {
+	name = fileName(name)
+	files := []File{{name + ".svg", svg}}
+	for _, f := range []struct {
+		ext   string
+		write func(io.Writer, []byte) error
+	}{{".pdf", render.PDF}, {".png", render.PNG}} {
+		var b bytes.Buffer
+		if err := f.write(&b, svg); err != nil {
+			return nil, fmt.Errorf("file %s%s: %w", name, f.ext, err)
+		}
+		files = append(files, File{name + f.ext, b.Bytes()})
+	}
+	return files, nil
+}
+
+// WriteFiles writes files into dir, as WriteAll does.
+func WriteFiles(dir string, files []File) ([]string, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, f := range files {
+		path := filepath.Join(dir, filepath.FromSlash(f.Path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return nil, err
+		}
+		if err := writeAtomic(path, f.Data); err != nil {
+			return nil, err
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
 }
 
 type fileWriter struct {
@@ -48,14 +114,10 @@ type fileWriter struct {
 }
 
 func (g *Grid) writers() []fileWriter {
-	all := []fileWriter{
+	return []fileWriter{
 		{".txt", func(w io.Writer) error { return g.Text(w, 0) }},
 		{".md", g.Markdown}, {".tex", g.LaTeX}, {".csv", g.CSV}, {".parquet", g.Parquet},
 	}
-	if g.Table.Figure != "" && len(g.Lines) > 0 {
-		all = append(all, fileWriter{".svg", g.SVG})
-	}
-	return all
 }
 
 func writeStats(w io.Writer, grids []*Grid) error {

@@ -142,6 +142,7 @@ func commandGroups() []commandGroup {
 		{"Results", []*cobra.Command{
 			newTable(),
 			newReport(),
+			newPublish(),
 			newBrowse(),
 			newShow(),
 			newDiff(),

@@ -13,6 +13,7 @@ import (
 
 	"react/results"
 	pages "react/results/report"
+	"react/runner/plan"
 	"react/runner/store"
 )
 
@@ -43,8 +44,8 @@ build), so that the same rows give the same bytes.
 ` + exitHelp,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			if o.gallery != "all" && o.gallery != "world" && o.gallery != "none" {
-				return usageError{fmt.Errorf("--gallery %s: all, world or none", o.gallery)}
+			if err := checkGallery(o.gallery); err != nil {
+				return err
 			}
 			e, err := openExperiment(cmd, names[0], o.sets, o.store)
 			if err != nil {
@@ -65,6 +66,13 @@ build), so that the same rows give the same bytes.
 	cmd.Flags().StringVar(&o.gallery, "gallery", "all", "`images` of retrieved pairs: all; world, those of pools that runner made; none")
 	cmd.Flags().BoolVar(&o.plain, "plain", false, "leave out times, host and build")
 	return cmd
+}
+
+func checkGallery(choice string) error {
+	if choice != "all" && choice != "world" && choice != "none" {
+		return usageError{fmt.Errorf("--gallery %s: all, world or none", choice)}
+	}
+	return nil
 }
 
 // reportPage is the page's file name.
@@ -114,6 +122,13 @@ func (e *experiment) report(ctx context.Context, o reportOptions) (string, error
 	if _, err := results.WriteAll(dir, r.grids); err != nil {
 		return "", err
 	}
+	drawn, err := figureFiles(page)
+	if err == nil {
+		_, err = results.WriteFiles(dir, drawn)
+	}
+	if err != nil {
+		return "", err
+	}
 	return dir, results.WriteBytes(filepath.Join(dir, reportPage), b.Bytes())
 }
 
@@ -127,6 +142,7 @@ type reporter struct {
 	grids   []*results.Grid
 	best    *configuration // see configurations
 	base    *configuration
+	asked   map[string][]results.Prediction // predictions that a table compares, by the key of their stage
 }
 
 func (e *experiment) reporter(ctx context.Context, o reportOptions) (*reporter, error) {
@@ -134,13 +150,32 @@ func (e *experiment) reporter(ctx context.Context, o reportOptions) (*reporter, 
 	if err != nil {
 		return nil, err
 	}
-	rows, grids, err := e.grids(entries, nil)
-	if err != nil {
+	r := &reporter{experiment: e, ctx: ctx, options: o, entries: entries, asked: map[string][]results.Prediction{}}
+	if r.rows, err = e.rows(entries); err != nil {
 		return nil, err
 	}
-	r := &reporter{experiment: e, ctx: ctx, options: o, entries: entries, rows: rows, grids: grids}
+	opts := e.tableOptions(entries, nil)
+	opts.Predictions = r.noteAsked(opts.Predictions)
+	if r.grids, err = e.build(r.rows, opts); err != nil {
+		return nil, err
+	}
 	r.choose()
 	return r, nil
+}
+
+// noteAsked notes the stages whose predictions are read.
+func (r *reporter) noteAsked(read func(trial, set string) ([]results.Prediction, error)) func(trial, set string) ([]results.Prediction, error) {
+	stages := map[string]map[string]*plan.Stage{}
+	for _, t := range r.plan.Trials {
+		stages[t.ID] = t.Stages
+	}
+	return func(trial, set string) ([]results.Prediction, error) {
+		list, err := read(trial, set)
+		if stage := stages[trial]["evaluate/"+set]; stage != nil && len(list) > 0 {
+			r.asked[stage.Key] = list
+		}
+		return list, err
+	}
 }
 
 // page puts the parts together.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -111,11 +110,7 @@ func (r *reporter) figures(p *pages.Page) error {
 		if g.Table.Figure == "" || len(g.Lines) == 0 {
 			continue
 		}
-		var b bytes.Buffer
-		if err := g.SVG(&b); err != nil {
-			return err
-		}
-		p.Figures = append(p.Figures, pages.Figure{Title: g.Table.Name + ".", Caption: g.Table.Caption, SVG: b.Bytes()})
+		p.Figures = append(p.Figures, pages.Figure{Name: g.Table.Name, Title: g.Table.Name + ".", Caption: g.Table.Caption, Table: g.Table.Name})
 	}
 	if err := r.losses(p); err != nil {
 		return err
@@ -149,7 +144,7 @@ func (r *reporter) losses(p *pages.Page) error {
 		if left > 0 {
 			caption += fmt.Sprintf(" The first %d configurations; %d more are not drawn.", mostCurves, left)
 		}
-		p.Figures = append(p.Figures, lossFigure("Loss of tuning.", caption, tuned))
+		p.Figures = append(p.Figures, lossFigure("loss-of-tuning", "Loss of tuning.", caption, tuned))
 	}
 	for _, c := range r.configurations() {
 		curve, err := r.lossOf(&configuration{name: "pretraining", trials: c.trials[:1]}, plan.Checkpoint)
@@ -157,15 +152,15 @@ func (r *reporter) losses(p *pages.Page) error {
 			return err
 		}
 		if len(curve.X) > 0 {
-			p.Figures = append(p.Figures, lossFigure("Loss of pretraining the base.", "Averaged over neighbouring steps.", []results.Curve{curve}))
+			p.Figures = append(p.Figures, lossFigure("loss-of-pretraining", "Loss of pretraining the base.", "Averaged over neighbouring steps.", []results.Curve{curve}))
 			break
 		}
 	}
 	return nil
 }
 
-func lossFigure(title, caption string, curves []results.Curve) pages.Figure {
-	return pages.Figure{Title: title, Caption: caption, SVG: results.Chart{Title: title, X: "step", Y: "loss", Curves: curves}.SVG()}
+func lossFigure(name, title, caption string, curves []results.Curve) pages.Figure {
+	return pages.Figure{Name: name, Title: title, Caption: caption, Chart: &results.Chart{Title: title, X: "step", Y: "loss", Curves: curves}}
 }
 
 // lossOf is the configuration's loss by step, the mean of the seeds that are
@@ -252,7 +247,8 @@ func (r *reporter) scores(p *pages.Page) error {
 		h.Groups = append(h.Groups, *groups[name])
 	}
 	if len(h.Groups) > 0 {
-		p.Figures = append(p.Figures, pages.Figure{Title: "Scores of what was retrieved", Caption: "for " + r.best.name + ", by the direction of the search.", SVG: h.SVG()})
+		chart := h.Chart()
+		p.Figures = append(p.Figures, pages.Figure{Name: "retrieval-scores", Title: h.Title, Caption: "for " + r.best.name + ", by the direction of the search.", Chart: &chart})
 	}
 	return nil
 }
@@ -305,7 +301,8 @@ func (r *reporter) changes(p *pages.Page) error {
 		moves = slices.Concat(moves[:mostMoves/2], moves[len(moves)-mostMoves/2:])
 	}
 	if len(moves) > 0 {
-		p.Figures = append(p.Figures, pages.Figure{Title: "Accuracy by class", Caption: caption, SVG: results.Moves("Accuracy by class", "acc@1 (%)", moves)})
+		chart := results.Moves{Title: "Accuracy by class", X: "acc@1 (%)", Classes: moves}
+		p.Figures = append(p.Figures, pages.Figure{Name: "accuracy-by-class", Title: chart.Title, Caption: caption, Moves: &chart})
 	}
 	return nil
 }

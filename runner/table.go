@@ -95,21 +95,30 @@ func (e *experiment) grids(entries map[string]store.Entry, failures []schedule.F
 	if err != nil {
 		return nil, nil, err
 	}
-	opts := results.Options{Experiment: filepath.ToSlash(e.File), Command: e.command(), Trials: e.trialStates(entries, failures),
-		Predictions: e.predictions(entries)}
+	grids, err := e.build(rows, e.tableOptions(entries, failures))
+	return rows, grids, err
+}
+
+// tableOptions are what tables know besides their rows.
+func (e *experiment) tableOptions(entries map[string]store.Entry, failures []schedule.Failure) results.Options {
+	return results.Options{Experiment: filepath.ToSlash(e.File), Command: e.command(), Trials: e.trialStates(entries, failures), Predictions: e.predictions(entries)}
+}
+
+// build makes the tables of the spec, by name.
+func (e *experiment) build(rows []results.Row, opts results.Options) ([]*results.Grid, error) {
 	var grids []*results.Grid
 	for _, name := range slices.Sorted(maps.Keys(e.Tables)) {
 		spec, err := tableSpec(name, e.Tables[name])
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		grid, err := results.Build(spec, rows, opts)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", e.File, err)
+			return nil, fmt.Errorf("%s: %w", e.File, err)
 		}
 		grids = append(grids, grid)
 	}
-	return rows, grids, nil
+	return grids, nil
 }
 
 // putTables prints and writes. The rows that tables are made of are kept

@@ -19,51 +19,86 @@ import (
 )
 
 // Page is everything that the page shows. Parts that are empty are left out.
+// Its JSON form is all but the spec and the tables, which have files of their
+// own.
 type Page struct {
-	Name, Question string
-	File           string // of the spec
-	Command        string // that makes the results again
-	Spec           []byte // the file's text
-	Overrides      []string
-	State          string // "18 of 22 trials done"; empty: all
-	Grids          []*results.Grid
-	Figures        []Figure
-	Gallery        []Class
-	GalleryNote    string
-	Changes        []Change // of classes, from most gained to most lost
-	ChangeNote     string
-	Costs          []Cost
-	CostNote       string
-	Facts          []Fact // provenance
-	Warnings       []string
+	Name        string          `json:"name"`
+	Question    string          `json:"question,omitempty"`
+	File        string          `json:"file"`    // of the spec
+	Command     string          `json:"command"` // that makes the results again
+	Spec        []byte          `json:"-"`       // the file's text
+	Overrides   []string        `json:"overrides,omitempty"`
+	State       string          `json:"state,omitempty"` // "18 of 22 trials done"; empty: all
+	Grids       []*results.Grid `json:"-"`
+	Figures     []Figure        `json:"figures,omitempty"`
+	Gallery     []Class         `json:"gallery,omitempty"`
+	GalleryNote string          `json:"galleryNote,omitempty"`
+	Changes     []Change        `json:"changes,omitempty"` // of classes, from most gained to most lost
+	ChangeNote  string          `json:"changeNote,omitempty"`
+	Costs       []Cost          `json:"costs,omitempty"`
+	CostNote    string          `json:"costNote,omitempty"`
+	Facts       []Fact          `json:"facts,omitempty"` // provenance
+	Warnings    []string        `json:"warnings,omitempty"`
+	Live        bool            `json:"-"` // served over a sweep that may run: the page follows /events
 }
 
-// Figure is a drawing with what is said of it.
+// Figure is a drawing with what is said of it: that of a table, a chart, or
+// classes before and after.
 type Figure struct {
-	Title, Caption string
-	SVG            []byte
+	Name    string         `json:"name"` // of its files
+	Title   string         `json:"title"`
+	Caption string         `json:"caption,omitempty"`
+	Table   string         `json:"table,omitempty"` // by name
+	Chart   *results.Chart `json:"chart,omitempty"`
+	Moves   *results.Moves `json:"moves,omitempty"`
+}
+
+// SVG draws a figure of the page.
+func (p *Page) SVG(f Figure) ([]byte, error) {
+	switch {
+	case f.Chart != nil:
+		return f.Chart.SVG(), nil
+	case f.Moves != nil:
+		return f.Moves.SVG(), nil
+	}
+	for _, g := range p.Grids {
+		if g.Table.Name == f.Table {
+			var b bytes.Buffer
+			err := g.SVG(&b)
+			return b.Bytes(), err
+		}
+	}
+	return nil, fmt.Errorf("figure %s: the page has no table %q", f.Name, f.Table)
+}
+
+// Drawing is SVG for the page itself.
+func (p *Page) Drawing(f Figure) (template.HTML, error) {
+	svg, err := p.SVG(f)
+	return template.HTML(svg), err
 }
 
 // Class is what was retrieved for one class.
 type Class struct {
-	Name  string
-	Pairs []Pair
+	Name  string `json:"name"`
+	Pairs []Pair `json:"pairs"`
 }
 
 // Pair is one retrieved pair.
 type Pair struct {
-	Caption string
-	Found   string // how: "t2t, rank 1, 0.994"
-	Label   string // what it shows, where the pool knows; empty: not known
-	Right   bool   // Label is the class
-	Image   string // data URI; empty: not shown
+	Caption string `json:"caption"`
+	Found   string `json:"found"`           // how: "t2t, rank 1, 0.994"
+	Label   string `json:"label,omitempty"` // what it shows, where the pool knows; empty: not known
+	Right   bool   `json:"right,omitempty"` // Label is the class
+	Image   string `json:"image,omitempty"` // data URI; empty: not shown
 }
 
 // Change is a class's accuracy before and after tuning, as fractions.
 type Change struct {
-	Set, Class    string
-	Images        int
-	Before, After float64
+	Set    string  `json:"set"`
+	Class  string  `json:"class"`
+	Images int     `json:"images"`
+	Before float64 `json:"before"`
+	After  float64 `json:"after"`
 }
 
 // Gain is what tuning changed.
@@ -71,23 +106,25 @@ func (c Change) Gain() float64 { return c.After - c.Before }
 
 // Cost is what the stages of one op took.
 type Cost struct {
-	Op      string
-	Stages  int
-	Seconds float64 // in all
-	Longest float64
-	Bytes   int64
-	Engines string
+	Op      string  `json:"op"`
+	Stages  int     `json:"stages"`
+	Seconds float64 `json:"seconds"` // in all
+	Longest float64 `json:"longest"`
+	Bytes   int64   `json:"bytes"`
+	Engines string  `json:"engines,omitempty"`
 }
 
 // Fact is one line of the provenance.
-type Fact struct{ Name, Value string }
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 //go:embed page.tmpl style.css script.js
 var assets embed.FS
 
 var page = template.Must(template.New("page.tmpl").Funcs(template.FuncMap{
 	"table":   tableHTML,
-	"svg":     func(f Figure) template.HTML { return template.HTML(f.SVG) },
 	"style":   func() template.CSS { return template.CSS(asset("style.css")) },
 	"script":  func() template.JS { return template.JS(asset("script.js")) },
 	"image":   func(uri string) template.URL { return template.URL(uri) },

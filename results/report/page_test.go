@@ -31,7 +31,7 @@ func pageOf(t *testing.T) *Page {
 	}
 	chart := results.Chart{Title: nasty, X: nasty, Y: nasty, Curves: []results.Curve{{Name: nasty, X: []float64{1, 2}, Y: []float64{3, 4}}}}
 	return &Page{Name: nasty, Question: nasty, File: nasty, Command: nasty, Spec: []byte(nasty + "\nname: \"x\" // " + nasty), Overrides: []string{nasty},
-		State: nasty, Grids: []*results.Grid{g}, Figures: []Figure{{nasty, nasty, chart.SVG()}}, GalleryNote: nasty,
+		State: nasty, Grids: []*results.Grid{g}, Figures: []Figure{{Name: "nasty", Title: nasty, Caption: nasty, Chart: &chart}}, GalleryNote: nasty,
 		Gallery: []Class{{nasty, []Pair{{Caption: nasty, Found: nasty, Label: nasty, Image: "data:image/png;base64,AA=="}}}},
 		Changes: []Change{{"task", nasty, 3, 0.25, 0.5}}, ChangeNote: nasty, Costs: []Cost{{nasty, 1, 61, 61, 2048, nasty}}, CostNote: nasty,
 		Facts: []Fact{{nasty, nasty}}, Warnings: []string{nasty}}

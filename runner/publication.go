@@ -1,0 +1,381 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"react/results"
+	pages "react/results/report"
+	"react/runner/spec"
+	"react/runner/store"
+)
+
+// The files of a publication that the others are made from, with slashes. Tables
+// lie in tables/, figures in figures/; the page, README.md and the list of digests
+// beside them.
+const (
+	publishedSpec        = "data/spec.cue"
+	publishedReport      = "data/report.json"         // what the page shows besides spec and tables
+	publishedTrials      = "data/trials.jsonl"        // a publishedTrial a line
+	publishedStages      = "data/stages.jsonl"        // a publishedStage a line, inputs before readers
+	publishedRows        = "data/rows.parquet"        // what tables are made of
+	publishedPredictions = "data/predictions.parquet" // of the stages that tests over images compare
+	publishedLicences    = "LICENSES.md"
+	publishedDigests     = "SHA256SUMS" // of all others, as sha256sum -c reads them
+)
+
+// publication is an experiment's results as a folder that stands alone: all that
+// it shows can be made again from what it holds, without the store, the pool or
+// the models.
+type publication struct {
+	page        *pages.Page // with its tables
+	trials      []publishedTrial
+	stages      []publishedStage
+	rows        []results.Row
+	predictions map[string][]results.Prediction // by the key of their stage
+	licences    []byte
+}
+
+// publishedTrial is a trial and how far it came.
+type publishedTrial struct {
+	trialRecord
+	Status results.Status `json:"status"`
+	Reason string         `json:"reason,omitempty"`
+}
+
+// publishedStage is a stage: what its key is made of, and what it made. Hosts
+// and times are left out.
+type publishedStage struct {
+	Key       string            `json:"key"`
+	Op        string            `json:"op"`
+	In        map[string]string `json:"in,omitempty"` // role → key
+	Lines     []string          `json:"lines"`        // the key's preimage
+	Files     []store.File      `json:"files,omitempty"`
+	Engine    string            `json:"engine,omitempty"`
+	Libraries map[string]any    `json:"libraries,omitempty"` // of the engine, with versions
+	Commit    string            `json:"commit,omitempty"`    // of the program
+	Warnings  []string          `json:"warnings,omitempty"`
+}
+
+// publication gathers it from the store.
+func (r *reporter) publication() (*publication, error) {
+	page, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	p := &publication{page: page, rows: r.rows, predictions: r.asked}
+	record := r.describe()
+	for i, state := range r.trialStates(r.entries, nil) {
+		p.trials = append(p.trials, publishedTrial{record.Trials[i], state.Status, state.Reason})
+	}
+	for _, s := range record.Stages {
+		p.stages = append(p.stages, publishedStageOf(s, r.entries))
+	}
+	p.licences, err = r.licences()
+	return p, err
+}
+
+func publishedStageOf(s stageRecord, entries map[string]store.Entry) publishedStage {
+	out := publishedStage{Key: s.Key, Op: s.Op, In: s.In, Lines: s.Lines}
+	entry, ok := entries[s.Key]
+	if !ok {
+		return out
+	}
+	m := entry.Manifest
+	out.Files, out.Warnings = m.Files, m.Warnings
+	out.Engine, _ = m.Facts[engineFact].(string)
+	out.Libraries, _ = m.Facts["engine.libraries"].(map[string]any)
+	out.Commit, _ = m.Facts[commitFact].(string)
+	return out
+}
+
+// readPublication reads a folder and makes its tables again.
+func readPublication(dir string) (*publication, error) {
+	p := &publication{page: &pages.Page{}}
+	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	raw, err := os.ReadFile(at(publishedReport))
+	if os.IsNotExist(err) {
+		return nil, fmt.Errorf("%s is no folder that runner publish wrote: it has no %s", dir, publishedReport)
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, p.page)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", at(publishedReport), err)
+	}
+	if p.page.Spec, err = os.ReadFile(at(publishedSpec)); err != nil {
+		return nil, err
+	}
+	if p.licences, err = os.ReadFile(at(publishedLicences)); err != nil {
+		return nil, err
+	}
+	if p.trials, err = readLines[publishedTrial](at(publishedTrials)); err != nil {
+		return nil, err
+	}
+	if p.stages, err = readLines[publishedStage](at(publishedStages)); err != nil {
+		return nil, err
+	}
+	if p.rows, err = results.ReadFile(at(publishedRows)); err != nil {
+		return nil, err
+	}
+	if p.predictions, err = results.ReadPredictionsByStage(at(publishedPredictions)); err != nil {
+		return nil, err
+	}
+	exp, err := spec.Load(at(publishedSpec), p.page.Overrides)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.makeTables(exp)
+}
+
+// readLines reads JSON, a value a line; numbers keep their digits.
+func readLines[T any](path string) ([]T, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var list []T
+	dec := json.NewDecoder(f)
+	dec.UseNumber()
+	for dec.More() {
+		var one T
+		if err := dec.Decode(&one); err != nil {
+			return nil, fmt.Errorf("file %s: after line %d: %w", path, len(list), err)
+		}
+		list = append(list, one)
+	}
+	return list, nil
+}
+
+// makeTables builds the tables of the spec from the rows.
+func (p *publication) makeTables(exp *spec.Experiment) error {
+	opts := results.Options{Experiment: p.page.File, Command: p.page.Command}
+	keys := map[[2]string]string{} // trial and set → stage
+	for _, t := range p.trials {
+		opts.Trials = append(opts.Trials, results.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: t.Status, Reason: t.Reason})
+		for name, key := range t.Stages {
+			keys[[2]string{t.ID, strings.TrimPrefix(name, "evaluate/")}] = key
+		}
+	}
+	opts.Predictions = func(trial, set string) ([]results.Prediction, error) {
+		return p.predictions[keys[[2]string{trial, set}]], nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(exp.Tables)) {
+		table, err := tableSpec(name, exp.Tables[name])
+		if err != nil {
+			return err
+		}
+		grid, err := results.Build(table, p.rows, opts)
+		if err != nil {
+			return err
+		}
+		p.page.Grids = append(p.page.Grids, grid)
+	}
+	return nil
+}
+
+// sources are the files that the others are made from.
+func (p *publication) sources() ([]results.File, error) {
+	report, err := json.MarshalIndent(p.page, "", "\t")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", publishedReport, err)
+	}
+	trials, err := lines(p.trials)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", publishedTrials, err)
+	}
+	stages, err := lines(p.stages)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", publishedStages, err)
+	}
+	var rows bytes.Buffer
+	if err := results.WriteParquet(&rows, p.rows); err != nil {
+		return nil, fmt.Errorf("%s: %w", publishedRows, err)
+	}
+	files := []results.File{{Path: publishedLicences, Data: p.licences}, {Path: publishedReport, Data: append(report, '\n')}, {Path: publishedRows, Data: rows.Bytes()},
+		{Path: publishedSpec, Data: p.page.Spec}, {Path: publishedStages, Data: stages}, {Path: publishedTrials, Data: trials}}
+	var predictions bytes.Buffer
+	if err := results.WritePredictionsByStage(&predictions, p.predictions); err != nil {
+		return nil, fmt.Errorf("%s: %w", publishedPredictions, err)
+	}
+	return append(files, results.File{Path: publishedPredictions, Data: predictions.Bytes()}), nil
+}
+
+func lines[T any](list []T) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for _, one := range list {
+		if err := enc.Encode(one); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// made are the files that follow from the sources: page, tables, figures and
+// the note on how to use them.
+func (p *publication) made() ([]results.File, error) {
+	files, err := results.Files(p.page.Grids)
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range files {
+		folder := "tables/"
+		if slices.Contains([]string{".svg", ".pdf", ".png"}, filepath.Ext(f.Path)) {
+			folder = "figures/"
+		}
+		files[i].Path = folder + f.Path
+	}
+	drawn, err := figureFiles(p.page)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range drawn {
+		files = append(files, results.File{Path: "figures/" + f.Path, Data: f.Data})
+	}
+	var page bytes.Buffer
+	if err := p.page.Write(&page); err != nil {
+		return nil, err
+	}
+	return append(files, results.File{Path: reportPage, Data: page.Bytes()}, results.File{Path: "README.md", Data: p.readme()}), nil
+}
+
+// figureFiles are the page's figures besides those of tables.
+func figureFiles(page *pages.Page) ([]results.File, error) {
+	var files []results.File
+	for _, f := range page.Figures {
+		if f.Table != "" {
+			continue
+		}
+		svg, err := page.SVG(f)
+		if err != nil {
+			return nil, err
+		}
+		drawn, err := results.FigureFiles(f.Name, svg)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, drawn...)
+	}
+	return files, nil
+}
+
+// files are all, with the list of their digests last.
+func (p *publication) files() ([]results.File, error) {
+	files, err := p.sources()
+	if err != nil {
+		return nil, err
+	}
+	made, err := p.made()
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, made...)
+	slices.SortFunc(files, func(a, b results.File) int { return cmp.Compare(a.Path, b.Path) })
+	var sums bytes.Buffer
+	for _, f := range files {
+		fmt.Fprintf(&sums, "%s  %s\n", digestOf(f.Data), f.Path)
+	}
+	return append(files, results.File{Path: publishedDigests, Data: sums.Bytes()}), nil
+}
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// write puts the files into dir, which must be new, empty or an older
+// publication; files of that which are no more are removed.
+func (p *publication) write(dir string) error {
+	old, err := listFiles(dir)
+	if err != nil {
+		return err
+	}
+	if len(old) > 0 && !slices.Contains(old, publishedDigests) {
+		return usageError{fmt.Errorf("%s holds files and is no folder that runner publish wrote; name another", dir)}
+	}
+	files, err := p.files()
+	if err != nil {
+		return err
+	}
+	kept := map[string]bool{}
+	for _, f := range files {
+		kept[f.Path] = true
+	}
+	if _, err := results.WriteFiles(dir, files); err != nil {
+		return err
+	}
+	for _, name := range old {
+		if !kept[name] {
+			if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// listFiles lists the files under dir by their paths with slashes; none where
+// dir is not there.
+func listFiles(dir string) ([]string, error) {
+	var names []string
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		names = append(names, filepath.ToSlash(name))
+		return err
+	})
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	return names, err
+}
+
+// readme says what the folder holds and how to check it.
+func (p *publication) readme() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# %s\n\n", p.page.Name)
+	if p.page.Question != "" {
+		fmt.Fprintf(&b, "%s\n\n", p.page.Question)
+	}
+	if p.page.State != "" {
+		fmt.Fprintf(&b, "Not complete: %s.\n\n", p.page.State)
+	}
+	fmt.Fprintf(&b, `Open [%s](%s) in a browser: question, tables, figures, what was retrieved, and where every number is from. It loads nothing.
+
+| file | what it is |
+|:--|:--|
+`, reportPage, reportPage)
+	for _, f := range [][2]string{
+		{"tables/", "each table as text, Markdown, LaTeX, CSV and Parquet; stats.json has every number shown, with its test"},
+		{"figures/", "each figure as SVG, PDF and PNG"},
+		{publishedSpec, "the experiment as it was written"},
+		{publishedTrials, "the trials with all their params, resolved"},
+		{publishedStages, "the stages: what their keys are made of, digests of what they made, engine, commit of the program"},
+		{publishedRows, "the rows that the tables are made of, a number of a trial each"},
+		{publishedPredictions, "what each stage that a test over images compares said of each image"},
+		{publishedReport, "what the page shows besides spec and tables"},
+		{publishedLicences, "whose data the results were made with"},
+	} {
+		fmt.Fprintf(&b, "| [%s](%s) | %s |\n", f[0], f[0], f[1])
+	}
+	fmt.Fprintf(&b, `
+To check it: `+"`sha256sum -c %s`"+` compares the files with their digests. `+"`runner publish --check .`"+` does so too, computes the keys of the
+stages and the accuracies of the predictions again, and makes the tables, figures and the page from the rows: they must come out as they are here.
+To make the results again, from the repository of the program: `+"`%s`"+`
+`, publishedDigests, p.page.Command)
+	return b.Bytes()
+}

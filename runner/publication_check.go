@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"react/runner/plan"
+	"react/runner/spec"
+)
+
+// checkPublication verifies a folder from itself. Faults are what is not as it
+// says; the error is what kept it from being read.
+func checkPublication(dir string) (p *publication, faults []string, err error) {
+	faults, err = checkDigests(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err = readPublication(dir)
+	if err != nil {
+		return nil, faults, fmt.Errorf("%s%w", strings.Join(append(faults, ""), "\n"), err)
+	}
+	c := &publicationCheck{publication: p, stageOf: map[string]*publishedStage{}}
+	c.stages()
+	c.accuracies()
+	if err := c.spec(filepath.Join(dir, filepath.FromSlash(publishedSpec))); err != nil {
+		return nil, nil, err
+	}
+	c.trials()
+	c.rows()
+	made, err := p.made()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range made {
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.Path)))
+		if err == nil && !bytes.Equal(data, f.Data) {
+			c.fault("%s is not what follows from the rows with this program", f.Path)
+		}
+	}
+	return p, append(faults, c.faults...), nil
+}
+
+// checkDigests compares the files with the list of digests.
+func checkDigests(dir string) (faults []string, err error) {
+	raw, err := os.ReadFile(filepath.Join(dir, publishedDigests))
+	if os.IsNotExist(err) {
+		return nil, fmt.Errorf("%s is no folder that runner publish wrote: it has no %s", dir, publishedDigests)
+	}
+	if err != nil {
+		return nil, err
+	}
+	listed := map[string]bool{publishedDigests: true}
+	for i, line := range strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n") {
+		digest, name, ok := strings.Cut(line, "  ")
+		if !ok || !filepath.IsLocal(filepath.FromSlash(name)) {
+			return nil, fmt.Errorf("file %s: line %d is not a digest and a path", filepath.Join(dir, publishedDigests), i+1)
+		}
+		listed[name] = true
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		switch {
+		case os.IsNotExist(err):
+			faults = append(faults, name+" is missing")
+		case err != nil:
+			return nil, err
+		case digestOf(data) != digest:
+			faults = append(faults, name+" has been changed: its digest is not the listed one")
+		}
+	}
+	names, err := listFiles(dir)
+	for _, name := range names {
+		if !listed[name] {
+			faults = append(faults, name+" is not listed in "+publishedDigests)
+		}
+	}
+	return faults, err
+}
+
+// publicationCheck collects faults.
+type publicationCheck struct {
+	*publication
+	stageOf map[string]*publishedStage
+	faults  []string
+}
+
+func (c *publicationCheck) fault(format string, args ...any) {
+	c.faults = append(c.faults, fmt.Sprintf(format, args...))
+}
+
+// stages computes the keys again, and follows the inputs.
+func (c *publicationCheck) stages() {
+	for i := range c.publication.stages {
+		s := &c.publication.stages[i]
+		if plan.KeyOf(s.Lines) != s.Key {
+			c.fault("stage %s %s: its lines are not those of its key", s.Op, short(s.Key))
+		}
+		for _, role := range slices.Sorted(maps.Keys(s.In)) {
+			in := c.stageOf[s.In[role]]
+			switch {
+			case in == nil:
+				c.fault("stage %s %s: its input %s, %s, is not among the stages before it", s.Op, short(s.Key), role, short(s.In[role]))
+			case !slices.Contains(s.Lines, "in "+role+" "+plan.Identity(in.Lines)):
+				c.fault("stage %s %s: its key does not name its input %s, %s", s.Op, short(s.Key), role, short(s.In[role]))
+			}
+		}
+		c.stageOf[s.Key] = s
+	}
+}
+
+// spec expands the experiment again and compares the trials.
+func (c *publicationCheck) spec(file string) error {
+	exp, err := spec.Load(file, c.page.Overrides)
+	if err != nil {
+		return err
+	}
+	count := map[string]int{} // of cases and axes; seeds that a trial does not read make one of several
+	for _, t := range exp.Trials {
+		count[t.Label+" "+jsonText(t.Axes)]++
+	}
+	for _, t := range c.publication.trials {
+		axes := t.Axes
+		if axes == nil {
+			axes = map[string]any{}
+		}
+		name := t.Label + " " + jsonText(axes)
+		if count[name] == 0 && count[t.Label+" "+jsonText(t.Axes)] == 0 {
+			c.fault("trial %s: the spec has no such trial", t.Name)
+		}
+	}
+	return nil
+}
+
+// trials looks for their stages.
+func (c *publicationCheck) trials() {
+	for _, t := range c.publication.trials {
+		for _, name := range slices.Sorted(maps.Keys(t.Stages)) {
+			if c.stageOf[t.Stages[name]] == nil {
+				c.fault("trial %s: its stage %s, %s, is not among the stages", t.Name, name, short(t.Stages[name]))
+			}
+		}
+	}
+}
+
+// rows compares each with its trial.
+func (c *publicationCheck) rows() {
+	trials := map[string]*publishedTrial{}
+	for i := range c.publication.trials {
+		trials[c.publication.trials[i].ID] = &c.publication.trials[i]
+	}
+	told, same := map[string]bool{}, map[uintptr]bool{} // rows of a trial share their params
+	for _, row := range c.publication.rows {
+		at := reflect.ValueOf(row.Params).Pointer()
+		t := trials[row.Trial]
+		what := ""
+		switch {
+		case t == nil:
+			what = "is not among the trials"
+		case t.Stages["evaluate/"+row.Set] != row.Key && t.Stages[row.Set] != row.Key:
+			what = "has no stage " + short(row.Key) + " for " + row.Set
+		case !reflect.DeepEqual(row.Seed, t.Seed):
+			what = "has another seed than its rows"
+		case !same[at] && jsonText(row.Params) != jsonText(t.Params):
+			what = "has other params than its rows"
+		}
+		same[at] = true
+		if what != "" && !told[row.Trial+what] {
+			told[row.Trial+what] = true
+			c.fault("trial %s %s", row.Trial, what)
+		}
+	}
+}
+
+// accuracies counts the predictions again.
+func (c *publicationCheck) accuracies() {
+	type tally struct{ right, images int }
+	counts := map[string]tally{} // by stage
+	for _, key := range slices.Sorted(maps.Keys(c.predictions)) {
+		if c.stageOf[key] == nil {
+			c.fault("predictions of stage %s: there is no such stage", short(key))
+		}
+		var t tally
+		for _, p := range c.predictions[key] {
+			t.images++
+			if p.Correct {
+				t.right++
+			}
+		}
+		counts[key] = t
+	}
+	told := map[string]bool{}
+	for _, row := range c.publication.rows {
+		t, ok := counts[row.Key]
+		if !ok || row.Metric != "acc@1" || row.Class != "" || told[row.Key] {
+			continue
+		}
+		told[row.Key] = true
+		if got := float64(t.right) / float64(t.images); math.Abs(row.Value-got) > 1e-9 {
+			c.fault("stage %s: acc@1 is %v in the rows, its predictions give %v", short(row.Key), row.Value, got)
+		}
+	}
+}

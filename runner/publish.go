@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// publishOptions are the flags of publish.
+type publishOptions struct {
+	sets    []string
+	store   string
+	gallery string
+	check   bool
+}
+
+func newPublish() *cobra.Command {
+	var o publishOptions
+	cmd := &cobra.Command{
+		Use:   "publish FILE|SWEEP DIR",
+		Short: "Write the folder that a paper's supplement needs; --check verifies one",
+		Long: `publish writes results as a folder that stands alone: page, tables, figures and
+statistics, the spec, the resolved trials, the stages with the digests of what they
+made, the rows and predictions that all numbers follow from, and notes on whose data
+it was. It runs nothing, and leaves out hosts, times and, unless --gallery all is
+given, images that runner did not make.
+
+  runner publish --check DIR
+
+verifies such a folder from itself: digests, keys of stages, accuracies of the
+predictions, and that tables, figures and page follow from the rows, byte for byte.
+It exits with 1 where they do not.
+
+` + exitHelp,
+		Args: args(cobra.RangeArgs(1, 2)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if o.check {
+				if len(given) != 1 {
+					return usageError{fmt.Errorf("--check takes the folder alone")}
+				}
+				return o.verify(cmd, given[0])
+			}
+			if len(given) != 2 {
+				return usageError{fmt.Errorf("publish takes a FILE or SWEEP and the DIR to write, or --check DIR")}
+			}
+			return o.publish(cmd, given[0], given[1])
+		},
+	}
+	setFlag(cmd, &o.sets)
+	storeFlag(cmd, &o.store)
+	cmd.Flags().StringVar(&o.gallery, "gallery", "world", "`images` of retrieved pairs: all; world, those of pools that runner made; none")
+	cmd.Flags().BoolVar(&o.check, "check", false, "verify a folder that publish wrote")
+	return cmd
+}
+
+func (o publishOptions) publish(cmd *cobra.Command, name, dir string) error {
+	if err := checkGallery(o.gallery); err != nil {
+		return err
+	}
+	e, err := openExperiment(cmd, name, o.sets, o.store)
+	if err != nil {
+		return err
+	}
+	defer e.store.Close()
+	r, err := e.reporter(cmd.Context(), reportOptions{gallery: o.gallery, plain: true})
+	if err != nil {
+		return err
+	}
+	p, err := r.publication()
+	if err != nil {
+		return err
+	}
+	if err := p.write(dir); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "written to %s: %s\n", shownPath(dir), p.summary())
+	return nil
+}
+
+func (o publishOptions) verify(cmd *cobra.Command, dir string) error {
+	p, faults, err := checkPublication(dir)
+	if err != nil {
+		return err
+	}
+	for _, fault := range faults {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", shownPath(dir), fault)
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("%s: %s", shownPath(dir), plural(len(faults), "fault"))
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s: as its digests, keys and rows say\n", shownPath(dir), p.summary())
+	return nil
+}
+
+// summary counts what the folder holds.
+func (p *publication) summary() string {
+	return fmt.Sprintf("%s, %s, %s, %d rows", plural(len(p.page.Grids), "table"), plural(len(p.trials), "trial"), plural(len(p.stages), "stage"), len(p.rows))
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestCommittedReports verifies the folders under results/reports from
+// themselves: page, tables and figures are what this program makes of their rows.
+// With -update it writes them again.
+func TestCommittedReports(t *testing.T) {
+	dirs, err := filepath.Glob("../results/reports/*")
+	if err != nil || len(dirs) < 2 {
+		t.Fatal("no reports", dirs, err)
+	}
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			if *update {
+				p, err := readPublication(dir)
+				if err == nil {
+					err = p.write(dir)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			p, faults, err := checkPublication(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, fault := range faults {
+				t.Errorf("%s (go test ./runner -run CommittedReports -update makes it again from its rows)", fault)
+			}
+			if len(p.rows) < 100 || len(p.page.Grids) < 3 || len(p.predictions) < 2 {
+				t.Errorf("%s is not much of a report", p.summary())
+			}
+			sameTables(t, dir)
+		})
+	}
+}
+
+// sameTables holds the report's tables to those of results/tables.
+func sameTables(t *testing.T, dir string) {
+	t.Helper()
+	published := filepath.Join("../results/tables", filepath.Base(dir))
+	files, err := listFiles(published)
+	if err != nil || len(files) == 0 {
+		t.Fatal("no tables in", published, err)
+	}
+	for _, name := range files {
+		folder := "tables"
+		if ext := filepath.Ext(name); ext == ".svg" || ext == ".pdf" || ext == ".png" {
+			folder = "figures"
+		}
+		a, errA := os.ReadFile(filepath.Join(published, name))
+		b, errB := os.ReadFile(filepath.Join(dir, folder, name))
+		if errA != nil || errB != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s differs between results/tables and results/reports: %v, %v", name, errA, errB)
+		}
+	}
+}
