@@ -218,6 +218,12 @@ func Eval[T any](p *Page, expression string) T {
 	return run(p, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
+// Eval runs JavaScript whose value does not matter.
+func (p *Page) Eval(script string) {
+	p.t.Helper()
+	Eval[int](p, "(() => { "+script+"; return 0 })()")
+}
+
 // Text is the value of an expression as a string.
 func (p *Page) Text(expression string) string {
 	p.t.Helper()
