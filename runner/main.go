@@ -153,6 +153,7 @@ func commandGroups() []commandGroup {
 			newInspect(),
 			newConvert(),
 			newImport(),
+			newFetch(),
 			newPool(),
 			newIndex(),
 			newData(),

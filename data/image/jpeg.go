@@ -39,6 +39,15 @@ static int jpeg_pixels(tjhandle h, const unsigned char *buf, unsigned long n, un
 	if (rc != 0) jpeg_failed(h, r);
 	return rc;
 }
+
+// jpeg_encode compresses with chroma halved on both axes. *out is the library's to free.
+static int jpeg_encode(tjhandle h, const unsigned char *pixels, int w, int height, int quality, unsigned char **out, unsigned long *n, jpeg_result *r) {
+	memset(r, 0, sizeof(*r));
+	r->code = -1;
+	int rc = tjCompress2(h, pixels, w, 0, height, TJPF_RGB, out, n, TJSAMP_420, quality, TJFLAG_ACCURATEDCT);
+	if (rc != 0) jpeg_failed(h, r);
+	return rc;
+}
 */
 import "C"
 
@@ -139,4 +148,42 @@ func jpegError(r *C.jpeg_result) error {
 		why = after
 	}
 	return fmt.Errorf("jpeg: %s", why)
+}
+
+// encoders keeps TurboJPEG handles as decoders does.
+var encoders = sync.Pool{New: func() any {
+	d := &decoder{C.tjInitCompress()}
+	if d.h != nil {
+		runtime.AddCleanup(d, func(h C.tjhandle) { C.tjDestroy(h) }, d.h)
+	}
+	return d
+}}
+
+// EncodeJPEG compresses an image, with quality from 1 to 100 and chroma of half
+// the resolution.
+func EncodeJPEG(img *RGB, quality int) ([]byte, error) {
+	if quality < 1 || quality > 100 {
+		return nil, fmt.Errorf("jpeg: quality %d is not in 1 to 100", quality)
+	}
+	if err := checkSize(img.W, img.H, maxPixels); err != nil {
+		return nil, err
+	}
+	if img.W > 65535 || img.H > 65535 {
+		return nil, fmt.Errorf("jpeg: %dx%d pixels, the format ends at 65535", img.W, img.H)
+	}
+	d := encoders.Get().(*decoder)
+	defer runtime.KeepAlive(d)
+	if d.h == nil {
+		return nil, errors.New("jpeg: no memory for an encoder")
+	}
+	var out *C.uchar
+	var n C.ulong
+	var r C.jpeg_result
+	failed := C.jpeg_encode(d.h, (*C.uchar)(unsafe.Pointer(&img.Pix[0])), C.int(img.W), C.int(img.H), C.int(quality), &out, &n, &r) != 0
+	defer C.tjFree(out)
+	if failed {
+		return nil, jpegError(&r)
+	}
+	encoders.Put(d)
+	return C.GoBytes(unsafe.Pointer(out), C.int(n)), nil
 }

@@ -10,11 +10,19 @@ const (
 	Bicubic Filter = iota
 	// Bilinear is Pillow's triangle filter, antialiased too.
 	Bilinear
+	// Area is the mean of what a pixel covers, parts of pixels by their share: for
+	// making images smaller.
+	Area
+	// Lanczos4 is the sinc windowed to four lobes a side: for making images larger.
+	Lanczos4
 )
 
 func (f Filter) support() float64 {
-	if f == Bicubic {
+	switch f {
+	case Bicubic:
 		return 2
+	case Lanczos4:
+		return 4
 	}
 	return 1
 }
@@ -23,8 +31,11 @@ func (f Filter) support() float64 {
 // are, also where the machine has a fused multiply-add.
 func (f Filter) at(x float64) float64 {
 	x = math.Abs(x)
-	if f == Bilinear {
+	switch f {
+	case Bilinear:
 		return max(0, 1-x)
+	case Lanczos4:
+		return sinc(x) * sinc(x/4)
 	}
 	const a = -0.5
 	switch {
@@ -61,8 +72,16 @@ func newWeights(f Filter, in, out, from, n int) weights {
 		lo := max(int(center-support+0.5), 0)
 		hi := min(int(center+support+0.5), in)
 		sum := 0.0
+		if f == Area {
+			lo, hi = int(float64(from+i)*scale), min(int(math.Ceil(float64(from+i+1)*scale)), in)
+		}
 		for x := lo; x < hi; x++ {
-			v := f.at((float64(x) - center + 0.5) * (1 / filterScale))
+			v := 0.0
+			if f == Area {
+				v = min(float64(x+1), float64(from+i+1)*scale) - max(float64(x), float64(from+i)*scale)
+			} else {
+				v = f.at((float64(x) - center + 0.5) * (1 / filterScale))
+			}
 			values[x-lo] = v
 			sum += v
 		}
@@ -76,6 +95,17 @@ func newWeights(f Filter, in, out, from, n int) weights {
 		}
 	}
 	return w
+}
+
+// sinc is sin(πx)/πx up to the filter's edge, 0 beyond.
+func sinc(x float64) float64 {
+	if x == 0 {
+		return 1
+	}
+	if math.Abs(x) >= 4 {
+		return 0
+	}
+	return math.Sin(math.Pi*x) / (math.Pi * x)
 }
 
 // fixed rounds half away from zero.

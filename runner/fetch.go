@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"react/data/fetch"
+	"react/data/image"
+	"react/data/laion"
+	"react/ops"
+	"react/runner/store"
+)
+
+// fetchOptions are the flags of fetch.
+type fetchOptions struct {
+	fetch.Options
+	store     string
+	contact   string
+	bandwidth string
+	maxBytes  string
+	retry     bool
+	retryAll  bool
+}
+
+func newFetch() *cobra.Command {
+	var o fetchOptions
+	cmd := &cobra.Command{
+		Use:   "fetch SWEEP|TRIAL|LIST --to DIR",
+		Short: "Fetch the images of retrieved pairs, politely, into img2dataset's layout",
+		Long: `fetch gets the images of the pairs that the trials of a sweep retrieved, each
+address once, into DIR: webdataset tars with a parquet file and counts beside each,
+as img2dataset writes them. A pool of embeddings then has its images:
+
+  pool: mine: {embeddings: "laion/embeddings", shards: "DIR/*.tar"}
+
+LIST is a parquet file of URL and TEXT (or url and caption). Killed at any moment,
+the same command goes on; with more trials or another list it fetches what DIR has
+not had. --retry-failed asks again for what failed and may come now.
+
+Each site has a rate and a number of connections of its own; robots.txt,
+X-Robots-Tag (noai, noimageai, noindex, noimageindex) and Retry-After are kept;
+what fails for now is asked again with growing pauses. --contact puts an address
+into the User-Agent by which site owners can reach you.
+
+` + exitHelp,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if err := o.settle(); err != nil {
+				return usageError{err}
+			}
+			return o.run(cmd.Context(), given[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	storeFlag(cmd, &o.store)
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *fetchOptions) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.Dir, "to", "", "`directory` to fill")
+	flags.StringVar(&o.Shape.Mode, "resize", "keep_ratio", "`mode`: "+strings.Join(image.FitModes, ", "))
+	flags.IntVar(&o.Shape.Size, "size", 256, "`pixels` of the side that the mode speaks of")
+	flags.BoolVar(&o.Shape.OnlyIfBigger, "only-if-bigger", false, "leave smaller images as they are")
+	flags.BoolVar(&o.Shape.SkipReencode, "skip-reencode", false, "keep the bytes of a JPEG that is not resized")
+	flags.IntVar(&o.Shape.Quality, "quality", 95, "of JPEG")
+	flags.IntVar(&o.PerShard, "per-shard", 10_000, "addresses of a tar")
+	flags.IntVar(&o.Workers, "workers", 64, "requests at a time")
+	flags.Float64Var(&o.HostRate, "host-rate", 5, "requests a second to one site")
+	flags.IntVar(&o.HostConns, "host-connections", 2, "connections to one site")
+	flags.StringVar(&o.bandwidth, "bandwidth", "", "cap for all, `bytes` a second, such as 20MiB (default: none)")
+	flags.DurationVar(&o.Timeout, "timeout", 30*time.Second, "of one request")
+	flags.IntVar(&o.Retries, "retries", 3, "of failures that may pass")
+	flags.StringVar(&o.maxBytes, "max-bytes", "20MiB", "largest body")
+	flags.StringVar(&o.contact, "contact", "", "`address` (mail or page) for the User-Agent")
+	flags.StringVar(&o.UserAgent, "user-agent", "", "another User-Agent; robots.txt means it by its first word")
+	flags.BoolVar(&o.retry, "retry-failed", false, "ask again for failures that may have passed: timeouts, resets, 429, 5xx")
+	flags.BoolVar(&o.retryAll, "retry-all", false, "ask again for every failure")
+	flags.BoolVar(&o.IgnoreRobots, "ignore-robots", false, "for sites of your own: no robots.txt, no X-Robots-Tag")
+	flags.BoolVar(&o.AllowPrivate, "allow-private", false, "fetch from this machine and private networks too")
+}
+
+// settle checks the flags and turns them into options.
+func (o *fetchOptions) settle() error {
+	if o.Dir == "" {
+		return errors.New("fetch needs --to DIR")
+	}
+	var err error
+	if o.bandwidth != "" {
+		if o.Bandwidth, err = parseBytes(o.bandwidth); err != nil || o.Bandwidth < 1 {
+			return fmt.Errorf("--bandwidth %s: want bytes a second, such as 20MiB", o.bandwidth)
+		}
+	}
+	if o.MaxBytes, err = parseBytes(o.maxBytes); err != nil || o.MaxBytes < 1 {
+		return fmt.Errorf("--max-bytes %s: want bytes, such as 20MiB", o.maxBytes)
+	}
+	if err := o.Shape.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case o.Workers < 1 || o.HostRate <= 0 || o.HostConns < 1 || o.Retries < 0 || o.Timeout <= 0:
+		return errors.New("--workers, --host-rate, --host-connections and --timeout are more than 0, --retries is not less")
+	case o.PerShard < 2 || o.PerShard > 1_000_000:
+		return fmt.Errorf("--per-shard %d: 2 to 1,000,000", o.PerShard)
+	case o.Shape.Quality < 1 || o.Shape.Quality > 100:
+		return fmt.Errorf("--quality %d: 1 to 100", o.Shape.Quality)
+	case o.contact != "" && o.UserAgent != "":
+		return errors.New("--contact and --user-agent: one of them")
+	}
+	if o.Retries == 0 {
+		o.Retries = -1
+	}
+	if o.contact != "" {
+		o.UserAgent = strings.TrimSuffix(fetch.DefaultAgent, ")") + "; " + o.contact + ")"
+	}
+	if o.retry {
+		o.RetryFailed = "temporary"
+	}
+	if o.retryAll {
+		o.RetryFailed = "all"
+	}
+	return nil
+}
+
+func (o *fetchOptions) run(ctx context.Context, name string, stdout, stderr io.Writer) error {
+	items, err := o.items(name, stderr)
+	if err != nil {
+		return err
+	}
+	line := &fetchLine{w: stderr, started: time.Now()}
+	o.Progress = line.show
+	stats, err := fetch.Run(ctx, items, o.Options)
+	line.end()
+	if stats.Items > 0 {
+		printFetched(stdout, o.Dir, stats)
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &errMisfit{what: []string{fmt.Sprintf("%v; nothing that was fetched is lost: make room and run the same command", err)}, hints: true}
+	}
+	return err
+}
+
+// items are what is named: a list, a sweep, a trial.
+func (o *fetchOptions) items(name string, stderr io.Writer) (iter.Seq2[fetch.Item, error], error) {
+	if strings.HasSuffix(name, ".parquet") {
+		if _, err := os.Stat(name); err != nil {
+			return nil, err
+		}
+		return listItems(name), nil
+	}
+	s, err := store.Open(o.store)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := pairsStages(s, name)
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, key := range keys {
+		entry, ok, err := s.Lookup(key)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			dirs = append(dirs, entry.Dir)
+		}
+	}
+	if len(dirs) == 0 {
+		return nil, fmt.Errorf("%s: none of its %s is in the store: run the sweep first", name, plural(len(keys), "stage")+" of pairs")
+	}
+	if missing := len(keys) - len(dirs); missing > 0 {
+		fmt.Fprintf(stderr, "warning: %d of %d lists of pairs are not in the store yet; the same command fetches theirs later\n", missing, len(keys))
+	}
+	return pairItems(dirs), nil
+}
+
+// pairsStages are the keys of the pairs of a sweep, or of one trial.
+func pairsStages(s *store.Store, name string) ([]string, error) {
+	if sweeps, err := findSweeps(s, []string{name}); err == nil {
+		var p planRecord
+		if err := sweeps[0].ReadJSON(planFile, &p); err != nil {
+			return nil, err
+		}
+		var keys []string
+		for _, stage := range p.Stages {
+			if stage.Op == "pairs" {
+				keys = append(keys, stage.Key)
+			}
+		}
+		if len(keys) == 0 {
+			return nil, usageError{fmt.Errorf("sweep %s retrieves nothing", name)}
+		}
+		return keys, nil
+	}
+	_, _, trial, err := findTrial(s, name)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("no sweep, trial or .parquet file %q (store %s)", name, s.Root())}
+	}
+	if key := trial.Stages["pairs"]; key != "" {
+		return []string{key}, nil
+	}
+	return nil, usageError{fmt.Errorf("trial %s retrieves nothing", trial.Name)}
+}
+
+// listItems reads a parquet file of addresses and captions; rows that cannot be read are passed over.
+func listItems(name string) iter.Seq2[fetch.Item, error] {
+	return func(yield func(fetch.Item, error) bool) {
+		reader, err := laion.Open([]string{name}, laion.Options{Columns: []string{}, MaxBad: 1 << 40})
+		if err != nil {
+			yield(fetch.Item{}, err)
+			return
+		}
+		defer reader.Close()
+		for {
+			batch, err := reader.NextColumns()
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(fetch.Item{}, err)
+				return
+			}
+			texts := batch.Texts()
+			for i, url := range batch.URLs() {
+				if !batch.Bad(i) && url != "" && !yield(fetch.Item{URL: url, Caption: texts[i]}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// pairItems reads the pairs of stages, those with an address.
+func pairItems(dirs []string) iter.Seq2[fetch.Item, error] {
+	return func(yield func(fetch.Item, error) bool) {
+		for _, dir := range dirs {
+			list, err := ops.ReadPairs(dir)
+			if err != nil {
+				yield(fetch.Item{}, err)
+				return
+			}
+			for _, pair := range list {
+				if pair.URL != "" && !yield(fetch.Item{URL: pair.URL, Caption: pair.Caption}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// fetchLine tells how far a fetch is, every ten seconds.
+type fetchLine struct {
+	w       io.Writer
+	started time.Time
+	told    time.Time
+	last    fetch.Stats
+}
+
+func (l *fetchLine) show(s fetch.Stats) {
+	l.last = s
+	if now := time.Now(); now.Sub(l.told) >= 10*time.Second || l.told.IsZero() {
+		l.told = now
+		l.print()
+	}
+}
+
+func (l *fetchLine) end() {
+	if !l.told.IsZero() {
+		l.print()
+	}
+}
+
+func (l *fetchLine) print() {
+	s := l.last
+	perSecond := float64(s.Fetched) / max(s.Elapsed.Seconds(), 1e-3)
+	left := ""
+	if rest := s.Items - s.Done; rest > 0 && perSecond > 0 {
+		left = ", " + seconds(time.Duration(float64(rest)/perSecond*float64(time.Second)).Round(time.Second)) + " left"
+	}
+	fmt.Fprintf(l.w, "fetch: %s of %s, %s images, %.1f/s, %s/s%s\n", thousands(s.Done), thousands(s.Items), thousands(s.Succeeded), perSecond,
+		bytesText(int64(float64(s.Bytes)/max(s.Elapsed.Seconds(), 1e-3))), left)
+}
+
+// printFetched is the summary.
+func printFetched(w io.Writer, dir string, s fetch.Stats) {
+	fmt.Fprintf(w, "%s: %s of %s answered, %s images\n", dir, thousands(s.Done), thousands(s.Items)+" addresses", thousands(s.Succeeded))
+	causes := slices.SortedFunc(maps.Keys(s.Causes), func(a, b string) int {
+		if s.Causes[a] != s.Causes[b] {
+			return s.Causes[b] - s.Causes[a]
+		}
+		return strings.Compare(a, b)
+	})
+	for i, cause := range causes {
+		if i == 12 {
+			fmt.Fprintf(w, "  and %d other causes\n", len(causes)-i)
+			break
+		}
+		fmt.Fprintf(w, "  failed: %s  %s\n", cause, thousands(s.Causes[cause]))
+	}
+	if s.Temporary > 0 && s.Done == s.Items {
+		fmt.Fprintf(w, "  %s may come now: --retry-failed\n", thousands(s.Temporary))
+	}
+}
