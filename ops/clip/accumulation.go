@@ -59,7 +59,7 @@ func (t *Trainer) trainsText() bool { return !textLocked(t.opts.Mode) }
 func (t *Trainer) buildFeatures(g *Graph) []*Node {
 	tape := t.tape(g, nil)
 	u, _ := t.buildImage(tape)
-	if t.opts.CachedText {
+	if t.opts.textGiven() {
 		return []*Node{u}
 	}
 	v, _ := t.buildText(tape)
@@ -71,12 +71,12 @@ func (t *Trainer) buildFeatures(g *Graph) []*Node {
 func (t *Trainer) buildPartedLoss(g *Graph) []*Node {
 	h, tape := newHyper(g, t.opts.AdamW), t.tape(g, nil)
 	batch, dim := t.opts.Batch, t.cfg.Dim()
-	u, v := input(g, imageFeaturesInput, batch, dim), input(g, featuresInput, batch, dim)
-	base := v
-	if t.opts.PositivesFixed {
-		base = input(g, baseInput, batch, dim)
+	u := input(g, imageFeaturesInput, batch, dim)
+	var v *Node
+	if t.opts.Classes == 0 {
+		v = input(g, featuresInput, batch, dim)
 	}
-	l := contrastive(u, v, tape.at("logit_scale"), h.gamma, base)
+	l := t.lossOf(tape, u, v, h.gamma)
 	outputs := []*Node{Concatenate([]*Node{l.loss, l.positives}, 1), l.dScaleLog}
 	if t.trainsImage() {
 		outputs = append(outputs, l.dImage())
@@ -148,10 +148,10 @@ func (t *Trainer) partedStep(given *given, b Batch, p StepParams) ([]compute.Buf
 	}
 	batch, dim := t.opts.Batch, t.cfg.Dim()
 	given.put(imageFeaturesInput, u, batch, dim)
-	given.put(featuresInput, v, batch, dim)
-	if t.opts.PositivesFixed {
-		given.put(baseInput, b.BaseText, batch, dim)
+	if t.opts.Classes == 0 {
+		given.put(featuresInput, v, batch, dim)
 	}
+	t.giveTargets(given, b)
 	outputs, err := t.run(t.parts.loss, given, nothing)
 	if err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ func (t *Trainer) partedFeatures(given *given, b Batch) (u, v []float32, err err
 	size := t.opts.Batch * t.cfg.Dim()
 	u, v = make([]float32, size), b.TextFeatures
 	into := [][]float32{u}
-	if !t.opts.CachedText {
+	if !t.opts.textGiven() {
 		v = make([]float32, size)
 		into = append(into, v)
 	}
@@ -253,7 +253,7 @@ func isSum(name string) bool {
 func (t *Trainer) part(b Batch, i int) Batch {
 	rows, side := t.opts.rows(), t.cfg.ImageSize()
 	out := Batch{Pixels: partOf(b.Pixels, i, rows*3*side*side)}
-	if !t.opts.CachedText {
+	if !t.opts.textGiven() {
 		out.Tokens = partOf(b.Tokens, i, rows*t.cfg.ContextLength())
 	}
 	return out

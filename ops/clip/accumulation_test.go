@@ -24,6 +24,7 @@ func accumulationCases() []accumulationCase {
 		{"locked-text, ResNet", resnet, TrainOptions{Mode: LockedText, MicroBatch: 1, CachedText: true}},
 		{"gated-image, cached", vit, TrainOptions{Mode: GatedImage, MicroBatch: 5, CachedText: true, Clip: 1}},
 		{"gated-image", vit, TrainOptions{Mode: GatedImage, PositivesFixed: true}},
+		{"locked-text, classes", vit, TrainOptions{Mode: LockedText, Classes: testClasses, Clip: 1}},
 	}
 }
 

@@ -36,7 +36,12 @@ func archModel(tb testing.TB, name string, gates int) *Checkpoint {
 func randomBatch(cfg Config, n int, seed uint64) Batch {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	b := Batch{Pixels: make([]float32, n*3*cfg.ImageSize()*cfg.ImageSize()), Tokens: make([]int32, n*cfg.ContextLength()),
-		TextFeatures: make([]float32, n*cfg.Dim()), BaseText: make([]float32, n*cfg.Dim())}
+		TextFeatures: make([]float32, n*cfg.Dim()), BaseText: make([]float32, n*cfg.Dim()), Head: unitRows(testClasses, cfg.Dim(), 9)}
+	for i := range n {
+		b.Targets = append(b.Targets, make([]float32, testClasses)...)
+		b.Targets[i*testClasses+i%testClasses] += 0.75
+		b.Targets[i*testClasses+(i+int(seed))%testClasses] += 0.25
+	}
 	for _, x := range [][]float32{b.Pixels, b.TextFeatures, b.BaseText} {
 		for i := range x {
 			x[i] = float32(rng.NormFloat64())

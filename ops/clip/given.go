@@ -58,12 +58,14 @@ func (t *Trainer) checkBatch(b Batch) error {
 		{pixelsInput, len(b.Pixels), o.Batch * 3 * side * side, true},
 		{featuresInput, len(b.TextFeatures), o.Batch * dim, o.CachedText},
 		{baseInput, len(b.BaseText), o.Batch * dim, o.PositivesFixed},
+		{headInput, len(b.Head), o.Classes * dim, o.Classes > 0},
+		{targetsInput, len(b.Targets), o.Batch * o.Classes, o.Classes > 0},
 	} {
 		if f.used && f.got != f.want {
 			return fmt.Errorf("%s: %d values, a batch of %d has %d", f.name, f.got, o.Batch, f.want)
 		}
 	}
-	if o.CachedText {
+	if o.textGiven() {
 		return nil
 	}
 	return checkTokens(t.cfg, b.Tokens, o.Batch)

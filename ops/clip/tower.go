@@ -163,13 +163,20 @@ func (t *tape) textStream(ids *Node) stream {
 
 func (t *tape) textBlocks(ids *Node, s stream, pool *pooling) (*Node, func(dy *Node)) {
 	x, pullEmbed := t.embedTokens(ids, s)
+	x, pulls := t.textLayers(x, s, pool)
+	return x, func(dy *Node) { pullEmbed(pulls(dy)) }
+}
+
+// textLayers takes embedded tokens [B*T, D] through the blocks; its pull gives
+// their gradient.
+func (t *tape) textLayers(x *Node, s stream, pool *pooling) (*Node, func(dy *Node) *Node) {
 	var layers []layer
 	for i := range t.cfg.Model.Text.Layers {
 		var p pull
 		x, p = t.block(x, textBlock(i), s, lastOnly(pool, i == t.cfg.Model.Text.Layers-1))
 		layers = append(layers, layer{p, true})
 	}
-	return x, func(dy *Node) { pullEmbed(pullLayers(layers, dy)) }
+	return x, func(dy *Node) *Node { return pullLayers(layers, dy) }
 }
 
 // lastToken picks the end of text: the token with the highest id.

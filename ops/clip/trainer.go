@@ -22,6 +22,7 @@ type TrainOptions struct {
 	AdamW          AdamW   // the zero value: as for a ViT
 	CachedText     bool    // a step gets text features instead of tokens; only where the text tower is locked
 	PositivesFixed bool    // P(i) is of BaseText, given with each batch, and not of the current text features
+	Classes        int     // over 0: cross entropy against Head with Targets, given with each batch, in place of captions; only where the text tower is locked
 	Clip           float64 // largest global norm of the gradient; 0 for no clipping
 }
 
@@ -47,6 +48,8 @@ type Batch struct {
 	Tokens       []int32   // [B, context]; not with CachedText
 	TextFeatures []float32 // [B, E] of length 1; with CachedText
 	BaseText     []float32 // [B, E] of length 1; with PositivesFixed
+	Head         []float32 // [Classes, E] of length 1; with Classes
+	Targets      []float32 // [B, Classes], shares of each image that add up to 1; with Classes
 }
 
 // StepParams are the numbers of a step.
@@ -109,6 +112,9 @@ func NewTrainer(e *engine.Engine, cfg Config, opts TrainOptions) (*Trainer, erro
 	if opts.CachedText && !textLocked(opts.Mode) {
 		return nil, fmt.Errorf("trainer: cached text features in mode %s, which trains the text tower", opts.Mode)
 	}
+	if err := opts.checkClasses(); err != nil {
+		return nil, err
+	}
 	if err := CheckPrecision(e.Name(), opts.Precision); err != nil {
 		return nil, fmt.Errorf("trainer: %w", err)
 	}
@@ -130,7 +136,7 @@ func NewTrainer(e *engine.Engine, cfg Config, opts TrainOptions) (*Trainer, erro
 // compile gives a program of the trainer's, by all that its graph depends on.
 func (t *Trainer) compile(kind string, build func(g *Graph) []*Node) (*engine.Program, error) {
 	o := t.opts
-	key, err := programKey(kind, t.cfg, o.Mode, fmt.Sprint(o.Batch, o.rows(), o.CachedText, o.PositivesFixed, o.Recompute, t.dtype, o.AdamW))
+	key, err := programKey(kind, t.cfg, o.Mode, fmt.Sprint(o.Batch, o.rows(), o.CachedText, o.PositivesFixed, o.Classes, o.Recompute, t.dtype, o.AdamW))
 	if err != nil {
 		return nil, err
 	}
@@ -196,11 +202,7 @@ func (t *Trainer) trainable() []parameter {
 func (t *Trainer) buildLoss(tape *tape, gamma *Node) lossGraph {
 	u, pullImage := t.buildImage(tape)
 	v, pullText := t.buildText(tape)
-	base := v
-	if t.opts.PositivesFixed {
-		base = input(tape.g, baseInput, t.opts.Batch, t.cfg.Dim())
-	}
-	l := contrastive(u, v, tape.at("logit_scale"), gamma, base)
+	l := t.lossOf(tape, u, v, gamma)
 	if tape.anyTrains(isVisual) {
 		pullImage(l.dImage())
 	}
@@ -219,8 +221,12 @@ func (t *Trainer) buildImage(tape *tape) (*Node, func(du *Node)) {
 	return u, func(du *Node) { pullTower(pullU(du, true)) }
 }
 
-// buildText gives text features of length 1, given or computed.
+// buildText gives text features of length 1, given or computed; none where the
+// step classifies.
 func (t *Trainer) buildText(tape *tape) (*Node, func(dv *Node)) {
+	if t.opts.Classes > 0 {
+		return nil, nil
+	}
 	if t.opts.CachedText {
 		return input(tape.g, featuresInput, t.opts.rows(), t.cfg.Dim()), nil
 	}
@@ -308,9 +314,7 @@ func (t *Trainer) wholeStep(given *given, b Batch, p StepParams) ([]compute.Buff
 		return nil, err
 	}
 	given.hyper(p, t.opts, t.step+1)
-	if t.opts.PositivesFixed {
-		given.put(baseInput, b.BaseText, t.opts.Batch, t.cfg.Dim())
-	}
+	t.giveTargets(given, b)
 	if t.opts.CachedText {
 		given.put(featuresInput, b.TextFeatures, t.opts.Batch, t.cfg.Dim())
 	}
