@@ -62,20 +62,23 @@ type Progress struct {
 
 // All is the list of ops, by name.
 var All = map[string]Op{
-	"world":      world,
-	"pretrain":   pretrain,
-	"snapshot":   snapshot,
-	"resize":     resize,
-	"embed":      embed,
-	"filter":     filter,
-	"queries":    queries,
-	"index":      index,
-	"retrieve":   retrieve,
-	"tune-index": tuneIndex,
-	"pairs":      pairs,
-	"tune":       tune,
-	"features":   features,
-	"evaluate":   evaluate,
+	"world":        world,
+	"pretrain":     pretrain,
+	"snapshot":     snapshot,
+	"resize":       resize,
+	"embed":        embed,
+	"filter":       filter,
+	"queries":      queries,
+	"index":        index,
+	"retrieve":     retrieve,
+	"tune-index":   tuneIndex,
+	"pairs":        pairs,
+	"pseudo-label": pseudoLabel,
+	"tune":         tune,
+	"features":     features,
+	"knowledge":    knowledgeOf,
+	"prompt-tune":  promptTune,
+	"evaluate":     evaluate,
 }
 
 // define makes an op of a function over its typed params.

@@ -35,6 +35,7 @@ type training struct {
 	tokens       []int32   // [pairs, context]; nil when textFeatures are given
 	textFeatures []float32 // [pairs, dim], of a locked text tower
 	baseText     []float32 // [pairs, dim], of the base, when the positives are fixed by it
+	targets      *targets  // in place of captions; its labels are those of the pairs, in order
 
 	steps, batch, warmup            int
 	lr, weightDecay, gamma, alphaLR float64
@@ -243,7 +244,9 @@ func (t *training) pairs() int { return len(t.images.samples) }
 
 func (t *training) newBatch() *batchData {
 	b := &batchData{batch: clip.Batch{Pixels: make([]float32, t.batch*3*t.norm.size*t.norm.size)}}
-	if t.textFeatures != nil {
+	if t.targets != nil {
+		b.batch.Head, b.batch.Targets = t.targets.head.Values, make([]float32, t.batch*t.targets.head.Rows)
+	} else if t.textFeatures != nil {
 		b.batch.TextFeatures = make([]float32, t.batch*t.dim)
 	} else {
 		b.batch.Tokens = make([]int32, t.batch*t.context)
@@ -261,6 +264,9 @@ func (t *training) fill(ctx context.Context, workers int, order *sampler, b *bat
 	gather(b.batch.Tokens, t.tokens, indices, t.context)
 	gather(b.batch.TextFeatures, t.textFeatures, indices, t.dim)
 	gather(b.batch.BaseText, t.baseText, indices, t.dim)
+	if t.targets != nil {
+		t.targets.fill(indices, b.batch.Targets)
+	}
 	view := viewParams{augment: t.augment, seed: t.seed ^ 0xA06, first: first}
 	return t.images.augmented(ctx, workers, indices, t.norm, view, b.batch.Pixels)
 }

@@ -36,7 +36,8 @@ type TuneParams struct {
 // tune customizes a checkpoint on pairs with the contrastive loss of REACT eq. 4-6. In: "checkpoint", "pairs", "pool". Out: a checkpoint
 // (weights, config, tokenizer), metrics.jsonl, rows.jsonl. Same bytes on one engine but for the speeds in metrics.jsonl.
 //
-// With the text tower locked, captions are encoded once, before the first step.
+// With the text tower locked, captions are encoded once, before the first step. With "labels", a pseudo-label stage, only the pairs that have one are
+// used, and the loss is the cross entropy of their classes against the text classifier, in place of their captions (self-training).
 //
 //	1: first
 var tune = onEngine(define(1, "tune", runTune))
@@ -69,32 +70,50 @@ func runTune(ctx context.Context, run *Run, p TuneParams) error {
 }
 
 func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *shards.Set, rows []Pair) (*training, error) {
-	samples := make([]shards.Sample, len(rows))
-	captions := make([]string, len(rows))
-	for i, row := range rows {
-		sample, ok := set.Match(row.Key, row.URL, row.Caption)
-		if !ok {
-			return nil, fmt.Errorf("pair %d (pool row %d): key %q is in no shard", i, row.Row, row.Key)
-		}
-		samples[i], captions[i] = sample, row.Caption
-	}
-	start := &clip.Checkpoint{Config: b.checkpoint.Config, Weights: b.checkpoint.Weights}
-	if p.Mode == "gated-image" {
-		var err error
-		if start, err = b.checkpoint.WithGates(p.GatedDepth, uint64(p.Seed)); err != nil {
-			return nil, err
-		}
-	}
-	t := &training{images: newImageSource(set, samples), norm: normalizationOf(start.Config), dim: start.Config.Dim(), context: start.Config.ContextLength(),
-		steps: p.Steps, batch: p.Batch, warmup: p.Warmup, lr: p.LR, weightDecay: p.WeightDecay, gamma: p.Gamma, alphaLR: p.AlphaLR,
-		augment: p.Augment, seed: uint64(p.Seed)}
-	if err := t.giveCaptions(ctx, b, p, captions); err != nil {
+	targets, err := run.targets()
+	if err != nil {
 		return nil, err
 	}
-	if err := t.newTrainer(run, b.engine, start.Config, p.options()); err != nil {
+	if targets != nil {
+		rows = targets.of(rows)
+	}
+	images, err := pairImages(set, rows)
+	if err != nil {
+		return nil, err
+	}
+	start, err := b.gated(p)
+	if err != nil {
+		return nil, err
+	}
+	t := &training{images: images, targets: targets, norm: normalizationOf(start.Config), dim: start.Config.Dim(), context: start.Config.ContextLength(),
+		steps: p.Steps, batch: p.Batch, warmup: p.Warmup, lr: p.LR, weightDecay: p.WeightDecay, gamma: p.Gamma, alphaLR: p.AlphaLR,
+		augment: p.Augment, seed: uint64(p.Seed)}
+	options := p.options()
+	if targets != nil {
+		options.CachedText, options.Classes, t.positivesWarned = false, targets.head.Rows, true
+	} else if err := t.giveCaptions(ctx, b, p, captionsOf(rows)); err != nil {
+		return nil, err
+	}
+	if err := t.newTrainer(run, b.engine, start.Config, options); err != nil {
 		return nil, err
 	}
 	return t, t.trainer.Reset(start)
+}
+
+// gated is the checkpoint that training starts from: with closed gates in mode gated-image, unless it was tuned so before.
+func (b *backbone) gated(p TuneParams) (*clip.Checkpoint, error) {
+	if p.Mode == clip.GatedImage {
+		return b.checkpoint.WithGates(p.GatedDepth, uint64(p.Seed))
+	}
+	return &clip.Checkpoint{Config: b.checkpoint.Config, Weights: b.checkpoint.Weights}, nil
+}
+
+func captionsOf(rows []Pair) []string {
+	out := make([]string, len(rows))
+	for i, row := range rows {
+		out[i] = row.Caption
+	}
+	return out
 }
 
 // giveCaptions sets what each step reads of the captions: features encoded once when the text tower is locked, else tokens.

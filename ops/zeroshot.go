@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -29,21 +29,20 @@ const confusionRows = 20
 // scoreBlock is the number of images scored together.
 const scoreBlock = 4096
 
-// zeroShot scores features by a protocol. In: "features", "checkpoint" for the text tower, optional "base" and file "prompts". Out: rows.jsonl
-// and, for sets of one label, predictions.parquet.
+// zeroShot scores features by a protocol. In: "features", "checkpoint" for the text tower, optional "base", "prompt" (prompt-tune), and "prompts"
+// (knowledge, or a file). Out: rows.jsonl and, for sets of one label, predictions.parquet.
 func zeroShot(ctx context.Context, run *Run, p EvaluateParams) error {
 	set, err := run.features("features")
 	if err != nil {
 		return err
 	}
-	head, scale, err := run.textHead(ctx, set, p)
+	scores, scale, err := run.textScores(ctx, set, p)
 	if err != nil {
 		return err
 	}
 	if p.Protocol != openAI {
 		scale = 100
 	}
-	scores := scoreAll(set.normalized(), head)
 	report := &scoreReport{protocol: p.Protocol, set: set, scale: scale, workers: run.Workers}
 	rows, predictions, err := report.rows(scores)
 	if err != nil {
@@ -64,6 +63,22 @@ func zeroShot(ctx context.Context, run *Run, p EvaluateParams) error {
 	return run.writeRows(rows)
 }
 
+// textScores are cosines of images with classes, and the model's logit scale: by a learned prompt where role "prompt" gives one, else by prompts of words.
+func (r *Run) textScores(ctx context.Context, set *labelled, p EvaluateParams) (metric.Scores, float64, error) {
+	learned, err := r.prompt()
+	if err != nil {
+		return metric.Scores{}, 0, err
+	}
+	if learned != nil {
+		return r.promptScores(learned, set)
+	}
+	head, scale, err := r.textHead(ctx, set, p)
+	if err != nil {
+		return metric.Scores{}, 0, err
+	}
+	return scoreAll(set.normalized(), head), scale, nil
+}
+
 // textHead is the classifier made of text, [classes, dim], and the model's logit scale.
 func (r *Run) textHead(ctx context.Context, set *labelled, p EvaluateParams) (blas.Matrix, float64, error) {
 	prompts, err := r.classPrompts(set, p.Prompts)
@@ -79,15 +94,14 @@ func (r *Run) textHead(ctx context.Context, set *labelled, p EvaluateParams) (bl
 		return blas.Matrix{}, 0, fmt.Errorf("features have %d values, the model's embeddings %d", set.x.Cols, dim)
 	}
 	head, err := r.cachedHead(ctx, b, prompts)
-	scale := 100.0
-	if t := b.checkpoint.Weights.At("logit_scale"); t != nil && len(t.Data) == 1 {
-		scale = math.Exp(float64(t.Data[0]))
-	}
-	return head, scale, err
+	return head, b.logitScale(), err
 }
 
 // classPrompts are the texts of each class: of the file "prompts" where it is given, else every name in every template.
 func (r *Run) classPrompts(set *labelled, templates []string) ([][]string, error) {
+	if dir, ok := r.In["prompts"]; ok {
+		return readPrompts(filepath.Join(dir, promptsFile), set)
+	}
 	if f, ok := r.Files["prompts"]; ok {
 		return readPrompts(f.Paths[0], set)
 	}

@@ -1,0 +1,296 @@
+package ops
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+
+	"react/data/tokenizer"
+	"react/ops/clip"
+	"react/ops/knn"
+)
+
+// baselineWorld is a pool of retrieved pairs with a base, shared by the tests of this file.
+type baselineWorld struct{ pool, base, pairs, test, train string }
+
+func newBaselineWorld(t *testing.T) baselineWorld {
+	t.Helper()
+	w := baselineWorld{}
+	_, w.pool = do(t, "world", smallWorld, nil, nil)
+	pre := smallPretrain(t)
+	pre.Steps, pre.Batch, pre.LR, pre.Augment = 150, 32, 3e-3, noAugment
+	_, w.base = do(t, "pretrain", pre, map[string]string{"pool": w.pool}, nil)
+	_, folder := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": w.base, "pool": w.pool}, nil)
+	_, queries := do(t, "queries", QueriesParams{Set: "task", Prompts: []string{"a {}"}}, map[string]string{"checkpoint": w.base, "classes": w.pool}, nil)
+	flat := knn.Params{Kind: "flat"}
+	_, index := do(t, "index", IndexParams{Side: "text", Params: flat}, map[string]string{"embeddings": folder}, nil)
+	_, hits := do(t, "retrieve", RetrieveParams{By: "t2t", Index: flat, Depth: 40}, map[string]string{"embeddings": folder, "queries": queries, "index": index}, nil)
+	_, w.pairs = do(t, "pairs", PairsParams{K: 10, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"},
+		map[string]string{"embeddings": folder, "pool": w.pool, "queries": queries, "hits.t2t": hits}, nil)
+	_, w.test = do(t, "features", FeaturesParams{Set: "task"}, map[string]string{"checkpoint": w.base, "dataset": w.pool}, nil)
+	more := smallWorld
+	more.Seed, more.TestPerClass = 9, 8
+	_, other := do(t, "world", more, nil, nil)
+	_, w.train = do(t, "features", FeaturesParams{Set: "task"}, map[string]string{"checkpoint": w.base, "dataset": other}, nil)
+	return w
+}
+
+func (w baselineWorld) label(t *testing.T, p PseudoLabelParams) ([]PseudoLabel, map[string]float64, string) {
+	t.Helper()
+	p.Set, p.Prompts = "task", []string{"a {}"}
+	_, dir := do(t, "pseudo-label", p, map[string]string{"checkpoint": w.base, "pairs": w.pairs, "pool": w.pool, "classes": w.pool}, nil)
+	labels, err := parquet.ReadFile[PseudoLabel](filepath.Join(dir, labelsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return labels, rowsOf(t, dir), dir
+}
+
+// TestBaselines runs what stands beside REACT in a table: self-training and prompts, on a small world.
+func TestBaselines(t *testing.T) {
+	w := newBaselineWorld(t)
+	t.Run("labels", func(t *testing.T) { checkLabels(t, w) })
+	t.Run("self-training", func(t *testing.T) { checkSelfTraining(t, w) })
+	t.Run("prompts", func(t *testing.T) { checkPrompts(t, w) })
+	t.Run("knowledge", func(t *testing.T) { checkKnowledge(t, w) })
+}
+
+// checkLabels holds thresholds, the most a class may have, soft labels and labels of the retrieval to what they say.
+func checkLabels(t *testing.T, w baselineWorld) {
+	list, err := ReadPairs(w.pairs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hard, rows, _ := w.label(t, PseudoLabelParams{From: "teacher"})
+	if len(hard) != len(list) || rows["share"] != 1 || rows["labelled"] != float64(len(list)) {
+		t.Fatalf("%d labels of %d pairs, %v", len(hard), len(list), rows)
+	}
+	var confidences []float64
+	for _, l := range hard {
+		confidences = append(confidences, float64(l.Confidence))
+	}
+	middle := slices.Sorted(slices.Values(confidences))[len(hard)/2]
+	sure, rows, _ := w.label(t, PseudoLabelParams{From: "teacher", Threshold: middle})
+	if want := len(slices.DeleteFunc(slices.Clone(confidences), func(c float64) bool { return float32(c) < float32(middle) })); len(sure) != want || rows["confidence"] < middle {
+		t.Errorf("threshold %v: %d labels, want %d, %v", middle, len(sure), want, rows)
+	}
+	few, _, _ := w.label(t, PseudoLabelParams{From: "teacher", PerClass: 2})
+	count := map[int32]int{}
+	for _, l := range few {
+		count[l.Classes[0]]++
+		for _, other := range hard {
+			if other.Classes[0] == l.Classes[0] && other.Confidence > l.Confidence && !slices.ContainsFunc(few, func(k PseudoLabel) bool { return k.Pair == other.Pair }) {
+				t.Errorf("pair %d is kept and the surer pair %d is not", l.Pair, other.Pair)
+			}
+		}
+	}
+	for class, n := range count {
+		if n > 2 {
+			t.Errorf("class %d has %d labels, want at most 2", class, n)
+		}
+	}
+	soft, _, _ := w.label(t, PseudoLabelParams{From: "teacher", Soft: true, Temperature: 4})
+	for i, l := range soft {
+		sum := 0.0
+		for _, s := range l.Shares {
+			sum += float64(s)
+		}
+		if math.Abs(sum-1) > 1e-5 || l.Classes[0] != hard[i].Classes[0] || l.Confidence >= hard[i].Confidence && hard[i].Confidence < 1 {
+			t.Errorf("pair %d: soft %+v, hard %+v", i, l, hard[i])
+		}
+	}
+	found, rows, _ := w.label(t, PseudoLabelParams{From: "retrieval"})
+	if len(found) != len(list) || math.Abs(rows["confidence"]-1) > 1e-6 || rows["precision"] <= 0 {
+		t.Errorf("%d labels by retrieval, %v", len(found), rows)
+	}
+	run := newRun(t, map[string]string{"checkpoint": w.base, "pairs": w.pairs, "pool": w.pool, "classes": w.pool}, nil)
+	if err := try(run, "pseudo-label", PseudoLabelParams{From: "teacher", Set: "task", Prompts: []string{"a {}"}, Threshold: 1.5}); err == nil || !strings.Contains(err.Error(), "none of") {
+		t.Errorf("a threshold that nothing reaches: %v", err)
+	}
+}
+
+// checkSelfTraining: a student of labels that say another class for every image learns to say that class, and leaves what is locked.
+func checkSelfTraining(t *testing.T, w baselineWorld) {
+	labels, _, dir := w.label(t, PseudoLabelParams{From: "retrieval"})
+	for i := range labels {
+		labels[i].Classes[0] = (labels[i].Classes[0] + 1) % 4
+	}
+	if err := parquet.WriteFile(filepath.Join(dir, labelsFile), labels); err != nil {
+		t.Fatal(err)
+	}
+	p := TuneParams{Mode: "locked-text", Gamma: GammaOff, Steps: 60, Batch: 16, LR: 3e-3, Warmup: 5, Precision: "f32", Augment: noAugment, Seed: 1}
+	in := map[string]string{"checkpoint": w.base, "pairs": w.pairs, "pool": w.pool, "labels": dir}
+	_, student := do(t, "tune", p, in, nil)
+	if rows := rowsOf(t, student); math.Abs(rows["positives"]-1) > 1e-6 || rows["loss"] > 0.7 {
+		t.Errorf("rows %v", rows)
+	}
+	_, again := do(t, "pseudo-label", PseudoLabelParams{From: "teacher", Set: "task", Prompts: []string{"a {}"}}, map[string]string{"checkpoint": student, "pairs": w.pairs, "pool": w.pool, "classes": w.pool}, nil)
+	learned, err := parquet.ReadFile[PseudoLabel](filepath.Join(again, labelsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := 0
+	for i, l := range learned {
+		if l.Classes[0] == labels[i].Classes[0] {
+			same++
+		}
+	}
+	if same*10 < len(labels)*8 {
+		t.Errorf("the student says the class it was taught for %d of %d images", same, len(labels))
+	}
+	gated := p
+	gated.Mode, gated.GatedDepth, gated.AlphaLR, gated.Steps = "gated-image", 1, 10, 2
+	_, first := do(t, "tune", gated, map[string]string{"checkpoint": w.base, "pairs": w.pairs, "pool": w.pool}, nil)
+	in["checkpoint"] = first
+	do(t, "tune", gated, in, nil) // goes on with the gates that are there
+	full := p
+	full.Mode = "full"
+	run := newRun(t, in, nil)
+	if err := try(run, "tune", full); err == nil || !strings.Contains(err.Error(), "mode full, which trains the text tower") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// checkPrompts: each kind of context learns its training images, and serves the classes that it can.
+func checkPrompts(t *testing.T, w baselineWorld) {
+	for _, contexts := range clip.Contexts {
+		p := PromptTuneParams{Contexts: contexts, Length: 4, Position: "end", Shots: 6, Steps: 40, Batch: 8, LR: 0.02, Warmup: 2, Seed: 1}
+		if contexts == clip.ImageContext {
+			p.Steps, p.Batch = 120, 4
+		}
+		_, dir := do(t, "prompt-tune", p, map[string]string{"checkpoint": w.base, "train": w.train}, nil)
+		checkRows(t, dir, []string{"loss", "epochs", "train-images"})
+		if rows := rowsOf(t, dir); rows["train-images"] != 24 {
+			t.Errorf("%s: learned from %v images, want 24", contexts, rows["train-images"])
+		}
+		first, last := lossesOf(t, dir)
+		if last >= first {
+			t.Errorf("%s: the loss went from %v to %v", contexts, first, last)
+		}
+		in := map[string]string{"checkpoint": w.base, "features": w.test, "prompt": dir}
+		_, eval := do(t, "evaluate", EvaluateParams{Kind: "zeroshot", Prompts: []string{"a {}"}, Protocol: "openai"}, in, nil)
+		checkRows(t, eval, []string{"acc@1", "ece"})
+		_, again := do(t, "prompt-tune", p, map[string]string{"checkpoint": w.base, "train": w.train}, nil)
+		sameFile(t, dir, again, contextsFile)
+	}
+	for _, position := range []string{"middle", "front"} {
+		p := PromptTuneParams{Contexts: "class", Length: 3, Position: position, Shots: 0, Steps: 2, Batch: 8, LR: 0.002, Seed: 1}
+		_, dir := do(t, "prompt-tune", p, map[string]string{"checkpoint": w.base, "train": w.train}, nil)
+		others := madeClusters(t, 3, 4, 0.5, 1)
+		run := newRun(t, map[string]string{"checkpoint": w.base, "features": others, "prompt": dir}, nil)
+		if err := try(run, "evaluate", EvaluateParams{Kind: "zeroshot", Protocol: "openai", Prompts: []string{"{}"}}); err == nil || !strings.Contains(err.Error(), "features have 12 values") {
+			t.Errorf("got %v", err)
+		}
+	}
+	for _, c := range []struct {
+		p    PromptTuneParams
+		want string
+	}{
+		{PromptTuneParams{Contexts: "shared", Length: 18, Position: "end", Steps: 1, Batch: 2}, "a context of 18 leaves no room"},
+		{PromptTuneParams{Contexts: "shared", Length: 4, Position: "end", Init: "a a", Steps: 1, Batch: 2}, `contextInit "a a" is 2 tokens, the context is 4 long`},
+		{PromptTuneParams{Contexts: "shared", Length: 4, Position: "end", Shots: 9, Steps: 1, Batch: 2}, "class 0 has 8 images, fewer than 9 shots"},
+		{PromptTuneParams{Contexts: "each", Length: 4, Position: "end", Steps: 1, Batch: 2}, `contexts "each" is none of`},
+	} {
+		run := newRun(t, map[string]string{"checkpoint": w.base, "train": w.train}, nil)
+		if err := try(run, "prompt-tune", c.p); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %q", err, c.want)
+		}
+	}
+}
+
+// lossesOf are the means of the first and of the last quarter of the steps.
+func lossesOf(t *testing.T, dir string) (first, last float64) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, metricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	quarter := len(lines) / 4
+	for i, line := range lines {
+		var step promptStep
+		if err := json.Unmarshal([]byte(line), &step); err != nil {
+			t.Fatal(err)
+		}
+		if i < quarter {
+			first += step.Loss / float64(quarter)
+		}
+		if i >= len(lines)-quarter {
+			last += step.Loss / float64(quarter)
+		}
+	}
+	return first, last
+}
+
+// checkKnowledge: prompts of a source that knows one of four classes, and an evaluation with them.
+func checkKnowledge(t *testing.T, w baselineWorld) {
+	raw, err := os.ReadFile(filepath.Join(w.test, featureSetFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set featureSet
+	if err := json.Unmarshal(raw, &set); err != nil {
+		t.Fatal(err)
+	}
+	name := set.Names[0][0]
+	path := filepath.Join(t.TempDir(), "wiktionary.jsonl")
+	line, _ := json.Marshal(map[string]any{"word": name, "pos": "noun", "senses": []any{map[string]any{"glosses": []string{"a round thing"}}}})
+	if err := os.WriteFile(path, line, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]Files{"wiktionary": {Root: filepath.Dir(path), Paths: []string{path}}}
+	run, dir := do(t, "knowledge", KnowledgeParams{From: []string{"wiktionary"}, Prompts: []string{"a {}", "the {}"}}, map[string]string{"features": w.test}, files)
+	var prompts map[string][]string
+	if raw, err = os.ReadFile(filepath.Join(dir, promptsFile)); err == nil {
+		err = json.Unmarshal(raw, &prompts)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"a " + name + " ; " + name + " , a round thing", "the " + name + " ; " + name + " , a round thing"}
+	if got := prompts[set.Classes[0]]; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := prompts[set.Classes[1]]; !slices.Equal(got, []string{"a " + set.Names[1][0], "the " + set.Names[1][0]}) {
+		t.Errorf("a class of which nothing is known: %q", got)
+	}
+	if len(run.warnings) != 1 || !strings.Contains(run.warnings[0], "nothing is known") {
+		t.Errorf("warnings %q", run.warnings)
+	}
+	_, eval := do(t, "evaluate", EvaluateParams{Kind: "zeroshot", Protocol: "openai"}, map[string]string{"checkpoint": w.base, "features": w.test, "prompts": dir}, nil)
+	checkRows(t, eval, []string{"acc@1"})
+	none := newRun(t, map[string]string{"features": w.test}, nil)
+	if err := try(none, "knowledge", KnowledgeParams{From: []string{"wordnet"}, Prompts: []string{"{}"}}); err == nil || !strings.Contains(err.Error(), `no files for role "wordnet"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestPromptLayout places four vectors around a name of one word and the full stop.
+func TestPromptLayout(t *testing.T) {
+	tok, err := tokenizer.Train(slices.Values([]string{"a dog"}), 520, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, stop := wordsOf(tok, "x")[0], wordsOf(tok, ".")[0]
+	sot, eot := tok.SOT(), tok.EOT()
+	for position, want := range map[string][2][]int32{
+		"end":    {{sot, 0, 0, 0, 0, name, stop, eot, 0, 0}, {-1, 0, 1, 2, 3, -1, -1, -1, -1, -1}},
+		"middle": {{sot, 0, 0, name, 0, 0, stop, eot, 0, 0}, {-1, 0, 1, -1, 2, 3, -1, -1, -1, -1}},
+		"front":  {{sot, name, 0, 0, 0, 0, stop, eot, 0, 0}, {-1, -1, 0, 1, 2, 3, -1, -1, -1, -1}},
+	} {
+		p := learnedPrompt{Length: 4, Position: position}
+		l, err := p.layout(tok, []string{"x", "x x x x x x"})
+		if err != nil || !slices.Equal(l.Tokens[:10], want[0]) || !slices.Equal(l.Slots[:10], want[1]) {
+			t.Errorf("%s: got %v %v, want %v, %v", position, l.Tokens[:10], l.Slots[:10], want, err)
+		}
+		if got := l.Tokens[10:]; got[9] != eot || len(got) != 10 {
+			t.Errorf("%s: a long name is cut to %v", position, got)
+		}
+	}
+}
