@@ -15,11 +15,12 @@ import (
 
 // ProbeParams are what a probe adds to the params of evaluate.
 type ProbeParams struct {
-	Method  string `json:"method"`  // sgd: ELEVATER's search and training; logistic: OpenAI's L-BFGS
-	Init    string `json:"init"`    // of sgd: language or random
-	Shots   int    `json:"shots"`   // images of each class; 0 is all
-	Samples int    `json:"samples"` // few-shot subsets, of seeds 0, 1, ...
-	Best    string `json:"best"`    // last: the last epoch's score; test: the best epoch's on the test set, as ELEVATER reports
+	Method  string `json:"method"`         // sgd: ELEVATER's search and training; logistic: OpenAI's L-BFGS
+	Init    string `json:"init"`           // of sgd: language or random
+	Shots   int    `json:"shots"`          // images of each class; 0 is all
+	Samples int    `json:"samples"`        // few-shot subsets, of seeds 0, 1, ...
+	Seed    int64  `json:"seed,omitempty"` // of the first subset
+	Best    string `json:"best"`           // last: the last epoch's score; test: the best epoch's on the test set, as ELEVATER reports
 }
 
 // probeReport is probe.json.
@@ -56,7 +57,7 @@ func linearProbe(ctx context.Context, run *Run, p EvaluateParams) error {
 	if err := sameTask(train, test); err != nil {
 		return err
 	}
-	pr := &prober{run: run, train: train, test: test, p: *p.Probe, start: probe.Start{Classes: len(test.Classes)}}
+	pr := &prober{run: run, train: train, test: test, p: *p.Probe, start: probe.Start{Classes: len(test.Classes), Seed: uint64(p.Probe.Seed)}}
 	if p.Probe.Method == "sgd" && p.Probe.Init == "language" {
 		if pr.start.Head, err = run.languageHead(ctx, test, p); err != nil {
 			return err
@@ -119,7 +120,8 @@ func (pr *prober) all(ctx context.Context) error {
 	labels := pr.train.all()
 	whole := probe.Data{X: pr.train.x, Labels: labels, Many: pr.train.Many}
 	pr.report.Shots = pr.p.Shots
-	for seed := range pr.p.Samples {
+	for i := range pr.p.Samples {
+		seed := int(pr.p.Seed) + i
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -131,7 +133,7 @@ func (pr *prober) all(ctx context.Context) error {
 			}
 			data = whole.Subset(at)
 		}
-		if seed == 0 {
+		if i == 0 {
 			pr.report.Images = len(data.Labels)
 		}
 		sample, err := pr.sample(seed, data)
@@ -139,7 +141,7 @@ func (pr *prober) all(ctx context.Context) error {
 			return err
 		}
 		pr.report.Runs = append(pr.report.Runs, sample)
-		pr.run.Progress(Progress{Done: seed + 1, Total: pr.p.Samples, Note: fmt.Sprintf("samples, score %.4f", sample.Score)})
+		pr.run.Progress(Progress{Done: i + 1, Total: pr.p.Samples, Note: fmt.Sprintf("samples, score %.4f", sample.Score)})
 	}
 	return pr.write()
 }

@@ -8,14 +8,14 @@ import (
 )
 
 // percentMetrics are shown as percent; their values are fractions.
-var percentMetrics = []string{"acc*", "mean-per-class", "recall@*", "set recall@*", "mAP*", "share*", "precision*", "relevant*", "agreement*"}
+var percentMetrics = []string{"acc*", "mean-per-class", "recall@*", "set recall@*", "mAP*", "share*", "precision*", "relevant*", "agreement*", "confidence"}
 
 // notBetter are percent metrics of which more is not simply better: the base
 // agrees with itself wholly, and a share of the pool is a fact.
 var notBetter = []string{"agreement*", "share*", "relevant*"}
 
 // stages are the sets whose figures come from a stage, not from test images.
-var stages = map[string]bool{"pairs": true, "tune": true, "retrieve": true, "index": true, "embed": true, "pretrain": true}
+var stages = map[string]bool{"pairs": true, "labels": true, "tune": true, "retrieve": true, "index": true, "embed": true, "pretrain": true}
 
 // makeMetrics decides how each metric is shown, but for the decimals.
 func (b *builder) makeMetrics() {

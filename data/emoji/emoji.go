@@ -84,6 +84,7 @@ type Report struct {
 //	test/VENDOR/GROUP/                   evaluation sets in CLIP_benchmark's layout
 //	test/both/GROUP/                     the images of both vendors in one
 //	seen/VENDOR/GROUP/                   the same of a pool's vendor, with the classes it has drawn: what was trained on
+//	seen/all/GROUP/                      those of the vendors that have drawn every class: labelled images, several of each
 //	GROUP.json                           class names of the group, in the sets' order
 //	report.json, LICENSES.md
 //

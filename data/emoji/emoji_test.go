@@ -215,6 +215,9 @@ func TestSets(t *testing.T) {
 	if seen, err := datasets.Open(filepath.Join(dir, "seen", "fluent", "others")); err != nil || len(seen.Classes) != 1 || len(seen.Items) != 1 {
 		t.Errorf("seen/fluent/others: got %+v, %v, want the one class that is drawn", seen, err)
 	}
+	if all, err := datasets.Open(filepath.Join(dir, "seen", "all", "animals-food")); err != nil || len(all.Classes) != 2 || len(all.Items) < 4 || len(all.Items)%2 != 0 {
+		t.Errorf("seen/all/animals-food: got %+v, %v, want the images of every vendor that drew both classes", all, err)
+	}
 	var report Report
 	raw, err := os.ReadFile(filepath.Join(dir, "report.json"))
 	if err != nil {

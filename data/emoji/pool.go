@@ -194,6 +194,7 @@ func (im *importer) writeGroup(ctx context.Context, name string) error {
 	if err := im.writeSet(ctx, filepath.Join("test", "both", name), members, classes, testVendors...); err != nil {
 		return err
 	}
+	var whole []vendor
 	for _, vendor := range poolVendors {
 		var drawn []emojiEntry
 		var names []string
@@ -203,6 +204,14 @@ func (im *importer) writeGroup(ctx context.Context, name string) error {
 			}
 		}
 		if err := im.writeSet(ctx, filepath.Join("seen", vendor.name, name), drawn, names, vendor); err != nil {
+			return err
+		}
+		if len(drawn) == len(members) {
+			whole = append(whole, vendor)
+		}
+	}
+	if len(whole) > 1 { // labelled images, several of each class
+		if err := im.writeSet(ctx, filepath.Join("seen", "all", name), members, classes, whole...); err != nil {
 			return err
 		}
 	}

@@ -1,14 +1,15 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 
 	"react/data/datasets"
 	"react/ops"
 )
 
-// evaluate gives the stage that scores the tuned checkpoint, after the one that scores the base on the same.
-func (c *composer) evaluate(name string, base, tuned source) (*Stage, error) {
+// evaluate gives the stage that scores what a trial made, after the one that scores the base on the same.
+func (c *composer) evaluate(name string, m model) (*Stage, error) {
 	c.read("evaluate." + name)
 	of := c.classification
 	switch e := c.p.Evaluate[name]; {
@@ -19,11 +20,17 @@ func (c *composer) evaluate(name string, base, tuned source) (*Stage, error) {
 	case e.Protocol != "":
 		of = c.protocol
 	}
-	stage, err := of(name, base, nil)
-	if err != nil || tuned.stage == base.stage {
-		return stage, err
+	stage, err := of(name, c.base, nil)
+	if err != nil {
+		return nil, err
 	}
-	return of(name, tuned, stage)
+	if m.prompt != nil && c.p.Evaluate[name].Kind == "zeroshot" {
+		return c.prompted(name, stage, m.prompt)
+	}
+	if m.tuned.stage == c.base.stage {
+		return stage, nil
+	}
+	return of(name, m.tuned, stage)
 }
 
 // classification scores a folder with a checkpoint; base is the base's stage, nil for the base itself.
@@ -42,16 +49,23 @@ func (c *composer) classification(name string, checkpoint source, base *Stage) (
 	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Set: set, Prompts: e.Prompts, Precision: c.embedding()}, in.in, in.files)
 }
 
-// features gives the stage with the features of a split of some images: a field of an evaluation that names them, and their reference.
-func (c *composer) features(name, field, ref, split string, checkpoint source) (*Stage, error) {
+// imagesOf names labelled images: the field that does, their reference, a split and what the folder holds.
+type imagesOf struct{ path, field, ref, split, benchmark string }
+
+// tested are the images that an evaluation tests on.
+func (c *composer) tested(name string) imagesOf {
 	e := c.p.Evaluate[name]
-	path := "evaluate." + name
-	set, dataset, err := c.poolSet(path+"."+field, ref, "dataset", folderFiles)
+	return imagesOf{path: "evaluate." + name, field: "dataset", ref: e.Dataset, benchmark: e.Benchmark}
+}
+
+// features gives the stage with the features of some images.
+func (c *composer) features(of imagesOf, checkpoint source) (*Stage, error) {
+	set, dataset, err := c.poolSet(of.path+"."+of.field, of.ref, "dataset", folderFiles)
 	if err != nil {
 		return nil, err
 	}
-	params := ops.FeaturesParams{Set: set, Split: split, Precision: c.embedding()}
-	if params.Benchmark, params.Catalogue, err = benchmark(path, e.Benchmark); err != nil {
+	params := ops.FeaturesParams{Set: set, Split: of.split, Precision: c.embedding()}
+	if params.Benchmark, params.Catalogue, err = benchmark(of.path, of.benchmark); err != nil {
 		return nil, err
 	}
 	in := newInputs()
@@ -96,28 +110,32 @@ func (c *composer) retrieval(name string, checkpoint source, base *Stage) (*Stag
 // probe trains and scores a linear classifier on features of two sets. It reads nothing of the base.
 func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, error) {
 	e := c.p.Evaluate[name]
-	test, err := c.features(name, "dataset", e.Dataset, "", checkpoint)
+	test, err := c.features(c.tested(name), checkpoint)
 	if err != nil {
 		return nil, err
 	}
-	field, ref, split := "train", e.Train, ""
-	if ref == "" {
-		field, ref, split = "dataset", e.Dataset, "train"
+	training := c.tested(name)
+	training.split = "train"
+	if e.Train != "" {
+		training.field, training.ref, training.split = "train", e.Train, ""
 	}
-	train, err := c.features(name, field, ref, split, checkpoint)
+	train, err := c.features(training, checkpoint)
 	if err != nil {
 		return nil, err
 	}
 	in := newInputs()
 	in.in["features"], in.in["train"] = test, train
 	params := ops.EvaluateParams{Kind: e.Kind, Probe: &ops.ProbeParams{Method: e.Method, Shots: e.Shots, Samples: e.Samples}}
+	if e.Samples == 0 {
+		params.Probe.Samples, params.Probe.Seed, c.seeded = 1, int64(c.seed), true
+	}
 	if e.Method == "sgd" {
 		params.Probe.Init, params.Probe.Best = e.Init, e.Best
 	}
 	if params.Probe.Init == "language" {
 		params.Prompts, params.Precision = e.Prompts, c.embedding()
 		in.give("checkpoint", checkpoint)
-		if err := c.promptsFile(name, in); err != nil {
+		if err := c.prompts(name, in); err != nil {
 			return nil, err
 		}
 	}
@@ -127,7 +145,7 @@ func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, erro
 // protocol scores features by the rules of a benchmark.
 func (c *composer) protocol(name string, checkpoint source, base *Stage) (*Stage, error) {
 	e := c.p.Evaluate[name]
-	features, err := c.features(name, "dataset", e.Dataset, "", checkpoint)
+	features, err := c.features(c.tested(name), checkpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -137,19 +155,37 @@ func (c *composer) protocol(name string, checkpoint source, base *Stage) (*Stage
 	if base != nil {
 		in.in["base"] = base
 	}
-	if err := c.promptsFile(name, in); err != nil {
+	if err := c.prompts(name, in); err != nil {
 		return nil, err
 	}
 	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Protocol: e.Protocol, Precision: c.embedding()}, in.in, in.files)
 }
 
-// promptsFile gives role "prompts" where an evaluation names a file of them.
-func (c *composer) promptsFile(name string, in inputs) error {
-	file := c.p.Evaluate[name].PromptsFile
-	if file == "" {
+// prompted scores the base's features with a learned prompt; base is the base's own evaluation.
+func (c *composer) prompted(name string, base, prompt *Stage) (*Stage, error) {
+	e := c.p.Evaluate[name]
+	features, err := c.features(c.tested(name), c.base)
+	if err != nil {
+		return nil, err
+	}
+	in := newInputs()
+	in.give("checkpoint", c.base)
+	in.in["features"], in.in["prompt"], in.in["base"] = features, prompt, base
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: []string{}, Protocol: cmp.Or(e.Protocol, "openai"), Precision: c.embedding()}, in.in, in.files)
+}
+
+// prompts gives role "prompts" where an evaluation names a file of them, or what is known of its classes.
+func (c *composer) prompts(name string, in inputs) error {
+	e := c.p.Evaluate[name]
+	if len(e.Knowledge) > 0 {
+		stage, err := c.knowledge(name)
+		in.in["prompts"] = stage
+		return err
+	}
+	if e.PromptsFile == "" {
 		return nil
 	}
-	f, err := oneFile(file)
+	f, err := oneFile(e.PromptsFile)
 	if err != nil {
 		return fmt.Errorf("evaluate.%s.promptsFile: %w", name, err)
 	}

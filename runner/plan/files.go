@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 
+	"react/data/knowledge"
 	"react/ops"
 )
 
@@ -69,6 +70,19 @@ func checkpointFiles(path string) (ops.Files, error) {
 		return folderFiles(path)
 	}
 	return ops.WeightsFiles(path)
+}
+
+// wordNetFiles are the files of WordNet's database that are read.
+func wordNetFiles(dir string) (ops.Files, error) {
+	var names []string
+	for _, name := range knowledge.WordNetFiles {
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err != nil {
+			return ops.Files{}, fmt.Errorf("%q: no %s of WordNet's database (on Debian: apt-get install wordnet-base)", dir, name)
+		}
+		names = append(names, path)
+	}
+	return absolute(dir, names)
 }
 
 func absolute(root string, names []string) (ops.Files, error) {

@@ -64,6 +64,7 @@ type Plan struct {
 const (
 	Checkpoint = "checkpoint" // pretrain, when the backbone is pretrained
 	Pairs      = "pairs"
+	Labels     = "labels" // of self-training, its last round
 	Tune       = "tune"
 )
 
@@ -108,12 +109,12 @@ func (t Trial) StageNames() []string {
 		names = append(names, name)
 	}
 	rank := func(name string) int {
-		for i, prefix := range []string{Checkpoint, Pairs, Tune} {
+		for i, prefix := range []string{Checkpoint, Pairs, Labels, Tune} {
 			if name == prefix {
 				return i
 			}
 		}
-		return 3
+		return 4
 	}
 	sort.Slice(names, func(i, j int) bool {
 		if a, b := rank(names[i]), rank(names[j]); a != b {

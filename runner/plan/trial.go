@@ -21,28 +21,24 @@ func (b *builder) trial(t *spec.Trial, sections []spec.Section) (Trial, error) {
 	if err != nil {
 		return out, err
 	}
-	c := &composer{builder: b, p: &t.Params, reads: append([]string{"tune.mode"}, from.reads...)}
-	base, pairs := from.base, from.pairs
-	if base.stage != nil {
-		out.Stages[Checkpoint] = base.stage
+	c := &composer{builder: b, p: &t.Params, base: from.base, seed: t.Seed, reads: append([]string{"tune.mode"}, from.reads...)}
+	if from.base.stage != nil {
+		out.Stages[Checkpoint] = from.base.stage
 	}
-	tuned := base
-	if t.Params.Tune.Mode != "none" {
-		stage, err := c.tune(base, pairs, t.Seed)
-		if err != nil {
-			return out, err
-		}
-		out.Stages[Pairs], out.Stages[Tune] = pairs, stage
-		tuned = source{stage: stage}
-		seed := t.Seed
-		out.Seed = &seed
+	m, err := c.model(from.pairs, out.Stages)
+	if err != nil {
+		return out, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Params.Evaluate)) {
-		stage, err := c.evaluate(name, base, tuned)
+		stage, err := c.evaluate(name, m)
 		if err != nil {
 			return out, err
 		}
 		out.Stages["evaluate/"+name] = stage
+	}
+	if c.seeded {
+		seed := t.Seed
+		out.Seed = &seed
 	}
 	read, err := c.paramsOf(sections)
 	out.Params, out.ID = read.params, trialID(read.hash, out.Seed)
@@ -84,8 +80,11 @@ func (i inputs) give(role string, s source) {
 // composer builds one trial and notes which params its stages read.
 type composer struct {
 	*builder
-	p     *spec.Params
-	reads []string // path prefixes
+	p      *spec.Params
+	base   source
+	seed   int
+	seeded bool     // some stage depends on the seed
+	reads  []string // path prefixes
 }
 
 func (c *composer) read(prefixes ...string) { c.reads = append(c.reads, prefixes...) }
@@ -298,27 +297,34 @@ func indexParams(x spec.Index) knn.Params {
 	return knn.Params{Kind: x.Kind}
 }
 
-func (c *composer) tune(base source, pairs *Stage, seed int) (*Stage, error) {
-	t := c.p.Tune
+// tune trains a checkpoint on pairs: on their captions, or on labels where they are given.
+func (c *composer) tune(start source, pairs, labels *Stage) (*Stage, error) {
+	t, seed := c.p.Tune, c.seed
 	pool, err := c.pool(c.p.Retrieve.Pool)
 	if err != nil {
 		return nil, err
 	}
 	in := newInputs()
-	in.give("checkpoint", base)
+	in.give("checkpoint", start)
 	in.give("pool", pool)
 	in.in["pairs"] = pairs
+	if labels != nil {
+		in.in["labels"] = labels
+	}
 	params := ops.TuneParams{Mode: t.Mode, Gamma: t.Gamma.Value, Steps: t.Steps, Batch: t.Batch, LR: t.LR, Warmup: t.Warmup, WeightDecay: t.WeightDecay,
 		Clip: t.Clip, Precision: t.Precision, Augment: augment(t.Augment), Seed: int64(seed), MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
-	for _, name := range []string{"gamma", "steps", "batch", "lr", "warmup", "weightDecay", "clip", "precision", "augment"} {
+	for _, name := range []string{"steps", "batch", "lr", "warmup", "weightDecay", "clip", "precision", "augment"} {
 		c.read("tune." + name)
 	}
-	if base.stage != nil {
-		params.AdamW = adamW(base.stage.Model)
+	if c.base.stage != nil {
+		params.AdamW = adamW(c.base.stage.Model)
 	} else {
-		params.AdamW = adamW(c.modelOf(base.files["checkpoint"].Root))
+		params.AdamW = adamW(c.modelOf(c.base.files["checkpoint"].Root))
 	}
-	if t.Gamma.Off {
+	if labels == nil {
+		c.read("tune.gamma")
+	}
+	if t.Gamma.Off || labels != nil {
 		params.Gamma = ops.GammaOff
 	}
 	if t.Mode == "full" || t.Mode == "locked-image" { // with the text tower locked the positives never move

@@ -20,7 +20,7 @@ type trunk struct {
 
 // trunk makes or finds the trunk of a trial.
 func (b *builder) trunk(t *spec.Trial, sections []spec.Section) (*trunk, error) {
-	tuned := t.Params.Tune.Mode != "none"
+	tuned := onPairs(t.Params.Tune.Mode)
 	key := trunkKey(sections, tuned)
 	if old, ok := b.trunks[key]; ok {
 		return old, nil
@@ -42,6 +42,9 @@ func (b *builder) trunk(t *spec.Trial, sections []spec.Section) (*trunk, error) 
 	b.trunks[key] = out
 	return out, nil
 }
+
+// onPairs says whether a mode tunes on retrieved pairs.
+func onPairs(mode string) bool { return mode != "none" && mode != "prompt" }
 
 func trunkKey(sections []spec.Section, tuned bool) string {
 	var key strings.Builder

@@ -50,6 +50,7 @@ func (s scene) checkKind(path string) {
 	}
 	if kind == "retrieval" {
 		unread("promptsFile", "of zeroshot and probe")
+		unread("knowledge", "of zeroshot and probe")
 		s.checkCaptions(path)
 	}
 	if kind == "probe" && s.v.number(path+".shots") == 0 && s.v.number(path+".samples") > 1 {
@@ -87,11 +88,16 @@ func (s scene) checkEvaluation(path string) {
 	if s.v.has(path+".promptsFile") && s.v.has(path+".prompts") {
 		s.report(path+".promptsFile", "given beside prompts (one of them)")
 	}
+	s.checkKnowledge(path)
 }
 
 // checkBenchmark looks the name up in the catalogue.
 func (s scene) checkBenchmark(path string) {
-	p := path + ".benchmark"
+	s.benchmarkExists(path + ".benchmark")
+}
+
+// benchmarkExists reports a name that the catalogue does not have.
+func (s scene) benchmarkExists(p string) {
 	if !s.v.has(p) || s.isBad(p) {
 		return
 	}

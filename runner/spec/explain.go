@@ -323,6 +323,8 @@ func (p place) needed() string {
 	switch {
 	case p.required == "tune":
 		return "by trials that tune"
+	case p.required == "pairs":
+		return "by trials that tune on pairs"
 	case p.required != "":
 		return "always"
 	case p.oneof == "" || p.in == nil:

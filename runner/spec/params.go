@@ -152,6 +152,21 @@ type Tune struct {
 	AlphaLR       float64 `json:"alphaLR"`    // multiplier on lr for the gates' alpha
 	Precision     string  `json:"precision"`
 	Augment       Augment `json:"augment"`
+
+	Objective   string  `json:"objective,omitempty"`   // contrastive, self-training, retrieved-class; "" is contrastive
+	After       string  `json:"after,omitempty"`       // an objective that goes before; "" is none
+	Threshold   float64 `json:"threshold,omitempty"`   // self-training: least probability of a label
+	PerClass    int     `json:"perClass,omitempty"`    // self-training: surest pairs of each class; 0 is all
+	Soft        bool    `json:"soft,omitempty"`        // self-training: probabilities as targets
+	Temperature float64 `json:"temperature,omitempty"` // self-training; 0 is 1
+	Rounds      int     `json:"rounds,omitempty"`      // self-training; 0 is 1
+	Labelled    string  `json:"labelled,omitempty"`    // prompt: a folder, or "pool:NAME/SET"
+	Benchmark   string  `json:"benchmark,omitempty"`   // prompt: entry of the catalogue
+	Shots       int     `json:"shots,omitempty"`       // prompt: 0 is all
+	Context     int     `json:"context,omitempty"`     // prompt: vectors
+	Contexts    string  `json:"contexts,omitempty"`    // prompt: shared, class, image
+	Position    string  `json:"position,omitempty"`    // prompt: end, middle, front
+	ContextInit string  `json:"contextInit,omitempty"` // prompt: words
 }
 
 // Evaluate is one named evaluation.
@@ -164,10 +179,15 @@ type Evaluate struct {
 	Method  string `json:"method,omitempty"`  // probe: sgd, logistic
 	Init    string `json:"init,omitempty"`    // probe: language, random
 	Shots   int    `json:"shots,omitempty"`   // probe: 0 is all
-	Samples int    `json:"samples,omitempty"` // probe: draws of the shots
+	Samples int    `json:"samples,omitempty"` // probe: draws of the shots; 0: one, of the trial's seed
 	Best    string `json:"best,omitempty"`    // probe: last, test
 
 	Benchmark   string `json:"benchmark,omitempty"`   // entry of the catalogue
 	PromptsFile string `json:"promptsFile,omitempty"` // JSON: class → prompts
-	Protocol    string `json:"protocol,omitempty"`    // openai, elevater, clip_benchmark; "" for a set that is none of the catalogue: version 1's rows
+
+	Knowledge  []string `json:"knowledge,omitempty"`  // wordnet, wordnet-path, wiktionary
+	WordNet    string   `json:"wordnet,omitempty"`    // folder
+	Wiktionary string   `json:"wiktionary,omitempty"` // file
+
+	Protocol string `json:"protocol,omitempty"` // openai, elevater, clip_benchmark; "" for a set that is none of the catalogue: version 1's rows
 }

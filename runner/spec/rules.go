@@ -54,6 +54,7 @@ func (s scene) check() {
 	s.checkNames()
 	s.checkBackbone()
 	s.checkIndex()
+	s.checkTune()
 	for _, name := range s.v.names("pool") {
 		s.checkPool("pool." + name)
 	}
@@ -123,8 +124,12 @@ func (s scene) missing(n *node, path string, found func(n *node, path string)) {
 }
 
 func (s scene) needs(n *node) bool {
-	if n.required == "tune" {
-		return s.v.text("tune.mode") != "none" && !s.isBad("tune.mode")
+	mode := s.v.text("tune.mode")
+	switch {
+	case n.required == "pairs" && mode == "prompt":
+		return false
+	case n.required == "tune" || n.required == "pairs":
+		return mode != "none" && !s.isBad("tune.mode")
 	}
 	return n.required == "always"
 }

@@ -82,6 +82,8 @@ func TestDefaultsAreValid(t *testing.T) {
 	noDefault := []string{"pool.*.laion", "pool.*.embeddings", "pool.*.shards", "backbone.arch", "backbone.weights", "backbone.imageSize", "backbone.precision", "backbone.pretrain.keep", "backbone.pretrain.take", "tune.lr", "evaluate.*.prompts",
 		"index.code", "index.factory", "index.memoryGiB", "index.recall", "evaluate.*.benchmark", "evaluate.*.promptsFile", "evaluate.*.protocol",
 		"evaluate.*.train", "evaluate.*.method", "evaluate.*.init", "evaluate.*.shots", "evaluate.*.samples", "evaluate.*.best",
+		"evaluate.*.knowledge", "evaluate.*.wordnet", "evaluate.*.wiktionary", "tune.objective", "tune.after", "tune.threshold", "tune.perClass", "tune.soft",
+		"tune.temperature", "tune.rounds", "tune.labelled", "tune.benchmark", "tune.shots", "tune.context", "tune.contexts", "tune.position", "tune.contextInit",
 		"backbone.pretrain.augment.randAugment", "backbone.pretrain.augment.erasing", "tune.augment.randAugment", "tune.augment.erasing"}
 	seen := map[string]bool{"sweep.seeds": true, "tables.*.columns": true, "tables.*.decimals": true}
 	for _, path := range leaves(k.params, "") {

@@ -111,6 +111,7 @@ func (c *contract) withDefaults(v values) values {
 			out["tune.lr"] = lr
 		}
 	}
+	out.fillPrompt()
 	for _, name := range out.names("evaluate") { // an evaluation asks as the task does, unless it says otherwise
 		at := "evaluate." + name
 		out.fillProbe(at)
@@ -118,7 +119,8 @@ func (c *contract) withDefaults(v values) values {
 		if p := at + ".prompts"; !out.has(p) && out.has("task.prompts") && !ownPrompts && out.text(at+".kind") != "retrieval" {
 			out[p] = out["task.prompts"]
 		}
-		if p := at + ".protocol"; !out.has(p) && ownPrompts && out.text(at+".kind") == "zeroshot" {
+		out.fillKnowledge(at)
+		if p := at + ".protocol"; !out.has(p) && (ownPrompts || out.has(at+".knowledge")) && out.text(at+".kind") == "zeroshot" {
 			out[p] = json.RawMessage(`"openai"`)
 		}
 	}

@@ -1,0 +1,153 @@
+package plan
+
+import (
+	"fmt"
+
+	"react/ops"
+)
+
+// model is what a trial evaluates.
+type model struct {
+	tuned  source // the base's where nothing is tuned but a prompt
+	prompt *Stage // a learned prompt; nil for none
+}
+
+// Objectives of tuning, as the spec has them. Without one it is contrastive.
+const (
+	contrastive    = "contrastive"
+	selfTraining   = "self-training"
+	retrievedClass = "retrieved-class"
+)
+
+// model makes a trial's tuning, and names its stages.
+func (c *composer) model(pairs *Stage, stages map[string]*Stage) (model, error) {
+	m := model{tuned: c.base}
+	t := c.p.Tune
+	switch t.Mode {
+	case "none":
+		return m, nil
+	case "prompt":
+		c.seeded = true
+		stage, err := c.promptTune()
+		stages[Tune], m.prompt = stage, stage
+		return m, err
+	}
+	c.seeded = true
+	start := c.base
+	if t.After != "" {
+		c.read("tune.after")
+		before, _, err := c.phase(t.After, start, pairs)
+		if err != nil {
+			return m, err
+		}
+		start = source{stage: before}
+	}
+	stage, labels, err := c.phase(t.Objective, start, pairs)
+	if err != nil {
+		return m, err
+	}
+	stages[Pairs], stages[Tune], m.tuned = pairs, stage, source{stage: stage}
+	if labels != nil {
+		stages[Labels] = labels
+	}
+	return m, nil
+}
+
+// phase is one tuning by an objective, with the labels of its last round where it has any.
+func (c *composer) phase(objective string, start source, pairs *Stage) (stage, labels *Stage, err error) {
+	rounds := 1
+	switch objective {
+	case "", contrastive:
+		stage, err := c.tune(start, pairs, nil)
+		return stage, nil, err
+	case selfTraining:
+		c.read("tune.rounds")
+		rounds = max(1, c.p.Tune.Rounds)
+	}
+	c.read("tune.objective")
+	for teacher := start; rounds > 0; rounds-- {
+		if labels, err = c.labels(objective, teacher, pairs); err != nil {
+			return nil, nil, err
+		}
+		if stage, err = c.tune(start, pairs, labels); err != nil {
+			return nil, nil, err
+		}
+		teacher = source{stage: stage}
+	}
+	return stage, labels, nil
+}
+
+// labels gives the pairs classes of the task.
+func (c *composer) labels(objective string, teacher source, pairs *Stage) (*Stage, error) {
+	t := c.p.Tune
+	c.read("task")
+	params := ops.PseudoLabelParams{From: "retrieval", Prompts: c.p.Task.Prompts, Precision: c.embedding(), MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
+	if objective == selfTraining {
+		params.From = "teacher"
+		params.Threshold, params.PerClass, params.Soft, params.Temperature = t.Threshold, t.PerClass, t.Soft, t.Temperature
+		c.read("tune.threshold", "tune.perClass", "tune.soft", "tune.temperature")
+	}
+	pool, err := c.pool(c.p.Retrieve.Pool)
+	if err != nil {
+		return nil, err
+	}
+	set, classes, err := c.poolSet("task.classes", c.p.Task.Classes, "classes", oneFile)
+	if err != nil {
+		return nil, err
+	}
+	params.Set = set
+	in := newInputs()
+	in.give("checkpoint", teacher)
+	in.give("pool", pool)
+	in.give("classes", classes)
+	in.in["pairs"] = pairs
+	return c.add("pseudo-label", params, in.in, in.files)
+}
+
+// promptTune learns the context of prompts on features of the base.
+func (c *composer) promptTune() (*Stage, error) {
+	t := c.p.Tune
+	for _, name := range []string{"labelled", "benchmark", "shots", "context", "contexts", "position", "contextInit", "steps", "batch", "lr", "warmup"} {
+		c.read("tune." + name)
+	}
+	split := ""
+	if t.Benchmark != "" {
+		split = "train"
+	}
+	train, err := c.features(imagesOf{path: "tune", field: "labelled", ref: t.Labelled, split: split, benchmark: t.Benchmark}, c.base)
+	if err != nil {
+		return nil, err
+	}
+	in := newInputs()
+	in.give("checkpoint", c.base)
+	in.in["train"] = train
+	return c.add("prompt-tune", ops.PromptTuneParams{Contexts: t.Contexts, Length: t.Context, Position: t.Position, Init: t.ContextInit, Shots: t.Shots,
+		Steps: t.Steps, Batch: t.Batch, LR: t.LR, Warmup: t.Warmup, Seed: int64(c.seed)}, in.in, in.files)
+}
+
+// knowledge gives the stage that makes prompts of what is known of an evaluation's classes: those of the base's features, whichever model is
+// evaluated.
+func (c *composer) knowledge(name string) (*Stage, error) {
+	e := c.p.Evaluate[name]
+	features, err := c.features(c.tested(name), c.base)
+	if err != nil {
+		return nil, err
+	}
+	in := newInputs()
+	in.in["features"] = features
+	if e.WordNet != "" {
+		f, err := wordNetFiles(e.WordNet)
+		if err != nil {
+			return nil, fmt.Errorf("evaluate.%s.wordnet: %w", name, err)
+		}
+		in.files["wordnet"] = f
+	}
+	if e.Wiktionary != "" {
+		f, err := oneFile(e.Wiktionary)
+		if err != nil {
+			return nil, fmt.Errorf("evaluate.%s.wiktionary: %w", name, err)
+		}
+		in.files["wiktionary"] = f
+	}
+	return c.add("knowledge", ops.KnowledgeParams{From: e.Knowledge, Prompts: e.Prompts}, in.in, in.files)
+}
