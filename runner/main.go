@@ -70,7 +70,7 @@ func restart() {
 // stopNotice is where a first signal is answered: a command that only watches
 // has nothing to save.
 func stopNotice(args []string) io.Writer {
-	if len(args) > 1 && args[1] == "status" {
+	if len(args) > 1 && (args[1] == "status" || args[1] == "serve") {
 		return io.Discard
 	}
 	return os.Stderr
@@ -143,6 +143,7 @@ func commandGroups() []commandGroup {
 			newTable(),
 			newReport(),
 			newPublish(),
+			newServe(),
 			newBrowse(),
 			newShow(),
 			newDiff(),

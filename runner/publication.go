@@ -74,7 +74,7 @@ func (r *reporter) publication() (*publication, error) {
 	}
 	p := &publication{page: page, rows: r.rows, predictions: r.asked}
 	record := r.describe()
-	for i, state := range r.trialStates(r.entries, nil) {
+	for i, state := range r.trials {
 		p.trials = append(p.trials, publishedTrial{record.Trials[i], state.Status, state.Reason})
 	}
 	for _, s := range record.Stages {

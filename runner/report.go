@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"react/results"
 	pages "react/results/report"
 	"react/runner/plan"
+	"react/runner/schedule"
 	"react/runner/store"
 )
 
@@ -139,6 +141,7 @@ type reporter struct {
 	options reportOptions
 	entries map[string]store.Entry
 	rows    []results.Row
+	trials  []results.Trial
 	grids   []*results.Grid
 	best    *configuration // see configurations
 	base    *configuration
@@ -150,17 +153,48 @@ func (e *experiment) reporter(ctx context.Context, o reportOptions) (*reporter, 
 	if err != nil {
 		return nil, err
 	}
+	return e.reporterOf(ctx, o, entries)
+}
+
+// reporterOf makes the tables of what is there.
+func (e *experiment) reporterOf(ctx context.Context, o reportOptions, entries map[string]store.Entry) (*reporter, error) {
 	r := &reporter{experiment: e, ctx: ctx, options: o, entries: entries, asked: map[string][]results.Prediction{}}
+	var err error
 	if r.rows, err = e.rows(entries); err != nil {
 		return nil, err
 	}
-	opts := e.tableOptions(entries, nil)
+	opts := e.tableOptions(entries, e.failures())
+	r.trials = opts.Trials
 	opts.Predictions = r.noteAsked(opts.Predictions)
 	if r.grids, err = e.build(r.rows, opts); err != nil {
 		return nil, err
 	}
 	r.choose()
 	return r, nil
+}
+
+// failures are the stages whose last attempt failed, as far as the sweep's
+// records say.
+func (e *experiment) failures() []schedule.Failure {
+	folder, err := e.sweepFolder()
+	if err != nil || !folder.Has(planFile) {
+		return nil
+	}
+	w, err := newWatcher(e.store, folder)
+	if err != nil {
+		return nil
+	}
+	l, err := w.look()
+	if err != nil {
+		return nil
+	}
+	var list []schedule.Failure
+	for _, t := range w.tasks {
+		if f := l.failed[t.Key]; f != nil {
+			list = append(list, schedule.Failure{Task: t, Err: errors.New(f.Error)})
+		}
+	}
+	return list
 }
 
 // noteAsked notes the stages whose predictions are read.
@@ -196,16 +230,15 @@ func (r *reporter) page() (*pages.Page, error) {
 // state says how far the sweep is, where it is not done.
 func (r *reporter) state() string {
 	done := 0
-	states := r.trialStates(r.entries, nil)
-	for _, s := range states {
-		if s.Status == results.Done {
+	for _, t := range r.trials {
+		if t.Status == results.Done {
 			done++
 		}
 	}
-	if done == len(states) {
+	if done == len(r.trials) {
 		return ""
 	}
-	return fmt.Sprintf("%d of %s done; runner sweep goes on", done, plural(len(states), "trial"))
+	return fmt.Sprintf("%d of %s done; runner sweep goes on", done, plural(len(r.trials), "trial"))
 }
 
 // facts are where the numbers come from.

@@ -59,8 +59,17 @@ func (e *experiment) table(w io.Writer, dir string) error {
 	return e.writeTables(w, folder, entries, nil, dir)
 }
 
-// stored finds the entries of the experiment's stages; none is an error.
+// stored is entries; none is an error.
 func (e *experiment) stored() (map[string]store.Entry, error) {
+	entries, err := e.entries()
+	if err == nil && len(entries) == 0 {
+		err = fmt.Errorf("%s: no stage of it is in store %s; runner sweep runs it", e.File, e.store.Root())
+	}
+	return entries, err
+}
+
+// entries are those of the experiment's stages that are in the store, by key.
+func (e *experiment) entries() (map[string]store.Entry, error) {
 	tasks := e.tasks()
 	survey, err := schedule.Look(e.store, tasks)
 	if err != nil {
@@ -71,9 +80,6 @@ func (e *experiment) stored() (map[string]store.Entry, error) {
 		if survey.Status[i] == schedule.Cached {
 			entries[task.Key] = survey.Entries[i]
 		}
-	}
-	if len(entries) == 0 {
-		return nil, fmt.Errorf("%s: no stage of it is in store %s; runner sweep runs it", e.File, e.store.Root())
 	}
 	return entries, nil
 }

@@ -39,7 +39,7 @@ type Page struct {
 	CostNote    string          `json:"costNote,omitempty"`
 	Facts       []Fact          `json:"facts,omitempty"` // provenance
 	Warnings    []string        `json:"warnings,omitempty"`
-	Live        bool            `json:"-"` // served over a sweep that may run: the page follows /events
+	Live        string          `json:"-"` // version of the results, where the page is served and follows /events; empty: a file
 }
 
 // Figure is a drawing with what is said of it: that of a table, a chart, or
@@ -120,13 +120,14 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
-//go:embed page.tmpl style.css script.js
+//go:embed page.tmpl style.css script.js live.js
 var assets embed.FS
 
 var page = template.Must(template.New("page.tmpl").Funcs(template.FuncMap{
 	"table":   tableHTML,
 	"style":   func() template.CSS { return template.CSS(asset("style.css")) },
 	"script":  func() template.JS { return template.JS(asset("script.js")) },
+	"live":    func() template.JS { return template.JS(asset("live.js")) },
 	"image":   func(uri string) template.URL { return template.URL(uri) },
 	"cue":     highlight,
 	"percent": func(v float64) string { return fmt.Sprintf("%.1f", 100*v) },

@@ -1,4 +1,5 @@
 "use strict";
+function setup() {
 // Sorting: each click takes a column's head from descending (numbers) or ascending (words) to the other order, then back to the table's own.
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0], own = [...body.rows];
@@ -21,6 +22,15 @@ for (const table of document.querySelectorAll("table.sortable")) {
     head.addEventListener("click", sort);
     head.addEventListener("keydown", e => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); sort(); } });
   }
+}
+for (const input of document.querySelectorAll("[data-filter]")) {
+  const rows = document.getElementById(input.dataset.filter).tBodies[0].rows;
+  input.addEventListener("input", () => {
+    const want = input.value.trim().toLowerCase();
+    for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(want);
+  });
+}
+document.getElementById("copy").addEventListener("click", copy);
 }
 // columnOf counts the columns left of a head; heads of a second line stand under those of the first that span columns.
 function columnOf(table, head) {
@@ -49,19 +59,12 @@ function last(rows, column, words) {
   const has = r => cellAt(r, column).dataset.sort !== "";
   return [...rows.filter(has), ...rows.filter(r => !has(r))];
 }
-for (const input of document.querySelectorAll("[data-filter]")) {
-  const rows = document.getElementById(input.dataset.filter).tBodies[0].rows;
-  input.addEventListener("input", () => {
-    const want = input.value.trim().toLowerCase();
-    for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(want);
-  });
-}
 document.getElementById("theme").addEventListener("click", () => {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
 });
-document.getElementById("copy").addEventListener("click", e => {
+function copy(e) {
   const code = document.getElementById("command"), range = document.createRange();
   range.selectNodeContents(code);
   getSelection().removeAllRanges();
@@ -69,4 +72,5 @@ document.getElementById("copy").addEventListener("click", e => {
   const done = () => { e.target.textContent = "copied"; };
   if (navigator.clipboard) navigator.clipboard.writeText(code.textContent).then(done, () => { if (document.execCommand("copy")) done(); });
   else if (document.execCommand("copy")) done();
-});
+}
+setup();

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"react/runner/store"
+)
+
+// liveSite is the report of a sweep that may change at any time.
+type liveSite struct {
+	e       *experiment
+	options reportOptions
+	folder  *store.Sweep
+	watcher *watcher // nil until the sweep has a record
+
+	news news
+
+	rendering sync.Mutex
+	rendered  []byte // page of the version
+	version   string
+	took      time.Duration // by the last rendering
+}
+
+func newLiveSite(e *experiment, o reportOptions) (*liveSite, error) {
+	folder, err := e.sweepFolder()
+	if err != nil {
+		return nil, err
+	}
+	return &liveSite{e: e, options: o, folder: folder, news: news{changed: make(chan struct{})}}, nil
+}
+
+// news is what pages are told: the status as JSON, and the version of the
+// results, which tells a page whether it shows them.
+type news struct {
+	mu      sync.Mutex
+	status  []byte
+	version string
+	changed chan struct{} // closed and replaced at each change
+}
+
+func (n *news) get() (status []byte, version string, changed <-chan struct{}) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.status, n.version, n.changed
+}
+
+func (n *news) set(status []byte, version string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if bytes.Equal(status, n.status) && version == n.version {
+		return
+	}
+	n.status, n.version = status, version
+	close(n.changed)
+	n.changed = make(chan struct{})
+}
+
+// watch looks at the sweep until ctx ends. What cannot be read now is tried
+// again; it is said once.
+func (s *liveSite) watch(ctx context.Context, every time.Duration, stderr io.Writer) {
+	said, counted, compared := "", counts{Total: -1}, time.Time{}
+	version := ""
+	for {
+		start := time.Now()
+		status, stages, err := s.look()
+		if err == nil && (version == "" || stages != counted && time.Since(compared) >= s.patience()) {
+			var next string
+			if next, err = s.versionNow(); err == nil {
+				version, counted, compared = next, stages, time.Now()
+			}
+		}
+		if err != nil && err.Error() != said {
+			said = err.Error()
+			fmt.Fprintln(stderr, "serve:", said)
+		} else if err == nil {
+			said = ""
+			s.news.set(status, version)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(max(every, 5*time.Since(start))):
+		}
+	}
+}
+
+// patience is the least time between two versions: pages that are made again
+// must not take much of the machine from the sweep.
+func (s *liveSite) patience() time.Duration {
+	s.rendering.Lock()
+	defer s.rendering.Unlock()
+	return 20 * s.took
+}
+
+// look reads the status; a sweep without a record is planned.
+func (s *liveSite) look() (status []byte, stages counts, err error) {
+	if s.watcher == nil && s.folder.Has(planFile) {
+		if s.watcher, err = newWatcher(s.e.store, s.folder); err != nil {
+			return nil, stages, err
+		}
+	}
+	st := &sweepStatus{Schema: "runner.status/v1", Sweep: s.folder.Name, Hash: s.folder.Hash, State: "planned", Trials: counts{Total: len(s.e.plan.Trials)},
+		Stages: counts{Total: len(s.e.plan.Stages)}}
+	if s.watcher != nil {
+		if st, err = s.watcher.read(); err != nil {
+			return nil, stages, err
+		}
+	}
+	stages = st.Stages
+	stages.Running, stages.Waiting = 0, 0 // no results
+	st.At = time.Time{}                   // or every look would be news
+	for i := range st.Processes {
+		st.Processes[i].Beat = time.Time{}
+	}
+	status, err = json.Marshal(st)
+	return status, stages, err
+}
+
+// versionNow names what is in the store and what has failed.
+func (s *liveSite) versionNow() (string, error) {
+	entries, err := s.e.entries()
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		fmt.Fprintln(h, key)
+	}
+	for _, f := range s.e.failures() {
+		fmt.Fprintln(h, f.Task.Key, f.Err)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
+// page is the report as the store has it now.
+func (s *liveSite) page(w http.ResponseWriter, r *http.Request) {
+	data, err := s.render(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(data)
+}
+
+func (s *liveSite) render(ctx context.Context) ([]byte, error) {
+	s.rendering.Lock()
+	defer s.rendering.Unlock()
+	version, err := s.versionNow()
+	if err != nil || version == s.version {
+		return s.rendered, err
+	}
+	start := time.Now()
+	entries, err := s.e.entries()
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.e.reporterOf(ctx, s.options, entries)
+	if err != nil {
+		return nil, err
+	}
+	page, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	page.Live = version
+	var b bytes.Buffer
+	if err := page.Write(&b); err != nil {
+		return nil, err
+	}
+	s.rendered, s.version, s.took = b.Bytes(), version, time.Since(start)
+	return s.rendered, nil
+}
+
+// heartbeat is how often a silent connection is proved to be one.
+const heartbeat = 15 * time.Second
+
+// events tells a page of each change of the status, and of the version, until
+// it goes or ctx ends.
+func (s *liveSite) events(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	out := http.NewResponseController(w)
+	fmt.Fprint(w, "retry: 1000\n\n")
+	var told []byte
+	var version string
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		status, next, changed := s.news.get()
+		if status != nil && !bytes.Equal(status, told) {
+			fmt.Fprintf(w, "event: status\ndata: %s\n\n", status)
+		}
+		if next != "" && next != version {
+			fmt.Fprintf(w, "event: results\ndata: %s\n\n", next)
+		}
+		told, version = status, next
+		if out.Flush() != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-changed:
+		case <-beat.C:
+			fmt.Fprint(w, ": still here\n\n")
+		}
+	}
+}
