@@ -15,6 +15,8 @@ const (
 	Area
 	// Lanczos4 is the sinc windowed to four lobes a side: for making images larger.
 	Lanczos4
+	// Lanczos is Pillow's, with three lobes.
+	Lanczos
 )
 
 func (f Filter) support() float64 {
@@ -23,6 +25,8 @@ func (f Filter) support() float64 {
 		return 2
 	case Lanczos4:
 		return 4
+	case Lanczos:
+		return 3
 	}
 	return 1
 }
@@ -36,6 +40,8 @@ func (f Filter) at(x float64) float64 {
 		return max(0, 1-x)
 	case Lanczos4:
 		return sinc(x) * sinc(x/4)
+	case Lanczos:
+		return lanczos(x)
 	}
 	const a = -0.5
 	switch {
@@ -45,6 +51,14 @@ func (f Filter) at(x float64) float64 {
 		return (float64((float64((x-5)*x)+8)*x) - 4) * a
 	}
 	return 0
+}
+
+// lanczos is the sinc windowed to three lobes a side.
+func lanczos(x float64) float64 {
+	if x >= 3 {
+		return 0
+	}
+	return sinc(x) * sinc(x/3)
 }
 
 // precision is the number of fraction bits of a weight: 32 less 8 of the pixel
