@@ -102,7 +102,7 @@ func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 func (b *backbone) classifier(ctx context.Context, classes, prompts []string) ([]float32, error) {
 	dim := b.checkpoint.Config.Dim()
 	var texts []string
-	for _, q := range makeQueries(classes, prompts) {
+	for _, q := range makeQueries(ownNames(classes), prompts) {
 		texts = append(texts, q.Query)
 	}
 	u, err := b.texts(ctx, texts)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -21,6 +24,18 @@ type PairsParams struct {
 	Control   string `json:"control"`          // none, random, caption-match, oracle, continued
 	Seed      int64  `json:"seed,omitempty"`   // of the random choice among rows
 	MaxBad    int    `json:"maxBad,omitempty"` // images that may not decode
+
+	Fuse   string   `json:"fuse,omitempty"`   // sum, rrf; "" lays the lists of several modalities side by side
+	Weight *float64 `json:"weight,omitempty"` // sum: of T2T
+	MinT2T *float64 `json:"minT2T,omitempty"` // least score of a hit
+	MinT2I *float64 `json:"minT2I,omitempty"`
+	Budget int      `json:"budget,omitempty"` // most pairs
+
+	NearHash   *int    `json:"nearHash,omitempty"`   // bits in which the hashes of one image differ at most
+	NearCosine float64 `json:"nearCosine,omitempty"` // of its embeddings, at least
+	Collisions string  `json:"collisions,omitempty"` // best, first, drop; "" lets an image stand for several classes
+	LeakHash   *int    `json:"leakHash,omitempty"`   // with inputs "guard.NAME"
+	LeakCosine float64 `json:"leakCosine,omitempty"`
 }
 
 // Pair is one row of pairs.parquet: a pool row with the reasons it is there.
@@ -32,19 +47,23 @@ type Pair struct {
 	Caption string  `parquet:"caption"`
 	Label   string  `parquet:"label"`  // known class, "" if not known
 	SHA256  string  `parquet:"sha256"` // of the image file
-	Rank    int32   `parquet:"rank"`   // best, among distinct images, 1-based; 0 for a control
+	Rank    int32   `parquet:"rank"`   // the first, among distinct images, 1-based; 0 for a control
 	Score   float32 `parquet:"score"`  // of that hit
 	Found   []Found `parquet:"found,list"`
 }
 
-// Found is one hit that brought a pair in.
+// Found is one hit that brought a pair in. The string that was asked is Query. A pair of a fused list has the list's hit first, then those that it was
+// made of.
 type Found struct {
 	Class    string  `parquet:"class" json:"class"`
 	Prompt   string  `parquet:"prompt" json:"prompt"`
-	Modality string  `parquet:"modality" json:"modality"`
+	Modality string  `parquet:"modality" json:"modality"` // t2t, t2i, text-match, sum, rrf; of a control its name
 	Rank     int32   `parquet:"rank" json:"rank"`
 	Score    float32 `parquet:"score" json:"score"`
 }
+
+// Query is the string that found the pair: the prompt about the class, about a synonym, or the word that was looked for.
+func (f Found) Query() string { return strings.ReplaceAll(f.Prompt, "{}", f.Class) }
 
 const (
 	pairsFile  = "pairs.parquet"
@@ -52,14 +71,17 @@ const (
 )
 
 // pairs turns hits into the list that tuning reads. In: "embeddings", "pool"; "hits.t2t", "hits.t2i" and "queries" (not for continued).
-// With a filter, "filter". Out: pairs.parquet,
-// report.json, rows.jsonl.
+// With a filter, "filter"; "hits.text-match"; for each evaluation set whose images must stay out, "guard.NAME". Out: pairs.parquet,
+// report.json, rows.jsonl; passed.parquet, the hits that curation passed over and why, where there are any.
 //
 // The list is in rank order: the first hit of every query (queries in order, T2T before T2I), then the second, and so on, each row once with
 // every hit that found it; so the pairs at a smaller K are a prefix. With dedup a query's K rows are K different images (by sha256), refilled
 // from deeper hits, no deeper than K times overfetch, and an image stands once in the list. A control replaces the rows by others, as many as
 // retrieval gives: random rows, rows whose caption contains a class name, rows whose known label is a class (oracle, with their true captions),
 // or all rows (continued).
+//
+// Curation comes before the choice of K, so that what it takes out is refilled: near duplicates (nearGroups), collisions between classes (settle),
+// leaks of evaluation sets (guard). With collisions "best" or "drop" a smaller K sees fewer collisions, and its pairs need not be a prefix.
 //
 //	1: first
 var pairs = onOneCore(define(1, "pairs", runPairs))
@@ -77,7 +99,7 @@ func runPairs(ctx context.Context, run *Run, p PairsParams) error {
 	if len(list) == 0 {
 		return errors.New("no pairs: nothing was found whose image can be read")
 	}
-	if err := parquet.WriteFile(run.path(pairsFile), list); err != nil {
+	if err := errors.Join(parquet.WriteFile(run.path(pairsFile), list), m.writePassed()); err != nil {
 		return err
 	}
 	report := m.report(list)
@@ -102,16 +124,25 @@ type maker struct {
 	queries []Query
 	classes []string
 	images  *imageProbe
+	guard   *guard            // nil: leaks stay
+	leaders map[string]string // identity of an image → of the image it nearly repeats; only of those that do
 	counts  counts
+	passed  map[int64]Passed // rows that curation takes out
+	lost    []Passed         // hits that went to another class
 }
 
 // counts are what the report tells of the way to the list.
 type counts struct {
-	Wanted    int `json:"wanted"`    // K for each list
-	Shortfall int `json:"shortfall"` // of Wanted, not found
-	Repeats   int `json:"repeats"`   // hits passed over: the same image again
-	NoImage   int `json:"noImage"`   // hits passed over: no image in the shards
-	Bad       int `json:"bad"`       // hits passed over: the image does not decode
+	Wanted    int `json:"wanted"`             // K for each list
+	Shortfall int `json:"shortfall"`          // of Wanted, not found
+	Repeats   int `json:"repeats"`            // hits passed over: the same image again
+	NoImage   int `json:"noImage"`            // hits passed over: no image in the shards
+	Bad       int `json:"bad"`                // hits passed over: the image does not decode
+	Near      int `json:"near,omitempty"`     // hits passed over: nearly the same image again
+	Leaks     int `json:"leaks,omitempty"`    // rows passed over: in an evaluation set
+	Lost      int `json:"lost,omitempty"`     // hits passed over: the image is another class's
+	Below     int `json:"below,omitempty"`    // of Wanted, not filled for want of hits with the least score
+	Unproven  int `json:"unproven,omitempty"` // kept by a weighted sum that a row deeper than the search might beat
 }
 
 func openMaker(ctx context.Context, run *Run, p PairsParams) (*maker, error) {
@@ -129,6 +160,14 @@ func openMaker(ctx context.Context, run *Run, p PairsParams) (*maker, error) {
 	if m.images, err = newImageProbe(ctx, run, p.MaxBad); err != nil {
 		return nil, err
 	}
+	m.images.hashed = p.NearHash != nil
+	if m.guard, err = openGuard(run, p); err != nil {
+		return nil, err
+	}
+	if m.guard != nil && m.images.set != nil {
+		m.images.hashed = true
+	}
+	m.passed, m.leaders = map[int64]Passed{}, map[string]string{}
 	if m.folder, err = embeddings.Open(dir); err != nil {
 		return nil, err
 	}
@@ -166,6 +205,7 @@ func (m *maker) make(ctx context.Context) ([]Pair, error) {
 		return list, err
 	}
 	m.counts = counts{Wanted: len(list)} // a control is judged by the number of pairs it stands beside
+	m.passed, m.lost = map[int64]Passed{}, nil
 	replaced, err := m.control(ctx, len(list))
 	m.counts.Shortfall = len(list) - len(replaced)
 	return replaced, err
@@ -181,28 +221,41 @@ func (m *maker) retrieved(ctx context.Context) ([]Pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range lists {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if err := m.distinct(&lists[i], meta); err != nil {
-			return nil, err
-		}
-		m.run.Progress(Progress{Done: i + 1, Total: len(lists), Note: "queries"})
+	if err := m.screen(ctx, byRank(lists), meta); err != nil {
+		return nil, err
 	}
-	return m.union(lists, meta), nil
+	if m.p.Collisions != "" {
+		err = m.settle(ctx, lists, meta)
+	} else {
+		err = m.eachDistinct(ctx, lists, meta)
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := m.union(lists, meta)
+	if m.p.Budget > 0 {
+		list = list[:min(m.p.Budget, len(list))]
+	}
+	return list, nil
 }
 
 // hitList is the hits of one query in one modality, or of one class, in order.
 type hitList struct {
 	class int32
-	hits  []Hit
+	hits  []candidate
+	cut   bool // hits with too low a score were left out
 }
 
-// hitLists reads the hits of each modality down to the depth this trial may use.
+// candidate is a hit that may become a pair.
+type candidate struct {
+	Hit
+	parts []Found // of a fused list: the hits that it was made of
+}
+
+// hitLists reads the hits of each modality down to the depth this trial may use, and joins the lists of a query, or class, where they are fused.
 func (m *maker) hitLists() ([]hitList, error) {
-	var lists []hitList
-	for _, role := range []string{"hits.t2t", "hits.t2i"} {
+	var all [][]hitList
+	for _, role := range []string{"hits.t2t", "hits.t2i", "hits." + TextMatch} {
 		dir, ok := m.run.In[role]
 		if !ok {
 			continue
@@ -211,28 +264,52 @@ func (m *maker) hitLists() ([]hitList, error) {
 		if err != nil {
 			return nil, err
 		}
-		lists = append(lists, splitHits(hits, len(m.queries), m.p)...)
+		all = append(all, m.split(hits))
 	}
-	if len(lists) == 0 {
+	if len(all) == 0 {
 		return nil, errors.New("no hits are given")
 	}
-	return lists, nil
+	if m.p.Fuse != "" {
+		return m.fuse(all)
+	}
+	return slices.Concat(all...), nil
 }
 
-// splitHits groups hits into one list a query, or one a class, and cuts each at K times overfetch.
-func splitHits(hits []Hit, numQueries int, p PairsParams) []hitList {
-	depth := p.K * p.Overfetch
-	byQuery := make([]hitList, numQueries)
-	for _, h := range hits {
-		if int(h.Rank) <= depth {
-			byQuery[h.Query].class = h.Class
-			byQuery[h.Query].hits = append(byQuery[h.Query].hits, h)
+// split groups hits into one list a query, or one a class, and cuts each at K times overfetch and at the least score.
+func (m *maker) split(hits []Hit) []hitList {
+	lists, of := make([]hitList, len(m.queries)), func(h Hit) int32 { return h.Query }
+	byClass := len(hits) > 0 && hits[0].Query < 0
+	if byClass {
+		lists, of = make([]hitList, len(m.classes)), func(h Hit) int32 { return h.Class }
+		for c := range lists {
+			lists[c].class = int32(c)
 		}
 	}
-	if p.Per != "class" {
-		return byQuery
+	depth := m.p.K * m.p.Overfetch
+	for _, h := range hits {
+		l := &lists[of(h)]
+		l.class = h.Class
+		switch {
+		case int(h.Rank) > depth:
+		case h.Score < m.least(h.Modality):
+			l.cut = true
+		default:
+			l.hits = append(l.hits, candidate{Hit: h})
+		}
 	}
-	return mergeClasses(byQuery, depth)
+	if m.p.Per == "class" && !byClass {
+		return mergeClasses(lists, depth)
+	}
+	return lists
+}
+
+// least is the least score of a modality's hits.
+func (m *maker) least(modality string) float32 {
+	least := map[string]*float64{"t2t": m.p.MinT2T, "t2i": m.p.MinT2I}[modality]
+	if least == nil {
+		return float32(math.Inf(-1))
+	}
+	return float32(*least)
 }
 
 // candidates are the rows of all the lists.
@@ -246,33 +323,85 @@ func candidates(lists []hitList) map[int64]bool {
 	return rows
 }
 
-// distinct keeps the first K hits of a list whose image can be read and, with dedup, is new to the list; ranks are counted again.
-func (m *maker) distinct(l *hitList, meta map[int64]embeddings.Meta) error {
-	seen := map[string]bool{}
-	var kept []Hit
-	for _, h := range l.hits {
-		if len(kept) == m.p.K {
-			break
-		}
-		id, err := m.images.identity(meta[h.Row])
-		if err != nil {
+// eachDistinct cuts every list to its pairs.
+func (m *maker) eachDistinct(ctx context.Context, lists []hitList, meta map[int64]embeddings.Meta) error {
+	for i := range lists {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		switch {
-		case id == "":
-			continue
-		case m.p.Dedup && seen[id]:
-			m.counts.Repeats++
+		w := &walk{list: &lists[i], seen: map[string]bool{}}
+		for len(w.kept) < m.p.K {
+			h, id, err := m.next(w, meta)
+			if err != nil {
+				return err
+			}
+			if id == "" {
+				break
+			}
+			w.keep(h, id)
+		}
+		m.finish(w)
+		m.run.Progress(Progress{Done: i + 1, Total: len(lists), Note: "queries"})
+	}
+	return nil
+}
+
+// walk is the way down a list.
+type walk struct {
+	list *hitList
+	at   int // next hit
+	kept []candidate
+	ids  []string        // of kept
+	seen map[string]bool // images of the list
+}
+
+func (w *walk) keep(h candidate, id string) {
+	w.kept, w.ids, w.seen[id] = append(w.kept, h), append(w.ids, id), true
+}
+
+// next is the next hit of a list whose image can be read, is no leak and, with dedup, is new to the list; "" at the end.
+func (m *maker) next(w *walk, meta map[int64]embeddings.Meta) (candidate, string, error) {
+	for w.at < len(w.list.hits) {
+		h := w.list.hits[w.at]
+		w.at++
+		own, err := m.images.identity(meta[h.Row])
+		if err != nil {
+			return h, "", err
+		}
+		if own == "" || m.passed[h.Row].Why == leak {
 			continue
 		}
-		seen[id] = true
-		h.Rank = int32(len(kept) + 1)
-		kept = append(kept, h)
+		id := m.led(own)
+		if m.p.Dedup && w.seen[id] {
+			m.repeated(id != own)
+			continue
+		}
+		return h, id, nil
 	}
+	return candidate{}, "", nil
+}
+
+func (m *maker) repeated(nearly bool) {
+	if nearly {
+		m.counts.Near++
+		return
+	}
+	m.counts.Repeats++
+}
+
+// finish puts what was kept in place of a list; ranks are counted again.
+func (m *maker) finish(w *walk) {
+	for i := range w.kept {
+		w.kept[i].Rank = int32(i + 1)
+	}
+	left := m.p.K - len(w.kept)
 	m.counts.Wanted += m.p.K
-	m.counts.Shortfall += m.p.K - len(kept)
-	l.hits = kept
-	return nil
+	if w.list.cut {
+		m.counts.Below += left
+	} else {
+		m.counts.Shortfall += left
+	}
+	w.list.hits = w.kept
 }
 
 // union lays the lists side by side and reads them rank by rank; a row, or with dedup an image, that stands there already only gains a reason.
@@ -286,7 +415,7 @@ func (m *maker) union(lists []hitList, meta map[int64]embeddings.Meta) []Pair {
 			}
 			h := l.hits[rank]
 			found := Found{Class: m.classes[h.Class], Prompt: h.Prompt, Modality: h.Modality, Rank: h.Rank, Score: h.Score}
-			id := m.images.known(meta[h.Row])
+			id := m.led(m.images.known(meta[h.Row]))
 			if !m.p.Dedup {
 				id = fmt.Sprint(h.Row)
 			}
@@ -298,7 +427,7 @@ func (m *maker) union(lists []hitList, meta map[int64]embeddings.Meta) []Pair {
 				pair.Rank, pair.Score = h.Rank, h.Score
 				out = append(out, pair)
 			}
-			out[i].Found = append(out[i].Found, found)
+			out[i].Found = append(append(out[i].Found, found), h.parts...)
 		}
 	}
 	return out

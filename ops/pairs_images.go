@@ -15,13 +15,15 @@ import (
 type imageProbe struct {
 	set     *shards.Set // nil: the pool gives no images, and (url, caption) stands for one
 	ids     map[string]string
+	hashed  bool              // perceptual hashes are wanted
+	hashes  map[string]uint64 // by place, as ids
 	maxBad  int
 	bad     int
 	missing int
 }
 
 func newImageProbe(ctx context.Context, run *Run, maxBad int) (*imageProbe, error) {
-	p := &imageProbe{ids: map[string]string{}, maxBad: maxBad}
+	p := &imageProbe{ids: map[string]string{}, hashes: map[string]uint64{}, maxBad: maxBad}
 	files, err := run.pool()
 	if err != nil || len(files.shards) == 0 {
 		return p, err
@@ -53,7 +55,8 @@ func (p *imageProbe) identity(meta embeddings.Meta) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := image.DecodeOnWhite(raw); err != nil {
+	img, err := image.DecodeOnWhite(raw)
+	if err != nil {
 		p.ids[at] = ""
 		if p.bad++; p.bad > p.maxBad {
 			return "", fmt.Errorf("%d images do not decode, more than maxBad %d: row %d: shard %s: key %s: %w", p.bad, p.maxBad, meta.Row, p.set.Shards()[sample.Shard], meta.Key, err)
@@ -62,7 +65,16 @@ func (p *imageProbe) identity(meta embeddings.Meta) (string, error) {
 	}
 	sum := sha256.Sum256(raw)
 	p.ids[at] = hex.EncodeToString(sum[:])
+	if p.hashed {
+		p.hashes[at] = image.PHash(img)
+	}
 	return p.ids[at], nil
+}
+
+// hash is the perceptual hash of a row that identity was asked for before, where hashes are wanted.
+func (p *imageProbe) hash(meta embeddings.Meta) (uint64, bool) {
+	h, ok := p.hashes[place(meta)]
+	return h, ok
 }
 
 // place is what a row's image is found by: its key, or address and caption where the shards were fetched later.

@@ -25,6 +25,7 @@ import (
 type pairsWorld struct {
 	pool, folder, queries, hits string
 	n                           int
+	meta                        []embeddings.Meta
 }
 
 // pngOf is a picture of one colour, a function of kind, so that rows of a kind are the same image.
@@ -52,24 +53,16 @@ func newPairsWorld(t *testing.T, n, classes int, imageOf func(row int) int, brok
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	tar, err := shards.Create(filepath.Join(dir, "00000.tar"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	rows := make([]laion.Row, n)
 	for i := range n {
-		raw := pngOf(t, imageOf(i))
-		if broken[i] {
-			raw = []byte("not a picture")
-		}
 		rows[i] = laion.Row{URL: meta[i].URL, Text: meta[i].Caption, Key: meta[i].Key, Label: meta[i].Label}
-		if err := tar.Put(meta[i].Key, "png", raw, meta[i].Caption, map[string]any{"key": meta[i].Key, "url": meta[i].URL, "caption": meta[i].Caption}); err != nil {
-			t.Fatal(err)
+	}
+	writeShard(t, w, meta, func(i int) []byte {
+		if broken[i] {
+			return []byte("not a picture")
 		}
-	}
-	if err := tar.Close(); err != nil {
-		t.Fatal(err)
-	}
+		return pngOf(t, imageOf(i))
+	})
 	pq, err := laion.Create(filepath.Join(dir, "00000-meta.parquet"))
 	if err == nil {
 		if err = pq.Write(rows); err == nil {
@@ -86,6 +79,29 @@ func newPairsWorld(t *testing.T, n, classes int, imageOf func(row int) int, brok
 	in := map[string]string{"embeddings": w.folder, "queries": w.queries, "index": index}
 	_, w.hits = do(t, "retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "flat"}, Depth: 64}, in, nil)
 	return w
+}
+
+// writeShard writes the pool's images, one a row.
+func writeShard(t *testing.T, w *pairsWorld, meta []embeddings.Meta, imageOf func(row int) []byte) {
+	t.Helper()
+	tar, err := shards.Create(filepath.Join(w.pool, "pool", "00000.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range meta {
+		if err := tar.Put(m.Key, "png", imageOf(i), m.Caption, map[string]any{"key": m.Key, "url": m.URL, "caption": m.Caption}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tar.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.meta = meta
+}
+
+// rewriteShard gives a world other images.
+func rewriteShard(t *testing.T, w *pairsWorld, imageOf func(row int) []byte) {
+	writeShard(t, w, w.meta, imageOf)
 }
 
 func (w *pairsWorld) in() map[string]string {

@@ -17,6 +17,7 @@ type QueriesParams struct {
 	Prompts []string `json:"prompts"`       // templates with one {}
 
 	Precision string `json:"precision,omitempty"` // "" is f32
+	Mean      bool   `json:"mean,omitempty"`      // one query a class, the mean of its prompts' embeddings
 }
 
 // Query is one row of queries.parquet; row r belongs to embedding r.
@@ -24,13 +25,14 @@ type Query struct {
 	Query  string `parquet:"query"` // the string that was encoded
 	Class  string `parquet:"class"`
 	Index  int32  `parquet:"class_index"`
-	Prompt string `parquet:"prompt"`
+	Prompt string `parquet:"prompt"` // the template; with the class name in place of each {} it is Query
 }
 
 const queriesFile = "queries.parquet"
 
-// queries encodes every class name in every prompt template. In: "checkpoint", "classes". Out: a clip-retrieval folder with captions only, and
-// queries.parquet with the strings that were encoded, class by class, prompts in order.
+// queries encodes every class name in every prompt template. In: "checkpoint", "classes", optional "synonyms", whose names are asked as the classes'
+// own are. Out: a clip-retrieval folder with captions only, and queries.parquet with the strings that were encoded, class by class, names and prompts in
+// order. With mean a class is one query, the renormalised mean of its strings' embeddings, and Query lists them.
 //
 //	1: first
 var queries = onEngine(define(1, "queries", runQueries))
@@ -45,7 +47,11 @@ func runQueries(ctx context.Context, run *Run, p QueriesParams) error {
 		return err
 	}
 	defer b.close()
-	rows := makeQueries(classes, p.Prompts)
+	names, err := run.names(classes)
+	if err != nil {
+		return err
+	}
+	rows := makeQueries(names, p.Prompts)
 	texts := make([]string, len(rows))
 	meta := make([]embeddings.Meta, len(rows))
 	for i, q := range rows {
@@ -55,6 +61,9 @@ func runQueries(ctx context.Context, run *Run, p QueriesParams) error {
 	vectors, err := b.texts(ctx, texts)
 	if err != nil {
 		return err
+	}
+	if p.Mean {
+		rows, meta, vectors = meanQueries(rows, vectors)
 	}
 	out, err := embeddings.Create(run.Dir, b.checkpoint.Config.Dim(), embeddings.Options{Text: true})
 	if err != nil {
@@ -82,14 +91,64 @@ func (r *Run) classes(set string) ([]string, error) {
 	return datasets.ReadClasses(f.Paths[0])
 }
 
-func makeQueries(classes, prompts []string) []Query {
-	rows := make([]Query, 0, len(classes)*len(prompts))
+// names are the names of each class, its own first, with role "synonyms" the others too.
+func (r *Run) names(classes []string) ([][]string, error) {
+	if f, ok := r.Files["synonyms"]; ok && len(f.Paths) == 1 {
+		return datasets.ReadSynonyms(f.Paths[0], classes)
+	}
+	return ownNames(classes), nil
+}
+
+// ownNames are classes without synonyms.
+func ownNames(classes []string) [][]string {
+	names := make([][]string, len(classes))
 	for i, class := range classes {
-		for _, prompt := range prompts {
-			rows = append(rows, Query{Query: fillPrompt(prompt, class), Class: class, Index: int32(i), Prompt: prompt})
+		names[i] = []string{class}
+	}
+	return names
+}
+
+// makeQueries fills the prompts with the names of each class.
+func makeQueries(names [][]string, prompts []string) []Query {
+	var rows []Query
+	for i, of := range names {
+		for n, name := range of {
+			for _, prompt := range prompts {
+				q := Query{Query: fillPrompt(prompt, name), Class: of[0], Index: int32(i), Prompt: prompt}
+				if n > 0 { // a synonym's template would say that the class name was asked
+					q.Prompt = q.Query
+				}
+				rows = append(rows, q)
+			}
 		}
 	}
 	return rows
+}
+
+// meanQueries joins the queries of each class to one.
+func meanQueries(rows []Query, vectors []float32) ([]Query, []embeddings.Meta, []float32) {
+	dim := len(vectors) / len(rows)
+	var out []Query
+	var means []float32
+	for start := 0; start < len(rows); {
+		q, end := rows[start], start
+		mean := make([]float32, dim)
+		for ; end < len(rows) && rows[end].Index == q.Index; end++ {
+			for d, v := range vectors[end*dim : (end+1)*dim] {
+				mean[d] += v
+			}
+			if end > start {
+				q.Query, q.Prompt = q.Query+" | "+rows[end].Query, q.Prompt+" | "+rows[end].Prompt
+			}
+		}
+		normalize(mean)
+		out, means, start = append(out, q), append(means, mean...), end
+	}
+	meta := make([]embeddings.Meta, len(out))
+	for i, q := range out {
+		meta[i] = embeddings.Meta{Caption: q.Query, Row: int64(i), Label: q.Class}
+	}
+	return out, meta, means
 }
 
 func fillPrompt(prompt, class string) string { return strings.Replace(prompt, "{}", class, 1) }

@@ -17,20 +17,22 @@ import (
 
 // RetrieveParams are the params of retrieve.
 type RetrieveParams struct {
-	By    string     `json:"by"` // t2t, t2i
+	By    string     `json:"by"` // t2t, t2i, text-match
 	Index knn.Params `json:"index"`
 	// Depth is the number of hits a query, the largest that any trial of the sweep reads. A trial reads a prefix that does not depend on
 	// it, so keys downstream leave it out.
 	Depth int `json:"depth"`
+
+	Set string `json:"set,omitempty"` // text-match: of a generated pool whose class names are matched; empty: the outside file
 }
 
 // Hit is one row of hits.parquet, ordered by query, then rank.
 type Hit struct {
-	Query    int32   `parquet:"query"` // row of queries.parquet
+	Query    int32   `parquet:"query"` // row of queries.parquet; -1 where a class is searched for without one (text-match)
 	Class    int32   `parquet:"class"`
-	Prompt   string  `parquet:"prompt,dict"`
-	Rank     int32   `parquet:"rank"` // 1-based
-	Row      int64   `parquet:"row"`  // of the embeddings folder
+	Prompt   string  `parquet:"prompt,dict"` // of the query; of text-match the name that was found
+	Rank     int32   `parquet:"rank"`        // 1-based
+	Row      int64   `parquet:"row"`         // of the embeddings folder
 	Score    float32 `parquet:"score"`
 	Modality string  `parquet:"modality,dict"`
 }
@@ -41,7 +43,8 @@ const hitsFile = "hits.parquet"
 const tieMargin = 1e-5
 
 // retrieve searches every query once, to the largest depth that a sweep needs. In: "index" (not for kind exact), "embeddings", "queries"; with a
-// filter, "filter"; with index.recall, "tuned".
+// filter, "filter"; with index.recall, "tuned"; for embeddings that were not made here, "checked". For text-match: "embeddings", "classes",
+// optional "synonyms" and "filter".
 // Out: hits.parquet.
 //
 // FAISS cannot skip rows, so with a filter the search goes deeper until enough alive rows are found, or all that the index gives are seen.
@@ -77,6 +80,9 @@ const (
 )
 
 func runRetrieve(ctx context.Context, run *Run, p RetrieveParams) error {
+	if p.By == TextMatch {
+		return matchCaptions(ctx, run, p)
+	}
 	folder, s, err := openSearcher(ctx, run, p)
 	if err != nil {
 		return err

@@ -129,15 +129,26 @@ func openIndexTuner(ctx context.Context, run *Run, p TuneIndexParams) (*indexTun
 	if name, value := p.Index.SearchParam(); name == "efSearch" && value < p.K { // the least with which K can be found
 		p.Index, _ = p.Index.SearchWith(p.K)
 	}
+	t, err := openTruth(ctx, run, p)
+	if err == nil && t.index == nil {
+		t.close()
+		return nil, fmt.Errorf("index kind %s has nothing to tune: it is exact", p.Index.Kind)
+	}
+	return t, err
+}
+
+// openTruth opens what a search reads, for all hits that there can be; with kind exact there is no index.
+func openTruth(ctx context.Context, run *Run, p TuneIndexParams) (*indexTuner, error) {
 	folder, s, err := openSearcher(ctx, run, RetrieveParams{By: p.By, Index: p.Index, Depth: p.K})
 	if err != nil {
 		return nil, err
 	}
-	t := &indexTuner{searcher: s, close: func() { s.index.Close(); folder.Close() }}
-	if s.index == nil {
+	t := &indexTuner{searcher: s, close: func() {
+		if s.index != nil {
+			s.index.Close()
+		}
 		folder.Close()
-		return nil, fmt.Errorf("index kind %s has nothing to tune: it is exact", p.Index.Kind)
-	}
+	}}
 	s.depth = min(p.K, int(folder.Rows()))
 	if s.alive != nil {
 		s.depth = min(s.depth, int(s.alive.Count()))
@@ -174,23 +185,38 @@ func (t *indexTuner) point(ctx context.Context, value int) (CurvePoint, error) {
 		return CurvePoint{}, err
 	}
 	t.maxK = t.deepest()
-	out := CurvePoint{Value: value, Classes: make([]float64, len(t.classes))}
-	count := make([]int, len(t.classes))
+	out := CurvePoint{Value: value}
 	for start := 0; start < len(t.queries); start += searchBlock {
 		n := min(searchBlock, len(t.queries)-start)
 		lists, err := t.search(ctx, t.vectors[start*t.dim:(start+n)*t.dim])
 		if err != nil {
 			return out, err
 		}
-		for i, list := range lists {
-			q := start + i
-			recall := float64(t.found(q, list)) / float64(t.want[q])
-			out.Shortfall += t.want[q] - len(list)
-			out.Recall += recall
-			class := t.queries[q].Index
-			out.Classes[class] += recall
-			count[class]++
-		}
+		t.score(lists, start, &out)
+	}
+	t.finish(&out)
+	return out, nil
+}
+
+// score adds the recall of some queries' hits, from query start on.
+func (t *indexTuner) score(lists [][]scored, start int, out *CurvePoint) {
+	if out.Classes == nil {
+		out.Classes = make([]float64, len(t.classes))
+	}
+	for i, list := range lists {
+		q := start + i
+		recall := float64(t.found(q, list)) / float64(t.want[q])
+		out.Shortfall += t.want[q] - len(list)
+		out.Recall += recall
+		out.Classes[t.queries[q].Index] += recall
+	}
+}
+
+// finish turns sums over queries into means.
+func (t *indexTuner) finish(out *CurvePoint) {
+	count := make([]int, len(t.classes))
+	for _, q := range t.queries {
+		count[q.Index]++
 	}
 	out.Recall /= float64(len(t.queries)) // once, so that a recall of all is 1
 	out.Worst = 2
@@ -199,7 +225,6 @@ func (t *indexTuner) point(ctx context.Context, value int) (CurvePoint, error) {
 			out.Worst, out.WorstClass = out.Classes[c], name
 		}
 	}
-	return out, nil
 }
 
 // found counts the hits that are as good as the truth's.

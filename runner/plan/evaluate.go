@@ -8,9 +8,12 @@ import (
 	"react/ops"
 )
 
-// evaluate gives the stage that scores what a trial made, after the one that scores the base on the same.
+// evaluate gives the stage that scores what a trial made, after the one that scores the base on the same; or the one that looks at the pairs.
 func (c *composer) evaluate(name string, m model) (*Stage, error) {
 	c.read("evaluate." + name)
+	if c.p.Evaluate[name].Kind == "pairs" {
+		return c.audit(name, m.pairs)
+	}
 	of := c.classification
 	switch e := c.p.Evaluate[name]; {
 	case e.Kind == "retrieval":
@@ -191,4 +194,32 @@ func (c *composer) prompts(name string, in inputs) error {
 	}
 	in.files["prompts"] = f
 	return nil
+}
+
+// audit says what was retrieved, and how much of a dataset is among it. It reads what the pairs were made of.
+func (c *composer) audit(name string, pairs *Stage) (*Stage, error) {
+	c.read("pairs.leakHash", "pairs.leakCosine")
+	print, err := c.fingerprint(name, c.base)
+	if err != nil {
+		return nil, err
+	}
+	in := newInputs()
+	in.in["pairs"], in.in["fingerprint"] = pairs, print
+	for _, role := range []string{"embeddings", "queries", "filter", "pool", "hits.t2t", "hits.t2i", "hits.text-match"} {
+		if stage, ok := pairs.In[role]; ok {
+			in.in[role] = stage
+		}
+	}
+	for role, files := range pairs.Files {
+		in.files[role] = files
+	}
+	params := ops.AuditParams{LeakHash: c.p.Pairs.LeakHash, LeakCosine: c.p.Pairs.LeakCosine, Depth: c.p.Retrieve.K * c.p.Retrieve.Overfetch,
+		MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
+	if in.in["queries"] != nil {
+		var err error
+		if params.Set, err = c.classes(in); err != nil {
+			return nil, err
+		}
+	}
+	return c.add("audit", params, in.in, in.files)
 }

@@ -10,7 +10,6 @@ import (
 	"react/data/world"
 	"react/ops"
 	"react/ops/clip"
-	"react/ops/knn"
 	"react/runner/spec"
 )
 
@@ -187,114 +186,6 @@ func (c *composer) embeddings(pool source, base source) (source, error) {
 	in.give("pool", pool)
 	stage, err := c.add("embed", ops.EmbedParams{MaxBad: spec.MaxBad, Precision: c.embedding()}, in.in, in.files)
 	return source{stage: stage}, err
-}
-
-// pairs builds everything up to the list of pairs.
-func (c *composer) pairs(base source) (*Stage, error) {
-	c.read("retrieve.pool", "pairs.control")
-	pool, err := c.pool(c.p.Retrieve.Pool)
-	if err != nil {
-		return nil, err
-	}
-	emb, err := c.embeddings(pool, base)
-	if err != nil {
-		return nil, err
-	}
-	filter, err := c.filter(c.p.Retrieve.Pool, pool, emb)
-	if err != nil {
-		return nil, err
-	}
-	in := newInputs()
-	in.give("pool", pool)
-	in.give("embeddings", emb)
-	in.give("filter", filter)
-	params := ops.PairsParams{Control: c.p.Pairs.Control, MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
-	if params.Control == "continued" {
-		return c.add("pairs", params, in.in, in.files)
-	}
-	c.read("retrieve", "index", "task", "pairs.dedup")
-	r := c.p.Retrieve
-	params.K, params.Per, params.Overfetch, params.Dedup = r.K, r.Per, r.Overfetch, c.p.Pairs.Dedup
-	if params.Control != "none" {
-		c.read("pairs.seed")
-		params.Seed = c.p.Pairs.Seed
-	}
-	queries, err := c.queries(base)
-	if err != nil {
-		return nil, err
-	}
-	in.give("queries", queries)
-	for _, by := range r.By {
-		hits, err := c.retrieve(by, found{emb: emb, queries: queries, filter: filter})
-		if err != nil {
-			return nil, err
-		}
-		in.in["hits."+by] = hits
-	}
-	return c.add("pairs", params, in.in, in.files)
-}
-
-func (c *composer) queries(base source) (source, error) {
-	in := newInputs()
-	in.give("checkpoint", base)
-	params := ops.QueriesParams{Prompts: c.p.Task.Prompts, Precision: c.embedding()}
-	set, classes, err := c.poolSet("task.classes", c.p.Task.Classes, "classes", oneFile)
-	if err != nil {
-		return source{}, err
-	}
-	in.give("classes", classes)
-	params.Set = set
-	stage, err := c.add("queries", params, in.in, in.files)
-	return source{stage: stage}, err
-}
-
-// found is what a search needs.
-type found struct{ emb, queries, filter source }
-
-func (c *composer) retrieve(by string, from found) (*Stage, error) {
-	params := indexParams(c.p.Index)
-	in := newInputs()
-	in.give("embeddings", from.emb)
-	in.give("queries", from.queries)
-	in.give("filter", from.filter)
-	if params.Kind != "exact" {
-		of := newInputs()
-		of.give("embeddings", from.emb)
-		side := map[string]string{"t2t": "text", "t2i": "image"}[by]
-		index, err := c.add("index", ops.IndexParams{Side: side, Params: params}, of.in, of.files)
-		if err != nil {
-			return nil, err
-		}
-		in.in["index"] = index
-	}
-	if want := c.p.Index.Recall; want > 0 && params.Kind != "exact" && params.Kind != "flat" {
-		tuned, err := c.add("tune-index", ops.TuneIndexParams{By: by, Index: params, K: recallDepth, Recall: want}, maps.Clone(in.in), in.files)
-		if err != nil {
-			return nil, err
-		}
-		in.in["tuned"] = tuned
-	}
-	return c.add("retrieve", ops.RetrieveParams{By: by, Index: params, Depth: c.p.Retrieve.K * c.p.Retrieve.Overfetch}, in.in, in.files)
-}
-
-// recallDepth is the K of the recall that an index is tuned for, whatever retrieve.k is: one tuning serves every K of a sweep.
-const recallDepth = 100
-
-// indexParams leaves out what a kind does not read.
-func indexParams(x spec.Index) knn.Params {
-	switch x.Kind {
-	case "hnsw":
-		return knn.Params{Kind: x.Kind, M: x.M, EfConstruction: x.EfConstruction, EfSearch: x.EfSearch}
-	case "ivf-flat":
-		return knn.Params{Kind: x.Kind, Lists: x.Lists, Probes: x.Probes, TrainSize: x.TrainSize, Seed: x.Seed}
-	case "ivf-pq", "opq-ivf-pq":
-		return knn.Params{Kind: x.Kind, Lists: x.Lists, Probes: x.Probes, TrainSize: x.TrainSize, Seed: x.Seed, Code: x.Code}
-	case "factory":
-		return knn.Params{Kind: x.Kind, Factory: x.Factory, Probes: x.Probes, EfSearch: x.EfSearch, TrainSize: x.TrainSize, Seed: x.Seed}
-	case "auto":
-		return knn.Params{Kind: x.Kind, MemoryGiB: x.MemoryGiB, Seed: x.Seed}
-	}
-	return knn.Params{Kind: x.Kind}
 }
 
 // tune trains a checkpoint on pairs: on their captions, or on labels where they are given.

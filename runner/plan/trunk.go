@@ -14,14 +14,14 @@ import (
 // once; a trial adds its own stages to it.
 type trunk struct {
 	base  source
-	pairs *Stage   // nil where nothing is tuned
+	pairs *Stage   // nil where nothing is tuned, and no evaluation looks at pairs
 	reads []string // path prefixes
 }
 
 // trunk makes or finds the trunk of a trial.
 func (b *builder) trunk(t *spec.Trial, sections []spec.Section) (*trunk, error) {
-	tuned := onPairs(t.Params.Tune.Mode)
-	key := trunkKey(sections, tuned)
+	retrieves := onPairs(t.Params.Tune.Mode) || judgesPairs(&t.Params)
+	key := trunkKey(sections, retrieves)
 	if old, ok := b.trunks[key]; ok {
 		return old, nil
 	}
@@ -33,7 +33,7 @@ func (b *builder) trunk(t *spec.Trial, sections []spec.Section) (*trunk, error) 
 		return nil, err
 	}
 	out := &trunk{base: base}
-	if tuned {
+	if retrieves {
 		if out.pairs, err = c.pairs(base); err != nil {
 			return nil, err
 		}
@@ -46,7 +46,7 @@ func (b *builder) trunk(t *spec.Trial, sections []spec.Section) (*trunk, error) 
 // onPairs says whether a mode tunes on retrieved pairs.
 func onPairs(mode string) bool { return mode != "none" && mode != "prompt" }
 
-func trunkKey(sections []spec.Section, tuned bool) string {
+func trunkKey(sections []spec.Section, retrieves bool) string {
 	var key strings.Builder
 	for _, s := range sections {
 		if s.Name != "tune" {
@@ -54,7 +54,7 @@ func trunkKey(sections []spec.Section, tuned bool) string {
 			key.WriteByte('\n')
 		}
 	}
-	if tuned {
+	if retrieves {
 		key.WriteString("tuned")
 	}
 	return key.String()

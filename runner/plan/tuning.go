@@ -10,6 +10,7 @@ import (
 type model struct {
 	tuned  source // the base's where nothing is tuned but a prompt
 	prompt *Stage // a learned prompt; nil for none
+	pairs  *Stage // nil where nothing is retrieved
 }
 
 // Objectives of tuning, as the spec has them. Without one it is contrastive.
@@ -21,7 +22,10 @@ const (
 
 // model makes a trial's tuning, and names its stages.
 func (c *composer) model(pairs *Stage, stages map[string]*Stage) (model, error) {
-	m := model{tuned: c.base}
+	m := model{tuned: c.base, pairs: pairs}
+	if pairs != nil {
+		stages[Pairs] = pairs
+	}
 	t := c.p.Tune
 	switch t.Mode {
 	case "none":
@@ -46,7 +50,7 @@ func (c *composer) model(pairs *Stage, stages map[string]*Stage) (model, error) 
 	if err != nil {
 		return m, err
 	}
-	stages[Pairs], stages[Tune], m.tuned = pairs, stage, source{stage: stage}
+	stages[Tune], m.tuned = stage, source{stage: stage}
 	if labels != nil {
 		stages[Labels] = labels
 	}

@@ -25,7 +25,7 @@ type node struct {
 	doc      string // the schema's comment
 	more     string // the comment of the definition that the field has
 	example  string // a value that fits, as CUE; "" where the constraint or the default gives one
-	required string // "always"; "tune": by trials that tune; "pairs": by those that tune on pairs; "" not
+	required string // "always"; "tune": by trials that tune; "pairs": by those that retrieve; "" not
 	oneof    string // group of alternatives of which exactly one is given
 	optional bool   // a group that may be left out, and then has no values
 	ref      string // "pool": the value names a pool
@@ -71,6 +71,7 @@ type contract struct {
 	sections  []string                   // every field that a file can have
 	defaults  map[string]json.RawMessage // by path, with * for a name: "pool.*.maxBad"
 	defaultLR map[string]json.RawMessage // by tune.mode
+	leaks     map[string]json.RawMessage // of pairs, where leaks are looked for
 	metrics   []string                   // of a zeroshot evaluation
 	more      map[string][]string        // figures of other evaluations
 	worldSets []string                   // evaluation sets of a world pool
@@ -94,7 +95,7 @@ func newContract() (*contract, error) {
 	if err := c.readDefaults(v.LookupPath(cue.ParsePath("#Defaults")), ""); err != nil {
 		return nil, fmt.Errorf("schema: #Defaults: %w", err)
 	}
-	for path, into := range map[string]any{"#DefaultLR": &c.defaultLR, "#ClassificationMetrics": &c.metrics, "#MoreMetrics": &c.more, "#WorldSets": &c.worldSets,
+	for path, into := range map[string]any{"#DefaultLR": &c.defaultLR, "#DefaultLeaks": &c.leaks, "#ClassificationMetrics": &c.metrics, "#MoreMetrics": &c.more, "#WorldSets": &c.worldSets,
 		"#StageMetrics": &c.figures} {
 		if err := v.LookupPath(cue.ParsePath(path)).Decode(into); err != nil {
 			return nil, fmt.Errorf("schema: %s: %w", path, err)

@@ -53,6 +53,10 @@ func (s scene) checkKind(path string) {
 		unread("knowledge", "of zeroshot and probe")
 		s.checkCaptions(path)
 	}
+	if kind == "pairs" {
+		unread("prompts", "of zeroshot, retrieval and probe")
+		unread("promptsFile", "of zeroshot and probe")
+	}
 	if kind == "probe" && s.v.number(path+".shots") == 0 && s.v.number(path+".samples") > 1 {
 		s.report(path+".samples", "%s draws of all images are one (shots, or 1)", s.v[path+".samples"])
 	}

@@ -324,7 +324,7 @@ func (p place) needed() string {
 	case p.required == "tune":
 		return "by trials that tune"
 	case p.required == "pairs":
-		return "by trials that tune on pairs"
+		return "by trials that retrieve"
 	case p.required != "":
 		return "always"
 	case p.oneof == "" || p.in == nil:

@@ -102,6 +102,8 @@ type Augment struct {
 type Task struct {
 	Classes string   `json:"classes"` // a file (.json, .txt), or "pool:NAME/SET"
 	Prompts []string `json:"prompts"` // each with one {}
+
+	Synonyms string `json:"synonyms,omitempty"` // a file: class → other names
 }
 
 // Index is the kind and the parameters of the FAISS index.
@@ -124,10 +126,17 @@ type Index struct {
 // Retrieve says from which pool, by which modalities and how many rows for each query.
 type Retrieve struct {
 	Pool      string   `json:"pool"`
-	By        []string `json:"by"` // t2t, t2i
+	By        []string `json:"by"` // t2t, t2i, text-match
 	K         int      `json:"k"`
 	Per       string   `json:"per"`       // "prompt": K for each (class, prompt, modality); "class": K for each (class, modality)
 	Overfetch int      `json:"overfetch"` // search depth is K times this, so that dropped duplicates can be refilled
+
+	Fuse    string   `json:"fuse,omitempty"`    // union, sum, rrf; "" is union
+	Weight  *float64 `json:"weight,omitempty"`  // sum: of T2T; nil is half
+	Prompts string   `json:"prompts,omitempty"` // union, mean; "" is union
+	MinT2T  *float64 `json:"minT2T,omitempty"`  // least score of a hit
+	MinT2I  *float64 `json:"minT2I,omitempty"`  //
+	Budget  int      `json:"budget,omitempty"`  // most pairs; 0 is no bound
 }
 
 // Pairs says how hits become training pairs.
@@ -135,6 +144,13 @@ type Pairs struct {
 	Dedup   bool   `json:"dedup"`
 	Control string `json:"control"` // none, random, caption-match, continued, oracle
 	Seed    int64  `json:"seed"`    // of the random control
+
+	NearHash   *int    `json:"nearHash,omitempty"`   // bits; nil: hashes are not compared
+	NearCosine float64 `json:"nearCosine,omitempty"` // 0: embeddings are not compared
+	Collisions string  `json:"collisions,omitempty"` // keep, best, first, drop; "" is keep
+	Leaks      string  `json:"leaks,omitempty"`      // keep, drop; "" is keep
+	LeakHash   *int    `json:"leakHash,omitempty"`   // bits
+	LeakCosine float64 `json:"leakCosine,omitempty"` //
 }
 
 // Tune is the customization of the backbone on the pairs (REACT eq. 4-6).
@@ -171,7 +187,7 @@ type Tune struct {
 
 // Evaluate is one named evaluation.
 type Evaluate struct {
-	Kind    string   `json:"kind"`    // zeroshot, retrieval, probe
+	Kind    string   `json:"kind"`    // zeroshot, retrieval, probe, pairs
 	Dataset string   `json:"dataset"` // a folder, or "pool:NAME/SET"
 	Prompts []string `json:"prompts"` // default: the benchmark's, else the task's
 

@@ -55,6 +55,8 @@ func (s scene) check() {
 	s.checkBackbone()
 	s.checkIndex()
 	s.checkTune()
+	s.checkRetrieve()
+	s.checkPairs()
 	for _, name := range s.v.names("pool") {
 		s.checkPool("pool." + name)
 	}
@@ -125,11 +127,12 @@ func (s scene) missing(n *node, path string, found func(n *node, path string)) {
 
 func (s scene) needs(n *node) bool {
 	mode := s.v.text("tune.mode")
-	switch {
-	case n.required == "pairs" && mode == "prompt":
-		return false
-	case n.required == "tune" || n.required == "pairs":
-		return mode != "none" && !s.isBad("tune.mode")
+	tunes := mode != "none" && !s.isBad("tune.mode")
+	switch n.required {
+	case "tune":
+		return tunes
+	case "pairs":
+		return tunes && mode != "prompt" || s.v.judgesPairs()
 	}
 	return n.required == "always"
 }

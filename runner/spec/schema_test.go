@@ -84,7 +84,9 @@ func TestDefaultsAreValid(t *testing.T) {
 		"evaluate.*.train", "evaluate.*.method", "evaluate.*.init", "evaluate.*.shots", "evaluate.*.samples", "evaluate.*.best",
 		"evaluate.*.knowledge", "evaluate.*.wordnet", "evaluate.*.wiktionary", "tune.objective", "tune.after", "tune.threshold", "tune.perClass", "tune.soft",
 		"tune.temperature", "tune.rounds", "tune.labelled", "tune.benchmark", "tune.shots", "tune.context", "tune.contexts", "tune.position", "tune.contextInit",
-		"backbone.pretrain.augment.randAugment", "backbone.pretrain.augment.erasing", "tune.augment.randAugment", "tune.augment.erasing"}
+		"backbone.pretrain.augment.randAugment", "backbone.pretrain.augment.erasing", "tune.augment.randAugment", "tune.augment.erasing",
+		"task.synonyms", "retrieve.fuse", "retrieve.weight", "retrieve.prompts", "retrieve.minT2T", "retrieve.minT2I", "retrieve.budget", "pairs.nearHash",
+		"pairs.nearCosine", "pairs.collisions", "pairs.leaks", "pairs.leakHash", "pairs.leakCosine"}
 	seen := map[string]bool{"sweep.seeds": true, "tables.*.columns": true, "tables.*.decimals": true}
 	for _, path := range leaves(k.params, "") {
 		n, _ := k.find(path)

@@ -112,11 +112,19 @@ func (c *contract) withDefaults(v values) values {
 		}
 	}
 	out.fillPrompt()
+	if out.text("pairs.leaks") == "drop" || out.judgesPairs() {
+		for field, raw := range c.leaks {
+			if p := "pairs." + field; !out.has(p) {
+				out[p] = raw
+			}
+		}
+	}
 	for _, name := range out.names("evaluate") { // an evaluation asks as the task does, unless it says otherwise
 		at := "evaluate." + name
 		out.fillProbe(at)
 		ownPrompts := out.has(at+".benchmark") || out.has(at+".promptsFile")
-		if p := at + ".prompts"; !out.has(p) && out.has("task.prompts") && !ownPrompts && out.text(at+".kind") != "retrieval" {
+		asks := !slices.Contains([]string{"retrieval", "pairs"}, out.text(at+".kind"))
+		if p := at + ".prompts"; !out.has(p) && out.has("task.prompts") && !ownPrompts && asks {
 			out[p] = out["task.prompts"]
 		}
 		out.fillKnowledge(at)

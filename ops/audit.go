@@ -1,0 +1,430 @@
+package ops
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"react/data/embeddings"
+	"react/data/shards"
+)
+
+// AuditParams are the params of audit.
+type AuditParams struct {
+	Set        string  `json:"set,omitempty"` // of a generated pool whose class names are the task's; empty: the outside file
+	Depth      int     `json:"depth"`         // hits of a query that the trial reads
+	LeakHash   *int    `json:"leakHash,omitempty"`
+	LeakCosine float64 `json:"leakCosine,omitempty"`
+	MaxBad     int     `json:"maxBad,omitempty"`
+}
+
+// Audit is audit.json: what came of retrieval, for each class and between classes.
+type Audit struct {
+	Pairs    int             `json:"pairs"`
+	Overlap  float64         `json:"overlap"`  // pairs found for several classes, share
+	NameRate float64         `json:"nameRate"` // pairs whose caption holds the name of a class they were found for, share
+	Dead     float64         `json:"dead"`     // candidates whose image is in no shard, share of the rows that hits name
+	Leaks    map[string]int  `json:"leaks"`    // pairs in the dataset, by measure; "any" is by one or more
+	Scores   map[string]Five `json:"scores"`   // of hits that brought pairs in, by modality
+	Recall   []IndexRecall   `json:"recall"`
+	Classes  []ClassAudit    `json:"classes"`
+	Shared   []SharedPairs   `json:"shared"` // classes that have pairs in common, most first; all others have none
+}
+
+// Five are quantiles.
+type Five struct {
+	Least  float64 `json:"least"`
+	Q25    float64 `json:"q25"`
+	Median float64 `json:"median"`
+	Q75    float64 `json:"q75"`
+	Most   float64 `json:"most"`
+}
+
+// ClassAudit is what was retrieved for a class.
+type ClassAudit struct {
+	Class     string  `json:"class"`
+	Pairs     int     `json:"pairs"`
+	Own       int     `json:"own"`       // found for no other class
+	NameRate  float64 `json:"nameRate"`  // of Pairs
+	Precision float64 `json:"precision"` // of Pairs, with its label, where the pool knows labels
+	Leaks     int     `json:"leaks"`
+	Score     float64 `json:"score"` // median of the best hit of each pair
+}
+
+// SharedPairs is one entry of the overlap matrix.
+type SharedPairs struct {
+	A     string `json:"a"`
+	B     string `json:"b"`
+	Pairs int    `json:"pairs"`
+}
+
+// IndexRecall is what an index found of the exact hits.
+type IndexRecall struct {
+	By         string  `json:"by"`
+	Depth      int     `json:"depth"`
+	Recall     float64 `json:"recall"` // mean over queries
+	Worst      float64 `json:"worst"`  // the least mean of a class
+	WorstClass string  `json:"worstClass"`
+}
+
+const auditFile = "audit.json"
+
+// audit says what was retrieved: recall of the index with the trial's own queries against a pass over all embeddings, the balance of the classes, and
+// which pairs are in an evaluation set, whether or not a guard looked for them. In: "pairs", "embeddings", "fingerprint"; where pairs were
+// retrieved "hits.t2t", "hits.t2i", "hits.text-match", "queries", "classes", optional "synonyms"; optional "filter" and "pool". Out: audit.json, rows.jsonl.
+//
+//	1: first
+var audit = define(1, "audit", runAudit)
+
+type auditor struct {
+	run     *Run
+	p       AuditParams
+	folder  *embeddings.Folder
+	classes []string
+	pairs   []Pair
+	report  pairsReport
+	out     Audit
+	leaks   map[int64][]likeness
+	images  *imageProbe
+}
+
+func runAudit(ctx context.Context, run *Run, p AuditParams) error {
+	a, err := openAuditor(ctx, run, p)
+	if err != nil {
+		return err
+	}
+	defer a.folder.Close()
+	for _, step := range []func(context.Context) error{a.findLeaks, a.balance, a.findDead, a.recall} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	if err := run.writeJSON(auditFile, a.out); err != nil {
+		return err
+	}
+	return run.writeRows(a.rows())
+}
+
+func openAuditor(ctx context.Context, run *Run, p AuditParams) (*auditor, error) {
+	dir, err := run.input("pairs")
+	if err != nil {
+		return nil, err
+	}
+	a := &auditor{run: run, p: p, out: Audit{Leaks: map[string]int{}, Scores: map[string]Five{}}}
+	if a.pairs, err = ReadPairs(dir); err != nil {
+		return nil, err
+	}
+	a.out.Pairs = len(a.pairs)
+	raw, err := os.ReadFile(filepath.Join(dir, reportFile))
+	if err == nil {
+		err = json.Unmarshal(raw, &a.report)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", filepath.Join(dir, reportFile), err)
+	}
+	if _, ok := run.In["queries"]; ok {
+		if a.classes, err = run.classes(p.Set); err != nil {
+			return nil, err
+		}
+	}
+	if a.images, err = newImageProbe(ctx, run, p.MaxBad); err != nil {
+		return nil, err
+	}
+	a.images.hashed = true
+	if dir, err = run.input("embeddings"); err != nil {
+		return nil, err
+	}
+	a.folder, err = embeddings.Open(dir)
+	return a, err
+}
+
+// findLeaks compares the pairs with the test images by every measure there is.
+func (a *auditor) findLeaks(ctx context.Context) error {
+	dir, err := a.run.input("fingerprint")
+	if err != nil {
+		return err
+	}
+	g, err := newGuard(map[string]string{"set": dir}, a.p.LeakHash, a.p.LeakCosine)
+	if err != nil {
+		return err
+	}
+	suspects := make([]suspect, len(a.pairs))
+	for i, pair := range a.pairs {
+		suspects[i] = suspect{index: pair.Index, caption: pair.Caption}
+		if a.images.set == nil {
+			continue
+		}
+		meta := embeddings.Meta{Key: pair.Key, URL: pair.URL, Caption: pair.Caption, Row: pair.Row}
+		if suspects[i].file, err = a.images.identity(meta); err != nil {
+			return err
+		}
+		suspects[i].hash, suspects[i].hashed = a.images.hash(meta)
+	}
+	image, err := a.folder.Image()
+	if err != nil {
+		a.run.Warn("the pool has no image embeddings: leaks are not looked for by cosine")
+		image = nil
+	}
+	if a.leaks, err = g.look(ctx, image, suspects); err != nil {
+		return err
+	}
+	for _, ways := range a.leaks {
+		a.out.Leaks["any"]++
+		for _, l := range ways {
+			a.out.Leaks[l.by]++
+		}
+	}
+	return nil
+}
+
+// balance fills in the classes, what they share, and the scores.
+func (a *auditor) balance(context.Context) error {
+	names, err := a.run.names(a.classes)
+	if err != nil {
+		return err
+	}
+	matcher, class := newNameMatcher(names), map[string]int{}
+	for i, name := range a.classes {
+		class[name] = i
+	}
+	a.out.Classes = make([]ClassAudit, len(a.classes))
+	scores, best := map[string][]float64{}, make([][]float64, len(a.classes))
+	shared := map[[2]int]int{}
+	overlap, named := 0, 0
+	for _, pair := range a.pairs {
+		of := map[int]float64{} // class → score of its first hit
+		for _, f := range pair.Found {
+			scores[f.Modality] = append(scores[f.Modality], float64(f.Score))
+			if _, ok := of[class[f.Class]]; !ok {
+				of[class[f.Class]] = float64(f.Score)
+			}
+		}
+		holds := map[int]bool{}
+		for _, m := range matcher.match(pair.Caption) {
+			holds[m.class] = true
+		}
+		any := false
+		classes := slices.Sorted(maps.Keys(of))
+		for i, c := range classes {
+			a.count(&a.out.Classes[c], pair, a.classes[c], holds[c], len(classes) == 1)
+			best[c] = append(best[c], of[c])
+			any = any || holds[c]
+			for _, other := range classes[i+1:] {
+				shared[[2]int{c, other}]++
+			}
+		}
+		if any {
+			named++
+		}
+		if len(classes) > 1 {
+			overlap++
+		}
+	}
+	a.out.Overlap, a.out.NameRate = share(overlap, len(a.pairs)), share(named, len(a.pairs))
+	for i := range a.out.Classes {
+		c := &a.out.Classes[i]
+		c.Class, c.NameRate, c.Precision = a.classes[i], c.NameRate/float64(max(1, c.Pairs)), c.Precision/float64(max(1, c.Pairs))
+		c.Score = five(best[i]).Median
+	}
+	for modality, of := range scores {
+		a.out.Scores[modality] = five(of)
+	}
+	a.share(shared)
+	return nil
+}
+
+// count adds a pair to a class.
+func (a *auditor) count(c *ClassAudit, pair Pair, class string, named, own bool) {
+	c.Pairs++
+	if own {
+		c.Own++
+	}
+	if named {
+		c.NameRate++
+	}
+	if pair.Label == class {
+		c.Precision++
+	}
+	if len(a.leaks[pair.Index]) > 0 {
+		c.Leaks++
+	}
+}
+
+// share lists the pairs of classes that have pairs in common.
+func (a *auditor) share(shared map[[2]int]int) {
+	for _, ab := range slices.SortedFunc(maps.Keys(shared), func(x, y [2]int) int {
+		return cmp.Or(cmp.Compare(shared[y], shared[x]), slices.Compare(x[:], y[:]))
+	}) {
+		a.out.Shared = append(a.out.Shared, SharedPairs{a.classes[ab[0]], a.classes[ab[1]], shared[ab]})
+	}
+}
+
+func share(part, whole int) float64 { return float64(part) / float64(max(1, whole)) }
+
+// five are the quantiles of some values, by the nearest rank; zero without any.
+func five(values []float64) Five {
+	if len(values) == 0 {
+		return Five{}
+	}
+	slices.Sort(values)
+	at := func(q float64) float64 { return values[int(math.Round(q*float64(len(values)-1)))] }
+	return Five{at(0), at(0.25), at(0.5), at(0.75), at(1)}
+}
+
+// findDead counts the rows that hits name and that have no image in the shards: dead links, or never fetched.
+func (a *auditor) findDead(ctx context.Context) error {
+	if a.images.set == nil {
+		return nil
+	}
+	want := map[int64]bool{}
+	for _, by := range []string{"t2t", "t2i", TextMatch} {
+		hits, err := a.hits(by)
+		if err != nil {
+			return err
+		}
+		for _, h := range hits {
+			want[h.Row] = true
+		}
+	}
+	dead := 0
+	err := eachMeta(ctx, a.folder, func(i int64, meta embeddings.Meta) error {
+		if !want[i] {
+			return nil
+		}
+		if !hasImage(a.images.set, meta) {
+			dead++
+		}
+		return nil
+	})
+	a.out.Dead = share(dead, len(want))
+	return err
+}
+
+func hasImage(set *shards.Set, meta embeddings.Meta) bool {
+	_, ok := set.Match(meta.Key, meta.URL, meta.Caption)
+	return ok
+}
+
+// hits are those of a modality that the trial reads; none where it does not ask it.
+func (a *auditor) hits(by string) ([]Hit, error) {
+	dir, ok := a.run.In["hits."+by]
+	if !ok {
+		return nil, nil
+	}
+	hits, err := parquet.ReadFile[Hit](filepath.Join(dir, hitsFile))
+	return slices.DeleteFunc(hits, func(h Hit) bool { return int(h.Rank) > a.p.Depth }), err
+}
+
+// recall compares the hits of each modality with an exact pass.
+func (a *auditor) recall(ctx context.Context) error {
+	for _, by := range []string{"t2t", "t2i"} {
+		hits, err := a.hits(by)
+		if err != nil {
+			return err
+		}
+		if hits == nil {
+			continue
+		}
+		r, err := a.recallOf(ctx, by, hits)
+		if err != nil {
+			return fmt.Errorf("%s: %w", by, err)
+		}
+		a.out.Recall = append(a.out.Recall, r)
+	}
+	return nil
+}
+
+func (a *auditor) recallOf(ctx context.Context, by string, hits []Hit) (IndexRecall, error) {
+	params := TuneIndexParams{By: by, K: a.p.Depth}
+	params.Index.Kind = "exact"
+	t, err := openTruth(ctx, a.run, params)
+	if err != nil {
+		return IndexRecall{}, err
+	}
+	defer t.close()
+	if err := t.exact(ctx); err != nil {
+		return IndexRecall{}, err
+	}
+	lists := make([][]scored, len(t.queries))
+	for _, h := range hits {
+		if h.Query < 0 || int(h.Query) >= len(lists) {
+			return IndexRecall{}, fmt.Errorf("hits of query %d, and there are %d", h.Query, len(lists))
+		}
+		lists[h.Query] = append(lists[h.Query], scored{h.Row, h.Score})
+	}
+	var point CurvePoint
+	t.score(lists, 0, &point)
+	t.finish(&point)
+	return IndexRecall{By: by, Depth: t.depth, Recall: point.Recall, Worst: point.Worst, WorstClass: point.WorstClass}, nil
+}
+
+// rows are what tables can show. N stays 0: tables say of N that it is test images. Where nothing was found for classes, as by the random control,
+// there is nothing to say of them.
+func (a *auditor) rows() []MetricRow {
+	var rows []MetricRow
+	add := func(metric string, value float64) { rows = append(rows, MetricRow{Metric: metric, Value: value}) }
+	add("unique", float64(len(a.pairs)))
+	add("shortfall", share(a.report.Shortfall, a.report.Wanted))
+	if a.report.Found > 0 {
+		var sizes []float64
+		for _, c := range a.out.Classes {
+			sizes = append(sizes, float64(c.Pairs))
+		}
+		of := five(sizes)
+		add("class-least", of.Least)
+		add("class-median", of.Median)
+		add("overlap", a.out.Overlap)
+		add("name-rate", a.out.NameRate)
+	}
+	if a.report.Labelled && a.report.Found > 0 {
+		add("precision", a.report.Precision)
+	}
+	add("dead", a.out.Dead)
+	add("near", float64(a.report.Near))
+	add("collisions", float64(a.report.Lost))
+	add("leaks", float64(a.out.Leaks["any"]))
+	for _, by := range []string{"file", "hash", "cosine", "caption"} {
+		add("leaks-"+by, float64(a.out.Leaks[by]))
+	}
+	for _, r := range a.out.Recall {
+		add(r.By+"-recall", r.Recall)
+		add(r.By+"-recall-worst", r.Worst)
+	}
+	for _, by := range []string{"t2t", "t2i"} {
+		if s, ok := a.out.Scores[by]; ok {
+			add(by+"-score", s.Median)
+			add(by+"-score-q25", s.Q25)
+			add(by+"-score-q75", s.Q75)
+		}
+	}
+	for _, c := range a.out.Classes {
+		if a.report.Found == 0 {
+			break
+		}
+		rows = append(rows, MetricRow{Metric: "pairs", Value: float64(c.Pairs), Class: c.Class}, MetricRow{Metric: "name-rate", Value: c.NameRate, Class: c.Class},
+			MetricRow{Metric: "leaks", Value: float64(c.Leaks), Class: c.Class})
+	}
+	return rows
+}
+
+// ReadAudit reads the output of audit.
+func ReadAudit(dir string) (Audit, error) {
+	var a Audit
+	name := filepath.Join(dir, auditFile)
+	raw, err := os.ReadFile(name)
+	if err == nil {
+		err = json.Unmarshal(raw, &a)
+	}
+	if err != nil {
+		return a, fmt.Errorf("file %s: %w", name, err)
+	}
+	return a, nil
+}

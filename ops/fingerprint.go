@@ -1,0 +1,163 @@
+package ops
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+
+	"react/data/datasets"
+	"react/data/image"
+	"react/data/npy"
+)
+
+// FingerprintParams are the params of fingerprint.
+type FingerprintParams struct {
+	Set       string `json:"set,omitempty"`       // evaluation set of a generated pool; empty: the outside folder
+	Captions  bool   `json:"captions,omitempty"`  // images with captions, not with labels
+	Benchmark string `json:"benchmark,omitempty"` // entry of the catalogue; empty: a set of one's own
+	Catalogue string `json:"catalogue,omitempty"` // digest of that entry
+	Precision string `json:"precision,omitempty"` // of the embedding; "" is f32
+}
+
+// Fingerprint is a row of fingerprints.parquet; row r belongs to row r of image.npy.
+type Fingerprint struct {
+	Key    string   `parquet:"key"`
+	SHA256 string   `parquet:"sha256"`     // of the image's bytes
+	Hash   int64    `parquet:"phash"`      // image.PHash, its bits as they are
+	Texts  []string `parquet:"texts,list"` // captions, as plainText has them
+}
+
+const fingerprintsFile = "fingerprints.parquet"
+
+// fingerprint says what the test images of an evaluation set look like: their files' sha256, perceptual hashes, embeddings and captions, which is
+// what a pool is searched for to find them in it. In: "checkpoint", "dataset". Out: fingerprints.parquet; image.npy [images, dim], f32, of length 1.
+//
+//	1: first
+var fingerprint = onEngine(define(1, "fingerprint", runFingerprint))
+
+// testImages are the images of a set of either sort.
+type testImages struct {
+	dir    string
+	prints []Fingerprint
+	read   func(i int) ([]byte, error)
+	close  func() error
+}
+
+func openTestImages(dir string, p FingerprintParams) (*testImages, error) {
+	if p.Set != "" {
+		dir = filepath.Join(dir, "sets", p.Set)
+	}
+	var o datasets.Options
+	var err error
+	if p.Benchmark != "" {
+		if o.Entry, err = datasets.Find(p.Benchmark); err != nil {
+			return nil, err
+		}
+	}
+	if p.Captions {
+		set, err := datasets.OpenCaptions(dir, o)
+		if err != nil {
+			return nil, err
+		}
+		t := &testImages{dir: set.Dir, read: set.Read, close: set.Close}
+		for i, key := range set.Keys {
+			print := Fingerprint{Key: key}
+			for _, text := range set.Texts[i] {
+				print.Texts = append(print.Texts, plainText(text))
+			}
+			t.prints = append(t.prints, print)
+		}
+		return t, nil
+	}
+	set, err := datasets.OpenSplit(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	t := &testImages{dir: set.Dir, read: set.Read, close: set.Close}
+	for _, item := range set.Items {
+		t.prints = append(t.prints, Fingerprint{Key: item.Key})
+	}
+	return t, nil
+}
+
+func runFingerprint(ctx context.Context, run *Run, p FingerprintParams) error {
+	dir, err := run.input("dataset")
+	if err != nil {
+		return err
+	}
+	t, err := openTestImages(dir, p)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	b, err := run.backboneIn(p.Precision)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	dim := b.checkpoint.Config.Dim()
+	out, err := npy.Create(run.path(featuresFile), "<f4", dim)
+	if err != nil {
+		return err
+	}
+	failed := make([]error, len(t.prints))
+	source := imageReader{n: len(t.prints), dir: t.dir, key: func(i int) string { return t.prints[i].Key }, read: t.read, seen: func(i int, raw []byte) {
+		failed[i] = t.prints[i].look(raw)
+	}}
+	err = b.embedImages(ctx, run, source, func(rows []float32) error {
+		for i := 0; i < len(rows); i += dim {
+			normalize(rows[i : i+dim])
+		}
+		return out.Append(rows)
+	})
+	if err = errors.Join(err, errors.Join(failed...), out.Close()); err != nil {
+		return err
+	}
+	run.Fact("images", len(t.prints))
+	return parquet.WriteFile(run.path(fingerprintsFile), t.prints)
+}
+
+// look fills in what an image's bytes say.
+func (f *Fingerprint) look(raw []byte) error {
+	sum := sha256.Sum256(raw)
+	f.SHA256 = hex.EncodeToString(sum[:])
+	img, err := image.DecodeOnWhite(raw)
+	if err != nil {
+		return fmt.Errorf("key %s: %w", f.Key, err)
+	}
+	f.Hash = int64(image.PHash(img))
+	return nil
+}
+
+// plainText is a caption without what does not tell captions apart: letter case and the space and marks between words.
+func plainText(caption string) string {
+	text := strings.ToLower(caption)
+	var b strings.Builder
+	for i, w := range wordSpans(text) {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(text[w.start:w.end])
+	}
+	return b.String()
+}
+
+// readFingerprints reads a finished fingerprint stage: rows and their vectors [rows, dim].
+func readFingerprints(dir string) ([]Fingerprint, []float32, error) {
+	name := filepath.Join(dir, fingerprintsFile)
+	prints, err := parquet.ReadFile[Fingerprint](name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("file %s: %w", name, err)
+	}
+	shape, vectors, err := npy.Read(filepath.Join(dir, featuresFile))
+	if err == nil && (len(shape) != 2 || shape[0] != len(prints)) {
+		err = fmt.Errorf("%s: shape %v for %d images", filepath.Join(dir, featuresFile), shape, len(prints))
+	}
+	return prints, vectors, err
+}

@@ -1,0 +1,69 @@
+package spec
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// judgesPairs says whether an evaluation looks at what was retrieved, so that a trial retrieves even if it does not tune.
+func (v values) judgesPairs() bool {
+	return slices.ContainsFunc(v.names("evaluate"), func(name string) bool { return v.text("evaluate."+name+".kind") == "pairs" })
+}
+
+// modalities are retrieve.by.
+func (v values) modalities() []string {
+	var by []string
+	_ = json.Unmarshal(v["retrieve.by"], &by) // what is no list was reported
+	return by
+}
+
+// checkRetrieve holds the fields together that say how lists become one.
+func (s scene) checkRetrieve() {
+	by := s.v.modalities()
+	if s.isBad("retrieve") || s.isBad("retrieve.by") || len(by) == 0 {
+		return
+	}
+	fuse := s.v.text("retrieve.fuse")
+	joins := fuse == "sum" || fuse == "rrf"
+	both := slices.Contains(by, "t2t") && slices.Contains(by, "t2i")
+	switch {
+	case joins && len(by) == 1:
+		s.report("retrieve.fuse", "%q joins lists, and retrieve.by has one modality (two or more, or \"union\")", fuse)
+	case fuse == "sum" && (len(by) != 2 || !both):
+		s.report("retrieve.fuse", "\"sum\" adds T2T and T2I scores; text-match has none of their kind (\"rrf\", or by: [\"t2t\", \"t2i\"])")
+	case joins && slices.Contains(by, "text-match") && s.v.text("retrieve.per") != "class" && s.v.text("retrieve.prompts") != "mean":
+		s.report("retrieve.fuse", "text-match has one list for each class, the others one for each prompt (per: \"class\", or prompts: \"mean\")")
+	}
+	if s.v.has("retrieve.weight") && fuse != "sum" && !s.isMoot("retrieve.weight", "retrieve.fuse") {
+		s.report("retrieve.weight", "given without fuse \"sum\", which alone weighs")
+	}
+	for field, modality := range map[string]string{"minT2T": "t2t", "minT2I": "t2i"} {
+		if p := "retrieve." + field; s.v.has(p) && !slices.Contains(by, modality) && !s.isMoot(p, "retrieve.by") {
+			s.report(p, "retrieve.by has no %q", modality)
+		}
+	}
+	repeated := slices.Sorted(slices.Values(by))
+	if len(slices.Compact(repeated)) < len(by) {
+		s.report("retrieve.by", "the same modality twice (each once)")
+	}
+}
+
+// checkPairs holds what near duplicates and leaks need.
+func (s scene) checkPairs() {
+	for _, field := range []string{"nearHash", "nearCosine"} {
+		if p := "pairs." + field; s.v.has(p) && string(s.v["pairs.dedup"]) == "false" && !s.isMoot(p, "pairs.dedup") {
+			s.report(p, "given with dedup false (near duplicates are dropped with the exact ones)")
+		}
+	}
+	for _, field := range []string{"leakHash", "leakCosine"} {
+		if p := "pairs." + field; s.given(p) && s.v.text("pairs.leaks") != "drop" && !s.v.judgesPairs() && !s.isMoot(p, "pairs.leaks") {
+			s.report(p, "given where nothing looks for leaks (leaks: \"drop\", or an evaluation of kind \"pairs\")")
+		}
+	}
+}
+
+// isMoot says whether a field that this trial does not read need not be spoken of: it was reported, or what decides whether it is read varies,
+// and other trials read it.
+func (s scene) isMoot(path, decider string) bool {
+	return s.isBad(path) || s.isBad(decider) || s.swept[decider] && !s.a.set.has(path)
+}
