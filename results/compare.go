@@ -50,11 +50,30 @@ func (b *builder) compareToBaseline() error {
 // one, or the one with the same row values where the first path may differ by
 // being the case's own. -1: none, or no single one.
 func (b *builder) partner(i int, among []int) int {
+	if at := slices.Index(b.spec.Rows, b.spec.Paired); at >= 0 {
+		return b.pairedLine(i, at, among)
+	}
 	if len(among) == 1 {
 		return among[0]
 	}
 	for _, j := range among {
 		if slices.Equal(b.grid.Lines[i].values, b.grid.Lines[j].values) {
+			return j
+		}
+	}
+	return -1
+}
+
+// pairedLine is the line that differs from line i in one row path alone.
+func (b *builder) pairedLine(i, path int, among []int) int {
+	mine := &b.grid.Lines[i]
+	for _, j := range among {
+		other := &b.grid.Lines[j]
+		same := other.Label == mine.Label
+		for k := range mine.values {
+			same = same && (k == path || mine.values[k] == other.values[k])
+		}
+		if same {
 			return j
 		}
 	}

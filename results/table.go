@@ -53,6 +53,10 @@ type Table struct {
 	// Effect is a path, the only one of Rows: its main effect is shown, over
 	// the combinations of all else that all its values have.
 	Effect string `json:"effect,omitempty"`
+	// Paired is one of Rows, in a table over several experiments: a line is
+	// compared with the baseline's line that has the same label and the same
+	// values of the other rows, and with no other.
+	Paired string `json:"-"`
 	// Published are figures from elsewhere that are set beside lines of ours.
 	Published []Published `json:"published,omitempty"`
 }

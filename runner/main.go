@@ -142,6 +142,7 @@ func commandGroups() []commandGroup {
 		{"Results", []*cobra.Command{
 			newTable(),
 			newReport(),
+			newCompare(),
 			newPublish(),
 			newServe(),
 			newBrowse(),

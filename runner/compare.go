@@ -1,0 +1,308 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"react/results"
+)
+
+// compareOptions are the flags of compare.
+type compareOptions struct {
+	store string
+	table string
+	out   string
+}
+
+func newCompare() *cobra.Command {
+	var o compareOptions
+	cmd := &cobra.Command{
+		Use:   "compare A B...",
+		Short: "Print tables over several experiments, each line against the first's",
+		Long: `compare makes tables of the rows of several experiments: those of the first, with a
+line for each experiment, and the difference of each to the line of the same name
+in the first, tested as the differences of a table are. It says which params are
+not the same in all, and runs nothing.
+
+A, B are .cue files or sweeps in the store (NAME, or NAME/HASH for an older one).
+What varies inside a cell is footnoted as always. runner diff A B compares specs
+and stages.
+
+` + exitHelp,
+		Args: args(cobra.MinimumNArgs(2)),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			c := &comparison{stderr: cmd.ErrOrStderr()}
+			defer c.close()
+			for _, name := range names {
+				e, err := openExperiment(cmd, name, nil, o.store)
+				if err != nil {
+					return err
+				}
+				if err := c.add(e); err != nil {
+					return err
+				}
+			}
+			return o.write(cmd.OutOrStdout(), c)
+		},
+	}
+	storeFlag(cmd, &o.store)
+	cmd.Flags().StringVar(&o.table, "table", "", "only this `table` of the first experiment")
+	cmd.Flags().StringVarP(&o.out, "output", "o", "", "write the tables into this `directory` too")
+	return cmd
+}
+
+func (o compareOptions) write(w io.Writer, c *comparison) error {
+	grids, err := c.grids(o.table)
+	if err != nil {
+		return err
+	}
+	for _, g := range grids {
+		if err := g.Text(w, textWidth(w)); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	if o.out == "" {
+		return nil
+	}
+	if _, err := results.WriteAll(o.out, grids); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "written to %s\n", shownPath(o.out))
+	return nil
+}
+
+// experimentPath is the param that tells experiments apart in joined rows.
+const experimentPath = "experiment"
+
+// comparison joins the rows of experiments.
+type comparison struct {
+	stderr  io.Writer
+	members []member
+	rows    []results.Row
+	trials  []results.Trial
+	sets    map[string]map[string]int // evaluation set → key of image → label, of the first predictions read
+	told    map[string]bool
+}
+
+// member is one experiment, under a name that no other has.
+type member struct {
+	*experiment
+	name string
+	read func(trial, set string) ([]results.Prediction, error)
+}
+
+func (c *comparison) close() {
+	for _, m := range c.members {
+		m.store.Close()
+	}
+}
+
+// add joins an experiment: its trials under its name, with the name as a param.
+func (c *comparison) add(e *experiment) error {
+	m := member{experiment: e, name: e.Name}
+	for i := range c.members {
+		other := &c.members[i]
+		switch {
+		case other.Digest == e.Digest:
+			e.store.Close()
+			return usageError{fmt.Errorf("%s is there twice: %s/%s", e.Name, e.Name, e.Digest[:8])}
+		case other.Name == e.Name:
+			m.name = e.Name + "/" + e.Digest[:8]
+		}
+	}
+	c.members = append(c.members, m)
+	entries, err := e.stored()
+	if err != nil {
+		return err
+	}
+	rows, err := e.rows(entries)
+	if err != nil {
+		return err
+	}
+	opts := e.tableOptions(entries, e.failures())
+	c.members[len(c.members)-1].read = opts.Predictions
+	joined := map[string]map[string]any{} // params by trial: its rows share them
+	for _, t := range opts.Trials {
+		joined[t.ID] = maps.Clone(t.Params)
+		joined[t.ID][experimentPath] = m.name
+		t.ID, t.Params = m.name+":"+t.ID, joined[t.ID]
+		c.trials = append(c.trials, t)
+	}
+	for _, r := range rows {
+		r.Params, r.Trial = joined[r.Trial], m.name+":"+r.Trial
+		c.rows = append(c.rows, r)
+	}
+	return nil
+}
+
+// grids are the tables of the first experiment, or one of them, over all.
+func (c *comparison) grids(only string) ([]*results.Grid, error) {
+	first := c.members[0]
+	names := slices.Sorted(maps.Keys(first.Tables))
+	if only != "" {
+		if !slices.Contains(names, only) {
+			return nil, usageError{fmt.Errorf("--table %s: %s has %s", only, first.File, strings.Join(names, ", "))}
+		}
+		names = []string{only}
+	}
+	opts := results.Options{Experiment: first.File, Command: c.command(), Trials: c.trials, Predictions: c.predictions}
+	var grids []*results.Grid
+	for _, name := range names {
+		spec, err := tableSpec(name, first.Tables[name])
+		if err != nil {
+			return nil, err
+		}
+		if why := c.widen(&spec); why != "" {
+			fmt.Fprintf(c.stderr, "table %s is left out: %s\n", name, why)
+			continue
+		}
+		grid, err := results.Build(spec, c.rows, opts)
+		if err != nil {
+			return nil, err
+		}
+		grids = append(grids, grid)
+	}
+	if len(grids) == 0 {
+		return nil, usageError{errors.New("no table of " + first.File + " can be made of all of them")}
+	}
+	return grids, nil
+}
+
+// command is what a reader types to get the tables again.
+func (c *comparison) command() string {
+	words := []string{"runner", "compare"}
+	for _, m := range c.members {
+		words = append(words, quote(m.File))
+	}
+	return strings.Join(words, " ")
+}
+
+// widen gives a table a line for each experiment, each against the first's. It
+// says why that cannot be, or "".
+func (c *comparison) widen(t *results.Table) string {
+	if t.Effect != "" {
+		return "it shows a main effect"
+	}
+	metrics, lost := results.Names{}, results.Names{}
+	for _, metric := range t.Metrics {
+		if c.everywhere(func(r *results.Row) bool { return r.Set+"/"+r.Metric == metric || strings.HasPrefix(metric, "*/") }) {
+			metrics = append(metrics, metric)
+		} else {
+			lost = append(lost, metric)
+		}
+	}
+	if len(metrics) == 0 {
+		return "not all have one of its metrics"
+	}
+	if len(lost) > 0 {
+		fmt.Fprintf(c.stderr, "table %s: not all have %s\n", t.Name, strings.Join(lost, ", "))
+		for _, metric := range lost {
+			delete(t.Units, metric)
+			delete(t.Digits, metric)
+		}
+	}
+	t.Metrics, t.Fixed, t.Published, t.Figure = metrics, nil, nil, ""
+	t.Group, t.Rows = t.Rows[0], append(slices.Clone(t.Rows), experimentPath)
+	t.Baseline, t.Paired = experimentPath+"="+c.members[0].name, experimentPath
+	for _, m := range c.members { // in the order given
+		t.Order = append(t.Order, m.name)
+	}
+	t.Caption = strings.TrimSpace(strings.TrimRight(t.Caption, ". ") + ". " + c.differing(*t))
+	t.Caption = strings.TrimPrefix(t.Caption, ". ")
+	return ""
+}
+
+// everywhere says whether each experiment has such a row.
+func (c *comparison) everywhere(is func(*results.Row) bool) bool {
+	has := map[any]bool{}
+	for i := range c.rows {
+		if is(&c.rows[i]) {
+			has[c.rows[i].Params[experimentPath]] = true
+		}
+	}
+	return len(has) == len(c.members)
+}
+
+// differing names the params that are not the same in all experiments, and are
+// neither rows nor columns of the table.
+func (c *comparison) differing(t results.Table) string {
+	values := map[string]map[any]map[string]bool{} // path → experiment → values
+	for _, trial := range c.trials {
+		for path, v := range trial.Params {
+			if path == experimentPath || slices.Contains(t.Rows, path) || slices.Contains(t.Columns, path) {
+				continue
+			}
+			if values[path] == nil {
+				values[path] = map[any]map[string]bool{}
+			}
+			e := trial.Params[experimentPath]
+			if values[path][e] == nil {
+				values[path][e] = map[string]bool{}
+			}
+			values[path][e][jsonText(v)] = true
+		}
+	}
+	var parts []string
+	for _, path := range slices.Sorted(maps.Keys(values)) {
+		var texts []string
+		for _, m := range c.members {
+			text := strings.Join(sortedNames(values[path][m.name]), " and ")
+			if text == "" {
+				text = "not read"
+			}
+			texts = append(texts, text)
+		}
+		if len(slices.Compact(slices.Clone(texts))) > 1 {
+			parts = append(parts, path+" ("+strings.Join(texts, "; ")+")")
+		}
+	}
+	const most = 6
+	switch {
+	case len(parts) == 0:
+		return "The experiments differ in no other param."
+	case len(parts) > most:
+		return fmt.Sprintf("The experiments differ in %s and %d more params.", strings.Join(parts[:most], ", "), len(parts)-most)
+	}
+	return "The experiments differ in " + strings.Join(parts, ", ") + "."
+}
+
+// predictions are those of the experiment that the trial's name begins with.
+// Sets of one name with other images are not compared image by image.
+func (c *comparison) predictions(trial, set string) ([]results.Prediction, error) {
+	at := strings.LastIndexByte(trial, ':')
+	name, id := trial[:at], trial[at+1:]
+	i := slices.IndexFunc(c.members, func(m member) bool { return m.name == name })
+	list, err := c.members[i].read(id, set)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	if c.sets == nil {
+		c.sets, c.told = map[string]map[string]int{}, map[string]bool{}
+	}
+	if c.sets[set] == nil {
+		c.sets[set] = map[string]int{}
+		for _, p := range list {
+			c.sets[set][p.Key] = p.Label
+		}
+	}
+	same := len(list) == len(c.sets[set])
+	for _, p := range list {
+		label, ok := c.sets[set][p.Key]
+		same = same && ok && label == p.Label
+	}
+	if !same {
+		if !c.told[set] {
+			c.told[set] = true
+			fmt.Fprintf(c.stderr, "evaluation set %s: not the same images in all, so no test compares them image by image\n", set)
+		}
+		return nil, nil
+	}
+	return list, nil
+}
