@@ -86,7 +86,7 @@ func Record(t testing.TB, r Row) {
 	}
 }
 
-const tableHead = "| work | ours | peer | ours | peer's | unit | times as fast [95 %] | rounds |\n|:--|:--|:--|--:|--:|:--|--:|--:|\n"
+const tableHead = "| work | ours | peer | of ours | of the peer | unit | times as fast [95 %] | rounds |\n|:--|:--|:--|--:|--:|:--|--:|--:|\n"
 
 func appendRow(path string, r Row) error {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
