@@ -18,7 +18,7 @@ import (
 )
 
 // tuneSteps are enough that a fault meets a tune stage at work.
-const tuneSteps = "tune.steps=24"
+const tuneSteps = "tune.steps=150"
 
 // faults are sweeps of tuneSteps on Slurm, each with a fault, on copies of a
 // store that has everything that such a sweep shares with a shorter one.
@@ -192,7 +192,7 @@ func TestSlurmFaults(t *testing.T) {
 			if !c.always && os.Getenv("SLURM_FAULTS") != "all" {
 				t.Skip("SLURM_FAULTS is not all: make slurm runs every fault")
 			}
-			c.test(t, f)
+			c.test(t, &faults{Cluster: f.For(t), shared: f.shared, want: f.want})
 		})
 	}
 }
@@ -218,14 +218,19 @@ func testWarned(t *testing.T, f *faults) {
 	r.resumed(func(a *launch.Attempt) int { return a.Timeouts }, "a time limit")
 }
 
-// testTimeLimit has Slurm's shortest limit, one minute, end stages that take
-// longer: a worker that stops itself first has it saved.
+// testTimeLimit has Slurm's shortest limit, one minute, end a worker that
+// neither works nor hears of it in time.
 func testTimeLimit(t *testing.T, f *faults) {
+	site := filepath.Join(t.TempDir(), "slurm.json")
+	if err := os.WriteFile(site, []byte(`{"options": ["--signal=B:URG@1"]}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("RUNNER_SLURM", site)
 	r := f.begin(t, f.copy(t), "--time", "1")
 	job := r.tuning()
 	pid := r.attempts("tune")[0].PID
-	stop(t, pid) // it neither works nor hears the warning
 	f.Await("Slurm ends it", 3*time.Minute, func() bool {
+		syscall.Kill(pid, syscall.SIGSTOP) // again and again: Slurm's signals wake it
 		return slices.ContainsFunc(f.Jobs("timeout"), func(line string) bool { return strings.HasPrefix(line, job+" ") })
 	})
 	told := r.same()
@@ -255,7 +260,7 @@ func testOutOfMemory(t *testing.T, f *faults) {
 	if told := again.end(1); strings.Contains(told, "job ") && len(f.Jobs("all")) != jobs {
 		t.Errorf("submitted again with as much: %s", told)
 	}
-	r.again("--mem", "900M")
+	r.again("--mem", "1500M")
 }
 
 // testNodeKilled: the node's daemon dies, and Slurm gives the job up for lost
@@ -269,13 +274,26 @@ func testNodeKilled(t *testing.T, f *faults) {
 	r.same()
 }
 
-// testControllerKilled: for a while nobody answers.
+// testControllerKilled: for a while nobody answers. The one that comes back has
+// not heard that the job runs, starts it once more and drains the node for it.
 func testControllerKilled(t *testing.T, f *faults) {
 	r := f.begin(t, f.copy(t))
 	r.tuning()
 	f.KillController()
 	time.Sleep(3 * time.Second)
 	f.StartController()
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		for tick := time.NewTicker(time.Second); ; {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+				f.ResumeNode()
+			}
+		}
+	}()
 	r.same()
 }
 
@@ -369,7 +387,7 @@ func testScancel(t *testing.T, f *faults) {
 // testDetached: a sweep that is left, cancelled by its name, and taken up again.
 func testDetached(t *testing.T, f *faults) {
 	r := f.begin(t, f.copy(t), "--detach")
-	if told := r.end(0); !strings.Contains(told, "to follow them: runner sweep tiny.cue --set tune.steps=24 --launcher slurm") {
+	if told := r.end(0); !strings.Contains(told, "to follow them: runner sweep tiny.cue --set "+tuneSteps+" --launcher slurm") {
 		t.Errorf("told %s", told)
 	}
 	r.tuning()
@@ -379,12 +397,4 @@ func testDetached(t *testing.T, f *faults) {
 	}
 	f.Await("nothing runs", 30*time.Second, func() bool { return len(f.Jobs("running,pending,completing")) == 0 })
 	r.again()
-}
-
-// stop freezes a process, for good.
-func stop(t *testing.T, pid int) {
-	t.Helper()
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
 }

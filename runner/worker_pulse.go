@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,6 +44,7 @@ func startPulse(dir string, index int, task *launch.Task, job string) (*pulse, e
 	if before != nil && before.Key == a.Key {
 		a.Starts, a.Preemptions, a.Timeouts = before.Starts+1, before.Preemptions, before.Timeouts
 	}
+	collectBelow(a.LimitMem)
 	p := &pulse{dir: dir, index: index, done: make(chan struct{}), attempt: a}
 	if err := launch.WriteAttempt(dir, index, &p.attempt); err != nil {
 		return nil, err
@@ -50,6 +52,15 @@ func startPulse(dir string, index int, task *launch.Task, job string) (*pulse, e
 	p.wait.Add(1)
 	go p.beat()
 	return p, nil
+}
+
+// collectBelow has Go collect its garbage before the process comes near a
+// limit, unless GOMEMLIMIT says otherwise. The fifth that it leaves is for what
+// Go does not manage: the program itself and the libraries in C.
+func collectBelow(limit int64) {
+	if limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(limit / 5 * 4)
+	}
 }
 
 func (p *pulse) progress(done, total int, note string) {

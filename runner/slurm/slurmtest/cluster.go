@@ -32,14 +32,14 @@ type Cluster struct {
 // conf is slurm.conf. Preempted jobs are told by their own signal
 // (preempt_send_user_signal), have Grace seconds and go back into the queue.
 // Requeued jobs wait for credentials to expire, by default two minutes:
-// cred_expire=1 makes that a second or two.
+// Slurm takes no cred_expire below five seconds.
 const conf = `ClusterName=lab
 SlurmctldHost=%[1]s(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/none
 CredType=cred/none
-AuthInfo=cred_expire=1
+AuthInfo=cred_expire=5
 SlurmctldPort=%[3]d
 SlurmdPort=%[4]d
 StateSaveLocation=%[2]s/state
@@ -114,6 +114,13 @@ func Start(t testing.TB, arraySize int) *Cluster {
 	return c
 }
 
+// For is the same cluster for a subtest, which it fails instead of the whole.
+func (c *Cluster) For(t testing.TB) *Cluster {
+	sub := *c
+	sub.t = t
+	return &sub
+}
+
 // freePorts are free when it looks; Slurm takes no socket.
 func freePorts(t testing.TB, n int) []int {
 	var ports []int
@@ -140,6 +147,14 @@ func (c *Cluster) KillController() { c.kill("slurmctld") }
 
 // KillNode ends slurmd with SIGKILL. Its step daemons, and the jobs, live on.
 func (c *Cluster) KillNode() { c.kill("slurmd") }
+
+// ResumeNode puts the node back to work where Slurm has drained it, which is an
+// administrator's to do.
+func (c *Cluster) ResumeNode() {
+	if strings.HasPrefix(c.try("sinfo", "-h", "-p", "low", "-o", "%t"), "drain") {
+		c.try("scontrol", "update", "NodeName=ALL", "State=RESUME")
+	}
+}
 
 func (c *Cluster) pid(daemon string) int {
 	data, err := os.ReadFile(filepath.Join(c.dir, daemon+".pid"))
