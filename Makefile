@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build bundle static test check lint cue update bench bench-peers tables tex study emoji fuzz env debian clean kill torture slurm
+.PHONY: help sweep build bundle static test check lint cue update bench bench-peers interop tables tex study emoji fuzz env debian clean kill torture slurm
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -75,6 +75,10 @@ bench-peers: $(deps) ## measure beside PyTorch, Pillow and Python's tokenizers i
 		PEER_TORCH="/usr/bin/python3;OPENBLAS_CORETYPE=SKYLAKEX /usr/bin/python3;$(CURDIR)/cache/peers/bin/python" \
 		go test "./$${test%:*}" -run "^Test$${test#*:}$$" -count 1 -timeout 2h -v || exit 1; \
 	done
+
+interop: $(deps) ## read our files with faiss, numpy, pyarrow, DuckDB, webdataset, img2dataset, autofaiss, clip-retrieval, and theirs with ours
+	.ci/install-interop
+	INTEROP_PYTHON=$(CURDIR)/cache/interop/bin/python go test ./ops -run '^TestInterop$$|^TestReadsOthers$$' -count 1 -v
 
 tables: study ## run the published experiments, rewrite results/tables and results/reports
 	bin/runner sweep experiments/quickstart.cue --tables results/tables
