@@ -76,9 +76,9 @@ bench-peers: $(deps) ## measure beside PyTorch, Pillow and Python's tokenizers i
 		go test "./$${test%:*}" -run "^Test$${test#*:}$$" -count 1 -timeout 2h -v || exit 1; \
 	done
 
-interop: $(deps) ## read our files with faiss, numpy, pyarrow, DuckDB, webdataset, img2dataset, autofaiss, clip-retrieval, and theirs with ours
+interop: $(deps) ## read our files with faiss, numpy, pyarrow, DuckDB, webdataset, img2dataset, autofaiss, clip-retrieval, TensorBoard, MLflow, pandas, and theirs with ours
 	.ci/install-interop
-	INTEROP_PYTHON=$(CURDIR)/cache/interop/bin/python go test ./ops -run '^TestInterop$$|^TestReadsOthers$$' -count 1 -v
+	INTEROP_PYTHON=$(CURDIR)/cache/interop/bin/python go test ./ops ./results/export -run '^TestInterop$$|^TestReadsOthers$$' -count 1 -v
 
 tables: study ## run the published experiments, rewrite results/tables and results/reports
 	bin/runner sweep experiments/quickstart.cue --tables results/tables

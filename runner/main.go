@@ -144,6 +144,7 @@ func commandGroups() []commandGroup {
 			newReport(),
 			newCompare(),
 			newPublish(),
+			newExport(),
 			newServe(),
 			newBrowse(),
 			newShow(),
