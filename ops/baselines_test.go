@@ -294,3 +294,27 @@ func TestPromptLayout(t *testing.T) {
 		}
 	}
 }
+
+// TestMeanScore: each evaluation counts once, by its score or its accuracy.
+func TestMeanScore(t *testing.T) {
+	rows := func(text string) string {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, rowsFile), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	scored := rows(`{"metric":"score","value":0.5,"n":10}` + "\n" + `{"metric":"acc@1","value":0.9,"n":10}`)
+	plain := rows(`{"metric":"acc@1","value":0.2,"n":1000}` + "\n" + `{"metric":"acc@1","value":1,"n":1,"class":"x"}`)
+	_, dir := do(t, "evaluate", EvaluateParams{Kind: "mean"}, map[string]string{"of.a": scored, "of.b": plain}, nil)
+	got, err := ReadRows(dir)
+	want := []MetricRow{{"score", 0.35, 2, ""}, {"score", 0.5, 10, "a"}, {"score", 0.2, 1000, "b"}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v, %v", got, want, err)
+	}
+	for _, in := range []map[string]string{{}, {"of.c": rows(`{"metric":"i2t-recall@1","value":1,"n":1}`)}} {
+		if err := try(newRun(t, in, nil), "evaluate", EvaluateParams{Kind: "mean"}); err == nil {
+			t.Errorf("a mean of %v", in)
+		}
+	}
+}

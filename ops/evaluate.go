@@ -15,7 +15,7 @@ import (
 
 // EvaluateParams are the params of evaluate.
 type EvaluateParams struct {
-	Kind    string   `json:"kind"`          // zeroshot, retrieval, probe
+	Kind    string   `json:"kind"`          // zeroshot, retrieval, probe, mean
 	Set     string   `json:"set,omitempty"` // evaluation set of a generated pool; empty: the outside folder
 	Prompts []string `json:"prompts"`       // templates with one {}; none: the set's own
 
@@ -56,8 +56,10 @@ func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 		return retrieval(ctx, run, p)
 	case p.Kind == "probe" && p.Probe != nil:
 		return linearProbe(ctx, run, p)
+	case p.Kind == "mean":
+		return meanScore(run)
 	case p.Kind != "zeroshot":
-		return fmt.Errorf("kind %q is none of zeroshot, retrieval and probe", p.Kind)
+		return fmt.Errorf("kind %q is none of zeroshot, retrieval, probe and mean", p.Kind)
 	}
 	dir, err := run.input("dataset")
 	if err != nil {

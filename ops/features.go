@@ -53,7 +53,8 @@ const (
 	featureSetFile  = "set.json"
 )
 
-// features embeds the images of a labelled set once, for all that is computed on them. In: "checkpoint", "dataset". Out: image.npy [images, dim],
+// features embeds the images of a labelled set once, for all that is computed on them. In: "checkpoint", "dataset"; with the file "list" only the
+// images that it names. Out: image.npy [images, dim],
 // f32, before they are scaled to length 1; items.parquet; set.json.
 //
 //	1: first
@@ -78,6 +79,11 @@ func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 		return err
 	}
 	defer set.Close()
+	if f, ok := run.Files["list"]; ok {
+		if err := set.Keep(f.Paths[0]); err != nil {
+			return err
+		}
+	}
 	b, err := run.backboneIn(p.Precision)
 	if err != nil {
 		return err

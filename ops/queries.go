@@ -13,7 +13,7 @@ import (
 
 // QueriesParams are the params of queries.
 type QueriesParams struct {
-	Set     string   `json:"set,omitempty"` // evaluation set of a generated pool whose class names are used; empty: the outside file
+	Set     string   `json:"set,omitempty"` // of a generated pool, or BenchmarkClasses, whose class names are used; empty: the outside file
 	Prompts []string `json:"prompts"`       // templates with one {}
 
 	Precision string `json:"precision,omitempty"` // "" is f32
@@ -78,8 +78,27 @@ func runQueries(ctx context.Context, run *Run, p QueriesParams) error {
 	return parquet.WriteFile(run.path(queriesFile), rows)
 }
 
-// classes reads role "classes": the class names of a generated set, or an outside file.
+// BenchmarkClasses is the set whose classes are those of a benchmark, or of a suite, of the catalogue; digest is that of what it says.
+func BenchmarkClasses(name, digest string) string { return benchmarkPrefix + name + " " + digest }
+
+const benchmarkPrefix = "benchmark:"
+
+// BenchmarkOf is the benchmark or the suite that a set names; "" where it names none.
+func BenchmarkOf(set string) string {
+	rest, ok := strings.CutPrefix(set, benchmarkPrefix)
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, " ")
+	return name
+}
+
+// classes are those of a benchmark that set names, or of role "classes": the class names of a generated set, or an outside file.
 func (r *Run) classes(set string) ([]string, error) {
+	if name := BenchmarkOf(set); name != "" {
+		classes, _, err := datasets.QueryClasses(name)
+		return classes, err
+	}
 	if dir, ok := r.In["classes"]; ok {
 		return datasets.ReadClasses(filepath.Join(dir, "sets", set, "classnames.txt"))
 	}

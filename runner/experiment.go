@@ -25,6 +25,11 @@ type experiment struct {
 // loadExperiment reads a file, expands it and keys its stages. It writes
 // nothing but fingerprints, and those only into a store that exists.
 func loadExperiment(ctx context.Context, file string, sets []string, storeDir string) (*experiment, error) {
+	return loadWith(ctx, file, sets, storeDir, plan.Options{})
+}
+
+// loadWith is loadExperiment with a plan's options.
+func loadWith(ctx context.Context, file string, sets []string, storeDir string, o plan.Options) (*experiment, error) {
 	exp, err := spec.Load(file, sets)
 	if err != nil {
 		return nil, err
@@ -37,12 +42,13 @@ func loadExperiment(ctx context.Context, file string, sets []string, storeDir st
 	if err != nil {
 		return nil, err
 	}
-	p, err := plan.New(exp, plan.Options{Fingerprint: func(path string) (string, error) {
+	o.Fingerprint = func(path string) (string, error) {
 		if ctx.Err() != nil { // a large pool takes minutes
 			return "", ctx.Err()
 		}
 		return s.Identify(path, os.Getenv(strictEnv) != "")
-	}})
+	}
+	p, err := plan.New(exp, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

@@ -37,12 +37,19 @@ and the engine that ran last or that --engine names. What was never made is
 "unknown". What cannot fit the disk or the memory ends with 4, here and in sweep,
 unless --overcommit is given.
 
+With --without-data, files that are missing are listed with the ways to them, and
+the work is estimated from what the stages are: steps, images, matrix products,
+and the hours of a GPU that sustains --tflops. Keys are then not those of a sweep.
+
 ` + exitHelp,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			e, err := loadExperiment(cmd.Context(), files[0], sets, storeDir)
+			e, err := loadWith(cmd.Context(), files[0], sets, storeDir, plan.Options{WithoutData: o.withoutData})
 			if err != nil {
 				return err
+			}
+			if o.withoutData {
+				return e.printScale(cmd.OutOrStdout(), o)
 			}
 			if err := o.fit.check(); err != nil {
 				return usageError{err}
@@ -59,6 +66,8 @@ unless --overcommit is given.
 	flags.VarP(&o.jobs, "jobs", "j", "estimate for this many stages at a time")
 	flags.StringVar(&o.engine, "engine", "auto", "estimate for this `engine`: "+engine.Choices)
 	overcommitFlag(cmd, &o.overcommit)
+	flags.BoolVar(&o.withoutData, "without-data", false, "plan although data are missing: say what, how to get it, and how much work there is")
+	flags.Float64Var(&o.tflops, "tflops", 60, "with --without-data: what a GPU sustains, in 10^12 operations a second")
 	o.fit.flags(flags)
 	return cmd
 }
@@ -66,6 +75,8 @@ unless --overcommit is given.
 // planOptions are the flags of plan.
 type planOptions struct {
 	asJSON, check, overcommit bool
+	withoutData               bool
+	tflops                    float64
 	jobs                      jobs
 	engine                    string
 	fit                       fitOptions
@@ -152,6 +163,9 @@ type planRecord struct {
 	Stages     []stageRecord `json:"stages"` // inputs before readers
 	Trials     []trialRecord `json:"trials"`
 	Estimate   *planEstimate `json:"estimate,omitempty"` // plan --json only
+
+	Missing []plan.Missing `json:"missing,omitempty"` // plan --without-data only
+	Scale   []opScale      `json:"scale,omitempty"`   // plan --without-data only
 }
 
 // stageRecord is one stage of a plan.

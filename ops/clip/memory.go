@@ -65,6 +65,9 @@ func count(cfg Config, of func(name string) bool) int64 {
 	return n
 }
 
+// Parameters is the number of values of a model.
+func (c Config) Parameters() int64 { return count(c, everyName) }
+
 func everyName(string) bool { return true }
 
 // bytesOf is the size of an f32.

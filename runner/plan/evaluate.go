@@ -14,6 +14,9 @@ func (c *composer) evaluate(name string, m model) (*Stage, error) {
 	if c.p.Evaluate[name].Kind == "pairs" {
 		return c.audit(name, m.pairs)
 	}
+	if c.p.Evaluate[name].Kind == "mean" {
+		return c.mean(name, m)
+	}
 	of := c.classification
 	switch e := c.p.Evaluate[name]; {
 	case e.Kind == "retrieval":
@@ -36,6 +39,19 @@ func (c *composer) evaluate(name string, m model) (*Stage, error) {
 	return of(name, m.tuned, stage)
 }
 
+// mean gives the mean of other evaluations of the same model.
+func (c *composer) mean(name string, m model) (*Stage, error) {
+	in := newInputs()
+	for _, of := range c.p.Evaluate[name].Of {
+		stage, err := c.evaluate(of, m)
+		if err != nil {
+			return nil, err
+		}
+		in.in["of."+of] = stage
+	}
+	return c.add("evaluate", ops.EvaluateParams{Kind: "mean", Prompts: []string{}}, in.in, in.files)
+}
+
 // classification scores a folder with a checkpoint; base is the base's stage, nil for the base itself.
 func (c *composer) classification(name string, checkpoint source, base *Stage) (*Stage, error) {
 	e := c.p.Evaluate[name]
@@ -53,7 +69,7 @@ func (c *composer) classification(name string, checkpoint source, base *Stage) (
 }
 
 // imagesOf names labelled images: the field that does, their reference, a split and what the folder holds.
-type imagesOf struct{ path, field, ref, split, benchmark string }
+type imagesOf struct{ path, field, ref, split, benchmark, list string }
 
 // tested are the images that an evaluation tests on.
 func (c *composer) tested(name string) imagesOf {
@@ -74,6 +90,11 @@ func (c *composer) features(of imagesOf, checkpoint source) (*Stage, error) {
 	in := newInputs()
 	in.give("checkpoint", checkpoint)
 	in.give("dataset", dataset)
+	if of.list != "" {
+		if in.files["list"], err = c.outside(of.path+".trainList", of.list, oneFile); err != nil {
+			return nil, err
+		}
+	}
 	return c.add("features", params, in.in, in.files)
 }
 
@@ -93,9 +114,9 @@ func benchmark(path, name string) (entry, digest string, err error) {
 func (c *composer) retrieval(name string, checkpoint source, base *Stage) (*Stage, error) {
 	e := c.p.Evaluate[name]
 	path := "evaluate." + name
-	dataset, err := folderFiles(e.Dataset)
+	dataset, err := c.outside(path+".dataset", e.Dataset, folderFiles)
 	if err != nil {
-		return nil, fmt.Errorf("%s.dataset: %w", path, err)
+		return nil, err
 	}
 	params := ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Precision: c.embedding()}
 	if params.Benchmark, params.Catalogue, err = benchmark(path, e.Benchmark); err != nil {
@@ -122,6 +143,7 @@ func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, erro
 	if e.Train != "" {
 		training.field, training.ref, training.split = "train", e.Train, ""
 	}
+	training.list = e.TrainList
 	train, err := c.features(training, checkpoint)
 	if err != nil {
 		return nil, err
@@ -188,9 +210,9 @@ func (c *composer) prompts(name string, in inputs) error {
 	if e.PromptsFile == "" {
 		return nil
 	}
-	f, err := oneFile(e.PromptsFile)
+	f, err := c.outside("evaluate."+name+".promptsFile", e.PromptsFile, oneFile)
 	if err != nil {
-		return fmt.Errorf("evaluate.%s.promptsFile: %w", name, err)
+		return err
 	}
 	in.files["prompts"] = f
 	return nil

@@ -19,7 +19,7 @@ func globFiles(glob string) (ops.Files, error) {
 		return ops.Files{}, fmt.Errorf("%q: %w", glob, err)
 	}
 	if len(names) == 0 {
-		return ops.Files{}, fmt.Errorf("%q matches no file%s", glob, fetchHint(glob))
+		return ops.Files{}, missingError(fmt.Sprintf("%q matches no file%s", glob, fetchHint(glob)))
 	}
 	sort.Strings(names)
 	return absolute(filepath.Dir(glob), names)
@@ -29,7 +29,7 @@ func globFiles(glob string) (ops.Files, error) {
 func oneFile(name string) (ops.Files, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return ops.Files{}, fmt.Errorf("%q: no such file%s", name, fetchHint(name))
+		return ops.Files{}, missingError(fmt.Sprintf("%q: no such file%s", name, fetchHint(name)))
 	}
 	if info.IsDir() {
 		return ops.Files{}, fmt.Errorf("%q is a folder, not a file", name)
@@ -41,7 +41,7 @@ func oneFile(name string) (ops.Files, error) {
 func folderFiles(dir string) (ops.Files, error) {
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {
-		return ops.Files{}, fmt.Errorf("%q: no such folder%s", dir, fetchHint(dir))
+		return ops.Files{}, missingError(fmt.Sprintf("%q: no such folder%s", dir, fetchHint(dir)))
 	}
 	var names []string
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -64,7 +64,7 @@ func folderFiles(dir string) (ops.Files, error) {
 func checkpointFiles(path string) (ops.Files, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return ops.Files{}, fmt.Errorf("%q: no such folder or file%s", path, fetchHint(path))
+		return ops.Files{}, missingError(fmt.Sprintf("%q: no such folder or file%s", path, fetchHint(path)))
 	}
 	if info.IsDir() {
 		return folderFiles(path)
@@ -78,7 +78,7 @@ func wordNetFiles(dir string) (ops.Files, error) {
 	for _, name := range knowledge.WordNetFiles {
 		path := filepath.Join(dir, name)
 		if _, err := os.Stat(path); err != nil {
-			return ops.Files{}, fmt.Errorf("%q: no %s of WordNet's database (on Debian: apt-get install wordnet-base)", dir, name)
+			return ops.Files{}, missingError(fmt.Sprintf("%q: no %s of WordNet's database (on Debian: apt-get install wordnet-base)", dir, name))
 		}
 		names = append(names, path)
 	}

@@ -91,6 +91,9 @@ func (b *builder) rowsIn(s *Stage) int {
 	if !ok || len(f.Paths) > maxFileLines {
 		return 0
 	}
+	if len(f.Paths) == 0 {
+		return b.expected[f.Root]
+	}
 	if n, ok := b.rows[f.Paths[0]]; ok {
 		return n
 	}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
+	"react/data/datasets"
 	"react/ops"
 	"react/ops/knn"
 	"react/runner/spec"
@@ -103,6 +105,9 @@ func (c *composer) guard(params *ops.PairsParams, base source, in inputs) error 
 	c.read("pairs.leakHash", "pairs.leakCosine")
 	params.LeakHash, params.LeakCosine = c.p.Pairs.LeakHash, c.p.Pairs.LeakCosine
 	for _, name := range slices.Sorted(maps.Keys(c.p.Evaluate)) {
+		if c.p.Evaluate[name].Kind == "mean" {
+			continue // its evaluations are looked at themselves
+		}
 		c.read("evaluate." + name)
 		print, err := c.fingerprint(name, base)
 		if err != nil {
@@ -157,18 +162,24 @@ func (c *composer) queries(base source) (source, error) {
 
 // classes gives the class names and their synonyms to a stage; set is that of a generated pool.
 func (c *composer) classes(in inputs) (set string, err error) {
-	set, classes, err := c.poolSet("task.classes", c.p.Task.Classes, "classes", oneFile)
-	if err != nil {
-		return "", err
+	if name, ok := strings.CutPrefix(c.p.Task.Classes, "benchmark:"); ok {
+		_, digest, err := datasets.QueryClasses(name)
+		if err != nil {
+			return "", fmt.Errorf("task.classes: %w", err)
+		}
+		set = ops.BenchmarkClasses(name, digest)
+	} else {
+		var classes source
+		if set, classes, err = c.poolSet("task.classes", c.p.Task.Classes, "classes", oneFile); err != nil {
+			return "", err
+		}
+		in.give("classes", classes)
 	}
-	in.give("classes", classes)
 	if c.p.Task.Synonyms == "" {
 		return set, nil
 	}
-	if in.files["synonyms"], err = oneFile(c.p.Task.Synonyms); err != nil {
-		return "", fmt.Errorf("task.synonyms: %w", err)
-	}
-	return set, nil
+	in.files["synonyms"], err = c.outside("task.synonyms", c.p.Task.Synonyms, oneFile)
+	return set, err
 }
 
 // found is what a search needs.

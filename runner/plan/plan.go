@@ -57,7 +57,8 @@ type Trial struct {
 type Plan struct {
 	Experiment *spec.Experiment
 	Trials     []Trial
-	Stages     []*Stage // inputs before readers
+	Stages     []*Stage  // inputs before readers
+	Missing    []Missing // with Options.WithoutData, each once
 }
 
 // Names of a trial's stages besides "evaluate/NAME".
@@ -72,12 +73,14 @@ const (
 type Options struct {
 	// Fingerprint gives the digest of an outside file's content.
 	Fingerprint func(path string) (string, error)
+	// WithoutData goes on where outside files are missing, and lists them. Keys of what reads them are not those that it will have.
+	WithoutData bool
 }
 
 // New makes the plan. Trials that differ only in params that their stages do not read are one trial.
 func New(exp *spec.Experiment, opts Options) (*Plan, error) {
 	b := &builder{opts: opts, depth: map[string]int{}, stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[string]ops.Files{},
-		models: map[string]*clip.Config{}, rows: map[string]int{}}
+		models: map[string]*clip.Config{}, rows: map[string]int{}, expected: map[string]int{}}
 	sections := make([][]spec.Section, len(exp.Trials))
 	for i := range exp.Trials { // the depth of a search is the largest of all its trials, so it is known only after a first pass
 		sections[i] = b.sections(&exp.Trials[i].Params)
@@ -98,7 +101,7 @@ func New(exp *spec.Experiment, opts Options) (*Plan, error) {
 			p.Trials = append(p.Trials, t)
 		}
 	}
-	p.Stages = b.order
+	p.Stages, p.Missing = b.order, b.missing
 	return p, nil
 }
 
@@ -127,18 +130,20 @@ func (t Trial) StageNames() []string {
 
 // builder makes stages and keeps each once.
 type builder struct {
-	opts   Options
-	stages map[string]*Stage // by key
-	order  []*Stage
-	depth  map[string]int // identity of a retrieve stage → largest depth
-	digest map[string]string
-	trunks map[string]*trunk         // by the sections that they are made of
-	flat   map[string]map[string]any // by section
-	known  map[string]paramsOf       // by all sections
-	texts  map[string]string         // of sections, each once
-	listed map[string]ops.Files      // by role and reference
-	models map[string]*clip.Config   // by path
-	rows   map[string]int            // of LAION metadata, by the first file
+	opts     Options
+	stages   map[string]*Stage // by key
+	order    []*Stage
+	depth    map[string]int // identity of a retrieve stage → largest depth
+	digest   map[string]string
+	trunks   map[string]*trunk         // by the sections that they are made of
+	flat     map[string]map[string]any // by section
+	known    map[string]paramsOf       // by all sections
+	texts    map[string]string         // of sections, each once
+	listed   map[string]ops.Files      // by role and reference
+	models   map[string]*clip.Config   // by path
+	rows     map[string]int            // of LAION metadata, by the first file
+	missing  []Missing
+	expected map[string]int // rows of pools whose files are missing, by their root
 }
 
 // add keys a stage and returns the one that is kept for that key.
@@ -223,6 +228,9 @@ func isPool(role string) bool { return strings.HasPrefix(role, "pool.") || role 
 
 // fileLines has one line a file.
 func (b *builder) fileLines(role string, f ops.Files) ([]string, error) {
+	if len(f.Paths) == 0 { // only a plan without data has such a role
+		return []string{"missing " + role + " " + filepath.Base(f.Root)}, nil
+	}
 	lines := make([]string, 0, len(f.Paths))
 	for _, path := range f.Paths {
 		digest, err := b.fingerprint(path)

@@ -110,9 +110,12 @@ func (c *composer) pool(name string) (source, error) {
 		if kind.glob == "" {
 			continue
 		}
-		f, err := globFiles(kind.glob)
+		f, err := c.outside("pool."+name+"."+kind.name, kind.glob, globFiles)
 		if err != nil {
-			return source{}, fmt.Errorf("pool.%s.%s: %w", name, kind.name, err)
+			return source{}, err
+		}
+		if len(f.Paths) == 0 {
+			c.expected[f.Root] = pool.Rows
 		}
 		files["pool."+kind.name] = f
 	}
@@ -137,9 +140,12 @@ func (c *composer) checkpoint() (source, error) {
 	bb := c.p.Backbone
 	if bb.Weights != "" {
 		c.read("backbone.weights")
-		f, err := checkpointFiles(bb.Weights)
+		f, err := c.outside("backbone.weights", bb.Weights, checkpointFiles)
 		if err != nil {
-			return source{}, fmt.Errorf("backbone.weights: %w", err)
+			return source{}, err
+		}
+		if len(f.Paths) == 0 && bb.Arch != "" {
+			c.models[f.Root], _ = archModel(bb.Arch)
 		}
 		return source{files: map[string]ops.Files{"checkpoint": f}}, nil
 	}
@@ -175,9 +181,9 @@ func (c *composer) checkpoint() (source, error) {
 func (c *composer) embeddings(pool source, base source) (source, error) {
 	spec := c.p.Pool[c.p.Retrieve.Pool]
 	if spec.Embeddings != "" {
-		f, err := folderFiles(spec.Embeddings)
+		f, err := c.outside("pool."+c.p.Retrieve.Pool+".embeddings", spec.Embeddings, folderFiles)
 		if err != nil {
-			return source{}, fmt.Errorf("pool.%s.embeddings: %w", c.p.Retrieve.Pool, err)
+			return source{}, err
 		}
 		return source{files: map[string]ops.Files{"embeddings": f}}, nil
 	}
@@ -235,8 +241,8 @@ func (c *composer) poolSet(path, ref, role string, files func(string) (ops.Files
 	if !ok {
 		f, listed := c.listed[role+" "+ref] // listing a folder of images for each trial would take minutes
 		if !listed {
-			if f, err = files(ref); err != nil {
-				return "", source{}, fmt.Errorf("%s: %w", path, err)
+			if f, err = c.outside(path, ref, files); err != nil {
+				return "", source{}, err
 			}
 			c.listed[role+" "+ref] = f
 		}

@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"fmt"
-
 	"react/ops"
 )
 
@@ -95,16 +93,13 @@ func (c *composer) labels(objective string, teacher source, pairs *Stage) (*Stag
 	if err != nil {
 		return nil, err
 	}
-	set, classes, err := c.poolSet("task.classes", c.p.Task.Classes, "classes", oneFile)
-	if err != nil {
-		return nil, err
-	}
-	params.Set = set
 	in := newInputs()
 	in.give("checkpoint", teacher)
 	in.give("pool", pool)
-	in.give("classes", classes)
 	in.in["pairs"] = pairs
+	if params.Set, err = c.classes(in); err != nil {
+		return nil, err
+	}
 	return c.add("pseudo-label", params, in.in, in.files)
 }
 
@@ -140,16 +135,16 @@ func (c *composer) knowledge(name string) (*Stage, error) {
 	in := newInputs()
 	in.in["features"] = features
 	if e.WordNet != "" {
-		f, err := wordNetFiles(e.WordNet)
+		f, err := c.outside("evaluate."+name+".wordnet", e.WordNet, wordNetFiles)
 		if err != nil {
-			return nil, fmt.Errorf("evaluate.%s.wordnet: %w", name, err)
+			return nil, err
 		}
 		in.files["wordnet"] = f
 	}
 	if e.Wiktionary != "" {
-		f, err := oneFile(e.Wiktionary)
+		f, err := c.outside("evaluate."+name+".wiktionary", e.Wiktionary, oneFile)
 		if err != nil {
-			return nil, fmt.Errorf("evaluate.%s.wiktionary: %w", name, err)
+			return nil, err
 		}
 		in.files["wiktionary"] = f
 	}

@@ -91,3 +91,29 @@ func (s scene) checkPrompt() {
 	}
 	s.benchmarkExists("tune.benchmark")
 }
+
+// checkMean holds a mean to the evaluations that it is of: they are there, each once, and are no means.
+func (s scene) checkMean(path string) {
+	for _, field := range []string{"dataset", "benchmark", "prompts", "promptsFile", "protocol", "train", "knowledge"} {
+		if p := path + "." + field; s.given(p) && !s.isBad(p) {
+			s.report(p, "not read by kind \"mean\", which is of other evaluations (of)")
+		}
+	}
+	var of []string
+	if !s.v.has(path+".of") || json.Unmarshal(s.v[path+".of"], &of) != nil {
+		s.report(path+".of", "missing (names of the evaluations, such as [\"cars\", \"pets\"])")
+		return
+	}
+	seen := map[string]bool{}
+	for _, name := range of {
+		switch kind := s.v.text("evaluate." + name + ".kind"); {
+		case kind == "":
+			s.report(path+".of", "no evaluation %q%s", name, didYouMean(name, s.v.names("evaluate"), "evaluations"))
+		case kind == "mean" || kind == "retrieval":
+			s.report(path+".of", "%q is a %s, which has no score (zeroshot or probe)", name, kind)
+		case seen[name]:
+			s.report(path+".of", "%q is there twice (once)", name)
+		}
+		seen[name] = true
+	}
+}

@@ -25,7 +25,7 @@ type node struct {
 	doc      string // the schema's comment
 	more     string // the comment of the definition that the field has
 	example  string // a value that fits, as CUE; "" where the constraint or the default gives one
-	required string // "always"; "tune": by trials that tune; "pairs": by those that retrieve; "" not
+	required string // "always"; "tune": by trials that tune; "pairs": by those that retrieve; "images": by evaluations of images; "" not
 	oneof    string // group of alternatives of which exactly one is given
 	optional bool   // a group that may be left out, and then has no values
 	ref      string // "pool": the value names a pool

@@ -9,7 +9,7 @@ import (
 )
 
 // probeFields are those that only a probe reads, with what they are where a file does not say.
-var probeFields = []struct{ name, value string }{{"train", ""}, {"method", `"sgd"`}, {"init", `"language"`}, {"shots", "0"}, {"samples", ""}, {"best", `"last"`}}
+var probeFields = []struct{ name, value string }{{"train", ""}, {"trainList", ""}, {"method", `"sgd"`}, {"init", `"language"`}, {"shots", "0"}, {"samples", ""}, {"best", `"last"`}}
 
 // fillProbe gives a probe its defaults: three draws of few shots, one of all images.
 func (v values) fillProbe(path string) {
@@ -40,6 +40,11 @@ func (s scene) checkKind(path string) {
 			s.report(p, "not read by kind %q (%s)", kind, what)
 		}
 	}
+	if kind == "mean" {
+		s.checkMean(path)
+		return
+	}
+	unread("of", "of mean")
 	if kind != "probe" {
 		for _, f := range probeFields {
 			unread(f.name, "of probe")

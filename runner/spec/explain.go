@@ -323,6 +323,8 @@ func (p place) needed() string {
 	switch {
 	case p.required == "tune":
 		return "by trials that tune"
+	case p.required == "images":
+		return "but for kind mean"
 	case p.required == "pairs":
 		return "by trials that retrieve"
 	case p.required != "":

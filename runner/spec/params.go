@@ -22,6 +22,7 @@ type Pool struct {
 	MaxBad     int    `json:"maxBad"`               // rows that may be unreadable before a stage fails
 
 	Filter *Filter `json:"filter,omitempty"`
+	Rows   int     `json:"rows,omitempty"` // expected, for estimates without the files
 }
 
 // Filter drops rows of a pool, field for field as data/pool has it; lists are globs.
@@ -187,19 +188,22 @@ type Tune struct {
 
 // Evaluate is one named evaluation.
 type Evaluate struct {
-	Kind    string   `json:"kind"`    // zeroshot, retrieval, probe, pairs
-	Dataset string   `json:"dataset"` // a folder, or "pool:NAME/SET"
-	Prompts []string `json:"prompts"` // default: the benchmark's, else the task's
+	Kind    string   `json:"kind"`              // zeroshot, retrieval, probe, pairs, mean
+	Dataset string   `json:"dataset,omitempty"` // a folder, or "pool:NAME/SET"; none of kind mean
+	Prompts []string `json:"prompts"`           // default: the benchmark's, else the task's
 
-	Train   string `json:"train,omitempty"`   // probe: training images; "" is the dataset's train split
-	Method  string `json:"method,omitempty"`  // probe: sgd, logistic
-	Init    string `json:"init,omitempty"`    // probe: language, random
-	Shots   int    `json:"shots,omitempty"`   // probe: 0 is all
-	Samples int    `json:"samples,omitempty"` // probe: draws of the shots; 0: one, of the trial's seed
-	Best    string `json:"best,omitempty"`    // probe: last, test
+	Train     string `json:"train,omitempty"`     // probe: training images; "" is the dataset's train split
+	TrainList string `json:"trainList,omitempty"` // probe: file of names of the training images that are used
+	Method    string `json:"method,omitempty"`    // probe: sgd, logistic
+	Init      string `json:"init,omitempty"`      // probe: language, random
+	Shots     int    `json:"shots,omitempty"`     // probe: 0 is all
+	Samples   int    `json:"samples,omitempty"`   // probe: draws of the shots; 0: one, of the trial's seed
+	Best      string `json:"best,omitempty"`      // probe: last, test
 
 	Benchmark   string `json:"benchmark,omitempty"`   // entry of the catalogue
 	PromptsFile string `json:"promptsFile,omitempty"` // JSON: class → prompts
+
+	Of []string `json:"of,omitempty"` // mean: names of evaluations
 
 	Knowledge  []string `json:"knowledge,omitempty"`  // wordnet, wordnet-path, wiktionary
 	WordNet    string   `json:"wordnet,omitempty"`    // folder

@@ -112,7 +112,7 @@ func (s scene) missing(n *node, path string, found func(n *node, path string)) {
 			s.missing(n.elem, join(path, name), found)
 		}
 	case n.isLeaf():
-		if s.needs(n) && !s.v.has(path) {
+		if s.needs(n, path) && !s.v.has(path) {
 			found(n, path)
 			return
 		}
@@ -125,10 +125,12 @@ func (s scene) missing(n *node, path string, found func(n *node, path string)) {
 	}
 }
 
-func (s scene) needs(n *node) bool {
+func (s scene) needs(n *node, path string) bool {
 	mode := s.v.text("tune.mode")
 	tunes := mode != "none" && !s.isBad("tune.mode")
 	switch n.required {
+	case "images":
+		return s.v.text(parent(path)+".kind") != "mean"
 	case "tune":
 		return tunes
 	case "pairs":
@@ -165,6 +167,9 @@ func (s scene) oneOf(n *node, path string) {
 // checkRefs checks the name of a pool, also inside "pool:NAME/SET".
 func (s scene) checkRefs(n *node, path string) {
 	name, set, ok := s.v.text(path), "", n.ref == "pool"
+	if s.checkBenchmarkClasses(n, path) {
+		return
+	}
 	if n.set {
 		name, ok = strings.CutPrefix(name, "pool:")
 		if name, set, _ = strings.Cut(name, "/"); ok && (name == "" || set == "") {

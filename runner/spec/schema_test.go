@@ -79,10 +79,10 @@ func TestSchemaIsParams(t *testing.T) {
 // nature, or filled from elsewhere.
 func TestDefaultsAreValid(t *testing.T) {
 	k := contractOf(t)
-	noDefault := []string{"pool.*.laion", "pool.*.embeddings", "pool.*.shards", "backbone.arch", "backbone.weights", "backbone.imageSize", "backbone.precision", "backbone.pretrain.keep", "backbone.pretrain.take", "tune.lr", "evaluate.*.prompts",
+	noDefault := []string{"pool.*.laion", "pool.*.embeddings", "pool.*.shards", "pool.*.rows", "backbone.arch", "backbone.weights", "backbone.imageSize", "backbone.precision", "backbone.pretrain.keep", "backbone.pretrain.take", "tune.lr", "evaluate.*.prompts",
 		"index.code", "index.factory", "index.memoryGiB", "index.recall", "evaluate.*.benchmark", "evaluate.*.promptsFile", "evaluate.*.protocol",
 		"evaluate.*.train", "evaluate.*.method", "evaluate.*.init", "evaluate.*.shots", "evaluate.*.samples", "evaluate.*.best",
-		"evaluate.*.knowledge", "evaluate.*.wordnet", "evaluate.*.wiktionary", "tune.objective", "tune.after", "tune.threshold", "tune.perClass", "tune.soft",
+		"evaluate.*.of", "evaluate.*.trainList", "evaluate.*.knowledge", "evaluate.*.wordnet", "evaluate.*.wiktionary", "tune.objective", "tune.after", "tune.threshold", "tune.perClass", "tune.soft",
 		"tune.temperature", "tune.rounds", "tune.labelled", "tune.benchmark", "tune.shots", "tune.context", "tune.contexts", "tune.position", "tune.contextInit",
 		"backbone.pretrain.augment.randAugment", "backbone.pretrain.augment.erasing", "tune.augment.randAugment", "tune.augment.erasing",
 		"task.synonyms", "retrieve.fuse", "retrieve.weight", "retrieve.prompts", "retrieve.minT2T", "retrieve.minT2I", "retrieve.budget", "pairs.nearHash",

@@ -112,6 +112,7 @@ func (c *contract) withDefaults(v values) values {
 		}
 	}
 	out.fillPrompt()
+	out.fillTaskPrompts()
 	if out.text("pairs.leaks") == "drop" || out.judgesPairs() {
 		for field, raw := range c.leaks {
 			if p := "pairs." + field; !out.has(p) {
@@ -123,7 +124,7 @@ func (c *contract) withDefaults(v values) values {
 		at := "evaluate." + name
 		out.fillProbe(at)
 		ownPrompts := out.has(at+".benchmark") || out.has(at+".promptsFile")
-		asks := !slices.Contains([]string{"retrieval", "pairs"}, out.text(at+".kind"))
+		asks := !slices.Contains([]string{"retrieval", "pairs", "mean"}, out.text(at+".kind"))
 		if p := at + ".prompts"; !out.has(p) && out.has("task.prompts") && !ownPrompts && asks {
 			out[p] = out["task.prompts"]
 		}

@@ -1,0 +1,66 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"react/data/datasets"
+	"react/ops"
+	"react/ops/clip"
+)
+
+// Missing is something outside that a plan without data goes on without.
+type Missing struct {
+	Field string   `json:"field"` // of the spec
+	Path  string   `json:"path"`
+	Why   string   `json:"why"`
+	Get   []string `json:"get,omitempty"` // ways to it, where they are known
+}
+
+// missingError says that files are not there, as against files that are wrong.
+type missingError string
+
+func (e missingError) Error() string { return string(e) }
+
+// outside finds the files of a field. Where they are missing and the plan may do without, it notes that and gives a role without files.
+func (c *composer) outside(field, path string, find func(string) (ops.Files, error)) (ops.Files, error) {
+	f, err := find(path)
+	if err == nil {
+		return f, nil
+	}
+	if gone := missingError(""); !c.opts.WithoutData || !errors.As(err, &gone) {
+		return f, fmt.Errorf("%s: %w", field, err)
+	}
+	if !slices.ContainsFunc(c.missing, func(m Missing) bool { return m.Path == path }) {
+		c.missing = append(c.missing, Missing{Field: field, Path: path, Why: err.Error(), Get: c.waysTo(field)})
+	}
+	root, err := filepath.Abs(path)
+	return ops.Files{Root: root}, err
+}
+
+// waysTo are the catalogue's ways to what an evaluation or a prompt reads.
+func (c *composer) waysTo(field string) []string {
+	name := c.p.Tune.Benchmark
+	if steps := strings.Split(field, "."); steps[0] == "evaluate" {
+		name = c.p.Evaluate[steps[1]].Benchmark
+	} else if steps[0] != "tune" {
+		return nil
+	}
+	e, err := datasets.Find(name)
+	if err != nil {
+		return nil
+	}
+	return e.Get
+}
+
+// archModel is the model of an architecture, for estimates where its weights are missing.
+func archModel(arch string) (*clip.Config, error) {
+	model, err := clip.Arch(arch)
+	if err != nil {
+		return nil, err
+	}
+	return &model, nil
+}
