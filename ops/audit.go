@@ -182,7 +182,21 @@ func (a *auditor) findLeaks(ctx context.Context) error {
 			a.out.Leaks[l.by]++
 		}
 	}
-	return nil
+	return a.writeLeaks(g)
+}
+
+// writeLeaks names the pairs that are in the dataset, for who wants to look at them.
+func (a *auditor) writeLeaks(g *guard) error {
+	var list []Passed
+	for _, pair := range a.pairs {
+		for _, l := range a.leaks[pair.Index] {
+			list = append(list, Passed{Index: pair.Index, Row: pair.Row, Key: pair.Key, Why: leak, By: l.by, Of: g.names[l.of], Value: l.value})
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return parquet.WriteFile(a.run.path(passedFile), list)
 }
 
 // balance fills in the classes, what they share, and the scores.

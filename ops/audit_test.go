@@ -134,9 +134,13 @@ func TestAuditFindsTestImagesAmongPairs(t *testing.T) {
 	}
 	in := w.in()
 	in["fingerprint"] = set
-	a, _ := auditOf(t, w, in, dir, 24)
+	a, out := auditOf(t, w, in, dir, 24)
 	if a.Leaks["file"] != 1 || a.Leaks["hash"] < 1 || a.Leaks["any"] < 1 {
 		t.Errorf("leaks %v, want the file and its hash", a.Leaks)
+	}
+	leaks, err := ReadPassed(out)
+	if err != nil || len(leaks) != a.Leaks["file"]+a.Leaks["hash"]+a.Leaks["caption"]+a.Leaks["cosine"] || !slices.ContainsFunc(leaks, func(p Passed) bool { return p.Index == list[0].Index && p.Why == leak && p.By == "file" }) {
+		t.Errorf("the leaks by name are %+v, %v", leaks, err)
 	}
 }
 

@@ -167,8 +167,8 @@ func (f *Finder) By() []string {
 	return names
 }
 
-// Describe says how a side is searched: "ivf-flat, nprobe 16", "exact".
-func (f *Finder) Describe(by string) string {
+// How says how a side is searched: "ivf-flat, nprobe 16", "exact".
+func (f *Finder) How(by string) string {
 	x := f.indexes[by]
 	if x == nil {
 		return "exact"
@@ -209,7 +209,7 @@ func (f *Finder) Find(ctx context.Context, query []float32, by string, k int) ([
 		}
 		slices.SortFunc(list, func(a, b Nearest) int { return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Row, b.Row)) })
 		list = list[:min(k, len(list))]
-		return list, f.describe(ctx, list)
+		return list, f.describe(list)
 	}
 }
 
@@ -229,26 +229,39 @@ func (f *Finder) search(ctx context.Context, query []float32, by string, k int) 
 }
 
 // describe fills in ranks and what the metadata say.
-func (f *Finder) describe(ctx context.Context, list []Nearest) error {
-	order := make([]int, len(list))
+func (f *Finder) describe(list []Nearest) error {
+	rows := make([]int64, len(list))
 	for i := range list {
-		list[i].Rank, order[i] = i+1, i
+		rows[i], list[i].Rank = list[i].Row, i+1
+	}
+	meta, err := f.Describe(rows)
+	for i := range meta {
+		list[i].Meta = meta[i]
+	}
+	return err
+}
+
+// Describe gives what the metadata say of rows of the embeddings folder, in their order; without metadata the rows' numbers alone.
+func (f *Finder) Describe(rows []int64) ([]embeddings.Meta, error) {
+	out, order := make([]embeddings.Meta, len(rows)), make([]int, len(rows))
+	for i, row := range rows {
+		out[i].Row, order[i] = row, i
 	}
 	if !f.hasMeta {
-		return nil
+		return out, nil
 	}
-	meta, err := f.folder.Meta(ctx)
+	meta, err := f.folder.Meta(context.Background())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer meta.Close()
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(list[a].Row, list[b].Row) })
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(rows[a], rows[b]) })
 	for _, i := range order {
-		if list[i].Meta, err = meta.At(list[i].Row); err != nil {
-			return err
+		if out[i], err = meta.At(rows[i]); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // Images gives the pool's images by key; nil where there are none.

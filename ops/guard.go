@@ -244,7 +244,7 @@ func (m *maker) writePassed() error {
 	return parquet.WriteFile(m.run.path(passedFile), list)
 }
 
-// ReadPassed reads what the curation of a finished pairs stage passed over; none where there was no curation, or nothing to pass over.
+// ReadPassed reads what the curation of a finished pairs stage passed over, or the pairs of an audit that are in its dataset; none where there was no curation, or nothing to pass over.
 func ReadPassed(dir string) ([]Passed, error) {
 	name := filepath.Join(dir, passedFile)
 	list, err := parquet.ReadFile[Passed](name)

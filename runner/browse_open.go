@@ -238,7 +238,7 @@ func (b *browser) openFinder(ctx context.Context, what *browsed, engines *engine
 	}
 	b.finder, b.close = finder, func() { finder.Close() }
 	for _, by := range finder.By() {
-		b.site.By = append(b.site.By, browse.Side{By: by, How: finder.Describe(by)})
+		b.site.By = append(b.site.By, browse.Side{By: by, How: finder.How(by)})
 	}
 	b.site.Facts = append(b.site.Facts, browse.Fact{Name: "rows", Value: thousands(int(finder.Rows()))})
 	b.site.Search = b.search

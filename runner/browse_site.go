@@ -108,7 +108,72 @@ func (b *browser) openPairs(what *browsed) error {
 		return err
 	}
 	b.site.Facts = append(b.site.Facts, browse.Fact{Name: "pairs", Value: thousands(len(list))})
-	b.showClasses(list)
+	leaks, err := b.leaksOf(what)
+	if err != nil {
+		return err
+	}
+	b.showClasses(list, leaks)
+	passed, err := ops.ReadPassed(entry.Dir)
+	if err != nil {
+		return err
+	}
+	return b.showPassed(passed)
+}
+
+// leaksOf are the pairs that audits found in their datasets, by row of the embeddings.
+func (b *browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
+	marks := map[int64][]browse.Mark{}
+	for _, name := range slices.Sorted(maps.Keys(what.trial.Stages)) {
+		stage := what.plan.stage(what.trial.Stages[name])
+		if stage == nil || stage.Op != "audit" {
+			continue
+		}
+		entry, ok, err := b.store.Lookup(stage.Key)
+		if err != nil || !ok {
+			continue // it says so in status; the pairs stand without
+		}
+		list, err := ops.ReadPassed(entry.Dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range list {
+			marks[p.Index] = append(marks[p.Index], browse.Mark{Kind: "leak", Text: fmt.Sprintf("leak: %s, %s", p.Of, p.By)})
+		}
+	}
+	return marks, nil
+}
+
+// mostPassed is how many rows of one reason are shown.
+const mostPassed = 1000
+
+// showPassed lists what curation kept out, by reason, below the classes.
+func (b *browser) showPassed(passed []ops.Passed) error {
+	byWhy := map[string][]ops.Passed{}
+	for _, p := range passed {
+		byWhy[p.Why] = append(byWhy[p.Why], p)
+	}
+	kinds := map[string]string{"near": "copy", "collision": "class"}
+	for _, why := range slices.Sorted(maps.Keys(byWhy)) {
+		list := byWhy[why]
+		name := fmt.Sprintf("(kept out: %s)", why)
+		rows := make([]int64, min(len(list), mostPassed))
+		for i := range rows {
+			rows[i] = list[i].Index
+		}
+		meta, err := b.finder.Describe(rows)
+		if err != nil {
+			return err
+		}
+		var pairs []browse.Pair
+		for i := range rows {
+			p := list[i]
+			mark := browse.Mark{Kind: cmp.Or(kinds[why], why), Text: fmt.Sprintf("%s: %s, %s %.3g", why, p.Of, p.By, p.Value)}
+			pairs = append(pairs, browse.Pair{Row: p.Row, Caption: meta[i].Caption, URL: meta[i].URL, Label: meta[i].Label,
+				Key: b.imageKey(meta[i].Key, meta[i].URL, meta[i].Caption), Marks: []browse.Mark{mark}})
+		}
+		b.site.Classes = append(b.site.Classes, browse.Class{Name: name, Pairs: len(list), Marked: len(list)})
+		b.site.SetPairs(name, pairs)
+	}
 	return nil
 }
 
@@ -116,7 +181,7 @@ func (b *browser) openPairs(what *browsed) error {
 const controlClass = "(no class: rows of a control)"
 
 // showClasses makes the lists of the page.
-func (b *browser) showClasses(list []ops.Pair) {
+func (b *browser) showClasses(list []ops.Pair, leaks map[int64][]browse.Mark) {
 	known := marksOf(list)
 	byClass := map[string][]browse.Pair{}
 	var names []string
@@ -125,7 +190,7 @@ func (b *browser) showClasses(list []ops.Pair) {
 			if _, ok := byClass[class]; !ok {
 				names = append(names, class)
 			}
-			byClass[class] = append(byClass[class], b.shown(pair, class, known[i]))
+			byClass[class] = append(byClass[class], b.shown(pair, class, append(slices.Clone(leaks[pair.Index]), known[i]...)))
 		}
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) })
@@ -187,7 +252,7 @@ func (b *browser) shown(pair ops.Pair, class string, marks []browse.Mark) browse
 		}
 		if out.Rank == 0 || int(f.Rank) < out.Rank {
 			out.Rank, out.Score, out.Modality = int(f.Rank), f.Score, f.Modality
-			out.Query = strings.Replace(f.Prompt, "{}", f.Class, 1)
+			out.Query = f.Query()
 		}
 	}
 	if len(others) > 0 {

@@ -141,6 +141,39 @@ func TestBrowse(t *testing.T) {
 	}
 }
 
+// TestBrowseCurated shows what curation kept out, and the leaks that an audit found
+// among what it let in.
+func TestBrowseCurated(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a sweep")
+	}
+	dir := tinyDir(t)
+	sweepTiny(t, dir, "--set", "retrieve.k=3", "--set", "retrieve.overfetch=8", "--set", "pairs.nearCosine=0.99", "--set", "pairs.collisions=best",
+		"--set", `evaluate.audit={kind: "pairs", dataset: "pool:w/task"}`, "--set", "pairs.leakCosine=0.5")
+	address := browsing(t, "tuned", "--store", filepath.Join(dir, ".runner"), "--engine", "go")
+	var site struct{ Classes []browse.Class }
+	fetchJSON(t, address+"api/site", &site)
+	kept, leaks := 0, 0
+	for _, class := range site.Classes {
+		var pairs []browse.Pair
+		fetchJSON(t, address+"api/class?"+url.Values{"name": {class.Name}}.Encode(), &pairs)
+		for _, pair := range pairs {
+			if strings.HasPrefix(class.Name, "(kept out: ") {
+				kept++
+				if pair.Caption == "" || len(pair.Marks) != 1 {
+					t.Errorf("%s: %+v", class.Name, pair)
+				}
+			}
+			if slices.ContainsFunc(pair.Marks, func(m browse.Mark) bool { return m.Kind == "leak" && strings.HasPrefix(m.Text, "leak: ") }) {
+				leaks++
+			}
+		}
+	}
+	if kept == 0 || leaks == 0 {
+		t.Errorf("%d rows kept out, %d leaks: %+v", kept, leaks, site.Classes)
+	}
+}
+
 // browseTrial checks the page of a trial against itself.
 func browseTrial(t *testing.T, address string) {
 	t.Helper()
