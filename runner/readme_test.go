@@ -31,6 +31,28 @@ func TestReadmeShowsTheCommittedTables(t *testing.T) {
 	}
 }
 
+// TestReadmeNumbersAreInTables holds what the README's prose says of results to
+// the tables that the commands beside it make.
+func TestReadmeNumbersAreInTables(t *testing.T) {
+	readme := strings.Join(strings.Fields(readText(t, "README.md")), " ")
+	for _, c := range []struct{ said, table, line string }{
+		{"locked-text is 6.2 points above it (p = 0.044 after Holm's correction)", "quickstart/main.md", "| locked-text | +6.2 \\[−0.9, +13.6\\] p=0.044 |"},
+		{"noise of 3 seeds and 600 images", "quickstart/main.md", "over 3 seeds of tuning; what has no ± has no seeds. Test images: task 600"},
+		{"in the gated mode (+1.9 points, p = 0.035, 5 seeds)", "emoji/main.md", "+1.9 ± 1.4 p=0.035 (paired t over shared seeds)"},
+		{"the others (+7.3 and +4.7)", "emoji/random.md", "| none | +7.3 ± 1.4 p=0.004 | +4.7 ± 1.8 p=0.034 | +1.9 ± 1.4 p="},
+		{"above the base by 2.0 to 3.6 points", "emoji/main.md", "| none | locked-text | +3.6 "},
+		{"which 570 images do not make", "emoji/main.md", "Test images: both 570"},
+		{"interval −0.7 to +4.7", "emoji/main.md", "| none | gated-image | +2.0 \\[−0.7, +4.7\\]"},
+	} {
+		if !strings.Contains(readme, c.said) {
+			t.Errorf("the README no longer says %q: take it out here, or say it", c.said)
+		}
+		if table := readText(t, "results/tables/"+c.table); !strings.Contains(table, c.line) {
+			t.Errorf("%s lacks %q, on which the README's %q rests", c.table, c.line, c.said)
+		}
+	}
+}
+
 // TestReadmeLinksLead holds the README's map to the tree.
 func TestReadmeLinksLead(t *testing.T) {
 	readme := readText(t, "README.md")

@@ -61,3 +61,42 @@ func sameTables(t *testing.T, dir string) {
 		}
 	}
 }
+
+// TestReportsAreCurrent compares the committed reports with what their
+// experiments would make now: the same spec, and stages of the same keys, so that
+// an op or a param that changed shows here and not in a reader's hands.
+func TestReportsAreCurrent(t *testing.T) {
+	for name, needs := range map[string]string{"quickstart": "", "emoji": "cache/emoji/recipe"} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir("..")
+			if _, err := os.Stat(needs); needs != "" && err != nil {
+				t.Skip("its keys need the images that make emoji fetches")
+			}
+			file := filepath.Join("experiments", name+".cue")
+			e, err := loadExperiment(t.Context(), file, nil, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.store.Close()
+			p, err := readPublication(filepath.Join("results/reports", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(p.page.Spec, e.source) {
+				t.Errorf("%s is not the file that was run: make tables", file)
+			}
+			made := map[string]bool{}
+			for _, s := range p.stages {
+				made[s.Key] = true
+			}
+			for _, s := range e.plan.Stages {
+				if !made[s.Key] {
+					t.Errorf("stage %s %s is not among those of the report: make tables", s.Op, short(s.Key))
+				}
+			}
+			if len(e.plan.Stages) != len(p.stages) {
+				t.Errorf("%d stages now, %d in the report", len(e.plan.Stages), len(p.stages))
+			}
+		})
+	}
+}
