@@ -54,11 +54,30 @@ func Build(ctx context.Context, src Source, p Params, progress func(rows int64))
 type builder struct {
 	ctx      context.Context
 	src      Source
+	whole    Source // that the sample is drawn from; nil is src
 	index    *Index
 	progress func(rows int64)
 }
 
 func (b *builder) build() error {
+	x := b.index
+	if err := b.create(); err != nil {
+		return err
+	}
+	if err := b.train(); err != nil {
+		return err
+	}
+	if err := b.add(); err != nil {
+		return err
+	}
+	if n := x.faiss.Ntotal(); n != int64(x.rows) {
+		return fmt.Errorf("the index holds %d of %d vectors", n, x.rows)
+	}
+	return x.setSearchParam()
+}
+
+// create makes an index that holds nothing and knows nothing.
+func (b *builder) create() error {
 	x := b.index
 	key := x.params.key(x.dim)
 	err := onThread(func() (err error) {
@@ -73,16 +92,7 @@ func (b *builder) build() error {
 			return err
 		}
 	}
-	if err := b.train(); err != nil {
-		return err
-	}
-	if err := b.add(); err != nil {
-		return err
-	}
-	if n := x.faiss.Ntotal(); n != int64(x.rows) {
-		return fmt.Errorf("the index holds %d of %d vectors", n, x.rows)
-	}
-	return x.setSearchParam()
+	return nil
 }
 
 // train shows the index its sample, where it needs one.
@@ -132,10 +142,14 @@ func (b *builder) add() error {
 
 // read reads and checks rows.
 func (b *builder) read(start int64, n int, dst []float32) error {
+	return b.readFrom(b.src, start, n, dst)
+}
+
+func (b *builder) readFrom(src Source, start int64, n int, dst []float32) error {
 	if err := b.ctx.Err(); err != nil {
 		return err
 	}
-	if err := b.src.Block(start, n, dst); err != nil {
+	if err := src.Block(start, n, dst); err != nil {
 		return err
 	}
 	_, err := countRows(dst, b.index.dim, "vector", int(start))
@@ -145,7 +159,11 @@ func (b *builder) read(start int64, n int, dst []float32) error {
 // sample draws min(TrainSize, rows) rows without replacement, each set of rows equally likely, in row order (selection sampling:
 // Knuth, The Art of Computer Programming 3.4.2, algorithm S).
 func (b *builder) sample() ([]float32, error) {
-	p, dim, rows := b.index.params, b.index.dim, b.src.Rows()
+	src := b.whole
+	if src == nil {
+		src = b.src
+	}
+	p, dim, rows := b.index.params, b.index.dim, src.Rows()
 	if p.TrainSize <= 0 {
 		return nil, errors.New("trainSize is not set, and the index needs vectors to train on")
 	}
@@ -155,7 +173,7 @@ func (b *builder) sample() ([]float32, error) {
 	next := out
 	for row := int64(0); want > 0; row++ {
 		if rng.IntN(int(left)) < int(want) {
-			if err := b.read(row, 1, next[:dim]); err != nil {
+			if err := b.readFrom(src, row, 1, next[:dim]); err != nil {
 				return nil, err
 			}
 			next = next[dim:]

@@ -43,7 +43,11 @@ type Index struct {
 	dim       int
 	rows      int
 	trainedOn int // rows of the sample that cells were trained on
+	trained   *trained
 }
+
+// trained is what shards that were trained together share: FAISS merges lists of other cells without a word.
+type trained struct{ file string }
 
 // Hits are the answers of a search: query i's are Rows[i*K:(i+1)*K] with their Scores, best first. A row of -1 means that no further
 // row was found; its score says nothing.

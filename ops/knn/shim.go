@@ -65,7 +65,7 @@ import (
 	faiss "github.com/DataIntelligenceCrew/go-faiss"
 )
 
-// What go-faiss does not wrap. Merging and shards would go here too.
+// What go-faiss does not wrap, besides shards.go.
 
 // pointer is FAISS's own handle. go-faiss hides it: an IndexImpl embeds an interface that holds a pointer to a struct with the handle
 // as its only field. A test notices if that changes.
