@@ -2,15 +2,18 @@ package ops
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/embeddings"
+	"react/data/npy"
 	"react/ops/knn"
 )
 
@@ -115,5 +118,41 @@ func TestHNSWDeeperThanItsSearchIsRefused(t *testing.T) {
 	err := try(r, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: 17})
 	if err == nil {
 		t.Error("got no error, want one that names efSearch")
+	}
+}
+
+// TestWhatDoesNotBelongTogetherIsRefused: queries of another length, queries that are no numbers, an index of other embeddings. Each is an error that
+// says so, since a search would go on and find anything.
+func TestWhatDoesNotBelongTogetherIsRefused(t *testing.T) {
+	const dim = 8
+	vectors, meta := crowded(60, dim, 60, 3)
+	folder := writeFolder(t, dim, vectors, meta)
+	q, _ := crowded(4, dim, 4, 4)
+	wide, _ := crowded(4, 2*dim, 4, 4)
+	_, index := do(t, "index", IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": folder}, nil)
+	fewer, fewerMeta := crowded(59, dim, 59, 5)
+	_, other := do(t, "index", IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": writeFolder(t, dim, fewer, fewerMeta)}, nil)
+	broken := queryFolder(t, dim, q, 2)
+	unknown := slices.Clone(q)
+	unknown[3*dim+2] = float32(math.NaN())
+	if err := npy.Write(filepath.Join(broken, "text_emb", "text_emb_0.npy"), []int{4, dim}, unknown, "<f4"); err != nil {
+		t.Fatal(err)
+	}
+	good := queryFolder(t, dim, q, 2)
+	for name, c := range map[string]struct{ queries, index, want string }{
+		"another backbone": {queryFolder(t, 2*dim, wide, 2), index, "queries have 16 dimensions, the index 8: they come from another backbone"},
+		"NaN":              {broken, index, "text_emb_0.npy: row 3: "},
+		"another index":    {good, other, "holds 59 vectors of 8, the embeddings 60 of 8"},
+	} {
+		for kind, x := range map[string]knn.Params{"flat": {Kind: "flat"}, "exact": {Kind: "exact"}} {
+			if kind == "exact" && name == "another index" {
+				continue
+			}
+			r := newRun(t, map[string]string{"embeddings": folder, "queries": c.queries, "index": c.index}, nil)
+			err := try(r, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: 5})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s, %s: got %v, want %q", name, kind, err, c.want)
+			}
+		}
 	}
 }

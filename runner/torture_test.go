@@ -282,7 +282,7 @@ func TestTortureHasEveryOp(t *testing.T) {
 	}
 	used["knowledge"] = true // reads a dictionary, which the repository has none of; it is of one moment
 	for name := range ops.All {
-		if name == "check-encoder" { // of outside folders of embeddings, and all is made here; testdata/script/embeddings.txtar has it
+		if name == "check-encoder" { // of outside folders of embeddings, and all is made here; testdata/script/retrieve.txtar has it
 			continue
 		}
 		if !used[name] {
