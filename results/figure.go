@@ -257,12 +257,35 @@ func (p *panel) draw(out io.Writer, x []string, axis string, names []string) {
 	}
 	for i, r := range p.references { // over the lines, with a white rim
 		anchor, at := "end", panelWidth-panelRight-2
-		if i%2 == 1 { // neighbours do not stand on each other
+		if p.namedLeft(i) {
 			anchor, at = "start", panelLeft+3
 		}
 		fmt.Fprintf(out, `<text x="%d" y="%s" text-anchor="%s" font-size="10" fill="#555" stroke="#fff" stroke-width="3" paint-order="stroke">%s</text>`+"\n",
 			at, px(p.y(r.cells[0].Mean)-3), anchor, html.EscapeString(clean(r.name)))
 	}
+}
+
+// namedLeft says whether the name of a level stands better at its left end:
+// neighbours do not stand on each other, and one alone not on a line's mark.
+func (p *panel) namedLeft(level int) bool {
+	if len(p.references) > 1 {
+		return level%2 == 1
+	}
+	y := p.y(p.references[level].cells[0].Mean) - 6 // the middle of the name
+	room := func(left bool) float64 {
+		least := math.Inf(1)
+		for _, s := range p.lines {
+			c := s.cells[len(s.cells)-1]
+			if left {
+				c = s.cells[0]
+			}
+			if c != nil {
+				least = min(least, max(0, math.Abs(p.y(c.Mean)-y)-math.Abs(p.y(c.Mean-spreadOf(c))-p.y(c.Mean))))
+			}
+		}
+		return least
+	}
+	return room(false) < 12 && room(true) > room(false)
 }
 
 func (p *panel) drawAxes(out io.Writer, x []string, axis string) {
