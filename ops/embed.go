@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"react/data/embeddings"
@@ -33,8 +35,11 @@ type embedder struct {
 	set      *shards.Set
 	rows     []poolRow // of the block
 	maxBad   int
-	done     int
+	reader   *poolReader
+	began    time.Time // of the first block that this attempt computes
+	computed int       // rows that it has computed
 	bad      int
+	causes   map[string]int // of bad
 	blocks   *blocks
 	index    int // of the block
 	resumed  int // blocks that an attempt before had computed
@@ -64,7 +69,7 @@ func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) erro
 	if err != nil {
 		return err
 	}
-	e := &embedder{run: run, backbone: b, set: reader.set, maxBad: p.MaxBad, blocks: &blocks{run: run, engine: engineFacts(eng)}}
+	e := &embedder{run: run, backbone: b, set: reader.set, maxBad: p.MaxBad, reader: reader, causes: map[string]int{}, blocks: &blocks{run: run, engine: engineFacts(eng)}}
 	if e.out, err = embeddings.Create(run.Dir, b.checkpoint.Config.Dim(), embeddings.Options{Image: e.set != nil, Text: true}); err != nil {
 		return err
 	}
@@ -85,6 +90,9 @@ func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) erro
 	}
 	run.Fact("pool", stats)
 	run.Fact("undecodable", e.bad)
+	if e.bad > 0 {
+		run.Fact("undecodableBy", e.causes)
+	}
 	if e.resumed > 0 {
 		run.Fact("resumedBlocks", e.resumed)
 	}
@@ -98,15 +106,19 @@ func (e *embedder) block(ctx context.Context) error {
 	b, found := e.blocks.get(e.index, rows)
 	if found {
 		e.resumed++
-		if err := e.countBad(rows - len(b.keep)); err != nil {
+		if err := e.countBad(rows-len(b.keep), b.causes); err != nil {
 			return err
 		}
 	} else {
 		start := time.Now()
+		if e.began.IsZero() {
+			e.began = start
+		}
 		var err error
 		if b, err = e.embed(ctx); err != nil {
 			return err
 		}
+		e.computed += rows
 		e.blocks.put(e.index, rows, b, time.Since(start))
 	}
 	meta := make([]embeddings.Meta, len(b.keep))
@@ -117,8 +129,24 @@ func (e *embedder) block(ctx context.Context) error {
 			meta[i].Key = row.sample.Key
 		}
 	}
-	e.done += rows
+	e.report(rows-1, rows)
 	return e.out.Append(b.images, b.texts, meta)
+}
+
+// report tells how far the pool is read, and how fast this attempt computes; at is a row of the block, done those of it that are computed.
+func (e *embedder) report(at, done int) {
+	p := Progress{Done: int(e.rows[at].Index) + 1, Total: int(e.reader.total), Note: "rows"}
+	if done == len(e.rows) {
+		done = 0 // they are in computed
+	}
+	if took := time.Since(e.began).Seconds(); !e.began.IsZero() && e.computed+done > 0 && took > 0 {
+		what := "captions"
+		if e.set != nil {
+			what = "images"
+		}
+		p.Note = fmt.Sprintf("rows, %.0f %s/s", float64(e.computed+done)/took, what)
+	}
+	e.run.Progress(p)
 }
 
 // embed computes e.rows.
@@ -134,12 +162,10 @@ func (e *embedder) embed(ctx context.Context) (b embeddedBlock, err error) {
 			samples[i] = row.sample
 		}
 		src := newImageSource(e.set, samples)
-		if b.keep, err = e.readable(ctx, src); err != nil {
+		if b.keep, b.causes, err = e.readable(ctx, src); err != nil {
 			return b, err
 		}
-		report := func(done int) {
-			e.run.Progress(Progress{Done: e.done + done, Note: "rows"})
-		}
+		report := func(done int) { e.report(b.keep[done-1], done) }
 		if b.images, err = e.backbone.images(ctx, e.run, src, b.keep, report); err != nil {
 			return b, err
 		}
@@ -152,8 +178,11 @@ func (e *embedder) embed(ctx context.Context) (b embeddedBlock, err error) {
 	return b, err
 }
 
-// countBad adds images that did not decode when their block was computed.
-func (e *embedder) countBad(n int) error {
+// countBad adds images that do not decode, by cause.
+func (e *embedder) countBad(n int, causes map[string]int) error {
+	for cause, n := range causes {
+		e.causes[cause] += n
+	}
 	if e.bad += n; e.bad > e.maxBad {
 		return fmt.Errorf("%d images do not decode, more than maxBad %d", e.bad, e.maxBad)
 	}
@@ -161,15 +190,18 @@ func (e *embedder) countBad(n int) error {
 }
 
 // readable lists the rows of the block whose image decodes; the others are counted up to maxBad.
-func (e *embedder) readable(ctx context.Context, src *imageSource) ([]int, error) {
+func (e *embedder) readable(ctx context.Context, src *imageSource) (keep []int, causes map[string]int, err error) {
 	bad, errs, err := src.check(ctx, e.run.Workers)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if e.bad += len(bad); e.bad > e.maxBad {
-		return nil, fmt.Errorf("%d images do not decode, more than maxBad %d: row %d: %w", e.bad, e.maxBad, e.rows[bad[0]].Index, errs[0])
+	causes = map[string]int{}
+	for _, err := range errs {
+		causes[causeOf(err)]++
 	}
-	var keep []int
+	if err := e.countBad(len(bad), causes); err != nil {
+		return nil, nil, fmt.Errorf("%w: row %d: %w", err, e.rows[bad[0]].Index, errs[0])
+	}
 	for i := range e.rows {
 		if len(bad) > 0 && bad[0] == i {
 			bad = bad[1:]
@@ -177,5 +209,16 @@ func (e *embedder) readable(ctx context.Context, src *imageSource) ([]int, error
 		}
 		keep = append(keep, i)
 	}
-	return keep, nil
+	return keep, causes, nil
+}
+
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// causeOf is what is wrong with an image, in the same words for the same fault: without its shard and key, the bytes that it starts with, and numbers.
+func causeOf(err error) string {
+	if inner := errors.Unwrap(err); inner != nil {
+		err = inner
+	}
+	text, _, _ := strings.Cut(err.Error(), ": starts with ")
+	return digits.ReplaceAllString(text, "N")
 }

@@ -18,8 +18,9 @@ const blockWorth = time.Second
 
 // embeddedBlock is what was computed for one block of rows. Its vectors are kept as the output has them, in half precision.
 type embeddedBlock struct {
-	keep          []int     // positions in the block of the rows whose image decodes; all without images
-	images, texts []float32 // [len(keep), dim]; images nil without images
+	keep          []int          // positions in the block of the rows whose image decodes; all without images
+	images, texts []float32      // [len(keep), dim]; images nil without images
+	causes        map[string]int // of images that do not decode
 }
 
 // blockFile is what a kept block's directory holds beside its vectors; it is written last.
@@ -28,6 +29,7 @@ type blockFile struct {
 	Engine map[string]string `json:"engine"`
 	Rows   int               `json:"rows"` // of the pool, read for the block
 	Keep   []int             `json:"keep"`
+	Causes map[string]int    `json:"causes,omitempty"`
 	Files  map[string]string `json:"files"` // name → sha256
 }
 
@@ -66,7 +68,7 @@ func (b *blocks) write(dir string, rows int, block embeddedBlock) error {
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o777)); err != nil {
 		return err
 	}
-	state := blockFile{Format: embedFormat, Engine: b.engine, Rows: rows, Keep: block.keep, Files: map[string]string{}}
+	state := blockFile{Format: embedFormat, Engine: b.engine, Rows: rows, Keep: block.keep, Causes: block.causes, Files: map[string]string{}}
 	for name, vectors := range map[string][]float32{"image.npy": block.images, "text.npy": block.texts} {
 		if vectors == nil {
 			continue
@@ -121,7 +123,7 @@ func (b *blocks) read(dir string, rows int) (embeddedBlock, error) {
 	if state.Format != embedFormat || state.Rows != rows || !maps.Equal(state.Engine, b.engine) {
 		return block, fmt.Errorf("format %d, %d rows, engine %v; wanted %d, %d, %v", state.Format, state.Rows, state.Engine, embedFormat, rows, b.engine)
 	}
-	block.keep = state.Keep
+	block.keep, block.causes = state.Keep, state.Causes
 	for name, vectors := range map[string]*[]float32{"image.npy": &block.images, "text.npy": &block.texts} {
 		want, there := state.Files[name]
 		if !there {

@@ -62,6 +62,7 @@ type poolReader struct {
 	set    *shards.Set // nil when the pool has no shards
 	files  poolFiles
 	maxBad int
+	total  int64 // rows of the metadata, known when each has begun
 }
 
 func openPool(ctx context.Context, files poolFiles, maxBad int) (*poolReader, error) {
@@ -85,7 +86,8 @@ func (p *poolReader) each(ctx context.Context, fn func(poolRow) error) (poolStat
 		return stats, err
 	}
 	defer reader.Close()
-	if stats.Rows = reader.NumRows(); stats.Rows == 0 {
+	p.total = reader.NumRows()
+	if stats.Rows = p.total; stats.Rows == 0 {
 		return stats, fmt.Errorf("the pool is empty: no row in %d parquet files", len(p.files.laion))
 	}
 	for {

@@ -1,0 +1,79 @@
+package ops
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"react/data/shards"
+	"react/ops/engine"
+)
+
+// TestEmbedCountsCauses damages images in different ways: they are left out and
+// counted by what is wrong with them, also where an attempt before had embedded
+// their block; progress has a total and a rate.
+func TestEmbedCountsCauses(t *testing.T) {
+	on, err := engine.Open("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(on.Close)
+	_, pool := do(t, "world", smallWorld, nil, nil)
+	p := smallPretrain(t)
+	p.Steps = 2
+	_, base := do(t, "pretrain", p, map[string]string{"pool": pool}, nil)
+	tars, _ := filepath.Glob(filepath.Join(pool, "pool", "*.tar"))
+	set, err := shards.Index(t.Context(), tars[:1], 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	f, err := os.OpenFile(tars[0], os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for i, text := range []string{"garbage!", "rubbish!", "\x89PNG\r\n\x1a\nxxxxIHDRxxxx"} {
+		if _, err := f.WriteAt([]byte(text), set.Samples()[10*i].Offset); err != nil {
+			t.Fatal(err)
+		}
+	}
+	partial := filepath.Join(t.TempDir(), "partial")
+	for _, what := range []string{"computed", "resumed"} {
+		run := newRun(t, map[string]string{"checkpoint": base, "pool": pool}, nil)
+		run.Partial, run.SaveEvery = partial, 1
+		run.OpenEngine = func() (*engine.Engine, error) { return on, nil }
+		var told []Progress
+		run.Progress = func(p Progress) { told = append(told, p) }
+		if err := embedPool(t.Context(), &run.Run, EmbedParams{MaxBad: 3}, 64); err != nil {
+			t.Fatal(err)
+		}
+		causes, _ := run.facts["undecodableBy"].(map[string]int)
+		sum := 0
+		for cause, n := range causes {
+			sum += n
+			if regexp.MustCompile(`[0-9]|garbage`).MatchString(cause) {
+				t.Errorf("%s: cause %q is of one image alone", what, cause)
+			}
+		}
+		if len(causes) != 2 || sum != 3 || !slices.ContainsFunc(slices.Collect(maps.Keys(causes)), func(c string) bool { return strings.HasPrefix(c, "not an image that is read") && causes[c] == 2 }) || run.facts["undecodable"] != 3 {
+			t.Errorf("%s: %v, causes %v", what, run.facts["undecodable"], causes)
+		}
+		last := told[len(told)-1]
+		if last.Total != smallWorld.Rows || last.Done != last.Total || what == "computed" && !strings.HasSuffix(last.Note, " images/s") {
+			t.Errorf("%s: the last progress is %+v", what, last)
+		}
+		if !slices.IsSortedFunc(told, func(a, b Progress) int { return a.Done - b.Done }) {
+			t.Errorf("%s: progress goes back: %+v", what, told)
+		}
+	}
+	run := newRun(t, map[string]string{"checkpoint": base, "pool": pool}, nil)
+	run.OpenEngine = func() (*engine.Engine, error) { return on, nil }
+	if err := embedPool(t.Context(), &run.Run, EmbedParams{MaxBad: 2}, 64); err == nil || !strings.Contains(err.Error(), "3 images do not decode, more than maxBad 2: row ") || !strings.Contains(err.Error(), "00000.tar: key ") {
+		t.Errorf("over maxBad: %v", err)
+	}
+}
