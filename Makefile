@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build bundle static test check lint cue update bench bench-peers interop tables tex study emoji fuzz env debian clean kill torture slurm
+.PHONY: help sweep build bundle static test check lint cue update bench bench-peers bench-retrieval interop tables tex study emoji fuzz env debian clean kill torture slurm
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -73,6 +73,14 @@ bench-peers: $(deps) ## measure beside PyTorch, Pillow and Python's tokenizers i
 	@for test in ops/clip:EmbeddingAgainstPyTorch ops/clip:StepAgainstPyTorch data/image:SpeedAgainstPillow data/tokenizer:SpeedAgainstPython; do \
 		PEER_ROUNDS=$(or $(ROUNDS),10) PEER_TABLE=$(CURDIR)/results/peers.md PEER_PYTHON=$(CURDIR)/cache/peers/bin/python \
 		PEER_TORCH="/usr/bin/python3;OPENBLAS_CORETYPE=SKYLAKEX /usr/bin/python3;$(CURDIR)/cache/peers/bin/python" \
+		go test "./$${test%:*}" -run "^Test$${test#*:}$$" -count 1 -timeout 2h -v || exit 1; \
+	done
+
+bench-retrieval: $(deps) ## measure search, scans, fetch and manifests beside FAISS, pyarrow, DuckDB, img2dataset in one run (ROUNDS=10), write results/retrieval-speed.md
+	.ci/install-interop
+	rm -f $(CURDIR)/results/retrieval-speed.md
+	@for test in ops/knn:SearchAgainstC ops/knn:ExactAgainstFlat data/laion:ScanAgainstPeers data/fetch:FetchAgainstImg2dataset data/fetch:FetchMemory data/pool:ManifestMemory; do \
+		PEER_ROUNDS=$(or $(ROUNDS),10) PEER_TABLE=$(CURDIR)/results/retrieval-speed.md PEER_PYTHON=$(CURDIR)/cache/interop/bin/python \
 		go test "./$${test%:*}" -run "^Test$${test#*:}$$" -count 1 -timeout 2h -v || exit 1; \
 	done
 

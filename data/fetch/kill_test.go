@@ -16,6 +16,13 @@ import (
 const envChild = "FETCH_CHILD"
 
 func TestMain(m *testing.M) {
+	if work := map[string]func() error{"serve": servePeer, "fetch": fetchPeer}[os.Getenv(envPeer)]; work != nil {
+		if err := work(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if text := os.Getenv(envChild); text != "" {
 		if err := child(text); err != nil {
 			fmt.Println(err)

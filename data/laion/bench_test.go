@@ -47,7 +47,11 @@ func serveScans(path string) error {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		start := cpuSeconds()
-		rows, size, err := scan(path)
+		work := scan
+		if lines.Text() == "filter" {
+			work = scanFiltered
+		}
+		rows, size, err := work(path)
 		if err != nil {
 			return err
 		}
@@ -75,6 +79,32 @@ func scan(path string) (rows, size int64, err error) {
 		texts := c.Texts()
 		for i, url := range c.URLs() {
 			size += int64(len(url) + len(texts[i]))
+		}
+	}
+}
+
+// scanFiltered reads URL and TEXT of the rows that a filter lets through.
+func scanFiltered(path string) (rows, size int64, err error) {
+	r, err := Open([]string{path}, Options{Columns: []string{"WIDTH", "HEIGHT", "similarity", "NSFW"}, Reuse: true})
+	if err != nil {
+		return 0, 0, err
+	}
+	defer r.Close()
+	for {
+		c, err := r.NextColumns()
+		if err == io.EOF {
+			return rows, size, nil
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		width, height, similarity, nsfw := c.cols[colWidth].Ints, c.cols[colHeight].Ints, c.cols[colSimilarity].Floats, c.cols[colNSFW].Strings
+		urls, texts := c.URLs(), c.Texts()
+		for i := range c.Len {
+			if width[i] >= 256 && height[i] >= 256 && similarity[i] >= 0.4 && nsfw[i] == "UNLIKELY" && !c.Bad(i) {
+				rows++
+				size += int64(len(urls[i]) + len(texts[i]))
+			}
 		}
 	}
 }
@@ -116,7 +146,7 @@ func likeLAION(i int, rng *rand.Rand) Row {
 
 // benchFile writes the file that is scanned: 8 columns, snappy, 100,000 rows a
 // group.
-func benchFile(b *testing.B) string {
+func benchFile(b testing.TB) string {
 	path := filepath.Join(b.TempDir(), "bench.parquet")
 	w, err := Create(path)
 	if err != nil {
@@ -236,4 +266,48 @@ func BenchmarkRows(b *testing.B) {
 		r.Close()
 	}
 	b.ReportMetric(benchRows*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+}
+
+// TestScanAgainstPeers measures scans of a million rows, plain and with a filter,
+// beside pyarrow and DuckDB, by processor time.
+func TestScanAgainstPeers(t *testing.T) {
+	rounds := peer.Rounds(t)
+	python := peer.Python(t, "pyarrow and duckdb")
+	path := benchFile(t)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), envScan+"="+path)
+	ours := peer.Start(t, "laion", cmd)
+	for _, name := range []string{"pyarrow", "duckdb"} {
+		theirs := peer.Start(t, name, exec.Command(python, filepath.Join("testdata", "scan_peer.py"), name, path))
+		for what, work := range map[string]string{"scan": "URL and TEXT of 1M rows", "filter": "the same of rows by size, similarity and NSFW"} {
+			scanned := func(p *peer.Process) (cpu float64, rows, size int64) {
+				var rss float64
+				p.Ask(t, what, &cpu, &rss, &rows, &size)
+				return cpu, rows, size
+			}
+			_, rows, size := scanned(ours)
+			if _, r, s := scanned(theirs); r != rows || s != size {
+				t.Fatalf("%s of %s: %d rows of %d bytes, ours %d of %d", what, name, r, s, rows, size)
+			}
+			var a, b []float64
+			for i := range rounds {
+				first, second := ours, theirs
+				if i%2 == 1 {
+					first, second = theirs, ours
+				}
+				x, _, _ := scanned(first)
+				y, _, _ := scanned(second)
+				if i%2 == 1 {
+					x, y = y, x
+				}
+				a, b = append(a, x), append(b, y)
+			}
+			peer.Record(t, peer.Row{Work: "parquet scan, " + work, Us: "data/laion", Peer: name, Ours: benchRows / 1e6 / peer.Median(a), Theirs: benchRows / 1e6 / peer.Median(b),
+				Unit: "M rows/CPU-s", Ratio: peer.Compare(a, b)})
+		}
+	}
 }

@@ -66,14 +66,18 @@ type Row struct {
 	Work, Us, Peer string
 	Ours, Theirs   float64 // in Unit, of the median round
 	Unit           string
-	Ratio          Ratio
+	Ratio          Ratio // the zero value where one measurement stands beside a limit
 }
 
 // Record logs a row, and adds it to the Markdown table in the file that
 // PEER_TABLE names; a file that is not there yet gets a head.
 func Record(t testing.TB, r Row) {
 	t.Helper()
-	t.Logf("%s, %s: %s %s; %s: %s; ours is %s times as fast (n=%d)", r.Work, r.Us, figure(r.Ours), r.Unit, r.Peer, figure(r.Theirs), r.Ratio, r.Ratio.Rounds)
+	if r.Ratio.Rounds > 0 {
+		t.Logf("%s, %s: %s %s; %s: %s; ours is %s times as fast (n=%d)", r.Work, r.Us, figure(r.Ours), r.Unit, r.Peer, figure(r.Theirs), r.Ratio, r.Ratio.Rounds)
+	} else {
+		t.Logf("%s, %s: %s %s; %s: %s", r.Work, r.Us, figure(r.Ours), r.Unit, r.Peer, figure(r.Theirs))
+	}
 	path := os.Getenv("PEER_TABLE")
 	if path == "" {
 		return
@@ -102,7 +106,11 @@ func appendRow(path string, r Row) error {
 	if info.Size() == 0 {
 		b.WriteString(tableHead)
 	}
-	fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %d |\n", r.Work, r.Us, r.Peer, figure(r.Ours), figure(r.Theirs), r.Unit, r.Ratio, r.Ratio.Rounds)
+	ratio, rounds := r.Ratio.String(), r.Ratio.Rounds
+	if rounds == 0 {
+		ratio, rounds = "–", 1
+	}
+	fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %d |\n", r.Work, r.Us, r.Peer, figure(r.Ours), figure(r.Theirs), r.Unit, ratio, rounds)
 	_, err = f.WriteString(b.String())
 	return err
 }

@@ -33,12 +33,14 @@ func TestRecord(t *testing.T) {
 	row := Row{Work: "embedding", Us: "onnx", Peer: "PyTorch", Ours: 1234.5, Theirs: 0.51234, Unit: "images/s", Ratio: Compare([]float64{1, 1}, []float64{2, 2})}
 	Record(t, row)
 	Record(t, row)
+	row.Ratio = Ratio{}
+	Record(t, row)
 	got, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(got)), "\n")
-	if len(lines) != 4 || lines[2] != lines[3] || lines[3] != "| embedding | onnx | PyTorch | 1234 | 0.512 | images/s | 2.00 [2.00, 2.00] | 2 |" {
+	if len(lines) != 5 || lines[4] != "| embedding | onnx | PyTorch | 1234 | 0.512 | images/s | – | 1 |" || lines[2] != lines[3] || lines[3] != "| embedding | onnx | PyTorch | 1234 | 0.512 | images/s | 2.00 [2.00, 2.00] | 2 |" {
 		t.Errorf("got %q", lines)
 	}
 }
