@@ -90,8 +90,7 @@ interop: $(deps) ## read our files with faiss, numpy, pyarrow, DuckDB, webdatase
 
 tables: study ## run the published experiments, rewrite results/tables and results/reports
 	bin/runner sweep experiments/quickstart.cue --tables results/tables
-	bin/runner publish experiments/quickstart.cue results/reports/quickstart
-	bin/runner publish experiments/emoji.cue results/reports/emoji
+	for dir in results/reports/*; do bin/runner publish experiments/$$(basename $$dir).cue $$dir || exit 1; done
 
 tex: ## compile the committed LaTeX tables, where a TeX is installed
 	@.ci/check-tex
