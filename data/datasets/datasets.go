@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -205,4 +206,9 @@ func lines(raw []byte) []string {
 		all[i] = strings.TrimSuffix(all[i], "\r")
 	}
 	return all
+}
+
+// IsImage says whether a file counts as an image by its name.
+func IsImage(path string) bool {
+	return slices.Contains(imageNames, strings.ToLower(filepath.Ext(path)))
 }

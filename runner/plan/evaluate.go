@@ -145,6 +145,9 @@ func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, erro
 	}
 	training.list = e.TrainList
 	train, err := c.features(training, checkpoint)
+	if err == nil {
+		err = c.leak(training.path+"."+training.field, train, test)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -191,6 +194,9 @@ func (c *composer) prompted(name string, base, prompt *Stage) (*Stage, error) {
 	e := c.p.Evaluate[name]
 	features, err := c.features(c.tested(name), c.base)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.leak("tune.labelled", prompt.In["train"], features); err != nil {
 		return nil, err
 	}
 	in := newInputs()

@@ -1,0 +1,47 @@
+package plan
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"react/data/datasets"
+)
+
+// leak refuses labelled images to learn from that are test images too, as far as the files' digests say so: the same set, or a file that is in both. What
+// is inside archives is compared when the images are read, before anything is trained.
+func (c *composer) leak(field string, train, test *Stage) error {
+	if train == test {
+		return fmt.Errorf("%s: the images to learn from are the test images (another folder, or another split)", field)
+	}
+	a, b := train.Files["dataset"], test.Files["dataset"]
+	if a.Root == b.Root { // splits of one folder
+		return nil
+	}
+	at := map[string]string{}
+	for _, path := range b.Paths {
+		if !datasets.IsImage(path) && filepath.Ext(path) != ".tar" {
+			continue
+		}
+		digest, err := c.builder.fingerprint(path)
+		if err != nil {
+			return err
+		}
+		at[digest] = path
+	}
+	shared, first := 0, ""
+	for _, path := range a.Paths {
+		digest, err := c.builder.fingerprint(path)
+		if err != nil {
+			return err
+		}
+		if other, ok := at[digest]; ok {
+			if shared++; shared == 1 {
+				first = fmt.Sprintf("%s is %s", path, other)
+			}
+		}
+	}
+	if shared > 0 {
+		return fmt.Errorf("%s: files shared with the test images: %d (%s); a model would be tested on what it learned from (runner data check names them)", field, shared, first)
+	}
+	return nil
+}
