@@ -67,10 +67,11 @@ bench: $(deps) ## all benchmarks; COUNT=10 for benchstat, BENCH= and PKG= to cho
 
 # Debian's PyTorch with the kernels that OpenBLAS chooses and with those for
 # AVX-512 (left out on a CPU that lacks them), and PyTorch's own package.
-bench-peers: $(deps) ## measure beside PyTorch, Pillow and Python's tokenizers in one run (ROUNDS=10), write results/peers.md
+bench-peers: $(deps) ## measure beside PyTorch, Pillow, Python's tokenizers, scikit-learn and NumPy in one run (ROUNDS=10), write results/peers.md
 	.ci/install-peers
 	rm -f $(CURDIR)/results/peers.md
-	@for test in ops/clip:EmbeddingAgainstPyTorch ops/clip:StepAgainstPyTorch data/image:SpeedAgainstPillow data/tokenizer:SpeedAgainstPython; do \
+	@for test in ops/clip:EmbeddingAgainstPyTorch ops/clip:StepAgainstPyTorch data/image:SpeedAgainstPillow data/tokenizer:SpeedAgainstPython \
+		ops/probe:ProbeAgainstScikitLearn ops/metric:ScoresAgainstNumPy; do \
 		PEER_ROUNDS=$(or $(ROUNDS),10) PEER_TABLE=$(CURDIR)/results/peers.md PEER_PYTHON=$(CURDIR)/cache/peers/bin/python \
 		PEER_TORCH="/usr/bin/python3;OPENBLAS_CORETYPE=SKYLAKEX /usr/bin/python3;$(CURDIR)/cache/peers/bin/python" \
 		go test "./$${test%:*}" -run "^Test$${test#*:}$$" -count 1 -timeout 2h -v || exit 1; \
@@ -90,6 +91,7 @@ interop: $(deps) ## read our files with faiss, numpy, pyarrow, DuckDB, webdatase
 
 tables: study ## run the published experiments, rewrite results/tables and results/reports
 	bin/runner sweep experiments/quickstart.cue --tables results/tables
+	bin/runner sweep experiments/paper/twin3-suite.cue --tables results/tables
 	for dir in results/reports/*; do bin/runner publish experiments/$$(basename $$dir).cue $$dir || exit 1; done
 
 tex: ## compile the committed LaTeX tables, where a TeX is installed
@@ -97,7 +99,7 @@ tex: ## compile the committed LaTeX tables, where a TeX is installed
 
 # In this order: what a later one shares with an earlier one is not run again.
 study: build emoji ## the emoji study (under 4 hours on two cores); goes on where it was stopped
-	@for name in emoji-base emoji-choose emoji emoji-gamma emoji-k emoji-depth emoji-why; do \
+	@for name in emoji-base emoji-choose emoji emoji-gamma emoji-k emoji-depth emoji-why emoji-baselines paper/twin4-retrieval; do \
 		bin/runner sweep experiments/$$name.cue --tables results/tables || exit 1; \
 	done
 

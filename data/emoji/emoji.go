@@ -85,6 +85,7 @@ type Report struct {
 //	test/both/GROUP/                     the images of both vendors in one
 //	seen/VENDOR/GROUP/                   the same of a pool's vendor, with the classes it has drawn: what was trained on
 //	seen/all/GROUP/                      those of the vendors that have drawn every class: labelled images, several of each
+//	captions/VENDOR/                     everything a test vendor has drawn, with captions made as the pool's are: for retrieval both ways
 //	GROUP.json                           class names of the group, in the sets' order
 //	report.json, LICENSES.md
 //
@@ -150,6 +151,11 @@ func (im *importer) run(ctx context.Context) error {
 	}
 	for _, g := range groups {
 		if err := im.writeGroup(ctx, g.name); err != nil {
+			return err
+		}
+	}
+	for _, v := range testVendors {
+		if err := im.writeCaptions(ctx, v); err != nil {
 			return err
 		}
 	}

@@ -218,6 +218,9 @@ func TestSets(t *testing.T) {
 	if all, err := datasets.Open(filepath.Join(dir, "seen", "all", "animals-food")); err != nil || len(all.Classes) != 2 || len(all.Items) < 4 || len(all.Items)%2 != 0 {
 		t.Errorf("seen/all/animals-food: got %+v, %v, want the images of every vendor that drew both classes", all, err)
 	}
+	if found, err := datasets.OpenCaptions(filepath.Join(dir, "captions", "apple"), datasets.Options{}); err != nil || len(found.Keys) != 5 || found.NumTexts() < 2*len(found.Keys) {
+		t.Errorf("captions/apple: got %+v, %v, want every drawing with two captions or three", found, err)
+	}
 	var report Report
 	raw, err := os.ReadFile(filepath.Join(dir, "report.json"))
 	if err != nil {
