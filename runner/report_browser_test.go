@@ -11,18 +11,13 @@ import (
 	"react/runner/browsertest"
 )
 
-// TestReportInBrowser uses every control of the committed pages, at three widths
+// TestReportInBrowser uses every control of committed pages, at three widths
 // (heads of tables, of which the study has many, on the quickstart's).
 // With SCREENSHOTS=DIR it leaves pictures there, for people to look at.
 func TestReportInBrowser(t *testing.T) {
 	p := browsertest.Open(t)
-	pages, err := filepath.Glob("../results/reports/*/index.html")
-	if err != nil || len(pages) < 2 {
-		t.Fatal("no pages", err)
-	}
-	for _, file := range pages {
-		name := filepath.Base(filepath.Dir(file))
-		p.Load(file)
+	for _, name := range []string{"quickstart", "emoji"} { // together they have every part and control
+		p.Load("../results/reports/" + name + "/index.html")
 		p.Want("document.title", name)
 		for _, width := range []int{360, 800, 1400} {
 			p.Size(width, 900)
