@@ -14,6 +14,7 @@ package stat
 import (
 	"math"
 	"sort"
+	"sync"
 
 	"gonum.org/v1/gonum/mathext"
 )
@@ -129,8 +130,24 @@ func TwoSidedT(t, df float64) float64 {
 	return mathext.RegIncBeta(df/2, 0.5, df/(df+t*t))
 }
 
+// usualQuantiles are those of 1 to 63 degrees of freedom, as many as seeds have:
+// a large table asks for each of them thousands of times.
+var usualQuantiles = sync.OnceValue(func() (q [64]float64) {
+	for df := 1; df < len(q); df++ {
+		q[df] = computeQuantileT(float64(df))
+	}
+	return q
+})
+
 // quantileT is the 97.5 % quantile of Student's t with df degrees of freedom.
 func quantileT(df float64) float64 {
+	if df >= 1 && df < 64 && df == math.Trunc(df) {
+		return usualQuantiles()[int(df)]
+	}
+	return computeQuantileT(df)
+}
+
+func computeQuantileT(df float64) float64 {
 	x := mathext.InvRegIncBeta(df/2, 0.5, 0.05)
 	return math.Sqrt(df * (1 - x) / x)
 }
