@@ -11,8 +11,8 @@ import (
 var percentMetrics = []string{"acc*", "mean-per-class", "recall@*", "set recall@*", "mAP*", "share*", "precision*", "relevant*", "agreement*", "confidence"}
 
 // notBetter are percent metrics of which more is not simply better: the base
-// agrees with itself wholly, and a share of the pool is a fact.
-var notBetter = []string{"agreement*", "share*", "relevant*"}
+// agrees with itself wholly, and a share of the pool or of the pairs is a fact.
+var notBetter = []string{"agreement*", "share*", "relevant*", "overlap", "shortfall", "dead", "name-rate"}
 
 // stages are the sets whose figures come from a stage, not from test images.
 var stages = map[string]bool{"pairs": true, "labels": true, "tune": true, "retrieve": true, "index": true, "embed": true, "pretrain": true}
