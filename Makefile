@@ -125,6 +125,7 @@ kill: $(deps) ## the same with the quickstart, ten times (10 minutes)
 slurm: $(deps) ## sweeps on a Slurm of one node, with every fault (as root; 15 minutes)
 	.ci/install-slurm
 	SLURM_FAULTS=all go test ./runner -run Slurm -count 1 -v -timeout 1h
+	TORTURE_EXPERIMENT=quickstart go test ./runner -run '^TestSlurmTorture$$' -count 1 -v -timeout 1h
 
 env: $(deps) ## print the settings for a bare go test: eval "$$(make -s env)"
 	@for name in GOEXPERIMENT CGO_ENABLED CGO_CFLAGS CGO_LDFLAGS ONNXRUNTIME_SHARED_LIBRARY_PATH; do \

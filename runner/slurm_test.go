@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,7 +21,7 @@ func readRows(t *testing.T, dir string) string {
 	return string(rows)
 }
 
-// TestSlurmTorture runs the sweep of every op on the cluster, in arrays of at
+// TestSlurmTorture runs the sweep of every op (or TORTURE_EXPERIMENT) on the cluster, in arrays of at
 // most four: its tables are those of a local sweep, byte for byte, and the
 // second time there is nothing to do.
 func TestSlurmTorture(t *testing.T) {
@@ -28,14 +29,15 @@ func TestSlurmTorture(t *testing.T) {
 		t.Skip("two sweeps")
 	}
 	c := slurmtest.Start(t, 4)
-	spec, err := filepath.Abs("../experiments/torture.cue")
+	name := cmp.Or(os.Getenv("TORTURE_EXPERIMENT"), "torture")
+	spec, err := filepath.Abs("../experiments/" + name + ".cue")
 	if err != nil {
 		t.Fatal(err)
 	}
-	local := &victim{t: t, name: "torture", spec: spec}
+	local := &victim{t: t, name: name, spec: spec}
 	local.restart()
 	local.sweep()
-	v := &victim{t: t, name: "torture", spec: spec, want: local.tables()}
+	v := &victim{t: t, name: name, spec: spec, want: local.tables()}
 	v.restart()
 	told := sweepOnSlurm(t, v, "--mem", "1500M", "--throttle", "3")
 	v.compare()
