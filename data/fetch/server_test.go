@@ -69,6 +69,13 @@ func (h *host) times(path string) []time.Time {
 	return slices.Clone(h.asked[path])
 }
 
+// connections is the number that were made.
+func (h *host) connections() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.conns
+}
+
 // total is the number of requests for images.
 func (h *host) total() (n int) {
 	h.mu.Lock()
