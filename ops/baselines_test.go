@@ -54,6 +54,9 @@ func (w baselineWorld) label(t *testing.T, p PseudoLabelParams) ([]PseudoLabel, 
 
 // TestBaselines runs what stands beside REACT in a table: self-training and prompts, on a small world.
 func TestBaselines(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trainings: minutes under -race")
+	}
 	w := newBaselineWorld(t)
 	t.Run("labels", func(t *testing.T) { checkLabels(t, w) })
 	t.Run("self-training", func(t *testing.T) { checkSelfTraining(t, w) })
