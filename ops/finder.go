@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"react/data/embeddings"
@@ -22,7 +21,7 @@ type Finder struct {
 	encode   *clip.Encoder // of one text at a time
 	folder   *embeddings.Folder
 	alive    *pool.Rows // nil is all
-	indexes  map[string]*knn.Index
+	indexes  map[string]knn.Searcher
 	hasMeta  bool
 	set      *shards.Set // nil where the pool has no images here
 }
@@ -44,7 +43,7 @@ type Nearest struct {
 // OpenFinder opens what a search by text reads. In: "checkpoint" and "embeddings" as embed and queries have them, "pool" for images;
 // "index.t2t" and "index.t2i", "tuned.t2t" and "tuned.t2i", and "filter", each where there is one.
 func OpenFinder(ctx context.Context, run *Run, p FinderParams) (_ *Finder, err error) {
-	f := &Finder{indexes: map[string]*knn.Index{}}
+	f := &Finder{indexes: map[string]knn.Searcher{}}
 	defer func() {
 		if err != nil {
 			f.Close()
@@ -94,14 +93,13 @@ func (f *Finder) openSide(run *Run, by string) error {
 		f.indexes[by] = nil
 		return nil
 	}
-	file := filepath.Join(dir, name+".index")
-	x, err := knn.Open(file, knn.Params{})
+	x, err := knn.OpenAny(dir, name, knn.Params{})
 	if err != nil {
 		return err
 	}
 	f.indexes[by] = x
 	if x.Dim() != f.folder.Dim() || int64(x.Len()) != f.folder.Rows() {
-		return fmt.Errorf("%s holds %d vectors of %d, the embeddings %d of %d", file, x.Len(), x.Dim(), f.folder.Rows(), f.folder.Dim())
+		return fmt.Errorf("the %s index in %s holds %d vectors of %d, the embeddings %d of %d", name, dir, x.Len(), x.Dim(), f.folder.Rows(), f.folder.Dim())
 	}
 	tuned, ok := run.In["tuned."+by]
 	if !ok {

@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"react/data/embeddings"
 	"react/ops/knn"
@@ -12,10 +13,13 @@ import (
 type IndexParams struct {
 	Side string `json:"side"` // image, text
 	knn.Params
+	ShardRows int64 `json:"shardRows,omitempty"` // rows of a shard; 0 is one index of all
 }
 
 // index builds a FAISS inner-product index of one side of a pool's embeddings. In: "embeddings". Out: image.index or text.index with its
-// parameters beside it. Same bytes for the same input.
+// parameters beside it; in shards image.shards.json or text.shards.json, and the shards that it lists. Same bytes for the same input.
+//
+// Shards are built one by one, so that one is in memory at a time, and an attempt goes on with those that the one before it finished.
 //
 //	1: first
 var index = define(1, "index", runIndex)
@@ -40,19 +44,57 @@ func runIndex(ctx context.Context, run *Run, p IndexParams) error {
 	params := p.Params
 	if params.Kind == "auto" {
 		var why string
-		if params, why, err = knn.Auto(params, m.Rows(), m.Dim()); err != nil {
+		if params, why, err = knn.Auto(params, m.Rows(), p.ShardRows, m.Dim()); err != nil {
 			return err
 		}
 		run.Fact("auto", why)
 		fmt.Fprintln(run.Log, "index:", why)
+	}
+	run.Fact("rows", m.Rows())
+	if p.ShardRows > 0 {
+		return buildShards(ctx, run, &knn.Sharding{Source: m, Params: params, Each: p.ShardRows, Name: p.Side})
 	}
 	x, err := knn.Build(ctx, m, params, func(rows int64) { run.Progress(Progress{Done: int(rows), Total: int(m.Rows()), Note: "rows"}) })
 	if err != nil {
 		return err
 	}
 	defer x.Close()
-	run.Fact("rows", m.Rows())
 	return x.Save(run.path(p.Side + ".index"))
+}
+
+// buildShards makes those that are not there in Run.Partial, and then all of them the output.
+func buildShards(ctx context.Context, run *Run, s *knn.Sharding) error {
+	s.Dir = run.Partial
+	if s.Dir == "" {
+		s.Dir = run.path("building")
+		defer os.RemoveAll(s.Dir)
+	}
+	if err := os.MkdirAll(s.Dir, 0o777); err != nil {
+		return err
+	}
+	if err := s.Begin(ctx); err != nil {
+		return err
+	}
+	resumed, rows := 0, s.Source.Rows()
+	for i := range s.Count() {
+		first := int64(i) * s.Each
+		report := func(n int64) {
+			run.Progress(Progress{Done: int(min(first+n, rows)), Total: int(rows), Note: fmt.Sprintf("rows, shard %d of %d", i+1, s.Count())})
+		}
+		if s.Has(i) {
+			resumed++
+			report(s.Each)
+			continue
+		}
+		if err := s.Build(ctx, i, report); err != nil {
+			return err
+		}
+	}
+	run.Fact("shards", s.Count())
+	if resumed > 0 {
+		run.Fact("resumedShards", resumed)
+	}
+	return s.Finish(run.Dir)
 }
 
 func side(folder *embeddings.Folder, name string) (*embeddings.Matrix, error) {

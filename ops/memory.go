@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"react/ops/clip"
+	"react/ops/knn"
 )
 
 // Place is what the memory of a stage depends on beside its params.
@@ -13,6 +14,8 @@ type Place struct {
 	Rows   int          // of the pool; 0 where it is not known
 	Engine string       // its name
 	Fit    Fit
+
+	ShardRows int64 // of the index that the stage searches; 0 is one index of all
 
 	Estimator *clip.Estimator // remembers what it has estimated
 }
@@ -38,8 +41,21 @@ func EstimateMemory(op string, params json.RawMessage, at Place) (m clip.Memory,
 			return m, nil
 		}
 		return at.Estimator.Encoding(*at.Model, encodeBatch, p.Precision, at.Engine)
-	case "index", "retrieve":
-		return at.searching(), nil
+	case "index":
+		var p IndexParams
+		if err := json.Unmarshal(params, &p); err != nil {
+			return m, fmt.Errorf("params of %s: %w", op, err)
+		}
+		return at.indexing(p.Params, p.ShardRows)
+	case "retrieve", "tune-index":
+		var p struct {
+			By    string
+			Index knn.Params
+		}
+		if err := json.Unmarshal(params, &p); err != nil {
+			return m, fmt.Errorf("params of %s: %w", op, err)
+		}
+		return at.searching(p.By, p.Index)
 	}
 	return m, nil
 }
@@ -70,10 +86,50 @@ func (at Place) tuning(params json.RawMessage) (clip.Memory, error) {
 	return m, nil
 }
 
-// searching is a flat index and what it is made of, both of the embeddings of one side in f32. An HNSW graph takes some more, a search its hits.
-func (at Place) searching() clip.Memory {
+// indexing is an index, or one shard of it, whose room grows by doubling, and the sample that it is trained on.
+func (at Place) indexing(p knn.Params, each int64) (clip.Memory, error) {
 	if at.Model == nil || at.Rows == 0 {
-		return clip.Memory{}
+		return clip.Memory{}, nil
 	}
-	return clip.Memory{Host: 2*int64(at.Rows)*int64(at.Model.Dim())*4 + clip.ProcessBytes}
+	p, err := at.resolve(p, each)
+	if err != nil {
+		return clip.Memory{}, err
+	}
+	dim := at.Model.Dim()
+	return clip.Memory{Host: 2*p.Bytes(at.shard(each), dim) + min(int64(p.TrainSize), int64(at.Rows))*int64(dim)*4 + clip.ProcessBytes}, nil
+}
+
+// searching is what an index, or the largest of its shards, takes; the embeddings themselves are read from disk, and those of kind exact by blocks.
+// The lists of a large ivf index are mapped: what is not searched need not be in memory.
+func (at Place) searching(by string, p knn.Params) (clip.Memory, error) {
+	if at.Model == nil || at.Rows == 0 || by == TextMatch {
+		return clip.Memory{}, nil
+	}
+	m := clip.Memory{Host: clip.ProcessBytes}
+	if p.Kind == "exact" {
+		return m, nil
+	}
+	p, err := at.resolve(p, at.ShardRows)
+	if err != nil {
+		return clip.Memory{}, err
+	}
+	m.Host += p.Resident(at.shard(at.ShardRows), at.Model.Dim())
+	return m, nil
+}
+
+// shard is the most rows of one index.
+func (at Place) shard(each int64) int64 {
+	if rows := int64(at.Rows); each == 0 || rows < each {
+		return rows
+	}
+	return each
+}
+
+// resolve is what kind auto will choose. Where it finds nothing that fits, the stage says so.
+func (at Place) resolve(p knn.Params, each int64) (knn.Params, error) {
+	if p.Kind != "auto" {
+		return p, nil
+	}
+	chosen, _, err := knn.Auto(p, int64(at.Rows), each, at.Model.Dim())
+	return chosen, err
 }

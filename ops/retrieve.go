@@ -58,7 +58,7 @@ var retrieve = define(1, "retrieve", runRetrieve)
 
 // searcher is the state of one retrieve stage.
 type searcher struct {
-	index   *knn.Index // nil: an exact pass over the matrix
+	index   knn.Searcher // nil: an exact pass over the matrix
 	matrix  *embeddings.Matrix
 	dim     int
 	depth   int
@@ -88,9 +88,8 @@ func runRetrieve(ctx context.Context, run *Run, p RetrieveParams) error {
 		return err
 	}
 	defer folder.Close()
-	size := exactBlock
+	size := s.block()
 	if s.index != nil {
-		size = searchBlock
 		defer s.index.Close()
 	}
 	queryRows, vectors, err := readQueries(run, s.dim)
@@ -144,7 +143,7 @@ func openSearcher(ctx context.Context, run *Run, p RetrieveParams) (*embeddings.
 		s.alive, err = run.aliveIn(ctx, folder)
 	}
 	if err == nil && p.Index.Kind != "exact" {
-		err = s.openIndex(run, p.Index, sideName+".index")
+		err = s.openIndex(run, p.Index, sideName)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, folder.Close())
@@ -153,18 +152,19 @@ func openSearcher(ctx context.Context, run *Run, p RetrieveParams) (*embeddings.
 }
 
 // openIndex opens the index of a side, with the parameter of search that was tuned, where one was.
-func (s *searcher) openIndex(run *Run, p knn.Params, file string) error {
+func (s *searcher) openIndex(run *Run, p knn.Params, side string) error {
 	dir, err := run.input("index")
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(dir, file)
-	if s.index, err = knn.Open(name, p); err != nil {
+	index, err := knn.OpenAny(dir, side, p)
+	if err != nil {
 		return err
 	}
+	s.index = index
 	rows := s.matrix.Rows()
 	if s.index.Dim() != s.dim || int64(s.index.Len()) != rows {
-		err = fmt.Errorf("%s holds %d vectors of %d, the embeddings %d of %d", name, s.index.Len(), s.index.Dim(), rows, s.dim)
+		err = fmt.Errorf("the %s index in %s holds %d vectors of %d, the embeddings %d of %d", side, dir, s.index.Len(), s.index.Dim(), rows, s.dim)
 	}
 	if tuned, ok := run.In["tuned"]; ok && err == nil {
 		var curve IndexCurve
@@ -180,6 +180,14 @@ func (s *searcher) openIndex(run *Run, p knn.Params, file string) error {
 		return errors.Join(err, s.index.Close())
 	}
 	return nil
+}
+
+// block is how many queries are searched together: as many as can be where every search reads all rows.
+func (s *searcher) block() int {
+	if _, sharded := s.index.(*knn.Sharded); sharded || s.index == nil {
+		return exactBlock
+	}
+	return searchBlock
 }
 
 // deepest is how many hits the index can give: a graph no more than it keeps candidates.

@@ -186,8 +186,9 @@ func (t *indexTuner) point(ctx context.Context, value int) (CurvePoint, error) {
 	}
 	t.maxK = t.deepest()
 	out := CurvePoint{Value: value}
-	for start := 0; start < len(t.queries); start += searchBlock {
-		n := min(searchBlock, len(t.queries)-start)
+	block := t.block()
+	for start := 0; start < len(t.queries); start += block {
+		n := min(block, len(t.queries)-start)
 		lists, err := t.search(ctx, t.vectors[start*t.dim:(start+n)*t.dim])
 		if err != nil {
 			return out, err

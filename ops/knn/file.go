@@ -72,12 +72,20 @@ func open(path string, p Params, mapFrom int64) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	params, err := s.Params.searchedWith(p)
-	if err != nil {
+	if _, err := s.Params.searchedWith(p); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if err := s.check(path); err != nil {
 		return nil, err
+	}
+	return s.open(path, p, mapFrom)
+}
+
+// open reads an index whose bytes are known to be those that were written.
+func (s side) open(path string, p Params, mapFrom int64) (*Index, error) {
+	params, err := s.Params.searchedWith(p)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	x := &Index{params: params, dim: s.Dim, rows: s.Rows, trainedOn: s.TrainedOn}
 	err = onThread(func() (err error) {

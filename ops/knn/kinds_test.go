@@ -173,17 +173,21 @@ func TestSearchParameterCanChange(t *testing.T) {
 func TestAuto(t *testing.T) {
 	for _, c := range []struct {
 		rows   int64
+		each   int64
 		dim    int
 		memory float64
 		want   Params
 		says   string
 	}{
-		{1000, 512, 1, Params{Kind: "flat"}, "searched exactly"},
-		{500_000, 512, 4, Params{Kind: "ivf-flat", Lists: 2048, Probes: 128, TrainSize: 131072}, "take 0.957 GiB of 4 GiB"},
-		{3_000_000, 512, 4, Params{Kind: "opq-ivf-pq", Lists: 16384, Probes: 1024, TrainSize: 1048576, Code: 256}, "in codes they take 0.738 GiB"},
-		{407_000_000, 512, 16, Params{Kind: "opq-ivf-pq", Lists: 131072, Probes: 8192, TrainSize: 8388608, Code: 32}, "codes of 32 bytes"},
+		{1000, 0, 512, 1, Params{Kind: "flat"}, "searched exactly"},
+		{500_000, 0, 512, 4, Params{Kind: "ivf-flat", Lists: 2048, Probes: 128, TrainSize: 131072}, "take 0.957 GiB of 4 GiB"},
+		{3_000_000, 0, 512, 4, Params{Kind: "opq-ivf-pq", Lists: 16384, Probes: 1024, TrainSize: 1048576, Code: 256}, "in codes they take 0.738 GiB"},
+		{3_000_000, 0, 512, 4, Params{Kind: "opq-ivf-pq", Lists: 16384, Probes: 1024, TrainSize: 1048576, Code: 256}, "(shardRows: 2088991 would keep them whole, a shard at a time)"},
+		{3_000_000, 2_000_000, 512, 4, Params{Kind: "ivf-flat", Lists: 16384, Probes: 1024, TrainSize: 1048576}, "2000000 of 3000000 rows, a shard, whole take 3.83 GiB of 4 GiB"},
+		{3_000_000, 5_000_000, 512, 8, Params{Kind: "ivf-flat", Lists: 16384, Probes: 1024, TrainSize: 1048576}, "cells: 3000000 rows whole"},
+		{407_000_000, 0, 512, 16, Params{Kind: "opq-ivf-pq", Lists: 131072, Probes: 8192, TrainSize: 8388608, Code: 32}, "codes of 32 bytes"},
 	} {
-		p, why, err := Auto(Params{Kind: "auto", MemoryGiB: c.memory}, c.rows, c.dim)
+		p, why, err := Auto(Params{Kind: "auto", MemoryGiB: c.memory}, c.rows, c.each, c.dim)
 		if err != nil || p != c.want || !strings.Contains(why, c.says) {
 			t.Errorf("%d rows in %g GiB: got %+v, %q, %v; want %+v", c.rows, c.memory, p, why, err, c.want)
 		}
@@ -191,7 +195,7 @@ func TestAuto(t *testing.T) {
 			t.Errorf("%d rows: %v", c.rows, err)
 		}
 	}
-	if _, _, err := Auto(Params{MemoryGiB: 4}, 407_000_000, 512); err == nil || !strings.Contains(err.Error(), "in codes of 4 bytes take 4.55 GiB, and memoryGiB is 4") {
+	if _, _, err := Auto(Params{MemoryGiB: 4}, 407_000_000, 0, 512); err == nil || !strings.Contains(err.Error(), "in codes of 4 bytes take 4.55 GiB, and memoryGiB is 4 (shards: index.shardRows up to 357913941)") {
 		t.Errorf("got %v, want what would fit", err)
 	}
 }

@@ -4,7 +4,8 @@
 // Words: a row is the number of a vector in the order it was given, from 0; a hit is a row and its score; lists and probes are the
 // cells of an ivf index and how many of them a query visits (FAISS: nlist, nprobe).
 //
-// Build makes an index, Save and Open keep it in a file with its parameters and digest beside it, Search asks it. Kinds: flat is exact; hnsw
+// Build makes an index, Save and Open keep it in a file with its parameters and digest beside it, Search asks it; a Sharding makes it in shards, which
+// OpenAny opens as one. Kinds: flat is exact; hnsw
 // and the ivf ones are approximate, those with pq keep codes in place of vectors; factory is any name that FAISS knows; Auto chooses. SearchExact
 // needs no index: it streams the vectors by. Vectors are normalised by the caller, if at all.
 //
@@ -42,12 +43,9 @@ type Index struct {
 	params    Params
 	dim       int
 	rows      int
-	trainedOn int // rows of the sample that cells were trained on
-	trained   *trained
+	trainedOn int    // rows of the sample that cells were trained on
+	trained   string // digest of what shards that were trained together begin with: FAISS merges lists of other cells without a word; "" is no shard
 }
-
-// trained is what shards that were trained together share: FAISS merges lists of other cells without a word.
-type trained struct{ file string }
 
 // Hits are the answers of a search: query i's are Rows[i*K:(i+1)*K] with their Scores, best first. A row of -1 means that no further
 // row was found; its score says nothing.

@@ -78,7 +78,8 @@ type nearSearch struct {
 	ctx     context.Context
 	dim     int
 	vectors []float32
-	scores  []float32 // of one product
+	scores  []float32    // of one product
+	blocks  [2][]float32 // room for the rows of one product
 	found   []Pair
 }
 
@@ -172,14 +173,14 @@ func (n *nearSearch) byCell() error {
 func (n *nearSearch) cell(visitors []int32, home int) error {
 	for a := 0; a < home; a += exactQueries {
 		to := min(a+exactQueries, home)
-		rows := n.gather(visitors[a:to])
+		rows := n.gather(visitors[a:to], 0)
 		for b := a; b < len(visitors); b += exactRows {
 			if err := n.ctx.Err(); err != nil {
 				return err
 			}
 			end := min(b+exactRows, len(visitors))
 			scores := n.room((to - a) * (end - b))
-			product(rows, n.gather(visitors[b:end]), scores, n.dim)
+			product(rows, n.gather(visitors[b:end], 1), scores, n.dim)
 			if err := n.collect(scores, end-b, func(i int) int32 { return visitors[a+i] }, func(j int) int32 { return visitors[b+j] }); err != nil {
 				return err
 			}
@@ -188,8 +189,12 @@ func (n *nearSearch) cell(visitors []int32, home int) error {
 	return nil
 }
 
-func (n *nearSearch) gather(rows []int32) []float32 {
-	out := make([]float32, len(rows)*n.dim)
+// gather copies rows into one of the two blocks, where they stay until the next call for it.
+func (n *nearSearch) gather(rows []int32, block int) []float32 {
+	if size := len(rows) * n.dim; size > cap(n.blocks[block]) {
+		n.blocks[block] = make([]float32, size)
+	}
+	out := n.blocks[block][:len(rows)*n.dim]
 	for i, r := range rows {
 		copy(out[i*n.dim:(i+1)*n.dim], n.vectors[int(r)*n.dim:(int(r)+1)*n.dim])
 	}
@@ -207,7 +212,8 @@ func (n *nearSearch) cluster() ([]float32, error) {
 	for i := range pick {
 		pick[i] = int32(order[i])
 	}
-	sample := n.gather(pick)
+	sample := n.gather(pick, 0)
+	defer func() { n.blocks[0] = nil }()
 	centres := slices.Clone(sample[:n.Cells*n.dim])
 	for range clusterRounds {
 		nearest, err := n.assign(sample, centres, 1)

@@ -46,91 +46,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"unsafe"
-
-	faiss "github.com/DataIntelligenceCrew/go-faiss"
 )
 
-// part is a range of a source's rows.
-type part struct {
-	Source
-	start, rows int64
-}
-
-// Rows is the number of rows of the part.
-func (p part) Rows() int64 { return p.rows }
-
-// Block reads rows of the part.
-func (p part) Block(start int64, n int, dst []float32) error {
-	return p.Source.Block(p.start+start, n, dst)
-}
-
-// BuildShards makes indexes of each rows of a source, the last of fewer, whose rows are numbered from 0 in each. What is trained is trained once, on a
-// sample of all rows, so that the shards of an ivf index have the same cells and can be merged. The caller closes them.
-func BuildShards(ctx context.Context, src Source, p Params, each int64) (shards []*Index, err error) {
-	if each < 1 {
-		return nil, fmt.Errorf("shards of %d rows", each)
-	}
-	defer func() {
-		if err != nil {
-			for _, x := range shards {
-				x.Close()
-			}
-			shards = nil
-		}
-	}()
-	dir, err := os.MkdirTemp("", "runner-shards-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	together := &trained{filepath.Join(dir, "trained.index")}
-	for start := int64(0); start < src.Rows(); start += each {
-		x := &Index{params: p, dim: src.Dim(), trained: together}
-		b := builder{ctx: ctx, src: part{src, start, min(each, src.Rows()-start)}, whole: src, index: x, progress: func(int64) {}}
-		shards = append(shards, x)
-		if err := b.shard(together.file, start == 0); err != nil {
-			return shards, fmt.Errorf("shard from row %d: %w", start, err)
-		}
-	}
-	return shards, nil
-}
-
-// shard builds one shard: the first trains and keeps what it learned in a file, which the others begin with.
-func (b *builder) shard(trained string, first bool) error {
-	if err := b.index.params.Validate(); err != nil {
-		return err
-	}
-	if !first {
-		err := onThread(func() (err error) {
-			b.index.faiss, err = faiss.ReadIndex(trained, 0)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	} else {
-		if err := b.create(); err != nil {
-			return err
-		}
-		if err := b.train(); err != nil {
-			return err
-		}
-		if err := write(b.index.faiss, trained); err != nil {
-			return err
-		}
-	}
-	if err := b.add(); err != nil {
-		return err
-	}
-	return b.index.setSearchParam()
-}
-
-// Merge moves the rows of ivf shards that BuildShards made into the first, numbered on through all of them, and closes the others.
+// Merge moves the rows of ivf shards of one Sharding into the first, numbered on through all of them, and closes the others.
 func Merge(shards []*Index) (*Index, error) {
 	if len(shards) == 0 {
 		return nil, errors.New("no shards to merge")
@@ -142,8 +63,8 @@ func Merge(shards []*Index) (*Index, error) {
 		switch {
 		case x.faiss == nil:
 			return nil, ErrClosed
-		case x.trained == nil || x.trained != into.trained || i > 0 && x == into:
-			return nil, fmt.Errorf("index %d was not trained with the first (BuildShards makes shards that can be merged)", i)
+		case x.trained == "" || x.trained != into.trained || i > 0 && x == into:
+			return nil, fmt.Errorf("index %d was not trained with the first (a Sharding makes shards that can be merged)", i)
 		case C.shards_is_ivf(pointer(x.faiss)) == 0:
 			return nil, fmt.Errorf("index kind %s cannot be merged (ivf-flat and ivf-pq can; shards are searched together by Together)", x.params.Kind)
 		}
@@ -239,16 +160,25 @@ func (s *Shards) Search(ctx context.Context, queries []float32, k int) (Hits, er
 		return Hits{}, errors.New("no queries")
 	case k <= 0 || k > maxHits/n:
 		return Hits{}, fmt.Errorf("k %d is not in 1..%d for %d queries", k, maxHits/n, n)
-	case ctx.Err() != nil:
-		return Hits{}, ctx.Err()
 	}
 	hits := Hits{K: k, Rows: make([]int64, n*k), Scores: make([]float32, n*k)}
-	text := make([]byte, C.shards_text)
-	rc := C.shards_search(s.faiss, C.idx_t(n), (*C.float)(&queries[0]), C.idx_t(k), (*C.float)(&hits.Scores[0]), (*C.idx_t)(unsafe.Pointer(&hits.Rows[0])), (*C.char)(unsafe.Pointer(&text[0])))
-	if err := result(rc, text); err != nil {
-		return Hits{}, fmt.Errorf("search: %w", err)
+	chunks, dim := (n+searchChunk-1)/searchChunk, s.shards[0].dim
+	for i := range chunks {
+		if err := ctx.Err(); err != nil {
+			return Hits{}, err
+		}
+		from, to := i*n/chunks, (i+1)*n/chunks
+		if err := s.searchChunk(queries[from*dim:to*dim], k, hits.Scores[from*k:to*k], hits.Rows[from*k:to*k]); err != nil {
+			return Hits{}, fmt.Errorf("search: %w", err)
+		}
 	}
 	return hits, nil
+}
+
+func (s *Shards) searchChunk(queries []float32, k int, scores []float32, rows []int64) error {
+	text := make([]byte, C.shards_text)
+	rc := C.shards_search(s.faiss, C.idx_t(len(rows)/k), (*C.float)(&queries[0]), C.idx_t(k), (*C.float)(&scores[0]), (*C.idx_t)(unsafe.Pointer(&rows[0])), (*C.char)(unsafe.Pointer(&text[0])))
+	return result(rc, text)
 }
 
 // Close frees what joins the shards; they themselves stay open.

@@ -9,19 +9,15 @@ import (
 	"testing"
 )
 
-// shardsOf builds shards of each rows.
+// shardsOf builds shards of each rows and opens them.
 func shardsOf(t *testing.T, p Params, vectors []float32, dim int, each int64) []*Index {
 	t.Helper()
-	shards, err := BuildShards(context.Background(), memory{vectors: vectors, dim: dim}, p, each)
+	x, err := openShards(sharded(t, p, vectors, dim, each), "text", Params{}, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		for _, x := range shards {
-			x.Close()
-		}
-	})
-	return shards
+	t.Cleanup(func() { x.Close() })
+	return x.kept
 }
 
 // TestShardsAreTheWhole: searched together, and merged, shards find what one index of all rows finds.
@@ -104,9 +100,6 @@ func TestReconstruct(t *testing.T) {
 func TestShardGuards(t *testing.T) {
 	const dim = 16
 	vectors := units(1, 500, dim)
-	if _, err := BuildShards(context.Background(), memory{vectors: vectors, dim: dim}, Params{Kind: "flat"}, 0); err == nil {
-		t.Error("shards of no rows")
-	}
 	if _, err := Together(nil); err == nil {
 		t.Error("no shards are searched together")
 	}

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"encoding/json"
+
 	"react/data/laion"
 	"react/data/world"
 	"react/ops"
@@ -20,7 +22,16 @@ func (m *Machine) Memory(s *Stage) (clip.Memory, error) { return m.With(s, m.Fit
 
 // With is Memory where trainings are made to fit in another way.
 func (m *Machine) With(s *Stage, fit ops.Fit) (clip.Memory, error) {
-	return ops.EstimateMemory(s.Op, s.Params, ops.Place{Model: s.Model, Rows: s.Rows, Engine: m.Engine, Fit: fit, Estimator: &m.estimator})
+	return ops.EstimateMemory(s.Op, s.Params, ops.Place{Model: s.Model, Rows: s.Rows, Engine: m.Engine, Fit: fit, ShardRows: s.shardRows(), Estimator: &m.estimator})
+}
+
+// shardRows is the size of the shards of the index that a stage searches.
+func (s *Stage) shardRows() int64 {
+	var p ops.IndexParams
+	if in := s.In["index"]; in == nil || json.Unmarshal(in.Params, &p) != nil {
+		return 0
+	}
+	return p.ShardRows
 }
 
 // describe notes what is known of a stage's model and pool before it runs.

@@ -209,7 +209,7 @@ func (c *composer) retrieve(by string, from found) (*Stage, error) {
 		of := newInputs()
 		of.give("embeddings", from.emb)
 		side := map[string]string{"t2t": "text", "t2i": "image"}[by]
-		index, err := c.add("index", ops.IndexParams{Side: side, Params: params}, of.in, of.files)
+		index, err := c.add("index", ops.IndexParams{Side: side, Params: params, ShardRows: c.p.Index.ShardRows}, of.in, of.files)
 		if err != nil {
 			return nil, err
 		}

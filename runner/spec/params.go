@@ -121,6 +121,7 @@ type Index struct {
 	Code      int     `json:"code,omitempty"`      // ivf-pq, opq-ivf-pq: bytes a row
 	Factory   string  `json:"factory,omitempty"`   // factory: FAISS's name
 	MemoryGiB float64 `json:"memoryGiB,omitempty"` // auto
+	ShardRows int64   `json:"shardRows,omitempty"` // rows of a shard; 0 is one index of all
 	Recall    float64 `json:"recall,omitempty"`    // target of tuning; 0 is none
 }
 

@@ -267,6 +267,9 @@ func (s scene) checkIndex() {
 			s.report("index."+field, "missing (kind %q needs %s)", kind, s.params.child("index").child(field).form)
 		}
 	}
+	if s.v.has("index.shardRows") && kind == "exact" {
+		s.report("index.shardRows", "given with kind %q, which keeps no index and streams the embeddings (another kind)", kind)
+	}
 	if s.v.has("index.recall") && (kind == "flat" || kind == "exact") {
 		s.report("index.recall", "given with kind %q, which is exact (an approximate kind)", kind)
 	}

@@ -80,7 +80,7 @@ func TestSchemaIsParams(t *testing.T) {
 func TestDefaultsAreValid(t *testing.T) {
 	k := contractOf(t)
 	noDefault := []string{"pool.*.laion", "pool.*.embeddings", "pool.*.shards", "pool.*.rows", "backbone.arch", "backbone.weights", "backbone.imageSize", "backbone.precision", "backbone.pretrain.keep", "backbone.pretrain.take", "tune.lr", "evaluate.*.prompts",
-		"index.code", "index.factory", "index.memoryGiB", "index.recall", "evaluate.*.benchmark", "evaluate.*.promptsFile", "evaluate.*.protocol",
+		"index.code", "index.factory", "index.memoryGiB", "index.shardRows", "index.recall", "evaluate.*.benchmark", "evaluate.*.promptsFile", "evaluate.*.protocol",
 		"evaluate.*.train", "evaluate.*.method", "evaluate.*.init", "evaluate.*.shots", "evaluate.*.samples", "evaluate.*.best",
 		"evaluate.*.of", "evaluate.*.trainList", "evaluate.*.knowledge", "evaluate.*.wordnet", "evaluate.*.wiktionary", "tune.objective", "tune.after", "tune.threshold", "tune.perClass", "tune.soft",
 		"tune.temperature", "tune.rounds", "tune.labelled", "tune.benchmark", "tune.shots", "tune.context", "tune.contexts", "tune.position", "tune.contextInit",
