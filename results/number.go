@@ -8,7 +8,7 @@ import (
 )
 
 // percentMetrics are shown as percent; their values are fractions.
-var percentMetrics = []string{"acc*", "mean-per-class", "recall@*", "set recall@*", "mAP*", "share*", "precision*", "relevant*", "agreement*", "confidence"}
+var percentMetrics = []string{"acc*", "mean-per-class", "*recall@*", "mAP*", "roc-auc", "share*", "precision*", "relevant*", "agreement*", "confidence"}
 
 // notBetter are percent metrics of which more is not simply better: the base
 // agrees with itself wholly, and a share of the pool or of the pairs is a fact.
@@ -24,7 +24,7 @@ func (b *builder) makeMetrics() {
 		m := Metric{Name: name, Set: set, Shown: b.spec.shown(name), Unit: b.spec.Units[name]}
 		m.Percent = matches(percentMetrics, metric) || matches(b.spec.Percent, metric)
 		switch {
-		case strings.HasPrefix(metric, "loss"):
+		case strings.HasPrefix(metric, "loss"), metric == "ece":
 			m.Best = -1
 		case m.Percent && !stages[set] && !matches(notBetter, metric):
 			m.Best = 1
