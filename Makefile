@@ -92,7 +92,9 @@ interop: $(deps) ## read our files with faiss, numpy, pyarrow, DuckDB, webdatase
 tables: study ## run the published experiments, rewrite results/tables and results/reports
 	bin/runner sweep experiments/quickstart.cue --tables results/tables
 	bin/runner sweep experiments/paper/twin3-suite.cue --tables results/tables
-	for dir in results/reports/*; do bin/runner publish experiments/$$(basename $$dir).cue $$dir || exit 1; done
+	for dir in results/reports/*; do \
+		bin/runner publish $$(find experiments -name $$(basename $$dir).cue) $$dir || exit 1; \
+	done
 
 tex: ## compile the committed LaTeX tables, where a TeX is installed
 	@.ci/check-tex

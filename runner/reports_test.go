@@ -65,6 +65,17 @@ func sameTables(t *testing.T, dir string) {
 	}
 }
 
+// experimentFile is the spec under experiments that a report is named after.
+func experimentFile(t *testing.T, name string) string {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join("experiments", name+".cue"))
+	deeper, _ := filepath.Glob(filepath.Join("experiments", "*", name+".cue"))
+	if files = append(files, deeper...); len(files) != 1 {
+		t.Fatalf("the report %s has not one experiment but %q", name, files)
+	}
+	return files[0]
+}
+
 // TestReportsAreCurrent compares the committed reports with what their
 // experiments would make now: the same spec, and stages of the same keys, so that
 // an op or a param that changed shows here and not in a reader's hands.
@@ -80,7 +91,7 @@ func TestReportsAreCurrent(t *testing.T) {
 			if _, err := os.Stat("cache/emoji/recipe"); name != "quickstart" && err != nil {
 				t.Skip("its keys need the images that make emoji fetches")
 			}
-			file := filepath.Join("experiments", name+".cue")
+			file := experimentFile(t, name)
 			e, err := loadExperiment(t.Context(), file, nil, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
