@@ -108,3 +108,26 @@ func TestEncodeJPEG(t *testing.T) {
 		t.Error("quality 101: no error")
 	}
 }
+
+func TestEncodePNG(t *testing.T) {
+	img := readImage(t, "testdata/fit/original.png")
+	size := 1 << 30
+	for _, effort := range []int{1, 6, 9} {
+		raw, err := EncodePNG(img, effort)
+		if err != nil || len(raw) > size {
+			t.Fatalf("effort %d: %d bytes, %v", effort, len(raw), err)
+		}
+		size = len(raw)
+		if back, err := Decode(raw); err != nil || !bytes.Equal(back.Pix, img.Pix) {
+			t.Errorf("effort %d: other pixels, %v", effort, err)
+		}
+	}
+	for effort, want := range map[int]string{0: "effort 0", 10: "effort 10"} {
+		if _, err := EncodePNG(img, effort); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if _, err := EncodePNG(New(0, 3), 6); err == nil {
+		t.Error("an image of no pixels: no error")
+	}
+}
