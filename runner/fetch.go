@@ -73,8 +73,12 @@ func (o *fetchOptions) flags(cmd *cobra.Command) {
 	flags.StringVar(&o.Shape.Mode, "resize", "keep_ratio", "`mode`: "+strings.Join(image.FitModes, ", "))
 	flags.IntVar(&o.Shape.Size, "size", 256, "`pixels` of the side that the mode speaks of")
 	flags.BoolVar(&o.Shape.OnlyIfBigger, "only-if-bigger", false, "leave smaller images as they are")
-	flags.BoolVar(&o.Shape.SkipReencode, "skip-reencode", false, "keep the bytes of a JPEG that is not resized")
-	flags.IntVar(&o.Shape.Quality, "quality", 95, "of JPEG")
+	flags.BoolVar(&o.Shape.SkipReencode, "skip-reencode", false, "keep the bytes of what is not resized and of the format already")
+	flags.StringVar(&o.Shape.Format, "format", "jpg", "`format` of the images: "+strings.Join(fetch.Formats, ", "))
+	flags.IntVar(&o.Shape.Quality, "quality", 0, "of jpg 1 to 100 (default 95), of png the effort of compression, 1 to 9 (default 6)")
+	flags.IntVar(&o.Shape.MinSize, "min-size", 0, "least `pixels` of the shorter side; images below it fail")
+	flags.IntVar(&o.Shape.MaxArea, "max-area", 0, "most `pixels` of an image (default: any)")
+	flags.Float64Var(&o.Shape.MaxAspect, "max-aspect", 0, "most of the longer side over the shorter (default: any)")
 	flags.IntVar(&o.PerShard, "per-shard", 10_000, "addresses of a tar")
 	flags.IntVar(&o.Workers, "workers", 64, "requests at a time")
 	flags.Float64Var(&o.HostRate, "host-rate", 5, "requests a second to one site")
@@ -105,6 +109,9 @@ func (o *fetchOptions) settle() error {
 	if o.MaxBytes, err = parseBytes(o.maxBytes); err != nil || o.MaxBytes < 1 {
 		return fmt.Errorf("--max-bytes %s: want bytes, such as 20MiB", o.maxBytes)
 	}
+	size := o.Shape.Size
+	o.Shape = o.Shape.WithDefaults()
+	o.Shape.Size = size // 0 is a mistake, not a default
 	if err := o.Shape.Validate(); err != nil {
 		return err
 	}
@@ -113,8 +120,6 @@ func (o *fetchOptions) settle() error {
 		return errors.New("--workers, --host-rate, --host-connections and --timeout are more than 0, --retries is not less")
 	case o.PerShard < 2 || o.PerShard > 1_000_000:
 		return fmt.Errorf("--per-shard %d: 2 to 1,000,000", o.PerShard)
-	case o.Shape.Quality < 1 || o.Shape.Quality > 100:
-		return fmt.Errorf("--quality %d: 1 to 100", o.Shape.Quality)
 	case o.contact != "" && o.UserAgent != "":
 		return errors.New("--contact and --user-agent: one of them")
 	}

@@ -1,14 +1,6 @@
 package fetch
 
-import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"time"
-
-	"react/data/image"
-)
+import "time"
 
 // The states of img2dataset.
 const (
@@ -29,6 +21,7 @@ type answer struct {
 	Height         int    `json:"height,omitempty"`
 	OriginalWidth  int    `json:"original_width,omitempty"`
 	OriginalHeight int    `json:"original_height,omitempty"`
+	EXIF           string `json:"exif,omitempty"`   // a JSON object
 	SHA256         string `json:"sha256,omitempty"` // of the body as it came
 	HTTP           int    `json:"http_status,omitempty"`
 	Attempts       int    `json:"attempts,omitempty"`
@@ -43,23 +36,3 @@ type answer struct {
 
 // silence is the answer for what is left of an origin that gives none.
 var silence = answer{Status: failedDownload, Error: "host did not answer", Temporary: true}
-
-// shape checks that a body is an image and brings it to the stored form.
-func (a *answer) shape(raw []byte, s Shape) ([]byte, error) {
-	sum := sha256.Sum256(raw)
-	a.SHA256 = hex.EncodeToString(sum[:])
-	if len(raw) == 0 {
-		return nil, fmt.Errorf("empty body")
-	}
-	img, err := image.DecodeOnWhite(raw)
-	if err != nil {
-		return nil, err
-	}
-	a.OriginalWidth, a.OriginalHeight = img.W, img.H
-	fitted := s.Apply(img)
-	a.Width, a.Height = fitted.W, fitted.H
-	if s.SkipReencode && fitted == img && bytes.HasPrefix(raw, []byte("\xff\xd8\xff")) {
-		return raw, nil
-	}
-	return image.EncodeJPEG(fitted, s.Quality)
-}

@@ -2,7 +2,7 @@
 // img2dataset's webdataset layout, politely, and so that it can be ended at any
 // moment:
 //
-//	00000.tar           KEY.jpg, KEY.txt, KEY.json, sorted by key; successes only
+//	00000.tar           KEY.jpg (or .png), KEY.txt, KEY.json, sorted by key; successes only
 //	00000.parquet       a row for each address of the list, failures too
 //	00000_stats.json    counts; written last: its shard is done
 //	_fetch/             what is ours: settings, lists, what was fetched of open shards
@@ -21,5 +21,5 @@
 // failure is temporary when asking again later may help; an origin is scheme, host
 // and port.
 //
-// Not here: which rows are wanted (the caller's list), EXIF (its column is empty).
+// Not here: which rows are wanted (the caller's list).
 package fetch

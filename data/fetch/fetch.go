@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"react/data/image"
 )
 
 // Item is an image to fetch.
@@ -39,13 +37,6 @@ type Options struct {
 	Progress     func(Stats) // each second; may be nil
 }
 
-// Shape is what an image is stored as.
-type Shape struct {
-	image.Fit
-	SkipReencode bool // a JPEG that is not resized keeps its bytes
-	Quality      int  // of JPEG; 95
-}
-
 // DefaultAgent is the User-Agent without a contact.
 const DefaultAgent = "runner-fetch/1.0 (research; images of a retrieved data set)"
 
@@ -60,13 +51,11 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxWait = cmp.Or(o.MaxWait, 2*time.Minute)
 	o.MaxBytes = cmp.Or(o.MaxBytes, 20<<20)
 	o.UserAgent = cmp.Or(o.UserAgent, DefaultAgent)
-	o.Shape.Mode = cmp.Or(o.Shape.Mode, "border")
-	o.Shape.Size = cmp.Or(o.Shape.Size, 256)
-	o.Shape.Quality = cmp.Or(o.Shape.Quality, 95)
+	o.Shape = o.Shape.WithDefaults()
 	if err := o.Shape.Validate(); err != nil {
 		return o, err
 	}
-	if o.Dir == "" || o.PerShard < 2 || o.PerShard > 1e6 || o.Workers < 1 || o.HostRate <= 0 || o.HostConns < 1 || o.Bandwidth < 0 || o.MaxBytes < 1 || o.Shape.Quality < 1 || o.Shape.Quality > 100 {
+	if o.Dir == "" || o.PerShard < 2 || o.PerShard > 1e6 || o.Workers < 1 || o.HostRate <= 0 || o.HostConns < 1 || o.Bandwidth < 0 || o.MaxBytes < 1 {
 		return o, fmt.Errorf("options %+v: a number is out of range", o)
 	}
 	if o.RetryFailed != "" && o.RetryFailed != "temporary" && o.RetryFailed != "all" {

@@ -364,7 +364,7 @@ func TestFolderErrors(t *testing.T) {
 	foreign := t.TempDir()
 	os.WriteFile(filepath.Join(foreign, "00000.tar"), nil, 0o666)
 	for want, opts := range map[string]Options{
-		"began with 10 a shard, resize keep_ratio to 32, JPEG quality 95, this is 10 a shard, resize keep_ratio to 64": other,
+		"began with 10 a shard, resize keep_ratio to 32, jpg of quality 95, this is 10 a shard, resize keep_ratio to 64": other,
 		"another process fetches into it": fast(held.dir),
 		"has tars that are not from here": fast(foreign),
 		"is none of no, border":           {Dir: dir, Shape: Shape{Fit: image.Fit{Mode: "stretch"}}},
@@ -407,7 +407,7 @@ func TestSpool(t *testing.T) {
 		}
 		for i := range images {
 			var at placed
-			fmt.Sscanf(images[i], "{%d %d}", &at.offset, &at.size)
+			fmt.Sscanf(images[i], "{%d %d", &at.offset, &at.size)
 			body, err := s.read(at, nil)
 			if err != nil {
 				t.Fatal(err)

@@ -86,6 +86,7 @@ func (f *folder) settle() error {
 	if err := json.Unmarshal(data, &old); err != nil {
 		return fmt.Errorf("file %s: %w", name, err)
 	}
+	old.Shape = old.Shape.WithDefaults()
 	if old != f.settings {
 		return fmt.Errorf("folder %s: began with %s, this is %s: the same settings, or another folder", f.dir, old, f.settings)
 	}
@@ -94,14 +95,7 @@ func (f *folder) settle() error {
 
 // String is the settings as the flags have them.
 func (s settings) String() string {
-	text := fmt.Sprintf("%d a shard, resize %s to %d, JPEG quality %d", s.PerShard, s.Shape.Mode, s.Shape.Size, s.Shape.Quality)
-	if s.Shape.OnlyIfBigger {
-		text += ", only if bigger"
-	}
-	if s.Shape.SkipReencode {
-		text += ", bytes kept where nothing is resized"
-	}
-	return text
+	return fmt.Sprintf("%d a shard, %s", s.PerShard, s.Shape)
 }
 
 // writeWhole writes a file under another name, syncs and renames it.

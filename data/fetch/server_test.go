@@ -36,6 +36,15 @@ func picture(n, w, h int) []byte {
 	return b.Bytes()
 }
 
+// cameraJPEG is 4 x 4 pixels with much EXIF data.
+var cameraJPEG = func() []byte {
+	raw, err := os.ReadFile("../exif/testdata/little.jpg")
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}()
+
 // host is a server with manners of every kind, by the path that is asked for.
 type host struct {
 	*httptest.Server
@@ -183,6 +192,19 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "png":
 		var b bytes.Buffer
 		png.Encode(&b, image.NewNRGBA(image.Rect(0, 0, 30, 30))) // transparent: white when stored
+		w.Write(b.Bytes())
+	case "exif": // and bytes that encoding would change
+		w.Write(cameraJPEG)
+	case "opaque", "alpha":
+		img := image.NewNRGBA(image.Rect(0, 0, 30, 20))
+		for i := range img.Pix {
+			img.Pix[i] = 255
+		}
+		if name == "alpha" {
+			img.Pix[0], img.Pix[3] = 0, 9
+		}
+		var b bytes.Buffer
+		png.Encode(&b, img)
 		w.Write(b.Bytes())
 	case "noai":
 		w.Header().Set("X-Robots-Tag", "noarchive, noai")

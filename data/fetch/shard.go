@@ -54,6 +54,9 @@ func (f *folder) open(i int, seen func(answer)) (*openShard, error) {
 // shard has ten thousand.
 func (s *openShard) keep(rec spooled, at placed) {
 	a := rec.Answer
+	if a.EXIF != noEXIF {
+		a.EXIF = "" // read again from the spool: some cameras write kilobytes
+	}
 	for _, item := range rec.Items {
 		s.answers[item], s.images[item] = &a, at
 	}
@@ -140,11 +143,21 @@ func ignoreMissing(err error) error {
 	return err
 }
 
+// noEXIF is what most images have.
+const noEXIF = "{}"
+
 // row is an item's answer with what is the item's own.
-func (s *openShard) row(i int) answer {
+func (s *openShard) row(i int) (answer, error) {
 	a := *s.answers[i]
+	if a.Status == success && a.EXIF == "" {
+		rec, err := s.spool.record(s.images[i])
+		if err != nil {
+			return a, err
+		}
+		a.EXIF = rec.Answer.EXIF
+	}
 	a.URL, a.Caption, a.Key = s.items[i].URL, s.items[i].Caption, s.folder.key(s.number, i)
-	return a
+	return a, nil
 }
 
 func (s *openShard) writeTar(path string) error {
@@ -154,12 +167,15 @@ func (s *openShard) writeTar(path string) error {
 	}
 	var buf []byte
 	for i := range s.items {
-		a := s.row(i)
-		if a.Status != success {
+		a, err := s.row(i)
+		if err == nil && a.Status != success {
 			continue
 		}
+		if err != nil {
+			return errors.Join(err, w.Close())
+		}
 		if buf, err = s.spool.read(s.images[i], buf); err == nil {
-			err = w.Put(a.Key, "jpg", buf, a.Caption, a)
+			err = w.Put(a.Key, s.folder.settings.Shape.Format, buf, a.Caption, a)
 		}
 		if err != nil {
 			return errors.Join(err, w.Close())
@@ -189,8 +205,11 @@ func (s *openShard) writeRows(path string) error {
 		}
 	}
 	for i := range s.items {
-		a := s.row(i)
-		for c, text := range []string{0: a.URL, 1: a.Caption, 2: a.Key, 3: a.Status, 4: a.Error, 9: "", 10: a.SHA256} {
+		a, err := s.row(i)
+		if err != nil {
+			return errors.Join(err, w.Close())
+		}
+		for c, text := range []string{0: a.URL, 1: a.Caption, 2: a.Key, 3: a.Status, 4: a.Error, 9: a.EXIF, 10: a.SHA256} {
 			if v[c].Strings != nil {
 				v[c].Strings[i], v[c].Null[i] = text, text == "" && c > 3
 			}
@@ -244,7 +263,7 @@ func (f *folder) eachRow(i int, fn func(answer)) error {
 		for r := range b.Len {
 			fn(answer{URL: b.Cols[0].String(r), Caption: b.Cols[1].String(r), Key: b.Cols[2].String(r), Status: b.Cols[3].String(r), Error: b.Cols[4].String(r),
 				Width: int(b.Cols[5].Int(r)), Height: int(b.Cols[6].Int(r)), OriginalWidth: int(b.Cols[7].Int(r)), OriginalHeight: int(b.Cols[8].Int(r)),
-				SHA256: b.Cols[10].String(r), HTTP: int(b.Cols[11].Int(r)), Attempts: int(b.Cols[12].Int(r)), Temporary: b.Cols[13].Int(r) == 1, Fetched: b.Cols[14].Int(r)})
+				EXIF: b.Cols[9].String(r), SHA256: b.Cols[10].String(r), HTTP: int(b.Cols[11].Int(r)), Attempts: int(b.Cols[12].Int(r)), Temporary: b.Cols[13].Int(r) == 1, Fetched: b.Cols[14].Int(r)})
 		}
 		return nil
 	})

@@ -170,9 +170,12 @@ def read_img2dataset(folder):
     done = [int(os.path.basename(f).split("_")[0]) for f in glob.glob(f"{folder}/fetched/*.json")]  # as main.py does
     check(done == [0], f"{done}")
     import pyarrow.parquet as pq
-    names = pq.read_schema(f"{folder}/fetched/00000.parquet").names
-    for name in ["url", "caption", "key", "status", "error_message", "width", "height", "original_width", "original_height", "exif", "sha256"]:
-        check(name in names, f"no column {name}")
+    table = pq.read_table(f"{folder}/fetched/00000.parquet")
+    for name, kind in dict(url="string", caption="string", key="string", status="string", error_message="string", width="int32", height="int32", original_width="int32",
+                           original_height="int32", exif="string", sha256="string").items():
+        check(name in table.column_names and str(table.schema.field(name).type) == kind, f"column {name}: {table.schema}")
+    for row in table.to_pylist():
+        check((row["exif"] is None) == (row["status"] != "success") and json.loads(row["exif"] or "{}") == {}, f"exif of {row}")
 
 
 def read_clip_retrieval(folder):
