@@ -100,10 +100,10 @@ func (r *Run) textHead(ctx context.Context, set *labelled, p EvaluateParams) (bl
 // classPrompts are the texts of each class: of the file "prompts" where it is given, else every name in every template.
 func (r *Run) classPrompts(set *labelled, templates []string) ([][]string, error) {
 	if dir, ok := r.In["prompts"]; ok {
-		return readPrompts(filepath.Join(dir, promptsFile), set)
+		return ReadPrompts(filepath.Join(dir, promptsFile), set.Classes, set.Names)
 	}
 	if f, ok := r.Files["prompts"]; ok {
-		return readPrompts(f.Paths[0], set)
+		return ReadPrompts(f.Paths[0], set.Classes, set.Names)
 	}
 	if len(templates) == 0 {
 		templates = set.Templates
@@ -122,8 +122,8 @@ func (r *Run) classPrompts(set *labelled, templates []string) ([][]string, error
 	return out, nil
 }
 
-// readPrompts reads {"class": ["a prompt", ...]}, as CuPL's files are. Every class must be there, under the name of tables or one of its own.
-func readPrompts(path string, set *labelled) ([][]string, error) {
+// ReadPrompts reads {"class": ["a prompt", ...]}, as CuPL's files are. Every class must be there, under the name of tables or one of its own names.
+func ReadPrompts(path string, classes []string, names []datasets.Names) ([][]string, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -132,10 +132,10 @@ func readPrompts(path string, set *labelled) ([][]string, error) {
 	if err := json.Unmarshal(raw, &file); err != nil {
 		return nil, fmt.Errorf("file %s: want {\"class\": [prompts]}: %w", path, err)
 	}
-	out := make([][]string, len(set.Classes))
+	out := make([][]string, len(classes))
 	used := 0
-	for c, class := range set.Classes {
-		for _, name := range append(datasets.Names{class}, set.Names[c]...) {
+	for c, class := range classes {
+		for _, name := range append(datasets.Names{class}, names[c]...) {
 			if list, ok := file[name]; ok && out[c] == nil {
 				out[c] = list
 				used++
@@ -149,7 +149,7 @@ func readPrompts(path string, set *labelled) ([][]string, error) {
 		}
 	}
 	if used < len(file) {
-		return nil, fmt.Errorf("file %s: %d of its %d classes are none of the set's (the first of the set is %q)", path, len(file)-used, len(file), set.Classes[0])
+		return nil, fmt.Errorf("file %s: %d of its %d classes are none of the set's (the first of the set is %q)", path, len(file)-used, len(file), classes[0])
 	}
 	return out, nil
 }

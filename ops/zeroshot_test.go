@@ -134,7 +134,7 @@ func TestPromptsFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(tc.text), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readPrompts(path, set)
+		got, err := ReadPrompts(path, set.Classes, set.Names)
 		if tc.want == "" {
 			if err != nil || len(got[0]) != 2 || got[1][0] != "a sad face" {
 				t.Errorf("%q %v", got, err)

@@ -37,7 +37,7 @@ func BenchmarkPlan(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if err := e.printPlan(io.Discard, planOptions{engine: "go", overcommit: true}); err != nil {
+				if err := e.printPlan(b.Context(), io.Discard, planOptions{engine: "go", overcommit: true}); err != nil {
 					b.Fatal(err)
 				}
 				if len(e.plan.Trials) != n {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sort"
@@ -42,17 +43,30 @@ func loadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	if err != nil {
 		return nil, err
 	}
-	o.Fingerprint = func(path string) (string, error) {
+	o.Fingerprint = identify(ctx, s)
+	p, err := plan.New(exp, o)
+	if at := new(plan.FieldError); errors.As(err, at) {
+		return nil, plan.Faults{fmt.Errorf("%s: %w", exp.Place(at.Field), err)}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return &experiment{exp, source, p, s}, nil
+}
+
+// identify is what a plan calls outside files by.
+func identify(ctx context.Context, s *store.Store) func(path string) (string, error) {
+	return func(path string) (string, error) {
 		if ctx.Err() != nil { // a large pool takes minutes
 			return "", ctx.Err()
 		}
 		return s.Identify(path, os.Getenv(strictEnv) != "")
 	}
-	p, err := plan.New(exp, o)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return &experiment{exp, source, p, s}, nil
+}
+
+// checkInputs looks at the outside data of what is to run, before it runs.
+func (e *experiment) checkInputs(ctx context.Context, survey *schedule.Survey) error {
+	return e.plan.CheckInputs(ctx, func(i int) bool { return survey.Status[i] == schedule.ToRun }, identify(ctx, e.store))
 }
 
 // tasks are the stages without what they do; sweep adds that. Stages that

@@ -42,6 +42,9 @@ func (e *experiment) sweepSlurm(cmd *cobra.Command, folder *store.Sweep, o sweep
 		return err
 	}
 	fmt.Fprintln(l.stderr, e.summary(survey))
+	if err := e.checkInputs(cmd.Context(), survey); err != nil {
+		return err
+	}
 	this := e.provenance(cmd.Context(), o.engine)
 	record := survey.Count(schedule.ToRun) > 0 || !folder.Has(provenanceFile)
 	if record {

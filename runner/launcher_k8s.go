@@ -35,6 +35,9 @@ func (e *experiment) printK8s(cmd *cobra.Command, folder *store.Sweep, o sweepOp
 		return err
 	}
 	fmt.Fprintln(l.stderr, e.summary(survey))
+	if err := e.checkInputs(cmd.Context(), survey); err != nil {
+		return err
+	}
 	stages, _, err := l.choose(nil, launch.Policy{Fresh: true})
 	if err != nil {
 		return err

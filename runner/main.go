@@ -22,6 +22,7 @@ import (
 
 	"react/ops/engine"
 	"react/ops/knn"
+	"react/runner/plan"
 	"react/runner/slurm"
 	"react/runner/spec"
 	"react/runner/store"
@@ -244,15 +245,19 @@ func exitCode(err error) int {
 	return 1
 }
 
-// report prints an error for people and returns the exit code. Spec errors are
-// lines that start with their position, which editors look for.
+// report prints an error for people and returns the exit code. Spec errors and
+// faults of data that a spec names are lines that start with their position,
+// which editors look for.
 func report(err error, stderr io.Writer) int {
 	code := exitCode(err)
-	switch code {
-	case 0, 6:
-	case 3:
+	faults := plan.Faults(nil)
+	switch {
+	case code == 0, code == 6:
+	case code == 3:
 		fmt.Fprintln(stderr, err)
-	case 130:
+	case errors.As(err, &faults):
+		fmt.Fprintln(stderr, faults)
+	case code == 130:
 		fmt.Fprintln(stderr, "runner: interrupted; what is done is kept: run the same command to go on")
 	default:
 		fmt.Fprintf(stderr, "runner: %v\n", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ and the hours of a GPU that sustains --tflops. Keys are then not those of a swee
 			if err := o.fit.check(); err != nil {
 				return usageError{err}
 			}
-			return e.printPlan(cmd.OutOrStdout(), o)
+			return e.printPlan(cmd.Context(), cmd.OutOrStdout(), o)
 		},
 	}
 	setFlag(cmd, &sets)
@@ -96,9 +97,12 @@ func engineOf(flag string) string {
 
 // printPlan prints what a sweep would do; the error says that it would have
 // work, or not fit.
-func (e *experiment) printPlan(w io.Writer, o planOptions) error {
+func (e *experiment) printPlan(ctx context.Context, w io.Writer, o planOptions) error {
 	tasks := e.tasks()
 	survey, err := schedule.Look(e.store, tasks)
+	if err == nil {
+		err = e.checkInputs(ctx, survey)
+	}
 	if err != nil {
 		return err
 	}

@@ -171,6 +171,9 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 		return nil, err
 	}
 	fmt.Fprintln(stderr, e.summary(survey))
+	if err := e.checkInputs(ctx, survey); err != nil {
+		return nil, err
+	}
 	forecast, err := newForecast(e.store, tasks, survey, forecastOn(engineOf(o.engine), o.jobs.assumed()))
 	if err != nil {
 		return nil, err

@@ -164,6 +164,14 @@ func (s *Set) Labels(i int) []int {
 // Read returns the bytes of item i's image.
 func (s *Set) Read(i int) ([]byte, error) { return s.images.read(i) }
 
+// File is the path of item i's image; "" where it lies in an archive.
+func (s *Set) File(i int) string {
+	if f, ok := s.images.(interface{ file(i int) string }); ok {
+		return f.file(i)
+	}
+	return ""
+}
+
 // Close closes the set's files.
 func (s *Set) Close() error {
 	if s.images == nil {

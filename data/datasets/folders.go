@@ -24,6 +24,7 @@ func splitNames(split string) []string {
 type fileImages []string
 
 func (f fileImages) read(i int) ([]byte, error) { return os.ReadFile(f[i]) }
+func (f fileImages) file(i int) string          { return f[i] }
 func (f fileImages) close() error               { return nil }
 
 // readFolders reads one folder a class, classes and files sorted by name.

@@ -80,3 +80,5 @@ type chosenImages struct {
 }
 
 func (c *chosenImages) read(i int) ([]byte, error) { return c.images.read(c.at[i]) }
+
+func (c *chosenImages) file(i int) string { return (&Set{images: c.images}).File(c.at[i]) }

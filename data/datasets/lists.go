@@ -289,6 +289,13 @@ func (l *listed) read(i int) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
+func (l *listed) file(i int) string {
+	if _, _, zipped := splitZip(l.paths[i]); zipped {
+		return ""
+	}
+	return filepath.Join(l.dir, l.paths[i])
+}
+
 func (l *listed) close() error {
 	var errs []error
 	for _, z := range l.zips {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -8,10 +9,10 @@ import (
 )
 
 // leak refuses labelled images to learn from that are test images too, as far as the files' digests say so: the same set, or a file that is in both. What
-// is inside archives is compared when the images are read, before anything is trained.
+// is inside archives, and splits of one folder, are compared by CheckInputs.
 func (c *composer) leak(field string, train, test *Stage) error {
 	if train == test {
-		return fmt.Errorf("%s: the images to learn from are the test images (another folder, or another split)", field)
+		return FieldError{field, errors.New("the images to learn from are the test images (another folder, or another split)")}
 	}
 	a, b := train.Files["dataset"], test.Files["dataset"]
 	if a.Root == b.Root { // splits of one folder
@@ -41,7 +42,7 @@ func (c *composer) leak(field string, train, test *Stage) error {
 		}
 	}
 	if shared > 0 {
-		return fmt.Errorf("%s: files shared with the test images: %d (%s); a model would be tested on what it learned from (runner data check names them)", field, shared, first)
+		return FieldError{field, fmt.Errorf("files shared with the test images: %d (%s); a model would be tested on what it learned from (runner data check names them)", shared, first)}
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +19,18 @@ type Missing struct {
 	Get   []string `json:"get,omitempty"` // ways to it, where they are known
 }
 
+// FieldError is what is wrong with what a field of the spec names.
+type FieldError struct {
+	Field string // its path
+	error
+}
+
+// Error is the field and what is wrong.
+func (e FieldError) Error() string { return e.Field + ": " + e.error.Error() }
+
+// Unwrap returns what is wrong.
+func (e FieldError) Unwrap() error { return e.error }
+
 // missingError says that files are not there, as against files that are wrong.
 type missingError string
 
@@ -32,7 +43,7 @@ func (c *composer) outside(field, path string, find func(string) (ops.Files, err
 		return f, nil
 	}
 	if gone := missingError(""); !c.opts.WithoutData || !errors.As(err, &gone) {
-		return f, fmt.Errorf("%s: %w", field, err)
+		return f, FieldError{field, err}
 	}
 	if !slices.ContainsFunc(c.missing, func(m Missing) bool { return m.Path == path }) {
 		c.missing = append(c.missing, Missing{Field: field, Path: path, Why: err.Error(), Get: c.waysTo(field)})

@@ -29,6 +29,17 @@ type Experiment struct {
 	Digest    string           // sha256 of Resolved, hex
 
 	differences []map[string]any // of each trial from the file's values
+	places      map[string]Pos   // of the file's own values
+}
+
+// Place is where the file says the value of a path, or the nearest group above it: for what is found wrong with a value after the file was read.
+func (e *Experiment) Place(path string) Pos {
+	for p := path; p != ""; p = parent(p) {
+		if at, ok := e.places[p]; ok && at.File != "" {
+			return at
+		}
+	}
+	return Pos{File: e.File}
 }
 
 // Trial is one assignment of the axes and a seed.
@@ -108,6 +119,7 @@ func (c *checker) load(exp *Experiment, o Options) {
 	c.readRootFields(v, exp)
 	base := newAssignment()
 	c.readSections(v, &base)
+	exp.places = base.pos
 	s := c.readSweep(v.LookupPath(cue.ParsePath("sweep")), &base)
 	labels := make([]string, 0, len(s.cases))
 	for _, a := range s.cases {

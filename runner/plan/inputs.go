@@ -1,0 +1,336 @@
+package plan
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"react/data/datasets"
+	"react/ops"
+	"react/ops/probe"
+)
+
+// archiveLimit is the size in bytes up to which images in archives are read to find those that training and test share. Beyond it they are compared
+// when features are made of them, which reads them anyway.
+const archiveLimit = 4 << 30
+
+// CheckInputs opens the outside data of the stages that will run, each once, before anything is computed: class names and their synonyms, tokenizers, sets
+// of images and captions, files of prompts, shots, and images that are both learned from and tested on. It lists and counts; images are not decoded. Sets
+// of generated pools are looked at when they are there. The error has a line for each fault, with the field of the spec that names the data.
+func (p *Plan) CheckInputs(ctx context.Context, runs func(stage int) bool, fingerprint func(path string) (string, error)) error {
+	c := &inputCheck{plan: p, fingerprint: fingerprint, seen: map[string]bool{}, sets: map[*Stage]*datasets.Set{}}
+	defer c.close()
+	for i, s := range p.Stages {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if runs(i) {
+			c.stage(ctx, s)
+		}
+	}
+	if len(c.faults) == 0 {
+		return nil
+	}
+	return c.faults
+}
+
+// Faults are what is wrong with data outside, each with the place in the spec that names the data.
+type Faults []error
+
+// Error is one line a fault.
+func (f Faults) Error() string { return errors.Join(f...).Error() }
+
+// Unwrap returns the faults.
+func (f Faults) Unwrap() []error { return f }
+
+// inputCheck keeps what is open, and what was said.
+type inputCheck struct {
+	plan        *Plan
+	fingerprint func(path string) (string, error)
+	seen        map[string]bool // faults, and what needs no second look
+	sets        map[*Stage]*datasets.Set
+	faults      Faults
+}
+
+func (c *inputCheck) close() {
+	for _, s := range c.sets {
+		if s != nil {
+			s.Close()
+		}
+	}
+}
+
+// fault notes what is wrong with the data of a field, once.
+func (c *inputCheck) fault(field string, err error) {
+	if err == nil || c.seen[field+err.Error()] {
+		return
+	}
+	c.seen[field+err.Error()] = true
+	c.faults = append(c.faults, fmt.Errorf("%s: %s: %w", c.plan.Experiment.Place(field), field, err))
+}
+
+// once says whether a look is the first of its kind.
+func (c *inputCheck) once(kind string, f ops.Files) bool {
+	key := kind + "\x00" + f.Root + "\x00" + strings.Join(f.Paths, "\x00")
+	if len(f.Paths) == 0 || c.seen[key] {
+		return false
+	}
+	c.seen[key] = true
+	return true
+}
+
+func (c *inputCheck) stage(ctx context.Context, s *Stage) {
+	if f := s.Files["classes"]; c.once("classes", f) {
+		_, err := datasets.ReadClasses(f.Paths[0])
+		c.fault("task.classes", err)
+	}
+	if f := s.Files["checkpoint"]; s.Model != nil && s.Op != "features" && c.once("tokenizer", f) {
+		_, err := ops.Tokenizer(f.Root, *s.Model)
+		c.fault("backbone.weights", err)
+	}
+	c.synonyms(s)
+	var p struct {
+		Kind     string
+		Captions bool
+		Probe    *ops.ProbeParams
+		Shots    int
+	}
+	if json.Unmarshal(s.Params, &p) != nil {
+		return
+	}
+	switch {
+	case s.Op == "features", s.Op == "evaluate" && p.Kind == "zeroshot" && s.In["features"] == nil, s.Op == "fingerprint" && !p.Captions:
+		c.labelled(s)
+	case s.Op == "evaluate" && p.Kind == "retrieval", s.Op == "fingerprint":
+		c.captions(s)
+	}
+	switch {
+	case s.Op == "evaluate" && p.Probe != nil:
+		c.training(s.In["train"], s.In["features"], p.Probe.Shots)
+		c.shared(ctx, s.In["train"], s.In["features"])
+	case s.Op == "evaluate" && s.In["prompt"] != nil:
+		c.shared(ctx, s.In["prompt"].In["train"], s.In["features"])
+	case s.Op == "prompt-tune":
+		c.training(s.In["train"], nil, p.Shots)
+	}
+	if f := s.Files["prompts"]; s.In["features"] != nil && c.once("prompts of "+s.In["features"].Key, f) {
+		if set := c.labelled(s.In["features"]); set != nil {
+			_, err := ops.ReadPrompts(f.Paths[0], set.Classes, set.Names)
+			c.fault(c.field("promptsFile", s.In["features"], f), err)
+		}
+	}
+}
+
+func (c *inputCheck) synonyms(s *Stage) {
+	f, names := s.Files["synonyms"], s.Files["classes"]
+	if !c.once("synonyms", f) || len(names.Paths) == 0 {
+		return
+	}
+	classes, err := datasets.ReadClasses(names.Paths[0])
+	if err != nil {
+		return // said of task.classes
+	}
+	_, err = datasets.ReadSynonyms(f.Paths[0], classes)
+	c.fault("task.synonyms", err)
+}
+
+// setOptions are what a stage's params say of the set that it reads.
+func (s *Stage) setOptions() (datasets.Options, error) {
+	var p struct{ Split, Benchmark string }
+	if err := json.Unmarshal(s.Params, &p); err != nil {
+		return datasets.Options{}, err
+	}
+	o := datasets.Options{Split: p.Split}
+	var err error
+	if p.Benchmark != "" {
+		o.Entry, err = datasets.Find(p.Benchmark)
+	}
+	return o, err
+}
+
+// labelled opens the set of a stage, nil where it is not there yet or has a fault.
+func (c *inputCheck) labelled(s *Stage) *datasets.Set {
+	if set, ok := c.sets[s]; ok {
+		return set
+	}
+	c.sets[s] = nil
+	f := s.Files["dataset"]
+	o, err := s.setOptions()
+	if err != nil || len(f.Paths) == 0 {
+		return nil
+	}
+	field := c.datasetField(s)
+	set, err := datasets.OpenSplit(f.Root, o)
+	if err != nil {
+		c.fault(field, err)
+		return nil
+	}
+	if list := s.Files["list"]; len(list.Paths) > 0 {
+		if err := set.Keep(list.Paths[0]); err != nil {
+			set.Close()
+			c.fault(c.field("trainList", s, list), err)
+			return nil
+		}
+	}
+	c.sets[s] = set
+	return set
+}
+
+func (c *inputCheck) captions(s *Stage) {
+	f := s.Files["dataset"]
+	o, err := s.setOptions()
+	if err != nil || !c.once("captions", f) {
+		return
+	}
+	set, err := datasets.OpenCaptions(f.Root, o)
+	if err != nil {
+		c.fault(c.datasetField(s), err)
+		return
+	}
+	set.Close()
+}
+
+// training looks at images to learn from: the classes of the test images, and enough of each.
+func (c *inputCheck) training(train, test *Stage, shots int) {
+	set := c.labelled(train)
+	if set == nil {
+		return
+	}
+	if test != nil {
+		if tested := c.labelled(test); tested != nil && !slices.Equal(tested.Classes, set.Classes) {
+			c.fault(c.datasetField(train), fmt.Errorf("%d classes (the first %q), and the test images of %s have %d (the first %q): not the same task",
+				len(set.Classes), set.Classes[0], tested.Dir, len(tested.Classes), tested.Classes[0]))
+		}
+	}
+	labels := make([][]int, len(set.Items))
+	for i := range labels {
+		labels[i] = set.Labels(i)
+	}
+	if shots > 0 {
+		if _, err := probe.FewShot(labels, len(set.Classes), shots, 0); err != nil {
+			c.fault(c.datasetField(train), fmt.Errorf("set %s: %w", set.Dir, err))
+		}
+	}
+}
+
+// shared compares the images of two sets by their bytes.
+func (c *inputCheck) shared(ctx context.Context, train, test *Stage) {
+	if train == nil || test == nil || train == test || c.seen["shared "+train.Key+test.Key] {
+		return
+	}
+	c.seen["shared "+train.Key+test.Key] = true
+	a, b := c.labelled(train), c.labelled(test)
+	if a == nil || b == nil || c.tooLarge(train.Files["dataset"]) && a.File(0) == "" || c.tooLarge(test.Files["dataset"]) && b.File(0) == "" {
+		return
+	}
+	at := map[string]int{}
+	err := c.digests(ctx, b, func(i int, digest string) { at[digest] = i })
+	n, first := 0, ""
+	if err == nil {
+		err = c.digests(ctx, a, func(i int, digest string) {
+			if other, ok := at[digest]; ok {
+				if n++; n == 1 {
+					first = fmt.Sprintf("%s is %s", a.Items[i].Key, b.Items[other].Key)
+				}
+			}
+		})
+	}
+	if err == nil && n > 0 {
+		err = fmt.Errorf("images shared with the test images: %d (%s); a model would be tested on what it learned from (runner data check names them)", n, first)
+	}
+	c.fault(c.datasetField(train), err)
+}
+
+// tooLarge says whether a set's files are more than is read for a plan.
+func (c *inputCheck) tooLarge(f ops.Files) bool {
+	total := int64(0)
+	for _, path := range f.Paths {
+		if info, err := os.Stat(path); err == nil {
+			total += info.Size()
+		}
+	}
+	return total > archiveLimit
+}
+
+// digests gives the sha256 of each image: that of its file, which the store remembers, or of its bytes in an archive.
+func (c *inputCheck) digests(ctx context.Context, s *datasets.Set, each func(i int, digest string)) error {
+	for i := range s.Items {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var digest string
+		var err error
+		if path := s.File(i); path != "" {
+			digest, err = c.fingerprint(path)
+		} else if raw, readErr := s.Read(i); readErr != nil {
+			err = readErr
+		} else {
+			sum := sha256.Sum256(raw)
+			digest = hex.EncodeToString(sum[:])
+		}
+		if err != nil {
+			return err
+		}
+		each(i, digest)
+	}
+	return nil
+}
+
+// datasetField is the field that names a stage's images.
+func (c *inputCheck) datasetField(s *Stage) string {
+	training := slices.ContainsFunc(c.plan.Stages, func(reader *Stage) bool { return reader.In["train"] == s })
+	return c.field(map[bool]string{true: "train", false: "dataset"}[training], s, s.Files["dataset"])
+}
+
+// field finds the field of the spec that names files of a stage's set: evaluate.NAME.KEY by the path that it gives and the benchmark, for "train" also
+// what stands in its place.
+func (c *inputCheck) field(key string, s *Stage, f ops.Files) string {
+	keys := []string{key}
+	if key == "train" {
+		keys = []string{"train", "labelled", "dataset"}
+	}
+	var o struct{ Benchmark string }
+	if json.Unmarshal(s.Params, &o) != nil {
+		return "evaluate"
+	}
+	for _, key := range keys {
+		for _, t := range c.plan.Experiment.Trials {
+			if key == "labelled" && isPath(t.Params.Tune.Labelled, f) {
+				return "tune.labelled"
+			}
+			for _, name := range slices.Sorted(maps.Keys(t.Params.Evaluate)) {
+				e := t.Params.Evaluate[name]
+				ref := map[string]string{"dataset": e.Dataset, "train": e.Train, "trainList": e.TrainList, "promptsFile": e.PromptsFile}[key]
+				if isPath(ref, f) && sameBenchmark(e.Benchmark, o.Benchmark) {
+					return "evaluate." + name + "." + key
+				}
+			}
+		}
+	}
+	return "evaluate"
+}
+
+// sameBenchmark compares a name or an alias of the catalogue with a name.
+func sameBenchmark(given, name string) bool {
+	if e, err := datasets.Find(given); err == nil {
+		given = e.Name
+	}
+	return given == name
+}
+
+// isPath says whether a reference of the spec is what files were found by.
+func isPath(ref string, f ops.Files) bool {
+	if ref == "" {
+		return false
+	}
+	abs, err := filepath.Abs(ref)
+	return err == nil && (abs == f.Root || len(f.Paths) == 1 && abs == f.Paths[0])
+}

@@ -1,0 +1,78 @@
+package plan
+
+import (
+	"archive/zip"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"react/runner/spec"
+)
+
+// TestSharedImagesInArchives: an image of the test split that also lies in a zip of the training images, under another name.
+func TestSharedImagesInArchives(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"test/cat/a.png": "cat a", "test/dog/b.png": "dog b", "train/labels.txt": "cat\ndog\n",
+		"train/train.txt": "z.zip@1.png 0\nz.zip@2.png 1\n", "train/test.txt": "z.zip@1.png 0\nz.zip@2.png 1\n"} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ second, want string }{
+		{"dog c", ""},
+		{"dog b", "evaluate.e.train: images shared with the test images: 1 (z.zip@2.png is dog/b.png)"},
+	} {
+		f, err := os.Create(filepath.Join(dir, "train", "z.zip"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		z := zip.NewWriter(f)
+		for name, text := range map[string]string{"1.png": "cat c", "2.png": c.second} {
+			w, err := z.Create(name)
+			if err == nil {
+				_, err = w.Write([]byte(text))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, "x.cue")
+		text := header + "tune: mode: \"none\"\nevaluate: e: {kind: \"probe\", init: \"random\", dataset: \"" + dir + "/test\", train: \"" + dir + "/train\"}\n"
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		exp, err := spec.Load(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest := func(path string) (string, error) {
+			raw, err := os.ReadFile(path)
+			sum := sha256.Sum256(raw)
+			return hex.EncodeToString(sum[:]), err
+		}
+		p, err := New(exp, Options{Fingerprint: digest})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.CheckInputs(t.Context(), func(int) bool { return true }, digest)
+		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), file+":")) {
+			t.Errorf("got %v, want %q and the place", err, c.want)
+		}
+		if err := p.CheckInputs(t.Context(), func(int) bool { return false }, digest); err != nil {
+			t.Errorf("with nothing to run: %v", err)
+		}
+	}
+}
