@@ -15,7 +15,7 @@ import (
 
 // EvaluateParams are the params of evaluate.
 type EvaluateParams struct {
-	Kind    string   `json:"kind"`          // zeroshot, retrieval, probe, mean
+	Kind    string   `json:"kind"`          // zeroshot, retrieval, probe, finetune, mean
 	Set     string   `json:"set,omitempty"` // evaluation set of a generated pool; empty: the outside folder
 	Prompts []string `json:"prompts"`       // templates with one {}; none: the set's own
 
@@ -27,6 +27,7 @@ type EvaluateParams struct {
 	Protocol string `json:"protocol,omitempty"` // zeroshot on features: openai, elevater, clip_benchmark; empty: on the folder, as version 1 always did
 
 	Precision string `json:"precision,omitempty"` // of embedding; "" is f32
+	Scores    bool   `json:"scores,omitempty"`    // zeroshot by a protocol, finetune: write scores.npy
 }
 
 // Prediction is one row of predictions.parquet, in the order of the set.
@@ -56,10 +57,12 @@ func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 		return retrieval(ctx, run, p)
 	case p.Kind == "probe" && p.Probe != nil:
 		return linearProbe(ctx, run, p)
+	case p.Kind == "finetune":
+		return meanOfSamples(run, p)
 	case p.Kind == "mean":
 		return meanScore(run)
 	case p.Kind != "zeroshot":
-		return fmt.Errorf("kind %q is none of zeroshot, retrieval, probe and mean", p.Kind)
+		return fmt.Errorf("kind %q is none of zeroshot, retrieval, probe, finetune and mean", p.Kind)
 	}
 	dir, err := run.input("dataset")
 	if err != nil {

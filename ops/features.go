@@ -61,20 +61,7 @@ const (
 var features = onEngine(define(1, "features", runFeatures))
 
 func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
-	dir, err := run.input("dataset")
-	if err != nil {
-		return err
-	}
-	if p.Set != "" {
-		dir = filepath.Join(dir, "sets", p.Set)
-	}
-	o := datasets.Options{Split: p.Split}
-	if p.Benchmark != "" {
-		if o.Entry, err = datasets.Find(p.Benchmark); err != nil {
-			return err
-		}
-	}
-	set, err := datasets.OpenSplit(dir, o)
+	set, err := run.labelledSet("dataset", p)
 	if err != nil {
 		return err
 	}
@@ -96,11 +83,33 @@ func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 	if err := parquet.WriteFile(run.path(featureItemFile), items); err != nil {
 		return err
 	}
-	about := featureSet{Dir: filepath.Base(set.Dir), Benchmark: p.Benchmark, Classes: set.Classes, Names: set.Names, Templates: set.Templates, Many: set.Many != nil}
-	if o.Entry != nil {
-		about.Metric = o.Entry.Metric
+	return run.writeJSON(featureSetFile, aboutSet(set, p))
+}
+
+// labelledSet opens the labelled images of a role, which p names within it.
+func (r *Run) labelledSet(role string, p FeaturesParams) (*datasets.Set, error) {
+	dir, err := r.input(role)
+	if err != nil {
+		return nil, err
 	}
-	return run.writeJSON(featureSetFile, about)
+	if p.Set != "" {
+		dir = filepath.Join(dir, "sets", p.Set)
+	}
+	o := datasets.Options{Split: p.Split}
+	if p.Benchmark != "" {
+		if o.Entry, err = datasets.Find(p.Benchmark); err != nil {
+			return nil, err
+		}
+	}
+	return datasets.OpenSplit(dir, o)
+}
+
+func aboutSet(set *datasets.Set, p FeaturesParams) featureSet {
+	about := featureSet{Dir: filepath.Base(set.Dir), Benchmark: p.Benchmark, Classes: set.Classes, Names: set.Names, Templates: set.Templates, Many: set.Many != nil}
+	if set.Entry != nil {
+		about.Metric = set.Entry.Metric
+	}
+	return about
 }
 
 // imageReader gives the images of a set by position.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"react/data/datasets"
 	"react/data/image"
 	"react/data/shards"
 )
@@ -15,18 +16,30 @@ import (
 // cacheBytes bounds the decoded images kept in memory; what does not fit is decoded each time.
 const cacheBytes = 1 << 30
 
-// imageSource gives decoded images by position, from shards by offset, keeping as many as fit.
-// It may be used by several goroutines.
+// imageSource gives decoded images by position, keeping as many as fit. It may be used by several goroutines.
 type imageSource struct {
-	set     *shards.Set
-	samples []shards.Sample
-	mu      sync.Mutex
-	cached  []*image.RGB
-	size    int
+	n      int
+	read   func(i int) ([]byte, error)
+	name   func(i int) string // for errors
+	mu     sync.Mutex
+	cached []*image.RGB
+	size   int
 }
 
+// newImageSource reads from shards by offset.
 func newImageSource(set *shards.Set, samples []shards.Sample) *imageSource {
-	return &imageSource{set: set, samples: samples, cached: make([]*image.RGB, len(samples))}
+	return &imageSource{n: len(samples), cached: make([]*image.RGB, len(samples)),
+		read: func(i int) ([]byte, error) { return set.Read(samples[i], nil) },
+		name: func(i int) string {
+			return fmt.Sprintf("shard %s: key %s", set.Shards()[samples[i].Shard], samples[i].Key)
+		}}
+}
+
+// newSetSource reads some images of an evaluation set.
+func newSetSource(set *datasets.Set, at []int) *imageSource {
+	return &imageSource{n: len(at), cached: make([]*image.RGB, len(at)),
+		read: func(i int) ([]byte, error) { return set.Read(at[i]) },
+		name: func(i int) string { return fmt.Sprintf("set %s: key %s", set.Dir, set.Items[at[i]].Key) }}
 }
 
 // at decodes image i; the error names shard and key.
@@ -37,13 +50,12 @@ func (s *imageSource) at(i int) (*image.RGB, error) {
 	if img != nil {
 		return img, nil
 	}
-	sample := s.samples[i]
-	raw, err := s.set.Read(sample, nil)
+	raw, err := s.read(i)
 	if err != nil {
 		return nil, err
 	}
 	if img, err = image.DecodeOnWhite(raw); err != nil {
-		return nil, fmt.Errorf("shard %s: key %s: %w", s.set.Shards()[sample.Shard], sample.Key, err)
+		return nil, fmt.Errorf("%s: %w", s.name(i), err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,8 +68,8 @@ func (s *imageSource) at(i int) (*image.RGB, error) {
 
 // check decodes every image once and returns the positions that do not decode, in order, with their errors.
 func (s *imageSource) check(ctx context.Context, workers int) (bad []int, errs []error, err error) {
-	failed := make([]error, len(s.samples))
-	err = forEach(ctx, workers, len(s.samples), func(i int) error {
+	failed := make([]error, s.n)
+	err = forEach(ctx, workers, s.n, func(i int) error {
 		_, failed[i] = s.at(i)
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"react/data/npy"
 	"react/ops/blas"
 	"react/ops/metric"
 	"react/ops/probe"
@@ -15,18 +16,20 @@ import (
 
 // ProbeParams are what a probe adds to the params of evaluate.
 type ProbeParams struct {
-	Method  string `json:"method"`         // sgd: ELEVATER's search and training; logistic: OpenAI's L-BFGS
-	Init    string `json:"init"`           // of sgd: language or random
-	Shots   int    `json:"shots"`          // images of each class; 0 is all
-	Samples int    `json:"samples"`        // few-shot subsets, of seeds 0, 1, ...
-	Seed    int64  `json:"seed,omitempty"` // of the first subset
-	Best    string `json:"best"`           // last: the last epoch's score; test: the best epoch's on the test set, as ELEVATER reports
+	Method  string `json:"method"`           // sgd: ELEVATER's search and training; logistic: OpenAI's L-BFGS
+	Init    string `json:"init"`             // of sgd: language or random
+	Shots   int    `json:"shots"`            // images of each class; 0 is all
+	Samples int    `json:"samples"`          // few-shot subsets, of seeds 0, 1, ...
+	Seed    int64  `json:"seed,omitempty"`   // of the first subset
+	Best    string `json:"best"`             // last: the last epoch's score; test: the best epoch's on the test set, as ELEVATER reports
+	Scores  bool   `json:"scores,omitempty"` // write scores.npy
 }
 
 // probeReport is probe.json.
 type probeReport struct {
 	Shots  int           `json:"shots"`
-	Images int           `json:"images"` // trained on, of the first sample
+	Images int           `json:"images"`           // trained on, of the first sample
+	Tested int           `json:"tested,omitempty"` // images, of fine-tuning
 	Runs   []probeSample `json:"runs"`
 }
 
@@ -37,7 +40,8 @@ type probeSample struct {
 	LR          float64            `json:"lr,omitempty"`
 	WeightDecay float64            `json:"weightDecay,omitempty"`
 	C           float64            `json:"c,omitempty"`
-	Validation  float64            `json:"validation"` // score that the choice was made by
+	Validation  float64            `json:"validation"`      // score that the choice was made by
+	Tried       int                `json:"tried,omitempty"` // runs of a search by fine-tuning
 	Diverged    int                `json:"diverged,omitempty"`
 	Figures     map[string]float64 `json:"figures"`
 }
@@ -57,7 +61,8 @@ func linearProbe(ctx context.Context, run *Run, p EvaluateParams) error {
 	if err := sameTask(train, test); err != nil {
 		return err
 	}
-	pr := &prober{run: run, train: train, test: test, p: *p.Probe, start: probe.Start{Classes: len(test.Classes), Seed: uint64(p.Probe.Seed)}}
+	pr := &prober{run: run, train: train, test: test, p: *p.Probe, start: probe.Start{Classes: len(test.Classes), Seed: uint64(p.Probe.Seed)},
+		tested: len(test.items), file: "probe.json", keepScores: p.Probe.Scores}
 	if p.Probe.Method == "sgd" && p.Probe.Init == "language" {
 		if pr.start.Head, err = run.languageHead(ctx, test, p); err != nil {
 			return err
@@ -114,6 +119,11 @@ type prober struct {
 	start       probe.Start
 	report      probeReport
 	last        []Prediction
+
+	tested     int    // images
+	file       string // that the report goes to
+	keepScores bool
+	kept       []float32 // [samples, images, classes]
 }
 
 func (pr *prober) all(ctx context.Context) error {
@@ -157,7 +167,7 @@ func (pr *prober) sample(seed int, data probe.Data) (probeSample, error) {
 	for _, l := range valData.Labels {
 		valSet.items = append(valSet.items, featureItem{Labels: narrow(l)})
 	}
-	judge := func(logits blas.Matrix) (float64, error) { return pr.score(valSet, logits) }
+	judge := func(logits blas.Matrix) (float64, error) { return scoreOf(pr.run, valSet, logits) }
 	if pr.p.Method == "logistic" {
 		return pr.logistic(seed, data, fitData, valData, judge)
 	}
@@ -182,7 +192,7 @@ func (pr *prober) final(out *probeSample, data probe.Data) (err error) {
 		}
 		logits := score(pr.test.x)[0]
 		var value float64
-		if value, err = pr.score(pr.test, logits); err == nil && (!done || value > out.Score) {
+		if value, err = scoreOf(pr.run, pr.test, logits); err == nil && (!done || value > out.Score) {
 			done = true
 			err = pr.keep(out, logits)
 		}
@@ -220,14 +230,14 @@ func (pr *prober) logistic(seed int, data, fit, val probe.Data, judge func(blas.
 	return out, err
 }
 
-// scorer turns logits into figures as ELEVATER does; the softmax has scale 1.
-func (pr *prober) scorer(set *labelled) *scoreReport {
-	return &scoreReport{protocol: elevater, set: set, scale: 1, workers: pr.run.Workers}
+// labelScorer turns logits into figures as ELEVATER does; the softmax has scale 1.
+func (r *Run) labelScorer(set *labelled) *scoreReport {
+	return &scoreReport{protocol: elevater, set: set, scale: 1, workers: r.Workers}
 }
 
-// score is the benchmark's own metric.
-func (pr *prober) score(set *labelled, logits blas.Matrix) (float64, error) {
-	rows, _, err := pr.scorer(set).rows(metric.Scores{Values: slices.Clone(logits.Values), Classes: logits.Cols})
+// scoreOf is the benchmark's own metric of logits.
+func scoreOf(run *Run, set *labelled, logits blas.Matrix) (float64, error) {
+	rows, _, err := run.labelScorer(set).rows(metric.Scores{Values: slices.Clone(logits.Values), Classes: logits.Cols})
 	if err != nil {
 		return 0, err
 	}
@@ -240,7 +250,7 @@ func (pr *prober) score(set *labelled, logits blas.Matrix) (float64, error) {
 
 // keep notes the figures of the test images.
 func (pr *prober) keep(out *probeSample, logits blas.Matrix) error {
-	rows, predictions, err := pr.scorer(pr.test).rows(metric.Scores{Values: slices.Clone(logits.Values), Classes: logits.Cols})
+	rows, predictions, err := pr.run.labelScorer(pr.test).rows(metric.Scores{Values: slices.Clone(logits.Values), Classes: logits.Cols})
 	if err != nil {
 		return err
 	}
@@ -252,12 +262,15 @@ func (pr *prober) keep(out *probeSample, logits blas.Matrix) error {
 	}
 	out.Score = out.Figures["score"]
 	pr.last = predictions
+	if pr.keepScores {
+		pr.kept = append(pr.kept[:len(pr.report.Runs)*len(logits.Values)], probabilities(logits, 1)...)
+	}
 	return nil
 }
 
 // write gives means over the samples.
 func (pr *prober) write() error {
-	n := len(pr.test.items)
+	n := pr.tested
 	var rows []MetricRow
 	for _, name := range []string{"score", "acc@1", "acc@5", "mean-per-class", "mAP", "roc-auc", "ece"} {
 		if _, ok := pr.report.Runs[0].Figures[name]; !ok {
@@ -275,7 +288,13 @@ func (pr *prober) write() error {
 			return err
 		}
 	}
-	if err := pr.run.writeJSON("probe.json", pr.report); err != nil {
+	if pr.keepScores {
+		shape := []int{len(pr.report.Runs), n, len(pr.kept) / max(1, n*len(pr.report.Runs))}
+		if err := npy.Write(pr.run.path(ScoresFile), shape, pr.kept, "<f4"); err != nil {
+			return err
+		}
+	}
+	if err := pr.run.writeJSON(pr.file, pr.report); err != nil {
 		return err
 	}
 	return pr.run.writeRows(rows)
@@ -297,6 +316,20 @@ func narrow(labels []int) []int32 {
 	out := make([]int32, len(labels))
 	for i, l := range labels {
 		out[i] = int32(l)
+	}
+	return out
+}
+
+// ScoresFile holds the probabilities of every class, [samples, images, classes], where params ask for them.
+const ScoresFile = "scores.npy"
+
+// probabilities are the softmax of each row times a scale.
+func probabilities(logits blas.Matrix, scale float64) []float32 {
+	out := make([]float32, 0, len(logits.Values))
+	for i := range logits.Rows {
+		for _, p := range metric.Softmax(logits.Row(i), scale, nil) {
+			out = append(out, float32(p))
+		}
 	}
 	return out
 }

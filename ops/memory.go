@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"react/data/datasets"
 	"react/ops/clip"
 	"react/ops/knn"
 )
@@ -32,6 +33,8 @@ func EstimateMemory(op string, params json.RawMessage, at Place) (m clip.Memory,
 		return at.training(p.Model.WithVocab(p.Vocab), p.options())
 	case "tune":
 		return at.tuning(params)
+	case "fine-tune":
+		return at.fineTuning(params)
 	case "embed", "queries", "evaluate", "features":
 		var p struct{ Precision string }
 		if err := json.Unmarshal(params, &p); err != nil {
@@ -67,6 +70,33 @@ func (at Place) training(cfg clip.Config, o clip.TrainOptions) (clip.Memory, err
 	}
 	return at.Estimator.Training(cfg, o, at.Engine)
 }
+
+// fineTuning is the training, and what embeds images to score it, which is there at the same time.
+func (at Place) fineTuning(params json.RawMessage) (clip.Memory, error) {
+	var p FineTuneParams
+	if err := json.Unmarshal(params, &p); err != nil {
+		return clip.Memory{}, fmt.Errorf("params of fine-tune: %w", err)
+	}
+	if at.Model == nil {
+		return clip.Memory{}, nil
+	}
+	classes := fineTuneClasses
+	if e, err := datasets.Find(p.Test.Benchmark); err == nil {
+		classes = len(e.Classes)
+	}
+	m, err := at.training(*at.Model, p.options(p.Batch, classes, false, *at.Model))
+	if err != nil {
+		return m, err
+	}
+	scoring, err := at.Estimator.Encoding(*at.Model, encodeBatch, p.Embedding, at.Engine)
+	m.Parameters += scoring.Parameters
+	m.Activations = max(m.Activations, scoring.Activations)
+	m.Inputs += scoring.Inputs
+	return m, err
+}
+
+// fineTuneClasses stands for the number of classes where it is not known before the images are read: a head is small beside its tower.
+const fineTuneClasses = 100
 
 // tuning adds the text tower that encoded the captions, which stays on the device.
 func (at Place) tuning(params json.RawMessage) (clip.Memory, error) {

@@ -81,6 +81,7 @@ var All = map[string]Op{
 	"features":      features,
 	"knowledge":     knowledgeOf,
 	"prompt-tune":   promptTune,
+	"fine-tune":     fineTune,
 	"evaluate":      evaluate,
 }
 

@@ -139,11 +139,9 @@ func (s *saver) saveWeights(path string) error {
 		return err
 	}
 	w := state.Moments
-	for _, name := range w.Names() {
-		if trained := name[strings.Index(name, ":")+1:]; w.At(trained) == nil {
-			tensor := c.Weights.At(trained)
-			w.Put(trained, tensor.Shape, tensor.Data)
-		}
+	for _, name := range s.t.trainer.Changing() {
+		tensor := c.Weights.At(name)
+		w.Put(name, tensor.Shape, tensor.Data)
 	}
 	return clip.WriteSafetensors(path, w)
 }

@@ -128,11 +128,7 @@ func newPromptTuning(b *backbone, train *labelled, p PromptTuneParams) (*promptT
 // shotsOf are the places of some images of each class, or of all.
 func shotsOf(set *labelled, shots int, seed int64) ([]int, error) {
 	if shots == 0 {
-		all := make([]int, len(set.items))
-		for i := range all {
-			all[i] = i
-		}
-		return all, nil
+		return indicesTo(len(set.items)), nil
 	}
 	at, err := probe.FewShot(set.all(), len(set.Classes), shots, seed)
 	if err != nil {

@@ -39,6 +39,9 @@ type training struct {
 
 	steps, batch, warmup            int
 	lr, weightDecay, gamma, alphaLR float64
+	labels                          []float32 // [images, classes] for a head to be trained on, in place of captions
+	towerLR                         float64   // with labels: multiplies lr for the tower
+	constant                        bool      // the learning rate stays at its peak
 	augment                         image.Augment
 	seed                            uint64
 	positivesWarned                 bool
@@ -54,6 +57,7 @@ type stepMetrics struct {
 	LogitScale      float64   `json:"logitScale"`
 	Positives       float64   `json:"positives"`                 // mean size of P(i)
 	TanhAlpha       []float64 `json:"tanhAlpha,omitempty"`       // attn, dense of each gated block
+	Accuracy        float64   `json:"accuracy,omitempty"`        // of the batch, with labels
 	ImagesPerSecond float64   `json:"imagesPerSecond,omitempty"` // since the fifth step of the attempt
 }
 
@@ -188,14 +192,20 @@ func (s *steps) take(ctx context.Context, batches <-chan *batchData) error {
 // step takes one step, counted from 0.
 func (s *steps) step(step int, b *batchData) (stepMetrics, error) {
 	lr := learningRate(s.lr, step, s.warmup, s.steps)
-	stats, err := s.trainer.Step(b.batch, clip.StepParams{LR: lr, WeightDecay: s.weightDecay, Gamma: s.gamma, AlphaLR: s.alphaLR})
+	if s.constant && step >= s.warmup {
+		lr = s.lr
+	}
+	stats, err := s.trainer.Step(b.batch, clip.StepParams{LR: lr, WeightDecay: s.weightDecay, Gamma: s.gamma, AlphaLR: s.alphaLR, TowerLR: s.towerLR})
 	if err != nil {
 		return stepMetrics{}, err
 	}
 	if math.IsNaN(stats.Loss) || math.IsInf(stats.Loss, 0) {
-		return stepMetrics{}, fmt.Errorf("the loss is %v (lr %g is too high?)", stats.Loss, s.lr)
+		return stepMetrics{}, divergedError{fmt.Errorf("the loss is %v (lr %g is too high?)", stats.Loss, s.lr)}
 	}
 	line := stepMetrics{Step: step + 1, Loss: stats.Loss, LR: lr, GradNorm: stats.GradNorm, LogitScale: stats.LogitScale, Positives: stats.MeanPositives, TanhAlpha: stats.TanhAlpha}
+	if s.labels != nil {
+		line.Positives, line.Accuracy = 0, stats.MeanPositives
+	}
 	if warm := s.from + warmSteps; step+1 == warm {
 		s.started = time.Now()
 	} else if step+1 > warm {
@@ -203,6 +213,9 @@ func (s *steps) step(step int, b *batchData) (stepMetrics, error) {
 	}
 	return line, nil
 }
+
+// divergedError is of a training whose numbers are not finite any more.
+type divergedError struct{ error }
 
 // warnPositives says once when the threshold takes most of the batch for positives: small text towers crowd their captions together, and the
 // loss then pulls everything to one point.
@@ -240,11 +253,16 @@ func (t *training) prefetch(ctx context.Context, workers, from int) <-chan *batc
 }
 
 // pairs is the number of pairs trained on.
-func (t *training) pairs() int { return len(t.images.samples) }
+func (t *training) pairs() int { return t.images.n }
+
+// classes are those of labels.
+func (t *training) classes() int { return len(t.labels) / t.pairs() }
 
 func (t *training) newBatch() *batchData {
 	b := &batchData{batch: clip.Batch{Pixels: make([]float32, t.batch*3*t.norm.size*t.norm.size)}}
-	if t.targets != nil {
+	if t.labels != nil {
+		b.batch.Targets = make([]float32, t.batch*t.classes())
+	} else if t.targets != nil {
 		b.batch.Head, b.batch.Targets = t.targets.head.Values, make([]float32, t.batch*t.targets.head.Rows)
 	} else if t.textFeatures != nil {
 		b.batch.TextFeatures = make([]float32, t.batch*t.dim)
@@ -264,7 +282,9 @@ func (t *training) fill(ctx context.Context, workers int, order *sampler, b *bat
 	gather(b.batch.Tokens, t.tokens, indices, t.context)
 	gather(b.batch.TextFeatures, t.textFeatures, indices, t.dim)
 	gather(b.batch.BaseText, t.baseText, indices, t.dim)
-	if t.targets != nil {
+	if t.labels != nil {
+		gather(b.batch.Targets, t.labels, indices, t.classes())
+	} else if t.targets != nil {
 		t.targets.fill(indices, b.batch.Targets)
 	}
 	view := viewParams{augment: t.augment, seed: t.seed ^ 0xA06, first: first}

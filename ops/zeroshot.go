@@ -11,6 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/datasets"
+	"react/data/npy"
 	"react/ops/blas"
 	"react/ops/metric"
 )
@@ -30,7 +31,7 @@ const confusionRows = 20
 const scoreBlock = 4096
 
 // zeroShot scores features by a protocol. In: "features", "checkpoint" for the text tower, optional "base", "prompt" (prompt-tune), and "prompts"
-// (knowledge, or a file). Out: rows.jsonl and, for sets of one label, predictions.parquet.
+// (knowledge, or a file). Out: rows.jsonl, for sets of one label predictions.parquet, and scores.npy [1, images, classes] where asked.
 func zeroShot(ctx context.Context, run *Run, p EvaluateParams) error {
 	set, err := run.features("features")
 	if err != nil {
@@ -42,6 +43,12 @@ func zeroShot(ctx context.Context, run *Run, p EvaluateParams) error {
 	}
 	if p.Protocol != openAI {
 		scale = 100
+	}
+	if p.Scores {
+		all := probabilities(blas.Matrix{Rows: scores.Images(), Cols: scores.Classes, Values: scores.Values}, scale)
+		if err := npy.Write(run.path(ScoresFile), []int{1, scores.Images(), scores.Classes}, all, "<f4"); err != nil {
+			return err
+		}
 	}
 	report := &scoreReport{protocol: p.Protocol, set: set, scale: scale, workers: run.Workers}
 	rows, predictions, err := report.rows(scores)

@@ -171,7 +171,7 @@ func waysOut(stage *plan.Stage, machine *plan.Machine) string {
 			ways = append(ways, fmt.Sprintf("%s takes %s", flags, clip.FormatBytes(m.On(machine.Engine))))
 		}
 	}
-	if stage.Op == "tune" || stage.Op == "pretrain" {
+	if stage.Op == "tune" || stage.Op == "pretrain" || stage.Op == "fine-tune" {
 		auto := ops.Fit{MicroBatch: ops.AutoBatch, Recompute: fit.Recompute, Memory: fit.Memory}
 		try("--batch auto", auto)
 		auto.Recompute = true

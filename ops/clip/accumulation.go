@@ -2,6 +2,7 @@ package clip
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -66,18 +67,20 @@ func (t *Trainer) buildFeatures(g *Graph) []*Node {
 	return []*Node{u, v}
 }
 
-// buildPartedLoss gives the loss and the mean size of P(i) [1, 2], the gradient
-// to the logit scale's logarithm, then those to the features that train.
+// buildPartedLoss gives the loss and the mean size of P(i) [1, 2], the gradients
+// of what no tower has (the logit scale's logarithm, or a head), the running
+// statistics, then the gradients to the features that train.
 func (t *Trainer) buildPartedLoss(g *Graph) []*Node {
-	h, tape := newHyper(g, t.opts.AdamW), t.tape(g, nil)
+	tape := t.tape(g, nil)
 	batch, dim := t.opts.Batch, t.cfg.Dim()
 	u := input(g, imageFeaturesInput, batch, dim)
 	var v *Node
-	if t.opts.Classes == 0 {
+	if !t.opts.classifies() {
 		v = input(g, featuresInput, batch, dim)
 	}
-	l := t.lossOf(tape, u, v, h.gamma)
-	outputs := []*Node{Concatenate([]*Node{l.loss, l.positives}, 1), l.dScaleLog}
+	l := t.lossOf(tape, u, v)
+	outputs := append([]*Node{Concatenate([]*Node{l.loss, l.positives}, 1)}, l.direct...)
+	outputs = append(outputs, l.statistics...)
 	if t.trainsImage() {
 		outputs = append(outputs, l.dImage())
 	}
@@ -91,7 +94,7 @@ func (t *Trainer) buildPartedLoss(g *Graph) []*Node {
 func (t *Trainer) towerNames() []string {
 	var names []string
 	for _, name := range t.names {
-		if name != "logit_scale" {
+		if !slices.Contains(t.opts.direct(), name) {
 			names = append(names, name)
 		}
 	}
@@ -126,14 +129,14 @@ func (t *Trainer) buildSums(g *Graph) (sums, grads []*Node) {
 }
 
 func (t *Trainer) buildUpdate(g *Graph) []*Node {
-	h, tape := newHyper(g, t.opts.AdamW), t.tape(g, nil)
+	tape := t.tape(g, nil)
 	loss := input(g, lossInput, 1, 2)
 	at := func(i int) *Node { return Slice(loss, AxisRange(), AxisRange(i, i+1)) }
 	grads := make([]*Node, len(t.names))
 	for i, name := range t.names {
 		grads[i] = input(g, gradPrefix+name, tape.shape[name]...)
 	}
-	return t.updates(h, tape, grads, lossGraph{loss: at(0), positives: at(1)})
+	return t.updates(tape, grads, lossGraph{loss: at(0), positives: at(1)})
 }
 
 // partedStep runs a step's programs. Its outputs are those of the whole step.
@@ -148,26 +151,37 @@ func (t *Trainer) partedStep(given *given, b Batch, p StepParams) ([]compute.Buf
 	}
 	batch, dim := t.opts.Batch, t.cfg.Dim()
 	given.put(imageFeaturesInput, u, batch, dim)
-	if t.opts.Classes == 0 {
+	if !t.opts.classifies() {
 		given.put(featuresInput, v, batch, dim)
 	}
 	t.giveTargets(given, b)
-	outputs, err := t.run(t.parts.loss, given, nothing)
+	outputs, err := t.run(t.parts.loss, given, t.isStatistic)
 	if err != nil {
 		return nil, err
 	}
-	given.buffers[lossInput], given.buffers[gradPrefix+"logit_scale"] = outputs[0], outputs[1]
-	d, err := t.featureGradients(outputs[2:])
+	given.buffers[lossInput], outputs = outputs[0], outputs[1:]
+	for _, name := range t.opts.direct() {
+		given.buffers[gradPrefix+name], outputs = outputs[0], outputs[1:]
+	}
+	statistics := outputs[:len(t.opts.Head.statistics())]
+	d, err := t.featureGradients(outputs[len(statistics):])
 	if err != nil {
 		return nil, err
 	}
 	if err := t.sumGradients(given, b, d); err != nil {
 		return nil, err
 	}
-	return t.run(t.parts.update, given, t.renewed)
+	outputs, err = t.run(t.parts.update, given, t.renewed)
+	return append(outputs, statistics...), err
 }
 
 func nothing(string) bool { return false }
+
+// isStatistic says whether an input is a running statistic, which the loss renews.
+func (t *Trainer) isStatistic(name string) bool {
+	kind, parameter, _ := splitInput(name)
+	return kind == paramPrefix && slices.Contains(t.opts.Head.statistics(), parameter)
+}
 
 // partedFeatures are the features [B, E] of the batch. The text's are those of
 // the batch where they are cached.

@@ -61,6 +61,16 @@ func newHyper(g *Graph, adam AdamW) hyper {
 	return hyper{adam: adam.orDefault(), gamma: at(0), step: at(1), alphaStep: at(2), keep: at(3), epsilon: at(4), clip: at(5)}
 }
 
+// hyper gives the numbers of the step, an input of the graph from when they are
+// first asked for.
+func (t *tape) hyper(adam AdamW) hyper {
+	if t.numbers == nil {
+		h := newHyper(t.g, adam)
+		t.numbers = &h
+	}
+	return *t.numbers
+}
+
 // hyperValues are the values of a step, counted from 1.
 func hyperValues(p StepParams, adam AdamW, clip float64, step int) []float32 {
 	adam = adam.orDefault()

@@ -26,7 +26,7 @@ func classification(u, head, scaleLog, targets *Node) lossGraph {
 		loss:      MulScalar(columnSums(value), n),
 		positives: MulScalar(columnSums(rowSums(Sign(targets))), n),
 		dImage:    func() *Node { return Mul(matmul(dlogits, head), scale) },
-		dScaleLog: columnSums(rowSums(Mul(dlogits, logits))),
+		direct:    []*Node{columnSums(rowSums(Mul(dlogits, logits)))},
 	}
 }
 
@@ -53,12 +53,18 @@ func (o TrainOptions) checkClasses() error {
 }
 
 // textGiven says whether a step's text features are made before it, or not needed.
-func (o TrainOptions) textGiven() bool { return o.CachedText || o.Classes > 0 }
+func (o TrainOptions) textGiven() bool { return o.CachedText || o.classifies() }
+
+// classifies says whether a step reads labels and no captions.
+func (o TrainOptions) classifies() bool { return o.Classes > 0 || o.Head.Classes > 0 }
 
 // lossOf is the loss of features of the whole batch; v is nil where the step
 // classifies.
-func (t *Trainer) lossOf(tape *tape, u, v, gamma *Node) lossGraph {
+func (t *Trainer) lossOf(tape *tape, u, v *Node) lossGraph {
 	batch, dim := t.opts.Batch, t.cfg.Dim()
+	if t.opts.Head.Classes > 0 {
+		return t.headLoss(tape, u)
+	}
 	if t.opts.Classes > 0 {
 		return classification(u, input(tape.g, headInput, t.opts.Classes, dim), tape.at("logit_scale"), input(tape.g, targetsInput, batch, t.opts.Classes))
 	}
@@ -66,13 +72,16 @@ func (t *Trainer) lossOf(tape *tape, u, v, gamma *Node) lossGraph {
 	if t.opts.PositivesFixed {
 		base = input(tape.g, baseInput, batch, dim)
 	}
-	return contrastive(u, v, tape.at("logit_scale"), gamma, base)
+	return contrastive(u, v, tape.at("logit_scale"), tape.hyper(t.opts.AdamW).gamma, base)
 }
 
 // giveTargets puts what the loss reads beside features.
 func (t *Trainer) giveTargets(given *given, b Batch) {
 	if t.opts.PositivesFixed {
 		given.put(baseInput, b.BaseText, t.opts.Batch, t.cfg.Dim())
+	}
+	if n := t.opts.Head.Classes; n > 0 {
+		given.put(targetsInput, b.Targets, t.opts.Batch, n)
 	}
 	if t.opts.Classes > 0 {
 		given.put(headInput, b.Head, t.opts.Classes, t.cfg.Dim())

@@ -18,7 +18,7 @@ func TestClassificationByHand(t *testing.T) {
 		u := Const(g, [][]float32{{1, 0}, {0.6, 0.8}})
 		head := Const(g, [][]float32{{1, 0}, {0, 1}})
 		l := classification(u, head, Const(g, [][]float32{{float32(math.Log(2))}}), Const(g, [][]float32{{1, 0}, {0.5, 0.5}}))
-		return []*Node{l.loss, l.positives, l.dImage(), l.dScaleLog}
+		return []*Node{l.loss, l.positives, l.dImage(), l.direct[0]}
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,11 @@ func (g *given) put(name string, values any, dims ...int) {
 
 // hyper puts the numbers of a step, counted from 1.
 func (g *given) hyper(p StepParams, o TrainOptions, step int) {
-	g.put(hyperInput, hyperValues(p, o.AdamW, o.Clip, step), 1, numHyper)
+	values := hyperValues(p, o.AdamW, o.Clip, step)
+	if o.Head.Classes > 0 {
+		values = headHyperValues(p, o, step)
+	}
+	g.put(hyperInput, values, 1, numHyper)
 }
 
 func (g *given) free() {
@@ -59,7 +63,7 @@ func (t *Trainer) checkBatch(b Batch) error {
 		{featuresInput, len(b.TextFeatures), o.Batch * dim, o.CachedText},
 		{baseInput, len(b.BaseText), o.Batch * dim, o.PositivesFixed},
 		{headInput, len(b.Head), o.Classes * dim, o.Classes > 0},
-		{targetsInput, len(b.Targets), o.Batch * o.Classes, o.Classes > 0},
+		{targetsInput, len(b.Targets), o.Batch * max(o.Classes, o.Head.Classes), o.classifies()},
 	} {
 		if f.used && f.got != f.want {
 			return fmt.Errorf("%s: %d values, a batch of %d has %d", f.name, f.got, o.Batch, f.want)

@@ -113,7 +113,7 @@ func compareGradients(t *testing.T, e *engine.Engine, c *Checkpoint, mode string
 		if tape.anyTrains(isText) {
 			pullText(pullV(l.dText(), true))
 		}
-		tape.give("logit_scale", func() *Node { return l.dScaleLog })
+		tape.give("logit_scale", func() *Node { return l.direct[0] })
 		var params, written []*Node
 		for _, name := range names {
 			params, written = append(params, tape.at(name)), append(written, tape.grads[name])

@@ -13,7 +13,9 @@ type lossGraph struct {
 	positives *Node        // [1, 1], mean size of P(i)
 	dImage    func() *Node // [B, E]; built only where it is needed
 	dText     func() *Node // [B, E]
-	dScaleLog *Node        // [1, 1]
+
+	direct     []*Node // of TrainOptions.direct
+	statistics []*Node // new values of HeadOptions.statistics
 }
 
 // contrastive builds the loss of image features u and text features v, both
@@ -33,7 +35,7 @@ func contrastive(u, v, scaleLog, gamma, base *Node) lossGraph {
 		positives: MulScalar(columnSums(rowSums(mask)), n),
 		dImage:    func() *Node { return Mul(matmul(dlogits, v), scale) },
 		dText:     func() *Node { return Mul(matmul(transpose(dlogits), u), scale) },
-		dScaleLog: columnSums(rowSums(Mul(dlogits, logits))),
+		direct:    []*Node{columnSums(rowSums(Mul(dlogits, logits)))},
 	}
 }
 

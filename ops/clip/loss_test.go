@@ -22,7 +22,7 @@ func runLoss(t *testing.T, e *engine.Engine, u, v, base []float32, n int, scaleL
 	dim := len(u) / n
 	program, err := e.Program(fmt.Sprintf("loss %d %d", n, dim), func(g *Graph) []*Node {
 		l := contrastive(input(g, "u", n, dim), input(g, "v", n, dim), input(g, "scaleLog", 1, 1), input(g, "gamma", 1, 1), input(g, "base", n, dim))
-		return []*Node{l.loss, l.positives, l.dScaleLog, l.dImage(), l.dText()}
+		return []*Node{l.loss, l.positives, l.direct[0], l.dImage(), l.dText()}
 	})
 	if err != nil {
 		t.Fatal(err)

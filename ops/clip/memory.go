@@ -76,7 +76,7 @@ const bytesOf = 4
 // EstimateTraining says what a training takes on an engine ("go", "onnx" or
 // "xla:..."). Activations and gradients are read off the step's own graph.
 func EstimateTraining(cfg Config, o TrainOptions, engineName string) (Memory, error) {
-	names, err := Trainable(cfg, o.Mode)
+	names, err := o.trainable(cfg)
 	if err != nil {
 		return Memory{}, err
 	}
@@ -92,9 +92,9 @@ func EstimateTraining(cfg Config, o TrainOptions, engineName string) (Memory, er
 	if err != nil {
 		return Memory{}, fmt.Errorf("memory of a step: %w", err)
 	}
-	all, training := count(cfg, everyName)*bytesOf, count(cfg, func(name string) bool { return trains(name, o.Mode) })*bytesOf
+	all, training := count(cfg, everyName)*bytesOf, (count(cfg, func(name string) bool { return trains(name, o.Mode) })+int64(o.Head.Classes*(cfg.Dim()+1)))*bytesOf
 	pixels := int64(3*cfg.ImageSize()*cfg.ImageSize()) * bytesOf
-	m := Memory{Parameters: all, Moments: 2 * training, Gradients: step.gradients, Activations: step.other,
+	m := Memory{Parameters: all, Moments: int64(len(o.stateful())-1) * training, Gradients: step.gradients, Activations: step.other,
 		Inputs: int64(o.rows()) * pixels, Host: ProcessBytes + 2*all + batchesAhead*int64(o.Batch)*pixels}
 	if o.parts() > 1 {
 		m.Gradients += training // the sums

@@ -185,7 +185,7 @@ func gradientsOf(t *testing.T, e *engine.Engine, c *Checkpoint, names []string) 
 		l := contrastive(u, v, tape.at("logit_scale"), ConstAs(u, [][]float32{{2}}), v)
 		pullImage(pullU(l.dImage(), true))
 		pullText(pullV(l.dText(), true))
-		tape.give("logit_scale", func() *Node { return l.dScaleLog })
+		tape.give("logit_scale", func() *Node { return l.direct[0] })
 		var out []*Node
 		for _, name := range names {
 			out = append(out, tape.grads[name])

@@ -18,7 +18,7 @@ func (t *Trainer) State() (*State, error) {
 	}
 	s := &State{Step: t.step, Moments: &Weights{}}
 	for _, name := range t.names {
-		for _, prefix := range []string{meanPrefix, squarePrefix} {
+		for _, prefix := range t.opts.stateful()[1:] {
 			shape := t.start.At(name).Shape
 			data := make([]float32, len(t.start.At(name).Data))
 			if err := t.buffers[prefix+name].ToFlatData(data); err != nil {
@@ -36,7 +36,7 @@ func (t *Trainer) SetState(s *State) error {
 		return fmt.Errorf("trainer: a state before Reset")
 	}
 	for _, name := range t.names {
-		for _, prefix := range []string{meanPrefix, squarePrefix} {
+		for _, prefix := range t.opts.stateful()[1:] {
 			m := s.Moments.At(prefix + name)
 			if m == nil || !slices.Equal(m.Shape, t.start.At(name).Shape) {
 				return fmt.Errorf("trainer: the state has no %q of shape %v", prefix+name, t.start.At(name).Shape)

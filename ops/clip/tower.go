@@ -229,7 +229,7 @@ func (t *tape) tableGradient(ids, dx *Node) *Node {
 	return Scatter(distinct, sums, shapes.Make(dtypes.Float32, vocab, dx.Shape().Dimensions[1]), false, true)
 }
 
-func isText(name string) bool { return !isVisual(name) && name != "logit_scale" }
+func isText(name string) bool { return !isVisual(name) && name != "logit_scale" && !isHead(name) }
 
 // anyTrains says whether any parameter of a kind trains.
 func (t *tape) anyTrains(of func(name string) bool) bool {

@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,7 @@ type TrainOptions struct {
 	PositivesFixed bool    // P(i) is of BaseText, given with each batch, and not of the current text features
 	Classes        int     // over 0: cross entropy against Head with Targets, given with each batch, in place of captions; only where the text tower is locked
 	Clip           float64 // largest global norm of the gradient; 0 for no clipping
+	Head           HeadOptions
 }
 
 // parts is the number of micro-batches of a step.
@@ -49,7 +51,7 @@ type Batch struct {
 	TextFeatures []float32 // [B, E] of length 1; with CachedText
 	BaseText     []float32 // [B, E] of length 1; with PositivesFixed
 	Head         []float32 // [Classes, E] of length 1; with Classes
-	Targets      []float32 // [B, Classes], shares of each image that add up to 1; with Classes
+	Targets      []float32 // [B, Classes], shares of each image that add up to 1; with Classes, and [B, Head.Classes] with Head, where they may be several ones
 }
 
 // StepParams are the numbers of a step.
@@ -58,13 +60,14 @@ type StepParams struct {
 	WeightDecay float64 // of matrices
 	Gamma       float64 // over 1: plain InfoNCE
 	AlphaLR     float64 // multiplies LR for the gates' alphas; 0 is 1
+	TowerLR     float64 // with Head: multiplies LR for the tower; 0 is 1
 }
 
 // StepStats are a step's numbers, of the weights before its update.
 type StepStats struct {
 	Loss, GradNorm float64   // the norm before clipping
 	LogitScale     float64   // the multiplier, not its logarithm
-	MeanPositives  float64   // mean size of P(i)
+	MeanPositives  float64   // mean size of P(i); with Head, the share that is right (see headLoss)
 	TanhAlpha      []float64 // of the gates, in order
 }
 
@@ -99,7 +102,7 @@ const (
 // their gains and biases train. A ResNet from random weights thus trains with a
 // mean of 0 and a variance of 1 for all, that is without normalisation.
 func NewTrainer(e *engine.Engine, cfg Config, opts TrainOptions) (*Trainer, error) {
-	names, err := Trainable(cfg, opts.Mode)
+	names, err := opts.trainable(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +115,7 @@ func NewTrainer(e *engine.Engine, cfg Config, opts TrainOptions) (*Trainer, erro
 	if opts.CachedText && !textLocked(opts.Mode) {
 		return nil, fmt.Errorf("trainer: cached text features in mode %s, which trains the text tower", opts.Mode)
 	}
-	if err := opts.checkClasses(); err != nil {
+	if err := errors.Join(opts.checkClasses(), opts.checkHead()); err != nil {
 		return nil, err
 	}
 	if err := CheckPrecision(e.Name(), opts.Precision); err != nil {
@@ -136,7 +139,7 @@ func NewTrainer(e *engine.Engine, cfg Config, opts TrainOptions) (*Trainer, erro
 // compile gives a program of the trainer's, by all that its graph depends on.
 func (t *Trainer) compile(kind string, build func(g *Graph) []*Node) (*engine.Program, error) {
 	o := t.opts
-	key, err := programKey(kind, t.cfg, o.Mode, fmt.Sprint(o.Batch, o.rows(), o.CachedText, o.PositivesFixed, o.Classes, o.Recompute, t.dtype, o.AdamW))
+	key, err := programKey(kind, t.cfg, o.Mode, fmt.Sprint(o.Batch, o.rows(), o.CachedText, o.PositivesFixed, o.Classes, o.Recompute, t.dtype, o.AdamW, o.Head))
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +150,9 @@ func (t *Trainer) compile(kind string, build func(g *Graph) []*Node) (*engine.Pr
 func (t *Trainer) tape(g *Graph, names []string) *tape {
 	tape := newTape(g, t.cfg, names)
 	tape.dtype, tape.recompute = t.dtype, t.opts.Recompute
+	for _, p := range t.opts.Head.parameters(t.cfg.Dim()) {
+		tape.shape[p.name] = deviceShape(p.shape)
+	}
 	return tape
 }
 
@@ -166,25 +172,24 @@ func (t *Trainer) build(g *Graph) []*Node {
 }
 
 func (t *Trainer) buildStep(g *Graph) (outputs, grads []*Node) {
-	h := newHyper(g, t.opts.AdamW)
 	tape := t.tape(g, t.names)
-	l := t.buildLoss(tape, h.gamma)
+	l := t.buildLoss(tape)
 	grads = make([]*Node, len(t.names))
 	for i, name := range t.names {
 		grads[i] = tape.grads[name]
 	}
-	return t.updates(h, tape, grads, l), grads
+	return append(t.updates(tape, grads, l), l.statistics...), grads
 }
 
 // updates are the statistics of a step and the new values and moments.
-func (t *Trainer) updates(h hyper, tape *tape, grads []*Node, l lossGraph) []*Node {
+func (t *Trainer) updates(tape *tape, grads []*Node, l lossGraph) []*Node {
+	if t.opts.Head.Classes > 0 {
+		return t.headUpdates(tape, grads, l)
+	}
+	h := tape.hyper(t.opts.AdamW)
 	norm := globalNorm(grads)
 	by := h.gradientWeights(norm)
-	stats := []*Node{l.loss, norm, Exp(tape.at("logit_scale")), l.positives}
-	for _, name := range t.alphas {
-		stats = append(stats, Tanh(tape.at(name)))
-	}
-	outputs := []*Node{Concatenate(stats, 1)}
+	outputs := []*Node{t.statsOf(tape, norm, l)}
 	for i, p := range t.trainable() {
 		dims := deviceShape(p.shape)
 		m := moments{input(tape.g, meanPrefix+p.name, dims...), input(tape.g, squarePrefix+p.name, dims...)}
@@ -194,29 +199,43 @@ func (t *Trainer) updates(h hyper, tape *tape, grads []*Node, l lossGraph) []*No
 	return outputs
 }
 
+// statsOf are the numbers of a step, in the order in which stats reads them.
+func (t *Trainer) statsOf(tape *tape, norm *Node, l lossGraph) *Node {
+	stats := []*Node{l.loss, norm, Exp(tape.at("logit_scale")), l.positives}
+	for _, name := range t.alphas {
+		stats = append(stats, Tanh(tape.at(name)))
+	}
+	return Concatenate(stats, 1)
+}
+
 func (t *Trainer) trainable() []parameter {
-	return slices.DeleteFunc(parameters(t.cfg), func(p parameter) bool { return !slices.Contains(t.names, p.name) })
+	return slices.DeleteFunc(t.opts.allParameters(t.cfg), func(p parameter) bool { return !slices.Contains(t.names, p.name) })
 }
 
 // buildLoss runs both towers forward and back.
-func (t *Trainer) buildLoss(tape *tape, gamma *Node) lossGraph {
+func (t *Trainer) buildLoss(tape *tape) lossGraph {
 	u, pullImage := t.buildImage(tape)
 	v, pullText := t.buildText(tape)
-	l := t.lossOf(tape, u, v, gamma)
+	l := t.lossOf(tape, u, v)
 	if tape.anyTrains(isVisual) {
 		pullImage(l.dImage())
 	}
 	if tape.anyTrains(isText) {
 		pullText(l.dText())
 	}
-	tape.give("logit_scale", func() *Node { return l.dScaleLog })
+	for i, name := range t.opts.direct() {
+		tape.give(name, func() *Node { return l.direct[i] })
+	}
 	return l
 }
 
-// buildImage gives image features of length 1.
+// buildImage gives image features: of length 1, or as they are for a head.
 func (t *Trainer) buildImage(tape *tape) (*Node, func(du *Node)) {
 	side := t.cfg.ImageSize()
 	image, pullTower := tape.imageTower(input(tape.g, pixelsInput, t.opts.rows(), 3, side, side))
+	if t.opts.Head.Classes > 0 {
+		return image, pullTower
+	}
 	u, pullU := normalize(image)
 	return u, func(du *Node) { pullTower(pullU(du, true)) }
 }
@@ -224,7 +243,7 @@ func (t *Trainer) buildImage(tape *tape) (*Node, func(du *Node)) {
 // buildText gives text features of length 1, given or computed; none where the
 // step classifies.
 func (t *Trainer) buildText(tape *tape) (*Node, func(dv *Node)) {
-	if t.opts.Classes > 0 {
+	if t.opts.classifies() {
 		return nil, nil
 	}
 	if t.opts.CachedText {
@@ -239,7 +258,7 @@ func (t *Trainer) buildText(tape *tape) (*Node, func(dv *Node)) {
 // Reset starts from a checkpoint with fresh moments. Its config must be the
 // trainer's; the weights are copied.
 func (t *Trainer) Reset(c *Checkpoint) error {
-	w, err := c.Weights.check(t.cfg)
+	w, err := c.Weights.ordered(t.opts.allParameters(t.cfg))
 	if err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
@@ -301,10 +320,15 @@ func (t *Trainer) Step(b Batch, p StepParams) (StepStats, error) {
 	}
 	t.step++
 	defer outputs[0].Finalize()
-	for i, name := range t.names {
-		t.buffers[paramPrefix+name] = outputs[1+3*i]
-		t.buffers[meanPrefix+name] = outputs[2+3*i]
-		t.buffers[squarePrefix+name] = outputs[3+3*i]
+	at := 1
+	for _, name := range t.names {
+		for _, kind := range t.opts.stateful() {
+			t.buffers[kind+name] = outputs[at]
+			at++
+		}
+	}
+	for i, name := range t.opts.Head.statistics() {
+		t.buffers[paramPrefix+name] = outputs[at+i]
 	}
 	return t.stats(outputs[0])
 }
@@ -325,7 +349,7 @@ func (t *Trainer) wholeStep(given *given, b Batch, p StepParams) ([]compute.Buff
 // renewed says whether the update gives an input a new value.
 func (t *Trainer) renewed(name string) bool {
 	kind, parameter, _ := splitInput(name)
-	return kind != gradPrefix && slices.Contains(t.names, parameter)
+	return kind != gradPrefix && slices.Contains(t.Changing(), parameter)
 }
 
 // run gives up the state that the program renews: donated to the run, or
@@ -380,10 +404,16 @@ func (t *Trainer) Checkpoint() (*Checkpoint, error) {
 		return nil, fmt.Errorf("trainer: a checkpoint before Reset")
 	}
 	w := t.start.Clone()
-	for _, name := range t.names {
+	for _, name := range t.Changing() {
 		if err := t.buffers[paramPrefix+name].ToFlatData(w.At(name).Data); err != nil {
 			return nil, fmt.Errorf("parameter %q: %w", name, err)
 		}
 	}
 	return &Checkpoint{Config: t.cfg, Weights: w}, nil
+}
+
+// Changing lists the parameters that a step gives new values: what trains, and the
+// running statistics of a head.
+func (t *Trainer) Changing() []string {
+	return append(slices.Clone(t.names), t.opts.Head.statistics()...)
 }

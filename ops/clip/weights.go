@@ -84,9 +84,11 @@ func (w *Weights) AddGates(cfg Config, k int, seed uint64) error {
 
 // check says what is missing, superfluous or misshapen for a config, and puts
 // the parameters in order.
-func (w *Weights) check(cfg Config) (*Weights, error) {
+func (w *Weights) check(cfg Config) (*Weights, error) { return w.ordered(parameters(cfg)) }
+
+func (w *Weights) ordered(all []parameter) (*Weights, error) {
 	ordered := &Weights{}
-	for _, p := range parameters(cfg) {
+	for _, p := range all {
 		t := w.At(p.name)
 		switch {
 		case t == nil:

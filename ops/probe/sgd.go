@@ -86,7 +86,7 @@ func newSGD(data Data, start Start, settings []Settings) *sgd {
 	}
 	head := start.Head
 	if head.Rows == 0 {
-		head = randomHead(start.Classes, cols, start.Seed)
+		head = RandomHead(start.Classes, cols, start.Seed)
 	}
 	for h := range settings {
 		for c := range start.Classes {
@@ -96,8 +96,8 @@ func newSGD(data Data, start Start, settings []Settings) *sgd {
 	return s
 }
 
-// randomHead draws weights and bias as torch.nn.Linear does: uniform within 1/√dim.
-func randomHead(classes, cols int, seed uint64) blas.Matrix {
+// RandomHead draws weights and bias as torch.nn.Linear does: uniform within 1/√dim.
+func RandomHead(classes, cols int, seed uint64) blas.Matrix {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	head := blas.New(classes, cols)
 	bound := 1 / math.Sqrt(float64(cols-1))

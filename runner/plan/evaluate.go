@@ -23,6 +23,8 @@ func (c *composer) evaluate(name string, m model) (*Stage, error) {
 		of = c.retrieval
 	case e.Kind == "probe":
 		of = c.probe
+	case e.Kind == "finetune":
+		of = c.fineTune
 	case e.Protocol != "":
 		of = c.protocol
 	}
@@ -77,25 +79,43 @@ func (c *composer) tested(name string) imagesOf {
 	return imagesOf{path: "evaluate." + name, field: "dataset", ref: e.Dataset, benchmark: e.Benchmark}
 }
 
+// trained are the images that it trains on.
+func (c *composer) trained(name string) imagesOf {
+	e, of := c.p.Evaluate[name], c.tested(name)
+	of.split, of.list = "train", e.TrainList
+	if e.Train != "" {
+		of.field, of.ref, of.split = "train", e.Train, ""
+	}
+	return of
+}
+
 // features gives the stage with the features of some images.
 func (c *composer) features(of imagesOf, checkpoint source) (*Stage, error) {
-	set, dataset, err := c.poolSet(of.path+"."+of.field, of.ref, "dataset", folderFiles)
+	in := newInputs()
+	in.give("checkpoint", checkpoint)
+	params, err := c.labelled(of, "dataset", in)
 	if err != nil {
 		return nil, err
 	}
-	params := ops.FeaturesParams{Set: set, Split: of.split, Precision: c.embedding()}
-	if params.Benchmark, params.Catalogue, err = benchmark(of.path, of.benchmark); err != nil {
-		return nil, err
-	}
-	in := newInputs()
-	in.give("checkpoint", checkpoint)
-	in.give("dataset", dataset)
-	if of.list != "" {
-		if in.files["list"], err = c.outside(of.path+".trainList", of.list, oneFile); err != nil {
-			return nil, err
-		}
-	}
+	params.Precision = c.embedding()
 	return c.add("features", params, in.in, in.files)
+}
+
+// labelled gives a role the images, and what names them within it.
+func (c *composer) labelled(of imagesOf, role string, in inputs) (params ops.FeaturesParams, err error) {
+	set, dataset, err := c.poolSet(of.path+"."+of.field, of.ref, role, folderFiles)
+	if err != nil {
+		return params, err
+	}
+	params.Set, params.Split = set, of.split
+	if params.Benchmark, params.Catalogue, err = benchmark(of.path, of.benchmark); err != nil {
+		return params, err
+	}
+	in.give(role, dataset)
+	if of.list != "" {
+		in.files["list"], err = c.outside(of.path+".trainList", of.list, oneFile)
+	}
+	return params, err
 }
 
 // benchmark gives the name of an entry and the digest of what it says.
@@ -138,12 +158,7 @@ func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, erro
 	if err != nil {
 		return nil, err
 	}
-	training := c.tested(name)
-	training.split = "train"
-	if e.Train != "" {
-		training.field, training.ref, training.split = "train", e.Train, ""
-	}
-	training.list = e.TrainList
+	training := c.trained(name)
 	train, err := c.features(training, checkpoint)
 	if err == nil {
 		err = c.leak(training.path+"."+training.field, train, test)
@@ -153,7 +168,7 @@ func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, erro
 	}
 	in := newInputs()
 	in.in["features"], in.in["train"] = test, train
-	params := ops.EvaluateParams{Kind: e.Kind, Probe: &ops.ProbeParams{Method: e.Method, Shots: e.Shots, Samples: e.Samples}}
+	params := ops.EvaluateParams{Kind: e.Kind, Probe: &ops.ProbeParams{Method: e.Method, Shots: e.Shots, Samples: e.Samples, Scores: e.Scores}}
 	if e.Samples == 0 {
 		params.Probe.Samples, params.Probe.Seed, c.seeded = 1, int64(c.seed), true
 	}
@@ -186,7 +201,7 @@ func (c *composer) protocol(name string, checkpoint source, base *Stage) (*Stage
 	if err := c.prompts(name, in); err != nil {
 		return nil, err
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Protocol: e.Protocol, Precision: c.embedding()}, in.in, in.files)
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Protocol: e.Protocol, Precision: c.embedding(), Scores: e.Scores}, in.in, in.files)
 }
 
 // prompted scores the base's features with a learned prompt; base is the base's own evaluation.
@@ -202,7 +217,7 @@ func (c *composer) prompted(name string, base, prompt *Stage) (*Stage, error) {
 	in := newInputs()
 	in.give("checkpoint", c.base)
 	in.in["features"], in.in["prompt"], in.in["base"] = features, prompt, base
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: []string{}, Protocol: cmp.Or(e.Protocol, "openai"), Precision: c.embedding()}, in.in, in.files)
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: []string{}, Protocol: cmp.Or(e.Protocol, "openai"), Precision: c.embedding(), Scores: e.Scores}, in.in, in.files)
 }
 
 // prompts gives role "prompts" where an evaluation names a file of them, or what is known of its classes.

@@ -44,6 +44,8 @@ func (s *Stage) Scale() Scale {
 	switch s.Op {
 	case "pretrain", "tune":
 		return s.trainingScale()
+	case "fine-tune":
+		return s.fineTuneScale()
 	case "embed":
 		if s.Model == nil {
 			return Scale{}
@@ -90,6 +92,36 @@ func (s *Stage) trainingScale() Scale {
 		each = f.Image + 2*(f.Gates+(f.Image-f.Gates)*float64(s.Model.Gates())/blocks)
 	}
 	return Scale{Steps: p.Steps, Samples: samples, FLOPs: samples * each, Bytes: float64(s.Model.Parameters()) * fullBytes}
+}
+
+// searchRuns is the most that ELEVATER's search tries of weight decay at one learning rate.
+const searchRuns = 15
+
+// fineTuneScale is a search on four fifths of the training images, at its longest, and the training on all; the images are known of a benchmark.
+func (s *Stage) fineTuneScale() Scale {
+	var p ops.FineTuneParams
+	_, listed := s.Files["list"]
+	if s.Model == nil || json.Unmarshal(s.Params, &p) != nil {
+		return Scale{}
+	}
+	e, err := datasets.Find(p.Train.Benchmark)
+	if err != nil || listed {
+		return Scale{}
+	}
+	images := float64(e.Splits["train"].Images)
+	if p.Shots > 0 {
+		images = float64(p.Shots * len(e.Classes))
+	}
+	decays := len(p.WeightDecay)
+	if decays == 0 {
+		decays = searchRuns
+	}
+	passes := float64(p.Epochs)
+	if p.SearchEpochs > 0 {
+		passes += 0.8 * float64(len(p.LR)*decays*p.SearchEpochs)
+	}
+	samples := images * passes
+	return Scale{Steps: int(samples / float64(p.Batch)), Samples: samples, FLOPs: samples * 3 * s.Model.FLOPs().Image, Bytes: float64(e.Splits["test"].Images) * metaBytes}
 }
 
 // indexScale is vectors in f32, or a code for each.

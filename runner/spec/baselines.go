@@ -94,6 +94,8 @@ func (s scene) checkPrompt() {
 
 // checkMean holds a mean to the evaluations that it is of: they are there, each once, and are no means.
 func (s scene) checkMean(path string) {
+	s.checkTraining(path, "mean")
+	s.checkScores(path, "mean")
 	for _, field := range []string{"dataset", "benchmark", "prompts", "promptsFile", "protocol", "train", "knowledge"} {
 		if p := path + "." + field; s.given(p) && !s.isBad(p) {
 			s.report(p, "not read by kind \"mean\", which is of other evaluations (of)")
@@ -110,7 +112,7 @@ func (s scene) checkMean(path string) {
 		case kind == "":
 			s.report(path+".of", "no evaluation %q%s", name, didYouMean(name, s.v.names("evaluate"), "evaluations"))
 		case kind == "mean" || kind == "retrieval":
-			s.report(path+".of", "%q is a %s, which has no score (zeroshot or probe)", name, kind)
+			s.report(path+".of", "%q is a %s, which has no score (zeroshot, probe or finetune)", name, kind)
 		case seen[name]:
 			s.report(path+".of", "%q is there twice (once)", name)
 		}

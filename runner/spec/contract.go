@@ -62,20 +62,21 @@ func (n *node) names() []string {
 type contract struct {
 	ctx       *cue.Context
 	schema    cue.Value
-	params    *node                      // the sections
-	root      *node                      // apiVersion, name, question
-	table     *node                      // a table
-	seeds     *node                      // sweep.seeds
-	label     *node                      // sweep.cases[].label
-	name      form                       // names of pools, evaluations and tables
-	sections  []string                   // every field that a file can have
-	defaults  map[string]json.RawMessage // by path, with * for a name: "pool.*.maxBad"
-	defaultLR map[string]json.RawMessage // by tune.mode
-	leaks     map[string]json.RawMessage // of pairs, where leaks are looked for
-	metrics   []string                   // of a zeroshot evaluation
-	more      map[string][]string        // figures of other evaluations
-	worldSets []string                   // evaluation sets of a world pool
-	figures   map[string][]string        // of stages
+	params    *node                                 // the sections
+	root      *node                                 // apiVersion, name, question
+	table     *node                                 // a table
+	seeds     *node                                 // sweep.seeds
+	label     *node                                 // sweep.cases[].label
+	name      form                                  // names of pools, evaluations and tables
+	sections  []string                              // every field that a file can have
+	defaults  map[string]json.RawMessage            // by path, with * for a name: "pool.*.maxBad"
+	defaultLR map[string]json.RawMessage            // by tune.mode
+	leaks     map[string]json.RawMessage            // of pairs, where leaks are looked for
+	training  map[string]map[string]json.RawMessage // of evaluations, by optimizer
+	metrics   []string                              // of a zeroshot evaluation
+	more      map[string][]string                   // figures of other evaluations
+	worldSets []string                              // evaluation sets of a world pool
+	figures   map[string][]string                   // of stages
 }
 
 // newContract compiles the embedded schema in a context of its own. An error is a bug of the schema.
@@ -96,7 +97,7 @@ func newContract() (*contract, error) {
 		return nil, fmt.Errorf("schema: #Defaults: %w", err)
 	}
 	for path, into := range map[string]any{"#DefaultLR": &c.defaultLR, "#DefaultLeaks": &c.leaks, "#ClassificationMetrics": &c.metrics, "#MoreMetrics": &c.more, "#WorldSets": &c.worldSets,
-		"#StageMetrics": &c.figures} {
+		"#StageMetrics": &c.figures, "#DefaultTraining": &c.training} {
 		if err := v.LookupPath(cue.ParsePath(path)).Decode(into); err != nil {
 			return nil, fmt.Errorf("schema: %s: %w", path, err)
 		}

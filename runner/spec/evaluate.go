@@ -8,16 +8,20 @@ import (
 	"react/data/datasets"
 )
 
-// probeFields are those that only a probe reads, with what they are where a file does not say.
+// probeFields are those that only a probe and fine-tuning read (method only a probe), with what they are where a file does not say.
 var probeFields = []struct{ name, value string }{{"train", ""}, {"trainList", ""}, {"method", `"sgd"`}, {"init", `"language"`}, {"shots", "0"}, {"samples", ""}, {"best", `"last"`}}
 
-// fillProbe gives a probe its defaults: three draws of few shots, one of all images.
+// learns says whether a kind trains on labelled images.
+func learns(kind string) bool { return kind == "probe" || kind == "finetune" }
+
+// fillProbe gives a probe, or fine-tuning, its defaults: three draws of few shots, one of all images.
 func (v values) fillProbe(path string) {
-	if v.text(path+".kind") != "probe" {
+	kind := v.text(path + ".kind")
+	if !learns(kind) {
 		return
 	}
 	for _, f := range probeFields {
-		if p := path + "." + f.name; !v.has(p) && f.value != "" {
+		if p := path + "." + f.name; !v.has(p) && f.value != "" && (f.name != "method" || kind == "probe") {
 			v[p] = json.RawMessage(f.value)
 		}
 	}
@@ -45,24 +49,28 @@ func (s scene) checkKind(path string) {
 		return
 	}
 	unread("of", "of mean")
-	if kind != "probe" {
-		for _, f := range probeFields {
+	for _, f := range probeFields {
+		if f.name == "method" && kind != "probe" {
 			unread(f.name, "of probe")
+		} else if !learns(kind) {
+			unread(f.name, "of probe and finetune")
 		}
 	}
+	s.checkTraining(path, kind)
+	s.checkScores(path, kind)
 	if kind != "zeroshot" {
 		unread("protocol", "of zeroshot")
 	}
 	if kind == "retrieval" {
-		unread("promptsFile", "of zeroshot and probe")
-		unread("knowledge", "of zeroshot and probe")
+		unread("promptsFile", "of zeroshot, probe and finetune")
+		unread("knowledge", "of zeroshot, probe and finetune")
 		s.checkCaptions(path)
 	}
 	if kind == "pairs" {
-		unread("prompts", "of zeroshot, retrieval and probe")
-		unread("promptsFile", "of zeroshot and probe")
+		unread("prompts", "of zeroshot, retrieval, probe and finetune")
+		unread("promptsFile", "of zeroshot, probe and finetune")
 	}
-	if kind == "probe" && s.v.number(path+".shots") == 0 && s.v.number(path+".samples") > 1 {
+	if learns(kind) && s.v.number(path+".shots") == 0 && s.v.number(path+".samples") > 1 {
 		s.report(path+".samples", "%s draws of all images are one (shots, or 1)", s.v[path+".samples"])
 	}
 }

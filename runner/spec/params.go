@@ -187,19 +187,35 @@ type Tune struct {
 	ContextInit string  `json:"contextInit,omitempty"` // prompt: words
 }
 
+// Training is how an evaluation of kind finetune trains.
+type Training struct {
+	Optimizer     string    `json:"optimizer"` // sgd, adamw
+	LR            []float64 `json:"lr"`
+	WeightDecay   []float64 `json:"weightDecay,omitempty"` // none: ELEVATER's search
+	Epochs        int       `json:"epochs"`
+	SearchEpochs  int       `json:"searchEpochs"`
+	Batch         int       `json:"batch"`
+	Warmup        float64   `json:"warmup"` // epochs
+	TowerLR       float64   `json:"towerLR"`
+	Normalization string    `json:"normalization"` // batch, length, none
+	Clip          float64   `json:"clip"`
+	Precision     string    `json:"precision"`
+	Augment       *Augment  `json:"augment,omitempty"` // nil: none
+}
+
 // Evaluate is one named evaluation.
 type Evaluate struct {
-	Kind    string   `json:"kind"`              // zeroshot, retrieval, probe, pairs, mean
+	Kind    string   `json:"kind"`              // zeroshot, retrieval, probe, finetune, pairs, mean
 	Dataset string   `json:"dataset,omitempty"` // a folder, or "pool:NAME/SET"; none of kind mean
 	Prompts []string `json:"prompts"`           // default: the benchmark's, else the task's
 
-	Train     string `json:"train,omitempty"`     // probe: training images; "" is the dataset's train split
-	TrainList string `json:"trainList,omitempty"` // probe: file of names of the training images that are used
+	Train     string `json:"train,omitempty"`     // probe, finetune: training images; "" is the dataset's train split
+	TrainList string `json:"trainList,omitempty"` // probe, finetune: file of names of the training images that are used
 	Method    string `json:"method,omitempty"`    // probe: sgd, logistic
-	Init      string `json:"init,omitempty"`      // probe: language, random
-	Shots     int    `json:"shots,omitempty"`     // probe: 0 is all
-	Samples   int    `json:"samples,omitempty"`   // probe: draws of the shots; 0: one, of the trial's seed
-	Best      string `json:"best,omitempty"`      // probe: last, test
+	Init      string `json:"init,omitempty"`      // probe, finetune: language, random
+	Shots     int    `json:"shots,omitempty"`     // probe, finetune: 0 is all
+	Samples   int    `json:"samples,omitempty"`   // probe, finetune: draws of the shots; 0: one, of the trial's seed
+	Best      string `json:"best,omitempty"`      // probe, finetune: last, test
 
 	Benchmark   string `json:"benchmark,omitempty"`   // entry of the catalogue
 	PromptsFile string `json:"promptsFile,omitempty"` // JSON: class → prompts
@@ -211,4 +227,7 @@ type Evaluate struct {
 	Wiktionary string   `json:"wiktionary,omitempty"` // file
 
 	Protocol string `json:"protocol,omitempty"` // openai, elevater, clip_benchmark; "" for a set that is none of the catalogue: version 1's rows
+
+	Training *Training `json:"training,omitempty"` // finetune
+	Scores   bool      `json:"scores,omitempty"`   // keep the probabilities of all classes
 }

@@ -86,7 +86,7 @@ func TestDefaultsAreValid(t *testing.T) {
 		"tune.temperature", "tune.rounds", "tune.labelled", "tune.benchmark", "tune.shots", "tune.context", "tune.contexts", "tune.position", "tune.contextInit",
 		"backbone.pretrain.augment.randAugment", "backbone.pretrain.augment.erasing", "tune.augment.randAugment", "tune.augment.erasing",
 		"task.synonyms", "retrieve.fuse", "retrieve.weight", "retrieve.prompts", "retrieve.minT2T", "retrieve.minT2I", "retrieve.budget", "pairs.nearHash",
-		"pairs.nearCosine", "pairs.collisions", "pairs.leaks", "pairs.leakHash", "pairs.leakCosine"}
+		"evaluate.*.scores", "pairs.nearCosine", "pairs.collisions", "pairs.leaks", "pairs.leakHash", "pairs.leakCosine"}
 	seen := map[string]bool{"sweep.seeds": true, "tables.*.columns": true, "tables.*.decimals": true}
 	for _, path := range leaves(k.params, "") {
 		n, _ := k.find(path)
@@ -97,7 +97,7 @@ func TestDefaultsAreValid(t *testing.T) {
 			t.Errorf("%s: required and has a default", path)
 		case ok && n.form.value.Unify(k.ctx.CompileBytes(raw)).Validate(cue.Concrete(true)) != nil:
 			t.Errorf("%s: default %s does not fit %s", path, raw, n.form)
-		case !ok && n.required == "" && !slices.Contains(noDefault, path) && !strings.HasPrefix(path, "pool.*.filter."):
+		case !ok && n.required == "" && !slices.Contains(noDefault, path) && !strings.HasPrefix(path, "pool.*.filter.") && !strings.HasPrefix(path, "evaluate.*.training."):
 			t.Errorf("%s: neither a default nor required", path)
 		}
 	}
@@ -112,6 +112,14 @@ func TestDefaultsAreValid(t *testing.T) {
 			t.Errorf("#DefaultLR %s: %s", mode, raw)
 		}
 	}
+	for optimizer, fields := range k.training {
+		for name, raw := range fields {
+			n, _ := k.find("evaluate.*.training." + name)
+			if n == nil || n.form.value.Unify(k.ctx.CompileBytes(raw)).Validate(cue.Concrete(true)) != nil {
+				t.Errorf("#DefaultTraining %s.%s: %s", optimizer, name, raw)
+			}
+		}
+	}
 }
 
 // TestEveryFieldIsSaid holds that every field has a comment and that its constraint can be said in English.
@@ -121,7 +129,7 @@ func TestEveryFieldIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, def := range []string{"Pool", "Filter", "World", "Backbone", "Pretrain", "Augment", "Task", "Index", "Retrieve", "Pairs", "Tune", "Evaluate", "Sweep", "Table"} {
+	for _, def := range []string{"Pool", "Filter", "World", "Backbone", "Pretrain", "Augment", "Task", "Index", "Retrieve", "Pairs", "Tune", "Evaluate", "Training", "Sweep", "Table"} {
 		it, err := v.LookupPath(cue.MakePath(cue.Def(def))).Fields(cue.Optional(true))
 		if err != nil {
 			t.Fatal(err)

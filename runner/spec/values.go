@@ -123,6 +123,7 @@ func (c *contract) withDefaults(v values) values {
 	for _, name := range out.names("evaluate") { // an evaluation asks as the task does, unless it says otherwise
 		at := "evaluate." + name
 		out.fillProbe(at)
+		c.fillTraining(out, at)
 		ownPrompts := out.has(at+".benchmark") || out.has(at+".promptsFile")
 		asks := !slices.Contains([]string{"retrieval", "pairs", "mean"}, out.text(at+".kind"))
 		if p := at + ".prompts"; !out.has(p) && out.has("task.prompts") && !ownPrompts && asks {

@@ -1,0 +1,251 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"react/data/datasets"
+	"react/data/image"
+	"react/ops/blas"
+	"react/ops/clip"
+	"react/ops/probe"
+)
+
+// FineTuneParams are the params of fine-tune. Epochs are passes over the training images; batches cross them, so that each is whole.
+type FineTuneParams struct {
+	Test  FeaturesParams `json:"test"`  // the images that the score is of
+	Train FeaturesParams `json:"train"` // those trained on
+	Shots int            `json:"shots"` // images of each class, ELEVATER's draw of the seed; 0 is all
+	Seed  int64          `json:"seed"`  // shots, order, augmentation, random head
+	Best  string         `json:"best"`  // last: the last epoch's score; test: the best epoch's on the test set
+
+	Init    string   `json:"init"`              // of the head: language or random
+	Prompts []string `json:"prompts,omitempty"` // language: templates with one {}; none: the set's own
+
+	Optimizer     string        `json:"optimizer"`             // sgd: momentum 0.9, constant rate, all decays; adamw: cosine decay, matrices decay
+	LR            []float64     `json:"lr"`                    // peaks; the best is searched where there are several
+	WeightDecay   []float64     `json:"weightDecay,omitempty"` // likewise; none: ELEVATER's search over 97 values
+	Epochs        int           `json:"epochs"`
+	SearchEpochs  int           `json:"searchEpochs,omitempty"` // of a run of the search
+	Batch         int           `json:"batch"`                  // at most as many as there are training images
+	Warmup        float64       `json:"warmup,omitempty"`       // epochs
+	TowerLR       float64       `json:"towerLR"`                // multiplies the rate for the tower
+	Normalization string        `json:"normalization"`          // of features: batch, length, none
+	Clip          float64       `json:"clip,omitempty"`         // largest global norm of the gradient
+	Precision     string        `json:"precision"`              // of the steps
+	Augment       image.Augment `json:"augment"`                // without crop, images are seen as they are tested
+	Embedding     string        `json:"embedding,omitempty"`    // precision of embedding; "" is f32
+	Scores        bool          `json:"scores,omitempty"`       // write scores.npy
+}
+
+const fineTuneFile = "finetune.json"
+
+// fineTune trains the image tower and a linear head on labelled images, gates as part of the tower: ELEVATER's fine-tuning, or AdamW's as usual in
+// low-shot ImageNet. Learning rate and weight decay are chosen on the first fifth of each class, held back, then all images are trained on. In:
+// "checkpoint", "train" and "test" (sets; stages or folders), file "list" (names of the training images that are used), "prompts" where the head
+// starts from text. Out: rows.jsonl, finetune.json, metrics.jsonl of the last training, predictions.parquet for sets of one label, scores.npy
+// [1, images, classes] where asked. Same bytes on one engine but for the speeds in metrics.jsonl.
+//
+//	1: first
+var fineTune = onEngine(define(1, "fine-tune", runFineTune))
+
+func runFineTune(ctx context.Context, run *Run, p FineTuneParams) error {
+	f, err := newFineTuner(ctx, run, p)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	sample, logits, err := f.sample(ctx)
+	if err != nil {
+		return err
+	}
+	pr := &prober{run: run, test: f.known, tested: len(f.known.items), file: fineTuneFile, keepScores: p.Scores}
+	pr.report = probeReport{Shots: p.Shots, Images: len(f.images), Tested: pr.tested}
+	if err := pr.keep(&sample, logits); err != nil {
+		return err
+	}
+	pr.report.Runs = []probeSample{sample}
+	return pr.write()
+}
+
+// fineTuner is what one fine-tune stage reads.
+type fineTuner struct {
+	FineTuneParams
+	run         *Run
+	backbone    *backbone
+	train, test *datasets.Set
+	known       *labelled // the test images' labels
+	images      []int     // of train, that are trained on
+	start       *clip.Checkpoint
+	journal     *fineTuneJournal
+}
+
+func newFineTuner(ctx context.Context, run *Run, p FineTuneParams) (f *fineTuner, err error) {
+	f = &fineTuner{FineTuneParams: p, run: run}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	if f.test, err = run.labelledSet("test", p.Test); err != nil {
+		return f, err
+	}
+	if f.train, err = run.labelledSet("train", p.Train); err != nil {
+		return f, err
+	}
+	if list, ok := run.Files["list"]; ok {
+		if err := f.train.Keep(list.Paths[0]); err != nil {
+			return f, err
+		}
+	}
+	if err := f.sameTask(); err != nil {
+		return f, err
+	}
+	f.known = labelsOf(f.test, p.Test)
+	if f.images, err = shotsOf(labelsOf(f.train, p.Train), p.Shots, p.Seed); err != nil {
+		return f, err
+	}
+	if f.backbone, err = run.backboneIn(p.Embedding); err != nil {
+		return f, err
+	}
+	if f.start, err = f.startCheckpoint(ctx); err != nil {
+		return f, err
+	}
+	f.journal, err = openJournal(run, f.backbone.engine)
+	return f, err
+}
+
+func (f *fineTuner) close() {
+	for _, set := range []*datasets.Set{f.train, f.test} {
+		if set != nil {
+			_ = set.Close() // read only
+		}
+	}
+	if f.backbone != nil {
+		f.backbone.close()
+	}
+}
+
+// sameTask refuses splits that do not belong together, or that share an image, before anything is trained.
+func (f *fineTuner) sameTask() error {
+	if !slices.Equal(f.train.Classes, f.test.Classes) {
+		return fmt.Errorf("the training images have %d classes (the first %q), the test images %d (the first %q): not the same task",
+			len(f.train.Classes), f.train.Classes[0], len(f.test.Classes), f.test.Classes[0])
+	}
+	if (f.train.Many != nil) != (f.test.Many != nil) {
+		return fmt.Errorf("training and test images differ: several labels %v and %v", f.train.Many != nil, f.test.Many != nil)
+	}
+	shared, err := datasets.Shared(f.train, f.test)
+	if err != nil {
+		return err
+	}
+	if len(shared) > 0 {
+		return fmt.Errorf("%d test images are training images too (%s is %s): a model would be tested on what it was trained on (runner data check names them)",
+			len(shared), f.test.Items[shared[0][1]].Key, f.train.Items[shared[0][0]].Key)
+	}
+	return nil
+}
+
+// labelsOf are a set's labels, for scores and draws.
+func labelsOf(set *datasets.Set, p FeaturesParams) *labelled {
+	out := &labelled{featureSet: aboutSet(set, p)}
+	for i, item := range set.Items {
+		l := featureItem{Key: item.Key}
+		for _, c := range set.Labels(i) {
+			l.Labels = append(l.Labels, int32(c))
+		}
+		out.items = append(out.items, l)
+	}
+	return out
+}
+
+// startCheckpoint is the model with the head that training starts from.
+func (f *fineTuner) startCheckpoint(ctx context.Context) (*clip.Checkpoint, error) {
+	cfg := f.backbone.checkpoint.Config
+	classes, dim := len(f.test.Classes), cfg.Dim()
+	var head clip.Head
+	if f.Init == "language" {
+		prompts, err := f.run.classPrompts(f.known, f.Prompts)
+		if err != nil {
+			return nil, err
+		}
+		text, err := f.backbone.average(ctx, prompts)
+		if err != nil {
+			return nil, err
+		}
+		head = clip.Head{Weight: text.Values, Bias: make([]float32, classes)}
+	} else {
+		drawn := probe.RandomHead(classes, dim+1, uint64(f.Seed))
+		for c := range classes {
+			head.Weight = append(head.Weight, drawn.Row(c)[:dim]...)
+			head.Bias = append(head.Bias, drawn.Row(c)[dim])
+		}
+	}
+	bare := &clip.Checkpoint{Config: cfg, Weights: f.backbone.checkpoint.Weights}
+	return bare.WithHead(head, f.head(classes, f.train.Many != nil)), nil
+}
+
+func (p FineTuneParams) head(classes int, many bool) clip.HeadOptions {
+	return clip.HeadOptions{Classes: classes, Many: many, Normalization: p.Normalization, SGD: p.Optimizer == "sgd"}
+}
+
+// options are what a training of so many images compiles to, before Fit.
+func (p FineTuneParams) options(images, classes int, many bool, cfg clip.Config) clip.TrainOptions {
+	return clip.TrainOptions{Mode: clip.LockedText, Batch: min(p.Batch, images), Clip: p.Clip, Precision: p.Precision, AdamW: clip.AdamWFor(cfg),
+		Head: p.head(classes, many)}
+}
+
+// score gives the logits [images, classes] of a checkpoint with a head.
+func (f *fineTuner) score(ctx context.Context, c *clip.Checkpoint, images *imageSource) (blas.Matrix, error) {
+	model, head := c.SplitHead()
+	enc, err := clip.NewEncoderIn(f.backbone.engine, model, encodeBatch, f.Embedding)
+	if err != nil {
+		return blas.Matrix{}, err
+	}
+	defer enc.Close()
+	norm, dim, classes := normalizationOf(c.Config), c.Config.Dim(), len(head.Bias)
+	pixels := make([]float32, encodeBatch*3*norm.size*norm.size)
+	out := blas.New(images.n, classes)
+	for at := 0; at < images.n; at += encodeBatch {
+		n := min(encodeBatch, images.n-at)
+		indices := make([]int, n)
+		for i := range indices {
+			indices[i] = at + i
+		}
+		if err := images.plain(ctx, f.run.Workers, indices, norm, pixels); err != nil {
+			return out, err
+		}
+		features, err := enc.ImageFeatures(pixels[:n*3*norm.size*norm.size], n)
+		if err != nil {
+			return out, err
+		}
+		x := blas.Matrix{Rows: n, Cols: dim, Values: features}
+		scale := f.normalizeFeatures(x, head, c)
+		part := out.Slice(at, at+n)
+		for i := range n {
+			copy(part.Row(i), head.Bias)
+		}
+		blas.Times(part, scale, x, blas.Matrix{Rows: classes, Cols: dim, Values: head.Weight}, 1)
+	}
+	return out, nil
+}
+
+// normalizeFeatures does to features what training did, with the running statistics, and gives what products are multiplied by.
+func (f *fineTuner) normalizeFeatures(x blas.Matrix, head clip.Head, c *clip.Checkpoint) float32 {
+	switch f.Normalization {
+	case clip.ByLength:
+		for i := range x.Rows {
+			normalize(x.Row(i))
+		}
+		return float32(math.Exp(float64(c.Weights.At("logit_scale").Data[0])))
+	case clip.ByBatch:
+		for i := range x.Rows {
+			for d, v := range x.Row(i) {
+				x.Row(i)[d] = float32((float64(v) - float64(head.Mean[d])) / math.Sqrt(float64(head.Variance[d])+clip.HeadNormEpsilon))
+			}
+		}
+	}
+	return 1
+}

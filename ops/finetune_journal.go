@@ -1,0 +1,122 @@
+package ops
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"react/data/npy"
+	"react/ops/blas"
+	"react/ops/engine"
+)
+
+// fineTuneJournal is what a fine-tuning that is stopped knows of its trainings when it goes on: journal.json in Run.Partial, beside the state of
+// the training that was under way. Without Run.Partial it is in memory alone.
+type fineTuneJournal struct {
+	dir string
+
+	Engine map[string]string       `json:"engine"` // scores of another one are not mixed with this one's
+	Runs   map[string]*fineTuneRun `json:"runs"`   // by settings
+}
+
+// fineTuneRun is one training.
+type fineTuneRun struct {
+	Done     bool            `json:"done,omitempty"`
+	Diverged bool            `json:"diverged,omitempty"`
+	Scores   map[int]float64 `json:"scores"` // of epochs, counted from 0
+}
+
+const (
+	journalFile = "journal.json"
+	logitsFile  = "logits.npy"
+)
+
+func openJournal(run *Run, eng *engine.Engine) (*fineTuneJournal, error) {
+	fresh := &fineTuneJournal{dir: run.Partial, Engine: engineFacts(eng), Runs: map[string]*fineTuneRun{}}
+	if run.Partial == "" {
+		return fresh, nil
+	}
+	raw, err := os.ReadFile(filepath.Join(run.Partial, journalFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fresh, nil
+	}
+	j := &fineTuneJournal{dir: run.Partial}
+	if err == nil {
+		err = json.Unmarshal(raw, j)
+	}
+	if err == nil && !maps.Equal(j.Engine, fresh.Engine) {
+		err = fmt.Errorf("it is of engine %v, this is %v", j.Engine, fresh.Engine)
+	}
+	if err != nil {
+		run.Warn("what an attempt before left is not used, fine-tuning begins anew: %v", err)
+		return fresh, os.RemoveAll(run.Partial)
+	}
+	return j, nil
+}
+
+// run gives the entry of a training, a new one where there is none.
+func (j *fineTuneJournal) run(name string) *fineTuneRun {
+	if j.Runs[name] == nil {
+		j.Runs[name] = &fineTuneRun{Scores: map[int]float64{}}
+	}
+	return j.Runs[name]
+}
+
+func (j *fineTuneJournal) save() error {
+	if j.dir == "" {
+		return nil
+	}
+	raw, err := json.MarshalIndent(j, "", "\t")
+	if err != nil {
+		return err
+	}
+	return j.write(journalFile, func(path string) error { return os.WriteFile(path, append(raw, '\n'), 0o666) })
+}
+
+// write makes a file of the journal whole or not at all.
+func (j *fineTuneJournal) write(name string, fn func(path string) error) error {
+	if err := os.MkdirAll(j.dir, 0o777); err != nil {
+		return err
+	}
+	next := filepath.Join(j.dir, name+".new")
+	if err := fn(next); err != nil {
+		return err
+	}
+	return os.Rename(next, filepath.Join(j.dir, name))
+}
+
+// keepLogits keeps the best epoch's.
+func (j *fineTuneJournal) keepLogits(m blas.Matrix) error {
+	if j.dir == "" {
+		return nil
+	}
+	return j.write(logitsFile, func(path string) error { return npy.Write(path, []int{m.Rows, m.Cols}, m.Values, "<f4") })
+}
+
+// logits are those kept by an attempt before; the zero value where there are none.
+func (j *fineTuneJournal) logits() (blas.Matrix, error) {
+	if j.dir == "" || len(j.run(finalRun).Scores) == 0 {
+		return blas.Matrix{}, nil
+	}
+	shape, values, err := npy.Read(filepath.Join(j.dir, logitsFile))
+	if err != nil || len(shape) != 2 {
+		return blas.Matrix{}, errors.Join(fmt.Errorf("%s: shape %v", logitsFile, shape), err)
+	}
+	return blas.Matrix{Rows: shape[0], Cols: shape[1], Values: values}, nil
+}
+
+// best is the epoch with the highest score, the first of equal ones; -1 for none.
+func (r *fineTuneRun) best() (epoch int, score float64) {
+	epoch = -1
+	for _, e := range slices.Sorted(maps.Keys(r.Scores)) {
+		if epoch < 0 || r.Scores[e] > score {
+			epoch, score = e, r.Scores[e]
+		}
+	}
+	return epoch, score
+}

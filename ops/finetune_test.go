@@ -1,0 +1,244 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"react/data/image"
+	"react/data/npy"
+	"react/ops/engine"
+	"react/ops/metric"
+)
+
+// fineTuned is a base with training and test images of one task.
+func fineTuned(t *testing.T) map[string]string {
+	t.Helper()
+	_, pool := do(t, "world", smallWorld, nil, nil)
+	more := smallWorld
+	more.Seed, more.TestPerClass = 9, 10
+	_, other := do(t, "world", more, nil, nil)
+	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
+	return map[string]string{"checkpoint": base, "test": pool, "train": other}
+}
+
+// smallFineTune trains in a second.
+func smallFineTune() FineTuneParams {
+	return FineTuneParams{Test: FeaturesParams{Set: "task"}, Train: FeaturesParams{Set: "task"}, Best: "last", Init: "random", Optimizer: "adamw",
+		LR: []float64{3e-3}, WeightDecay: []float64{0.01}, Epochs: 20, SearchEpochs: 3, Batch: 16, TowerLR: 1, Normalization: "batch", Precision: "f32"}
+}
+
+// TestFineTune: training images are learned and test images of the same classes are told apart better than by chance, with every optimizer,
+// start and normalisation; the same params give the same bytes.
+func TestFineTune(t *testing.T) {
+	in := fineTuned(t)
+	crop := image.Augment{Crop: [2]float64{0.6, 1}, Ratio: [2]float64{0.8, 1.25}, Flip: 0.5}
+	for name, change := range map[string]func(p *FineTuneParams){
+		"adamw":           func(p *FineTuneParams) { p.Warmup, p.Clip = 1, 1 },
+		"sgd, two rates":  func(p *FineTuneParams) { p.Optimizer, p.LR, p.TowerLR = "sgd", []float64{0.1}, 0.3 },
+		"from language":   func(p *FineTuneParams) { p.Init, p.Prompts, p.Normalization = "language", []string{"a {}"}, "length" },
+		"plain, cropped":  func(p *FineTuneParams) { p.Normalization, p.Augment, p.Epochs = "none", crop, 30 },
+		"shots, searched": func(p *FineTuneParams) { p.Shots, p.LR, p.Best, p.SearchEpochs = 8, []float64{1e-6, 3e-3}, "test", 10 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := smallFineTune()
+			p.Scores = true
+			change(&p)
+			run, dir := do(t, "fine-tune", p, in, nil)
+			rows := rowsOf(t, dir)
+			if rows["score"] < 0.4 || rows["score"] != rows["acc@1"] { // chance is a quarter
+				t.Errorf("%v", rows)
+			}
+			if want := map[bool]float64{true: 32, false: 40}[p.Shots > 0]; rows["train-images"] != want {
+				t.Errorf("trained on %v images, want %v", rows["train-images"], want)
+			}
+			if _, last := lossesOf(t, dir); last > 1.2 {
+				t.Errorf("loss %v", last)
+			}
+			if (len(run.warnings) > 0) != (p.Best == "test") {
+				t.Errorf("warnings %q", run.warnings)
+			}
+			checkScores(t, dir)
+			if p.Shots == 0 {
+				return
+			}
+			_, again := do(t, "fine-tune", p, in, nil)
+			sameFiles(t, contents(t, again), contents(t, dir))
+		})
+	}
+}
+
+// checkScores holds scores.npy to the predictions.
+func checkScores(t *testing.T, dir string) {
+	t.Helper()
+	shape, values, err := npy.Read(filepath.Join(dir, ScoresFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	predictions, err := ReadPredictions(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []int{1, len(predictions), 4}; fmt.Sprint(shape) != fmt.Sprint(want) {
+		t.Fatalf("shape %v, want %v", shape, want)
+	}
+	for i, p := range predictions {
+		row, sum := values[4*i:4*i+4], float32(0)
+		for _, v := range row {
+			sum += v
+		}
+		if metric.Best(row) != int(p.Predicted) || sum < 0.9999 || sum > 1.0001 {
+			t.Fatalf("image %d: %v, predicted %d", i, row, p.Predicted)
+		}
+	}
+}
+
+// TestGatesFineTune: a model with gates trains them as part of its tower.
+func TestGatesFineTune(t *testing.T) {
+	in := fineTuned(t)
+	_, list := do(t, "pairs", PairsParams{Control: "continued"}, map[string]string{"pool": in["test"], "embeddings": embedded(t, in["checkpoint"], in["test"])}, nil)
+	p := TuneParams{Mode: "gated-image", Gamma: GammaOff, Steps: 2, Batch: 8, LR: 1e-3, Precision: "f32", Augment: noAugment, GatedDepth: 1, AlphaLR: 1}
+	_, in["checkpoint"] = do(t, "tune", p, map[string]string{"checkpoint": in["checkpoint"], "pairs": list, "pool": in["test"]}, nil)
+	_, dir := do(t, "fine-tune", smallFineTune(), in, nil)
+	first, last := "", ""
+	raw, err := os.ReadFile(filepath.Join(dir, metricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		at := strings.Index(line, `"tanhAlpha":`)
+		if at < 0 {
+			t.Fatalf("no gates in %s", line)
+		}
+		if last = line[at : at+strings.IndexByte(line[at:], ']')]; first == "" {
+			first = last
+		}
+	}
+	if first == last {
+		t.Errorf("the gates stay at %s", first)
+	}
+}
+
+// TestFineTuneGoesOn kills and stops a search with its training at random places: what comes out is what an unbroken run gives.
+func TestFineTuneGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many trainings")
+	}
+	in := fineTuned(t)
+	on, err := engine.Open("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer on.Close()
+	p := smallFineTune()
+	p.LR, p.Best, p.Epochs, p.Shots = []float64{1e-4, 3e-3}, "test", 4, 6
+	_, unbroken := do(t, "fine-tune", p, in, nil)
+	partial := filepath.Join(t.TempDir(), "partial")
+	resumed := 0
+	for range 60 {
+		run := newRun(t, in, nil)
+		run.Partial, run.SaveEvery = partial, time.Nanosecond
+		run.OpenEngine = func() (*engine.Engine, error) { return on, nil }
+		err := attemptUntil(t, run, p, 1+rand.IntN(5), rand.IntN(2) == 0)
+		if run.facts["resumedAtStep"] != nil {
+			resumed++
+		}
+		if err == nil {
+			sameFiles(t, contents(t, run.Dir), contents(t, unbroken))
+			if resumed < 2 {
+				t.Errorf("%d attempts went on in the middle of a training", resumed)
+			}
+			return
+		}
+		if !errors.Is(err, errKilled) && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	t.Fatal("60 attempts of up to 5 steps each did not finish: what was done is done again")
+}
+
+// attemptUntil stops or kills a fine-tuning at its n-th step.
+func attemptUntil(t *testing.T, run *stageRun, p FineTuneParams, n int, kill bool) (err error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	run.Progress = func(Progress) {
+		if n--; n > 0 {
+			return
+		}
+		if kill {
+			panic(errKilled)
+		}
+		cancel()
+	}
+	raw, err := Canonical(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if p := recover(); p == errKilled {
+			err = errKilled
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	return All["fine-tune"].Run(ctx, &run.Run, raw)
+}
+
+// TestFineTuneRefuses: what would make its number mean nothing is said before anything is trained.
+func TestFineTuneRefuses(t *testing.T) {
+	in := fineTuned(t)
+	same := map[string]string{"checkpoint": in["checkpoint"], "test": in["test"], "train": in["test"]}
+	fewer := smallWorld
+	fewer.Classes = 3
+	_, less := do(t, "world", fewer, nil, nil)
+	for _, c := range []struct {
+		in     map[string]string
+		change func(p *FineTuneParams)
+		want   string
+	}{
+		{same, func(*FineTuneParams) {}, "12 test images are training images too"},
+		{map[string]string{"checkpoint": in["checkpoint"], "test": in["test"], "train": less}, func(*FineTuneParams) {}, "not the same task"},
+		{in, func(p *FineTuneParams) { p.Shots = 11 }, "class 0 has 10 images, fewer than 11 shots"},
+		{in, func(p *FineTuneParams) { p.Optimizer, p.LR = "sgd", []float64{1e30} }, "too high"},
+		{in, func(p *FineTuneParams) { p.Optimizer, p.LR = "sgd", []float64{1e30, 1e29} }, "all 2 runs of the search diverged"},
+	} {
+		p := smallFineTune()
+		c.change(&p)
+		run := newRun(t, c.in, nil)
+		if err := try(run, "fine-tune", p); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("want %q, got %v", c.want, err)
+		}
+	}
+}
+
+// TestMeanOfSamples: figures are means over the seeds, with their deviation, and scores stand behind one another.
+func TestMeanOfSamples(t *testing.T) {
+	in := fineTuned(t)
+	p := smallFineTune()
+	p.Epochs, p.Shots, p.Scores = 3, 5, true
+	samples := map[string]string{}
+	var want float64
+	for seed := range 2 {
+		p.Seed = int64(seed)
+		_, dir := do(t, "fine-tune", p, in, nil)
+		samples[fmt.Sprint("sample.", seed)] = dir
+		want += rowsOf(t, dir)["score"] / 2
+	}
+	_, dir := do(t, "evaluate", EvaluateParams{Kind: "finetune", Scores: true}, samples, nil)
+	rows := rowsOf(t, dir)
+	if _, ok := rows["score-std"]; !ok || rows["score"] != want {
+		t.Errorf("%v, want a mean of %v", rows, want)
+	}
+	if shape, _, err := npy.Read(filepath.Join(dir, ScoresFile)); err != nil || fmt.Sprint(shape) != "[2 12 4]" {
+		t.Errorf("scores %v, %v", shape, err)
+	}
+	_, one := do(t, "evaluate", EvaluateParams{Kind: "finetune"}, map[string]string{"sample.0": samples["sample.0"]}, nil)
+	sameFile(t, one, samples["sample.0"], predictionsFile)
+}
