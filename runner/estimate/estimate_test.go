@@ -54,6 +54,8 @@ func TestEstimateOfSimilarSpecs(t *testing.T) {
 		made(200+seed, "evaluate", `{"kind":"zeroshot","set":"task"}`, Run{Took: took(r, 0, 20, 40), Engine: "go", Bytes: 4000},
 			"in checkpoint "+key(100+10*seed), "in dataset "+key(1))
 	}
+	made(310, "prompt-tune", `{"contexts":"shared","length":4,"steps":100,"batch":64,"lr":0.002}`,
+		Run{Took: took(r, 0, 6400, 500), Engine: "go", Bytes: 5 << 10}, "in checkpoint "+key(2), "in labelled "+key(1))
 	made(300, "embed", `{"maxBad":1}`, Run{Took: took(r, 0, 1000, 500), Bytes: 1000 * 256, Engine: "go"}, "in checkpoint "+key(2), "in pool "+key(1))
 	known[key(11)] = lines("world", `{"rows":8000,"classes":10,"testPerClass":8,"size":32}`)
 	wants := []struct {
@@ -66,6 +68,8 @@ func TestEstimateOfSimilarSpecs(t *testing.T) {
 		{"8 times the steps", lines("tune", `{"mode":"full","steps":800,"batch":64,"seed":9}`, "in checkpoint "+key(2), "in pool "+key(1)), 4 + 102.4, 5 << 20},
 		{"an eighth of the pairs", lines("tune", `{"mode":"full","steps":25,"batch":32,"seed":9}`, "in checkpoint "+key(2), "in pool "+key(1)), 4 + 1.6, 5 << 20},
 		{"another mode", lines("tune", `{"mode":"locked-text","steps":400,"batch":64,"seed":9}`, "in checkpoint "+key(2), "in pool "+key(1)), 4 + 12.8, 5 << 20},
+		{"longer learned prompts", lines("prompt-tune", `{"contexts":"shared","length":3,"init":"a picture of","steps":400,"batch":64,"lr":0.02}`,
+			"in checkpoint "+key(2), "in labelled "+key(1)), 51.2, 5 << 10},
 		{"8 times the pool", lines("embed", `{"maxBad":1}`, "in checkpoint "+key(2), "in pool "+key(11)), 16, 8000 * 256},
 		{"4 times the images", lines("evaluate", `{"kind":"zeroshot","set":"task"}`, "in checkpoint "+key(2), "in dataset "+key(11)), 2, 16000},
 		{"a larger world", known[key(11)], 8.2, 8.2 * (1 << 20)},

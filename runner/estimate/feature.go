@@ -133,6 +133,9 @@ func (h *History) readFeature(n *node) feature {
 	case "tune":
 		f.work, f.batch = n.number("steps")*n.number("batch"), n.number("batch")
 		f.like += h.model(n) + n.except("gamma", "steps", "batch", "lr", "warmup", "weightDecay", "clip", "alphaLR", "seed", "maxBad", "augment")
+	case "prompt-tune":
+		f.work, f.batch = n.number("steps")*n.number("batch"), n.number("batch")
+		f.like += h.model(n) + n.text("contexts")
 	case "embed":
 		f.work = h.poolRows(n)
 		f.volume = f.work
