@@ -58,9 +58,10 @@ bundle: $(deps) ## the program alone, stripped and compressed, for a machine wit
 	gzip -9 --keep --force bin/runner
 	@size=$$(stat -c %s bin/runner.gz); echo "bin/runner.gz: $$size bytes"; test $$size -lt 67108864 # what such machines take
 
-# Only packages that declare the flag take it. Sweeps that are killed have no goldens.
+# The other tests of ./runner have no goldens and take minutes.
 update: $(deps) ## rewrite the goldens; read the diff
-	go test $$(git ls-files --cached --others --exclude-standard '*_test.go' | xargs grep -l 'flag.Bool("update"' | xargs -r -n1 dirname | sort -u | sed 's|^|./|') -update -skip '^Test(Slurm|Torture)'
+	go test ./results ./results/export ./runner/spec -update
+	go test ./runner -run '^Test(Scripts|CommittedReports)$$' -update
 
 bench: $(deps) ## all benchmarks; COUNT=10 for benchstat, BENCH= and PKG= to choose
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)
