@@ -135,7 +135,7 @@ func (p *piece) sortValue() string {
 
 func (g *Grid) htmlAfter(out *bufio.Writer, id string) {
 	out.WriteString("<div class=\"remarks\">\n")
-	for _, text := range g.fixedTexts() {
+	for _, text := range g.fixedTexts(minus) {
 		fmt.Fprintf(out, "<p>Fixed beforehand: %s</p>\n", escape(text))
 	}
 	if g.hasBest() {

@@ -283,7 +283,7 @@ func latexMath(s string) string {
 
 func (g *Grid) latexAfter(out *bufio.Writer) {
 	var texts []string
-	for _, text := range g.fixedTexts() {
+	for _, text := range g.fixedTexts(minus) {
 		texts = append(texts, "Fixed beforehand: "+latex(text)+".")
 	}
 	if g.hasBest() {

@@ -75,7 +75,7 @@ func (p *piece) markdown() string {
 func minus(s string) string { return strings.ReplaceAll(s, "-", "−") }
 
 func (g *Grid) markdownAfter(out *bufio.Writer) {
-	for _, text := range g.fixedTexts() {
+	for _, text := range g.fixedTexts(minus) {
 		fmt.Fprintf(out, "- Fixed beforehand: %s\n", markdown(text))
 	}
 	if len(g.Fixed) > 0 {

@@ -222,8 +222,8 @@ func nonEmpty(texts ...string) []string {
 	return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
 }
 
-// fixedTexts are the fixed comparisons, a sentence each.
-func (g *Grid) fixedTexts() []string {
+// fixedTexts are the fixed comparisons, a sentence each; number writes their figures as the format's tables do.
+func (g *Grid) fixedTexts(number func(string) string) []string {
 	var out []string
 	for _, f := range g.Fixed {
 		m := g.Metrics[slices.IndexFunc(g.Metrics, func(m Metric) bool { return m.Name == f.Comparison.Metric })]
@@ -232,7 +232,7 @@ func (g *Grid) fixedTexts() []string {
 		if f.Column != "" {
 			text += ", " + g.shownColumn(f.Column)
 		}
-		text += ": " + p.text()
+		text += ": " + strings.Join(nonEmpty(number(p.main), number(p.spread), p.tail), " ")
 		if f.Difference.Method != "" {
 			text += " (" + string(f.Difference.Method) + ")"
 		}

@@ -55,7 +55,7 @@ func (t *textWriter) paragraph(text, indent string) {
 // after prints what stands below the tables.
 func (t *textWriter) after(g *Grid) {
 	t.blank()
-	for _, text := range g.fixedTexts() {
+	for _, text := range g.fixedTexts(asItIs) {
 		t.paragraph("Fixed beforehand: "+clean(text), "  ")
 	}
 	if g.hasBest() {
@@ -230,3 +230,6 @@ func (t *textWriter) list(s sheet) {
 		}
 	}
 }
+
+// asItIs leaves the hyphen, which plain text has in its tables too.
+func asItIs(number string) string { return number }

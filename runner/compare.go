@@ -145,7 +145,7 @@ func (c *comparison) add(e *experiment) error {
 // grids are the tables of the first experiment, or one of them, over all.
 func (c *comparison) grids(only string) ([]*results.Grid, error) {
 	first := c.members[0]
-	names := slices.Sorted(maps.Keys(first.Tables))
+	names := slices.Clone(first.Order)
 	if only != "" {
 		if !slices.Contains(names, only) {
 			return nil, usageError{fmt.Errorf("--table %s: %s has %s", only, first.File, strings.Join(names, ", "))}

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -170,7 +169,7 @@ func (p *publication) makeTables(exp *spec.Experiment) error {
 	opts.Predictions = func(trial, set string) ([]results.Prediction, error) {
 		return p.predictions[keys[[2]string{trial, set}]], nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(exp.Tables)) {
+	for _, name := range exp.Order {
 		table, err := tableSpec(name, exp.Tables[name])
 		if err != nil {
 			return err

@@ -113,7 +113,7 @@ func (e *experiment) tableOptions(entries map[string]store.Entry, failures []sch
 // build makes the tables of the spec, by name.
 func (e *experiment) build(rows []results.Row, opts results.Options) ([]*results.Grid, error) {
 	var grids []*results.Grid
-	for _, name := range slices.Sorted(maps.Keys(e.Tables)) {
+	for _, name := range e.Order {
 		spec, err := tableSpec(name, e.Tables[name])
 		if err != nil {
 			return nil, err

@@ -22,6 +22,7 @@ type Experiment struct {
 	File      string           // as it was given
 	Overrides []string         // the --set arguments, in order
 	Tables    map[string]Table // by name
+	Order     []string         // of Tables, as the file has them
 	Params    Params           // the file's own values, before the sweep
 	Trials    []Trial          // grid first (the last axis fastest), then cases; seeds innermost
 	Excluded  int              // trials that sweep.exclude left out
@@ -125,7 +126,7 @@ func (c *checker) load(exp *Experiment, o Options) {
 	for _, a := range s.cases {
 		labels = append(labels, a.label)
 	}
-	exp.Tables = c.readTables(v.LookupPath(cue.ParsePath("tables")), &base, labels)
+	exp.Tables, exp.Order = c.readTables(v.LookupPath(cue.ParsePath("tables")), &base, labels)
 	if n, limit := s.size(c.limit(o)), c.limit(o); n > limit {
 		c.errs.add(c.valuePos(v.LookupPath(cue.ParsePath("sweep"))), "sweep", "more than %d trials (a smaller grid)", limit)
 		return

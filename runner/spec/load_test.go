@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -332,3 +333,36 @@ func benchmarkLoad(b *testing.B, text []byte, trials int) {
 		}
 	}
 }
+
+// TestTablesKeepTheirOrder: as the file has them, not by name; the digest does not know it.
+func TestTablesKeepTheirOrder(t *testing.T) {
+	const one, two = "tables: main: {rows: \"tune.mode\", metrics: [\"task/acc@1\"]}\n", "tables: also: {rows: \"tune.mode\", metrics: [\"others/acc@1\"]}\n"
+	var digests []string
+	for _, c := range []struct {
+		text string
+		want []string
+	}{{one + two, []string{"main", "also"}}, {two + one, []string{"also", "main"}}} {
+		exp, err := Parse("x.cue", []byte(orderHeader+c.text), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(exp.Order, c.want) {
+			t.Errorf("order %v, want %v", exp.Order, c.want)
+		}
+		digests = append(digests, exp.Digest)
+	}
+	if digests[0] != digests[1] {
+		t.Error("the order of tables changes the digest")
+	}
+}
+
+const orderHeader = `apiVersion: "runner/v1"
+name: "order"
+pool: w: world: {}
+backbone: {arch: "tiny", pretrain: pool: "w"}
+task: {classes: "pool:w/task", prompts: ["a {}"]}
+retrieve: pool: "w"
+tune: {mode: "full", steps: 3, batch: 8}
+evaluate: task: {kind: "zeroshot", dataset: "pool:w/task"}
+evaluate: others: {kind: "zeroshot", dataset: "pool:w/others"}
+`

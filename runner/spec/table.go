@@ -1,8 +1,10 @@
 package spec
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,11 +52,11 @@ type Comparison struct {
 	Metric  string `json:"metric,omitempty"`
 }
 
-// readTables checks the tables against the axes, evaluations and labels of the file.
-func (c *checker) readTables(v cue.Value, base *assignment, labels []string) map[string]Table {
+// readTables checks the tables against the axes, evaluations and labels of the file, and gives their order there.
+func (c *checker) readTables(v cue.Value, base *assignment, labels []string) (map[string]Table, []string) {
 	out := map[string]Table{}
 	if !v.Exists() {
-		return out
+		return out, nil
 	}
 	tables := &node{name: "tables", elem: c.table}
 	raws := values{}
@@ -76,14 +78,19 @@ func (c *checker) readTables(v cue.Value, base *assignment, labels []string) map
 				raws[path] = raw
 			}
 		}})
-	for _, name := range raws.names("tables") {
+	names := raws.names("tables")
+	slices.SortStableFunc(names, func(a, b string) int { // what a comprehension makes stands in one place
+		p, q := c.fieldPos(vals["tables."+a]), c.fieldPos(vals["tables."+b])
+		return cmp.Or(cmp.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Col, q.Col))
+	})
+	for _, name := range names {
 		t := tableReader{checker: c, path: "tables." + name, raws: raws, vals: vals, maps: maps, base: base, labels: labels}
 		if f, ok := filters[t.path]; ok {
 			t.filter = f
 		}
 		out[name] = t.read(name)
 	}
-	return out
+	return out, names
 }
 
 type tableReader struct {
