@@ -25,8 +25,10 @@ const embedBlock = 4096
 // sides; rows without a readable caption or image are left out and counted, and the metadata column "row" keeps the pool's numbering.
 // A pool without shards gives captions only.
 //
+// Blocks of rows are computed by whatever processes of the store have nothing else to do (see claimsDir); who computed which makes no difference.
+//
 //	1: first
-var embed = onEngine(define(1, "embed", runEmbed))
+var embed = divisible(onEngine(define(1, "embed", runEmbed)))
 
 type embedder struct {
 	run      *Run
@@ -43,6 +45,13 @@ type embedder struct {
 	blocks   *blocks
 	index    int // of the block
 	resumed  int // blocks that an attempt before had computed
+	shared   int // blocks that other processes computed
+
+	behind  bool         // a block was not there when its turn came: what follows is written in another pass
+	written int          // blocks
+	mine    map[int]bool // blocks that this attempt computed
+	counted map[int]bool // blocks that others computed
+	shown   int          // rows that progress has told of
 }
 
 func runEmbed(ctx context.Context, run *Run, p EmbedParams) error {
@@ -69,21 +78,23 @@ func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) erro
 	if err != nil {
 		return err
 	}
-	e := &embedder{run: run, backbone: b, set: reader.set, maxBad: p.MaxBad, reader: reader, causes: map[string]int{}, blocks: &blocks{run: run, engine: engineFacts(eng)}}
+	e := &embedder{run: run, backbone: b, set: reader.set, maxBad: p.MaxBad, reader: reader, causes: map[string]int{}, mine: map[int]bool{}, counted: map[int]bool{},
+		blocks: &blocks{run: run, engine: engineFacts(eng)}}
+	if run.Assist {
+		if err := e.blocks.invited(); err != nil {
+			return err
+		}
+		return e.assist(ctx, blockRows)
+	}
+	if err := e.blocks.invite(); err != nil {
+		return err
+	}
 	if e.out, err = embeddings.Create(run.Dir, b.checkpoint.Config.Dim(), embeddings.Options{Image: e.set != nil, Text: true}); err != nil {
 		return err
 	}
-	stats, err := reader.each(ctx, func(row poolRow) error {
-		if row.hasImage || e.set == nil {
-			e.rows = append(e.rows, row)
-		}
-		if len(e.rows) < blockRows {
-			return nil
-		}
-		return e.block(ctx)
-	})
-	if err == nil && len(e.rows) > 0 {
-		err = e.block(ctx)
+	stats, err := e.eachBlock(ctx, blockRows, func() error { return e.ahead(ctx) })
+	if err == nil && e.behind {
+		_, err = e.eachBlock(ctx, blockRows, func() error { return e.rest(ctx) })
 	}
 	if err != nil {
 		return errors.Join(err, e.out.Close())
@@ -96,30 +107,59 @@ func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) erro
 	if e.resumed > 0 {
 		run.Fact("resumedBlocks", e.resumed)
 	}
+	if e.shared > 0 {
+		run.Fact("sharedBlocks", e.shared)
+	}
 	return e.out.Close()
 }
 
-// block embeds and writes e.rows, and empties it.
-func (e *embedder) block(ctx context.Context) error {
-	defer func() { e.rows, e.index = e.rows[:0], e.index+1 }()
+// eachBlock reads the pool and calls fn with e.rows and e.index, block by block.
+func (e *embedder) eachBlock(ctx context.Context, blockRows int, fn func() error) (poolStats, error) {
+	e.index, e.rows = 0, e.rows[:0]
+	block := func() error {
+		defer func() { e.rows, e.index = e.rows[:0], e.index+1 }()
+		return fn()
+	}
+	stats, err := e.reader.each(ctx, func(row poolRow) error {
+		if row.hasImage || e.set == nil {
+			e.rows = append(e.rows, row)
+		}
+		if len(e.rows) < blockRows {
+			return nil
+		}
+		return block()
+	})
+	if err == nil && len(e.rows) > 0 {
+		err = block()
+	}
+	return stats, err
+}
+
+// compute embeds e.rows; what it found is kept where that is worth it, or must be.
+func (e *embedder) compute(ctx context.Context, must bool) (embeddedBlock, error) {
+	start, rows := time.Now(), len(e.rows)
+	if e.began.IsZero() {
+		e.began = start
+	}
+	b, err := e.embed(ctx)
+	if err != nil {
+		return b, err
+	}
+	e.mine[e.index] = true
+	e.computed += rows
+	if must {
+		e.report(rows-1, rows)
+		return b, e.blocks.write(e.index, rows, b)
+	}
+	e.blocks.put(e.index, rows, b, time.Since(start))
+	return b, nil
+}
+
+// write appends the block of e.rows to the output.
+func (e *embedder) write(b embeddedBlock) error {
 	rows := len(e.rows)
-	b, found := e.blocks.get(e.index, rows)
-	if found {
-		e.resumed++
-		if err := e.countBad(rows-len(b.keep), b.causes); err != nil {
-			return err
-		}
-	} else {
-		start := time.Now()
-		if e.began.IsZero() {
-			e.began = start
-		}
-		var err error
-		if b, err = e.embed(ctx); err != nil {
-			return err
-		}
-		e.computed += rows
-		e.blocks.put(e.index, rows, b, time.Since(start))
+	if err := e.countBad(rows-len(b.keep), b.causes); err != nil {
+		return err
 	}
 	meta := make([]embeddings.Meta, len(b.keep))
 	for i, at := range b.keep {
@@ -130,12 +170,18 @@ func (e *embedder) block(ctx context.Context) error {
 		}
 	}
 	e.report(rows-1, rows)
-	return e.out.Append(b.images, b.texts, meta)
+	if err := e.out.Append(b.images, b.texts, meta); err != nil {
+		return err
+	}
+	e.written++
+	e.blocks.wrote(e.written)
+	return nil
 }
 
 // report tells how far the pool is read, and how fast this attempt computes; at is a row of the block, done those of it that are computed.
 func (e *embedder) report(at, done int) {
-	p := Progress{Done: int(e.rows[at].Index) + 1, Total: int(e.reader.total), Note: "rows"}
+	e.shown = max(e.shown, int(e.rows[at].Index)+1)
+	p := Progress{Done: e.shown, Total: int(e.reader.total), Note: "rows"}
 	if done == len(e.rows) {
 		done = 0 // they are in computed
 	}
@@ -144,7 +190,14 @@ func (e *embedder) report(at, done int) {
 		if e.set != nil {
 			what = "images"
 		}
-		p.Note = fmt.Sprintf("rows, %.0f %s/s", float64(e.computed+done)/took, what)
+		rate := float64(e.computed+done) / took
+		p.Note = fmt.Sprintf("rows, %.0f %s/s", rate, what)
+		if rest := p.Total - p.Done; rest > 0 {
+			p.Note += fmt.Sprintf(", ends in %v", time.Duration(float64(rest)/rate*float64(time.Second)).Round(time.Second))
+		}
+	}
+	if e.run.Assist {
+		p.Note = "helping: " + p.Note
 	}
 	e.run.Progress(p)
 }
@@ -183,13 +236,19 @@ func (e *embedder) countBad(n int, causes map[string]int) error {
 	for cause, n := range causes {
 		e.causes[cause] += n
 	}
-	if e.bad += n; e.bad > e.maxBad {
-		return fmt.Errorf("%d images do not decode, more than maxBad %d", e.bad, e.maxBad)
+	e.bad += n
+	return e.tooManyBad(0)
+}
+
+// tooManyBad is an error where n more than were counted are over maxBad.
+func (e *embedder) tooManyBad(n int) error {
+	if e.bad+n > e.maxBad {
+		return fmt.Errorf("%d images do not decode, more than maxBad %d", e.bad+n, e.maxBad)
 	}
 	return nil
 }
 
-// readable lists the rows of the block whose image decodes; the others are counted up to maxBad.
+// readable lists the rows of the block whose image decodes; the others may be no more than maxBad.
 func (e *embedder) readable(ctx context.Context, src *imageSource) (keep []int, causes map[string]int, err error) {
 	bad, errs, err := src.check(ctx, e.run.Workers)
 	if err != nil {
@@ -199,7 +258,7 @@ func (e *embedder) readable(ctx context.Context, src *imageSource) (keep []int, 
 	for _, err := range errs {
 		causes[causeOf(err)]++
 	}
-	if err := e.countBad(len(bad), causes); err != nil {
+	if err := e.tooManyBad(len(bad)); err != nil {
 		return nil, nil, fmt.Errorf("%w: row %d: %w", err, e.rows[bad[0]].Index, errs[0])
 	}
 	for i := range e.rows {

@@ -67,6 +67,9 @@ func TestEmbedCountsCauses(t *testing.T) {
 		if last.Total != smallWorld.Rows || last.Done != last.Total || what == "computed" && !strings.HasSuffix(last.Note, " images/s") {
 			t.Errorf("%s: the last progress is %+v", what, last)
 		}
+		if first := told[0].Note; what == "computed" && !regexp.MustCompile(`^rows, [0-9]+ images/s, ends in [0-9hms]+$`).MatchString(first) {
+			t.Errorf("the first progress is noted %q", first)
+		}
 		if !slices.IsSortedFunc(told, func(a, b Progress) int { return a.Done - b.Done }) {
 			t.Errorf("%s: progress goes back: %+v", what, told)
 		}

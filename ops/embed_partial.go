@@ -44,6 +44,7 @@ type blocks struct {
 	engine map[string]string
 	cost   time.Duration // of keeping one
 	told   bool          // that some are of no use
+	before map[int]bool  // those that were there when the attempt began
 }
 
 func (b *blocks) dir(i int) string { return filepath.Join(b.run.Partial, fmt.Sprintf("%06d", i)) }
@@ -58,16 +59,29 @@ func (b *blocks) put(i, rows int, block embeddedBlock, took time.Duration) {
 		return
 	}
 	start := time.Now()
-	if err := b.write(b.dir(i), rows, block); err != nil {
+	if err := b.write(i, rows, block); err != nil {
 		fmt.Fprintf(b.run.Log, "block %d was not kept: %v\n", i, err)
 	}
 	b.cost = time.Since(start)
 }
 
-func (b *blocks) write(dir string, rows int, block embeddedBlock) error {
-	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o777)); err != nil {
+// write keeps a block. It appears whole, by rename.
+func (b *blocks) write(i, rows int, block embeddedBlock) error {
+	dir, err := os.MkdirTemp(b.run.Partial, "writing-")
+	if err != nil {
 		return err
 	}
+	defer os.RemoveAll(dir)
+	if err := b.fill(dir, rows, block); err != nil {
+		return err
+	}
+	if err := errors.Join(os.Chmod(dir, 0o777), os.RemoveAll(b.dir(i))); err != nil {
+		return err
+	}
+	return os.Rename(dir, b.dir(i))
+}
+
+func (b *blocks) fill(dir string, rows int, block embeddedBlock) error {
 	state := blockFile{Format: embedFormat, Engine: b.engine, Rows: rows, Keep: block.keep, Causes: block.causes, Files: map[string]string{}}
 	for name, vectors := range map[string][]float32{"image.npy": block.images, "text.npy": block.texts} {
 		if vectors == nil {
@@ -86,14 +100,11 @@ func (b *blocks) write(dir string, rows int, block embeddedBlock) error {
 	if err != nil {
 		return err
 	}
-	next := filepath.Join(dir, "new")
-	if err := os.WriteFile(next, data, 0o666); err != nil {
-		return err
-	}
-	return os.Rename(next, filepath.Join(dir, "block.json"))
+	return os.WriteFile(filepath.Join(dir, "block.json"), data, 0o666)
 }
 
-// get returns a block that an attempt before kept. One that is damaged, or of another engine, is dropped; the first is told of.
+// get returns a block that an attempt before, or another process, kept. One that is damaged, or of another engine, is
+// embedded again; the first is told of.
 func (b *blocks) get(i, rows int) (embeddedBlock, bool) {
 	if b.run.Partial == "" {
 		return embeddedBlock{}, false
@@ -106,7 +117,6 @@ func (b *blocks) get(i, rows int) (embeddedBlock, bool) {
 		b.told = true
 		b.run.Warn("block %d of an attempt before is not used, it is embedded again: %v", i, err)
 	}
-	os.RemoveAll(b.dir(i))
 	return embeddedBlock{}, false
 }
 

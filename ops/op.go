@@ -28,6 +28,7 @@ type Op struct {
 	Version    int  // bumped when the same params can give other output; the history stands above each define
 	UsesEngine bool // opens an engine, so that a plan can say which stages depend on it
 	Cores      int  // that a stage keeps busy; 0 is as many as there are
+	Divisible  bool // can do parts of a stage that another process makes, with Run.Assist
 	// Run fills run.Dir; params is what Canonical gave for the op's params type.
 	Run func(ctx context.Context, run *Run, params json.RawMessage) error
 }
@@ -37,6 +38,7 @@ type Run struct {
 	Dir        string            // empty directory to fill
 	Partial    string            // directory that outlives an attempt which is stopped or killed; it may not exist yet; "" for none
 	SaveEvery  time.Duration     // between two saves into Partial; 0 is half a minute
+	Assist     bool              // another process makes the stage: parts of it that nobody does are done into Partial, Dir is not used
 	In         map[string]string // role → directory of a finished stage
 	Files      map[string]Files  // role → outside files
 	OpenEngine func() (*engine.Engine, error)
@@ -107,6 +109,12 @@ func onEngine(op Op) Op {
 // onOneCore marks an op that would not be faster on more.
 func onOneCore(op Op) Op {
 	op.Cores = 1
+	return op
+}
+
+// divisible marks an op whose parts several processes can do.
+func divisible(op Op) Op {
+	op.Divisible = true
 	return op
 }
 

@@ -196,7 +196,8 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 		if survey.Status[i] == schedule.ToRun {
 			tasks[i].Uses.Memory = max(tasks[i].Uses.Memory, hostBytes(stage, machine))
 		}
-		tasks[i].Run = stageRunner(stage, engines, how{tasks[i].Uses.Cores, o.saveEvery, o.jobs.assumed(), o.fit})
+		how := how{workers: tasks[i].Uses.Cores, saveEvery: o.saveEvery, jobs: o.jobs.assumed(), fit: o.fit}
+		tasks[i].Run, tasks[i].Assist = stageRunner(stage, engines, how), stageHelper(stage, engines, how)
 	}
 	options := schedule.Options{Store: e.store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
 		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: newTimedReporter(stderr, newCountdown(forecast))}
@@ -227,12 +228,29 @@ type how struct {
 	saveEvery time.Duration
 	jobs      int
 	fit       fitOptions
+	assist    bool // of another process
+}
+
+// stageHelper has an op do parts of a stage that another process makes; nil for
+// an op that cannot.
+func stageHelper(stage *plan.Stage, engines *engines, how how) func(context.Context, *schedule.Attempt) error {
+	if !ops.All[stage.Op].Divisible {
+		return nil
+	}
+	how.assist = true
+	run := stageRunner(stage, engines, how)
+	return func(ctx context.Context, a *schedule.Attempt) error {
+		if err := run(ctx, a); !errors.Is(err, ops.ErrNotBegun) {
+			return err
+		}
+		return schedule.ErrNotBegun
+	}
 }
 
 // stageRunner makes an op's Run of a stage and an attempt.
 func stageRunner(stage *plan.Stage, engines *engines, how how) func(context.Context, *schedule.Attempt) error {
 	return func(ctx context.Context, a *schedule.Attempt) error {
-		run := &ops.Run{Dir: a.Dir, Partial: a.Partial, SaveEvery: how.saveEvery, In: map[string]string{}, Files: stage.Files, Workers: how.workers, Log: a.Log, Warn: a.Warn, Fact: a.Fact}
+		run := &ops.Run{Assist: how.assist, Dir: a.Dir, Partial: a.Partial, SaveEvery: how.saveEvery, In: map[string]string{}, Files: stage.Files, Workers: how.workers, Log: a.Log, Warn: a.Warn, Fact: a.Fact}
 		for role, in := range stage.In {
 			run.In[role] = a.In[in.Key]
 		}

@@ -232,8 +232,9 @@ func (w *workerProcess) make(ctx context.Context) error {
 	stage := &plan.Stage{Op: w.task.Op, Params: w.task.Params, In: map[string]*plan.Stage{}, Files: w.task.Files, Key: w.task.Key, Lines: w.task.Lines}
 	this := w.run()
 	this.Build = buildFacts() // of this program, not of the one that submits
+	how := how{workers: runtime.GOMAXPROCS(0), saveEvery: w.saveEvery, jobs: 1, fit: w.fit}
 	task := &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Wanted: true, Trials: w.task.Trials,
-		Run: this.stamp(stageRunner(stage, engines, how{runtime.GOMAXPROCS(0), w.saveEvery, 1, w.fit}))}
+		Run: this.stamp(stageRunner(stage, engines, how)), Assist: stageHelper(stage, engines, how)}
 	var tasks []*schedule.Task
 	seen := map[string]bool{}
 	for role, key := range w.task.In {

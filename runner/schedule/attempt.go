@@ -48,7 +48,7 @@ func attempt(ctx context.Context, t *Task, inputs map[string]string, lease *stor
 	start := time.Now()
 	entry, err := retried(ctx, t, opts, func() (store.Entry, error) { return fill(ctx, t, inputs, opts) })
 	opts.Reporter.End(t, Outcome{Entry: entry, Err: err, Took: time.Since(start)})
-	return result{t, entry, err}
+	return result{task: t, entry: entry, err: err}
 }
 
 // fill is one attempt, noted in the store when it begins and when it ends.

@@ -10,7 +10,8 @@
 // Several processes may run overlapping plans on one store: each attempt holds
 // the lease of its key. A task whose lease another process holds is put aside
 // while others run, and its output is adopted when it is published; when the
-// other process dies, the task is attempted here.
+// other process dies, the task is attempted here. Where nothing else is to be
+// run and the task has parts, this process does some of them meanwhile.
 //
 // A failure stops only what depends on it (or everything, with FailFast); a
 // fault of the store stops everything. Cancelling the context cancels the
@@ -40,6 +41,9 @@ type Task struct {
 	Trials []string // trials that need it, for messages
 	Uses   Resources
 	Run    func(ctx context.Context, a *Attempt) error
+	// Assist does parts of the task, into a.Partial, while another process holds
+	// its lease; nil for a task without parts. It is told of no directory.
+	Assist func(ctx context.Context, a *Attempt) error
 }
 
 // Name is how messages call the task.
@@ -148,6 +152,8 @@ type run struct {
 	ready   indexHeap      // tasks to begin, first in order first
 	aside   []int          // ready, but another process has their lease
 	told    map[int]bool   // put aside before
+	holders map[int]string // of the leases of tasks put aside
+	helps   map[int]help   // of those tasks
 	active  int            // attempts that run
 	used    Resources      // by them, together
 	devices int            // of them, that hold a device
@@ -169,6 +175,7 @@ func (r *run) prepare() error {
 	r.total = r.survey.Count(ToRun)
 	r.index = make(map[string]int, len(r.tasks))
 	r.missing, r.dead, r.told = make([]int, len(r.tasks)), make([]bool, len(r.tasks)), map[int]bool{}
+	r.holders, r.helps = map[int]string{}, map[int]help{}
 	for i, t := range r.tasks {
 		r.index[t.Key] = i
 		switch r.survey.Status[i] {
@@ -216,9 +223,10 @@ func (r *run) release(i int) {
 
 // result is what an attempt came to.
 type result struct {
-	task  *Task
-	entry store.Entry
-	err   error
+	task   *Task
+	entry  store.Entry
+	err    error
+	helped bool // of another process; the task is not made
 }
 
 // lookup finds a task's whole entry; a damaged one is reported, moved away and
@@ -255,12 +263,17 @@ func (r *run) loop(parent context.Context) error {
 			r.fault = errors.Join(r.fault, err)
 			cancel()
 		}
+		r.assist(ctx, results)
 		if r.active == 0 && (len(r.aside) == 0 || ctx.Err() != nil) {
 			break
 		}
 		select {
 		case done := <-results:
 			r.occupy(done.task.Uses, -1)
+			if done.helped {
+				r.helped(ctx, done)
+				break
+			}
 			poll = pollFirst
 			if stop := r.settle(ctx, done); stop {
 				cancel()
@@ -329,6 +342,7 @@ func (r *run) take(i int) (*store.Lease, error) {
 	}
 	if lease == nil {
 		r.aside = append(r.aside, i)
+		r.holders[i] = holder.ID
 		if !r.told[i] {
 			r.told[i] = true
 			r.opts.Reporter.Wait(t, holder.String())
@@ -358,13 +372,18 @@ func (r *run) retake() {
 
 func (r *run) begin(i int) (t *Task, inputs map[string]string) {
 	t = r.tasks[i]
-	inputs = make(map[string]string, len(t.Needs))
+	r.begun++
+	r.opts.Reporter.Begin(t, r.begun, r.total)
+	return t, r.inputs(t)
+}
+
+// inputs are the directories that a task reads, all of which are there.
+func (r *run) inputs(t *Task) map[string]string {
+	inputs := make(map[string]string, len(t.Needs))
 	for _, need := range t.Needs {
 		inputs[need] = r.report.Entries[need].Dir
 	}
-	r.begun++
-	r.opts.Reporter.Begin(t, r.begun, r.total)
-	return t, inputs
+	return inputs
 }
 
 // settle records a result and says whether everything is to stop.

@@ -1,0 +1,293 @@
+package ops
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"react/ops/engine"
+)
+
+// sharedPool is a small pool with a checkpoint, and the folder that one process makes of it.
+type sharedPool struct {
+	in     map[string]string
+	engine *engine.Engine
+	want   map[string]string
+}
+
+const sharedBlock = 32 // rows
+
+func newSharedPool(t *testing.T) *sharedPool {
+	t.Helper()
+	on, err := engine.Open("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(on.Close)
+	_, pool := do(t, "world", smallWorld, nil, nil)
+	p := smallPretrain(t)
+	p.Steps = 2
+	_, base := do(t, "pretrain", p, map[string]string{"pool": pool}, nil)
+	s := &sharedPool{in: map[string]string{"checkpoint": base, "pool": pool}, engine: on}
+	alone, err := s.embed(t, t.Context(), "", false, func(Progress) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.want = contents(t, alone.Dir)
+	return s
+}
+
+// embed is one process.
+func (s *sharedPool) embed(t *testing.T, ctx context.Context, partial string, assist bool, progress func(Progress)) (*stageRun, error) {
+	run := newRun(t, s.in, nil)
+	run.Partial, run.Assist, run.Progress = partial, assist, progress
+	run.OpenEngine = func() (*engine.Engine, error) { return s.engine, nil }
+	return run, embedPool(ctx, &run.Run, EmbedParams{}, sharedBlock)
+}
+
+// once calls fn the first time.
+func once(fn func()) func(Progress) {
+	var done sync.Once
+	return func(Progress) { done.Do(fn) }
+}
+
+// TestSharedEmbedding: whoever computes which block, in whatever order, the folder is that of one process, byte for byte.
+func TestSharedEmbedding(t *testing.T) {
+	if testing.Short() {
+		t.Skip("six embeddings")
+	}
+	s := newSharedPool(t)
+	nothing := func(Progress) {}
+	check := func(t *testing.T, run *stageRun, err error, shared int) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := run.facts["sharedBlocks"].(int); n < shared || shared == 0 && n > 0 {
+			t.Errorf("%v blocks are by others, want at least %d", run.facts["sharedBlocks"], shared)
+		}
+		sameFiles(t, contents(t, run.Dir), s.want)
+	}
+
+	t.Run("a helper does all but the first", func(t *testing.T) {
+		partial := filepath.Join(t.TempDir(), "partial")
+		run, err := s.embed(t, t.Context(), partial, false, once(func() { // in the first block
+			if _, err := s.embed(t, t.Context(), partial, true, nothing); err != nil {
+				t.Error(err)
+			}
+		}))
+		check(t, run, err, 4)
+	})
+	t.Run("a helper is slow", func(t *testing.T) {
+		partial := filepath.Join(t.TempDir(), "partial")
+		begun, last := make(chan bool), make(chan bool)
+		var helper sync.WaitGroup
+		run, err := func() (*stageRun, error) {
+			first := once(func() {
+				helper.Go(func() {
+					slow := once(func() { close(begun); <-last }) // with a block in its hands
+					if _, err := s.embed(t, t.Context(), partial, true, slow); err != nil {
+						t.Error(err)
+					}
+				})
+				<-begun
+			})
+			var ended sync.Once
+			return s.embed(t, t.Context(), partial, false, func(p Progress) {
+				first(p)
+				if p.Done == p.Total { // the rest is done, without the block that the helper has
+					ended.Do(func() { close(last) })
+				}
+			})
+		}()
+		helper.Wait()
+		check(t, run, err, 1)
+	})
+	t.Run("a helper stops with a block in its hands", func(t *testing.T) {
+		partial := filepath.Join(t.TempDir(), "partial")
+		run, err := s.embed(t, t.Context(), partial, false, once(func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			if _, err := s.embed(t, ctx, partial, true, once(cancel)); !errors.Is(err, context.Canceled) {
+				t.Errorf("the helper was cancelled: %v", err)
+			}
+		}))
+		check(t, run, err, 0)
+	})
+	t.Run("the maker stops, the helper's blocks stay", func(t *testing.T) {
+		partial := filepath.Join(t.TempDir(), "partial")
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := s.embed(t, ctx, partial, false, once(func() {
+			if _, err := s.embed(t, t.Context(), partial, true, nothing); err != nil {
+				t.Error(err)
+			}
+			cancel()
+		}))
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		run, err := s.embed(t, t.Context(), partial, false, nothing)
+		check(t, run, err, 0)
+		if n, _ := run.facts["resumedBlocks"].(int); n < 4 {
+			t.Errorf("resumed %d blocks, want what the helper kept", n)
+		}
+	})
+}
+
+// TestHelpThatIsNotWanted: nobody began, another engine, or the stage was published meanwhile.
+func TestHelpThatIsNotWanted(t *testing.T) {
+	s := newSharedPool(t)
+	partial := filepath.Join(t.TempDir(), "partial")
+	if _, err := s.embed(t, t.Context(), partial, true, func(Progress) {}); !errors.Is(err, ErrNotBegun) {
+		t.Errorf("nobody began: %v", err)
+	}
+	if _, err := os.Stat(partial); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a helper makes the directory: %v", err)
+	}
+	b := &blocks{run: &Run{Partial: partial}, engine: map[string]string{"name": "another"}}
+	if err := b.invite(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.embed(t, t.Context(), partial, true, func(Progress) {}); err == nil || !strings.Contains(err.Error(), "both would round otherwise") {
+		t.Errorf("another engine: %v", err)
+	}
+	b.engine = maps.Clone(engineFacts(s.engine))
+	if err := b.invite(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.embed(t, t.Context(), partial, true, once(func() {
+		if err := os.RemoveAll(partial); err != nil { // as the store does
+			t.Error(err)
+		}
+	}))
+	if err != nil {
+		t.Errorf("published meanwhile: %v", err)
+	}
+	if _, err := os.Stat(partial); !errors.Is(err, os.ErrNotExist) {
+		t.Error("a helper leaves a directory behind after the stage was published")
+	}
+}
+
+// TestOneHolderOfABlock: the lock of a block is one process's, and free once it lets go.
+func TestOneHolderOfABlock(t *testing.T) {
+	a := &blocks{run: &Run{Partial: t.TempDir()}}
+	if err := a.invite(); err != nil {
+		t.Fatal(err)
+	}
+	b := &blocks{run: &Run{Partial: a.run.Partial, Assist: true}}
+	release, ok, err := a.claim(3)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if _, ok, err := b.claim(3); ok || err != nil {
+		t.Errorf("both have it, %v", err)
+	}
+	if other, ok, err := b.claim(4); !ok || err != nil {
+		t.Errorf("another block: %v, %v", ok, err)
+	} else {
+		other()
+	}
+	release()
+	again, ok, err := b.claim(3)
+	if err != nil || !ok {
+		t.Fatalf("released: %v, %v", ok, err)
+	}
+	again()
+	b.wrote(2)
+	if !b.there(1) || b.there(2) {
+		t.Errorf("two blocks are written: there %v, %v", b.there(1), b.there(2))
+	}
+}
+
+// TestEmbeddingProcess is not a test but the processes of TestProcessesShareAnEmbedding: one that makes the stage, or helps, and hangs in its first
+// block, so that it can be killed there.
+func TestEmbeddingProcess(t *testing.T) {
+	role := os.Getenv("EMBED_ROLE")
+	if role == "" {
+		return
+	}
+	on, err := engine.Open("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sharedPool{in: map[string]string{"checkpoint": os.Getenv("EMBED_CHECKPOINT"), "pool": os.Getenv("EMBED_POOL")}, engine: on}
+	_, err = s.embed(t, context.Background(), os.Getenv("EMBED_PARTIAL"), role == "help", once(func() {
+		fmt.Println("in a block")
+		time.Sleep(time.Hour)
+	}))
+	t.Fatal("was not killed", err)
+}
+
+// hanging starts a process of a role and returns when it has a block in its hands; kill ends it.
+func (s *sharedPool) hanging(t *testing.T, role, partial string) (kill func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestEmbeddingProcess$")
+	cmd.Env = append(os.Environ(), "EMBED_ROLE="+role, "EMBED_CHECKPOINT="+s.in["checkpoint"], "EMBED_POOL="+s.in["pool"], "EMBED_PARTIAL="+partial)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ended sync.Once
+	kill = func() {
+		ended.Do(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+	}
+	t.Cleanup(kill)
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || line != "in a block\n" {
+		t.Fatalf("the process says %q, %v", line, err)
+	}
+	return kill
+}
+
+// TestProcessesShareAnEmbedding: a process that helps is killed with a block in its hands, and one that makes the stage is; the others end with the
+// folder of one process, byte for byte.
+func TestProcessesShareAnEmbedding(t *testing.T) {
+	if testing.Short() {
+		t.Skip("processes that load models")
+	}
+	s := newSharedPool(t)
+	nothing := func(Progress) {}
+
+	partial := filepath.Join(t.TempDir(), "partial")
+	var kill func()
+	first := once(func() { kill = s.hanging(t, "help", partial) })
+	var end sync.Once
+	run, err := s.embed(t, t.Context(), partial, false, func(p Progress) {
+		first(p)
+		if p.Done == p.Total { // everything but what the other has is done
+			end.Do(kill)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameFiles(t, contents(t, run.Dir), s.want)
+
+	partial = filepath.Join(t.TempDir(), "partial")
+	kill = s.hanging(t, "make", partial)
+	if _, err := s.embed(t, t.Context(), partial, true, nothing); err != nil {
+		t.Fatal(err)
+	}
+	kill()
+	if run, err = s.embed(t, t.Context(), partial, false, nothing); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := run.facts["resumedBlocks"].(int); n < 4 {
+		t.Errorf("resumed %d blocks, want all but the one that the maker had", n)
+	}
+	sameFiles(t, contents(t, run.Dir), s.want)
+}
