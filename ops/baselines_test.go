@@ -180,7 +180,7 @@ func checkPrompts(t *testing.T, w baselineWorld) {
 		_, eval := do(t, "evaluate", EvaluateParams{Kind: "zeroshot", Prompts: []string{"a {}"}, Protocol: "openai"}, in, nil)
 		checkRows(t, eval, []string{"acc@1", "ece"})
 		_, again := do(t, "prompt-tune", p, map[string]string{"checkpoint": w.base, "train": w.train}, nil)
-		sameFile(t, dir, again, contextsFile)
+		sameFile(t, dir, again, LearnedPromptFile)
 	}
 	for _, position := range []string{"middle", "front"} {
 		p := PromptTuneParams{Contexts: "class", Length: 3, Position: position, Shots: 0, Steps: 2, Batch: 8, LR: 0.002, Seed: 1}

@@ -26,7 +26,7 @@ func (r *Run) prompt() (*learnedPrompt, error) {
 	if err := json.Unmarshal(raw, p); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, promptFile), err)
 	}
-	p.weights, err = clip.ReadSafetensors(filepath.Join(dir, contextsFile))
+	p.weights, err = clip.ReadSafetensors(filepath.Join(dir, LearnedPromptFile))
 	return p, err
 }
 

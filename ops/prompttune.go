@@ -40,8 +40,8 @@ type learnedPrompt struct {
 }
 
 const (
-	promptFile   = "prompt.json"
-	contextsFile = "prompt.safetensors"
+	promptFile        = "prompt.json"
+	LearnedPromptFile = "prompt.safetensors"
 )
 
 // promptTune learns the context of prompts on labelled images with everything else frozen (CoOp, CoCoOp). Its images' features are made once, so there is
@@ -70,7 +70,7 @@ func runPromptTune(ctx context.Context, run *Run, p PromptTuneParams) error {
 	if err != nil {
 		return err
 	}
-	if err := clip.WriteSafetensors(run.path(contextsFile), t.trainer.Weights()); err != nil {
+	if err := clip.WriteSafetensors(run.path(LearnedPromptFile), t.trainer.Weights()); err != nil {
 		return err
 	}
 	if err := run.writeJSON(promptFile, t.prompt); err != nil {

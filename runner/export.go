@@ -31,13 +31,18 @@ type exportOptions struct {
 func newExport() *cobra.Command {
 	var o exportOptions
 	cmd := &cobra.Command{
-		Use:   "export FILE|SWEEP DIR --to tensorboard|mlflow|rows",
-		Short: "Write trainings and results for TensorBoard, MLflow, DuckDB or pandas",
+		Use:   "export FILE|SWEEP DIR --to tensorboard|mlflow|rows|elevater",
+		Short: "Write trainings and results for TensorBoard, MLflow, DuckDB, pandas or a leaderboard",
 		Long: `export writes what is stored for other programs, and runs nothing.
 
   tensorboard   event files, a folder a trial: tensorboard --logdir DIR
   mlflow        a file store, a run a trial: mlflow ui --backend-store-uri DIR
   rows          rows.parquet, a number of a trial each: DuckDB, pandas, R
+  elevater      all_predictions.zip for the EvalAI leaderboard of ELEVATER (challenge
+                1832), a folder for each model, way of learning and shots, with what the
+                toolkit writes for each benchmark: of evaluations with scores: true and
+                a benchmark. Images are in the order of the set's files, which is the
+                leaderboard's for the copies that the toolkit downloads.
 
 A trial has its training's curves (tune/loss, tune/lr, ...) and its results
 (task/acc@1) at the last step; a pretraining is a run of its own. MLflow takes no @
@@ -46,8 +51,8 @@ in names, so that there acc@1 is acc_at_1.
 ` + exitHelp,
 		Args: args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if !slices.Contains([]string{"tensorboard", "mlflow", "rows"}, o.to) {
-				return usageError{fmt.Errorf("--to %q: tensorboard, mlflow or rows", o.to)}
+			if !slices.Contains([]string{"tensorboard", "mlflow", "rows", "elevater"}, o.to) {
+				return usageError{fmt.Errorf("--to %q: tensorboard, mlflow, rows or elevater", o.to)}
 			}
 			if names, err := os.ReadDir(given[1]); err == nil && len(names) > 0 {
 				return usageError{fmt.Errorf("%s is not empty; name another directory", given[1])}
@@ -67,7 +72,7 @@ in names, so that there acc@1 is acc_at_1.
 	}
 	setFlag(cmd, &o.sets)
 	storeFlag(cmd, &o.store)
-	cmd.Flags().StringVar(&o.to, "to", "", "`program`: tensorboard, mlflow or rows")
+	cmd.Flags().StringVar(&o.to, "to", "", "`program`: tensorboard, mlflow, rows or elevater")
 	return cmd
 }
 
@@ -76,6 +81,9 @@ func (e *experiment) export(dir, to string) (string, error) {
 	entries, err := e.stored()
 	if err != nil {
 		return "", err
+	}
+	if to == "elevater" {
+		return e.exportElevater(dir, entries)
 	}
 	rows, err := e.rows(entries)
 	if err != nil {

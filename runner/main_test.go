@@ -1,9 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +34,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
 		RequireExplicitExec: false,
-		Cmds:                map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "world": makeWorld, "pods": runPods, "tasks": setTasks},
+		Cmds:                map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "world": makeWorld, "memes": makeMemes, "pods": runPods, "tasks": setTasks},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH"))
 			env.Setenv("RUNNER_STORE", "")
@@ -70,4 +75,24 @@ func makeWorld(ts *testscript.TestScript, neg bool, args []string) {
 	p := world.Params{Rows: 150, Classes: 10, TestPerClass: 1, Named: 0.5, Irrelevant: 0.2, Duplicates: 0.1, Wrong: 0.2, Vague: 0.2, Photo: 0.1, Size: 32}
 	ts.Check(os.Mkdir(ts.MkAbs(args[0]), 0o777))
 	ts.Check(world.Generate(context.Background(), ts.MkAbs(args[0]), p))
+}
+
+// makeMemes writes a set of the size of ELEVATER's smallest, hateful-memes: 500 test images of two classes, all different, and a few to train on.
+func makeMemes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: memes DIR")
+	}
+	for split, n := range map[string]int{"test": 500, "train": 12} {
+		for i := range n {
+			class := []string{"meme", "hatespeech meme"}[i%2]
+			img := image.NewRGBA(image.Rect(0, 0, 8, 8))
+			img.Set(i%8, i/8%8, color.RGBA{uint8(i), uint8(i >> 8), uint8(200 * (i % 2)), 255})
+			img.Set(0, 7, color.RGBA{uint8(len(split)), 0, 0, 255})
+			var raw bytes.Buffer
+			ts.Check(png.Encode(&raw, img))
+			name := ts.MkAbs(filepath.Join(args[0], split, class, fmt.Sprintf("%05d.png", i)))
+			ts.Check(os.MkdirAll(filepath.Dir(name), 0o777))
+			ts.Check(os.WriteFile(name, raw.Bytes(), 0o666))
+		}
+	}
 }

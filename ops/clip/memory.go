@@ -68,6 +68,9 @@ func count(cfg Config, of func(name string) bool) int64 {
 // Parameters is the number of values of a model.
 func (c Config) Parameters() int64 { return count(c, everyName) }
 
+// VisualParameters is the number of values of the image tower.
+func (c Config) VisualParameters() int64 { return count(c, isVisual) }
+
 func everyName(string) bool { return true }
 
 // bytesOf is the size of an f32.
