@@ -72,6 +72,28 @@ func (m *Matrix) Block(start int64, n int, dst []float32) error {
 	return nil
 }
 
+// HalfBlock reads vectors start to start+n into dst [n, dim] as IEEE halves, without
+// a look at their values; not ok, and dst is as it was, where a file has float32.
+func (m *Matrix) HalfBlock(start int64, n int, dst []uint16) (ok bool, err error) {
+	if start < 0 || n < 0 || start > m.rows-int64(n) || len(dst) != n*m.dim {
+		return false, fmt.Errorf("%s: rows %d to %d of %d with room for %d values", m.parts[0].path, start, start+int64(n), m.rows, len(dst))
+	}
+	for _, p := range m.parts {
+		if p.npy.DType() != "<f2" {
+			return false, nil
+		}
+	}
+	for n > 0 {
+		p, at := m.part(start)
+		k := int(min(int64(n), p.rows-at))
+		if err := p.npy.ReadHalves(int(at), k, dst[:k*m.dim]); err != nil {
+			return false, err
+		}
+		start, n, dst = start+int64(k), n-k, dst[k*m.dim:]
+	}
+	return true, nil
+}
+
 // part finds the file of row i and the row in it.
 func (m *Matrix) part(i int64) (part, int64) {
 	k := sort.Search(len(m.parts), func(k int) bool { return m.parts[k].start > i }) - 1

@@ -235,6 +235,30 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+func TestReadHalves(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.npy")
+	if err := Write(path, []int{3, 2}, []float32{0, 1, -2, 0.5, 4, 8}, "<f2"); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	got := make([]uint16, 4)
+	if err := f.ReadHalves(1, 2, got); err != nil || !slices.Equal(got, []uint16{0xc000, 0x3800, 0x4400, 0x4800}) {
+		t.Errorf("got %x, %v", got, err)
+	}
+	if err := f.ReadHalves(3, 0, nil); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []error{f.ReadHalves(2, 2, got), f.ReadHalves(-1, 2, got), f.ReadHalves(0, 1, got)} {
+		if bad == nil || !strings.Contains(bad.Error(), "a.npy: 4 halves of rows") {
+			t.Errorf("got %v", bad)
+		}
+	}
+}
+
 func FuzzReadHeader(f *testing.F) {
 	f.Add(file("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }", make([]byte, 16)...))
 	f.Add(file("{'descr': '|u1', 'fortran_order': False, 'shape': (3L,), }", 1, 2, 3))

@@ -1,10 +1,13 @@
 package npy
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"os"
 	"slices"
 	"sync"
+	"unsafe"
 )
 
 // File is an open array that is read by rows. Its methods may be called
@@ -68,6 +71,28 @@ func (f *File) ReadRows(start, n int, dst []float32) error {
 		return fmt.Errorf("file %s: row %d: %w", f.path, start, err)
 	}
 	decode(dst, *buf, f.h.dtype)
+	return nil
+}
+
+// ReadHalves reads rows start to start+n of an array of <f2 into dst [n, row
+// length] as they are.
+func (f *File) ReadHalves(start, n int, dst []uint16) error {
+	rowLen := f.h.rowLen()
+	if f.h.dtype != "<f2" || start < 0 || n < 0 || start > f.h.numRows()-n || len(dst) != n*rowLen {
+		return fmt.Errorf("file %s: %d halves of rows %d to %d, where it has %v of %s", f.path, len(dst), start, start+n, f.h.shape, f.h.dtype)
+	}
+	if len(dst) == 0 {
+		return nil
+	}
+	raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), 2*len(dst))
+	if _, err := f.f.ReadAt(raw, f.h.size+int64(start)*int64(rowLen*2)); err != nil {
+		return fmt.Errorf("file %s: row %d: %w", f.path, start, err)
+	}
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		for i, v := range dst {
+			dst[i] = bits.ReverseBytes16(v)
+		}
+	}
 	return nil
 }
 

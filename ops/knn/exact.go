@@ -1,32 +1,24 @@
 package knn
 
-/*
-// Of OpenBLAS, which FAISS is linked with.
-void cblas_sgemm(int order, int transA, int transB, int m, int n, int k, float alpha, const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc);
-enum { row_major = 101, no_trans = 111, trans = 112 };
-*/
-import "C"
-
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"runtime"
-	"slices"
 	"sync"
 )
 
 // Subset says which rows may be found; *pool.Rows is one.
 type Subset interface{ Has(row int64) bool }
 
-// exactRows and exactQueries are the rows and queries of one matrix product: 4 MiB of scores, which stay in the cache until they are looked at.
-const (
-	exactRows    = 1024
-	exactQueries = 1024
-	readRows     = 8 * exactRows // read together, while those before are searched
-)
+// halfSource is a Source that may have its vectors as IEEE halves, which are then
+// read as they are: HalfBlock reads rows start to start+n into dst [n, dim]; without
+// ok it has others, and dst is as it was.
+type halfSource interface {
+	HalfBlock(start int64, n int, dst []uint16) (ok bool, err error)
+}
+
+// readRows are read together, while those before are searched.
+const readRows = 8192
 
 // Exact searches a source without an index.
 type Exact struct {
@@ -35,9 +27,10 @@ type Exact struct {
 	Progress func(rows int64) // of the pass; may be nil
 }
 
-// Search streams all rows by once and gives the k best of each query: what a flat index gives, in memory for two blocks of rows, the queries and
-// their hits, whatever the number of rows. Of rows with equal scores the first come first, but scores are sums in the order of a matrix product,
-// whose last bits depend on the shape of the blocks. Fewer than k rows are padded with -1.
+// Search streams all rows by once and gives the k best of each query: what a flat index gives, in memory for a few blocks of rows, the queries and
+// their hits, whatever the number of rows. Of rows with equal scores the first come first. With AVX2 a score is one chain of fused multiply-adds,
+// the same whatever it is computed beside; with AVX-512, or without AVX2, it is OpenBLAS's, whose last bits depend on the shape of the blocks. Fewer
+// than k rows are padded with -1.
 func (x Exact) Search(ctx context.Context, queries []float32, k int) (Hits, error) {
 	dim := x.Source.Dim()
 	n, err := countRows(queries, dim, "query", 0)
@@ -50,53 +43,63 @@ func (x Exact) Search(ctx context.Context, queries []float32, k int) (Hits, erro
 	if k <= 0 || k > maxHits/n {
 		return Hits{}, fmt.Errorf("k %d is not in 1..%d for %d queries", k, maxHits/n, n)
 	}
-	s := exactSearch{Exact: x, queries: queries, n: n, dim: dim, best: make([]best, n), scores: make([]float32, exactRows*exactQueries)}
-	for i := range s.best {
-		s.best[i] = best{k: k, floor: float32(math.Inf(-1))}
+	return x.search(ctx, newComparer(x, queries, dim, k), k)
+}
+
+// comparer compares blocks of rows, in their order, with the queries that it has.
+type comparer interface {
+	compare(ctx context.Context, b block) error
+	finish()      // no more will come; always called
+	hits() []best // of each query, any number over k
+	wantsHalves() bool
+}
+
+// newComparer takes the kernel of this processor.
+func newComparer(x Exact, queries []float32, dim, k int) comparer {
+	if fusedKernel() {
+		return newFused(x, queries, dim, k)
 	}
-	if err := s.stream(ctx); err != nil {
+	return newProducts(x, queries, dim, k)
+}
+
+func (x Exact) search(ctx context.Context, c comparer, k int) (Hits, error) {
+	err := x.stream(ctx, c)
+	c.finish()
+	if err != nil {
 		return Hits{}, err
 	}
-	return s.hits(k), nil
+	return gather(c.hits(), k), nil
 }
 
-type exactSearch struct {
-	Exact
-	queries []float32
-	n, dim  int
-	best    []best
-	scores  []float32
+// block is some rows that were read: as float32, or as halves.
+type block struct {
+	start   int64
+	rows    int
+	vectors []float32
+	halves  []uint16
+	err     error
 }
 
-// stream reads blocks of rows ahead of the products.
-func (s *exactSearch) stream(ctx context.Context) error {
-	rows := s.Source.Rows()
+// stream reads blocks ahead of the comparisons.
+func (x Exact) stream(ctx context.Context, c comparer) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type block struct {
-		start   int64
-		vectors []float32
-		err     error
-	}
-	blocks, free := make(chan block), make(chan []float32, 2)
-	for range 2 {
-		free <- make([]float32, min(rows, readRows)*int64(s.dim))
-	}
+	blocks, free := make(chan block), make(chan block, 2)
+	free <- block{}
+	free <- block{}
 	var reader sync.WaitGroup
 	defer reader.Wait()
 	defer cancel()
 	reader.Go(func() {
 		defer close(blocks)
-		for start := int64(0); start < rows; start += readRows {
-			var buffer []float32
+		for start := int64(0); start < x.Source.Rows(); start += readRows {
+			var b block
 			select {
-			case buffer = <-free:
+			case b = <-free:
 			case <-ctx.Done():
 				return
 			}
-			n := min(readRows, rows-start)
-			b := block{start: start, vectors: buffer[:n*int64(s.dim)]}
-			b.err = s.Source.Block(start, int(n), b.vectors)
+			b.start, b.rows = start, int(min(readRows, x.Source.Rows()-start))
+			b.err = x.read(&b, c.wantsHalves())
 			select {
 			case blocks <- b:
 			case <-ctx.Done():
@@ -108,99 +111,33 @@ func (s *exactSearch) stream(ctx context.Context) error {
 		if b.err != nil {
 			return b.err
 		}
-		if _, err := countRows(b.vectors, s.dim, "vector", int(b.start)); err != nil {
+		if err := c.compare(ctx, b); err != nil {
 			return err
 		}
-		if err := s.block(ctx, b.start, b.vectors); err != nil {
-			return err
+		if x.Progress != nil {
+			x.Progress(b.start + int64(b.rows))
 		}
-		if s.Progress != nil {
-			s.Progress(b.start + int64(len(b.vectors)/s.dim))
-		}
-		free <- b.vectors[:cap(b.vectors)]
+		free <- b
 	}
 	return ctx.Err()
 }
 
-// block compares some rows with all queries.
-func (s *exactSearch) block(ctx context.Context, start int64, vectors []float32) error {
-	for r := 0; r*s.dim < len(vectors); r += exactRows {
-		part := vectors[r*s.dim : min((r+exactRows)*s.dim, len(vectors))]
-		for q := 0; q < s.n; q += exactQueries {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			s.tile(q, min(exactQueries, s.n-q), start+int64(r), part)
+// read fills a block, whose buffers are used again.
+func (x Exact) read(b *block, halves bool) error {
+	n := b.rows * x.Source.Dim()
+	if source, ok := x.Source.(halfSource); ok && halves {
+		if cap(b.halves) < n {
+			b.halves = make([]uint16, n)
+		}
+		b.halves = b.halves[:n]
+		if ok, err := source.HalfBlock(b.start, b.rows, b.halves); ok || err != nil {
+			return err
 		}
 	}
-	return nil
-}
-
-// tile is one product [queries, rows] and its look at the scores.
-func (s *exactSearch) tile(q, n int, start int64, rows []float32) {
-	numRows := len(rows) / s.dim
-	product(s.queries[q*s.dim:(q+n)*s.dim], rows, s.scores[:n*numRows], s.dim)
-	workers := min(runtime.GOMAXPROCS(0), n)
-	var group sync.WaitGroup
-	for w := range workers {
-		group.Go(func() {
-			for i := w * n / workers; i < (w+1)*n/workers; i++ {
-				s.best[q+i].take(s.scores[i*numRows:(i+1)*numRows], start, s.Subset)
-			}
-		})
+	b.halves = nil
+	if cap(b.vectors) < n {
+		b.vectors = make([]float32, n)
 	}
-	group.Wait()
-}
-
-// product writes the inner products of the rows of a [m, dim] and b [n, dim] to out [m, n].
-func product(a, b, out []float32, dim int) {
-	m, n := C.int(len(a)/dim), C.int(len(b)/dim)
-	d := C.int(dim)
-	C.cblas_sgemm(C.row_major, C.no_trans, C.trans, m, n, d, 1, (*C.float)(&a[0]), d, (*C.float)(&b[0]), d, 0, (*C.float)(&out[0]), n)
-}
-
-// best keeps the k best hits of a query: it collects up to 2k and then throws the worse half away.
-type best struct {
-	k     int
-	floor float32 // the k-th best score seen, once there are k
-	found []exactHit
-}
-
-type exactHit struct {
-	row   int64
-	score float32
-}
-
-func (b *best) take(scores []float32, start int64, in Subset) {
-	for i, score := range scores {
-		if score <= b.floor || in != nil && !in.Has(start+int64(i)) {
-			continue
-		}
-		if b.found = append(b.found, exactHit{start + int64(i), score}); len(b.found) >= 2*b.k+64 {
-			b.trim()
-		}
-	}
-}
-
-func (b *best) trim() {
-	slices.SortFunc(b.found, func(x, y exactHit) int { return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(x.row, y.row)) })
-	if len(b.found) >= b.k {
-		b.found = b.found[:b.k]
-		b.floor = b.found[b.k-1].score
-	}
-}
-
-func (s *exactSearch) hits(k int) Hits {
-	out := Hits{K: k, Rows: make([]int64, s.n*k), Scores: make([]float32, s.n*k)}
-	for i := range s.best {
-		s.best[i].trim()
-		for j := range k {
-			if j < len(s.best[i].found) {
-				out.Rows[i*k+j], out.Scores[i*k+j] = s.best[i].found[j].row, s.best[i].found[j].score
-			} else {
-				out.Rows[i*k+j] = -1
-			}
-		}
-	}
-	return out
+	b.vectors = b.vectors[:n]
+	return x.Source.Block(b.start, b.rows, b.vectors)
 }
