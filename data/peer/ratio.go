@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"os"
@@ -66,7 +67,22 @@ type Row struct {
 	Work, Us, Peer string
 	Ours, Theirs   float64 // in Unit, of the median round
 	Unit           string
-	Ratio          Ratio // the zero value where one measurement stands beside a limit
+	Ratio          Ratio  // the zero value where one measurement stands beside a limit
+	Target         string // AtLeast or AtMost; "" without one
+}
+
+// AtLeast says whether a target is met: "2 or more: missed". what names the figure
+// that counts where it is not the row's ratio.
+func AtLeast(got, want float64, what string) string { return target(got >= want, want, "more", what) }
+
+// AtMost is AtLeast for what is to be small.
+func AtMost(got, want float64, what string) string { return target(got <= want, want, "less", what) }
+
+func target(met bool, want float64, side, what string) string {
+	if what != "" {
+		what += " "
+	}
+	return fmt.Sprintf("%s%g or %s: %s", what, want, side, map[bool]string{true: "met", false: "missed"}[met])
 }
 
 // Record logs a row, and adds it to the Markdown table in the file that
@@ -77,6 +93,9 @@ func Record(t testing.TB, r Row) {
 		t.Logf("%s, %s: %s %s; %s: %s; ours is %s times as fast (n=%d)", r.Work, r.Us, figure(r.Ours), r.Unit, r.Peer, figure(r.Theirs), r.Ratio, r.Ratio.Rounds)
 	} else {
 		t.Logf("%s, %s: %s %s; %s: %s", r.Work, r.Us, figure(r.Ours), r.Unit, r.Peer, figure(r.Theirs))
+	}
+	if r.Target != "" {
+		t.Logf("target: %s", r.Target)
 	}
 	path := os.Getenv("PEER_TABLE")
 	if path == "" {
@@ -90,7 +109,7 @@ func Record(t testing.TB, r Row) {
 	}
 }
 
-const tableHead = "| work | ours | peer | of ours | of the peer | unit | times as fast [95 %] | rounds |\n|:--|:--|:--|--:|--:|:--|--:|--:|\n"
+const tableHead = "| work | ours | peer | of ours | of the peer | unit | times as fast [95 %] | rounds | target |\n|:--|:--|:--|--:|--:|:--|--:|--:|:--|\n"
 
 func appendRow(path string, r Row) error {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
@@ -110,7 +129,7 @@ func appendRow(path string, r Row) error {
 	if rounds == 0 {
 		ratio, rounds = "–", 1
 	}
-	fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %d |\n", r.Work, r.Us, r.Peer, figure(r.Ours), figure(r.Theirs), r.Unit, ratio, rounds)
+	fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %d | %s |\n", r.Work, r.Us, r.Peer, figure(r.Ours), figure(r.Theirs), r.Unit, ratio, rounds, cmp.Or(r.Target, "–"))
 	_, err = f.WriteString(b.String())
 	return err
 }

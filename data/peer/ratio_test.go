@@ -31,16 +31,17 @@ func TestRecord(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "table.md")
 	t.Setenv("PEER_TABLE", path)
 	row := Row{Work: "embedding", Us: "onnx", Peer: "PyTorch", Ours: 1234.5, Theirs: 0.51234, Unit: "images/s", Ratio: Compare([]float64{1, 1}, []float64{2, 2})}
+	row.Target = AtLeast(row.Ratio.Low, 2.5, "lower end")
 	Record(t, row)
 	Record(t, row)
-	row.Ratio = Ratio{}
+	row.Ratio, row.Target = Ratio{}, AtMost(3, 3, "")
 	Record(t, row)
 	got, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(got)), "\n")
-	if len(lines) != 5 || lines[4] != "| embedding | onnx | PyTorch | 1234 | 0.512 | images/s | – | 1 |" || lines[2] != lines[3] || lines[3] != "| embedding | onnx | PyTorch | 1234 | 0.512 | images/s | 2.00 [2.00, 2.00] | 2 |" {
+	if len(lines) != 5 || lines[4] != "| embedding | onnx | PyTorch | 1234 | 0.512 | images/s | – | 1 | 3 or less: met |" || lines[2] != lines[3] || lines[3] != "| embedding | onnx | PyTorch | 1234 | 0.512 | images/s | 2.00 [2.00, 2.00] | 2 | lower end 2.5 or more: missed |" {
 		t.Errorf("got %q", lines)
 	}
 }
