@@ -163,11 +163,16 @@ func ReadPrompts(path string, classes []string, names []datasets.Names) ([][]str
 
 // average embeds the prompts of each class and gives the normalised means, [classes, dim].
 func (b *backbone) average(ctx context.Context, prompts [][]string) (blas.Matrix, error) {
-	head := blas.New(len(prompts), b.checkpoint.Config.Dim())
+	return averageTexts(prompts, b.checkpoint.Config.Dim(), func(texts []string) ([]float32, error) { return b.texts(ctx, texts) })
+}
+
+// averageTexts is average with what embeds texts, L2-normalised, [texts, dim].
+func averageTexts(prompts [][]string, dim int, embed func([]string) ([]float32, error)) (blas.Matrix, error) {
+	head := blas.New(len(prompts), dim)
 	var texts []string
 	var class []int
 	flush := func() error {
-		u, err := b.texts(ctx, texts)
+		u, err := embed(texts)
 		if err != nil {
 			return err
 		}
