@@ -90,9 +90,13 @@ func showEntry(out io.Writer, e *datasets.Entry) error {
 	if e.Folders != "" {
 		row("folders", "named by %s", map[string]string{"wnid": "WordNet ids", "index": "labels, from 0"}[e.Folders])
 	}
+	row("read as", "%s", readAs(e))
 	row("licence", "%s", e.Licence)
 	for _, way := range e.Get {
 		row("get", "%s", way)
+	}
+	for _, a := range e.Archives() {
+		row("file", "%s, MD5 %s", a.File, a.MD5)
 	}
 	row("source", "%s", e.Source)
 	for _, t := range e.Templates {
@@ -104,6 +108,14 @@ func showEntry(out io.Writer, e *datasets.Entry) error {
 	return w.Flush()
 }
 
+// readAs says how the files of a benchmark may lie in its folder.
+func readAs(e *datasets.Entry) string {
+	if e.Kind == "captions" {
+		return "Karpathy's JSON beside the images; webdataset tars with KEY.txt"
+	}
+	return "a folder for each class in train/, val/, test/; SPLIT.csv, or SPLIT.txt with labels.txt, images in folders or zips; webdataset tars; the Hugging Face hub's parquet"
+}
+
 func newDataCheck() *cobra.Command {
 	var as string
 	var o datasets.CheckOptions
@@ -111,8 +123,8 @@ func newDataCheck() *cobra.Command {
 		Use:   "check DIR",
 		Short: "Check the files of a benchmark, or of a folder of your own, before they are computed with",
 		Long: `check reads every split of a folder, compares the counts with the benchmark's,
-decodes each image and looks for images that two splits share. What is wrong is
-a line each, and the exit code is 1. With --as NAME (see "runner data ls") it also
+decodes each image, looks for images that two splits share, and compares archives
+as published with their digests. What is wrong is a line each, and the exit code is 1. With --as NAME (see "runner data ls") it also
 knows the classes.
 
 ` + exitHelp,

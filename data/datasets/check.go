@@ -60,13 +60,18 @@ type CheckOptions struct {
 // unreadableNamed is the number of images that do not decode which are named.
 const unreadableNamed = 5
 
-// Check reads every split of a benchmark's folder, counts, decodes each image and looks for images that two splits share. What is wrong is
-// a finding; only what stops the look itself is an error.
+// Check reads every split of a benchmark's folder, counts, decodes each image, looks for images that two splits share, and compares published files that
+// lie there with their digests. What is wrong is a finding; only what stops the look itself is an error.
 func Check(ctx context.Context, dir string, o CheckOptions) (Report, error) {
 	r := Report{Dir: dir, Entry: o.Entry}
 	splits := []string{"train", "val", testFolder}
 	if o.Entry != nil {
 		splits = slices.DeleteFunc(splits, func(s string) bool { _, ok := o.Entry.Splits[s]; return !ok })
+	}
+	if !o.Quick {
+		if err := r.checkArchives(ctx); err != nil {
+			return r, err
+		}
 	}
 	seen := map[[sha256.Size]byte]string{} // content → split and key
 	for _, split := range splits {

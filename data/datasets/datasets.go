@@ -8,7 +8,7 @@
 //     and KEY.cls, the label as a decimal number;
 //   - lists: SPLIT.csv, vision-datasets' SPLIT.txt with labels.txt, or a COCO JSON; images in folders or zips;
 //   - parquet with image bytes, as the Hugging Face hub has it;
-//   - ILSVRC 2012's validation images, a folder or a tar, with the devkit's labels;
+//   - ILSVRC 2012's validation images, a folder or a tar, with the devkit's labels, and its tar of the training images;
 //   - image folders: one folder a class, named after it, with image files; in a folder of the split where there are several.
 //
 // Images with captions: Karpathy's JSON, and CLIP_benchmark's webdatasets with KEY.txt (OpenCaptions).

@@ -16,14 +16,18 @@ import (
 
 // Files of ILSVRC 2012's validation set: images numbered from 1, and the devkit with their labels, which count the devkit's own ids.
 const (
+	ilsvrcTrain  = "ILSVRC2012_img_train.tar"
 	ilsvrcTar    = "ILSVRC2012_img_val.tar"
 	ilsvrcDevkit = "ILSVRC2012_devkit_t12/data"
 	ilsvrcLabels = "ILSVRC2012_validation_ground_truth.txt"
 	ilsvrcMeta   = "meta.mat"
 )
 
-// hasILSVRC: the tar of the validation images, or a folder of them that is not sorted by class.
+// hasILSVRC: the tar of the validation images, or a folder of them that is not sorted by class; of the training images, the tar of tars.
 func hasILSVRC(dir string, o Options) bool {
+	if o.Split == "train" {
+		return isFile(filepath.Join(dir, ilsvrcTrain)) && !holdsFolders(filepath.Join(dir, "train"))
+	}
 	return o.Split == testFolder && (isFile(filepath.Join(dir, ilsvrcTar)) || ilsvrcFolder(dir) != "")
 }
 
@@ -41,6 +45,12 @@ func ilsvrcImage(number int) string { return fmt.Sprintf("ILSVRC2012_val_%08d.JP
 
 // readILSVRC reads the validation images with the devkit's labels, which are turned into the order of WordNet ids.
 func (s *Set) readILSVRC(o Options) error {
+	if o.Entry == nil {
+		s.Classes = WordNetIDs()
+	}
+	if o.Split == "train" {
+		return s.ilsvrcTrain(filepath.Join(s.Dir, ilsvrcTrain))
+	}
 	devkit := filepath.Join(s.Dir, filepath.FromSlash(ilsvrcDevkit))
 	labels, err := readILSVRCLabels(devkit)
 	if err != nil {
@@ -48,9 +58,6 @@ func (s *Set) readILSVRC(o Options) error {
 	}
 	for i, label := range labels {
 		s.Items = append(s.Items, Item{strings.TrimSuffix(ilsvrcImage(i+1), ".JPEG"), label})
-	}
-	if o.Entry == nil {
-		s.Classes = WordNetIDs()
 	}
 	if dir := ilsvrcFolder(s.Dir); dir != "" {
 		return s.ilsvrcFiles(dir)
@@ -136,21 +143,18 @@ func (s *Set) ilsvrcTar(name string) error {
 	for i, item := range s.Items {
 		place[item.Key+".JPEG"] = i
 	}
-	for t := tar.NewReader(f); ; {
-		h, err := t.Next()
-		if err == io.EOF {
-			break
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	err = eachMember(f, span{0, info.Size()}, func(member string, at span) error {
+		if i, ok := place[filepath.Base(member)]; ok {
+			images.at[i] = at
 		}
-		if err != nil {
-			return fmt.Errorf("file %s: %w", name, err)
-		}
-		offset, err := f.Seek(0, io.SeekCurrent)
-		if err != nil {
-			return err
-		}
-		if i, ok := place[filepath.Base(h.Name)]; ok {
-			images.at[i] = span{offset, h.Size}
-		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("file %s: %w", name, err)
 	}
 	if i := slices.Index(images.at, span{}); i >= 0 {
 		return fmt.Errorf("file %s: no image %s", name, s.Items[i].Key)
@@ -158,7 +162,74 @@ func (s *Set) ilsvrcTar(name string) error {
 	return nil
 }
 
+// ilsvrcTrain notes where each training image lies: the tar holds one of each class, WNID.tar. Items are in the order of unpacked folders.
+func (s *Set) ilsvrcTrain(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	images := &tarSpans{f: f}
+	s.images = images
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	type placed struct {
+		Item
+		at span
+	}
+	var all []placed
+	order := WordNetIDs()
+	err = eachMember(f, span{0, info.Size()}, func(class string, at span) error {
+		id := strings.TrimSuffix(filepath.Base(class), ".tar")
+		label := slices.Index(order, id)
+		if label < 0 {
+			return fmt.Errorf("member %s is no class of ImageNet-1K (WNID.tar, such as n01440764.tar)", class)
+		}
+		err := eachMember(f, at, func(member string, at span) error {
+			all = append(all, placed{Item{id + "/" + filepath.Base(member), label}, at})
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("member %s: %w", class, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("file %s: %w", name, err)
+	}
+	slices.SortFunc(all, func(a, b placed) int { return strings.Compare(a.Key, b.Key) })
+	for _, p := range all {
+		s.Items, images.at = append(s.Items, p.Item), append(images.at, p.at)
+	}
+	return nil
+}
+
 type span struct{ offset, size int64 }
+
+// eachMember gives the names and places of a tar's files; the tar is a part of a file. Contents are passed over, not read.
+func eachMember(f *os.File, in span, fn func(name string, at span) error) error {
+	part := io.NewSectionReader(f, in.offset, in.size)
+	for t := tar.NewReader(part); ; {
+		h, err := t.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		offset, err := part.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return err
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		if err := fn(h.Name, span{in.offset + offset, h.Size}); err != nil {
+			return err
+		}
+	}
+}
 
 // tarSpans reads members of an open tar by place.
 type tarSpans struct {

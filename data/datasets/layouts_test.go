@@ -317,3 +317,95 @@ func TestCheck(t *testing.T) {
 		t.Errorf("an empty folder: %v, %v", r.Findings, err)
 	}
 }
+
+// TestILSVRCTrain: the tar of tars as published, in the order of unpacked folders; classes that are not there, and members that are none.
+func TestILSVRCTrain(t *testing.T) {
+	e, _ := Find("imagenet-1k")
+	ids := WordNetIDs()
+	dir := put(t, t.TempDir(), map[string]string{ilsvrcTrain: pack(t,
+		ids[7]+".tar", pack(t, ids[7]+"_2.JPEG", "seven two", ids[7]+"_10.JPEG", "seven ten"),
+		ids[2]+".tar", pack(t, ids[2]+"_5.JPEG", "two"))})
+	s, err := openLayout(dir, Options{Split: "train", Entry: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	want := []Item{{ids[2] + "/" + ids[2] + "_5.JPEG", 2}, {ids[7] + "/" + ids[7] + "_10.JPEG", 7}, {ids[7] + "/" + ids[7] + "_2.JPEG", 7}}
+	if !slices.Equal(s.Items, want) {
+		t.Errorf("items %v", s.Items)
+	}
+	for i, text := range []string{"two", "seven ten", "seven two"} {
+		if raw, err := s.Read(i); err != nil || string(raw) != text {
+			t.Errorf("item %d: %q, %v", i, raw, err)
+		}
+	}
+	if _, err := OpenSplit(dir, Options{Split: "train", Entry: e}); err == nil || !strings.Contains(err.Error(), "has no images") {
+		t.Errorf("classes without images: %v", err)
+	}
+	dir = put(t, t.TempDir(), map[string]string{ilsvrcTrain: pack(t, "n00000001.tar", pack(t, "a.JPEG", "a"))})
+	if _, err := OpenSplit(dir, Options{Split: "train", Entry: e}); err == nil || !strings.Contains(err.Error(), "member n00000001.tar is no class of ImageNet-1K") {
+		t.Errorf("got %v", err)
+	}
+	dir = put(t, t.TempDir(), map[string]string{ilsvrcTrain: pack(t, ids[0]+".tar", "no tar, but long enough to be read as a header"+strings.Repeat(".", 600))})
+	if _, err := OpenSplit(dir, Options{Split: "train", Entry: e}); err == nil || !strings.Contains(err.Error(), ilsvrcTrain+": member "+ids[0]+".tar: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestWebdatasets opens every entry of the catalogue in CLIP_benchmark's layout.
+func TestWebdatasets(t *testing.T) {
+	imagenet, _ := Find("imagenet-1k")
+	for _, e := range Catalogue() {
+		if e.Kind == "captions" {
+			dir := put(t, t.TempDir(), map[string]string{"test/nshards.txt": "1", "test/0.tar": pack(t, "s0.jpg", picture(t, 0), "s0.txt", "one\ntwo\nthree\nfour\nfive", "s1.jpg", picture(t, 1), "s1.txt", "six")})
+			c, err := OpenCaptions(dir, Options{Entry: e})
+			if err != nil {
+				t.Fatalf("%s: %v", e.Name, err)
+			}
+			if len(c.Keys) != 2 || c.NumTexts() != 6 || c.Layout != "webdataset" {
+				t.Errorf("%s: %d images, %d captions", e.Name, len(c.Keys), c.NumTexts())
+			}
+			c.Close()
+			continue
+		}
+		names := unique(e.Classes)
+		if len(names) == 0 { // a part of ImageNet's classes, in its order
+			names = unique(imagenet.Classes)[300 : 300+e.NumClasses]
+		}
+		s, err := OpenSplit(tarsOf(t, e, names), Options{Entry: e})
+		if err != nil {
+			t.Fatalf("%s: %v", e.Name, err)
+		}
+		checkInOrder(t, s, e)
+		if last := len(names) - 1; !strings.HasPrefix(names[last], s.Names[last][0]) {
+			t.Errorf("%s: class %d is %q, in the files %q", e.Name, last, s.Names[last], names[last])
+		}
+		s.Close()
+	}
+}
+
+// TestArchives: every line names an entry, a digest and a file; a file that is another is named.
+func TestArchives(t *testing.T) {
+	known := 0
+	for _, e := range Catalogue() {
+		for _, a := range e.Archives() {
+			known++
+			if len(a.MD5) != 32 || strings.Trim(a.MD5, "0123456789abcdef") != "" || a.File == "" {
+				t.Errorf("%s: %+v", e.Name, a)
+			}
+		}
+	}
+	total := 0
+	for _, list := range archives() {
+		total += len(list)
+	}
+	if known != total || known < 20 {
+		t.Errorf("%d archives of entries, %d lines", known, total)
+	}
+	e, _ := Find("mnist")
+	dir := put(t, t.TempDir(), map[string]string{"t10k-labels-idx1-ubyte.gz": "cut"})
+	r, err := Check(context.Background(), dir, CheckOptions{Entry: e})
+	if err != nil || len(r.Findings) == 0 || r.Findings[0].String() != "file t10k-labels-idx1-ubyte.gz has MD5 fe47aa7c733c490d36e80508d5dc4019, and the published one ec29112dd5afa0611ce80d1b7f02629c (fetch it again)" {
+		t.Errorf("%v %v", r.Findings, err)
+	}
+}
