@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"react/data/npy"
+	"react/data/tokenizer"
 	"react/ops/blas"
 )
 
@@ -78,6 +79,9 @@ func (b *backbone) textDigest(prompts [][]string) string {
 		}
 		fmt.Fprintln(h, name)
 		hashFloats(h, b.checkpoint.Weights.At(name).Data)
+	}
+	if b.truncation != tokenizer.KeepEOT {
+		fmt.Fprintln(h, "truncation", b.truncation)
 	}
 	for _, list := range prompts {
 		fmt.Fprintf(h, "%q\n", list)

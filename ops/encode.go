@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"react/data/tokenizer"
@@ -18,7 +19,11 @@ type backbone struct {
 	checkpoint *clip.Checkpoint
 	tokenizer  *tokenizer.Tokenizer
 	encoder    *clip.Encoder
+	truncation tokenizer.Truncation // of texts that are too long
 }
+
+// truncations are what params call them; "" is the first.
+var truncations = map[string]tokenizer.Truncation{"": tokenizer.KeepEOT, "keep-eot": tokenizer.KeepEOT, "elevater-compat": tokenizer.DropEOT, "error": tokenizer.Refuse}
 
 // backboneIn loads role "checkpoint", to embed in a precision; "" is f32.
 func (r *Run) backboneIn(precision string) (*backbone, error) {
@@ -48,6 +53,19 @@ func (b *backbone) close() {
 	_ = b.checkpoint.Close() // read only
 }
 
+// promptsIn is backboneIn for texts that are cut in a way.
+func (r *Run) promptsIn(precision, truncate string) (*backbone, error) {
+	how, ok := truncations[truncate]
+	if !ok {
+		return nil, fmt.Errorf("truncate %q is none of keep-eot, elevater-compat and error", truncate)
+	}
+	b, err := r.backboneIn(precision)
+	if b != nil {
+		b.truncation = how
+	}
+	return b, err
+}
+
 // texts embeds captions: [len(captions), dim], L2-normalised.
 func (b *backbone) texts(ctx context.Context, captions []string) ([]float32, error) {
 	dim := b.checkpoint.Config.Dim()
@@ -57,7 +75,11 @@ func (b *backbone) texts(ctx context.Context, captions []string) ([]float32, err
 			return nil, err
 		}
 		part := captions[start:min(start+encodeBatch, len(captions))]
-		u, err := b.encoder.Texts(encodeAll(b.tokenizer, part), len(part))
+		ids, err := encodeAs(b.tokenizer, part, b.truncation)
+		if err != nil {
+			return nil, err
+		}
+		u, err := b.encoder.Texts(ids, len(part))
 		if err != nil {
 			return nil, err
 		}

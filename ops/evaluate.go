@@ -28,6 +28,7 @@ type EvaluateParams struct {
 
 	Precision string `json:"precision,omitempty"` // of embedding; "" is f32
 	Scores    bool   `json:"scores,omitempty"`    // zeroshot by a protocol, finetune: write scores.npy
+	Truncate  string `json:"truncate,omitempty"`  // of prompts that are too long: keep-eot, elevater-compat, error; "" is the first
 }
 
 // Prediction is one row of predictions.parquet, in the order of the set.
@@ -76,7 +77,7 @@ func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 		return err
 	}
 	defer set.Close()
-	b, err := run.backboneIn(p.Precision)
+	b, err := run.promptsIn(p.Precision, p.Truncate)
 	if err != nil {
 		return err
 	}

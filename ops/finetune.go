@@ -21,8 +21,9 @@ type FineTuneParams struct {
 	Seed  int64          `json:"seed"`  // shots, order, augmentation, random head
 	Best  string         `json:"best"`  // last: the last epoch's score; test: the best epoch's on the test set
 
-	Init    string   `json:"init"`              // of the head: language or random
-	Prompts []string `json:"prompts,omitempty"` // language: templates with one {}; none: the set's own
+	Init     string   `json:"init"`               // of the head: language or random
+	Prompts  []string `json:"prompts,omitempty"`  // language: templates with one {}; none: the set's own
+	Truncate string   `json:"truncate,omitempty"` // of prompts: see EvaluateParams
 
 	Optimizer     string        `json:"optimizer"`             // sgd: momentum 0.9, constant rate, all decays; adamw: cosine decay, matrices decay
 	LR            []float64     `json:"lr"`                    // peaks; the best is searched where there are several
@@ -107,7 +108,7 @@ func newFineTuner(ctx context.Context, run *Run, p FineTuneParams) (f *fineTuner
 	if f.images, err = shotsOf(labelsOf(f.train, p.Train), p.Shots, p.Seed); err != nil {
 		return f, err
 	}
-	if f.backbone, err = run.backboneIn(p.Embedding); err != nil {
+	if f.backbone, err = run.promptsIn(p.Embedding, p.Truncate); err != nil {
 		return f, err
 	}
 	if f.start, err = f.startCheckpoint(ctx); err != nil {

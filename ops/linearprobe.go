@@ -16,7 +16,7 @@ import (
 
 // ProbeParams are what a probe adds to the params of evaluate.
 type ProbeParams struct {
-	Method  string `json:"method"`           // sgd: ELEVATER's search and training; logistic: OpenAI's L-BFGS
+	Method  string `json:"method"`           // sgd: ELEVATER's search and training; logistic: OpenAI's L-BFGS; prototypes: nearest class mean
 	Init    string `json:"init"`             // of sgd: language or random
 	Shots   int    `json:"shots"`            // images of each class; 0 is all
 	Samples int    `json:"samples"`          // few-shot subsets, of seeds 0, 1, ...
@@ -158,6 +158,9 @@ func (pr *prober) all(ctx context.Context) error {
 
 // sample chooses on a part of the training images, trains on all of them and scores the test images.
 func (pr *prober) sample(seed int, data probe.Data) (probeSample, error) {
+	if pr.p.Method == "prototypes" {
+		return pr.prototypes(seed, data)
+	}
 	fit, val, err := probe.Validation(data.Labels, pr.start.Classes)
 	if err != nil {
 		return probeSample{}, fmt.Errorf("set %s: %w", pr.train.Dir, err)
@@ -198,6 +201,18 @@ func (pr *prober) final(out *probeSample, data probe.Data) (err error) {
 		}
 	})
 	return err
+}
+
+// prototypes scores by the cosine with each class's mean embedding.
+func (pr *prober) prototypes(seed int, data probe.Data) (probeSample, error) {
+	out := probeSample{Seed: seed}
+	head, err := probe.Prototypes(data, pr.start.Classes)
+	if err != nil {
+		return out, fmt.Errorf("set %s: %w", pr.train.Dir, err)
+	}
+	scores := scoreAll(pr.test.normalized(), head)
+	err = pr.keep(&out, blas.Matrix{Rows: scores.Images(), Cols: scores.Classes, Values: scores.Values})
+	return out, err
 }
 
 // logistic chooses C on the validation part, then fits all training images.

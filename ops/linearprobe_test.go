@@ -45,6 +45,7 @@ func TestLinearProbe(t *testing.T) {
 		{Method: "sgd", Init: "random", Shots: 20, Samples: 2, Best: "last"},
 		{Method: "sgd", Init: "random", Shots: 0, Samples: 1, Best: "test"},
 		{Method: "logistic", Shots: 10, Samples: 2},
+		{Method: "prototypes", Shots: 5, Samples: 3},
 	} {
 		run, dir := do(t, "evaluate", EvaluateParams{Kind: "probe", Probe: &p}, in, nil)
 		rows := rowsOf(t, dir)

@@ -219,11 +219,19 @@ func (d *trainingPool) drop(bad []int) {
 
 // encodeAll tokenizes captions into [captions, context].
 func encodeAll(tok *tokenizer.Tokenizer, captions []string) []int32 {
+	ids, _ := encodeAs(tok, captions, tokenizer.KeepEOT) // only Refuse gives errors
+	return ids
+}
+
+// encodeAs is encodeAll with a choice of truncation.
+func encodeAs(tok *tokenizer.Tokenizer, captions []string, how tokenizer.Truncation) ([]int32, error) {
 	ids := make([]int32, len(captions)*tok.Context())
 	for i, c := range captions {
-		tok.Encode(c, ids[i*tok.Context():(i+1)*tok.Context()])
+		if _, err := tok.EncodeAs(c, ids[i*tok.Context():(i+1)*tok.Context()], how); err != nil {
+			return nil, err
+		}
 	}
-	return ids
+	return ids, nil
 }
 
 // GammaOff is over any cosine: only the pair itself is a positive, which is plain InfoNCE.

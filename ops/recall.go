@@ -31,7 +31,7 @@ func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
 		return err
 	}
 	defer set.Close()
-	b, err := run.backboneIn(p.Precision)
+	b, err := run.promptsIn(p.Precision, p.Truncate)
 	if err != nil {
 		return err
 	}
@@ -42,6 +42,7 @@ func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
 		return err
 	}
 	u := blas.Matrix{Rows: len(set.Keys), Cols: b.checkpoint.Config.Dim()}
+	u.Values = make([]float32, 0, u.Rows*u.Cols) // grown, it would take twice that
 	source := imageReader{n: len(set.Keys), dir: set.Dir, key: func(i int) string { return set.Keys[i] }, read: set.Read}
 	err = b.embedImages(ctx, run, source, func(rows []float32) error {
 		u.Values = append(u.Values, rows...)

@@ -92,7 +92,7 @@ func (r *Run) textHead(ctx context.Context, set *labelled, p EvaluateParams) (bl
 	if err != nil {
 		return blas.Matrix{}, 0, err
 	}
-	b, err := r.backboneIn(p.Precision)
+	b, err := r.promptsIn(p.Precision, p.Truncate)
 	if err != nil {
 		return blas.Matrix{}, 0, err
 	}

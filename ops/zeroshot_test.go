@@ -146,6 +146,41 @@ func TestPromptsFile(t *testing.T) {
 }
 
 // BenchmarkZeroShotScores is 50,000 cached embeddings against 1,000 classes, with every figure.
+// TestTruncate: prompts that are too long keep their end, lose it as ELEVATER's do, or are refused; of short ones all is the same.
+func TestTruncate(t *testing.T) {
+	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
+	_, features := do(t, "features", FeaturesParams{Set: "task"}, map[string]string{"checkpoint": base, "dataset": pool}, nil)
+	in := map[string]string{"checkpoint": base, "features": features}
+	head := func(prompt, truncate string) (string, error) {
+		run := newRun(t, in, nil)
+		err := try(run, "evaluate", EvaluateParams{Kind: "zeroshot", Protocol: openAI, Prompts: []string{prompt}, Truncate: truncate})
+		raw, _ := os.ReadFile(filepath.Join(run.Dir, classifierFile))
+		return string(raw), err
+	}
+	long := "{} " + strings.Repeat("of many words ", 40)
+	cut, err := head(long, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, _ := head(long, "keep-eot"); kept != cut {
+		t.Error("keep-eot is not what an absent value means")
+	}
+	if lost, err := head(long, "elevater-compat"); err != nil || lost == cut {
+		t.Errorf("elevater-compat changes nothing, %v", err)
+	}
+	if _, err := head(long, "error"); err == nil || !strings.Contains(err.Error(), "tokens, start and end of text included") {
+		t.Errorf("got %v", err)
+	}
+	short, err := head("a {}", "error")
+	if same, _ := head("a {}", "elevater-compat"); err != nil || same != short {
+		t.Errorf("a short prompt differs, %v", err)
+	}
+	if _, err := head(long, "eot"); err == nil {
+		t.Error("an unknown way is taken")
+	}
+}
+
 func BenchmarkZeroShotScores(b *testing.B) {
 	const images, classes, dim = 50_000, 1000, 512
 	x, head := blas.New(images, dim), blas.New(classes, dim)

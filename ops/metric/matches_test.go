@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -48,6 +49,23 @@ func TestTopMatches(t *testing.T) {
 		if !slices.EqualFunc(got.Cols, plainMatches(b, a, shape[2]), slices.Equal) {
 			t.Errorf("%v: columns differ", shape)
 		}
+	}
+}
+
+// TestTopMatchesMemory: what is taken does not grow with the product of the rows, here 640 MB: 100,000 images with 500,000 captions fit beside their
+// embeddings.
+func TestTopMatchesMemory(t *testing.T) {
+	a, b := whole(8_000, 4, 1), whole(20_000, 4, 2)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := TopMatches(a, b, 10)
+	runtime.ReadMemStats(&after)
+	if len(got.Rows) != a.Rows || len(got.Cols) != b.Rows {
+		t.Fatalf("%d and %d lists", len(got.Rows), len(got.Cols))
+	}
+	const block, each = 4 * matchRows * matchCols, 1000 // bytes: of a block, of a query's matches with their lists
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > 2*block+uint64(each*(a.Rows+b.Rows)) {
+		t.Errorf("%d bytes", taken)
 	}
 }
 

@@ -15,11 +15,12 @@ import (
 )
 
 // TestProbeAgainstScikitLearn takes turns with scikit-learn's L-BFGS on the same features, for as many steps of the minimisation, in double precision
-// both. PROBE_IMAGES, PROBE_DIM, PROBE_CLASSES say the size (20000, 256, 100).
+// both. PROBE_IMAGES, PROBE_DIM, PROBE_CLASSES, PROBE_STEPS say the size (20000, 256, 100, 50).
 func TestProbeAgainstScikitLearn(t *testing.T) {
 	rounds, python := peer.Rounds(t), peer.Python(t, "scikit-learn")
 	n, dim, classes := size(t, "PROBE_IMAGES", 20000), size(t, "PROBE_DIM", 256), size(t, "PROBE_CLASSES", 100)
-	const c, steps = 1.0, 50
+	const c = 1.0
+	steps := size(t, "PROBE_STEPS", 50)
 	data := clusters(n, dim, classes, 8, 1)
 	dir := t.TempDir()
 	labels := make([]float32, n)

@@ -285,3 +285,18 @@ func BenchmarkSearch(b *testing.B) {
 		}
 	}
 }
+
+// TestPrototypes works three images in two dimensions out by hand: (3,4)/5 and (0,2)/2 make (0.6,1.8), of length 1.897.
+func TestPrototypes(t *testing.T) {
+	data := Data{X: blas.Matrix{Rows: 3, Cols: 2, Values: []float32{3, 4, 0, 2, -5, 0}}, Labels: [][]int{{0}, {0}, {1}}}
+	head, err := Prototypes(data, 2)
+	want := []float64{0.6 / math.Sqrt(3.6), 1.8 / math.Sqrt(3.6), -1, 0}
+	for i, w := range want {
+		if err != nil || math.Abs(float64(head.Values[i])-w) > 1e-6 {
+			t.Fatalf("got %v, want %v, %v", head.Values, want, err)
+		}
+	}
+	if _, err := Prototypes(data, 3); err == nil || !strings.Contains(err.Error(), "class 2 has no image") {
+		t.Errorf("got %v", err)
+	}
+}

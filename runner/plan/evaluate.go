@@ -67,7 +67,7 @@ func (c *composer) classification(name string, checkpoint source, base *Stage) (
 	if base != nil {
 		in.in["base"] = base
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Set: set, Prompts: e.Prompts, Precision: c.embedding()}, in.in, in.files)
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Set: set, Prompts: e.Prompts, Precision: c.embedding(), Truncate: truncation(e.Truncate)}, in.in, in.files)
 }
 
 // imagesOf names labelled images: the field that does, their reference, a split and what the folder holds.
@@ -138,7 +138,7 @@ func (c *composer) retrieval(name string, checkpoint source, base *Stage) (*Stag
 	if err != nil {
 		return nil, err
 	}
-	params := ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Precision: c.embedding()}
+	params := ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Precision: c.embedding(), Truncate: truncation(e.Truncate)}
 	if params.Benchmark, params.Catalogue, err = benchmark(path, e.Benchmark); err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, erro
 		params.Probe.Init, params.Probe.Best = e.Init, e.Best
 	}
 	if params.Probe.Init == "language" {
-		params.Prompts, params.Precision = e.Prompts, c.embedding()
+		params.Prompts, params.Precision, params.Truncate = e.Prompts, c.embedding(), truncation(e.Truncate)
 		in.give("checkpoint", checkpoint)
 		if err := c.prompts(name, in); err != nil {
 			return nil, err
@@ -201,7 +201,8 @@ func (c *composer) protocol(name string, checkpoint source, base *Stage) (*Stage
 	if err := c.prompts(name, in); err != nil {
 		return nil, err
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Protocol: e.Protocol, Precision: c.embedding(), Scores: e.Scores}, in.in, in.files)
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Protocol: e.Protocol, Precision: c.embedding(), Scores: e.Scores,
+		Truncate: truncation(e.Truncate)}, in.in, in.files)
 }
 
 // prompted scores the base's features with a learned prompt; base is the base's own evaluation.
@@ -218,6 +219,14 @@ func (c *composer) prompted(name string, base, prompt *Stage) (*Stage, error) {
 	in.give("checkpoint", c.base)
 	in.in["features"], in.in["prompt"], in.in["base"] = features, prompt, base
 	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: []string{}, Protocol: cmp.Or(e.Protocol, "openai"), Precision: c.embedding(), Scores: e.Scores}, in.in, in.files)
+}
+
+// truncation is the params' word: keep-eot is none.
+func truncation(how string) string {
+	if how == "keep-eot" {
+		return ""
+	}
+	return how
 }
 
 // prompts gives role "prompts" where an evaluation names a file of them, or what is known of its classes.

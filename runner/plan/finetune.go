@@ -50,7 +50,7 @@ func (c *composer) fineTuned(name string, checkpoint source, seed int) (*Stage, 
 		return nil, err
 	}
 	if e.Init == "language" {
-		p.Prompts = e.Prompts
+		p.Prompts, p.Truncate = e.Prompts, truncation(e.Truncate)
 		if err := c.prompts(name, in); err != nil {
 			return nil, err
 		}

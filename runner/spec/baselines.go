@@ -96,7 +96,7 @@ func (s scene) checkPrompt() {
 func (s scene) checkMean(path string) {
 	s.checkTraining(path, "mean")
 	s.checkScores(path, "mean")
-	for _, field := range []string{"dataset", "benchmark", "prompts", "promptsFile", "protocol", "train", "knowledge"} {
+	for _, field := range []string{"dataset", "benchmark", "prompts", "promptsFile", "protocol", "train", "knowledge", "truncate"} {
 		if p := path + "." + field; s.given(p) && !s.isBad(p) {
 			s.report(p, "not read by kind \"mean\", which is of other evaluations (of)")
 		}

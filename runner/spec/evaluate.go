@@ -56,6 +56,12 @@ func (s scene) checkKind(path string) {
 			unread(f.name, "of probe and finetune")
 		}
 	}
+	if kind == "pairs" {
+		unread("truncate", "of what reads prompts or captions")
+	}
+	if kind == "probe" {
+		s.checkProbe(path)
+	}
 	s.checkTraining(path, kind)
 	s.checkScores(path, kind)
 	if kind != "zeroshot" {
@@ -72,6 +78,19 @@ func (s scene) checkKind(path string) {
 	}
 	if learns(kind) && s.v.number(path+".shots") == 0 && s.v.number(path+".samples") > 1 {
 		s.report(path+".samples", "%s draws of all images are one (shots, or 1)", s.v[path+".samples"])
+	}
+}
+
+// checkProbe reports fields that only training by steps reads.
+func (s scene) checkProbe(path string) {
+	method := s.v.text(path + ".method")
+	if method == "sgd" || method == "" || s.isBad(path+".method") {
+		return
+	}
+	for _, field := range []string{"init", "best"} {
+		if p := path + "." + field; s.given(p) && !s.isBad(p) {
+			s.report(p, "not read by method %q (of sgd)", method)
+		}
 	}
 }
 

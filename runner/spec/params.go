@@ -211,7 +211,7 @@ type Evaluate struct {
 
 	Train     string `json:"train,omitempty"`     // probe, finetune: training images; "" is the dataset's train split
 	TrainList string `json:"trainList,omitempty"` // probe, finetune: file of names of the training images that are used
-	Method    string `json:"method,omitempty"`    // probe: sgd, logistic
+	Method    string `json:"method,omitempty"`    // probe: sgd, logistic, prototypes
 	Init      string `json:"init,omitempty"`      // probe, finetune: language, random
 	Shots     int    `json:"shots,omitempty"`     // probe, finetune: 0 is all
 	Samples   int    `json:"samples,omitempty"`   // probe, finetune: draws of the shots; 0: one, of the trial's seed
@@ -228,6 +228,7 @@ type Evaluate struct {
 
 	Protocol string `json:"protocol,omitempty"` // openai, elevater, clip_benchmark; "" for a set that is none of the catalogue: version 1's rows
 
+	Truncate string    `json:"truncate,omitempty"` // keep-eot, elevater-compat, error; "" is keep-eot
 	Training *Training `json:"training,omitempty"` // finetune
 	Scores   bool      `json:"scores,omitempty"`   // keep the probabilities of all classes
 }
