@@ -251,7 +251,7 @@ func (a *auditor) balance(context.Context) error {
 	for modality, of := range scores {
 		a.out.Scores[modality] = five(of)
 	}
-	a.share(shared)
+	a.out.Shared = sharedPairs(shared, a.classes)
 	return nil
 }
 
@@ -272,13 +272,15 @@ func (a *auditor) count(c *ClassAudit, pair Pair, class string, named, own bool)
 	}
 }
 
-// share lists the pairs of classes that have pairs in common.
-func (a *auditor) share(shared map[[2]int]int) {
+// sharedPairs lists the pairs of classes that have pairs in common.
+func sharedPairs(shared map[[2]int]int, classes []string) []SharedPairs {
+	var list []SharedPairs
 	for _, ab := range slices.SortedFunc(maps.Keys(shared), func(x, y [2]int) int {
 		return cmp.Or(cmp.Compare(shared[y], shared[x]), slices.Compare(x[:], y[:]))
 	}) {
-		a.out.Shared = append(a.out.Shared, SharedPairs{a.classes[ab[0]], a.classes[ab[1]], shared[ab]})
+		list = append(list, SharedPairs{classes[ab[0]], classes[ab[1]], shared[ab]})
 	}
+	return list
 }
 
 func share(part, whole int) float64 { return float64(part) / float64(max(1, whole)) }
@@ -432,13 +434,5 @@ func (a *auditor) rows() []MetricRow {
 // ReadAudit reads the output of audit.
 func ReadAudit(dir string) (Audit, error) {
 	var a Audit
-	name := filepath.Join(dir, auditFile)
-	raw, err := os.ReadFile(name)
-	if err == nil {
-		err = json.Unmarshal(raw, &a)
-	}
-	if err != nil {
-		return a, fmt.Errorf("file %s: %w", name, err)
-	}
-	return a, nil
+	return a, readJSON(filepath.Join(dir, auditFile), &a)
 }

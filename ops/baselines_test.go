@@ -311,7 +311,7 @@ func TestMeanScore(t *testing.T) {
 	plain := rows(`{"metric":"acc@1","value":0.2,"n":1000}` + "\n" + `{"metric":"acc@1","value":1,"n":1,"class":"x"}`)
 	_, dir := do(t, "evaluate", EvaluateParams{Kind: "mean"}, map[string]string{"of.a": scored, "of.b": plain}, nil)
 	got, err := ReadRows(dir)
-	want := []MetricRow{{"score", 0.35, 2, ""}, {"score", 0.5, 10, "a"}, {"score", 0.2, 1000, "b"}}
+	want := []MetricRow{{Metric: "score", Value: 0.35, N: 2}, {Metric: "score", Value: 0.5, N: 10, Class: "a"}, {Metric: "score", Value: 0.2, N: 1000, Class: "b"}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v, %v", got, want, err)
 	}

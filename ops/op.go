@@ -78,6 +78,7 @@ var All = map[string]Op{
 	"fingerprint":   fingerprint,
 	"pairs":         pairs,
 	"audit":         audit,
+	"balance":       balance,
 	"pseudo-label":  pseudoLabel,
 	"tune":          tune,
 	"features":      features,

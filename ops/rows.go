@@ -15,6 +15,7 @@ type MetricRow struct {
 	Value  float64 `json:"value"`           // fractions for accuracies
 	N      int     `json:"n"`               // what it is over: images, pairs
 	Class  string  `json:"class,omitempty"` // set on rows for one class
+	Other  string  `json:"other,omitempty"` // set on rows for two
 }
 
 const rowsFile = "rows.jsonl"
@@ -62,6 +63,18 @@ func ReadRows(dir string) ([]MetricRow, error) {
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// readJSON reads a JSON file of a finished stage.
+func readJSON(name string, into any) error {
+	raw, err := os.ReadFile(name)
+	if err == nil {
+		err = json.Unmarshal(raw, into)
+	}
+	if err != nil {
+		return fmt.Errorf("file %s: %w", name, err)
+	}
+	return nil
 }
 
 // writeJSON writes one indented JSON file into the stage's directory.

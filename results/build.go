@@ -76,14 +76,15 @@ type placed struct {
 }
 
 func checkRows(rows []Row) error {
-	type identity struct{ trial, set, metric, class string }
+	type identity struct{ trial, set, metric, class, other string }
 	seen := make(map[identity]int, len(rows))
 	for i := range rows {
 		r := &rows[i]
 		if err := r.check(); err != nil {
 			return fmt.Errorf("row %d: %w", i, err)
 		}
-		id := identity{r.Trial, r.Set, r.Metric, r.Class}
+		other, _ := r.Params[OtherClass].(string)
+		id := identity{r.Trial, r.Set, r.Metric, r.Class, other}
 		if first, ok := seen[id]; ok {
 			return fmt.Errorf("rows %d and %d are both %s/%s%s of trial %s: values %v and %v",
 				first, i, r.Set, r.Metric, ofClass(r.Class), r.Trial, rows[first].Value, r.Value)

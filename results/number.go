@@ -15,7 +15,7 @@ var percentMetrics = []string{"acc*", "mean-per-class", "*recall@*", "mAP*", "ro
 var notBetter = []string{"agreement*", "share*", "relevant*", "overlap", "shortfall", "dead", "name-rate"}
 
 // stages are the sets whose figures come from a stage, not from test images.
-var stages = map[string]bool{"pairs": true, "labels": true, "tune": true, "retrieve": true, "index": true, "embed": true, "pretrain": true}
+var stages = map[string]bool{"pairs": true, "balance": true, "labels": true, "tune": true, "retrieve": true, "index": true, "embed": true, "pretrain": true}
 
 // makeMetrics decides how each metric is shown, but for the decimals.
 func (b *builder) makeMetrics() {

@@ -24,6 +24,10 @@ type Row struct {
 	Key    string         // of the stage
 }
 
+// OtherClass is the path among Params of the second class of a number about two
+// classes, such as the pairs that both have.
+const OtherClass = "class.other"
+
 // Seed returns a pointer to s, for Row.Seed.
 func Seed(s int) *int { return &s }
 

@@ -239,13 +239,26 @@ func (e *experiment) rows(entries map[string]store.Entry) ([]results.Row, error)
 				}
 			}
 			engine := enginesOf(stage, entries)
+			params := paramsBy(t.Params)
 			for _, m := range measured[stage] {
 				rows = append(rows, results.Row{Trial: t.ID, Label: t.Label, Set: strings.TrimPrefix(name, "evaluate/"), Metric: m.Metric,
-					Class: m.Class, Params: t.Params, Seed: t.Seed, Value: m.Value, N: m.N, Engine: engine, Key: stage.Key})
+					Class: m.Class, Params: params(m.Other), Seed: t.Seed, Value: m.Value, N: m.N, Engine: engine, Key: stage.Key})
 			}
 		}
 	}
 	return rows, nil
+}
+
+// paramsBy gives a trial's params, with the other class of a number about two.
+func paramsBy(params map[string]any) func(other string) map[string]any {
+	with := map[string]map[string]any{"": params}
+	return func(other string) map[string]any {
+		if with[other] == nil {
+			with[other] = maps.Clone(params)
+			with[other][results.OtherClass] = other
+		}
+		return with[other]
+	}
 }
 
 // enginesOf names the engines that a stage's numbers went through: its own and

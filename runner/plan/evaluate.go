@@ -3,9 +3,12 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"react/data/datasets"
 	"react/ops"
+	"react/runner/spec"
 )
 
 // evaluate gives the stage that scores what a trial made, after the one that scores the base on the same; or the one that looks at the pairs.
@@ -255,16 +258,8 @@ func (c *composer) audit(name string, pairs *Stage) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := newInputs()
-	in.in["pairs"], in.in["fingerprint"] = pairs, print
-	for _, role := range []string{"embeddings", "queries", "filter", "pool", "hits.t2t", "hits.t2i", "hits.text-match"} {
-		if stage, ok := pairs.In[role]; ok {
-			in.in[role] = stage
-		}
-	}
-	for role, files := range pairs.Files {
-		in.files[role] = files
-	}
+	in := madeFrom(pairs, "embeddings", "queries", "filter", "pool", "hits.t2t", "hits.t2i", "hits.text-match")
+	in.in["fingerprint"] = print
 	params := ops.AuditParams{LeakHash: c.p.Pairs.LeakHash, LeakCosine: c.p.Pairs.LeakCosine, Depth: c.p.Retrieve.K * c.p.Retrieve.Overfetch,
 		MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
 	if in.in["queries"] != nil {
@@ -274,4 +269,44 @@ func (c *composer) audit(name string, pairs *Stage) (*Stage, error) {
 		}
 	}
 	return c.add("audit", params, in.in, in.files)
+}
+
+// madeFrom gives the pairs, stages that they were made of, and their files.
+func madeFrom(pairs *Stage, roles ...string) inputs {
+	in := newInputs()
+	in.in["pairs"] = pairs
+	for _, role := range roles {
+		if stage, ok := pairs.In[role]; ok {
+			in.in[role] = stage
+		}
+	}
+	for role, files := range pairs.Files {
+		in.files[role] = files
+	}
+	return in
+}
+
+// balance says how classes share the pairs that were found for them, where a table shows it.
+func (c *composer) balance(pairs *Stage, stages map[string]*Stage) error {
+	if !c.balanced || pairs == nil || pairs.In["queries"] == nil || c.p.Pairs.Control != "none" {
+		return nil
+	}
+	in := madeFrom(pairs, "embeddings", "queries", "pool", "hits.t2t", "hits.t2i", "hits.text-match")
+	params := ops.BalanceParams{Depth: c.p.Retrieve.K * c.p.Retrieve.Overfetch, K: c.p.Retrieve.K, Per: c.p.Retrieve.Per, Fuse: named(c.p.Retrieve.Fuse, "union")}
+	var err error
+	if params.Set, err = c.classes(in); err != nil {
+		return err
+	}
+	stages[Balance], err = c.add("balance", params, in.in, in.files)
+	return err
+}
+
+// showsBalance says whether a table has figures of balance.
+func showsBalance(tables map[string]spec.Table) bool {
+	for _, t := range tables {
+		if slices.ContainsFunc(t.Metrics, func(m string) bool { return strings.HasPrefix(m, Balance+"/") }) {
+			return true
+		}
+	}
+	return false
 }

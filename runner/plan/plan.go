@@ -67,6 +67,7 @@ const (
 	Pairs      = "pairs"
 	Labels     = "labels" // of self-training, its last round
 	Tune       = "tune"
+	Balance    = "balance" // of the pairs' classes, where a table shows it
 )
 
 // Options are what a plan needs from outside.
@@ -79,7 +80,7 @@ type Options struct {
 
 // New makes the plan. Trials that differ only in params that their stages do not read are one trial.
 func New(exp *spec.Experiment, opts Options) (*Plan, error) {
-	b := &builder{opts: opts, depth: map[string]int{}, stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[string]ops.Files{},
+	b := &builder{opts: opts, balanced: showsBalance(exp.Tables), depth: map[string]int{}, stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[string]ops.Files{},
 		models: map[string]*clip.Config{}, rows: map[string]int{}, expected: map[string]int{}}
 	sections := make([][]spec.Section, len(exp.Trials))
 	for i := range exp.Trials { // the depth of a search is the largest of all its trials, so it is known only after a first pass
@@ -112,12 +113,12 @@ func (t Trial) StageNames() []string {
 		names = append(names, name)
 	}
 	rank := func(name string) int {
-		for i, prefix := range []string{Checkpoint, Pairs, Labels, Tune} {
+		for i, prefix := range []string{Checkpoint, Pairs, Balance, Labels, Tune} {
 			if name == prefix {
 				return i
 			}
 		}
-		return 4
+		return 5
 	}
 	sort.Slice(names, func(i, j int) bool {
 		if a, b := rank(names[i]), rank(names[j]); a != b {
@@ -144,6 +145,7 @@ type builder struct {
 	rows     map[string]int            // of LAION metadata, by the first file
 	missing  []Missing
 	expected map[string]int // rows of pools whose files are missing, by their root
+	balanced bool           // a table shows how classes share the pairs
 }
 
 // add keys a stage and returns the one that is kept for that key.

@@ -28,6 +28,9 @@ func (b *builder) trial(t *spec.Trial, sections []spec.Section) (Trial, error) {
 	if err != nil {
 		return out, err
 	}
+	if err := c.balance(m.pairs, out.Stages); err != nil {
+		return out, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(t.Params.Evaluate)) {
 		stage, err := c.evaluate(name, m)
 		if err != nil {

@@ -130,6 +130,7 @@ func (t tableReader) read(name string) Table {
 	t.checkFixed(out)
 	t.checkPublished(out)
 	t.checkAxesOf(out)
+	t.checkClasses(out)
 	t.readMap("labels", &out.Labels, nil)
 	t.readMap("units", &out.Units, out.Metrics)
 	t.readMap("digits", &out.Digits, out.Metrics)
@@ -191,6 +192,27 @@ func (t tableReader) checkPublished(out Table) {
 		}
 		if f.Metric != "" && !contains(out.Metrics, f.Metric) {
 			t.fail(t.valuePos(at("metric")), fmt.Sprintf("%s[%d].metric", p, i), "%q is no metric of the table%s", f.Metric, didYouMean(f.Metric, out.Metrics, "metrics"))
+		}
+	}
+}
+
+// checkClasses holds the figures of single classes and the axes of classes together.
+func (t tableReader) checkClasses(out Table) {
+	has := func(axis string) bool { return contains(out.Rows, axis) || contains(out.Columns, axis) }
+	p := t.path + ".metrics"
+	for i, m := range out.Metrics {
+		set, metric, _ := strings.Cut(m, "/")
+		at := fmt.Sprintf("%s[%d]", p, i)
+		if t.isBad(p) || t.isBad(at) {
+			continue
+		}
+		switch pos := t.elementPos(t.vals[p], i); {
+		case set != "balance" && (has("class") || has("class.other")):
+			t.fail(pos, at, "%q in a table of classes (figures of balance; another table)", m)
+		case set == "balance" && !has("class"):
+			t.fail(pos, at, "%q is of single classes (rows or columns: \"class\")", m)
+		case set == "balance" && (metric == "common") != has("class.other"):
+			t.fail(pos, at, "%q in a table %s \"class.other\" (balance/common is of two classes, the other figures are of one)", m, map[bool]string{true: "with", false: "without"}[has("class.other")])
 		}
 	}
 }
@@ -308,7 +330,7 @@ func (c *checker) axisErrorAt(path string, base *assignment) string {
 }
 
 func (t tableReader) axisError(path string) string {
-	if path == "label" {
+	if path == "label" || path == "class" || path == "class.other" {
 		return ""
 	}
 	return t.axisErrorAt(path, t.base)

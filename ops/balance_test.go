@@ -1,0 +1,171 @@
+package ops
+
+import (
+	"errors"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+
+	"react/data/shards"
+)
+
+// balanceOf runs the op on what pairs were made of.
+func balanceOf(t *testing.T, w *pairsWorld, pairs string, p BalanceParams) (Balance, []MetricRow) {
+	t.Helper()
+	in := w.in()
+	in["pairs"] = pairs
+	_, dir := do(t, "balance", p, in, map[string]Files{"classes": classesFile(t, "classes", "c.txt", strings.Join(classNames(w.asked(t)), "\n")+"\n")})
+	b, err := ReadBalance(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := ReadRows(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, rows
+}
+
+// TestBalanceCounts: what it says of each class is what its pairs are.
+func TestBalanceCounts(t *testing.T) {
+	w := spreadWorld(t, 120, 6, 24)
+	_, dir := do(t, "pairs", PairsParams{K: 6, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, w.in(), nil)
+	list, err := ReadPairs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, rows := balanceOf(t, w, dir, BalanceParams{Depth: 24, K: 6, Per: "prompt"})
+	common := map[[2]string]int{}
+	for _, c := range b.Classes {
+		var pairs, own, named, right, filled int
+		var scores []float64
+		for _, p := range list {
+			of := map[string]bool{}
+			for _, f := range p.Found {
+				of[f.Class] = true
+				if f.Class == c.Class {
+					filled++
+					scores = append(scores, float64(f.Score))
+				}
+			}
+			if !of[c.Class] {
+				continue
+			}
+			pairs++
+			if len(of) == 1 {
+				own++
+			}
+			if strings.HasSuffix(p.Caption, c.Class) {
+				named++
+			}
+			if p.Label == c.Class {
+				right++
+			}
+			for other := range of {
+				common[[2]string{c.Class, other}]++
+			}
+		}
+		n := float64(pairs)
+		want := ClassBalance{Class: c.Class, Pairs: pairs, Own: own, Places: 12, Shortfall: float64(12-filled) / 12, NameRate: float64(named) / n, Candidates: c.Candidates, Scores: map[string]Five{"t2t": five(scores)}}
+		if c.Precision == nil || math.Abs(*c.Precision-float64(right)/n) > 1e-9 || math.Abs(c.NameRate-want.NameRate) > 1e-9 || math.Abs(c.Shortfall-want.Shortfall) > 1e-9 ||
+			c.Pairs != want.Pairs || c.Own != want.Own || c.Places != 12 || c.Dead != 0 || !maps.Equal(c.Scores, want.Scores) || c.Candidates < pairs {
+			t.Errorf("got %+v, want %+v", c, want)
+		}
+	}
+	for _, row := range rows {
+		if row.Metric == "common" && int(row.Value) != common[[2]string{row.Class, row.Other}] {
+			t.Errorf("%s and %s share %v, want %d", row.Class, row.Other, row.Value, common[[2]string{row.Class, row.Other}])
+		}
+		if row.Class == "" {
+			t.Errorf("row %+v is of no class", row)
+		}
+	}
+	if n := len(slices.DeleteFunc(rows, func(r MetricRow) bool { return r.Metric != "common" })); n != 36 || len(common) <= 6 {
+		t.Errorf("%d rows of the overlap matrix of six classes, %d of them with pairs", n, len(common))
+	}
+}
+
+// TestBalanceNamesWhatIsDead: candidates without an image are counted for each class, by what the parquet beside the shard says of them.
+func TestBalanceNamesWhatIsDead(t *testing.T) {
+	w := spreadWorld(t, 120, 6, 24)
+	_, dir := do(t, "pairs", PairsParams{K: 6, Per: "prompt", Overfetch: 4, Control: "none"}, w.in(), nil)
+	tar, err := shards.Create(filepath.Join(w.pool, "pool", "00000.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		err = errors.Join(err, tar.Put(w.meta[i].Key, "png", pngOf(t, i), "", map[string]any{"key": w.meta[i].Key}))
+	}
+	if err := errors.Join(err, tar.Close()); err != nil {
+		t.Fatal(err)
+	}
+	notFound := "HTTP Error 404: Not Found"
+	states := []fetchState{{URL: "u0", Status: "success"}}
+	for i := 100; i < 110; i++ {
+		states = append(states, fetchState{URL: w.meta[i].URL, Status: "failed_to_download", Message: &notFound})
+	}
+	if err := parquet.WriteFile(filepath.Join(w.pool, "pool", "00000.parquet"), states); err != nil {
+		t.Fatal(err)
+	}
+	hits, err := parquet.ReadFile[Hit](filepath.Join(w.hits, hitsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := balanceOf(t, w, dir, BalanceParams{Depth: 10, K: 6, Per: "prompt"})
+	some := 0
+	for c, class := range b.Classes {
+		rows := map[int64]bool{}
+		dead := map[string]int{}
+		for _, h := range hits {
+			if int(h.Class) != c || h.Rank > 10 || rows[h.Row] {
+				continue
+			}
+			rows[h.Row] = true
+			switch {
+			case h.Row >= 110:
+				dead[notFetched]++
+			case h.Row >= 100:
+				dead[notFound]++
+			}
+		}
+		n := dead[notFetched] + dead[notFound]
+		some += dead[notFound]
+		if class.Candidates != len(rows) || math.Abs(class.Dead-share(n, len(rows))) > 1e-9 || !maps.Equal(class.DeadBy, dead) {
+			t.Errorf("got %+v, want %d candidates, dead %v", class, len(rows), dead)
+		}
+	}
+	if some == 0 {
+		t.Error("no address was not found: the test shows nothing")
+	}
+}
+
+// TestPlacesFollowTheLists: how many places K asks for depends on how lists are made.
+func TestPlacesFollowTheLists(t *testing.T) {
+	w := spreadWorld(t, 60, 3, 20)
+	for name, c := range map[string]struct {
+		p    BalanceParams
+		by   []string
+		want int
+	}{
+		"prompt":     {BalanceParams{K: 5, Per: "prompt"}, []string{"t2t"}, 10},
+		"class":      {BalanceParams{K: 5, Per: "class"}, []string{"t2t"}, 5},
+		"both":       {BalanceParams{K: 5, Per: "prompt"}, []string{"t2t", "t2i"}, 20},
+		"sum":        {BalanceParams{K: 5, Per: "prompt", Fuse: "sum"}, []string{"t2t", "t2i"}, 10},
+		"with names": {BalanceParams{K: 5, Per: "prompt"}, []string{"t2t", TextMatch}, 15},
+		"rrf":        {BalanceParams{K: 5, Per: "class", Fuse: "rrf"}, []string{"t2t", "t2i", TextMatch}, 5},
+		"names":      {BalanceParams{K: 5, Per: "prompt"}, []string{TextMatch}, 5},
+	} {
+		b := &balancer{run: &Run{In: map[string]string{"queries": w.queries}}, p: c.p, classes: classNames(w.asked(t)), out: Balance{Classes: make([]ClassBalance, 3)}}
+		for _, by := range c.by {
+			b.run.In["hits."+by] = "there"
+		}
+		if err := b.places(t.Context()); err != nil || b.out.Classes[1].Places != c.want {
+			t.Errorf("%s: %d places, %v, want %d", name, b.out.Classes[1].Places, err, c.want)
+		}
+	}
+}
