@@ -15,7 +15,6 @@ import (
 
 	"react/data/datasets"
 	"react/ops"
-	"react/ops/probe"
 )
 
 // archiveLimit is the size in bytes up to which images in archives are read to find those that training and test share. Beyond it they are compared
@@ -26,7 +25,7 @@ const archiveLimit = 4 << 30
 // of images and captions, files of prompts, shots, and images that are both learned from and tested on. It lists and counts; images are not decoded. Sets
 // of generated pools are looked at when they are there. The error has a line for each fault, with the field of the spec that names the data.
 func (p *Plan) CheckInputs(ctx context.Context, runs func(stage int) bool, fingerprint func(path string) (string, error)) error {
-	c := &inputCheck{plan: p, fingerprint: fingerprint, seen: map[string]bool{}, sets: map[*Stage]*datasets.Set{}}
+	c := &inputCheck{plan: p, fingerprint: fingerprint, seen: map[string]bool{}, sets: map[string]*datasets.Set{}}
 	defer c.close()
 	for i, s := range p.Stages {
 		if err := ctx.Err(); err != nil {
@@ -55,8 +54,8 @@ func (f Faults) Unwrap() []error { return f }
 type inputCheck struct {
 	plan        *Plan
 	fingerprint func(path string) (string, error)
-	seen        map[string]bool // faults, and what needs no second look
-	sets        map[*Stage]*datasets.Set
+	seen        map[string]bool          // faults, and what needs no second look
+	sets        map[string]*datasets.Set // by inputSet.id
 	faults      Faults
 }
 
@@ -102,31 +101,68 @@ func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 		Captions bool
 		Probe    *ops.ProbeParams
 		Shots    int
+		inputSet
+		Train, Test inputSet // fine-tune
 	}
 	if json.Unmarshal(s.Params, &p) != nil {
 		return
 	}
 	switch {
 	case s.Op == "features", s.Op == "evaluate" && p.Kind == "zeroshot" && s.In["features"] == nil, s.Op == "fingerprint" && !p.Captions:
-		c.labelled(s)
+		c.labelled(c.setOf(s))
 	case s.Op == "evaluate" && p.Kind == "retrieval", s.Op == "fingerprint":
-		c.captions(s)
-	}
-	switch {
+		c.captions(c.setOf(s))
 	case s.Op == "evaluate" && p.Probe != nil:
-		c.training(s.In["train"], s.In["features"], p.Probe.Shots)
-		c.shared(ctx, s.In["train"], s.In["features"])
+		c.training(ctx, c.setOf(s.In["train"]), c.setOf(s.In["features"]), p.Probe.Shots)
 	case s.Op == "evaluate" && s.In["prompt"] != nil:
-		c.shared(ctx, s.In["prompt"].In["train"], s.In["features"])
+		c.shared(ctx, c.setOf(s.In["prompt"].In["train"]), c.setOf(s.In["features"]))
 	case s.Op == "prompt-tune":
-		c.training(s.In["train"], nil, p.Shots)
+		c.training(ctx, c.setOf(s.In["train"]), inputSet{}, p.Shots)
+	case s.Op == "fine-tune":
+		p.Train.files, p.Train.list, p.Train.train = s.Files["train"], s.Files["list"], true
+		p.Test.files = s.Files["test"]
+		c.training(ctx, p.Train, p.Test, p.Shots)
 	}
-	if f := s.Files["prompts"]; s.In["features"] != nil && c.once("prompts of "+s.In["features"].Key, f) {
-		if set := c.labelled(s.In["features"]); set != nil {
+	tested := p.Test
+	if s.In["features"] != nil {
+		tested = c.setOf(s.In["features"])
+	}
+	if f := s.Files["prompts"]; c.once("prompts of "+tested.id(), f) {
+		if set := c.labelled(tested); set != nil {
 			_, err := ops.ReadPrompts(f.Paths[0], set.Classes, set.Names)
-			c.fault(c.field("promptsFile", s.In["features"], f), err)
+			c.fault(c.field("promptsFile", tested, f), err)
 		}
 	}
+}
+
+// inputSet is outside images, as a stage reads them.
+type inputSet struct {
+	Split, Benchmark string
+	files, list      ops.Files // of the set, and which of its images are used
+	train            bool      // learned from
+}
+
+func (s inputSet) id() string {
+	return strings.Join([]string{s.files.Root, s.Split, s.Benchmark, strings.Join(s.list.Paths, " ")}, "\x00")
+}
+
+// setOf is the set of a stage that reads one.
+func (c *inputCheck) setOf(s *Stage) inputSet {
+	out := inputSet{files: s.Files["dataset"], list: s.Files["list"]}
+	if json.Unmarshal(s.Params, &out) != nil {
+		return inputSet{}
+	}
+	out.train = slices.ContainsFunc(c.plan.Stages, func(reader *Stage) bool { return reader.In["train"] == s })
+	return out
+}
+
+func (s inputSet) options() (datasets.Options, error) {
+	o := datasets.Options{Split: s.Split}
+	var err error
+	if s.Benchmark != "" {
+		o.Entry, err = datasets.Find(s.Benchmark)
+	}
+	return o, err
 }
 
 func (c *inputCheck) synonyms(s *Stage) {
@@ -142,55 +178,38 @@ func (c *inputCheck) synonyms(s *Stage) {
 	c.fault("task.synonyms", err)
 }
 
-// setOptions are what a stage's params say of the set that it reads.
-func (s *Stage) setOptions() (datasets.Options, error) {
-	var p struct{ Split, Benchmark string }
-	if err := json.Unmarshal(s.Params, &p); err != nil {
-		return datasets.Options{}, err
-	}
-	o := datasets.Options{Split: p.Split}
-	var err error
-	if p.Benchmark != "" {
-		o.Entry, err = datasets.Find(p.Benchmark)
-	}
-	return o, err
-}
-
-// labelled opens the set of a stage, nil where it is not there yet or has a fault.
-func (c *inputCheck) labelled(s *Stage) *datasets.Set {
-	if set, ok := c.sets[s]; ok {
+// labelled opens a set, nil where it is not there yet or has a fault.
+func (c *inputCheck) labelled(s inputSet) *datasets.Set {
+	if set, ok := c.sets[s.id()]; ok {
 		return set
 	}
-	c.sets[s] = nil
-	f := s.Files["dataset"]
-	o, err := s.setOptions()
-	if err != nil || len(f.Paths) == 0 {
+	o, err := s.options()
+	if err != nil || len(s.files.Paths) == 0 {
 		return nil
 	}
-	field := c.datasetField(s)
-	set, err := datasets.OpenSplit(f.Root, o)
+	c.sets[s.id()] = nil
+	set, err := datasets.OpenSplit(s.files.Root, o)
 	if err != nil {
-		c.fault(field, err)
+		c.fault(c.datasetField(s), err)
 		return nil
 	}
-	if list := s.Files["list"]; len(list.Paths) > 0 {
-		if err := set.Keep(list.Paths[0]); err != nil {
+	if len(s.list.Paths) > 0 {
+		if err := set.Keep(s.list.Paths[0]); err != nil {
 			set.Close()
-			c.fault(c.field("trainList", s, list), err)
+			c.fault(c.field("trainList", s, s.list), err)
 			return nil
 		}
 	}
-	c.sets[s] = set
+	c.sets[s.id()] = set
 	return set
 }
 
-func (c *inputCheck) captions(s *Stage) {
-	f := s.Files["dataset"]
-	o, err := s.setOptions()
-	if err != nil || !c.once("captions", f) {
+func (c *inputCheck) captions(s inputSet) {
+	o, err := s.options()
+	if err != nil || !c.once("captions", s.files) {
 		return
 	}
-	set, err := datasets.OpenCaptions(f.Root, o)
+	set, err := datasets.OpenCaptions(s.files.Root, o)
 	if err != nil {
 		c.fault(c.datasetField(s), err)
 		return
@@ -198,39 +217,34 @@ func (c *inputCheck) captions(s *Stage) {
 	set.Close()
 }
 
-// training looks at images to learn from: the classes of the test images, and enough of each.
-func (c *inputCheck) training(train, test *Stage, shots int) {
+// training looks at images to learn from: the classes of the test images, enough of each, and none of the test images.
+func (c *inputCheck) training(ctx context.Context, train, test inputSet, shots int) {
 	set := c.labelled(train)
 	if set == nil {
 		return
 	}
-	if test != nil {
-		if tested := c.labelled(test); tested != nil && !slices.Equal(tested.Classes, set.Classes) {
-			c.fault(c.datasetField(train), fmt.Errorf("%d classes (the first %q), and the test images of %s have %d (the first %q): not the same task",
-				len(set.Classes), set.Classes[0], tested.Dir, len(tested.Classes), tested.Classes[0]))
+	if tested := c.labelled(test); tested != nil && !slices.Equal(tested.Classes, set.Classes) {
+		c.fault(c.datasetField(train), fmt.Errorf("%d classes (the first %q), and the test images of %s have %d (the first %q): not the same task",
+			len(set.Classes), set.Classes[0], tested.Dir, len(tested.Classes), tested.Classes[0]))
+	}
+	counts, err := set.Support()
+	for class, n := range counts {
+		if err == nil && n < shots {
+			err = fmt.Errorf("set %s: class %d (%q) has %d images, fewer than %d shots", set.Dir, class, set.Classes[class], n, shots)
 		}
 	}
-	labels := make([][]int, len(set.Items))
-	for i := range labels {
-		labels[i] = set.Labels(i)
-	}
-	if shots > 0 {
-		if _, err := probe.FewShot(labels, len(set.Classes), shots, 0); err != nil {
-			c.fault(c.datasetField(train), fmt.Errorf("set %s: %w", set.Dir, err))
-		}
-	}
+	c.fault(c.datasetField(train), err)
+	c.shared(ctx, train, test)
 }
 
 // shared compares the images of two sets by their bytes.
-func (c *inputCheck) shared(ctx context.Context, train, test *Stage) {
-	if train == nil || test == nil || train == test || c.seen["shared "+train.Key+test.Key] {
-		return
-	}
-	c.seen["shared "+train.Key+test.Key] = true
+func (c *inputCheck) shared(ctx context.Context, train, test inputSet) {
+	pair := "shared " + train.id() + test.id()
 	a, b := c.labelled(train), c.labelled(test)
-	if a == nil || b == nil || c.tooLarge(train.Files["dataset"]) && a.File(0) == "" || c.tooLarge(test.Files["dataset"]) && b.File(0) == "" {
+	if c.seen[pair] || a == nil || b == nil || a == b || tooLarge(a, train.files) || tooLarge(b, test.files) {
 		return
 	}
+	c.seen[pair] = true
 	at := map[string]int{}
 	err := c.digests(ctx, b, func(i int, digest string) { at[digest] = i })
 	n, first := 0, ""
@@ -249,8 +263,11 @@ func (c *inputCheck) shared(ctx context.Context, train, test *Stage) {
 	c.fault(c.datasetField(train), err)
 }
 
-// tooLarge says whether a set's files are more than is read for a plan.
-func (c *inputCheck) tooLarge(f ops.Files) bool {
+// tooLarge says whether a set lies in archives of more bytes than are read for a plan.
+func tooLarge(s *datasets.Set, f ops.Files) bool {
+	if s.File(0) != "" {
+		return false
+	}
 	total := int64(0)
 	for _, path := range f.Paths {
 		if info, err := os.Stat(path); err == nil {
@@ -284,22 +301,17 @@ func (c *inputCheck) digests(ctx context.Context, s *datasets.Set, each func(i i
 	return nil
 }
 
-// datasetField is the field that names a stage's images.
-func (c *inputCheck) datasetField(s *Stage) string {
-	training := slices.ContainsFunc(c.plan.Stages, func(reader *Stage) bool { return reader.In["train"] == s })
-	return c.field(map[bool]string{true: "train", false: "dataset"}[training], s, s.Files["dataset"])
+// datasetField is the field that names a set.
+func (c *inputCheck) datasetField(s inputSet) string {
+	return c.field(map[bool]string{true: "train", false: "dataset"}[s.train], s, s.files)
 }
 
-// field finds the field of the spec that names files of a stage's set: evaluate.NAME.KEY by the path that it gives and the benchmark, for "train" also
-// what stands in its place.
-func (c *inputCheck) field(key string, s *Stage, f ops.Files) string {
+// field finds the field of the spec that names files of a set: evaluate.NAME.KEY by the path that it gives and the benchmark, for "train" also what
+// stands in its place.
+func (c *inputCheck) field(key string, s inputSet, f ops.Files) string {
 	keys := []string{key}
 	if key == "train" {
 		keys = []string{"train", "labelled", "dataset"}
-	}
-	var o struct{ Benchmark string }
-	if json.Unmarshal(s.Params, &o) != nil {
-		return "evaluate"
 	}
 	for _, key := range keys {
 		for _, t := range c.plan.Experiment.Trials {
@@ -309,7 +321,7 @@ func (c *inputCheck) field(key string, s *Stage, f ops.Files) string {
 			for _, name := range slices.Sorted(maps.Keys(t.Params.Evaluate)) {
 				e := t.Params.Evaluate[name]
 				ref := map[string]string{"dataset": e.Dataset, "train": e.Train, "trainList": e.TrainList, "promptsFile": e.PromptsFile}[key]
-				if isPath(ref, f) && sameBenchmark(e.Benchmark, o.Benchmark) {
+				if isPath(ref, f) && sameBenchmark(e.Benchmark, s.Benchmark) {
 					return "evaluate." + name + "." + key
 				}
 			}

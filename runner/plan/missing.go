@@ -64,6 +64,9 @@ func (c *composer) waysTo(field string) []string {
 	if err != nil {
 		return nil
 	}
+	if strings.HasSuffix(field, ".trainList") {
+		return []string{"the lists of 1 % and 10 % of ImageNet: imagenet_subsets/1percent.txt and 10percent.txt of github.com/google-research/simclr; one's own: a name of an image a line"}
+	}
 	return e.Get
 }
 

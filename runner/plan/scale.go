@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
 	"strings"
 
 	"react/data/datasets"
@@ -63,6 +65,8 @@ func (s *Stage) Scale() Scale {
 		return Scale{Samples: rows, FLOPs: 2 * rows * queries * float64(s.Model.Dim()), Bytes: queries * float64(p.Depth) * hitBytes}
 	case "features":
 		return s.imagesScale()
+	case "evaluate":
+		return s.captionsScale()
 	case "pairs":
 		return s.pairsScale()
 	}
@@ -100,15 +104,17 @@ const searchRuns = 15
 // fineTuneScale is a search on four fifths of the training images, at its longest, and the training on all; the images are known of a benchmark.
 func (s *Stage) fineTuneScale() Scale {
 	var p ops.FineTuneParams
-	_, listed := s.Files["list"]
 	if s.Model == nil || json.Unmarshal(s.Params, &p) != nil {
 		return Scale{}
 	}
 	e, err := datasets.Find(p.Train.Benchmark)
-	if err != nil || listed {
+	if err != nil {
 		return Scale{}
 	}
 	images := float64(e.Splits["train"].Images)
+	if count, ok := s.listed(); ok {
+		images = count
+	}
 	if p.Shots > 0 {
 		images = float64(p.Shots * len(e.Classes))
 	}
@@ -140,8 +146,7 @@ func (s *Stage) indexScale() Scale {
 // imagesScale is a set's images through the image tower.
 func (s *Stage) imagesScale() Scale {
 	var p struct{ Benchmark, Split string }
-	_, listed := s.Files["list"] // and how many it names is not known
-	if s.Model == nil || listed || json.Unmarshal(s.Params, &p) != nil {
+	if s.Model == nil || json.Unmarshal(s.Params, &p) != nil {
 		return Scale{}
 	}
 	e, err := datasets.Find(p.Benchmark)
@@ -153,7 +158,48 @@ func (s *Stage) imagesScale() Scale {
 		split = "test"
 	}
 	n := float64(e.Splits[split].Images)
+	if count, ok := s.listed(); ok {
+		n = count
+	}
 	return Scale{Samples: n, FLOPs: n * s.Model.FLOPs().Image, Bytes: n * (float64(s.Model.Dim())*fullBytes + metaBytes)}
+}
+
+// simCLRLists are SimCLRv2's lists of 1 % and 10 % of ImageNet, by the ends of their names, and how many images they name.
+var simCLRLists = map[string]float64{"10percent.txt": 128116, "1percent.txt": 12811}
+
+// listed is the number of images that a stage's list names: its lines, or, where it is missing, what is known of its name. It is 0 where nothing is.
+func (s *Stage) listed() (images float64, ok bool) {
+	f, ok := s.Files["list"]
+	if !ok {
+		return 0, false
+	}
+	if len(f.Paths) == 0 {
+		for name, count := range simCLRLists {
+			if strings.HasSuffix(f.Root, name) {
+				images = count
+			}
+		}
+		return images, true
+	}
+	raw, err := os.ReadFile(f.Paths[0])
+	if err != nil {
+		return 0, true
+	}
+	return float64(len(bytes.Fields(raw))), true
+}
+
+// captionsScale is the images and captions of a retrieval's test split through the towers; other evaluations compute next to nothing.
+func (s *Stage) captionsScale() Scale {
+	var p ops.EvaluateParams
+	if s.Model == nil || json.Unmarshal(s.Params, &p) != nil || p.Kind != "retrieval" {
+		return Scale{}
+	}
+	e, err := datasets.Find(p.Benchmark)
+	if err != nil {
+		return Scale{}
+	}
+	test, f := e.Splits["test"], s.Model.FLOPs()
+	return Scale{Samples: float64(test.Images), FLOPs: float64(test.Images)*f.Image + float64(test.Captions)*f.Text}
 }
 
 // pairsScale is what K asks for, before the same row of several queries is counted once.

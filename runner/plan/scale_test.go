@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"react/ops"
 	"react/ops/clip"
 	"react/runner/spec"
 )
@@ -136,5 +137,69 @@ func TestPaperSpecs(t *testing.T) {
 		if published < 4 {
 			t.Errorf("%s: %d published figures", file, published)
 		}
+	}
+}
+
+// TestPaperRecipe holds the full-scale specs to the recipe that microsoft/react publishes: AdamW, 32 epochs of 8.53 million pairs by 4,096, and so on.
+func TestPaperRecipe(t *testing.T) {
+	files, err := filepath.Glob("../../experiments/paper/table*.cue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rate := map[string]float64{"gated-image": 5e-4, "locked-text": 5e-5}
+	for _, file := range files {
+		exp, err := spec.Load(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tuned := 0
+		for _, trial := range exp.Trials {
+			u := trial.Params.Tune
+			if rate[u.Mode] == 0 { // the base, and table 4's training on MSCOCO
+				continue
+			}
+			tuned++
+			if u.LR != rate[u.Mode] || u.Steps != 66688 || u.Batch != 4096 || u.Warmup != 5000 || u.WeightDecay != 0.1 || u.Clip != 0 || u.Gamma.Value != 0.9 || u.GatedDepth != 6 {
+				t.Errorf("%s: %s: %+v", file, trial.Label, u)
+			}
+			if a := u.Augment; a.Crop != [2]float64{0.08, 1} || a.Ratio != [2]float64{0.75, 1.3333} || a.Flip != 0.5 || a.Color != 0 || a.RandAugment != "rand-m9-mstd0.5-inc1" || a.Erasing != 0.25 {
+				t.Errorf("%s: %s: %+v", file, trial.Label, a)
+			}
+		}
+		if tuned == 0 {
+			t.Errorf("%s tunes nothing", file)
+		}
+	}
+}
+
+// TestListedScale: the images that a list names count, also where the list is SimCLRv2's and not there.
+func TestListedScale(t *testing.T) {
+	exp, err := spec.Load("../../experiments/paper/table2-lowshot.cue", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(exp, Options{WithoutData: true, Fingerprint: func(string) (string, error) { return "", nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[float64]int{}
+	for _, s := range p.Stages {
+		if s.Op == "features" {
+			seen[s.Scale().Samples]++
+		}
+		if s.Op == "fine-tune" && s.Scale().Samples < 12811*60 {
+			t.Errorf("fine-tune: %+v", s.Scale())
+		}
+	}
+	if seen[50000] != 2 || seen[12811] != 2 || seen[128116] != 2 {
+		t.Errorf("images of features %v", seen)
+	}
+	list := filepath.Join(t.TempDir(), "list.txt")
+	if err := os.WriteFile(list, []byte("a\nb\n\nc"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s := Stage{Files: map[string]ops.Files{"list": {Root: filepath.Dir(list), Paths: []string{list}}}}
+	if n, ok := s.listed(); n != 3 || !ok {
+		t.Errorf("listed %v, %v", n, ok)
 	}
 }
