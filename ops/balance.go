@@ -238,11 +238,7 @@ func (b *balancer) dead(ctx context.Context) error {
 	}
 	defer folder.Close()
 	folder.MaxBad = int(folder.Rows()) // stages counted them
-	files, err := b.run.pool()
-	if err != nil {
-		return err
-	}
-	gone := map[string][]int{} // URL → classes
+	gone := map[string][]int{}         // URL → classes
 	dead := make([]int, len(b.classes))
 	err = eachMeta(ctx, folder, func(row int64, meta embeddings.Meta) error {
 		if of := wanted[row]; len(of) > 0 && !hasImage(images.set, meta) {
@@ -259,7 +255,7 @@ func (b *balancer) dead(ctx context.Context) error {
 	if err != nil || len(gone) == 0 {
 		return err
 	}
-	return b.causes(files.shards, gone)
+	return b.causes(images.set.Shards(), gone)
 }
 
 // notFetched is the cause of a dead candidate of which no parquet beside the shards tells.
@@ -268,8 +264,8 @@ const notFetched = "never fetched"
 // causes reads what became of addresses from the parquet files that img2dataset, and fetch here, leave beside their shards.
 func (b *balancer) causes(shards []string, gone map[string][]int) error {
 	said := map[string]string{}
-	for _, tar := range shards {
-		if err := readStates(strings.TrimSuffix(tar, ".tar")+".parquet", func(url, status, message string) {
+	for _, shard := range shards {
+		if err := readStates(strings.TrimSuffix(shard, ".tar")+".parquet", func(url, status, message string) {
 			if _, ok := gone[url]; ok && status != "success" {
 				said[url] = cmp.Or(message, status)
 			}

@@ -2,12 +2,15 @@
 // them out: for each sample KEY.jpg (or png, webp, ...), KEY.txt with the
 // caption and KEY.json with what is known about it.
 //
+// img2dataset's files layout, where a shard is a folder with the same members, is
+// read as well.
+//
 // Reading is by index: Index passes over the tars once, remembers where each
 // image is, and Read then fetches images in any order by offset. Nothing is
 // unpacked and no image is decoded; package image does that. Members are taken
 // in any order, since img2dataset writes them as downloads end.
 //
-// Words: a shard is one tar; a member is one file in it; a sample is the
+// Words: a shard is one tar, or folder; a member is one file in it; a sample is the
 // members of one key, the key being the member's name up to the first dot after
 // its last slash.
 package shards
@@ -33,6 +36,7 @@ type Sample struct {
 	Ext          string // of the image, lower case, without the dot
 	Offset, Size int64  // of the image in the shard, bytes
 	URL, Caption string // "" where unknown
+	File         string // of the image, in a folder; "" in a tar
 }
 
 // Bad says what was wrong in a shard and was skipped.
@@ -68,20 +72,27 @@ type Set struct {
 	files map[int]*os.File
 }
 
-// Index passes over tars, each sorted by name and read once, several at a time.
+// Index passes over tars, each sorted by name and read once, several at a time;
+// paths that are Loose are members of a folder.
 // Up to maxBad faults are skipped and counted (see Bad): a tar that ends early
 // or is damaged after whole members, a key that comes twice, a .json that is none, a caption
 // that is not UTF-8, a sample without image. One more is an error, and so is a
 // file that is missing or no tar at all.
-func Index(ctx context.Context, tars []string, maxBad int) (*Set, error) {
-	s := &Set{shards: slices.Sorted(slices.Values(tars)), byKey: map[string]int32{}, files: map[int]*os.File{}}
+func Index(ctx context.Context, paths []string, maxBad int) (*Set, error) {
+	names, loose := group(paths)
+	s := &Set{shards: names, byKey: map[string]int32{}, files: map[int]*os.File{}}
 	parts := make([]shardIndex, len(s.shards))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(min(8, runtime.GOMAXPROCS(0)))
+	readers, ctx := errgroup.WithContext(ctx)
+	readers.SetLimit(min(8, runtime.GOMAXPROCS(0)))
 	for i, name := range s.shards {
-		group.Go(func() error { return parts[i].read(ctx, name, maxBad) })
+		readers.Go(func() error {
+			if members := loose[name]; members != nil {
+				return parts[i].readLoose(ctx, name, members, maxBad)
+			}
+			return parts[i].read(ctx, name, maxBad)
+		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := readers.Wait(); err != nil {
 		return nil, err
 	}
 	for i := range parts {
@@ -127,7 +138,7 @@ func (s *Set) indexURLs() map[string]int32 {
 	return m
 }
 
-// Shards lists the tars, sorted.
+// Shards lists the tars and folders, sorted.
 func (s *Set) Shards() []string { return s.shards }
 
 // Samples lists all samples in the order of shard, then offset. Not to be
@@ -171,6 +182,9 @@ func (s *Set) at(m map[string]int32, id string) (Sample, bool) {
 
 // Read returns the bytes of a sample's image, in buf where it is large enough.
 func (s *Set) Read(sample Sample, buf []byte) ([]byte, error) {
+	if sample.File != "" {
+		return s.readLoose(sample, buf)
+	}
 	f, done, err := s.open(sample.Shard)
 	if err != nil {
 		return nil, err

@@ -165,7 +165,7 @@ func (x *shardIndex) collect(maxBad int, walk func(func(Member, io.Reader) error
 		}
 		x.samples = append(x.samples, *s)
 	}
-	slices.SortFunc(x.samples, func(a, b Sample) int { return int(min(max(a.Offset-b.Offset, -1), 1)) })
+	slices.SortStableFunc(x.samples, func(a, b Sample) int { return int(min(max(a.Offset-b.Offset, -1), 1)) })
 	return tooMany(x.bad, maxBad)
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"react/data/knowledge"
+	"react/data/shards"
 	"react/ops"
 )
 
@@ -23,6 +24,31 @@ func globFiles(glob string) (ops.Files, error) {
 	}
 	sort.Strings(names)
 	return absolute(filepath.Dir(glob), names)
+}
+
+// shardFiles are the tars of a glob, or the members of the folders that it matches: img2dataset's files layout.
+func shardFiles(glob string) (ops.Files, error) {
+	found, err := globFiles(glob)
+	if err != nil {
+		return found, err
+	}
+	out := ops.Files{Root: found.Root}
+	for _, path := range found.Paths {
+		entries, err := os.ReadDir(path)
+		if err != nil { // a file
+			out.Paths = append(out.Paths, path)
+			continue
+		}
+		for _, e := range entries {
+			if e.Type().IsRegular() && shards.Loose(e.Name()) {
+				out.Paths = append(out.Paths, filepath.Join(path, e.Name()))
+			}
+		}
+	}
+	if len(out.Paths) == 0 {
+		return out, fmt.Errorf("%q matches folders without images", glob)
+	}
+	return out, nil
 }
 
 // oneFile is a single outside file.

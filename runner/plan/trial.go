@@ -109,11 +109,14 @@ func (c *composer) pool(name string) (source, error) {
 		return source{stage: s}, err
 	}
 	files := map[string]ops.Files{}
-	for _, kind := range []struct{ name, glob string }{{"laion", pool.LAION}, {"shards", pool.Shards}} {
+	for _, kind := range []struct {
+		name, glob string
+		files      func(string) (ops.Files, error)
+	}{{"laion", pool.LAION, globFiles}, {"shards", pool.Shards, shardFiles}} {
 		if kind.glob == "" {
 			continue
 		}
-		f, err := c.outside("pool."+name+"."+kind.name, kind.glob, globFiles)
+		f, err := c.outside("pool."+name+"."+kind.name, kind.glob, kind.files)
 		if err != nil {
 			return source{}, err
 		}
