@@ -59,6 +59,9 @@ func (s *Set) readFolders(o Options) error {
 	if len(s.Classes) == 0 {
 		return fmt.Errorf("set %s: neither %s nor a folder for each class", s.Dir, classesFile)
 	}
+	if first := filepath.Join(root, s.Classes[0]); len(s.Items) == 0 && holdsFolders(first) {
+		return fmt.Errorf("set %s: no images: %s holds folders (images are wanted in a folder for each class, or in one for each class in train, val and test)", s.Dir, first)
+	}
 	return nil
 }
 

@@ -41,6 +41,39 @@ func TestHubParquet(t *testing.T) {
 	}
 }
 
+// TestHubConfiguration: the files of a configuration lie in its folder; those of two are not one set.
+func TestHubConfiguration(t *testing.T) {
+	var parts [2]string
+	for i := range parts {
+		raw, err := os.ReadFile(fmt.Sprintf("testdata/hub/data/test-0000%d-of-00002.parquet", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts[i] = string(raw)
+	}
+	dir := put(t, t.TempDir(), map[string]string{"plain_text/test-00000-of-00002.parquet": parts[0], "plain_text/test-00001-of-00002.parquet": parts[1], "README.md": "# A dataset"})
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Items) != 7 || s.Layout != "parquet" {
+		t.Errorf("%d items, %s", len(s.Items), s.Layout)
+	}
+	s.Close()
+	put(t, dir, map[string]string{"other/test-00000-of-00001.parquet": parts[0]})
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "several configurations, other and plain_text: name the folder of one") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestFoldersOfFolders says where images were looked for.
+func TestFoldersOfFolders(t *testing.T) {
+	dir := put(t, t.TempDir(), map[string]string{"images/apple_pie/1.jpg": "x", "meta/test.txt": "apple_pie/1"})
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "no images: "+filepath.Join(dir, "images")+" holds folders (images are wanted in a folder for each class") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestParquetErrors(t *testing.T) {
 	dir := put(t, t.TempDir(), map[string]string{"test-00000-of-00001.parquet": "PAR1 no"})
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "test-00000-of-00001.parquet") {

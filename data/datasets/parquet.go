@@ -14,10 +14,11 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// parquetFiles are the files of a split as the Hugging Face hub names them: data/test-00000-of-00002.parquet, test/0.parquet.
+// parquetFiles are the files of a split as the Hugging Face hub names them: data/test-00000-of-00002.parquet, test/0.parquet, or in the folder of a
+// configuration, as plain_text/test-00000-of-00001.parquet.
 func parquetFiles(dir, split string) []string {
 	for _, name := range splitNames(split) {
-		for _, pattern := range []string{"data/" + name + "-*.parquet", name + "-*.parquet", name + ".parquet", "data/" + name + ".parquet", name + "/*.parquet"} {
+		for _, pattern := range []string{"data/" + name + "-*.parquet", name + "-*.parquet", name + ".parquet", "data/" + name + ".parquet", name + "/*.parquet", "*/" + name + "-*.parquet"} {
 			if files, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern))); err == nil && len(files) > 0 {
 				return files // sorted
 			}
@@ -33,7 +34,11 @@ func hasParquet(dir string, o Options) bool { return len(parquetFiles(dir, o.Spl
 func (s *Set) readParquet(o Options) error {
 	images := &parquetImages{}
 	s.images = images
-	for _, name := range parquetFiles(s.Dir, o.Split) {
+	files := parquetFiles(s.Dir, o.Split)
+	for _, name := range files {
+		if folder := filepath.Dir(files[0]); filepath.Dir(name) != folder {
+			return fmt.Errorf("set %s: the split is in several configurations, %s and %s: name the folder of one", s.Dir, filepath.Base(folder), filepath.Base(filepath.Dir(name)))
+		}
 		if err := s.addParquet(name, images); err != nil {
 			return fmt.Errorf("file %s: %w", name, err)
 		}
