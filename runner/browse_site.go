@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -112,7 +114,11 @@ func (b *browser) openPairs(what *browsed) error {
 	if err != nil {
 		return err
 	}
-	b.showClasses(list, leaks)
+	classes, err := classNames(entry.Dir)
+	if err != nil {
+		return err
+	}
+	b.showClasses(list, classes, leaks)
 	passed, err := ops.ReadPassed(entry.Dir)
 	if err != nil {
 		return err
@@ -180,11 +186,36 @@ func (b *browser) showPassed(passed []ops.Passed) error {
 // controlClass is what a trial's pairs stand under that were found for no class: a control's.
 const controlClass = "(no class: rows of a control)"
 
-// showClasses makes the lists of the page.
-func (b *browser) showClasses(list []ops.Pair, leaks map[int64][]browse.Mark) {
+// classNames are the classes that were searched for, those for which nothing is left too.
+func classNames(dir string) ([]string, error) {
+	name := filepath.Join(dir, "report.json")
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var report struct {
+		Classes []struct{ Class string }
+	}
+	if err := json.Unmarshal(data, &report); err != nil {
+		return nil, fmt.Errorf("file %s: %w", name, err)
+	}
+	var names []string
+	for _, c := range report.Classes {
+		names = append(names, c.Class)
+	}
+	return names, nil
+}
+
+// showClasses makes the lists of the page: of every class where pairs were found for any.
+func (b *browser) showClasses(list []ops.Pair, classes []string, leaks map[int64][]browse.Mark) {
 	known := marksOf(list)
 	byClass := map[string][]browse.Pair{}
 	var names []string
+	if slices.ContainsFunc(list, func(p ops.Pair) bool { return len(p.Found) > 0 }) {
+		for _, class := range classes {
+			byClass[class], names = []browse.Pair{}, append(names, class)
+		}
+	}
 	for i, pair := range list {
 		for _, class := range classesOf(pair) {
 			if _, ok := byClass[class]; !ok {

@@ -175,10 +175,11 @@ type siteAnswer struct {
 	By      []Side  `json:"by"`
 	Classes []Class `json:"classes"`
 	MaxK    int     `json:"maxK"`
+	Images  bool    `json:"images"`
 }
 
 func (s *Site) site(w http.ResponseWriter, _ *http.Request) {
-	sendJSON(w, siteAnswer{Facts: s.Facts, By: s.By, Classes: s.Classes, MaxK: MaxK})
+	sendJSON(w, siteAnswer{Facts: s.Facts, By: s.By, Classes: s.Classes, MaxK: MaxK, Images: s.Image != nil})
 }
 
 // searchAnswer has a list for each side that was searched.

@@ -128,6 +128,7 @@ async function showClass(name) {
   current = { name, pairs: fresh ? [] : current.pairs };
   $("class-name").textContent = name;
   $("class-said").className = "soft";
+  $("pairs").setAttribute("aria-busy", "true");
   listClasses();
   $("list").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   try {
@@ -138,6 +139,7 @@ async function showClass(name) {
   } catch (e) {
     if (mine !== asked) return;
     $("pairs").replaceChildren();
+    $("pairs").removeAttribute("aria-busy");
     $("class-said").className = "error";
     $("class-said").textContent = e.message;
   }
@@ -148,9 +150,10 @@ function listPairs() {
   if (order === "score") pairs = [...pairs].sort((a, b) => b.score - a.score);
   if (order === "worst") pairs = [...pairs].sort((a, b) => a.score - b.score);
   cards($("pairs"), pairs);
+  $("pairs").removeAttribute("aria-busy");
   const labelled = current.pairs.filter(p => p.label);
   const right = labelled.filter(p => p.right).length;
-  $("class-said").textContent = `${pairs.length} of ${current.pairs.length} pairs${labelled.length ? `, ${right} of ${labelled.length} labelled ones are of the class` : ""}`;
+  $("class-said").textContent = !current.pairs.length ? "nothing was retrieved for this class" : `${pairs.length} of ${current.pairs.length} pairs${labelled.length ? `, ${right} of ${labelled.length} labelled ones are of the class` : ""}`;
 }
 function go(by) {
   const list = shownClasses();
@@ -165,6 +168,7 @@ $("previous").addEventListener("click", () => go(-1));
 $("next").addEventListener("click", () => go(1));
 
 // Views.
+function decoded(text) { try { return decodeURIComponent(text); } catch { return text; } } // an address typed by hand
 function route() {
   const hash = location.hash || (site.classes.length ? "#/class" : site.by.length ? "#/search" : "#/about");
   const [path, query] = hash.slice(2).split(/\?(.*)/s);
@@ -177,7 +181,7 @@ function route() {
   }
   if (name !== "classes") current = { name: "", pairs: [] };
   if (name === "search") search(new URLSearchParams(query || ""));
-  if (name === "classes") showClass(decodeURIComponent(rest.join("/")));
+  if (name === "classes") showClass(decoded(rest.join("/")));
 }
 addEventListener("hashchange", () => { if ($("detail").open) $("detail").close(); route(); });
 
@@ -231,6 +235,7 @@ try { const kept = localStorage.getItem("theme"); if (kept === "dark" || kept ==
   }
   site.classes ||= []; site.by ||= []; site.facts ||= [];
   $("k").max = site.maxK;
+  document.body.classList.toggle("text-only", !site.images);
   if (site.by.length > 1) $("by").append(element("option", { value: "both", text: "images and captions" }));
   for (const side of site.by) $("by").append(element("option", { value: side.by, text: `${sideNames[side.by] || side.by} (${side.how})` }));
   for (const f of site.facts) $("facts").append(element("dt", { text: f.name }), element("dd", { text: f.value }));
