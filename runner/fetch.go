@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,7 +16,6 @@ import (
 
 	"react/data/fetch"
 	"react/data/image"
-	"react/data/laion"
 	"react/ops"
 	"react/runner/store"
 )
@@ -44,7 +42,8 @@ as img2dataset writes them. A pool of embeddings then has its images:
 
   pool: mine: {embeddings: "laion/embeddings", shards: "DIR/*.tar"}
 
-LIST is a parquet file of URL and TEXT (or url and caption). Killed at any moment,
+LIST is a .parquet, .csv or .tsv file with columns URL and TEXT (or url and
+caption), or a .txt file of an address a line. Killed at any moment,
 the same command goes on; with more trials or another list it fetches what DIR has
 not had. --retry-failed asks again for what failed and may come now.
 
@@ -158,11 +157,8 @@ func (o *fetchOptions) run(ctx context.Context, name string, stdout, stderr io.W
 
 // items are what is named: a list, a sweep, a trial.
 func (o *fetchOptions) items(name string, stderr io.Writer) (iter.Seq2[fetch.Item, error], error) {
-	if strings.HasSuffix(name, ".parquet") {
-		if _, err := os.Stat(name); err != nil {
-			return nil, err
-		}
-		return listItems(name), nil
+	if items, ok, err := listItems(name); ok {
+		return items, err
 	}
 	s, err := store.Open(o.store)
 	if err != nil {
@@ -211,40 +207,12 @@ func pairsStages(s *store.Store, name string) ([]string, error) {
 	}
 	_, _, trial, err := findTrial(s, name)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("no sweep, trial or .parquet file %q (store %s)", name, s.Root())}
+		return nil, usageError{fmt.Errorf("no sweep, trial, or list (.parquet, .csv, .tsv, .txt) %q (store %s)", name, s.Root())}
 	}
 	if key := trial.Stages["pairs"]; key != "" {
 		return []string{key}, nil
 	}
 	return nil, usageError{fmt.Errorf("trial %s retrieves nothing", trial.Name)}
-}
-
-// listItems reads a parquet file of addresses and captions; rows that cannot be read are passed over.
-func listItems(name string) iter.Seq2[fetch.Item, error] {
-	return func(yield func(fetch.Item, error) bool) {
-		reader, err := laion.Open([]string{name}, laion.Options{Columns: []string{}, MaxBad: 1 << 40})
-		if err != nil {
-			yield(fetch.Item{}, err)
-			return
-		}
-		defer reader.Close()
-		for {
-			batch, err := reader.NextColumns()
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(fetch.Item{}, err)
-				return
-			}
-			texts := batch.Texts()
-			for i, url := range batch.URLs() {
-				if !batch.Bad(i) && url != "" && !yield(fetch.Item{URL: url, Caption: texts[i]}, nil) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // pairItems reads the pairs of stages, those with an address.
