@@ -99,7 +99,7 @@ func (b *builder) nameLines() {
 			line.shown[i] = b.spec.shown(line.name[i])
 		}
 		line.short = strings.Join(line.name, ", ")
-		if line.label != "" {
+		if line.label != "" && !b.classesOfOneCase() {
 			b.nameCase(line)
 		}
 		taken[line.short]++
@@ -111,6 +111,13 @@ func (b *builder) nameLines() {
 			line.shown[0] += " (case)"
 		}
 	}
+}
+
+// classesOfOneCase: the lines are the classes of one labelled trial, whose label
+// would stand before each of them and say nothing.
+func (b *builder) classesOfOneCase() bool {
+	return len(b.spec.Rows) > 0 && b.spec.Rows[0] == "class" &&
+		!slices.ContainsFunc(b.lines, func(line *lineKey) bool { return line.label != b.lines[0].label })
 }
 
 func (b *builder) nameCase(line *lineKey) {

@@ -270,6 +270,17 @@ func TestClassesAndSetsAsLines(t *testing.T) {
 	if c := cellOf(t, g, "apple", 0, 0); c.Mean != 0.1 || len(c.Points) != 1 {
 		t.Errorf("without class only the whole counts: got %+v", c)
 	}
+	for i := range rows {
+		rows[i].Label = "retrieved"
+	}
+	classes := Table{Name: "t", Rows: Names{"class"}, Columns: Names{"set"}, Metrics: Names{"*/acc@1"}}
+	if got := lineNames(mustBuild(t, classes, rows, Options{})); !slices.Equal(got, []string{"ant", "zebra"}) {
+		t.Errorf("classes of one case: got lines %q", got)
+	}
+	other := append(rows, Row{Trial: "t2", Label: "random", Set: "apple", Metric: "acc@1", Class: "ant", Params: map[string]any{"a": 2}})
+	if got := lineNames(mustBuild(t, classes, other, Options{})); !slices.Contains(got, "retrieved, ant") {
+		t.Errorf("classes of two cases: got lines %q", got)
+	}
 }
 
 func TestFilter(t *testing.T) {

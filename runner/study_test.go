@@ -14,7 +14,7 @@ func TestEmojiStudy(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files of the study", err)
 	}
-	choosing := []string{"emoji-base.cue", "emoji-choose.cue", "emoji-why.cue"}
+	choosing := []string{"emoji-base.cue", "emoji-choose.cue", "emoji-choose-labels.cue", "emoji-why.cue"}
 	shared := map[string]string{} // start of a line → the line
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
