@@ -24,6 +24,7 @@ type client struct {
 	http      *http.Client
 	bandwidth *rate.Limiter // nil: no cap
 	received  atomic.Int64
+	elsewhere visited // where redirects lead
 }
 
 // readPiece is the number of bytes read at once, and the least that the
@@ -139,7 +140,7 @@ func (c *client) ask(ctx context.Context, u *url.URL) (*http.Response, error) {
 			return permanent(fmt.Sprintf("more than %d redirects", maxRedirects))
 		}
 		if next.URL.Host != u.Host {
-			_, err := c.allowed(ctx, &robots{}, next.URL)
+			_, err := c.allowed(ctx, c.elsewhere.of(next.URL), next.URL)
 			return err
 		}
 		return nil

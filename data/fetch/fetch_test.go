@@ -220,6 +220,24 @@ func TestRobots(t *testing.T) {
 	}
 }
 
+// TestRedirectsElsewhere: the robots.txt of the site that addresses lead to is asked for once, and holds.
+func TestRedirectsElsewhere(t *testing.T) {
+	target, h := serve(t), serve(t)
+	target.robots = func(w http.ResponseWriter) { fmt.Fprint(w, "User-agent: *\nDisallow: /private/\n") }
+	var items []Item
+	for i := range 8 {
+		kind := []string{"ok", "private"}[i%2]
+		items = append(items, Item{fmt.Sprintf("%s/to/%s/%s/%d", h.URL, target.Listener.Addr(), kind, i), ""})
+	}
+	stats, err := Run(t.Context(), list(items...), fast(t.TempDir()))
+	if err != nil || stats.Succeeded != 4 || stats.Causes["robots.txt"] != 4 || target.total() != 4 {
+		t.Errorf("%+v, %v, %d requests", stats, err, target.total())
+	}
+	if n := len(target.times("/robots.txt")); n != 1 {
+		t.Errorf("robots.txt was asked for %d times", n)
+	}
+}
+
 // TestPrivate: lists come from the web, so that they may not reach into networks.
 func TestPrivate(t *testing.T) {
 	h := serve(t)

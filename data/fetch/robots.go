@@ -21,6 +21,27 @@ type robots struct {
 	fault *fault // instead of a group
 }
 
+// visited keeps the robots.txt of origins that redirects lead to, so that a site
+// which thousands of addresses lead to is asked once.
+type visited struct {
+	mu      sync.Mutex
+	origins map[string]*robots
+}
+
+func (v *visited) of(u *url.URL) *robots {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	name := originOf(u.String())
+	if r := v.origins[name]; r != nil {
+		return r
+	}
+	if v.origins == nil || len(v.origins) >= maxOrigins {
+		v.origins = map[string]*robots{} // asked anew: politer than to grow without bound
+	}
+	v.origins[name] = &robots{}
+	return v.origins[name]
+}
+
 // What is known of an origin's robots.txt holds for a day (RFC 9309, 2.4), that
 // it could not be had for a minute; half a megabyte of it is read.
 const (

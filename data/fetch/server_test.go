@@ -160,6 +160,8 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ok()
 	case "moved":
 		http.Redirect(w, r, "/ok/"+rest, http.StatusFound)
+	case "to": // another site
+		http.Redirect(w, r, "http://"+rest, http.StatusFound)
 	case "loop":
 		http.Redirect(w, r, "/loop/"+rest+"x", http.StatusFound)
 	case "html":
