@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,5 +117,43 @@ func TestGlobPoolNamesTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := globPool(dir); err == nil || !strings.Contains(err.Error(), filepath.Base(dir)) {
 		t.Errorf("got %v, want an error that names the folder", err)
+	}
+}
+
+// TestOneCaptionOfEachImage: an epoch takes every image once, whichever batch it begins with; over epochs all captions come, and the seed decides which.
+func TestOneCaptionOfEachImage(t *testing.T) {
+	rows := []Pair{{SHA256: "a"}, {SHA256: "b"}, {SHA256: "a"}, {SHA256: "c"}, {SHA256: "a"}, {SHA256: "c"}}
+	groups := byImage(rows)
+	if len(groups) != 3 || len(groups[0]) != 3 || len(groups[1]) != 1 || len(groups[2]) != 2 {
+		t.Fatalf("groups %v", groups)
+	}
+	const epochs = 40
+	draw := func(seed uint64, first, n int) []int {
+		out := make([]int, n)
+		newSampler(len(groups), seed).batch(first, out)
+		groups.choose(first, out, seed)
+		return out
+	}
+	whole, seen := draw(7, 0, 3*epochs), map[int]int{}
+	for epoch := range epochs {
+		images := map[string]bool{}
+		for _, pair := range whole[3*epoch : 3*epoch+3] {
+			images[rows[pair].SHA256] = true
+			seen[pair]++
+		}
+		if len(images) != 3 {
+			t.Errorf("epoch %d: %v", epoch, whole[3*epoch:3*epoch+3])
+		}
+	}
+	if len(seen) != len(rows) || seen[1] != epochs {
+		t.Errorf("captions taken: %v", seen)
+	}
+	for first := range 20 {
+		if got := draw(7, first, 5); !slices.Equal(got, whole[first:first+5]) {
+			t.Errorf("from %d: got %v, want %v", first, got, whole[first:first+5])
+		}
+	}
+	if slices.Equal(draw(8, 0, 60), whole[:60]) {
+		t.Error("another seed gives the same captions")
 	}
 }

@@ -32,10 +32,11 @@ type training struct {
 	dim     int // of an embedding
 	context int // tokens of a caption
 
-	tokens       []int32   // [pairs, context]; nil when textFeatures are given
-	textFeatures []float32 // [pairs, dim], of a locked text tower
-	baseText     []float32 // [pairs, dim], of the base, when the positives are fixed by it
-	targets      *targets  // in place of captions; its labels are those of the pairs, in order
+	tokens       []int32       // [pairs, context]; nil when textFeatures are given
+	textFeatures []float32     // [pairs, dim], of a locked text tower
+	baseText     []float32     // [pairs, dim], of the base, when the positives are fixed by it
+	targets      *targets      // in place of captions; its labels are those of the pairs, in order
+	captions     captionGroups // where an image is taken once an epoch; nil for every pair
 
 	steps, batch, warmup            int
 	lr, weightDecay, gamma, alphaLR float64
@@ -233,7 +234,7 @@ func (t *training) prefetch(ctx context.Context, workers, from int) <-chan *batc
 	out := make(chan *batchData)
 	go func() {
 		defer close(out)
-		order := newSampler(t.pairs(), t.seed)
+		order := newSampler(t.examples(), t.seed)
 		buffers := [3]*batchData{t.newBatch(), t.newBatch(), t.newBatch()}
 		for step := from; step < t.steps; step++ {
 			b := buffers[step%len(buffers)]
@@ -254,6 +255,14 @@ func (t *training) prefetch(ctx context.Context, workers, from int) <-chan *batc
 
 // pairs is the number of pairs trained on.
 func (t *training) pairs() int { return t.images.n }
+
+// examples are what an epoch takes once each.
+func (t *training) examples() int {
+	if t.captions != nil {
+		return len(t.captions)
+	}
+	return t.pairs()
+}
 
 // classes are those of labels.
 func (t *training) classes() int { return len(t.labels) / t.pairs() }
@@ -279,6 +288,7 @@ func (t *training) fill(ctx context.Context, workers int, order *sampler, b *bat
 	indices := make([]int, t.batch)
 	first := b.step * t.batch
 	order.batch(first, indices)
+	t.captions.choose(first, indices, t.seed)
 	gather(b.batch.Tokens, t.tokens, indices, t.context)
 	gather(b.batch.TextFeatures, t.textFeatures, indices, t.dim)
 	gather(b.batch.BaseText, t.baseText, indices, t.dim)

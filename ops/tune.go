@@ -29,7 +29,8 @@ type TuneParams struct {
 	Precision     string        `json:"precision"`            // f32, bf16
 	AdamW         *clip.AdamW   `json:"adamw,omitempty"`      // nil is a ViT's
 	Augment       image.Augment `json:"augment"`
-	Seed          int64         `json:"seed"` // gate initialisation, order, augmentation
+	Captions      string        `json:"captions,omitempty"` // one: an epoch takes each image once, with one of its captions; "": every pair
+	Seed          int64         `json:"seed"`               // gate initialisation, order, augmentation
 	MaxBad        int           `json:"maxBad"`
 }
 
@@ -94,6 +95,9 @@ func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *sh
 	} else if err := t.giveCaptions(ctx, b, p, captionsOf(rows)); err != nil {
 		return nil, err
 	}
+	if p.Captions == "one" {
+		t.captions = byImage(rows)
+	}
 	if err := t.newTrainer(run, b.engine, start.Config, options); err != nil {
 		return nil, err
 	}
@@ -140,7 +144,7 @@ func tuneRows(t *training, sum trainingSummary) []MetricRow {
 	rows := []MetricRow{
 		{Metric: "loss", Value: mean(sum.Losses[len(sum.Losses)-tenth:]), N: tenth},
 		{Metric: "positives", Value: sum.Positives, N: t.steps},
-		{Metric: "epochs", Value: float64(t.steps*t.batch) / float64(t.pairs()), N: t.pairs()},
+		{Metric: "epochs", Value: float64(t.steps*t.batch) / float64(t.examples()), N: t.examples()},
 		{Metric: "logitScale", Value: sum.Last.LogitScale, N: 1},
 	}
 	if n := len(sum.Last.TanhAlpha); n > 0 {

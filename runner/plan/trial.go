@@ -227,6 +227,10 @@ func (c *composer) tune(start source, pairs, labels *Stage) (*Stage, error) {
 	if labels == nil {
 		c.read("tune.gamma")
 	}
+	if labels == nil && t.Captions == "one" {
+		params.Captions = t.Captions
+		c.read("tune.captions")
+	}
 	if t.Gamma.Off || labels != nil {
 		params.Gamma = ops.GammaOff
 	}

@@ -62,6 +62,9 @@ func (s scene) checkTune() {
 		s.checkPrompt()
 		return
 	}
+	if objective := s.v.text("tune.objective"); s.v.has("tune.captions") && objective != "" && objective != "contrastive" && s.v.text("tune.after") != "contrastive" {
+		s.report("tune.captions", "not read by objective %q, which trains on classes (of contrastive)", objective)
+	}
 	for _, field := range []string{"after", "objective"} {
 		p := "tune." + field
 		of := s.v.text(p)
@@ -83,6 +86,9 @@ func (s scene) checkTune() {
 func (s scene) checkPrompt() {
 	if !s.v.has("tune.labelled") && !s.isBad("tune.labelled") {
 		s.report("tune.labelled", "missing (mode prompt learns from labelled images: a folder, or \"pool:NAME/SET\")")
+	}
+	if p := "tune.captions"; s.v.has(p) && !s.isBad(p) {
+		s.report(p, "not read by mode \"prompt\", which learns from labelled images")
 	}
 	for _, field := range []string{"after", "objective"} {
 		if p := "tune." + field; s.v.has(p) && !s.isBad(p) && s.v.text(p) != "contrastive" {

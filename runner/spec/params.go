@@ -171,6 +171,7 @@ type Tune struct {
 	Precision     string  `json:"precision"`
 	Augment       Augment `json:"augment"`
 
+	Captions    string  `json:"captions,omitempty"`    // all, one; "" is all
 	Objective   string  `json:"objective,omitempty"`   // contrastive, self-training, retrieved-class; "" is contrastive
 	After       string  `json:"after,omitempty"`       // an objective that goes before; "" is none
 	Threshold   float64 `json:"threshold,omitempty"`   // self-training: least probability of a label
