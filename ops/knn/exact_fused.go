@@ -18,11 +18,14 @@ import (
 	"react/ops/blas"
 )
 
-// fusedKernel says whether this processor runs fused.c and has nothing better:
-// with AVX-512 OpenBLAS computes twice as much at a time.
+// runsFused says whether this processor runs fused.c.
+func runsFused() bool { return C.fused_supported() != 0 }
+
+// fusedKernel says whether it does and has nothing better: with AVX-512 OpenBLAS
+// computes twice as much at a time.
 var fusedKernel = sync.OnceValue(func() bool {
 	cpuinfo, _ := os.ReadFile("/proc/cpuinfo") // without it: no AVX-512
-	return C.fused_supported() != 0 && !hasFlags(string(cpuinfo), avx512Flags)
+	return runsFused() && !hasFlags(string(cpuinfo), avx512Flags)
 })
 
 const (

@@ -14,8 +14,8 @@ import (
 // TestKernels: the fused kernel finds what matrix products find, from float32 and
 // from halves, for numbers of queries, rows, dimensions and hits that fill no panel.
 func TestKernels(t *testing.T) {
-	if !fusedKernel() {
-		t.Skip("this processor has no AVX2 with FMA and F16C, or has AVX-512: matrix products serve")
+	if !runsFused() {
+		t.Skip("this processor has no AVX2 with FMA and F16C: matrix products serve")
 	}
 	ctx := context.Background()
 	for _, c := range []struct{ rows, queries, dim, k int }{{9000, 1, 17, 3}, {5000, 7, 8, 700}, {100, 250, 33, 5}, {20, 13, 3, 30}, {8193, 31, 64, 1}} {
@@ -46,8 +46,8 @@ func TestKernels(t *testing.T) {
 // TestFusedScores: a score does not depend on what is computed beside it, and equal
 // ones stand in the order of the rows.
 func TestFusedScores(t *testing.T) {
-	if !fusedKernel() {
-		t.Skip("this processor has no AVX2 with FMA and F16C, or has AVX-512: matrix products serve")
+	if !runsFused() {
+		t.Skip("this processor has no AVX2 with FMA and F16C: matrix products serve")
 	}
 	const rows, dim, k = 6000, 40, 50
 	vectors, queries := units(1, rows, dim), units(2, 40, dim)
@@ -55,12 +55,15 @@ func TestFusedScores(t *testing.T) {
 		copy(vectors[r*dim:(r+1)*dim], vectors[r%100*dim:])
 	}
 	x := Exact{Source: memory{vectors: vectors, dim: dim}}
-	all, err := x.Search(context.Background(), queries, k)
+	search := func(queries []float32) (Hits, error) {
+		return x.search(context.Background(), newFused(x, queries, dim, k), k)
+	}
+	all, err := search(queries)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 40 {
-		one, err := x.Search(context.Background(), queries[i*dim:(i+1)*dim], k)
+		one, err := search(queries[i*dim : (i+1)*dim])
 		if err != nil {
 			t.Fatal(err)
 		}

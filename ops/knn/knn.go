@@ -6,7 +6,7 @@
 //
 // Build makes an index, Save and Open keep it in a file with its parameters and digest beside it, Search asks it; a Sharding makes it in shards, which
 // OpenAny opens as one. Kinds: flat is exact; hnsw
-// and the ivf ones are approximate, those with pq keep codes in place of vectors; factory is any name that FAISS knows; Auto chooses. SearchExact
+// and the ivf ones are approximate, those with pq keep codes in place of vectors; factory is any name that FAISS knows; Auto chooses. Exact
 // needs no index: it streams the vectors by. Vectors are normalised by the caller, if at all.
 //
 // Same vectors, params and kind of machine: same index and same hits. Not here: ties and the cut at K (the caller's, since FAISS
