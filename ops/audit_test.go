@@ -3,6 +3,7 @@ package ops
 import (
 	"errors"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -242,6 +243,29 @@ func TestTheSimilarityColumnGuardsTheOrder(t *testing.T) {
 	}
 	if err := check(turned(t, folder, "image")); err == nil || !strings.Contains(err.Error(), "have a correlation of") {
 		t.Errorf("images in another order: got %v", err)
+	}
+
+	// Without text_emb the checkpoint embeds the captions.
+	params := smallPretrain(t)
+	params.Seed = 9
+	_, stranger := do(t, "pretrain", params, map[string]string{"pool": pool}, nil)
+	alone := func(folder string) string {
+		if err := os.RemoveAll(filepath.Join(folder, "text_emb")); err != nil {
+			t.Fatal(err)
+		}
+		return folder
+	}
+	turned := alone(turned(t, folder, "image"))
+	images := alone(folder)
+	if err := check(images); err != nil {
+		t.Errorf("images alone: %v", err)
+	}
+	if err := check(turned); err == nil || !strings.Contains(err.Error(), "have a correlation of") {
+		t.Errorf("images alone in another order: got %v", err)
+	}
+	base = stranger
+	if err := check(images); err == nil || !strings.Contains(err.Error(), "have a correlation of") {
+		t.Errorf("images alone with another checkpoint: got %v", err)
 	}
 }
 

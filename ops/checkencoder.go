@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -184,15 +185,15 @@ func (c *encoderChecker) images(ctx context.Context) error {
 }
 
 // similarity compares cosines of images with captions with those in the metadata, which another model may have computed: what is wanted is that they
-// rise together.
-func (c *encoderChecker) similarity(context.Context) error {
+// rise together. Where the folder has images alone, and nothing else says of which encoder they are, the captions are embedded with the checkpoint.
+func (c *encoderChecker) similarity(ctx context.Context) error {
 	image, err := c.folder.Image()
 	if err != nil {
 		return nil
 	}
-	text, err := c.folder.Text()
-	if err != nil {
-		return nil
+	textOf, err := c.textVectors(ctx)
+	if err != nil || textOf == nil {
+		return err
 	}
 	var ours, theirs, differ []float64
 	u, v := make([]float32, c.folder.Dim()), make([]float32, c.folder.Dim())
@@ -200,10 +201,7 @@ func (c *encoderChecker) similarity(context.Context) error {
 		if math.IsNaN(m.Similarity) {
 			continue
 		}
-		if err := image.Row(c.rows[i], u); err != nil {
-			return err
-		}
-		if err := text.Row(c.rows[i], v); err != nil {
+		if err := errors.Join(image.Row(c.rows[i], u), textOf(i, v)); err != nil {
 			return err
 		}
 		cosine := inner(u, v)
@@ -217,11 +215,28 @@ func (c *encoderChecker) similarity(context.Context) error {
 	switch {
 	case r >= leastSimilarity:
 	case c.out.Images == 0:
-		return fmt.Errorf("over %d rows the cosines of images with captions and the metadata's similarity have a correlation of %.2f, want %g, and no shards are there to embed images again: img_emb and text_emb are of other encoders, or in another order than the metadata", len(ours), r, leastSimilarity)
+		return fmt.Errorf("over %d rows the cosines of images with captions and the metadata's similarity have a correlation of %.2f, want %g, and no shards are there to embed images again: img_emb, text_emb or this backbone are of different encoders, or the rows are in another order than the metadata's", len(ours), r, leastSimilarity)
 	default:
 		c.run.Warn("over %d rows the cosines of images with captions and the metadata's similarity have a correlation of %.2f; captions and images embedded again agree with the folder, so that column is of another model or pool", len(ours), r)
 	}
 	return nil
+}
+
+// textVectors gives the vectors of the sample's captions; nil where there are none that are to be looked at.
+func (c *encoderChecker) textVectors(ctx context.Context) (func(i int, dst []float32) error, error) {
+	if text, err := c.folder.Text(); err == nil {
+		return func(i int, dst []float32) error { return text.Row(c.rows[i], dst) }, nil
+	}
+	if c.out.Images > 0 || len(c.rows) == 0 {
+		return nil, nil // the images say it
+	}
+	captions := make([]string, len(c.meta))
+	for i, m := range c.meta {
+		captions[i] = m.Caption
+	}
+	again, err := c.b.texts(ctx, captions)
+	dim := c.folder.Dim()
+	return func(i int, dst []float32) error { copy(dst, again[i*dim:(i+1)*dim]); return nil }, err
 }
 
 // fewestSimilarities is how many rows a correlation needs to mean anything.

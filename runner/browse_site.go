@@ -142,6 +142,13 @@ func (b *browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
 		if err != nil {
 			return nil, err
 		}
+		audit, err := ops.ReadAudit(entry.Dir)
+		if err != nil {
+			return nil, err
+		}
+		if n := audit.Leaks["any"]; n > 0 && len(list) == 0 { // the op's version did not change when it came to name them
+			b.site.Facts = append(b.site.Facts, browse.Fact{Name: "leaks", Value: fmt.Sprintf("%s, which %s counted before audits named them", thousands(n), strings.TrimPrefix(name, "evaluate/"))})
+		}
 		for _, p := range list {
 			marks[p.Index] = append(marks[p.Index], browse.Mark{Kind: "leak", Text: fmt.Sprintf("leak: %s, %s", p.Of, p.By)})
 		}
