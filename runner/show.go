@@ -14,12 +14,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/ops"
 	"react/runner/store"
 )
 
 func newShow() *cobra.Command {
 	var storeDir string
-	var asJSON bool
+	var asJSON, classes bool
 	cmd := &cobra.Command{
 		Use:   "show TRIAL",
 		Short: "Print a trial: params, stages, metrics, who made it and where its files are",
@@ -41,6 +42,11 @@ sweep in the store that has it is taken, or the one that SWEEP:TRIAL names.
 			if err != nil {
 				return err
 			}
+			if classes {
+				if shown.Classes, err = classMetrics(s, shown.Trial.Stages); err != nil {
+					return err
+				}
+			}
 			if !asJSON {
 				return shown.print(cmd.OutOrStdout())
 			}
@@ -51,6 +57,7 @@ sweep in the store that has it is taken, or the one that SWEEP:TRIAL names.
 	}
 	storeFlag(cmd, &storeDir)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (schema runner.show/v1)")
+	cmd.Flags().BoolVar(&classes, "classes", false, "numbers of single classes too: accuracy, change against the base, confusions")
 	return cmd
 }
 
@@ -62,7 +69,8 @@ type shownTrial struct {
 	Trial   trialRecord    `json:"trial"`
 	Stages  []shownStage   `json:"stages"` // inputs first
 	Metrics []metricRecord `json:"metrics"`
-	Runs    []runRecord    `json:"runs"` // that made its stages, oldest first
+	Classes []classRecord  `json:"classes,omitempty"` // with --classes
+	Runs    []runRecord    `json:"runs"`              // that made its stages, oldest first
 }
 
 // shownStage is one stage of a trial, or of what it is made from.
@@ -179,6 +187,34 @@ func trialMetrics(s *store.Store, sweep *store.Sweep, trial *trialRecord) ([]met
 	return recordedMetrics(sweep, trial)
 }
 
+// classRecord is a number of a single class, or of two.
+type classRecord struct {
+	metricRecord
+	Class string `json:"class"`
+	Other string `json:"other,omitempty"`
+}
+
+// classMetrics reads the numbers of single classes from what a trial's stages stored.
+func classMetrics(s *store.Store, stages map[string]string) ([]classRecord, error) {
+	var out []classRecord
+	for _, name := range slices.Sorted(maps.Keys(stages)) {
+		e, ok, err := s.Lookup(stages[name])
+		if err != nil || !ok {
+			continue
+		}
+		rows, err := ops.ReadRows(e.Dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if row.Class != "" {
+				out = append(out, classRecord{metricRecord{strings.TrimPrefix(name, "evaluate/"), row.Metric, row.Value, row.N}, row.Class, row.Other})
+			}
+		}
+	}
+	return out, nil
+}
+
 // recordedMetrics are a trial's numbers as its sweep recorded them, none when
 // it was not done.
 func recordedMetrics(sweep *store.Sweep, trial *trialRecord) ([]metricRecord, error) {
@@ -213,6 +249,12 @@ func (t *shownTrial) print(w io.Writer) error {
 	fmt.Fprintf(table, "\nMETRIC\tVALUE\tN\n")
 	for _, m := range t.Metrics {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", m.name(), number(m.Value), count(m.N))
+	}
+	if len(t.Classes) > 0 {
+		fmt.Fprintf(table, "\nMETRIC OF A CLASS\tVALUE\tN\tCLASS\n")
+	}
+	for _, m := range t.Classes {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.name(), number(m.Value), count(m.N), strings.Join(slices.DeleteFunc([]string{m.Class, m.Other}, func(c string) bool { return c == "" }), ", "))
 	}
 	fmt.Fprintf(table, "\nPARAM\tVALUE\n")
 	for _, path := range slices.Sorted(maps.Keys(t.Trial.Params)) {
