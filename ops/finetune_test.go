@@ -1,9 +1,13 @@
 package ops
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	goimage "image"
+	"image/color"
+	"image/png"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -241,4 +245,50 @@ func TestMeanOfSamples(t *testing.T) {
 	}
 	_, one := do(t, "evaluate", EvaluateParams{Kind: "finetune"}, map[string]string{"sample.0": samples["sample.0"]}, nil)
 	sameFile(t, one, samples["sample.0"], predictionsFile)
+}
+
+// TestFineTuneSeveralClasses: images of several classes are learned by binary cross entropy and scored by mean average precision.
+func TestFineTuneSeveralClasses(t *testing.T) {
+	in := fineTuned(t)
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(1, 1))
+	lists := map[string]string{}
+	for split, n := range map[string]int{"train": 24, "test": 12} {
+		for i := range n {
+			img := goimage.NewRGBA(goimage.Rect(0, 0, 32, 32))
+			bits := 1 + i%3 // red, green, or both
+			for at := range 32 * 32 {
+				c := color.RGBA{uint8(rng.IntN(60)), uint8(rng.IntN(60)), uint8(rng.IntN(60)), 255}
+				if bits&1 > 0 && at%64 < 32 {
+					c.R = 230
+				}
+				if bits&2 > 0 && at%64 >= 32 {
+					c.G = 230
+				}
+				img.SetRGBA(at%32, at/32, c)
+			}
+			var raw bytes.Buffer
+			if err := png.Encode(&raw, img); err != nil {
+				t.Fatal(err)
+			}
+			name := fmt.Sprintf("%s%d.png", split, i)
+			if err := os.WriteFile(filepath.Join(dir, name), raw.Bytes(), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			lists[split] += name + " " + []string{"0", "1", "0,1"}[bits-1] + "\n"
+		}
+	}
+	lists["labels"] = "red\ngreen\n"
+	for name, text := range lists {
+		if err := os.WriteFile(filepath.Join(dir, name+".txt"), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := smallFineTune()
+	p.Test, p.Train, p.Optimizer, p.LR, p.WeightDecay = FeaturesParams{}, FeaturesParams{Split: "train"}, "sgd", []float64{0.1}, []float64{0}
+	files := map[string]Files{"test": {Root: dir}, "train": {Root: dir}}
+	_, out := do(t, "fine-tune", p, map[string]string{"checkpoint": in["checkpoint"]}, files)
+	if rows := rowsOf(t, out); rows["mAP"] < 0.95 || rows["score"] != rows["mAP"] {
+		t.Errorf("%v", rows)
+	}
 }

@@ -39,10 +39,10 @@ type learnedPrompt struct {
 	weights *clip.Weights
 }
 
-const (
-	promptFile        = "prompt.json"
-	LearnedPromptFile = "prompt.safetensors"
-)
+const promptFile = "prompt.json"
+
+// LearnedPromptFile holds what a prompt-tune stage learned: context vectors, and CoCoOp's network.
+const LearnedPromptFile = "prompt.safetensors"
 
 // promptTune learns the context of prompts on labelled images with everything else frozen (CoOp, CoCoOp). Its images' features are made once, so there is
 // no augmentation, where CoOp crops and flips. In: "checkpoint", "train" (a features stage of it). Out: prompt.json, prompt.safetensors, metrics.jsonl,
