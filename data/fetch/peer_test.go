@@ -95,7 +95,7 @@ func part(t *testing.T, what string) *peer.Process {
 
 // TestFetchAgainstImg2dataset fetches the same images from the same server on this
 // machine as img2dataset does, both resizing to 256 with a border as its default
-// is, by processor time. The server is a third process.
+// is, with EXIF data and digests, by processor time. The server is a third process.
 func TestFetchAgainstImg2dataset(t *testing.T) {
 	rounds := peer.Rounds(t)
 	python := peer.Python(t, "img2dataset")

@@ -22,7 +22,7 @@ if __name__ == "__main__":
         start = used()
         with contextlib.redirect_stdout(io.StringIO()):
             download(url_list=urls, input_format="parquet", url_col="url", caption_col="caption", output_format="webdataset", output_folder=folder, processes_count=1,
-                     thread_count=32, image_size=256, resize_mode="border", enable_wandb=False, extract_exif=False)
+                     thread_count=32, image_size=256, resize_mode="border", enable_wandb=False)
         images = sum(json.load(open(f))["successes"] for f in glob.glob(f"{folder}/*_stats.json"))
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         print(f"{used() - start:.6f} {peak:.1f} {images}", file=out, flush=True)
