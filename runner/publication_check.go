@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/results"
 	"react/runner/plan"
 	"react/runner/spec"
 )
@@ -165,7 +166,7 @@ func (c *publicationCheck) rows() {
 			what = "has no stage " + short(row.Key) + " for " + row.Set
 		case !reflect.DeepEqual(row.Seed, t.Seed):
 			what = "has another seed than its rows"
-		case !same[at] && jsonText(row.Params) != jsonText(t.Params):
+		case !same[at] && jsonText(paramsOfTrial(row)) != jsonText(t.Params):
 			what = "has other params than its rows"
 		}
 		same[at] = true
@@ -174,6 +175,16 @@ func (c *publicationCheck) rows() {
 			c.fault("trial %s %s", row.Trial, what)
 		}
 	}
+}
+
+// paramsOfTrial are a row's params without what says which two classes it is of.
+func paramsOfTrial(row results.Row) map[string]any {
+	if _, two := row.Params[results.OtherClass]; !two {
+		return row.Params
+	}
+	params := maps.Clone(row.Params)
+	delete(params, results.OtherClass)
+	return params
 }
 
 // accuracies counts the predictions again.
