@@ -298,6 +298,29 @@ func TestPromptLayout(t *testing.T) {
 	}
 }
 
+// TestBarePromptIsTheTemplate: begun from a template's words, without CoOp's full stop, the tokens are the template's own.
+func TestBarePromptIsTheTemplate(t *testing.T) {
+	tok, err := tokenizer.Train(slices.Values([]string{"an emoji of a dog"}), 530, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := wordsOf(tok, "an emoji of")
+	p := learnedPrompt{Length: len(words), Position: "end", Bare: true}
+	l, err := p.layout(tok, []string{"dog"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, slot := range l.Slots {
+		if slot >= 0 {
+			l.Tokens[i] = words[slot]
+		}
+	}
+	want := make([]int32, tok.Context())
+	if tok.Encode("an emoji of dog", want); !slices.Equal(l.Tokens, want) {
+		t.Errorf("got %v, want %v", l.Tokens, want)
+	}
+}
+
 // TestMeanScore: each evaluation counts once, by its score or its accuracy.
 func TestMeanScore(t *testing.T) {
 	rows := func(text string) string {

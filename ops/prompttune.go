@@ -20,6 +20,7 @@ type PromptTuneParams struct {
 	Length   int     `json:"length"`         // context vectors
 	Position string  `json:"position"`       // of the class name: end, middle, front
 	Init     string  `json:"init,omitempty"` // words that the context starts from; "" draws it
+	Bare     bool    `json:"bare,omitempty"` // no full stop behind the prompt
 	Shots    int     `json:"shots"`          // images of each class, ELEVATER's draw of the seed; 0 is all
 	Steps    int     `json:"steps"`
 	Batch    int     `json:"batch"`
@@ -33,8 +34,9 @@ type learnedPrompt struct {
 	Contexts string   `json:"contexts"`
 	Length   int      `json:"length"`
 	Position string   `json:"position"`
-	Classes  []string `json:"classes"` // that it was learned with
-	Images   int      `json:"images"`  // learned from
+	Bare     bool     `json:"bare,omitempty"` // no full stop behind it
+	Classes  []string `json:"classes"`        // that it was learned with
+	Images   int      `json:"images"`         // learned from
 
 	weights *clip.Weights
 }
@@ -112,7 +114,7 @@ func newPromptTuning(b *backbone, train *labelled, p PromptTuneParams) (*promptT
 	if err != nil {
 		return nil, err
 	}
-	t.prompt = learnedPrompt{Contexts: p.Contexts, Length: p.Length, Position: p.Position, Classes: train.Classes, Images: len(t.images)}
+	t.prompt = learnedPrompt{Contexts: p.Contexts, Length: p.Length, Position: p.Position, Bare: p.Bare, Classes: train.Classes, Images: len(t.images)}
 	w, err := clip.InitPrompt(b.checkpoint, clip.PromptShape{Contexts: p.Contexts, Length: p.Length, Classes: t.classes}, words, uint64(p.Seed))
 	if err != nil {
 		return nil, err
@@ -163,10 +165,13 @@ func firstNames(names []datasets.Names) []string {
 	return out
 }
 
-// layout places context vectors, the class names and a full stop, as CoOp does. A name that is too long is cut.
+// layout places context vectors, the class names and, unless it is bare, a full stop, as CoOp does. A name that is too long is cut.
 func (p *learnedPrompt) layout(tok *tokenizer.Tokenizer, names []string) (clip.PromptLayout, error) {
 	context := tok.Context()
-	stop := wordsOf(tok, ".")
+	var stop []int32
+	if !p.Bare {
+		stop = wordsOf(tok, ".")
+	}
 	room := context - 2 - p.Length - len(stop)
 	if room < 1 {
 		return clip.PromptLayout{}, fmt.Errorf("a context of %d leaves no room for a class name in the text tower's %d tokens (at most %d)", p.Length, context, p.Length+room-1)

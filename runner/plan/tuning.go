@@ -106,7 +106,7 @@ func (c *composer) labels(objective string, teacher source, pairs *Stage) (*Stag
 // promptTune learns the context of prompts on features of the base.
 func (c *composer) promptTune() (*Stage, error) {
 	t := c.p.Tune
-	for _, name := range []string{"labelled", "benchmark", "shots", "context", "contexts", "position", "contextInit", "steps", "batch", "lr", "warmup"} {
+	for _, name := range []string{"labelled", "benchmark", "shots", "context", "contexts", "position", "contextInit", "ending", "steps", "batch", "lr", "warmup"} {
 		c.read("tune." + name)
 	}
 	split := ""
@@ -120,8 +120,9 @@ func (c *composer) promptTune() (*Stage, error) {
 	in := newInputs()
 	in.give("checkpoint", c.base)
 	in.in["train"] = train
-	return c.add("prompt-tune", ops.PromptTuneParams{Contexts: t.Contexts, Length: t.Context, Position: t.Position, Init: t.ContextInit, Shots: t.Shots,
-		Steps: t.Steps, Batch: t.Batch, LR: t.LR, Warmup: t.Warmup, Seed: int64(c.seed)}, in.in, in.files)
+	return c.add("prompt-tune", ops.PromptTuneParams{Contexts: t.Contexts, Length: t.Context, Position: t.Position, Init: t.ContextInit,
+		Bare: t.Ending == "none", Shots: t.Shots, Steps: t.Steps, Batch: t.Batch, LR: t.LR, Warmup: t.Warmup,
+		Seed: int64(c.seed)}, in.in, in.files)
 }
 
 // knowledge gives the stage that makes prompts of what is known of an evaluation's classes: those of the base's features, whichever model is

@@ -186,6 +186,7 @@ type Tune struct {
 	Contexts    string  `json:"contexts,omitempty"`    // prompt: shared, class, image
 	Position    string  `json:"position,omitempty"`    // prompt: end, middle, front
 	ContextInit string  `json:"contextInit,omitempty"` // prompt: words
+	Ending      string  `json:"ending,omitempty"`      // prompt: stop, none; "" is stop
 }
 
 // Training is how an evaluation of kind finetune trains.
