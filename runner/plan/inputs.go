@@ -116,6 +116,7 @@ func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 		c.training(ctx, c.setOf(s.In["train"]), c.setOf(s.In["features"]), p.Probe.Shots)
 	case s.Op == "evaluate" && s.In["prompt"] != nil:
 		c.shared(ctx, c.setOf(s.In["prompt"].In["train"]), c.setOf(s.In["features"]))
+		c.contexts(s.In["prompt"], c.setOf(s.In["features"]))
 	case s.Op == "prompt-tune":
 		c.training(ctx, c.setOf(s.In["train"]), inputSet{}, p.Shots)
 	case s.Op == "fine-tune":
@@ -131,6 +132,24 @@ func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 		if set := c.labelled(tested); set != nil {
 			_, err := ops.ReadPrompts(f.Paths[0], set.Classes, set.Names)
 			c.fault(c.field("promptsFile", tested, f), err)
+		}
+	}
+}
+
+// contexts of their own have only the classes that a prompt is learned for.
+func (c *inputCheck) contexts(prompt *Stage, tested inputSet) {
+	var p ops.PromptTuneParams
+	if json.Unmarshal(prompt.Params, &p) != nil || p.Contexts != "class" {
+		return
+	}
+	learned, test := c.labelled(c.setOf(prompt.In["train"])), c.labelled(tested)
+	if learned == nil || test == nil {
+		return
+	}
+	for _, class := range test.Classes {
+		if !slices.Contains(learned.Classes, class) {
+			c.fault(c.datasetField(tested), fmt.Errorf("class %q has no context: tune.labelled has %d other classes (tune.contexts: \"shared\" serves any)", class, len(learned.Classes)))
+			return
 		}
 	}
 }

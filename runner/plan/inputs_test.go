@@ -54,25 +54,53 @@ func TestSharedImagesInArchives(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		exp, err := spec.Load(file, nil)
-		if err != nil {
+		checkInputs(t, file, c.want)
+	}
+}
+
+// TestContextsOfOtherClasses: a context of each class says nothing of a class that it was not learned for, which is known before it is learned.
+func TestContextsOfOtherClasses(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"learned/cat/a.png", "learned/dog/b.png", "test/cat/c.png", "test/owl/d.png"} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			t.Fatal(err)
 		}
-		digest := func(path string) (string, error) {
-			raw, err := os.ReadFile(path)
-			sum := sha256.Sum256(raw)
-			return hex.EncodeToString(sum[:]), err
-		}
-		p, err := New(exp, Options{Fingerprint: digest})
-		if err != nil {
+		if err := os.WriteFile(path, []byte(name), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		err = p.CheckInputs(t.Context(), func(int) bool { return true }, digest)
-		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), file+":")) {
-			t.Errorf("got %v, want %q and the place", err, c.want)
+	}
+	for contexts, want := range map[string]string{"shared": "", "class": `evaluate.e.dataset: class "owl" has no context: tune.labelled has 2 other classes`} {
+		file := filepath.Join(dir, contexts+".cue")
+		text := header + "tune: {mode: \"prompt\", labelled: \"" + dir + "/learned\", contexts: \"" + contexts + "\"}\nevaluate: e: {kind: \"zeroshot\", dataset: \"" + dir + "/test\"}\n"
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
 		}
-		if err := p.CheckInputs(t.Context(), func(int) bool { return false }, digest); err != nil {
-			t.Errorf("with nothing to run: %v", err)
-		}
+		checkInputs(t, file, want)
+	}
+}
+
+// checkInputs looks at what a spec names, if anything of it is to run.
+func checkInputs(t *testing.T, file, want string) {
+	t.Helper()
+	exp, err := spec.Load(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := func(path string) (string, error) {
+		raw, err := os.ReadFile(path)
+		sum := sha256.Sum256(raw)
+		return hex.EncodeToString(sum[:]), err
+	}
+	p, err := New(exp, Options{Fingerprint: digest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.CheckInputs(t.Context(), func(int) bool { return true }, digest)
+	if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), file+":")) {
+		t.Errorf("got %v, want %q and the place", err, want)
+	}
+	if err := p.CheckInputs(t.Context(), func(int) bool { return false }, digest); err != nil {
+		t.Errorf("with nothing to run: %v", err)
 	}
 }
