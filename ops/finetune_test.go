@@ -41,6 +41,9 @@ func smallFineTune() FineTuneParams {
 // TestFineTune: training images are learned and test images of the same classes are told apart better than by chance, with every optimizer,
 // start and normalisation; the same params give the same bytes.
 func TestFineTune(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trainings: minutes under -race")
+	}
 	in := fineTuned(t)
 	crop := image.Augment{Crop: [2]float64{0.6, 1}, Ratio: [2]float64{0.8, 1.25}, Flip: 0.5}
 	for name, change := range map[string]func(p *FineTuneParams){
@@ -105,6 +108,9 @@ func checkScores(t *testing.T, dir string) {
 
 // TestGatesFineTune: a model with gates trains them as part of its tower.
 func TestGatesFineTune(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trainings: minutes under -race")
+	}
 	in := fineTuned(t)
 	_, list := do(t, "pairs", PairsParams{Control: "continued"}, map[string]string{"pool": in["test"], "embeddings": embedded(t, in["checkpoint"], in["test"])}, nil)
 	p := TuneParams{Mode: "gated-image", Gamma: GammaOff, Steps: 2, Batch: 8, LR: 1e-3, Precision: "f32", Augment: noAugment, GatedDepth: 1, AlphaLR: 1}
@@ -249,6 +255,9 @@ func TestMeanOfSamples(t *testing.T) {
 
 // TestFineTuneSeveralClasses: images of several classes are learned by binary cross entropy and scored by mean average precision.
 func TestFineTuneSeveralClasses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trainings: minutes under -race")
+	}
 	in := fineTuned(t)
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(1, 1))
