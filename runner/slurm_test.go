@@ -47,7 +47,7 @@ func TestSlurmTorture(t *testing.T) {
 		t.Errorf("not all is completed: %q\n%s", jobs, told)
 	}
 	t.Logf("%d elements", len(jobs))
-	if told := sweepOnSlurm(t, v); !strings.Contains(told, " 0 to run\n") || len(c.Jobs("all")) != len(jobs) {
+	if told := sweepOnSlurm(t, v); !strings.Contains(told, " cached, 0 to run") || len(c.Jobs("all")) != len(jobs) {
 		t.Errorf("the second sweep submitted: %s", told)
 	}
 	v.compare()
