@@ -140,28 +140,39 @@ func (e *embedder) assist(ctx context.Context, blockRows int) error {
 	return err
 }
 
-// ahead computes or finds the block of e.rows. Blocks are written in order until one is missing that another process has; from there on they are kept.
-func (e *embedder) ahead(ctx context.Context) error {
+// obtain finds the block of e.rows, or computes it; release is nil where another process has it.
+func (e *embedder) obtain(ctx context.Context, must bool) (b embeddedBlock, release func(), err error) {
+	release = func() {}
 	b, found := e.blocks.get(e.index, len(e.rows))
 	if !found {
-		release, ok, err := e.blocks.claim(e.index)
-		if err != nil {
-			return err
+		var ok bool
+		if release, ok, err = e.blocks.claim(e.index); err != nil || !ok {
+			return b, nil, err
 		}
-		if !ok {
-			e.behind = true
-			return nil
-		}
-		defer release()
 		if b, found = e.blocks.get(e.index, len(e.rows)); !found {
-			if b, err = e.compute(ctx, e.behind); err != nil {
-				return err
+			if b, err = e.compute(ctx, must); err != nil {
+				release()
+				return b, nil, err
 			}
 		}
 	}
-	if found && !e.mine[e.index] {
+	if found && !e.mine[e.index] && !e.counted[e.index] {
 		e.foundBlock(len(e.rows))
 	}
+	return b, release, nil
+}
+
+// ahead computes or finds the block of e.rows. Blocks are written in order until one is missing that another process has; from there on they are kept.
+func (e *embedder) ahead(ctx context.Context) error {
+	b, release, err := e.obtain(ctx, e.behind)
+	if err != nil {
+		return err
+	}
+	if release == nil {
+		e.behind = true
+		return nil
+	}
+	defer release()
 	if e.behind {
 		e.report(len(e.rows)-1, len(e.rows))
 		return nil
@@ -175,25 +186,12 @@ func (e *embedder) rest(ctx context.Context) error {
 		return nil
 	}
 	for {
-		if b, found := e.blocks.get(e.index, len(e.rows)); found {
-			if !e.mine[e.index] && !e.counted[e.index] {
-				e.foundBlock(len(e.rows))
-			}
-			return e.write(b)
-		}
-		release, ok, err := e.blocks.claim(e.index)
+		b, release, err := e.obtain(ctx, false)
 		if err != nil {
 			return err
 		}
-		if ok {
+		if release != nil {
 			defer release()
-			b, found := e.blocks.get(e.index, len(e.rows))
-			if !found {
-				b, err = e.compute(ctx, false)
-			}
-			if err != nil {
-				return err
-			}
 			return e.write(b)
 		}
 		select {
