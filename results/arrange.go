@@ -90,7 +90,7 @@ func (b *builder) spanCaseModes() {
 // nameLines writes the stub of each line: its row values; for a case its label
 // in place of the first, with what varies among the lines of that label.
 func (b *builder) nameLines() {
-	taken := map[string]int{}
+	taken, classes := map[string]int{}, b.classesOfOneCase()
 	for _, line := range b.lines {
 		line.name = make([]string, len(line.values))
 		line.shown = make([]string, len(line.values))
@@ -99,7 +99,7 @@ func (b *builder) nameLines() {
 			line.shown[i] = b.spec.shown(line.name[i])
 		}
 		line.short = strings.Join(line.name, ", ")
-		if line.label != "" && !b.classesOfOneCase() {
+		if line.label != "" && !classes {
 			b.nameCase(line)
 		}
 		taken[line.short]++
