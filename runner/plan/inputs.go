@@ -15,6 +15,7 @@ import (
 
 	"react/data/datasets"
 	"react/ops"
+	"react/ops/clip"
 )
 
 // archiveLimit is the size in bytes up to which images in archives are read to find those that training and test share. Beyond it they are compared
@@ -139,7 +140,7 @@ func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 // contexts of their own have only the classes that a prompt is learned for.
 func (c *inputCheck) contexts(prompt *Stage, tested inputSet) {
 	var p ops.PromptTuneParams
-	if json.Unmarshal(prompt.Params, &p) != nil || p.Contexts != "class" {
+	if json.Unmarshal(prompt.Params, &p) != nil || p.Contexts != clip.ClassContext {
 		return
 	}
 	learned, test := c.labelled(c.setOf(prompt.In["train"])), c.labelled(tested)
