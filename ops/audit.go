@@ -139,10 +139,7 @@ func openAuditor(ctx context.Context, run *Run, p AuditParams) (*auditor, error)
 		return nil, err
 	}
 	a.images.hashed = true
-	if dir, err = run.input("embeddings"); err != nil {
-		return nil, err
-	}
-	a.folder, err = embeddings.Open(dir)
+	a.folder, err = run.embeddings()
 	return a, err
 }
 

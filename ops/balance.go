@@ -228,11 +228,7 @@ func (b *balancer) dead(ctx context.Context) error {
 	if err != nil || images.set == nil {
 		return err
 	}
-	dir, err := b.run.input("embeddings")
-	if err != nil {
-		return err
-	}
-	folder, err := embeddings.Open(dir)
+	folder, err := b.run.embeddings()
 	if err != nil {
 		return err
 	}

@@ -17,15 +17,7 @@ import (
 // counted by what is wrong with them, also where an attempt before had embedded
 // their block; progress has a total and a rate.
 func TestEmbedCountsCauses(t *testing.T) {
-	on, err := engine.Open("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(on.Close)
-	_, pool := do(t, "world", smallWorld, nil, nil)
-	p := smallPretrain(t)
-	p.Steps = 2
-	_, base := do(t, "pretrain", p, map[string]string{"pool": pool}, nil)
+	on, pool, base := twoStepBase(t)
 	tars, _ := filepath.Glob(filepath.Join(pool, "pool", "*.tar"))
 	set, err := shards.Index(t.Context(), tars[:1], 0)
 	if err != nil {
@@ -79,4 +71,19 @@ func TestEmbedCountsCauses(t *testing.T) {
 	if err := embedPool(t.Context(), &run.Run, EmbedParams{MaxBad: 2}, 64); err == nil || !strings.Contains(err.Error(), "3 images do not decode, more than maxBad 2: row ") || !strings.Contains(err.Error(), "00000.tar: key ") {
 		t.Errorf("over maxBad: %v", err)
 	}
+}
+
+// twoStepBase is an engine, a small pool, and a checkpoint of two steps on it.
+func twoStepBase(t *testing.T) (on *engine.Engine, pool, base string) {
+	t.Helper()
+	on, err := engine.Open("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(on.Close)
+	_, pool = do(t, "world", smallWorld, nil, nil)
+	p := smallPretrain(t)
+	p.Steps = 2
+	_, base = do(t, "pretrain", p, map[string]string{"pool": pool}, nil)
+	return on, pool, base
 }

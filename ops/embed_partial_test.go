@@ -15,15 +15,7 @@ import (
 // TestStoppedEmbeddingGoesOn stops an embedding after some blocks: the next attempt takes those that were kept, and the folder is that of an
 // unbroken run, bit for bit. A kept block that is damaged is computed again.
 func TestStoppedEmbeddingGoesOn(t *testing.T) {
-	on, err := engine.Open("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(on.Close)
-	_, pool := do(t, "world", smallWorld, nil, nil)
-	p := smallPretrain(t)
-	p.Steps = 2
-	_, base := do(t, "pretrain", p, map[string]string{"pool": pool}, nil)
+	on, pool, base := twoStepBase(t)
 	attempt := func(ctx context.Context, partial string, stop func(Progress)) (*stageRun, []string, error) {
 		run := newRun(t, map[string]string{"checkpoint": base, "pool": pool}, nil)
 		run.Partial, run.SaveEvery, run.Progress = partial, time.Nanosecond, stop

@@ -28,15 +28,7 @@ const sharedBlock = 32 // rows
 
 func newSharedPool(t *testing.T) *sharedPool {
 	t.Helper()
-	on, err := engine.Open("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(on.Close)
-	_, pool := do(t, "world", smallWorld, nil, nil)
-	p := smallPretrain(t)
-	p.Steps = 2
-	_, base := do(t, "pretrain", p, map[string]string{"pool": pool}, nil)
+	on, pool, base := twoStepBase(t)
 	s := &sharedPool{in: map[string]string{"checkpoint": base, "pool": pool}, engine: on}
 	alone, err := s.embed(t, t.Context(), "", false, func(Progress) {})
 	if err != nil {

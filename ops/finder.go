@@ -49,11 +49,7 @@ func OpenFinder(ctx context.Context, run *Run, p FinderParams) (_ *Finder, err e
 			f.Close()
 		}
 	}()
-	dir, err := run.input("embeddings")
-	if err != nil {
-		return nil, err
-	}
-	if f.folder, err = embeddings.Open(dir); err != nil {
+	if f.folder, err = run.embeddings(); err != nil {
 		return nil, err
 	}
 	f.folder.MaxBad = int(f.folder.Rows()) // stages counted them

@@ -25,11 +25,7 @@ type IndexParams struct {
 var index = define(1, "index", runIndex)
 
 func runIndex(ctx context.Context, run *Run, p IndexParams) error {
-	dir, err := run.input("embeddings")
-	if err != nil {
-		return err
-	}
-	folder, err := embeddings.Open(dir)
+	folder, err := run.embeddings()
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"react/data/embeddings"
 	"react/ops/engine"
 )
 
@@ -137,6 +138,15 @@ func (r *Run) input(role string) (string, error) {
 		return f.Root, nil
 	}
 	return "", fmt.Errorf("no input for role %q", role)
+}
+
+// embeddings opens the input "embeddings"; the caller closes it.
+func (r *Run) embeddings() (*embeddings.Folder, error) {
+	dir, err := r.input("embeddings")
+	if err != nil {
+		return nil, err
+	}
+	return embeddings.Open(dir)
 }
 
 // path is a file of the stage's own directory.

@@ -129,11 +129,7 @@ func openSearcher(ctx context.Context, run *Run, p RetrieveParams) (*embeddings.
 	if !ok {
 		return nil, nil, fmt.Errorf("retriever %q is neither t2t nor t2i", p.By)
 	}
-	dir, err := run.input("embeddings")
-	if err != nil {
-		return nil, nil, err
-	}
-	folder, err := embeddings.Open(dir)
+	folder, err := run.embeddings()
 	if err != nil {
 		return nil, nil, err
 	}

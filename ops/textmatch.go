@@ -29,11 +29,7 @@ func matchCaptions(ctx context.Context, run *Run, p RetrieveParams) error {
 	if err != nil {
 		return err
 	}
-	dir, err := run.input("embeddings")
-	if err != nil {
-		return err
-	}
-	folder, err := embeddings.Open(dir)
+	folder, err := run.embeddings()
 	if err != nil {
 		return err
 	}
