@@ -14,11 +14,11 @@ import (
 )
 
 func options() *Options {
-	return &Options{Sweep: "Emoji_modes/0a1b2c3d", Image: "debian:12-slim", Volumes: []Volume{{"work", "/work"}, {"data", "/data"}},
-		Program: "/work/st/bin/runner", Store: "/work/st", Args: []string{"--engine", "auto"}, WorkDir: "/work", Throttle: 2, Retries: 3}
+	return &Options{Sweep: "Emoji_modes/0a1b2c3d", Image: "debian:12-slim", Volumes: []Volume{{"work", "/srv"}, {"data", "/data"}},
+		Program: "/srv/st/bin/runner", Store: "/srv/st", Args: []string{"--engine", "auto"}, WorkDir: "/srv", Throttle: 2, Retries: 3}
 }
 
-var record = &launch.Record{Dir: "/work/st/k8s/2-engine", Name: "rn-Emoji_modes-0a1b2c3d-2-engine", Op: "tune", Keys: []string{"a", "b", "c"},
+var record = &launch.Record{Dir: "/srv/st/k8s/2-engine", Name: "rn-Emoji_modes-0a1b2c3d-2-engine", Op: "tune", Keys: []string{"a", "b", "c"},
 	Resources: launch.Resources{Class: "engine", CPUs: 4, Memory: 3 << 30, GPUs: 1}}
 
 // schema is the published schema of a batch/v1 Job, strict: see its $comment.
@@ -69,7 +69,7 @@ func TestJobIsValid(t *testing.T) {
 			`"completions":3`:          `"completions":"3"`,
 			`"operator":"In",`:         ``,
 			`"restartPolicy":"Never"`:  `"restartPolicy":7`,
-			`"mountPath":"/work"`:      `"mountpath":"/work"`,
+			`"mountPath":"/srv"`:       `"mountpath":"/srv"`,
 			`"containerName":"worker"`: `"container":"worker"`,
 		} {
 			broken := strings.Replace(string(text), from, to, 1)
@@ -97,7 +97,7 @@ func TestJob(t *testing.T) {
 	if pod.RestartPolicy != "Never" || pod.TerminationGracePeriodSeconds != 120 {
 		t.Errorf("%+v", pod)
 	}
-	want := []string{"/work/st/bin/runner", "worker", "--tasks", "/work/st/k8s/2-engine/tasks.jsonl", "--store", "/work/st", "--engine", "auto"}
+	want := []string{"/srv/st/bin/runner", "worker", "--tasks", "/srv/st/k8s/2-engine/tasks.jsonl", "--store", "/srv/st", "--engine", "auto"}
 	if c := pod.Containers[0]; !reflect.DeepEqual(c.Command, want) || c.Resources.Limits["nvidia.com/gpu"] != "1" || c.Resources.Limits["memory"] != "3072Mi" || c.Resources.Requests["cpu"] != "4" {
 		t.Errorf("%+v", c)
 	}
@@ -121,7 +121,7 @@ func TestCheck(t *testing.T) {
 		"store outside":  {func(o *Options) { o.Store = "/home/x/.runner" }, "/home/x/.runner lies on no volume"},
 		"beside, alike":  {func(o *Options) { o.Store = "/workshop/.runner" }, "/workshop/.runner lies on no volume"},
 		"no volume":      {func(o *Options) { o.Volumes = nil }, "lies on no volume"},
-		"on the volume":  {func(o *Options) { o.Store = "/work" }, ""},
+		"on the volume":  {func(o *Options) { o.Store = "/srv" }, ""},
 		"program abroad": {func(o *Options) { o.Program = "/usr/bin/runner" }, "/usr/bin/runner lies on no volume"},
 	} {
 		o := options()
