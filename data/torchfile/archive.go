@@ -75,15 +75,20 @@ func (a *archive) stored(f *zip.File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	size, rest := f.UncompressedSize64, uint64(len(a.data))-min(uint64(offset), uint64(len(a.data)))
-	if size > rest {
+	// The header's own name may reach past the end, and sizes may be any.
+	start := min(uint64(max(offset, 0)), uint64(len(a.data)))
+	size, rest := f.UncompressedSize64, uint64(len(a.data))-start
+	if size > rest || start != uint64(offset) {
 		return nil, fmt.Errorf("%s: %d bytes, the file has %d: cut short", f.Name, size, rest)
 	}
-	return a.data[offset : uint64(offset)+size : uint64(offset)+size], nil
+	return a.data[start : start+size : start+size], nil
 }
 
 // storage is a persistent id: ("storage", class, key, location, values).
 func (a *archive) storage(known map[string]*storage, id any) (any, error) {
+	if class, ok := unknownStorage(id); ok {
+		return &opaque{class: class, depth: 1}, nil
+	}
 	s, err := storageOf(id)
 	if err != nil {
 		return nil, err
@@ -107,21 +112,32 @@ func (a *archive) storage(known map[string]*storage, id any) (any, error) {
 	return s, nil
 }
 
+// unknownStorage is the class of a storage whose type is not read, such as
+// complex numbers. It may stand beside the weights.
+func unknownStorage(id any) (string, bool) {
+	t, ok := id.(tuple)
+	if !ok || len(t.items) < 5 || t.items[0] != "storage" {
+		return "", false
+	}
+	class, ok := t.items[1].(global)
+	return class.String(), ok && storages[class.String()] == ""
+}
+
 // storageOf reads a persistent id's dtype, key and number of values.
 func storageOf(id any) (*storage, error) {
 	t, ok := id.(tuple)
-	if !ok || len(t) < 5 || t[0] != "storage" {
+	if !ok || len(t.items) < 5 || t.items[0] != "storage" {
 		return nil, fmt.Errorf("a persistent id that is no storage")
 	}
-	class, isClass := t[1].(global)
-	key, isKey := t[2].(string)
-	values, isCount := t[4].(int64)
+	class, isClass := t.items[1].(global)
+	key, isKey := t.items[2].(string)
+	values, isCount := t.items[4].(int64)
 	var kind dtype.Type
 	if isClass {
 		kind = storages[class.String()]
 	}
 	if kind == "" || !isKey || !isCount || values < 0 {
-		return nil, fmt.Errorf("storage %v of class %v with %v values is none that is read", t[2], t[1], t[4])
+		return nil, fmt.Errorf("a storage of %s, with %s as its key and %s as its length, is none that is read", kindOf(t.items[1]), kindOf(t.items[2]), kindOf(t.items[4]))
 	}
 	return &storage{dtype: kind, key: key, values: values}, nil
 }

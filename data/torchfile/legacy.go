@@ -27,7 +27,7 @@ func readLegacy(data []byte) (any, error) {
 		return nil, err
 	}
 	if version != int64(legacyVersion) {
-		return nil, fmt.Errorf("version %v of torch.save's old format; %d is read", version, legacyVersion)
+		return nil, fmt.Errorf("%s as the version of torch.save's old format; %d is read", kindOf(version), legacyVersion)
 	}
 	if _, err := m.run(); err != nil { // the system's facts
 		return nil, err
@@ -52,7 +52,7 @@ func legacyStorage(known map[string]*storage, id any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t := id.(tuple); len(t) > 5 && t[5] != nil {
+	if t := id.(tuple).items; len(t) > 5 && t[5] != nil {
 		return nil, fmt.Errorf("storage %s is a view of another, as before PyTorch 0.4; save it again with a newer one", s.key)
 	}
 	if old := known[s.key]; old != nil {
@@ -72,7 +72,7 @@ func placeStorages(known map[string]*storage, keys []any, rest []byte) error {
 		key, _ := k.(string)
 		s := known[key]
 		if s == nil {
-			return fmt.Errorf("storage %v, which no tensor names", k)
+			return fmt.Errorf("storage of %s, which no tensor names", kindOf(k))
 		}
 		if len(rest) < 8 {
 			return fmt.Errorf("storage %s: cut short", key)

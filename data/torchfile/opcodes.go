@@ -74,25 +74,23 @@ func (m *machine) scalar(op byte) bool {
 func (m *machine) container(op byte) bool {
 	switch op {
 	case ']', 0x8f: // EMPTY_LIST, EMPTY_SET
-		m.push(&list{})
+		m.pushList(nil)
 	case 'l', 0x91: // LIST, FROZENSET
-		m.push(&list{m.popMark()})
+		m.pushList(m.popMark())
 	case 'a': // APPEND
 		m.append(m.popN(1))
 	case 'e', 0x90: // APPENDS, ADDITEMS
 		m.append(m.popMark())
 	case ')': // EMPTY_TUPLE
-		m.push(tuple{})
+		m.pushTuple(nil)
 	case 't': // TUPLE
-		m.push(tuple(m.popMark()))
+		m.pushTuple(m.popMark())
 	case 0x85, 0x86, 0x87: // TUPLE1, TUPLE2, TUPLE3
-		m.push(tuple(m.popN(int(op) - 0x84)))
+		m.pushTuple(m.popN(int(op) - 0x84))
 	case '}': // EMPTY_DICT
-		m.push(&dict{})
+		m.pushDict(nil)
 	case 'd': // DICT
-		items := m.popMark()
-		m.push(&dict{})
-		m.set(items)
+		m.pushDict(m.popMark())
 	case 's': // SETITEM
 		m.set(m.popN(2))
 	case 'u': // SETITEMS
@@ -125,6 +123,9 @@ func (m *machine) reference(op byte) bool {
 		m.call(args[0], args[1])
 	case 0x81: // NEWOBJ
 		args := m.popN(2)
+		m.newObject(args[0], args[1])
+	case 0x92: // NEWOBJ_EX
+		args := m.popN(3)
 		m.newObject(args[0], args[1])
 	case 'b': // BUILD
 		m.build(m.pop())

@@ -7,28 +7,82 @@ import (
 )
 
 // The values of a pickle are nil, bool, int64, float64, string, []byte and these.
+// Those that hold others know how deep they are nested: see machine.nest.
 type (
-	tuple []any
-	list  struct{ items []any }        // also a set
-	dict  struct{ keys, values []any } // in order, as written; a key twice stays twice
-	big   string                       // an integer over 64 bits, by its little-endian bytes
+	tuple struct {
+		items []any
+		depth int
+	}
+	list struct { // also a set
+		items []any
+		depth int
+	}
+	dict struct { // in order, as written; a key twice stays twice
+		keys, values []any
+		depth        int
+	}
+	big string // an integer over 64 bits, by its little-endian bytes
 
-	// global is a name that the pickle imports; being one of those known it
-	// stands for itself.
+	// global is a name that the pickle imports. It stands for itself: nothing is
+	// imported.
 	global struct{ module, name string }
 
 	// object is an instance of a TorchScript class, its attributes in state.
 	object struct {
 		class global
 		state any
+		depth int
+	}
+
+	// opaque stands for what an unknown class or function would make: its name, and
+	// what the pickle gives it as state or as items. Nothing is run.
+	opaque struct {
+		class string
+		state any
+		items dict
+		depth int
 	}
 )
 
 func (g global) String() string { return g.module + "." + g.name }
 
+// kindOf says what a value is, without its contents: those may be of any size,
+// nested to any depth, and hold themselves.
+func kindOf(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "None"
+	case bool, int64, float64, big:
+		return "a number"
+	case string:
+		return fmt.Sprintf("the text %.40q", v)
+	case []byte:
+		return "bytes"
+	case tuple:
+		return "a tuple"
+	case *list:
+		return "a list"
+	case *dict:
+		return "a dict"
+	case *view:
+		return "one tensor"
+	case *storage:
+		return "a storage"
+	case global:
+		return fmt.Sprintf("the name %.200q", v)
+	case *object:
+		return fmt.Sprintf("an object of class %.200q", v.class)
+	case *opaque:
+		return fmt.Sprintf("an object of class %.200q", v.class)
+	}
+	return "a value"
+}
+
 const (
-	maxPickle = 64 << 20 // bytes
-	maxSteps  = 4 << 20  // opcodes; a checkpoint of 1,000 tensors with its optimizer has some 100,000
+	maxPickle = 64 << 20  // bytes
+	maxSteps  = 4 << 20   // opcodes; a checkpoint of 1,000 tensors with its optimizer has some 100,000
+	maxValues = 256 << 20 // bytes that the values take in memory, roughly
+	maxNested = 1000      // Python's own pickler ends before
 )
 
 // machine runs one pickle. It stops at the first error, which err holds.
@@ -38,6 +92,7 @@ type machine struct {
 	stack  []any
 	marks  []int // heights of the stack
 	memo   map[uint32]any
+	values int                       // bytes spent on values
 	script bool                      // take classes of TorchScript
 	load   func(id any) (any, error) // what a persistent id stands for
 	err    error
@@ -45,7 +100,7 @@ type machine struct {
 
 // run gives the value of the pickle that starts at m.at and leaves m.at behind it.
 func (m *machine) run() (any, error) {
-	m.stack, m.marks, m.memo = m.stack[:0], m.marks[:0], map[uint32]any{}
+	m.stack, m.marks, m.memo, m.values = m.stack[:0], m.marks[:0], map[uint32]any{}, 0
 	for step := 0; ; step++ {
 		start := m.at
 		op := m.byte()
@@ -108,7 +163,76 @@ func (m *machine) line() string {
 	return ""
 }
 
-func (m *machine) push(v any) { m.stack = append(m.stack, v) }
+// What values take in memory, about: an interface on the stack with a number
+// behind it, and a container without its items or an entry of the memo.
+const (
+	valueBytes     = 24
+	containerBytes = 64
+)
+
+func (m *machine) push(v any) {
+	m.spend(valueBytes)
+	m.stack = append(m.stack, v)
+}
+
+// spend counts memory that values take. It is not given back, as the values
+// that are popped may live on in others.
+func (m *machine) spend(bytes int) {
+	if m.values += bytes; m.values > maxValues {
+		m.fail("its values take over %d MiB; a state dict needs far less", maxValues>>20)
+	}
+}
+
+// nest gives the depth of a container that is nested so deep and gets more
+// items, and fails where it is over maxNested: recursion over it would overflow.
+func (m *machine) nest(depth int, items []any) int {
+	for _, item := range items {
+		depth = max(depth, 1+depthOf(item))
+	}
+	if depth > maxNested {
+		m.fail("values nested over %d deep", maxNested)
+	}
+	m.spend(16 * len(items))
+	return depth
+}
+
+func depthOf(v any) int {
+	switch v := v.(type) {
+	case tuple:
+		return v.depth
+	case *list:
+		return v.depth
+	case *dict:
+		return v.depth
+	case *object:
+		return v.depth
+	case *opaque:
+		return v.depth
+	}
+	return 0
+}
+
+func (m *machine) pushTuple(items []any) {
+	m.spend(containerBytes)
+	m.push(tuple{items, m.nest(1, items)})
+}
+
+func (m *machine) pushList(items []any) {
+	m.spend(containerBytes)
+	m.push(&list{items, m.nest(1, items)})
+}
+
+func (m *machine) pushDict(items []any) {
+	m.spend(containerBytes)
+	m.push(&dict{depth: 1})
+	m.set(items)
+}
+
+// pushOpaque pushes what an unknown class or function would give.
+func (m *machine) pushOpaque(class string, args ...any) {
+	m.spend(containerBytes)
+	m.push(&opaque{class: class, depth: m.nest(1, args)})
+}
 
 func (m *machine) pop() any {
 	low := 0
@@ -161,6 +285,7 @@ func (m *machine) remember(at uint64) {
 		m.fail("over %d remembered values", maxSteps)
 		return
 	}
+	m.spend(containerBytes)
 	m.memo[uint32(at)] = m.peek()
 }
 
@@ -206,21 +331,31 @@ func (m *machine) stackGlobal() (module, name string) {
 }
 
 func (m *machine) append(items []any) {
-	l, ok := m.peek().(*list)
-	if !ok {
+	switch l := m.peek().(type) {
+	case *list:
+		l.items, l.depth = append(l.items, items...), m.nest(l.depth, items)
+	case *opaque: // of a class made from list, whose items no tensor needs
+		l.depth = m.nest(l.depth, items)
+	default:
 		m.fail("appends to what is no list")
-		return
 	}
-	l.items = append(l.items, items...)
 }
 
 func (m *machine) set(pairs []any) {
-	d, ok := m.peek().(*dict)
-	if !ok || len(pairs)%2 != 0 {
-		m.fail("sets items of what is no dict")
-		return
+	target := m.peek()
+	if len(pairs)%2 != 0 {
+		target = nil
 	}
-	d.put(pairs)
+	switch d := target.(type) {
+	case *dict:
+		d.depth = m.nest(d.depth, pairs)
+		d.put(pairs)
+	case *opaque: // of a class made from dict
+		d.depth = m.nest(d.depth, pairs)
+		d.items.put(pairs)
+	default:
+		m.fail("sets items of what is no dict")
+	}
 }
 
 func (d *dict) put(pairs []any) {

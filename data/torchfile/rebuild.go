@@ -2,14 +2,16 @@ package torchfile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"react/data/dtype"
 )
 
-// functions are what a pickle may call, with what the call gives here. The
-// arguments come from the file: each is checked before it is used.
-var functions = map[string]func(args tuple) (any, error){
+// functions are the calls that tensors need, with what they give here. The
+// arguments come from the file: each is checked before it is used. Any other
+// call gives an opaque value.
+var functions = map[string]func(args []any) (any, error){
 	"collections.OrderedDict":                    orderedDict,
 	"torch._utils._rebuild_tensor":               rebuildTensor,
 	"torch._utils._rebuild_tensor_v2":            rebuildTensor,
@@ -17,7 +19,7 @@ var functions = map[string]func(args tuple) (any, error){
 	"torch._utils._rebuild_parameter_with_state": first,
 	"torch._tensor._rebuild_from_type_v2":        rebuildFromType,
 	"torch.Size":                                 first,
-	"torch.device":                               func(tuple) (any, error) { return nil, nil },
+	"torch.device":                               func([]any) (any, error) { return nil, nil },
 	"torch.jit._pickle.build_intlist":            first,
 	"torch.jit._pickle.build_doublelist":         first,
 	"torch.jit._pickle.build_boollist":           first,
@@ -25,12 +27,12 @@ var functions = map[string]func(args tuple) (any, error){
 	"torch.jit._pickle.restore_type_tag":         first,
 }
 
-// names are what a pickle may import but not call.
-var names = map[string]bool{
-	"torch.Tensor": true, "torch._tensor.Tensor": true, "torch.nn.parameter.Parameter": true,
-	"torch.float64": true, "torch.float32": true, "torch.float16": true, "torch.bfloat16": true,
-	"torch.int64": true, "torch.int32": true, "torch.int16": true, "torch.int8": true, "torch.uint8": true, "torch.bool": true,
-}
+// runners are modules and names that only a file made to run something imports.
+// Nothing is ever run here, whatever a file imports; such a file is refused all
+// the same, so that whoever got it hears of it.
+var runners = []string{"os.", "posix.", "nt.", "subprocess.", "sys.", "pty.", "runpy.", "ctypes.", "socket.", "shutil.", "importlib.",
+	"webbrowser.", "pickle.loads", "builtins.eval", "builtins.exec", "builtins.compile", "builtins.open", "builtins.__import__",
+	"__builtin__.eval", "__builtin__.exec", "__builtin__.compile", "__builtin__.open", "__builtin__.__import__"}
 
 // storages are the classes of storages.
 var storages = map[string]dtype.Type{
@@ -39,19 +41,18 @@ var storages = map[string]dtype.Type{
 	"torch.ByteStorage": dtype.U8, "torch.BoolStorage": dtype.Bool,
 }
 
-// global pushes a name, if it is one that tensors need.
+// global pushes a name.
 func (m *machine) global(module, name string) {
 	if m.err != nil {
 		return
 	}
 	g := global{module, name}
 	path := g.String()
-	_, call := functions[path]
-	_, class := storages[path]
-	if !call && !class && !names[path] && !(m.script && isScriptClass(g)) {
-		m.fail("imports %q, which no tensor needs, so nothing of it was run; save the weights alone: torch.save(model.state_dict(), file)", path)
+	if slices.ContainsFunc(runners, func(r string) bool { return strings.HasPrefix(path, r) && (strings.HasSuffix(r, ".") || path == r) }) {
+		m.fail("imports %q, with which Python would run what the file says; nothing of it was run", path)
 		return
 	}
+	m.spend(containerBytes)
 	m.push(g)
 }
 
@@ -59,30 +60,46 @@ func isScriptClass(g global) bool {
 	return g.module == "__torch__" || strings.HasPrefix(g.module, "__torch__.")
 }
 
-// call is a call of one of functions.
+// call is a call of one of functions, or of anything else, which is not made.
 func (m *machine) call(f, args any) {
-	g, ok := f.(global)
 	a, isTuple := args.(tuple)
-	call := functions[g.String()]
-	if m.err != nil || !ok || !isTuple || call == nil {
-		m.fail("calls %v", f)
+	if m.err != nil || !isTuple {
+		m.fail("calls %s with %s", kindOf(f), kindOf(args))
 		return
 	}
-	v, err := call(a)
-	if err != nil {
-		m.fail("%s: %w", g, err)
+	switch f := f.(type) {
+	case global:
+		call := functions[f.String()]
+		if call == nil {
+			m.pushOpaque(f.String(), a)
+			return
+		}
+		v, err := call(a.items)
+		if err != nil {
+			m.fail("%s: %w", f, err)
+		}
+		m.push(v)
+	case *opaque: // a function that another call gave
+		m.pushOpaque(f.class, a)
+	default:
+		m.fail("calls %s", kindOf(f))
 	}
-	m.push(v)
 }
 
-// newObject makes an instance of a TorchScript class: a bag of attributes.
+// newObject makes an instance of a TorchScript class, a bag of attributes, or an
+// opaque value.
 func (m *machine) newObject(class, args any) {
+	a, isTuple := args.(tuple)
 	g, ok := class.(global)
-	if a, isTuple := args.(tuple); m.err != nil || !ok || !isTuple || len(a) != 0 || !isScriptClass(g) {
-		m.fail("makes an object of %v", class)
-		return
+	switch {
+	case m.err != nil || !ok || !isTuple:
+		m.fail("makes an object of %s", kindOf(class))
+	case m.script && isScriptClass(g) && len(a.items) == 0:
+		m.spend(containerBytes)
+		m.push(&object{class: g, depth: 1})
+	default:
+		m.pushOpaque(g.String(), a)
 	}
-	m.push(&object{class: g})
 }
 
 // build gives an object its attributes. Those of a dict or a tensor (a state
@@ -90,14 +107,16 @@ func (m *machine) newObject(class, args any) {
 func (m *machine) build(state any) {
 	switch v := m.peek().(type) {
 	case *object:
-		v.state = state
+		v.state, v.depth = state, m.nest(v.depth, []any{state})
+	case *opaque:
+		v.state, v.depth = state, m.nest(v.depth, []any{state})
 	case *dict, *view:
 	default:
-		m.fail("gives attributes to what has none")
+		m.fail("gives attributes to %s, which has none", kindOf(v))
 	}
 }
 
-func first(args tuple) (any, error) {
+func first(args []any) (any, error) {
 	if len(args) == 0 {
 		return nil, fmt.Errorf("no arguments")
 	}
@@ -105,8 +124,8 @@ func first(args tuple) (any, error) {
 }
 
 // orderedDict is OrderedDict() or OrderedDict([[key, value], ...]).
-func orderedDict(args tuple) (any, error) {
-	d := &dict{}
+func orderedDict(args []any) (any, error) {
+	d := &dict{depth: 1}
 	if len(args) == 0 {
 		return d, nil
 	}
@@ -114,11 +133,12 @@ func orderedDict(args tuple) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("of what is no list")
 	}
+	d.depth = items.depth // of the pairs in the list, one more than it has
 	for _, item := range items.items {
 		switch pair := item.(type) {
 		case tuple:
-			if len(pair) == 2 {
-				d.put(pair)
+			if len(pair.items) == 2 {
+				d.put(pair.items)
 				continue
 			}
 		case *list:
@@ -133,20 +153,23 @@ func orderedDict(args tuple) (any, error) {
 }
 
 // rebuildFromType is (function, type, arguments, state): a tensor with Python attributes.
-func rebuildFromType(args tuple) (any, error) {
+func rebuildFromType(args []any) (any, error) {
 	if len(args) == 4 {
 		inner, ok := args[2].(tuple)
 		if g, isGlobal := args[0].(global); ok && isGlobal && g == (global{"torch._utils", "_rebuild_tensor_v2"}) {
-			return rebuildTensor(inner)
+			return rebuildTensor(inner.items)
 		}
 	}
 	return nil, fmt.Errorf("of what is no plain tensor")
 }
 
 // rebuildTensor is (storage, offset, shape, strides, ...).
-func rebuildTensor(args tuple) (any, error) {
+func rebuildTensor(args []any) (any, error) {
 	if len(args) < 4 {
 		return nil, fmt.Errorf("%d arguments", len(args))
+	}
+	if s, ok := args[0].(*opaque); ok { // of a type that is not read
+		return &opaque{class: s.class, depth: 1}, nil
 	}
 	s, ok := args[0].(*storage)
 	offset, isInt := args[1].(int64)
@@ -170,9 +193,15 @@ const maxDims = 64
 
 // sizes reads a tuple or a list of numbers that are not negative.
 func sizes(v any) ([]int, error) {
-	items, ok := v.(tuple)
-	if l, isList := v.(*list); isList {
-		items, ok = l.items, true
+	var items []any
+	ok := true
+	switch v := v.(type) {
+	case tuple:
+		items = v.items
+	case *list:
+		items = v.items
+	default:
+		ok = false
 	}
 	if !ok || len(items) > maxDims {
 		return nil, fmt.Errorf("not a list of at most %d numbers", maxDims)
@@ -181,7 +210,7 @@ func sizes(v any) ([]int, error) {
 	for i, item := range items {
 		n, ok := item.(int64)
 		if !ok || n < 0 {
-			return nil, fmt.Errorf("%v is not a size", item)
+			return nil, fmt.Errorf("%s is not a size", kindOf(item))
 		}
 		out[i] = int(n)
 	}

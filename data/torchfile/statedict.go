@@ -24,20 +24,25 @@ func stateDict(root any) ([]named, error) {
 			return nil, fmt.Errorf("the TorchScript module has no tensors")
 		}
 		return w.found, w.err
-	case *dict:
-		return v.state()
 	}
-	return nil, fmt.Errorf("holds %s, not a state dict; save the weights alone: torch.save(model.state_dict(), file)", kindOf(root))
+	if d := dictOf(root); d != nil {
+		return d.state()
+	}
+	return nil, fmt.Errorf("holds %s, not a state dict (nothing of it was run); save the weights alone: torch.save(model.state_dict(), file)", kindOf(root))
 }
 
-func kindOf(v any) string {
-	switch v.(type) {
-	case *view:
-		return "one tensor"
-	case *list, tuple:
-		return "a list"
+// dictOf is a dict, or the items of an object of a class made from dict; nil for
+// anything else.
+func dictOf(v any) *dict {
+	switch v := v.(type) {
+	case *dict:
+		return v
+	case *opaque:
+		if len(v.items.keys) > 0 {
+			return &v.items
+		}
 	}
-	return fmt.Sprintf("a %T", v)
+	return nil
 }
 
 // state is the dict that it holds, else the dict itself.
@@ -47,34 +52,44 @@ func (d *dict) state() ([]named, error) {
 		if i < 0 {
 			continue
 		}
-		if inner, ok := d.values[i].(*dict); ok {
-			if found := inner.tensors(); len(found) > 0 {
-				return found, nil
+		if inner := dictOf(d.values[i]); inner != nil {
+			if found, err := inner.tensors(); len(found) > 0 || err != nil {
+				return found, err
 			}
 		}
 	}
-	if found := d.tensors(); len(found) > 0 {
-		return found, nil
+	if found, err := d.tensors(); len(found) > 0 || err != nil {
+		return found, err
 	}
 	var keys []string
-	for _, key := range d.keys {
+	for i, key := range d.keys {
 		if text, ok := key.(string); ok && len(keys) < 20 {
-			keys = append(keys, text)
+			keys = append(keys, fmt.Sprintf("%.60q (%s)", text, kindOf(d.values[i])))
 		}
 	}
-	return nil, fmt.Errorf("no state dict in it: neither tensors nor one of %s; its keys: %q", strings.Join(holders, ", "), keys)
+	return nil, fmt.Errorf("no state dict in it: neither tensors nor one of %s; its keys: %s", strings.Join(holders, ", "), strings.Join(keys, ", "))
 }
 
-// tensors are the dict's own; other values (flags, extra state) are left out.
-func (d *dict) tensors() []named {
+// tensors are the dict's own; other values (flags, extra state) are left out. A
+// tensor of a type that is not read is an error: without it the model would be
+// said to lack a parameter.
+func (d *dict) tensors() ([]named, error) {
 	var found []named
 	for i, key := range d.keys {
 		name, ok := key.(string)
-		if t, isTensor := d.values[i].(*view); ok && isTensor {
-			found = append(found, named{name, t})
+		if !ok {
+			continue
+		}
+		switch v := d.values[i].(type) {
+		case *view:
+			found = append(found, named{name, v})
+		case *opaque:
+			if strings.HasPrefix(v.class, "torch.") && (strings.HasSuffix(v.class, "Storage") || strings.Contains(v.class, "_rebuild_")) {
+				return nil, fmt.Errorf("tensor %q: made by %s, a kind of tensor that is not read", name, v.class)
+			}
 		}
 	}
-	return found
+	return found, nil
 }
 
 const (

@@ -4,16 +4,19 @@
 // Three containers are understood: the zip of torch.save since 1.6, the plain
 // pickles of older versions (the reference calls them legacy), and TorchScript
 // archives (torch.jit.save, OpenAI's CLIP files). A pickle is a program; this
-// package knows the few opcodes and the few functions that tensors need
-// (functions in rebuild.go is the list) and refuses every other by its name.
+// package knows its opcodes and the few functions that tensors need (functions in
+// rebuild.go is the list). What any other class or function would make stands as
+// an opaque value, a name with its state: training programs keep such objects
+// beside the weights, and reading them needs no running. A file that imports what
+// only an attack needs (runners) is refused.
 //
 // Words: a storage is a run of values of one type in the file; a tensor is a
 // view of a storage by offset, shape and strides, all counted in values. A state
 // dict is the ordered mapping of parameter names to tensors; a checkpoint may
 // hold it under a key such as "state_dict".
 //
-// Memory is bounded by the file: pickles over 64 MiB are refused, storages are
-// read where they lie, and a tensor with more values than its storage (an
+// Memory is bounded: pickles over 64 MiB, with values over 256 MiB or nested over
+// 1,000 deep are refused, storages are read where they lie, and a tensor with more values than its storage (an
 // expanded one) is refused when it is read.
 package torchfile
 

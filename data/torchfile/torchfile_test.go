@@ -104,12 +104,12 @@ func TestCodeIsReadNotRun(t *testing.T) {
 
 func TestRefusedFiles(t *testing.T) {
 	for file, want := range map[string]string{
-		"bad_module.pt":      `imports "torch.nn.modules.linear.Linear"`,
+		"bad_module.pt":      `holds an object of class "torch.nn.modules.linear.Linear", not a state dict (nothing of it was run)`,
 		"bad_import.pt":      `imports "posix.getcwd"`,
 		"bad_evil.pt":        `imports "posix.system"`,
 		"bad_evil_legacy.pt": `imports "posix.system"`,
 		"bad_tensor.pt":      "holds one tensor, not a state dict",
-		"bad_keys.pt":        `its keys: ["epoch" "weights"]`,
+		"bad_keys.pt":        `its keys: "epoch" (a number), "weights" (a dict)`,
 	} {
 		f, err := Open(filepath.Join("testdata", file))
 		if err == nil {
@@ -181,13 +181,24 @@ func TestPickleMistakes(t *testing.T) {
 		{"list of what is none", "\x80\x02Na.", "empty stack"},
 		{"append to none", "\x80\x02NNa.", "no list"},
 		{"odd items", "\x80\x02}(Nu.", "no dict"},
-		{"call a string", "\x80\x02X\x01\x00\x00\x00a)R.", "calls a"},
+		{"call a string", "\x80\x02X\x01\x00\x00\x00a)R.", "calls the text"},
 		{"unknown import", "\x80\x02cos\nsystem\n.", `imports "os.system"`},
-		{"class without script", "\x80\x02c__torch__.a\nB\n)\x81.", `imports "__torch__.a.B"`},
+		{"evaluation", "\x80\x02cbuiltins\neval\n.", `imports "builtins.eval"`},
+		{"call of a tuple", "\x80\x02))R.", "calls a tuple"},
+		{"call of a list of itself", "\x80\x02]q\x01h\x01ah\x01)R.", "calls a list"},
+		{"arguments that are none", "\x80\x02ca\nB\nNR.", `calls the name "a.B" with None`},
+		{"deep tuples", "\x80\x02)" + strings.Repeat("\x85", 1000) + ".", "nested over 1000 deep"},
+		{"deep lists", "\x80\x02" + strings.Repeat("]", 1001) + strings.Repeat("a", 1000) + ".", "nested over 1000 deep"},
+		{"deep dicts", "\x80\x02" + strings.Repeat("}N", 1002) + "N" + strings.Repeat("s", 1001) + ".", "nested over 1000 deep"},
+		{"deep calls", "\x80\x02ca\nB\nq\x01)" + strings.Repeat("q\x02h\x01h\x02\x85R", 1000) + ".", "nested over 1000 deep"},
+		{"many values", "\x80\x02" + strings.Repeat("}", 4<<20) + ".", "over 256 MiB"},
+		{"a long number", "\x80\x02\x8b\xff\xff\xff\x7f\x00.", "cut short"},
+		{"a text of 2^63", "\x80\x04\x8d\x00\x00\x00\x00\x00\x00\x00\x80.", "cut short"},
+		{"bytes of 2^64-1", "\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\xff.", "cut short"},
 		{"import of a number", "\x80\x04K\x01K\x02\x93.", "no name"},
 		{"long text", "\x80\x02X\xff\xff\xff\xff.", "cut short"},
 		{"tensor of nothing", "\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.", "0 arguments"},
-		{"attributes of none", "\x80\x02N}b.", "what has none"},
+		{"attributes of none", "\x80\x02N}b.", "to None, which has none"},
 		{"persistent", "\x80\x02NQ.", "no storage"},
 	} {
 		m := &machine{data: []byte(c.program), load: func(id any) (any, error) { return storageOf(id) }}
@@ -195,8 +206,7 @@ func TestPickleMistakes(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
-	m := &machine{data: append([]byte("\x80\x02"), make([]byte, 0)...)}
-	m.data = append(m.data, []byte(strings.Repeat("N0", maxSteps))...)
+	m := &machine{data: []byte("\x80\x02N" + strings.Repeat("(1", maxSteps))}
 	if _, err := m.run(); err == nil || !strings.Contains(err.Error(), "opcodes") {
 		t.Errorf("an endless program: %v", err)
 	}
