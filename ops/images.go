@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"react/data/caught"
 	"react/data/datasets"
 	"react/data/image"
 	"react/data/shards"
@@ -131,15 +132,17 @@ func forEach(ctx context.Context, workers, n int, fn func(i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for w := range workers {
 		group.Go(func() error {
-			for i := w * n / workers; i < (w+1)*n/workers; i++ {
-				if err := ctx.Err(); err != nil {
-					return err
+			return caught.Do("", func() error {
+				for i := w * n / workers; i < (w+1)*n/workers; i++ {
+					if err := ctx.Err(); err != nil {
+						return err
+					}
+					if err := fn(i); err != nil {
+						return err
+					}
 				}
-				if err := fn(i); err != nil {
-					return err
-				}
-			}
-			return nil
+				return nil
+			})
 		})
 	}
 	return group.Wait()

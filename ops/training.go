@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"time"
 
+	"react/data/caught"
 	"react/data/image"
 	"react/ops/clip"
 	"react/ops/engine"
@@ -239,7 +240,7 @@ func (t *training) prefetch(ctx context.Context, workers, from int) <-chan *batc
 		for step := from; step < t.steps; step++ {
 			b := buffers[step%len(buffers)]
 			b.step = step
-			b.err = t.fill(ctx, workers, order, b)
+			b.err = caught.Do("", func() error { return t.fill(ctx, workers, order, b) })
 			select {
 			case out <- b:
 			case <-ctx.Done():

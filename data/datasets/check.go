@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"react/data/caught"
 	"react/data/image"
 )
 
@@ -160,11 +161,14 @@ func (r *Report) look(ctx context.Context, s anySet, seen map[[sha256.Size]byte]
 	return nil
 }
 
+// unread is the digest of an image that could not be read.
+var unread [sha256.Size]byte
+
 // leaks reports the images that an earlier split holds too.
 func (r *Report) leaks(s anySet, digests [][sha256.Size]byte, seen map[[sha256.Size]byte]string) {
 	shared, first := 0, ""
 	for i, d := range digests {
-		if other, ok := seen[d]; ok && !strings.HasPrefix(other, s.Split+" ") {
+		if other, ok := seen[d]; ok && d != unread && !strings.HasPrefix(other, s.Split+" ") {
 			if shared++; shared == 1 {
 				first = fmt.Sprintf("%s is also %s", s.keys[i], other)
 			}
@@ -194,12 +198,8 @@ func decodeAll(ctx context.Context, s anySet, progress func(string, int, int)) (
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				raw, err := s.images.read(i)
-				if err == nil {
-					_, err = image.DecodeOnWhite(raw)
-				}
-				digests[i] = sha256.Sum256(raw)
-				if err != nil {
+				var err error
+				if digests[i], err = s.decode(i); err != nil {
 					failed[i] = fmt.Sprintf("image %s: %v", s.keys[i], err)
 				}
 				if progress != nil {
@@ -216,6 +216,20 @@ func decodeAll(ctx context.Context, s anySet, progress func(string, int, int)) (
 		return nil, nil, err
 	}
 	return digests, slices.DeleteFunc(failed, func(f string) bool { return f == "" }), nil
+}
+
+// decode reads and decodes image i, and gives the digest of its bytes.
+func (s anySet) decode(i int) (digest [sha256.Size]byte, err error) {
+	err = caught.Do("", func() error {
+		raw, err := s.images.read(i)
+		if err != nil {
+			return err
+		}
+		digest = sha256.Sum256(raw)
+		_, err = image.DecodeOnWhite(raw)
+		return err
+	})
+	return digest, err
 }
 
 // Shared lists the pairs of items, one of each set, whose images are the same bytes.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"react/data/caught"
 	"strings"
 	"sync"
 	"time"
@@ -259,6 +260,23 @@ func (r *run) failure() error {
 
 // work takes jobs until there are no more.
 func (r *run) work(ctx context.Context) {
+	if err := caught.Do("fetch", func() error { r.takeJobs(ctx); return nil }); err != nil {
+		r.fail(err)
+	}
+}
+
+// ask asks for one image; what is sent and cannot be handled is a failure of that
+// image alone.
+func (r *run) ask(ctx context.Context, j *job) (a answer, body []byte) {
+	err := caught.Do("", func() error { a, body = r.client.get(ctx, j); return nil })
+	if err != nil {
+		return answer{Status: failedResize, Error: err.Error(), asked: true}, nil
+	}
+	return a, body
+}
+
+// takeJobs is the loop of a worker.
+func (r *run) takeJobs(ctx context.Context) {
 	for {
 		j, ok := r.queue.take(ctx)
 		if !ok {
@@ -266,7 +284,7 @@ func (r *run) work(ctx context.Context) {
 		}
 		a, body := silence, []byte(nil)
 		if !r.queue.isSilent(j.origin) {
-			a, body = r.client.get(ctx, j)
+			a, body = r.ask(ctx, j)
 		}
 		if ctx.Err() != nil && a.Status != success {
 			r.queue.release(j, a)

@@ -27,6 +27,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"react/data/caught"
 )
 
 // Sample is where an image is, and what its .json and .txt say of it.
@@ -86,10 +88,12 @@ func Index(ctx context.Context, paths []string, maxBad int) (*Set, error) {
 	readers.SetLimit(min(8, runtime.GOMAXPROCS(0)))
 	for i, name := range s.shards {
 		readers.Go(func() error {
-			if members := loose[name]; members != nil {
-				return parts[i].readLoose(ctx, name, members, maxBad)
-			}
-			return parts[i].read(ctx, name, maxBad)
+			return caught.Do("shard "+name, func() error {
+				if members := loose[name]; members != nil {
+					return parts[i].readLoose(ctx, name, members, maxBad)
+				}
+				return parts[i].read(ctx, name, maxBad)
+			})
 		})
 	}
 	if err := readers.Wait(); err != nil {

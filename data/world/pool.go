@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"react/data/caught"
 	"react/data/laion"
 	"react/data/shards"
 )
@@ -173,12 +174,14 @@ func inBlocks(ctx context.Context, n int, draw func(i int) ([]byte, error), put 
 		group, ctx := errgroup.WithContext(ctx)
 		workers := runtime.GOMAXPROCS(0)
 		for w := range workers {
-			group.Go(func() (err error) {
-				for i := start + w; i < end && err == nil; i += workers {
-					images[i-start], err = draw(i)
-					err = errors.Join(err, ctx.Err())
-				}
-				return err
+			group.Go(func() error {
+				return caught.Do("generated image", func() (err error) {
+					for i := start + w; i < end && err == nil; i += workers {
+						images[i-start], err = draw(i)
+						err = errors.Join(err, ctx.Err())
+					}
+					return err
+				})
 			})
 		}
 		if err := group.Wait(); err != nil {

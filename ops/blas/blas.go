@@ -16,8 +16,8 @@ import "C"
 
 import (
 	"fmt"
+	"react/data/caught"
 	"runtime"
-	"sync"
 )
 
 // CBLAS's codes.
@@ -116,7 +116,7 @@ func wide(c, a Wide, turnA C.int, b Wide, turnB C.int, k int, beta float64) {
 // Share splits 0..n among the processors, calls fn for each part at once and waits. What fn writes must not depend on the parts.
 func Share(n int, fn func(start, end int)) {
 	workers := min(runtime.GOMAXPROCS(0), n)
-	var group sync.WaitGroup
+	var group caught.Group
 	for w := range workers {
 		group.Go(func() { fn(w*n/workers, (w+1)*n/workers) })
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"react/data/caught"
 	"sync"
 )
 
@@ -99,7 +100,7 @@ func (x Exact) stream(ctx context.Context, c comparer) error {
 				return
 			}
 			b.start, b.rows = start, int(min(readRows, x.Source.Rows()-start))
-			b.err = x.read(&b, c.wantsHalves())
+			b.err = caught.Do("embeddings", func() error { return x.read(&b, c.wantsHalves()) })
 			select {
 			case blocks <- b:
 			case <-ctx.Done():

@@ -9,8 +9,8 @@ import "C"
 
 import (
 	"context"
+	"react/data/caught"
 	"runtime"
-	"sync"
 )
 
 // exactRows and exactQueries are the rows and queries of one matrix product: 4 MiB of scores, which stay in the cache until they are looked at.
@@ -62,7 +62,7 @@ func (s *products) tile(q, n int, start int64, rows []float32) {
 	numRows := len(rows) / s.dim
 	product(s.queries[q*s.dim:(q+n)*s.dim], rows, s.scores[:n*numRows], s.dim)
 	workers := min(runtime.GOMAXPROCS(0), n)
-	var group sync.WaitGroup
+	var group caught.Group
 	for w := range workers {
 		group.Go(func() {
 			for i := w * n / workers; i < (w+1)*n/workers; i++ {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"react/data/caught"
 	"runtime"
 	"slices"
-	"sync"
 )
 
 // Pair is two rows, A before B, and their inner product.
@@ -263,7 +263,7 @@ func (n *nearSearch) assign(vectors, centres []float32, k int) ([]int32, error) 
 		scores := n.room(count * cells)
 		product(vectors[start*n.dim:(start+count)*n.dim], centres, scores, n.dim)
 		workers := min(runtime.GOMAXPROCS(0), count)
-		var group sync.WaitGroup
+		var group caught.Group
 		for w := range workers {
 			group.Go(func() {
 				best := make([]float32, k)
