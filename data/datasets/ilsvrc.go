@@ -1,7 +1,7 @@
 package datasets
 
 import (
-	"archive/tar"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"react/data/matfile"
+	"react/data/shards"
 )
 
 // Files of ILSVRC 2012's validation set: images numbered from 1, and the devkit with their labels, which count the devkit's own ids.
@@ -210,25 +211,12 @@ type span struct{ offset, size int64 }
 // eachMember gives the names and places of a tar's files; the tar is a part of a file. Contents are passed over, not read.
 func eachMember(f *os.File, in span, fn func(name string, at span) error) error {
 	part := io.NewSectionReader(f, in.offset, in.size)
-	for t := tar.NewReader(part); ; {
-		h, err := t.Next()
-		if err == io.EOF {
-			return nil
+	return shards.WalkIn(context.Background(), part, in.size, func(m shards.Member, _ io.Reader) error {
+		if m.Fault != "" {
+			return fmt.Errorf("member %s %s", m.Name, m.Fault)
 		}
-		if err != nil {
-			return err
-		}
-		offset, err := part.Seek(0, io.SeekCurrent)
-		if err != nil {
-			return err
-		}
-		if h.Typeflag != tar.TypeReg {
-			continue
-		}
-		if err := fn(h.Name, span{in.offset + offset, h.Size}); err != nil {
-			return err
-		}
-	}
+		return fn(m.Name, span{in.offset + m.Offset, m.Size})
+	})
 }
 
 // tarSpans reads members of an open tar by place.

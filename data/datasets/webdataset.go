@@ -102,6 +102,9 @@ func (s *Set) readLabels(name string, labels map[string]int) error {
 		if m.Ext != "cls" {
 			return nil
 		}
+		if m.Fault != "" {
+			return fmt.Errorf("key %s: .cls %s", m.Key, m.Fault)
+		}
 		raw, err := io.ReadAll(io.LimitReader(body, 32))
 		if err != nil {
 			return err

@@ -60,17 +60,23 @@ func (x *shardIndex) readLoose(ctx context.Context, dir string, members []string
 }
 
 func looseMember(path string, fn func(Member, io.Reader) error) error {
+	key, ext := split(filepath.Base(path))
+	m := Member{Name: filepath.Base(path), Key: key, Ext: ext}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for who writes to it
+		m.Fault = "is no file (" + info.Mode().Type().String() + ")"
+		return fn(m, strings.NewReader(""))
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	key, ext := split(filepath.Base(path))
-	return fn(Member{Key: key, Ext: ext, Size: info.Size()}, f)
+	m.Size = info.Size()
+	return fn(m, f)
 }
 
 // readLoose returns the bytes of an image that is a file.

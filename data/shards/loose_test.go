@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -53,6 +54,13 @@ func TestFilesLayout(t *testing.T) {
 	}
 	if _, err := Index(t.Context(), []string{filepath.Join(dir, "00000", "000000099.jpg")}, 0); err == nil || !strings.Contains(err.Error(), "000000099.jpg") {
 		t.Errorf("a file that is not there: %v", err)
+	}
+	pipe := filepath.Join(dir, "00000", "000000077.jpg")
+	if err := syscall.Mkfifo(pipe, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Index(t.Context(), []string{pipe}, 0); err == nil || !strings.Contains(err.Error(), "key 000000077: .jpg is no file") {
+		t.Errorf("a pipe: %v", err)
 	}
 	if err := os.Remove(paths[0]); err != nil {
 		t.Fatal(err)

@@ -4,15 +4,18 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
 	"image/png"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -150,7 +153,7 @@ func TestFaults(t *testing.T) {
 		bad  int
 	}{
 		{"cut in a member", good[:512*4+100], "tar ends early at offset 2148", []string{"a"}, 1},
-		{"cut in the contents", pack(t, true, "a.png", "A", "b.png", strings.Repeat("B", 5000))[:4000], "tar ends early at offset 4000", []string{"a"}, 1},
+		{"cut in the contents", pack(t, true, "a.png", "A", "b.png", strings.Repeat("B", 5000))[:4000], "member b.png of 5000 bytes: tar ends early at offset 4000", []string{"a"}, 1},
 		{"no end mark", pack(t, false, "a.png", "AAAA"), "tar ends early at offset 1024", []string{"a"}, 1},
 		{"damaged header", append(slices.Clone(good[:4*512]), bytes.Repeat([]byte("x"), 1024)...), "not a tar, or damaged (archive/tar: invalid tar header) at offset 2560", []string{"a"}, 1},
 		{"two images", pack(t, true, "a.png", "A", "a.jpg", "B"), "key a: has two images, .png and .jpg", []string{"a"}, 1},
@@ -285,20 +288,172 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// members writes a tar of headers without contents, and a whole sample behind
+// them.
+func members(t testing.TB, headers ...*tar.Header) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for _, h := range headers {
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Flush()
+	return append(buf.Bytes(), pack(t, true, "z.png", "ZZZZ")...)
+}
+
+// hugeMember is a tar whose second member says that it has size bytes, in base
+// 256 as GNU tar writes numbers of over eleven octal digits.
+func hugeMember(t testing.TB, size int64) []byte {
+	t.Helper()
+	raw := pack(t, true, "a.png", "AAAA", "b.png", "BBBB")
+	header := raw[1024:1536]
+	copy(header[124:], []byte{0x80, 0, 0, 0})
+	binary.BigEndian.PutUint64(header[128:], uint64(size))
+	copy(header[148:], "        ")
+	sum := 0
+	for _, c := range header {
+		sum += int(c)
+	}
+	copy(header[148:], fmt.Sprintf("%06o\x00 ", sum))
+	return raw
+}
+
+// sparseMember is a tar with an image as GNU tar --sparse writes it (format 1.0):
+// 1 MB long, of which 4 bytes are in the tar behind their map.
+func sparseMember(t testing.TB) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	data := append([]byte("1\n0\n4\n"), make([]byte, 506)...)
+	data = append(data, "AAAA"...)
+	record := func(key, value string) string {
+		n := len(key) + len(value) + 3
+		n += len(strconv.Itoa(n + len(strconv.Itoa(n))))
+		return fmt.Sprintf("%d %s=%s\n", n, key, value)
+	}
+	pax := record("GNU.sparse.major", "1") + record("GNU.sparse.minor", "0") +
+		record("GNU.sparse.name", "s.png") + record("GNU.sparse.realsize", "1000000")
+	for _, h := range []struct {
+		header tar.Header
+		body   []byte
+	}{{tar.Header{Name: "pax", Typeflag: 'Z'}, []byte(pax)}, {tar.Header{Name: "s.png", Typeflag: tar.TypeReg}, data}} {
+		h.header.Size, h.header.Mode, h.header.Format = int64(len(h.body)), 0o644, tar.FormatUSTAR
+		if err := w.WriteHeader(&h.header); err != nil {
+			t.Fatal(err)
+		}
+		w.Write(h.body)
+	}
+	w.Flush()
+	raw := buf.Bytes()
+	raw[156], raw[154] = 'x', 0 // the writer refuses to write this type itself
+	sum := 8 * int(' ')
+	for i, c := range raw[:512] {
+		if i < 148 || i > 155 {
+			sum += int(c)
+		}
+	}
+	copy(raw[148:], fmt.Sprintf("%06o\x00 ", sum))
+	return append(raw, pack(t, true, "z.png", "ZZZZ")...)
+}
+
+// TestHugeMember: a size that no tar can have is an error that names the tar; it
+// once overflowed and ended the process.
+func TestHugeMember(t *testing.T) {
+	dir := t.TempDir()
+	for size, broken := range map[int64]bool{
+		math.MaxInt64: true, math.MaxInt64 - 511: true, math.MaxInt64 - 2048: true, maxMember + 1: true,
+		1 << 40: false, -1: false, -512: false, math.MinInt64: false,
+	} {
+		path := filepath.Join(dir, fmt.Sprint(size)+".tar")
+		os.WriteFile(path, hugeMember(t, size), 0o666)
+		_, err := Index(t.Context(), []string{path}, 0)
+		if err == nil || !strings.Contains(err.Error(), path) ||
+			!strings.Contains(err.Error(), "tar ends early") && !strings.Contains(err.Error(), "damaged") && !strings.Contains(err.Error(), "the tar is broken") {
+			t.Errorf("size %d: got %v, want a tar that is broken", size, err)
+		}
+		if broken {
+			if _, err := Index(t.Context(), []string{path}, 100); err == nil {
+				t.Errorf("size %d: no error where faults are allowed", size)
+			}
+			continue
+		}
+		set, err := Index(t.Context(), []string{path}, 1)
+		if err != nil || len(set.Samples()) != 1 || len(set.Bad()) != 1 {
+			t.Errorf("size %d: got %v, %v, want the sample before it and one fault", size, set, err)
+		}
+	}
+}
+
+// TestMembersThatAreNoFiles: what only has the name of an image is none, and is
+// counted; what comes behind it is read.
+func TestMembersThatAreNoFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, tc := range []struct {
+		name, want string
+		raw        []byte
+	}{
+		{"symbolic", `key a: .png is a symbolic link to "/etc/hostname"`, members(t, &tar.Header{Name: "a.png", Typeflag: tar.TypeSymlink, Linkname: "/etc/hostname"})},
+		{"link", `key a: .png is a link to member "z.png"`, members(t, &tar.Header{Name: "a.png", Typeflag: tar.TypeLink, Linkname: "z.png"})},
+		{"char", "key a: .png is a device", members(t, &tar.Header{Name: "a.png", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 5})},
+		{"block", "key a: .png is a device", members(t, &tar.Header{Name: "a.png", Typeflag: tar.TypeBlock, Devmajor: 8})},
+		{"pipe", "key a: .png is a device or the like", members(t, &tar.Header{Name: "a.png", Typeflag: tar.TypeFifo})},
+		{"text", `key a: .txt is a symbolic link`, members(t, &tar.Header{Name: "a.txt", Typeflag: tar.TypeSymlink, Linkname: "z.txt"})},
+		{"sparse", "key s: .png is a sparse file", sparseMember(t)},
+		{"above", "key ../../a: .png has a name that leads out of the tar", append(pack(t, false, "../../a.png", "A"), pack(t, true, "z.png", "ZZZZ")...)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := filepath.Join(dir, tc.name+".tar")
+			os.WriteFile(path, tc.raw, 0o666)
+			if _, err := Index(t.Context(), []string{path}, 0); err == nil || !strings.Contains(err.Error(), "shard "+path+": "+tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+			set, err := Index(t.Context(), []string{path}, 2)
+			if err != nil || len(set.Samples()) != 1 || set.Samples()[0].Key != "z" {
+				t.Fatalf("got %v, %v, want the sample behind it", set, err)
+			}
+			if raw, err := set.Read(set.Samples()[0], nil); err != nil || string(raw) != "ZZZZ" {
+				t.Errorf("the sample behind it: %q, %v", raw, err)
+			}
+		})
+	}
+}
+
+// TestAnImageHasABound: an image is read whole, so one of gigabytes is none.
+func TestAnImageHasABound(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.tar")
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	w.WriteHeader(&tar.Header{Name: "a.png", Size: maxImage + 1, Mode: 0o644})
+	os.WriteFile(path, buf.Bytes(), 0o666)
+	if err := os.Truncate(path, 512+maxImage+4096); err != nil { // a hole: nothing is written
+		t.Fatal(err)
+	}
+	_, err := Index(t.Context(), []string{path}, 0)
+	if want := "key a: .png of 268435457 bytes is over 268435456"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
 func FuzzIndex(f *testing.F) {
 	f.Add(pack(f, true, "a.png", "AAAA", "a.txt", "x", "a.json", `{"url": "u"}`, "b.png", "B"))
 	f.Add(pack(f, false, "a.png", "AAAA"))
+	f.Add(members(f, &tar.Header{Name: "a.png", Typeflag: tar.TypeSymlink, Linkname: "/dev/zero"}))
+	f.Add(hugeMember(f, math.MaxInt64))
+	f.Add(sparseMember(f))
 	f.Add(pack(f, true, strings.Repeat("long", 40)+".png", "L")[:1500])
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		x := shardIndex{name: "fuzz"}
 		err := x.collect(1000, func(fn func(Member, io.Reader) error) error {
-			return walk(t.Context(), bytes.NewReader(raw), int64(len(raw)), fn)
+			return WalkIn(t.Context(), bytes.NewReader(raw), int64(len(raw)), fn)
 		})
 		if err != nil {
 			return
 		}
-		for _, s := range x.samples {
-			if s.Key == "" || s.Offset < 512 || s.Size < 0 || s.Offset+s.Size > int64(len(raw)) {
+		size := int64(len(raw))
+		for _, s := range x.samples { // no sum: it could overflow as the reader's could
+			if s.Key == "" || s.Offset < 512 || s.Offset > size || s.Size < 0 || s.Size > size-s.Offset {
 				t.Errorf("sample %+v of %d bytes", s, len(raw))
 			}
 		}

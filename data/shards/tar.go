@@ -7,23 +7,35 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
 // Member is one file of a tar.
 type Member struct {
+	Name         string // as the tar has it
 	Key, Ext     string
-	Offset, Size int64 // of the contents, bytes
+	Offset, Size int64  // of the contents, bytes
+	Fault        string // why it is no file that can be read: "is a symbolic link", ...; "" for one that can
 }
 
 // maxText bounds the .json and .txt members that are read while indexing.
 const maxText = 1 << 20
 
-// Walk calls fn for each regular member with a key, in the order of the tar.
-// body reads the contents and must not be used after fn. A tar that ends early
-// or is damaged gives a Broken error after the whole members.
+// maxMember is over any tar that there is: a member of more is no file that was
+// cut, and nothing in its tar is to be trusted.
+const maxMember = 1 << 50
+
+// maxImage bounds the images that are read: a whole one is held in memory.
+const maxImage = 1 << 28
+
+// Walk calls fn for each member with a key, in the order of the tar, folders
+// left out; links, devices and the like have a Fault. body reads the contents
+// and must not be used after fn. A tar that ends early or is damaged gives a
+// Broken error after the whole members.
 func Walk(ctx context.Context, name string, fn func(m Member, body io.Reader) error) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -34,7 +46,7 @@ func Walk(ctx context.Context, name string, fn func(m Member, body io.Reader) er
 	if err != nil {
 		return err
 	}
-	if err := walk(ctx, f, info.Size(), fn); err != nil {
+	if err := WalkIn(ctx, f, info.Size(), fn); err != nil {
 		return fmt.Errorf("shard %s: %w", name, err)
 	}
 	return nil
@@ -49,7 +61,9 @@ type Broken struct {
 
 func (b Broken) Error() string { return fmt.Sprintf("%s at offset %d", b.Why, b.Offset) }
 
-func walk(ctx context.Context, f io.ReaderAt, size int64, fn func(Member, io.Reader) error) error {
+// WalkIn is Walk of a tar of size bytes that lies in f, which may be a part of a
+// file.
+func WalkIn(ctx context.Context, f io.ReaderAt, size int64, fn func(Member, io.Reader) error) error {
 	r := &window{f: f, size: size}
 	t := tar.NewReader(r)
 	end := int64(0) // of the last member, padding included
@@ -61,21 +75,63 @@ func walk(ctx context.Context, f io.ReaderAt, size int64, fn func(Member, io.Rea
 		if errors.Is(err, io.EOF) && r.at > end {
 			return nil
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || err == nil && r.at+h.Size > size {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return Broken{size, "tar ends early"}
 		}
 		if err != nil {
 			return Broken{r.at, fmt.Sprintf("not a tar, or damaged (%v)", err)}
 		}
-		end = r.at + (h.Size+511)/512*512
-		key, ext := split(h.Name)
-		if h.Typeflag != tar.TypeReg || key == "" {
+		m, err := memberOf(h, r.at, size)
+		if err != nil {
+			return err
+		}
+		end = m.Offset + (m.Size+511)/512*512
+		if m.Key == "" {
 			continue
 		}
-		if err := fn(Member{Key: key, Ext: ext, Offset: r.at, Size: h.Size}, t); err != nil {
+		if err := fn(m, t); err != nil {
 			return err
 		}
 	}
+}
+
+// memberOf is what a header says of the member whose contents begin at an
+// offset of a tar of so many bytes; one without a key is to be passed over.
+// Only a regular file has a size: in other headers it means something else.
+func memberOf(h *tar.Header, at, size int64) (Member, error) {
+	m := Member{Name: h.Name, Offset: at}
+	if h.Typeflag == tar.TypeDir || h.Typeflag == tar.TypeXGlobalHeader {
+		return m, nil
+	}
+	m.Key, m.Ext = split(h.Name)
+	switch m.Fault = oddity(h); {
+	case m.Fault != "":
+	case h.Size < 0 || h.Size > maxMember: // no cut tar is so: the header lies
+		return m, fmt.Errorf("offset %d: member %s says that it has %d bytes: the tar is broken", at, h.Name, h.Size)
+	case h.Size > size-at:
+		return m, Broken{size, fmt.Sprintf("member %s of %d bytes: tar ends early", h.Name, h.Size)}
+	default:
+		m.Size = h.Size
+	}
+	return m, nil
+}
+
+// oddity is why a member is not a file whose bytes stand in the tar as they are.
+func oddity(h *tar.Header) string {
+	isSparse := func(record string) bool { return strings.HasPrefix(record, "GNU.sparse.") }
+	switch {
+	case h.Typeflag == tar.TypeGNUSparse || slices.ContainsFunc(slices.Collect(maps.Keys(h.PAXRecords)), isSparse):
+		return "is a sparse file"
+	case h.Typeflag == tar.TypeSymlink:
+		return fmt.Sprintf("is a symbolic link to %q", h.Linkname)
+	case h.Typeflag == tar.TypeLink:
+		return fmt.Sprintf("is a link to member %q", h.Linkname)
+	case h.Typeflag != tar.TypeReg:
+		return fmt.Sprintf("is a device or the like (type %q)", h.Typeflag)
+	case slices.Contains(strings.Split(h.Name, "/"), ".."):
+		return "has a name that leads out of the tar"
+	}
+	return ""
 }
 
 // window reads through a buffer that survives short seeks, for tars of many
@@ -126,6 +182,7 @@ type shardIndex struct {
 	name    string
 	samples []Sample
 	bad     []Bad
+	blamed  map[string]bool // keys whose image is among bad
 }
 
 // read indexes a tar. Faults over maxBad end it early.
@@ -137,6 +194,7 @@ func (x *shardIndex) read(ctx context.Context, name string, maxBad int) error {
 // collect groups the members that walk gives into samples.
 func (x *shardIndex) collect(maxBad int, walk func(func(Member, io.Reader) error) error) error {
 	byKey := map[string]*Sample{}
+	x.blamed = map[string]bool{}
 	var order []*Sample
 	err := walk(func(m Member, body io.Reader) error {
 		s := byKey[m.Key]
@@ -160,7 +218,9 @@ func (x *shardIndex) collect(maxBad int, walk func(func(Member, io.Reader) error
 	}
 	for _, s := range order {
 		if s.Ext == "" {
-			x.fault(s.Key, "has no image")
+			if !x.blamed[s.Key] {
+				x.fault(s.Key, "has no image")
+			}
 			continue
 		}
 		x.samples = append(x.samples, *s)
@@ -177,12 +237,24 @@ func (x *shardIndex) fault(key, why string) {
 func (x *shardIndex) member(s *Sample, m Member, body io.Reader) error {
 	switch {
 	case slices.Contains(extensions, m.Ext):
+		if m.Fault == "" && m.Size > maxImage {
+			m.Fault = fmt.Sprintf("of %d bytes is over %d", m.Size, maxImage)
+		}
+		if m.Fault != "" {
+			x.blamed[m.Key] = true
+			x.fault(m.Key, "."+m.Ext+" "+m.Fault)
+			return nil
+		}
 		if s.Ext != "" {
 			x.fault(m.Key, "has two images, ."+s.Ext+" and ."+m.Ext)
 			return nil
 		}
 		s.Ext, s.Offset, s.Size = m.Ext, m.Offset, m.Size
 	case m.Ext == "txt" || m.Ext == "json":
+		if m.Fault != "" {
+			x.fault(m.Key, "."+m.Ext+" "+m.Fault)
+			return nil
+		}
 		if m.Size > maxText {
 			x.fault(m.Key, fmt.Sprintf(".%s of %d bytes is over %d", m.Ext, m.Size, maxText))
 			return nil
