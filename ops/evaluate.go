@@ -10,7 +10,6 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/datasets"
-	"react/data/image"
 )
 
 // EvaluateParams are the params of evaluate.
@@ -143,12 +142,7 @@ func (b *backbone) predict(ctx context.Context, run *Run, set *datasets.Set, hea
 			if err != nil {
 				return err
 			}
-			img, err := image.DecodeOnWhite(raw)
-			if err != nil {
-				return fmt.Errorf("%s: key %s: %w", set.Dir, set.Items[start+i].Key, err)
-			}
-			image.Normalize(image.Preprocess(img, norm.size), norm.mean, norm.std, pixels[i*stride:(i+1)*stride])
-			return nil
+			return preprocess(raw, norm, pixels[i*stride:(i+1)*stride], set.Dir, set.Items[start+i].Key)
 		})
 		if err != nil {
 			return nil, err

@@ -176,11 +176,13 @@ func (b *backbone) writeFeatures(ctx context.Context, run *Run, set *datasets.Se
 
 // preprocess decodes an image and fills what a tower reads of it.
 func preprocess(raw []byte, norm normalization, pixels []float32, dir, key string) error {
-	img, err := image.DecodeOnWhite(raw)
+	err := image.Use(raw, true, func(img *image.RGB) error {
+		norm.fill(img, pixels)
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("%s: key %s: %w", dir, key, err)
 	}
-	image.Normalize(image.Preprocess(img, norm.size), norm.mean, norm.std, pixels)
 	return nil
 }
 

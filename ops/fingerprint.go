@@ -127,11 +127,13 @@ func runFingerprint(ctx context.Context, run *Run, p FingerprintParams) error {
 func (f *Fingerprint) look(raw []byte) error {
 	sum := sha256.Sum256(raw)
 	f.SHA256 = hex.EncodeToString(sum[:])
-	img, err := image.DecodeOnWhite(raw)
+	err := image.Use(raw, true, func(img *image.RGB) error {
+		f.Hash = int64(image.PHash(img))
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("key %s: %w", f.Key, err)
 	}
-	f.Hash = int64(image.PHash(img))
 	return nil
 }
 

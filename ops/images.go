@@ -43,35 +43,42 @@ func newSetSource(set *datasets.Set, at []int) *imageSource {
 		name: func(i int) string { return fmt.Sprintf("set %s: key %s", set.Dir, set.Items[at[i]].Key) }}
 }
 
-// at decodes image i; the error names shard and key.
-func (s *imageSource) at(i int) (*image.RGB, error) {
+// with lends image i to use; the error names shard and key.
+func (s *imageSource) with(i int, use func(*image.RGB) error) error {
 	s.mu.Lock()
 	img := s.cached[i]
 	s.mu.Unlock()
 	if img != nil {
-		return img, nil
+		return use(img)
 	}
 	raw, err := s.read(i)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if img, err = image.DecodeOnWhite(raw); err != nil {
-		return nil, fmt.Errorf("%s: %w", s.name(i), err)
+	err = image.Use(raw, true, func(img *image.RGB) error {
+		s.keep(i, img)
+		return use(img)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.name(i), err)
 	}
+	return nil
+}
+
+func (s *imageSource) keep(i int, img *image.RGB) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.size+len(img.Pix) <= cacheBytes && s.cached[i] == nil {
 		s.cached[i] = img
 		s.size += len(img.Pix)
 	}
-	return img, nil
 }
 
 // check decodes every image once and returns the positions that do not decode, in order, with their errors.
 func (s *imageSource) check(ctx context.Context, workers int) (bad []int, errs []error, err error) {
 	failed := make([]error, s.n)
 	err = forEach(ctx, workers, s.n, func(i int) error {
-		_, failed[i] = s.at(i)
+		failed[i] = s.with(i, func(*image.RGB) error { return nil })
 		return nil
 	})
 	for i, e := range failed {
@@ -88,16 +95,19 @@ type normalization struct {
 	mean, std [3]float32
 }
 
+// fill writes what a tower reads of an image, a centre crop, to pixels [3, S, S].
+func (n normalization) fill(img *image.RGB, pixels []float32) {
+	image.Normalize(image.Preprocess(img, n.size), n.mean, n.std, pixels)
+}
+
 // plain fills dst [len(indices), 3, S, S] with centre crops.
 func (s *imageSource) plain(ctx context.Context, workers int, indices []int, n normalization, dst []float32) error {
 	stride := 3 * n.size * n.size
 	return forEach(ctx, workers, len(indices), func(i int) error {
-		img, err := s.at(indices[i])
-		if err != nil {
-			return err
-		}
-		image.Normalize(image.Preprocess(img, n.size), n.mean, n.std, dst[i*stride:(i+1)*stride])
-		return nil
+		return s.with(indices[i], func(img *image.RGB) error {
+			n.fill(img, dst[i*stride:(i+1)*stride])
+			return nil
+		})
 	})
 }
 
@@ -109,13 +119,11 @@ func (s *imageSource) augmented(ctx context.Context, workers int, indices []int,
 	}
 	stride := 3 * n.size * n.size
 	return forEach(ctx, workers, len(indices), func(i int) error {
-		img, err := s.at(indices[i])
-		if err != nil {
-			return err
-		}
 		rng := rand.New(rand.NewPCG(view.seed, uint64(view.first)+uint64(i)))
-		view.augment.View(img, n.size, n.mean, n.std, rng, dst[i*stride:(i+1)*stride])
-		return nil
+		return s.with(indices[i], func(img *image.RGB) error {
+			view.augment.View(img, n.size, n.mean, n.std, rng, dst[i*stride:(i+1)*stride])
+			return nil
+		})
 	})
 }
 

@@ -55,7 +55,13 @@ func (p *imageProbe) identity(meta embeddings.Meta) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	img, err := image.DecodeOnWhite(raw)
+	hash := uint64(0)
+	err = image.Use(raw, true, func(img *image.RGB) error {
+		if p.hashed {
+			hash = image.PHash(img)
+		}
+		return nil
+	})
 	if err != nil {
 		p.ids[at] = ""
 		if p.bad++; p.bad > p.maxBad {
@@ -66,7 +72,7 @@ func (p *imageProbe) identity(meta embeddings.Meta) (string, error) {
 	sum := sha256.Sum256(raw)
 	p.ids[at] = hex.EncodeToString(sum[:])
 	if p.hashed {
-		p.hashes[at] = image.PHash(img)
+		p.hashes[at] = hash
 	}
 	return p.ids[at], nil
 }

@@ -163,16 +163,15 @@ func thumbnail(set *shards.Set, pair ops.Pair) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("image of pair %s: %w", pair.Key, err)
 	}
-	img, err := image.Decode(raw)
+	var b bytes.Buffer
+	err = image.Use(raw, false, func(img *image.RGB) error {
+		if img.W > gallerySide || img.H > gallerySide {
+			img = image.CenterCrop(image.Preprocess(img, gallerySide), gallerySide)
+		}
+		return png.Encode(&b, img.Standard())
+	})
 	if err != nil {
 		return "", nil // stages counted it; the caption stands alone
-	}
-	if img.W > gallerySide || img.H > gallerySide {
-		img = image.CenterCrop(image.Preprocess(img, gallerySide), gallerySide)
-	}
-	var b bytes.Buffer
-	if err := png.Encode(&b, img.Standard()); err != nil {
-		return "", err
 	}
 	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes()), nil
 }

@@ -86,23 +86,34 @@ func (a *answer) shape(raw []byte, s Shape) ([]byte, error) {
 	if len(raw) == 0 {
 		return nil, errors.New("empty body")
 	}
-	img, err := image.DecodeOnWhite(raw)
+	// What is not wanted is found before memory is taken for its pixels.
+	w, h, err := image.Size(raw)
+	if err == nil && w > 0 && h > 0 {
+		a.OriginalWidth, a.OriginalHeight = w, h
+		err = s.admit(w, h)
+	}
 	if err != nil {
 		return nil, err
 	}
-	a.OriginalWidth, a.OriginalHeight = img.W, img.H
-	if err := s.admit(img.W, img.H); err != nil {
+	var out []byte
+	err = image.Use(raw, true, func(img *image.RGB) error {
+		out, err = a.reshape(raw, img, s)
+		return err
+	})
+	return out, err
+}
+
+// reshape is the stored form of a decoded image.
+func (a *answer) reshape(raw []byte, img *image.RGB, s Shape) ([]byte, error) {
+	fitted, err := s.Apply(img)
+	if err != nil {
 		return nil, err
 	}
-	fitted := s.Apply(img)
-	out := raw
-	if !s.SkipReencode || fitted != img || formatOf(raw) != s.Format {
-		if out, err = s.encode(fitted); err != nil {
-			return nil, err
-		}
-	}
 	a.Width, a.Height, a.EXIF = fitted.W, fitted.H, exif.JSON(raw)
-	return out, nil
+	if s.SkipReencode && fitted == img && formatOf(raw) == s.Format {
+		return raw, nil
+	}
+	return s.encode(fitted)
 }
 
 // admit refuses sizes in img2dataset's words.

@@ -19,41 +19,85 @@ type format struct {
 	name, magic string // '?' in magic is any byte
 	config      func(*bytes.Reader) (stdimage.Config, error)
 	decode      func(*bytes.Reader) (stdimage.Image, error)
+	cost        func(c stdimage.Config, file []byte) int64 // bytes of memory that decode takes
 }
 
 var formats = []format{
-	{"png", "\x89PNG\r\n\x1a\n", func(r *bytes.Reader) (stdimage.Config, error) { return png.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return png.Decode(r) }},
-	{"gif", "GIF8?a", func(r *bytes.Reader) (stdimage.Config, error) { return gif.DecodeConfig(r) }, decodeGIF},
-	{"webp", "RIFF????WEBPVP8", webpConfig, decodeWebP},
-	{"bmp", "BM????\x00\x00\x00\x00", func(r *bytes.Reader) (stdimage.Config, error) { return bmp.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return bmp.Decode(r) }},
-	{"tiff", "II\x2a\x00", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, decodeTIFF},
-	{"tiff", "MM\x00\x2a", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, decodeTIFF},
+	{"png", "\x89PNG\r\n\x1a\n", func(r *bytes.Reader) (stdimage.Config, error) { return png.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return png.Decode(r) }, pngCost},
+	{"gif", "GIF8?a", func(r *bytes.Reader) (stdimage.Config, error) { return gif.DecodeConfig(r) }, decodeGIF, twiceModel},
+	{"webp", "RIFF????WEBPVP8", webpConfig, decodeWebP, webpCost},
+	{"bmp", "BM????\x00\x00\x00\x00", func(r *bytes.Reader) (stdimage.Config, error) { return bmp.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return bmp.Decode(r) }, onceModel},
+	{"tiff", "II\x2a\x00", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, decodeTIFF, twiceModel},
+	{"tiff", "MM\x00\x2a", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, decodeTIFF, twiceModel},
 }
 
 // Decode reads JPEG, PNG, GIF, WebP, BMP or TIFF, told apart by their first
 // bytes, as Pillow's convert("RGB") does: alpha is dropped, the colour under
-// it stays.
-func Decode(b []byte) (*RGB, error) { return decode(b, false, maxPixels) }
+// it stays. It waits while other decodes take the memory that all may take (see
+// Use); the image itself is the caller's to account for.
+func Decode(b []byte) (*RGB, error) { return decodeAlone(b, false) }
 
 // DecodeOnWhite is Decode with transparent pixels blended with white.
-func DecodeOnWhite(b []byte) (*RGB, error) { return decode(b, true, maxPixels) }
+func DecodeOnWhite(b []byte) (*RGB, error) { return decodeAlone(b, true) }
 
-func decode(b []byte, onWhite bool, limit int) (img *RGB, err error) {
-	if bytes.HasPrefix(b, []byte("\xff\xd8\xff")) {
-		return decodeJPEG(b, limit)
+func decodeAlone(b []byte, onWhite bool) (*RGB, error) {
+	c := claim{bounds: &process}
+	defer c.release()
+	return decode(b, onWhite, &c)
+}
+
+// Use decodes as Decode or DecodeOnWhite does and lends the image to use. The
+// memory of both counts against a budget that the whole process shares, so that
+// any number of workers may call it; use must not call Use or Decode itself, which
+// might wait for ever.
+func Use(b []byte, onWhite bool, use func(img *RGB) error) error {
+	c := claim{bounds: &process}
+	return c.use(b, onWhite, use)
+}
+
+func (c *claim) use(b []byte, onWhite bool, use func(img *RGB) error) error {
+	defer c.release()
+	img, err := decode(b, onWhite, c)
+	if err != nil {
+		return err
 	}
+	return use(img)
+}
+
+// Size is the width and height that an image's header says, without decoding it.
+func Size(b []byte) (w, h int, err error) {
+	if isJPEG(b) {
+		return sizeOfJPEG(b)
+	}
+	f, err := formatOf(b)
+	if err != nil {
+		return 0, 0, err
+	}
+	config, err := f.header(b)
+	return config.Width, config.Height, err
+}
+
+func decode(b []byte, onWhite bool, c *claim) (*RGB, error) {
+	if isJPEG(b) {
+		return decodeJPEG(b, c)
+	}
+	f, err := formatOf(b)
+	if err != nil {
+		return nil, err
+	}
+	return f.read(b, onWhite, c)
+}
+
+func formatOf(b []byte) (format, error) {
 	for _, f := range formats {
 		if matches(f.magic, b) {
-			if img, err = f.read(b, onWhite, limit); err != nil {
-				return nil, fmt.Errorf("%s: %s", f.name, strings.TrimPrefix(err.Error(), f.name+": "))
-			}
-			return img, nil
+			return f, nil
 		}
 	}
 	if len(b) == 0 {
-		return nil, errors.New("image of no bytes")
+		return format{}, errors.New("image of no bytes")
 	}
-	return nil, fmt.Errorf("not an image that is read (jpeg, png, gif, webp, bmp, tiff): starts with %q", b[:min(len(b), 8)])
+	return format{}, fmt.Errorf("not an image that is read (jpeg, png, gif, webp, bmp, tiff): starts with %q", b[:min(len(b), 8)])
 }
 
 func matches(magic string, b []byte) bool {
@@ -68,27 +112,51 @@ func matches(magic string, b []byte) bool {
 	return true
 }
 
-func (f format) read(b []byte, onWhite bool, limit int) (img *RGB, err error) {
-	// x/image's decoders are fuzzed less than the standard library's.
+// named puts the format before an error, once.
+func (f format) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %s", f.name, strings.TrimPrefix(err.Error(), f.name+": "))
+}
+
+// header reads the sizes.
+func (f format) header(b []byte) (c stdimage.Config, err error) {
+	defer func() {
+		if p := recover(); p != nil { // x/image's decoders are fuzzed less than the standard library's
+			err = fmt.Errorf("damaged: %v", p)
+		}
+		err = f.named(err)
+	}()
+	return f.config(bytes.NewReader(b))
+}
+
+func (f format) read(b []byte, onWhite bool, c *claim) (*RGB, error) {
+	config, err := f.header(b)
+	if err != nil {
+		return nil, err
+	}
+	img, err := c.image(config.Width, config.Height, func() int64 { return f.cost(config, b) })
+	if err != nil {
+		return nil, f.named(err)
+	}
+	src, err := f.pixels(b)
+	if err != nil {
+		return nil, err
+	}
+	fill(img, src, onWhite)
+	c.decoded(img)
+	return img, nil
+}
+
+func (f format) pixels(b []byte) (src stdimage.Image, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			img, err = nil, fmt.Errorf("damaged: %v", p)
+			src, err = nil, fmt.Errorf("damaged: %v", p)
 		}
+		err = f.named(err)
 	}()
-	c, err := f.config(bytes.NewReader(b))
-	if err != nil {
-		return nil, err
-	}
-	if err := checkSize(c.Width, c.Height, limit); err != nil {
-		return nil, err
-	}
-	src, err := f.decode(bytes.NewReader(b))
-	if err != nil {
-		return nil, err
-	}
-	img = New(c.Width, c.Height)
-	fill(img, src, onWhite)
-	return img, nil
+	return f.decode(bytes.NewReader(b))
 }
 
 // fill copies the pixels of src, straight colours, not premultiplied ones.

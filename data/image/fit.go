@@ -33,18 +33,22 @@ func (f Fit) Validate() error {
 	return nil
 }
 
-// Apply gives the fitted image, or img itself where nothing is to be done.
-func (f Fit) Apply(img *RGB) *RGB {
+// Apply gives the fitted image, or img itself where nothing is to be done. A thin
+// image whose longer side would grow out of bounds is an error.
+func (f Fit) Apply(img *RGB) (*RGB, error) {
 	longest := f.Mode == "border" || f.Mode == "keep_ratio_largest"
 	side := min(img.W, img.H)
 	if longest {
 		side = max(img.W, img.H)
 	}
 	if f.Mode == "no" || f.OnlyIfBigger && side <= f.Size {
-		return img
+		return img, nil
 	}
 	scale := float64(f.Size) / float64(side)
 	w, h := scaled(img.W, scale), scaled(img.H, scale)
+	if err := checkSize(w, h, maxPixels); err != nil {
+		return nil, fmt.Errorf("resized to %d: %w", f.Size, err)
+	}
 	filter := Lanczos4
 	if side > f.Size {
 		filter = Area
@@ -52,11 +56,11 @@ func (f Fit) Apply(img *RGB) *RGB {
 	out := Resize(img, w, h, filter)
 	switch f.Mode {
 	case "center_crop":
-		return Crop(out, (w-f.Size)/2, (h-f.Size)/2, f.Size, f.Size)
+		return Crop(out, (w-f.Size)/2, (h-f.Size)/2, f.Size, f.Size), nil
 	case "border":
-		return onWhite(out, f.Size)
+		return onWhite(out, f.Size), nil
 	}
-	return out
+	return out, nil
 }
 
 // scaled is a side's new length: rounded half to even, at least a pixel.

@@ -44,7 +44,10 @@ func TestFitAgainstImg2dataset(t *testing.T) {
 		if err := f.Validate(); err != nil {
 			t.Fatal(err)
 		}
-		got := f.Apply(img)
+		got, err := f.Apply(img)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if got.W != want.W || got.H != want.H {
 			t.Errorf("%+v: %dx%d, want %dx%d", f, got.W, got.H, want.W, want.H)
 			continue
@@ -72,7 +75,7 @@ func TestFitErrors(t *testing.T) {
 		}
 	}
 	thin := New(1000, 1)
-	if got := (Fit{Mode: "keep_ratio_largest", Size: 10}).Apply(thin); got.W != 10 || got.H != 1 {
+	if got, err := (Fit{Mode: "keep_ratio_largest", Size: 10}).Apply(thin); err != nil || got.W != 10 || got.H != 1 {
 		t.Errorf("a thin image became %dx%d", got.W, got.H)
 	}
 }

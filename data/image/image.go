@@ -28,16 +28,13 @@ type RGB struct {
 // New returns a black image.
 func New(w, h int) *RGB { return &RGB{W: w, H: h, Pix: make([]uint8, w*h*3)} }
 
-// maxPixels bounds what is decoded, before memory is taken for it.
-const maxPixels = 200_000_000
-
 // checkSize refuses sizes that are no image's, or of more pixels than limit.
 func checkSize(w, h, limit int) error {
 	if w <= 0 || h <= 0 {
 		return fmt.Errorf("image of %dx%d pixels", w, h)
 	}
 	if w > limit/h {
-		return fmt.Errorf("image of %dx%d pixels is over %d million", w, h, limit/1_000_000)
+		return fmt.Errorf("image of %dx%d pixels is over %d million, the limit", w, h, limit/1_000_000)
 	}
 	return nil
 }

@@ -26,7 +26,11 @@ static void jpeg_failed(tjhandle h, jpeg_result *r) {
 static int jpeg_header(tjhandle h, const unsigned char *buf, unsigned long n, jpeg_result *r) {
 	memset(r, 0, sizeof(*r));
 	r->code = -1;
+	r->subsamp = -2;
 	int rc = tjDecompressHeader3(h, buf, n, &r->width, &r->height, &r->subsamp, &r->colorspace);
+	// -1 is a subsampling that has no name in TurboJPEG, 1x4 or 3x1, which libjpeg and so
+	// tjDecompress2 read all the same.
+	if (rc != 0 && r->subsamp == -1 && r->width > 0) return 0;
 	if (rc != 0) jpeg_failed(h, r);
 	return rc;
 }
@@ -52,6 +56,7 @@ static int jpeg_encode(tjhandle h, const unsigned char *pixels, int w, int heigh
 import "C"
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"runtime"
@@ -78,41 +83,76 @@ func newDecoder() *decoder {
 	return d
 }
 
+func isJPEG(b []byte) bool { return bytes.HasPrefix(b, []byte("\xff\xd8\xff")) }
+
 // decodeJPEG gives the pixels that Pillow gives. Damage that libjpeg only warns
 // of is accepted, as Pillow does (scraped sets have much of it), but not a file
 // that ends early.
-func decodeJPEG(b []byte, limit int) (*RGB, error) {
-	d := decoders.Get().(*decoder)
-	defer runtime.KeepAlive(d)
-	if d.h == nil {
-		return nil, errors.New("jpeg: no memory for a decoder")
-	}
-	img, err := decodeWith(d.h, b, limit)
-	if err == nil { // after an error a handle may still be inside the image
-		decoders.Put(d)
-	}
+func decodeJPEG(b []byte, c *claim) (img *RGB, err error) {
+	err = withDecoder(func(h C.tjhandle) error {
+		img, err = decodeWith(h, b, c)
+		return err
+	})
 	return img, err
 }
 
-func decodeWith(h C.tjhandle, b []byte, limit int) (*RGB, error) {
-	var r C.jpeg_result
-	src, n := (*C.uchar)(unsafe.Pointer(&b[0])), C.ulong(len(b))
-	if C.jpeg_header(h, src, n, &r) != 0 && !warned(&r) {
-		return nil, jpegError(&r)
+func sizeOfJPEG(b []byte) (w, h int, err error) {
+	err = withDecoder(func(handle C.tjhandle) error {
+		r, err := readHeader(handle, b)
+		w, h = int(r.width), int(r.height)
+		return err
+	})
+	return w, h, err
+}
+
+func withDecoder(use func(h C.tjhandle) error) error {
+	d := decoders.Get().(*decoder)
+	defer runtime.KeepAlive(d)
+	if d.h == nil {
+		return errors.New("jpeg: no memory for a decoder")
+	}
+	err := use(d.h)
+	if err == nil { // after an error a handle may still be inside the image
+		decoders.Put(d)
+	}
+	return err
+}
+
+func readHeader(h C.tjhandle, b []byte) (r C.jpeg_result, err error) {
+	if C.jpeg_header(h, (*C.uchar)(unsafe.Pointer(&b[0])), C.ulong(len(b)), &r) != 0 && !warned(&r) {
+		return r, jpegError(&r)
 	}
 	if r.width == 0 { // tables alone are no error for the library
-		return nil, errors.New("jpeg: no image in the file")
+		return r, errors.New("jpeg: no image in the file")
 	}
-	if err := checkSize(int(r.width), int(r.height), limit); err != nil {
+	return r, nil
+}
+
+func decodeWith(h C.tjhandle, b []byte, c *claim) (*RGB, error) {
+	r, err := readHeader(h, b)
+	if err != nil {
 		return nil, err
 	}
-	img := New(int(r.width), int(r.height))
-	if r.colorspace == C.TJCS_CMYK || r.colorspace == C.TJCS_YCCK {
-		return decodeCMYK(h, b, &r, img)
+	isCMYK := r.colorspace == C.TJCS_CMYK || r.colorspace == C.TJCS_YCCK
+	img, err := c.image(int(r.width), int(r.height), func() int64 {
+		working := jpegCost(b, int(r.width), int(r.height))
+		if isCMYK {
+			working += 4 * int64(r.width) * int64(r.height)
+		}
+		return working
+	})
+	if err != nil {
+		return nil, fmt.Errorf("jpeg: %w", err)
 	}
-	if C.jpeg_pixels(h, src, n, (*C.uchar)(unsafe.Pointer(&img.Pix[0])), C.TJPF_RGB, &r) != 0 && !warned(&r) {
-		return nil, jpegError(&r)
+	if isCMYK {
+		img, err = decodeCMYK(h, b, &r, img)
+	} else if C.jpeg_pixels(h, (*C.uchar)(unsafe.Pointer(&b[0])), C.ulong(len(b)), (*C.uchar)(unsafe.Pointer(&img.Pix[0])), C.TJPF_RGB, &r) != 0 && !warned(&r) {
+		err = jpegError(&r)
 	}
+	if err != nil {
+		return nil, err
+	}
+	c.decoded(img)
 	return img, nil
 }
 

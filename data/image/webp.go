@@ -4,13 +4,50 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	stdimage "image"
 	"image/color"
 
 	"golang.org/x/image/webp"
 )
 
-func webpConfig(r *bytes.Reader) (stdimage.Config, error) { return webp.DecodeConfig(r) }
+// webpConfig reads the sizes of the canvas and of the frame's own data, which must
+// be the same, as libwebp has it: decoding takes memory for the latter.
+func webpConfig(r *bytes.Reader) (stdimage.Config, error) {
+	file := make([]byte, r.Len())
+	if _, err := r.Read(file); err != nil {
+		return stdimage.Config{}, err
+	}
+	c, err := webp.DecodeConfig(bytes.NewReader(file))
+	if err != nil {
+		return c, err
+	}
+	still, err := firstFrame(file)
+	if err != nil {
+		return c, nil // which decoding finds too
+	}
+	if w, h, ok := frameSize(still); ok && (w != c.Width || h != c.Height) {
+		return c, fmt.Errorf("a frame of %dx%d pixels on a canvas of %dx%d", w, h, c.Width, c.Height)
+	}
+	return c, nil
+}
+
+// frameSize is what the first VP8 or VP8L chunk of a still says of its size.
+func frameSize(still []byte) (w, h int, ok bool) {
+	for rest := still[min(riffHeader, len(still)):]; len(rest) >= chunkHeader; {
+		kind, size := string(rest[:4]), int(binary.LittleEndian.Uint32(rest[4:]))
+		body := rest[chunkHeader:]
+		switch {
+		case kind == "VP8 " && len(body) >= 10:
+			return int(binary.LittleEndian.Uint16(body[6:]) & 0x3fff), int(binary.LittleEndian.Uint16(body[8:]) & 0x3fff), true
+		case kind == "VP8L" && len(body) >= 5:
+			bits := binary.LittleEndian.Uint32(body[1:])
+			return int(bits&0x3fff) + 1, int(bits>>14&0x3fff) + 1, true
+		}
+		rest = rest[min(chunkHeader+size+size&1, len(rest)):]
+	}
+	return 0, 0, false
+}
 
 // decodeWebP reads a still, or an animation's first frame, which must fill its
 // canvas.

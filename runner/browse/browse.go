@@ -263,11 +263,8 @@ func (s *Site) image(w http.ResponseWriter, r *http.Request) {
 		send(w, kind, data, nil)
 		return
 	}
-	img, err := image.Decode(data)
 	var b bytes.Buffer
-	if err == nil {
-		err = png.Encode(&b, img.Standard())
-	}
+	err = image.Use(data, false, func(img *image.RGB) error { return png.Encode(&b, img.Standard()) })
 	send(w, "image/png", b.Bytes(), err)
 }
 
