@@ -2,7 +2,6 @@ package datasets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/data/jsonfile"
 	"react/data/shards"
 )
 
@@ -115,8 +115,8 @@ func (c *Captions) readKarpathy(name string) error {
 			} `json:"sentences"`
 		} `json:"images"`
 	}
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return fmt.Errorf("file %s: %w", name, err)
+	if err := jsonfile.Unmarshal(raw, &list); err != nil {
+		return fmt.Errorf("file %s: %w", name, jsonfile.Named(err, "Karpathy's lists"))
 	}
 	var files fileImages
 	missing, first := 0, ""

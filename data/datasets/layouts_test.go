@@ -285,7 +285,9 @@ func TestCaptionErrors(t *testing.T) {
 		{"no image", fmt.Sprintf(list, `[{"raw": "a"}]`), "b.png", `dataset_x.json: 1 of 1 images of split "test" are not there, the first is x/a.png`},
 		{"no captions", fmt.Sprintf(list, `[]`), "x/a.png", "image a.png has no captions"},
 		{"empty caption", fmt.Sprintf(list, `[{"raw": " "}]`), "x/a.png", "image a.png has an empty caption"},
-		{"no list", `{`, "x/a.png", "dataset_x.json: unexpected end"},
+		{"no list", `{`, "x/a.png", "dataset_x.json: the file ends inside its JSON"},
+		{"a list", `[{"file": "a.png"}]`, "x/a.png", `dataset_x.json: want {"images": [...]} (Karpathy's lists), got a list`},
+		{"sentences", fmt.Sprintf(list, `["a"]`), "x/a.png", `dataset_x.json: images[0].sentences[0]: want {"raw": ...}, got "a"`},
 		{"no split", strings.ReplaceAll(fmt.Sprintf(list, `[{"raw": "a"}]`), "test", "val"), "x/a.png", `no images in split "test"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

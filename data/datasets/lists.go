@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"react/data/jsonfile"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,8 +173,8 @@ func (s *Set) parseCOCO(raw []byte, f *listed) error {
 			Name string `json:"name"`
 		} `json:"categories"`
 	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return err
+	if err := jsonfile.Unmarshal(raw, &in); err != nil {
+		return jsonfile.Named(err, "COCO's")
 	}
 	slices.SortFunc(in.Categories, func(a, b struct {
 		ID   int    `json:"id"`

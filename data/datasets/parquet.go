@@ -117,15 +117,16 @@ func hubClasses(p *parquet.File, column string) []string {
 	}
 	var meta struct {
 		Info struct {
-			Features map[string]struct {
-				Names []string `json:"names"`
-			} `json:"features"`
+			Features map[string]json.RawMessage `json:"features"` // of a list of values: a list
 		} `json:"info"`
 	}
-	if json.Unmarshal([]byte(raw), &meta) != nil {
+	var label struct {
+		Names []string `json:"names"`
+	}
+	if json.Unmarshal([]byte(raw), &meta) != nil || json.Unmarshal(meta.Info.Features[column], &label) != nil {
 		return nil
 	}
-	return meta.Info.Features[column].Names
+	return label.Names
 }
 
 // columnInts reads a whole column of integers; nulls are left out.

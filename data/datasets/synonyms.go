@@ -1,11 +1,11 @@
 package datasets
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
+	"react/data/jsonfile"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -22,7 +22,7 @@ func ReadSynonyms(path string, classes []string) ([][]string, error) {
 	if !utf8.Valid(raw) { // the decoder would replace what is not
 		err = errors.New("not UTF-8")
 	} else {
-		err = json.Unmarshal(raw, &others)
+		err = jsonfile.Named(jsonfile.Unmarshal(raw, &others), "{\"CLASS\": [\"another name\"]}")
 	}
 	names := make([][]string, len(classes))
 	if err == nil {

@@ -27,7 +27,8 @@ func TestReadSynonyms(t *testing.T) {
 		`{"cat": ["a {}"]}`:                `"a {}" is no name`,
 		`{"cat": ["DOG"]}`:                 `class "cat": the name "DOG" is also of class "Dog"`,
 		`{"Dog": ["pup"], "cat": ["Pup"]}`: `the name "Pup" is also of class "Dog"`,
-		`{"cat": "x"}`:                     "cannot unmarshal",
+		`{"cat": "x"}`:                     `cat: want a list of strings, got "x"`,
+		`["cat"]`:                          `want an object of names and lists of strings ({"CLASS": ["another name"]}), got a list`,
 		"{\"cat\": [\"\xff\"]}":            "not UTF-8",
 	} {
 		if _, err := read(text); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {

@@ -273,7 +273,7 @@ func TestImportRefuses(t *testing.T) {
 		}, Options{}, `package emojibase-data: emoji 1: label "" is none`},
 		"cut JSON": {func(t *testing.T, root string) {
 			put(t, filepath.Join(root, "emoji-datasource-google/emoji.json"), []byte(`[{"unified":`))
-		}, Options{}, "emoji-datasource-google/emoji.json: unexpected end of JSON input"},
+		}, Options{}, "emoji-datasource-google/emoji.json: the file ends inside its JSON"},
 		"bad image": {func(t *testing.T, root string) {
 			put(t, filepath.Join(root, "emoji-datasource-google/img/google/64/1f436.png"), []byte("\x89PNG\r\n\x1a\n"))
 		}, Options{}, "emoji-datasource-google/img/google/64/1f436.png: "},

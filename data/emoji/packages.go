@@ -1,12 +1,12 @@
 package emoji
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"react/data/jsonfile"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -133,7 +133,7 @@ func readJSON(path string, into any) error {
 	if err != nil {
 		return missingPackage(path, err)
 	}
-	if err := json.Unmarshal(raw, into); err != nil {
+	if err := jsonfile.Unmarshal(raw, into); err != nil {
 		return fmt.Errorf("file %s: %w", path, err)
 	}
 	return nil

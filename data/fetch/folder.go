@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/murmur3"
 
 	"react/data/columns"
+	"react/data/jsonfile"
 )
 
 // stateDir holds what is ours; img2dataset looks for *.json and *.tar beside it.
@@ -83,7 +84,7 @@ func (f *folder) settle() error {
 		return err
 	}
 	var old settings
-	if err := json.Unmarshal(data, &old); err != nil {
+	if err := jsonfile.Unmarshal(data, &old); err != nil {
 		return fmt.Errorf("file %s: %w", name, err)
 	}
 	old.Shape = old.Shape.WithDefaults()

@@ -40,6 +40,18 @@ func (e *Error) Error() string {
 // Unwrap is the error of encoding/json.
 func (e *Error) Unwrap() error { return e.err }
 
+// Named adds what the form is called to an error that says that a whole file has another
+// form: want {"images": [...]} (Karpathy's lists), got a list.
+func Named(err error, name string) error {
+	var e *Error
+	if errors.As(err, &e) && e.Path == "" && e.Want != "" {
+		named := *e
+		named.Want += " (" + name + ")"
+		return &named
+	}
+	return err
+}
+
 // Plain turns an error of encoding/json about raw into plain words; any other error is
 // returned as it is.
 func Plain(err error, raw []byte) error {

@@ -133,7 +133,7 @@ func TestWiktionary(t *testing.T) {
 		}
 	}
 	klite := filepath.Join(dir, "klite.json")
-	if err := os.WriteFile(klite, []byte(`[{"classname": "Golden Retriever", "def_wiki": "A breed.", "path_wn": []}, {"classname": "", "def_wiki": "x"}]`), 0o666); err != nil {
+	if err := os.WriteFile(klite, []byte("\ufeff"+`[{"classname": "Golden Retriever", "def_wiki": "A breed.", "path_wn": []}, {"classname": "", "def_wiki": "x"}]`), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if w, err = OpenWiktionary(klite, []string{"golden retriever"}); err != nil {

@@ -3,11 +3,11 @@ package knowledge
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"react/data/jsonfile"
 	"strings"
 )
 
@@ -49,6 +49,9 @@ func (w *Wiktionary) read(path string, want map[string]bool) error {
 	}
 	defer f.Close()
 	r := bufio.NewReaderSize(f, 1<<20)
+	if mark, err := r.Peek(3); err == nil && string(mark) == "\ufeff" {
+		_, _ = r.Discard(len(mark)) // was there
+	}
 	if first, err := r.Peek(1); err == nil && first[0] == '[' {
 		return w.readKLITE(r, want)
 	}
@@ -87,7 +90,7 @@ type wiktextract struct {
 // entry keeps the first gloss of a noun, which goes before other parts of speech.
 func (w *Wiktionary) entry(line []byte, want map[string]bool) error {
 	var e wiktextract
-	if err := json.Unmarshal(line, &e); err != nil {
+	if err := jsonfile.Unmarshal(line, &e); err != nil {
 		return err
 	}
 	word := strings.ToLower(e.Word)
@@ -116,8 +119,12 @@ func (w *Wiktionary) readKLITE(r io.Reader, want map[string]bool) error {
 		Name       string `json:"classname"`
 		Definition string `json:"def_wiki"`
 	}
-	if err := json.NewDecoder(r).Decode(&classes); err != nil {
-		return fmt.Errorf("want [{\"classname\": ..., \"def_wiki\": ...}]: %w", err)
+	raw, err := io.ReadAll(r)
+	if err == nil {
+		err = jsonfile.Named(jsonfile.Unmarshal(raw, &classes), "K-LITE's files")
+	}
+	if err != nil {
+		return err
 	}
 	for _, c := range classes {
 		for _, name := range Candidates(c.Name, func(string) []string { return nil })[:min(1, len(c.Name))] {

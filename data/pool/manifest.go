@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -15,6 +14,7 @@ import (
 	"path/filepath"
 
 	"react/data/columns"
+	"react/data/jsonfile"
 	"react/data/laion"
 )
 
@@ -217,9 +217,7 @@ func Read(path string) (*Manifest, error) {
 		return nil, err
 	}
 	m := &Manifest{}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(m); err != nil {
+	if err := jsonfile.Strict(raw, m); err != nil {
 		return nil, fmt.Errorf("file %s: %w", path, err)
 	}
 	if m.Schema != schemaName {

@@ -3,12 +3,12 @@ package shards
 import (
 	"archive/tar"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"react/data/jsonfile"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -282,7 +282,7 @@ func (x *shardIndex) text(s *Sample, m Member, raw []byte) {
 		URL     *string `json:"url"`
 		Caption *string `json:"caption"`
 	}
-	if err := json.Unmarshal(raw, &meta); err != nil {
+	if err := jsonfile.Record(raw, &meta); err != nil {
 		x.fault(m.Key, fmt.Sprintf(".json: %v", err))
 		return
 	}
