@@ -138,10 +138,12 @@ func (o *fetchOptions) settle() error {
 }
 
 func (o *fetchOptions) run(ctx context.Context, name string, stdout, stderr io.Writer) error {
-	items, err := o.items(name, stderr)
+	all, err := o.items(name, stderr)
 	if err != nil {
 		return err
 	}
+	var left leftOut
+	items := left.withAddress(all)
 	line := &fetchLine{w: stderr, started: time.Now()}
 	o.Progress = line.show
 	stats, err := fetch.Run(ctx, items, o.Options)
@@ -149,6 +151,7 @@ func (o *fetchOptions) run(ctx context.Context, name string, stdout, stderr io.W
 	if stats.Items > 0 {
 		printFetched(stdout, o.Dir, stats)
 	}
+	left.print(stdout)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return &errMisfit{what: []string{fmt.Sprintf("%v; nothing that was fetched is lost: make room and run the same command", err)}, hints: true}
 	}
@@ -215,7 +218,7 @@ func pairsStages(s *store.Store, name string) ([]string, error) {
 	return nil, usageError{fmt.Errorf("trial %s retrieves nothing", trial.Name)}
 }
 
-// pairItems reads the pairs of stages, those with an address.
+// pairItems reads the pairs of stages.
 func pairItems(dirs []string) iter.Seq2[fetch.Item, error] {
 	return func(yield func(fetch.Item, error) bool) {
 		for _, dir := range dirs {
@@ -225,7 +228,7 @@ func pairItems(dirs []string) iter.Seq2[fetch.Item, error] {
 				return
 			}
 			for _, pair := range list {
-				if pair.URL != "" && !yield(fetch.Item{URL: pair.URL, Caption: pair.Caption}, nil) {
+				if !yield(fetch.Item{URL: pair.URL, Caption: pair.Caption}, nil) {
 					return
 				}
 			}

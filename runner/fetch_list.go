@@ -1,23 +1,22 @@
 package main
 
 import (
-	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"react/data/delimited"
 	"react/data/fetch"
 	"react/data/laion"
 )
 
 // listKinds are the files of addresses that fetch reads, by the end of their names.
-var listKinds = map[string]func(name string) iter.Seq2[fetch.Item, error]{".parquet": parquetItems, ".txt": textItems, ".csv": tableItems(','), ".tsv": tableItems('\t')}
+var listKinds = map[string]func(name string) iter.Seq2[fetch.Item, error]{".parquet": parquetItems, ".txt": textItems, ".csv": tableItems, ".tsv": tableItems}
 
 // listItems opens a list; not ok where the name is no list's.
 func listItems(name string) (items iter.Seq2[fetch.Item, error], ok bool, err error) {
@@ -31,10 +30,11 @@ func listItems(name string) (items iter.Seq2[fetch.Item, error], ok bool, err er
 	return read(name), true, nil
 }
 
-// parquetItems reads a parquet file of addresses and captions; rows that cannot be read are passed over.
+// parquetItems reads a parquet file of addresses and captions; a caption that is null is
+// empty.
 func parquetItems(name string) iter.Seq2[fetch.Item, error] {
 	return func(yield func(fetch.Item, error) bool) {
-		reader, err := laion.Open([]string{name}, laion.Options{Columns: []string{}, MaxBad: 1 << 40})
+		reader, err := laion.Open([]string{name}, laion.Options{Columns: []string{}, NullText: true, MaxBad: 1 << 40})
 		if err != nil {
 			yield(fetch.Item{}, err)
 			return
@@ -51,7 +51,7 @@ func parquetItems(name string) iter.Seq2[fetch.Item, error] {
 			}
 			texts := batch.Texts()
 			for i, url := range batch.URLs() {
-				if !batch.Bad(i) && url != "" && !yield(fetch.Item{URL: url, Caption: texts[i]}, nil) {
+				if !yield(fetch.Item{URL: strings.TrimSpace(url), Caption: texts[i]}, nil) {
 					return
 				}
 			}
@@ -68,58 +68,49 @@ func textItems(name string) iter.Seq2[fetch.Item, error] {
 			return
 		}
 		defer file.Close()
-		lines := bufio.NewScanner(file)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			url := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
-			if url != "" && !yield(fetch.Item{URL: url}, nil) {
-				return
-			}
-		}
-		if err := lines.Err(); err != nil {
+		err = delimited.Lines(file, func(line string) bool {
+			url := strings.TrimSpace(line)
+			return url == "" || yield(fetch.Item{URL: url}, nil)
+		})
+		if err != nil {
 			yield(fetch.Item{}, fmt.Errorf("file %s: %w", name, err))
 		}
 	}
 }
 
-// tableItems reads columns whose first row names them: url or URL, and caption,
-// text or TEXT where there is one.
-func tableItems(comma rune) func(name string) iter.Seq2[fetch.Item, error] {
-	return func(name string) iter.Seq2[fetch.Item, error] {
-		return func(yield func(fetch.Item, error) bool) {
-			file, err := os.Open(name)
-			if err == nil {
-				defer file.Close()
-				err = readTable(file, comma, func(item fetch.Item) bool { return yield(item, nil) })
-			}
-			if err != nil {
-				yield(fetch.Item{}, fmt.Errorf("file %s: %w", name, err))
-			}
+// tableItems reads a .csv or .tsv with the columns url and, where there is one, caption or
+// text, letter case aside.
+func tableItems(name string) iter.Seq2[fetch.Item, error] {
+	return func(yield func(fetch.Item, error) bool) {
+		file, err := os.Open(name)
+		if err == nil {
+			defer file.Close()
+			err = readTable(file, filepath.Ext(name), func(item fetch.Item) bool { return yield(item, nil) })
+		}
+		if err != nil {
+			yield(fetch.Item{}, fmt.Errorf("file %s: %w", name, err))
 		}
 	}
 }
 
-func readTable(file io.Reader, comma rune, yield func(fetch.Item) bool) error {
-	reader := csv.NewReader(bufio.NewReaderSize(file, 1<<18))
-	reader.Comma, reader.LazyQuotes, reader.ReuseRecord = comma, comma == '\t', true
-	head, err := reader.Read()
-	if errors.Is(err, io.EOF) {
-		return errors.New("is empty: the first row names the columns url and caption")
-	}
+func readTable(file io.Reader, ext string, yield func(fetch.Item) bool) error {
+	table, err := delimited.NewReader(file, ext)
 	if err != nil {
 		return err
 	}
-	column := func(names ...string) int {
-		return slices.IndexFunc(head, func(h string) bool {
-			return slices.Contains(names, strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff"))))
-		})
+	url, err := table.Column("url")
+	if err != nil {
+		return err
 	}
-	url, caption := column("url"), column("caption", "text")
+	caption, err := table.Column("caption", "text")
+	if err != nil {
+		return err
+	}
 	if url < 0 {
-		return fmt.Errorf("no column url in the first row (it has %s)", strings.Join(head, ", "))
+		return noAddressColumn(table.Head)
 	}
 	for {
-		row, err := reader.Read()
+		row, err := table.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -130,8 +121,55 @@ func readTable(file io.Reader, comma rune, yield func(fetch.Item) bool) error {
 		if caption >= 0 {
 			item.Caption = row[caption]
 		}
-		if item.URL != "" && !yield(item) {
+		if !yield(item) {
 			return nil
 		}
+	}
+}
+
+// noAddressColumn tells a list without names, as Conceptual Captions comes, from one with
+// other names.
+func noAddressColumn(head []string) error {
+	for i, cell := range head {
+		if strings.Contains(cell, "://") {
+			return fmt.Errorf("the first row is no names of columns (cell %d is an address): put one before it, such as caption and url", i+1)
+		}
+	}
+	return fmt.Errorf("no column url in the first row (it has %s)", strings.Join(head, ", "))
+}
+
+// leftOut counts rows of a list that are not fetched as they stand.
+type leftOut struct {
+	noAddress int
+	notText   int // not UTF-8; what is no letter of it is replaced
+}
+
+// withAddress passes on the items that have an address and counts the others.
+func (l *leftOut) withAddress(items iter.Seq2[fetch.Item, error]) iter.Seq2[fetch.Item, error] {
+	return func(yield func(fetch.Item, error) bool) {
+		*l = leftOut{}
+		for item, err := range items {
+			switch {
+			case err != nil:
+			case item.URL == "":
+				l.noAddress++
+				continue
+			case !utf8.ValidString(item.URL) || !utf8.ValidString(item.Caption):
+				l.notText++
+			}
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+}
+
+// print says what was left out, if anything.
+func (l *leftOut) print(w io.Writer) {
+	if l.noAddress > 0 {
+		fmt.Fprintf(w, "  %s without an address, not fetched\n", plural(l.noAddress, "row"))
+	}
+	if l.notText > 0 {
+		fmt.Fprintf(w, "  %s not in UTF-8: letters of another encoding are replaced (save the list as UTF-8)\n", plural(l.notText, "row"))
 	}
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"react/data/columns"
 	"react/data/fetch"
 )
 
@@ -16,17 +18,24 @@ func TestListItems(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
 		want []fetch.Item
+		left leftOut
 		err  string
 	}{
-		"a.txt":       {"\ufeffhttp://a/1\r\n\n  http://a/2  ", []fetch.Item{{URL: "http://a/1"}, b}, ""},
-		"a.csv":       {"id,URL,Text\n7,http://a/1,\"one, \"\"quoted\"\"\"\n8,http://a/2,\n9,,none\n", []fetch.Item{a, b}, ""},
-		"b.csv":       {"\ufeffurl\nhttp://a/2\n", []fetch.Item{b}, ""},
-		"a.tsv":       {"caption\turl\none, \"quoted\"\thttp://a/1\n\thttp://a/2\n", []fetch.Item{a, b}, ""},
-		"empty.csv":   {"", nil, "empty.csv: is empty: the first row names the columns url and caption"},
-		"link.tsv":    {"link\tname\nx\ty\n", nil, "link.tsv: no column url in the first row (it has link, name)"},
-		"short.csv":   {"url,caption\nhttp://a/1\n", nil, "short.csv: record on line 2: wrong number of fields"},
-		"long.txt":    {strings.Repeat("x", 2<<20), nil, "long.txt: bufio.Scanner: token too long"},
-		"bad.parquet": {"PAR1", nil, "bad.parquet: "},
+		"a.txt":       {"\ufeffhttp://a/1\r\n\n  http://a/2  ", []fetch.Item{{URL: "http://a/1"}, b}, leftOut{}, ""},
+		"a.csv":       {"id,URL,Text\n7,http://a/1,\"one, \"\"quoted\"\"\"\n8,http://a/2,\n9,,none\n", []fetch.Item{a, b}, leftOut{noAddress: 1}, ""},
+		"b.csv":       {"\ufeffurl\nhttp://a/2\n", []fetch.Item{b}, leftOut{}, ""},
+		"c.csv":       {"Caption;URL\r\n\"one, \"\"quoted\"\"\";http://a/1\r\n;http://a/2\r\n", []fetch.Item{a, b}, leftOut{}, ""},
+		"a.tsv":       {"caption\turl\none, \"quoted\"\thttp://a/1\n\thttp://a/2\n", []fetch.Item{a, b}, leftOut{}, ""},
+		"quotes.tsv":  {"url\tcaption\nhttp://a/1\t\"one\nhttp://a/2\t\nhttp://a/3\t\"two\" \n", []fetch.Item{{URL: "http://a/1", Caption: "\"one"}, b, {URL: "http://a/3", Caption: "\"two\" "}}, leftOut{}, ""},
+		"latin.tsv":   {"url\tcaption\nhttp://a/1\tcaf\xe9\n", []fetch.Item{{URL: "http://a/1", Caption: "caf\xe9"}}, leftOut{notText: 1}, ""},
+		"empty.csv":   {"", nil, leftOut{}, "empty.csv: is empty: the first row names the columns"},
+		"link.tsv":    {"link\tname\nx\ty\n", nil, leftOut{}, "link.tsv: no column url in the first row (it has link, name)"},
+		"twice.csv":   {"url,caption,URL\nx,y,z\n", nil, leftOut{}, `twice.csv: columns "url" and "URL" are both url`},
+		"cc.tsv":      {"a dog\thttp://a/1\n", nil, leftOut{}, "cc.tsv: the first row is no names of columns (cell 2 is an address)"},
+		"short.csv":   {"url,caption\nhttp://a/1\n", nil, leftOut{}, "short.csv: line 2: 1 cell, and the first row has 2"},
+		"long.txt":    {strings.Repeat("x", 2<<20), nil, leftOut{}, "long.txt: line 1: longer than 1048576 bytes"},
+		"utf16.txt":   {"\xff\xfeh\x00", nil, leftOut{}, "utf16.txt: is UTF-16, or no text: save it as UTF-8"},
+		"bad.parquet": {"PAR1", nil, leftOut{}, "bad.parquet: "},
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(c.text), 0o666); err != nil {
@@ -37,7 +46,8 @@ func TestListItems(t *testing.T) {
 			t.Fatalf("%s: %v, %v", name, ok, err)
 		}
 		var got []fetch.Item
-		for item, e := range items {
+		var left leftOut
+		for item, e := range left.withAddress(items) {
 			if err = e; err != nil {
 				break
 			}
@@ -46,8 +56,38 @@ func TestListItems(t *testing.T) {
 		if !slices.Equal(got, c.want) || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: got %q, %v, want %q, %q", name, got, err, c.want, c.err)
 		}
+		if left != c.left {
+			t.Errorf("%s: left out %+v, want %+v", name, left, c.left)
+		}
 	}
 	if _, ok, _ := listItems("sweep-of.mine"); ok {
 		t.Error("a sweep's name is taken for a list")
+	}
+}
+
+// TestNullCaption: a row without a caption has an empty one, as img2dataset has it, and a
+// row without an address is counted.
+func TestNullCaption(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "list.parquet")
+	w, err := columns.Create(path, []columns.Column{{Name: "url"}, {Name: "caption"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	urls := &columns.Vector{Strings: []string{"http://a/1", "", "http://a/3"}, Null: []bool{false, true, false}}
+	captions := &columns.Vector{Strings: []string{"one", "two", ""}, Null: []bool{false, false, true}}
+	if err := errors.Join(w.Append(3, []*columns.Vector{urls, captions}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var got []fetch.Item
+	var left leftOut
+	for item, err := range left.withAddress(parquetItems(path)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, item)
+	}
+	want := []fetch.Item{{URL: "http://a/1", Caption: "one"}, {URL: "http://a/3"}}
+	if !slices.Equal(got, want) || left.noAddress != 1 {
+		t.Errorf("got %q, %+v, want %q and 1 without an address", got, left, want)
 	}
 }

@@ -73,14 +73,14 @@ func TestFetch(t *testing.T) {
 		}
 		return strings.ReplaceAll(out.String(), to, "DIR")
 	}
-	const first = "DIR: 9 of 9 addresses answered, 7 images\n  failed: HTTP 404  1\n  failed: HTTP 500  1\n  1 may come now: --retry-failed\n"
+	const first = "DIR: 9 of 9 addresses answered, 7 images\n  failed: HTTP 404  1\n  failed: HTTP 500  1\n  1 may come now: --retry-failed\n  1 row without an address, not fetched\n"
 	if got := fetched(); got != first {
 		t.Errorf("printed\n%swant\n%s", got, first)
 	}
 	if got := fetched(); got != first || asked["/a/3"] != 1 || asked["/healing"] != 1 {
 		t.Errorf("again: asked %v, printed\n%s", asked, got)
 	}
-	if got, want := fetched("--retry-failed"), "DIR: 9 of 9 addresses answered, 8 images\n  failed: HTTP 404  1\n"; got != want || asked["/gone"] != 1 {
+	if got, want := fetched("--retry-failed"), "DIR: 9 of 9 addresses answered, 8 images\n  failed: HTTP 404  1\n  1 row without an address, not fetched\n"; got != want || asked["/gone"] != 1 {
 		t.Errorf("retried: asked %v, printed\n%s", asked, got)
 	}
 	set, err := shards.Index(t.Context(), []string{filepath.Join(to, "00000.tar")}, 0)

@@ -146,7 +146,7 @@ func TestILSVRC(t *testing.T) {
 
 func TestCSV(t *testing.T) {
 	dir := put(t, t.TempDir(), map[string]string{
-		"train.csv": "path,label\nimages/a b.png,dog\nimages/c.png,cat\n", "test.csv": "label,file\ncat,images/d.png\ndog,images/e.png\n",
+		"train.csv": "path,label\nimages/a b.png,dog\nimages/c.png,cat\n", "test.csv": "\ufeffLabel;File\r\ncat;images/d.png\r\n dog ;images/e.png\r\n",
 		"images/a b.png": "A", "images/c.png": "C", "images/d.png": "D", "images/e.png": "E",
 	})
 	for split, want := range map[string][]Item{"train": {{"images/a b.png", 1}, {"images/c.png", 0}}, "test": {{"images/d.png", 0}, {"images/e.png", 1}}} {
@@ -191,6 +191,10 @@ func TestListErrors(t *testing.T) {
 		{"empty class", "labels.txt", "cat\ndog\nfish\n", `class 2 ("fish") has no images`},
 		{"csv header", "test.csv", "a,b\n", `test.csv: line 1: columns ["a" "b"]: want path and label`},
 		{"csv label", "test.csv", "path,label\na.png,fish\n", `test.csv: line 2: "fish" is none of 2 classes`},
+		{"csv no label", "test.csv", "path,label\na.png,0\nz.zip@b.png, \n", `test.csv: line 3: path "z.zip@b.png" and label "": neither may be empty`},
+		{"csv column twice", "test.csv", "path,label,Label\na.png,0,1\n", `columns "label" and "Label" are both label`},
+		{"csv encoding", "test.csv", "path,label\nb\xe9.png,0\n", `test.csv: not UTF-8`},
+		{"csv open quote", "test.csv", "path,label\na.png,\"cat\nz.zip@b.png,dog\n", `test.csv: line 2: a quote inside a cell, or one that does not end`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := put(t, t.TempDir(), base)

@@ -2,19 +2,21 @@ package datasets
 
 import (
 	"archive/zip"
+	"bytes"
 	"cmp"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"react/data/delimited"
 	"react/data/jsonfile"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // labelFiles name the classes beside a list, one a line in the order of the labels.
@@ -122,38 +124,73 @@ func (s *Set) parseLines(raw []byte, f *listed) error {
 
 // parseCSV reads a table with a header. Labels that are names make the classes, sorted, where no file lists them.
 func (s *Set) parseCSV(raw []byte, f *listed) error {
-	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(raw), "\ufeff"))).ReadAll()
+	rows, err := listRows(raw)
 	if err != nil {
 		return err
 	}
-	if len(rows) == 0 {
-		return errors.New("empty")
-	}
-	path := slices.IndexFunc(rows[0], func(c string) bool {
-		return slices.Contains([]string{"path", "image", "file", "filename", "file_name"}, c)
-	})
-	label := slices.IndexFunc(rows[0], func(c string) bool { return slices.Contains([]string{"label", "class"}, c) })
-	if path < 0 || label < 0 {
-		return fmt.Errorf("line 1: columns %q: want path and label", rows[0])
-	}
-	rows = rows[1:]
-	if len(s.Classes) == 0 && slices.ContainsFunc(rows, func(r []string) bool { _, err := strconv.Atoi(r[label]); return err != nil }) {
+	if len(s.Classes) == 0 && slices.ContainsFunc(rows, func(r listRow) bool { _, err := strconv.Atoi(r.label); return err != nil }) {
 		for _, r := range rows {
-			s.Classes = append(s.Classes, r[label])
+			s.Classes = append(s.Classes, r.label)
 		}
 		slices.Sort(s.Classes)
 		s.Classes = slices.Compact(s.Classes)
 	}
-	for i, r := range rows {
-		at := slices.Index(s.Classes, r[label])
-		if at < 0 {
-			if at, err = strconv.Atoi(r[label]); err != nil {
-				return fmt.Errorf("line %d: %q is none of %d classes", i+2, r[label], len(s.Classes))
+	at := map[string]int{}
+	for i, class := range slices.Backward(s.Classes) {
+		at[class] = i // of two alike the first
+	}
+	for _, r := range rows {
+		label, ok := at[r.label]
+		if !ok {
+			if label, err = strconv.Atoi(r.label); err != nil {
+				return fmt.Errorf("line %d: %q is none of %d classes", r.line, r.label, len(s.Classes))
 			}
 		}
-		s.addListed(f, r[path], []int{at})
+		s.addListed(f, r.path, []int{label})
 	}
 	return nil
+}
+
+// listRow is an image of a table and its label, as text.
+type listRow struct {
+	path, label string
+	line        int // 1-based
+}
+
+func listRows(raw []byte) ([]listRow, error) {
+	if !utf8.Valid(raw) {
+		return nil, errors.New("not UTF-8")
+	}
+	table, err := delimited.NewReader(bytes.NewReader(raw), ".csv")
+	if err != nil {
+		return nil, err
+	}
+	path, err := table.Column("path", "image", "file", "filename", "file_name")
+	if err != nil {
+		return nil, err
+	}
+	label, err := table.Column("label", "class")
+	if err != nil {
+		return nil, err
+	}
+	if path < 0 || label < 0 {
+		return nil, fmt.Errorf("line 1: columns %q: want path and label", table.Head)
+	}
+	var rows []listRow
+	for {
+		row, err := table.Next()
+		if errors.Is(err, io.EOF) {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		r := listRow{strings.TrimSpace(row[path]), strings.TrimSpace(row[label]), table.Line()}
+		if r.path == "" || r.label == "" {
+			return nil, fmt.Errorf("line %d: path %q and label %q: neither may be empty", r.line, r.path, r.label)
+		}
+		rows = append(rows, r)
+	}
 }
 
 // parseCOCO reads images, annotations with category_id, and categories, which are the labels in the order of their ids.

@@ -132,8 +132,9 @@ func (c *Columns) float(col, i int) float64 {
 // clamp keeps sizes that drifted to other types in range.
 func clamp(n int64) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
-// check finds bad rows and returns the first reason for each through report.
-func (c *Columns) check(report func(i int, why string) error) error {
+// check finds bad rows and tells report the first reason of each; nullText lets null
+// captions pass.
+func (c *Columns) check(nullText bool, report func(i int, why string) error) error {
 	mark := func(i int, why string) error {
 		if c.bad == nil {
 			c.bad = make([]bool, c.Len)
@@ -153,7 +154,7 @@ func (c *Columns) check(report func(i int, why string) error) error {
 			var err error
 			if !valid(s) {
 				err = mark(i, all[col].Name+" is not UTF-8")
-			} else if col == colText && v.IsNull(i) {
+			} else if col == colText && v.IsNull(i) && !nullText {
 				err = mark(i, "TEXT is null")
 			}
 			if err != nil {

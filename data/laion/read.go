@@ -22,6 +22,8 @@ type Options struct {
 	Required []string
 	// NoURL lets files have no URL, as clip-retrieval's metadata may.
 	NoURL bool
+	// NullText takes a null caption for an empty one; without it the row is bad.
+	NullText bool
 	// BatchSize is the largest number of rows in a batch; 0 means DefaultBatch.
 	BatchSize int
 	// MaxBad is the number of bad rows allowed; Next fails on the one after.
@@ -218,7 +220,7 @@ func (r *Reader) checked(raw *columns.Batch) (*Columns, error) {
 	for i, col := range r.want {
 		c.cols[col] = raw.Cols[i]
 	}
-	err := c.check(func(i int, why string) error {
+	err := c.check(r.opts.NullText, func(i int, why string) error {
 		bad := BadRow{File: c.File, Row: c.FileRow + int64(i), Why: why}
 		r.bad = append(r.bad, bad)
 		if len(r.bad) <= r.opts.MaxBad {
