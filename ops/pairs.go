@@ -23,6 +23,7 @@ type PairsParams struct {
 	Dedup     bool   `json:"dedup"`
 	Control   string `json:"control"`          // none, random, caption-match, oracle, continued
 	Seed      int64  `json:"seed,omitempty"`   // of the random choice among rows
+	Draw      int    `json:"draw,omitempty"`   // of random rows: the sweep's seed that they are for
 	MaxBad    int    `json:"maxBad,omitempty"` // images that may not decode
 
 	Fuse   string   `json:"fuse,omitempty"`   // sum, rrf; "" lays the lists of several modalities side by side

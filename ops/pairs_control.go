@@ -117,7 +117,7 @@ func (m *maker) control(ctx context.Context, n int) ([]Pair, error) {
 		return nil, err
 	}
 	for c := range groups {
-		rng := rand.New(rand.NewPCG(uint64(m.p.Seed), uint64(c)))
+		rng := rand.New(rand.NewPCG(uint64(m.p.Seed), uint64(m.p.Draw)<<32|uint64(c)))
 		rng.Shuffle(len(groups[c]), func(i, j int) { groups[c][i], groups[c][j] = groups[c][j], groups[c][i] })
 	}
 	return m.spread(ctx, groups, n)

@@ -215,6 +215,19 @@ func TestControlsGiveAsManyPairs(t *testing.T) {
 			}
 		}
 	}
+	random := PairsParams{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Control: "random", Seed: 5}
+	seen := map[string]bool{}
+	for draw := range 4 {
+		random.Draw = draw
+		list, _, _ := w.pairs(t, random)
+		seen[fmt.Sprint(rows(list))] = true
+	}
+	if random.Draw, random.Seed = 0, 6; len(seen) != 4 {
+		t.Errorf("4 draws of the random control give %d lists of rows", len(seen))
+	}
+	if list, _, _ := w.pairs(t, random); seen[fmt.Sprint(rows(list))] {
+		t.Error("another seed gives the rows of a draw")
+	}
 	all, _, r := w.pairs(t, PairsParams{Control: "continued"})
 	if len(all) != w.n {
 		t.Errorf("continued: %d pairs, want the whole pool of %d", len(all), w.n)

@@ -77,6 +77,12 @@ func (c *composer) curation(params *ops.PairsParams) {
 		c.read("pairs.seed")
 		params.Seed = p.Seed
 	}
+	if params.Control == "random" {
+		c.read("pairs.draw")
+		if drawnForEachSeed(&p) {
+			params.Draw, c.seeded = c.seed, true
+		}
+	}
 	params.MinT2T, params.MinT2I, params.Budget = r.MinT2T, r.MinT2I, r.Budget
 	params.NearHash, params.NearCosine = p.NearHash, p.NearCosine
 	params.Fuse, params.Collisions = named(r.Fuse, "union"), named(p.Collisions, "keep")

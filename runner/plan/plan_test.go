@@ -63,6 +63,36 @@ func TestTrialsShareStages(t *testing.T) {
 }
 
 // TestAugmentationKeys: RandAugment and erasing that are off are no part of a key, those that are on are.
+// TestRandomControlIsDrawnForEachSeed: the spread over seeds of a random control holds the luck of
+// its draw. Other pairs are the same for all seeds, and seed 0 keeps the key that it had.
+func TestRandomControlIsDrawnForEachSeed(t *testing.T) {
+	of := func(pairs string) map[string]bool {
+		return keys(load(t, "tune: mode: \"full\"\npairs: {"+pairs+"}\nsweep: seeds: 3"), "pairs")
+	}
+	for pairs, want := range map[string]int{
+		`control: "random"`:               1 * 3,
+		`control: "random", draw: "each"`: 1 * 3,
+		`control: "random", draw: "one"`:  1,
+		`control: "none"`:                 1,
+		`control: "oracle", draw: "each"`: 1,
+		`control: "caption-match"`:        1,
+	} {
+		if got := len(of(pairs)); got != want {
+			t.Errorf("%s: %d stages of pairs over 3 seeds, want %d", pairs, got, want)
+		}
+	}
+	for key := range of(`control: "random", draw: "one"`) {
+		if !of(`control: "random"`)[key] {
+			t.Error("the draw for seed 0 is not the one draw of all seeds")
+		}
+	}
+	for key := range of(`control: "random", seed: 1`) {
+		if of(`control: "random"`)[key] {
+			t.Error("pairs.seed 1 and pairs.seed 0 share a draw")
+		}
+	}
+}
+
 func TestAugmentationKeys(t *testing.T) {
 	key := func(augment string) string {
 		found := keys(load(t, `tune: {mode: "full", augment: `+augment+`}`), "tune")

@@ -20,7 +20,7 @@ func (b *builder) trial(t *spec.Trial, sections []spec.Section) (Trial, error) {
 	if err != nil {
 		return out, err
 	}
-	c := &composer{builder: b, p: &t.Params, base: from.base, seed: t.Seed, reads: append([]string{"tune.mode"}, from.reads...)}
+	c := &composer{builder: b, p: &t.Params, base: from.base, seed: t.Seed, seeded: from.seeded, reads: append([]string{"tune.mode"}, from.reads...)}
 	if from.base.stage != nil {
 		out.Stages[Checkpoint] = from.base.stage
 	}

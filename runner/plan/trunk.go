@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -13,21 +14,26 @@ import (
 // trunk is what a trial is tuned from and with: all that tuning does not decide. A sweep of thousands of trials has few, so each is made
 // once; a trial adds its own stages to it.
 type trunk struct {
-	base  source
-	pairs *Stage   // nil where nothing is tuned, and no evaluation looks at pairs
-	reads []string // path prefixes
+	base   source
+	pairs  *Stage   // nil where nothing is tuned, and no evaluation looks at pairs
+	reads  []string // path prefixes
+	seeded bool     // pairs are drawn for the trial's seed
 }
 
 // trunk makes or finds the trunk of a trial.
 func (b *builder) trunk(t *spec.Trial, sections []spec.Section) (*trunk, error) {
 	retrieves := onPairs(t.Params.Tune.Mode) || judgesPairs(&t.Params)
-	key := trunkKey(sections, retrieves)
+	key, seed := trunkKey(sections, retrieves), 0
+	if retrieves && drawnForEachSeed(&t.Params.Pairs) {
+		seed = t.Seed
+		key += fmt.Sprintf(" for seed %d", seed)
+	}
 	if old, ok := b.trunks[key]; ok {
 		return old, nil
 	}
 	p := t.Params
 	p.Tune = spec.Tune{} // whatever reads it is no part of a trunk
-	c := &composer{builder: b, p: &p}
+	c := &composer{builder: b, p: &p, seed: seed}
 	base, err := c.backbone()
 	if err != nil {
 		return nil, err
@@ -39,8 +45,14 @@ func (b *builder) trunk(t *spec.Trial, sections []spec.Section) (*trunk, error) 
 		}
 	}
 	out.reads = slices.Compact(slices.Sorted(slices.Values(c.reads)))
+	out.seeded = c.seeded
 	b.trunks[key] = out
 	return out, nil
+}
+
+// drawnForEachSeed says whether the pairs of a trial depend on its seed.
+func drawnForEachSeed(p *spec.Pairs) bool {
+	return p.Control == "random" && named(p.Draw, "each") == ""
 }
 
 // onPairs says whether a mode tunes on retrieved pairs.

@@ -147,6 +147,8 @@ type Pairs struct {
 	Control string `json:"control"` // none, random, caption-match, continued, oracle
 	Seed    int64  `json:"seed"`    // of the random control
 
+	Draw string `json:"draw,omitempty"` // each, one: whether each seed draws; "" is each
+
 	NearHash   *int    `json:"nearHash,omitempty"`   // bits; nil: hashes are not compared
 	NearCosine float64 `json:"nearCosine,omitempty"` // 0: embeddings are not compared
 	Collisions string  `json:"collisions,omitempty"` // keep, best, first, drop; "" is keep

@@ -86,7 +86,7 @@ func TestDefaultsAreValid(t *testing.T) {
 		"tune.temperature", "tune.rounds", "tune.labelled", "tune.benchmark", "tune.shots", "tune.context", "tune.contexts", "tune.position", "tune.contextInit", "tune.ending",
 		"backbone.pretrain.augment.randAugment", "backbone.pretrain.augment.erasing", "tune.augment.randAugment", "tune.augment.erasing",
 		"task.synonyms", "retrieve.fuse", "retrieve.weight", "retrieve.prompts", "retrieve.minT2T", "retrieve.minT2I", "retrieve.budget", "pairs.nearHash",
-		"evaluate.*.scores", "evaluate.*.truncate", "pairs.nearCosine", "pairs.collisions", "pairs.leaks", "pairs.leakHash", "pairs.leakCosine"}
+		"evaluate.*.scores", "evaluate.*.truncate", "pairs.draw", "pairs.nearCosine", "pairs.collisions", "pairs.leaks", "pairs.leakHash", "pairs.leakCosine"}
 	seen := map[string]bool{"sweep.seeds": true, "tables.*.columns": true, "tables.*.decimals": true}
 	for _, path := range leaves(k.params, "") {
 		n, _ := k.find(path)
