@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"react/data/embeddings"
+	"react/data/glob"
 	"react/data/pool"
 )
 
@@ -64,7 +65,7 @@ func rowsFiles(paths []string) []string {
 // metadata are the parquet files that say what a pool's rows are.
 func (r *Run) metadata() (pool.Source, error) {
 	if f, ok := r.Files["embeddings"]; ok {
-		names, err := filepath.Glob(filepath.Join(f.Root, "metadata", "*.parquet"))
+		names, err := glob.In(f.Root, "metadata/*.parquet")
 		if err == nil && len(names) == 0 {
 			err = fmt.Errorf("folder %s: no metadata/*.parquet to filter by", f.Root)
 		}

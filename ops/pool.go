@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"sort"
 
+	"react/data/glob"
 	"react/data/laion"
 	"react/data/shards"
 )
@@ -28,12 +28,11 @@ func (r *Run) pool() (poolFiles, error) {
 
 func globPool(dir string) (poolFiles, error) {
 	var p poolFiles
-	for glob, into := range map[string]*[]string{"*.parquet": &p.laion, "*.tar": &p.shards} {
-		names, err := filepath.Glob(filepath.Join(dir, glob))
+	for pattern, into := range map[string]*[]string{"*.parquet": &p.laion, "*.tar": &p.shards} {
+		names, err := glob.In(dir, pattern)
 		if err != nil {
 			return p, err
 		}
-		sort.Strings(names)
 		*into = names
 	}
 	if len(p.laion) == 0 {

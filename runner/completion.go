@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/glob"
 	"react/ops/engine"
 	"react/runner/spec"
 	"react/runner/store"
@@ -159,7 +160,7 @@ func experiments(part string) ([]string, cobra.ShellCompDirective) {
 		}
 	}
 	if part == "" {
-		more, _ := filepath.Glob("experiments/*.cue")
+		more, _ := glob.In(".", "experiments/*.cue")
 		found = append(found, more...)
 	}
 	if len(found) > 0 && part == "" {

@@ -2,7 +2,7 @@ package main
 
 import (
 	"os"
-	"path/filepath"
+	"react/data/glob"
 	"runtime"
 	"slices"
 	"strconv"
@@ -33,7 +33,7 @@ func readSystem() systemFacts {
 	s.limit(readNumber("/sys/fs/cgroup/memory.max"), readNumber("/sys/fs/cgroup/memory.current")-cached("/sys/fs/cgroup/memory.stat"))
 	const first = "/sys/fs/cgroup/memory/" // version 1 of control groups
 	s.limit(readNumber(first+"memory.limit_in_bytes"), readNumber(first+"memory.usage_in_bytes")-cached(first+"memory.stat"))
-	files, _ := filepath.Glob("/proc/driver/nvidia/gpus/*/information")
+	files, _ := glob.In("/proc/driver/nvidia/gpus", "*/information")
 	for _, file := range files {
 		if info, err := os.ReadFile(file); err == nil {
 			s.GPUs = append(s.GPUs, field(string(info), "Model"))

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -52,6 +54,21 @@ func TestOneCaller(t *testing.T) {
 					t.Errorf("%s imports %s: only %q may", file, path, callers)
 				}
 			}
+		}
+	}
+}
+
+// TestOneGlob keeps patterns of files to one package: filepath.Glob takes the letters of a
+// folder's own name for a pattern, meets hidden files, and says nothing of what it cannot read.
+func TestOneGlob(t *testing.T) {
+	may := []string{"runner/cancel.go"} // other users' processes in /proc, which it cannot read
+	for file := range projectImports(t) {
+		text, err := os.ReadFile(filepath.Join("..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte("filepath."+"Glob(")) && !strings.HasSuffix(file, "_test.go") && !slices.Contains(may, file) {
+			t.Errorf("%s calls filepath.Glob: data/glob has Files for patterns and In for a folder's files", file)
 		}
 	}
 }

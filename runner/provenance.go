@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"react/data/glob"
 	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -222,7 +223,7 @@ func recordedRun(ctx context.Context, tasks []*schedule.Task, options schedule.O
 
 // runsOf reads the runs of a sweep, oldest first by their names.
 func runsOf(w *store.Sweep) ([]runRecord, error) {
-	files, err := filepath.Glob(w.Path(runsFolder + "/*.json"))
+	files, err := glob.In(w.Path(runsFolder), "*.json")
 	if err != nil {
 		return nil, err
 	}

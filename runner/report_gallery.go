@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/data/glob"
 	"react/data/image"
 	"react/data/shards"
 	"react/ops"
@@ -132,18 +133,18 @@ func (r *reporter) images() (*shards.Set, string, error) {
 }
 
 // poolShards are the tars of a pool that runner made, or those of the spec.
-func (r *reporter) poolShards(world bool, glob string) ([]string, error) {
+func (r *reporter) poolShards(world bool, pattern string) ([]string, error) {
 	if !world {
-		if glob == "" {
+		if pattern == "" {
 			return nil, nil
 		}
-		return filepath.Glob(glob)
+		return plan.ShardFiles(pattern)
 	}
 	made := map[*plan.Stage]bool{}
 	visit(r.best.trials[0].Stages[plan.Pairs], made)
 	for stage := range made {
 		if entry, ok := r.entries[stage.Key]; ok && stage.Op == "world" {
-			return filepath.Glob(filepath.Join(entry.Dir, "pool", "*.tar"))
+			return glob.In(filepath.Join(entry.Dir, "pool"), "*.tar")
 		}
 	}
 	return nil, nil

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/data/glob"
 	"react/data/jsonfile"
 	"react/data/shards"
 )
@@ -89,7 +90,7 @@ func karpathyFile(dir string, o Options) (string, error) {
 	if o.Entry != nil && isFile(filepath.Join(dir, o.Entry.Splits[o.Split].Index)) {
 		return filepath.Join(dir, o.Entry.Splits[o.Split].Index), nil
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "dataset_*.json"))
+	files, err := glob.In(dir, "dataset_*.json")
 	if err != nil || len(files) == 0 {
 		return "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"react/data/glob"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ import (
 func parquetFiles(dir, split string) []string {
 	for _, name := range splitNames(split) {
 		for _, pattern := range []string{"data/" + name + "-*.parquet", name + "-*.parquet", name + ".parquet", "data/" + name + ".parquet", name + "/*.parquet", "*/" + name + "-*.parquet"} {
-			if files, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern))); err == nil && len(files) > 0 {
+			if files, err := glob.In(dir, pattern); err == nil && len(files) > 0 {
 				return files // sorted
 			}
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/murmur3"
 
 	"react/data/columns"
+	"react/data/glob"
 	"react/data/jsonfile"
 )
 
@@ -72,7 +73,9 @@ func (f *folder) settle() error {
 	name := f.state("settings.json")
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if tars, _ := filepath.Glob(filepath.Join(f.dir, "*.tar")); len(tars) > 0 {
+		if tars, err := glob.In(f.dir, "*.tar"); err != nil {
+			return err
+		} else if len(tars) > 0 {
 			return fmt.Errorf("folder %s: has tars that are not from here: name an empty folder", f.dir)
 		}
 		if data, err = json.MarshalIndent(f.settings, "", "\t"); err == nil {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"react/data/glob"
 	"slices"
 	"strings"
 )
@@ -91,8 +92,8 @@ func sitePackages() []string {
 	var sites []string
 	for _, prefix := range prefixes {
 		for _, pattern := range []string{"lib/python3*/site-packages", "lib/python3*/dist-packages"} {
-			found, _ := filepath.Glob(filepath.Join(prefix, pattern)) // fails on a bad pattern only
-			slices.Reverse(found)                                     // newer versions first, within a digit
+			found, _ := glob.In(prefix, pattern) // what cannot be looked at has none
+			slices.Reverse(found)                // newer versions first, within a digit
 			sites = append(sites, found...)
 		}
 	}
@@ -114,7 +115,7 @@ func programRoots() []string {
 
 // wheelName is a package and its version as its dist-info folder has them.
 func wheelName(site, module string) string {
-	found, _ := filepath.Glob(filepath.Join(site, module+"-*.dist-info"))
+	found, _ := glob.In(site, module+"-*.dist-info")
 	if len(found) == 0 {
 		return strings.ReplaceAll(module, "_", "-")
 	}
@@ -131,12 +132,12 @@ func pluginEnv(path string) []string {
 	if nvidia == "" {
 		return nil
 	}
-	libs, _ := filepath.Glob(filepath.Join(nvidia, "*", "lib"))
+	libs, _ := glob.In(nvidia, "*/lib")
 	var env []string
 	if missing := without(libs, filepath.SplitList(os.Getenv("LD_LIBRARY_PATH"))); len(missing) > 0 {
 		env = append(env, "LD_LIBRARY_PATH="+join(missing, os.Getenv("LD_LIBRARY_PATH"), ":"))
 	}
-	nvvm, _ := filepath.Glob(filepath.Join(nvidia, "*", "nvvm"))
+	nvvm, _ := glob.In(nvidia, "*/nvvm")
 	if len(nvvm) == 0 {
 		return env
 	}
@@ -156,7 +157,7 @@ func pluginEnv(path string) []string {
 func nvidiaFolder(path string) string {
 	dir := filepath.Dir(path)
 	for _, nvidia := range []string{filepath.Join(dir, "..", "..", "nvidia"), dir, filepath.Join(dir, "..", "nvidia"), filepath.Join(dir, "nvidia")} {
-		if libs, _ := filepath.Glob(filepath.Join(nvidia, "*", "lib")); len(libs) > 0 {
+		if libs, _ := glob.In(nvidia, "*/lib"); len(libs) > 0 {
 			return filepath.Clean(nvidia)
 		}
 	}
@@ -175,8 +176,8 @@ func join(list []string, old, separator string) string {
 
 // hasGPU says whether an NVIDIA driver shows a device.
 func hasGPU() bool {
-	for _, pattern := range []string{"/dev/nvidia[0-9]*", "/dev/dxg"} { // dxg: Windows' Linux
-		if found, _ := filepath.Glob(pattern); len(found) > 0 {
+	for _, pattern := range []string{"nvidia[0-9]*", "dxg"} { // dxg: Windows' Linux
+		if found, _ := glob.In("/dev", pattern); len(found) > 0 {
 			return true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"react/data/glob"
 
 	faiss "github.com/DataIntelligenceCrew/go-faiss"
 )
@@ -63,7 +64,7 @@ func (s *Sharding) Begin(ctx context.Context) error {
 	if _, err := s.trained(); err == nil {
 		return nil
 	}
-	old, err := filepath.Glob(filepath.Join(s.Dir, s.Name+"-*.index*"))
+	old, err := glob.In(s.Dir, s.Name+"-*.index*")
 	for _, path := range old {
 		err = errors.Join(err, os.Remove(path))
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -8,27 +9,48 @@ import (
 	"sort"
 	"strings"
 
+	"react/data/glob"
 	"react/data/knowledge"
 	"react/data/shards"
 	"react/ops"
 )
 
-// globFiles finds the files of a glob, sorted by name.
-func globFiles(glob string) (ops.Files, error) {
-	names, err := filepath.Glob(glob)
-	if err != nil {
-		return ops.Files{}, fmt.Errorf("%q: %w", glob, err)
+// globFiles finds the files of a pattern, sorted by name.
+func globFiles(pattern string) (ops.Files, error) {
+	f, err := patternFiles(pattern)
+	for _, path := range f.Paths {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return f, fmt.Errorf("%q: %s is a folder: name the files in it, such as %s",
+				pattern, path, filepath.Join(path, "*.parquet"))
+		}
 	}
-	if len(names) == 0 {
-		return ops.Files{}, missingError(fmt.Sprintf("%q matches no file%s", glob, fetchHint(glob)))
-	}
-	sort.Strings(names)
-	return absolute(filepath.Dir(glob), names)
+	return f, err
 }
 
-// shardFiles are the tars of a glob, or the members of the folders that it matches: img2dataset's files layout.
-func shardFiles(glob string) (ops.Files, error) {
-	found, err := globFiles(glob)
+// patternFiles finds the files and folders of a pattern, sorted by name.
+func patternFiles(pattern string) (ops.Files, error) {
+	names, err := glob.Files(pattern)
+	var none *glob.NoMatch
+	if errors.As(err, &none) {
+		hint := fetchHint(none.Pattern)
+		if glob.Foreign(none.Pattern) != "" {
+			hint = "" // err says it
+		}
+		return ops.Files{}, missingError(err.Error() + hint)
+	}
+	if err != nil {
+		return ops.Files{}, err
+	}
+	f, err := absolute(filepath.Dir(pattern), names)
+	if info, bad := os.Stat(f.Root); bad != nil || !info.IsDir() { // the pattern is one of folders too
+		f = rooted(f.Paths)
+	}
+	return f, err
+}
+
+// shardFiles are the tars of a pattern, or the members of the folders that it matches: img2dataset's files layout.
+func shardFiles(pattern string) (ops.Files, error) {
+	found, err := patternFiles(pattern)
 	if err != nil {
 		return found, err
 	}
@@ -46,9 +68,18 @@ func shardFiles(glob string) (ops.Files, error) {
 		}
 	}
 	if len(out.Paths) == 0 {
-		return out, fmt.Errorf("%q matches folders without images", glob)
+		return out, fmt.Errorf("%q matches folders without images", pattern)
 	}
 	return out, nil
+}
+
+// ShardFiles are the files of a pool's shards; none where nothing is there.
+func ShardFiles(pattern string) ([]string, error) {
+	f, err := shardFiles(pattern)
+	if gone := missingError(""); errors.As(err, &gone) {
+		return nil, nil
+	}
+	return f.Paths, err
 }
 
 // oneFile is a single outside file.
@@ -127,8 +158,11 @@ func absolute(root string, names []string) (ops.Files, error) {
 	return f, nil
 }
 
-// fetchHint names the command that makes the files this project knows how to get.
+// fetchHint says how a path is meant, or names the command that makes the files this project knows how to get.
 func fetchHint(path string) string {
+	if why := glob.Foreign(path); why != "" {
+		return " (" + why + ")"
+	}
 	if strings.HasPrefix(filepath.ToSlash(filepath.Clean(path)), "cache/emoji/") {
 		return " (`make emoji` fetches it; paths are relative to the current folder)"
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"react/data/glob"
 	"react/data/pool"
 	"react/ops"
 	"react/runner/spec"
@@ -101,11 +102,11 @@ func isBelow(name, root string) bool {
 // PoolMetadata finds the metadata of a pool of outside files, and the lists of its filter, as the filter stage would read them.
 func PoolMetadata(p spec.Pool) (pool.Source, pool.Lists, error) {
 	src, lists := pool.Source{MaxBad: p.MaxBad}, pool.Lists{}
-	find := func(glob string, into *[]string) error {
-		if glob == "" {
+	find := func(pattern string, into *[]string, files func(string) (ops.Files, error)) error {
+		if pattern == "" {
 			return nil
 		}
-		f, err := globFiles(glob)
+		f, err := files(pattern)
 		*into = f.Paths
 		return err
 	}
@@ -114,14 +115,19 @@ func PoolMetadata(p spec.Pool) (pool.Source, pool.Lists, error) {
 	}
 	if p.Embeddings != "" {
 		src.Folder = true
-		if err := find(filepath.Join(p.Embeddings, "metadata", "*.parquet"), &src.Metadata); err != nil {
+		names, err := glob.In(p.Embeddings, "metadata/*.parquet")
+		if err == nil && len(names) == 0 {
+			err = missingError(fmt.Sprintf("%q has no metadata/*.parquet%s", p.Embeddings, fetchHint(p.Embeddings)))
+		}
+		if src.Metadata = names; err != nil {
 			return src, lists, err
 		}
 	}
-	for glob, into := range map[string]*[]string{p.LAION: &src.Metadata, p.Shards: &src.Images} {
-		if err := find(glob, into); err != nil {
-			return src, lists, err
-		}
+	if err := find(p.LAION, &src.Metadata, globFiles); err != nil {
+		return src, lists, err
+	}
+	if err := find(p.Shards, &src.Images, patternFiles); err != nil {
+		return src, lists, err
 	}
 	if p.Filter == nil {
 		return src, lists, nil

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"react/data/glob"
 	"strings"
 	"time"
 )
@@ -156,14 +157,14 @@ const abandonedAfter = 7 * 24 * time.Hour
 // whose processes are gone.
 func (s *Store) Litter() ([]Litter, error) {
 	var found []Litter
-	aside, err := filepath.Glob(filepath.Join(s.root, "cache", "damaged", "*"))
+	aside, err := glob.In(filepath.Join(s.root, "cache", "damaged"), "*")
 	if err != nil {
 		return nil, err
 	}
 	for _, path := range aside {
 		found = append(found, Litter{path, treeBytes(path), "damaged"})
 	}
-	dirs, err := filepath.Glob(filepath.Join(s.root, "cache", "tmp", "*"))
+	dirs, err := glob.In(filepath.Join(s.root, "cache", "tmp"), "*")
 	if err != nil {
 		return nil, err
 	}

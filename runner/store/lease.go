@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"react/data/glob"
 	"regexp"
 	"strings"
 	"sync"
@@ -118,7 +119,7 @@ func (s *Store) tryLease(key, op string) (*Lease, Holder, error) {
 // Leases lists the leases whose holders live, by key. A holder of another host
 // counts as alive until its heartbeat has been watched and found missing.
 func (s *Store) Leases() ([]Holder, error) {
-	paths, err := filepath.Glob(filepath.Join(s.root, "cache", "locks", "*.json"))
+	paths, err := glob.In(filepath.Join(s.root, "cache", "locks"), "*.json")
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"react/data/glob"
 	"slices"
 	"sort"
 )
@@ -15,7 +16,7 @@ import (
 // Keys returns the keys that have a directory in the store, damaged ones too,
 // sorted.
 func (s *Store) Keys() ([]string, error) {
-	dirs, err := filepath.Glob(filepath.Join(s.root, "cache", "[0-9a-f][0-9a-f]"))
+	dirs, err := glob.In(filepath.Join(s.root, "cache"), "[0-9a-f][0-9a-f]")
 	if err != nil {
 		return nil, err
 	}

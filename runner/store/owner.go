@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"react/data/glob"
 	"strings"
 	"syscall"
 
@@ -85,7 +86,7 @@ func (o *owner) release() error {
 // Errors are left to the write that follows: a store without abandoned
 // directories is a matter of space, not of correctness.
 func clearDead(tmp string) {
-	locks, err := filepath.Glob(filepath.Join(tmp, "*.lock"))
+	locks, err := glob.In(tmp, "*.lock")
 	if err != nil {
 		return
 	}

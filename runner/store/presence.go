@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"react/data/glob"
 	"sort"
 	"strings"
 	"time"
@@ -94,7 +95,7 @@ func (p *Presence) Leave() error {
 // Processes lists the processes that work or worked on the sweep, the latest to
 // start last. It writes nothing.
 func (w *Sweep) Processes() ([]Sighting, error) {
-	paths, err := filepath.Glob(w.Path(processesFolder + "/*.json"))
+	paths, err := glob.In(w.Path(processesFolder), "*.json")
 	if err != nil {
 		return nil, err
 	}

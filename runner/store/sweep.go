@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"react/data/glob"
 	"sort"
 	"strings"
 )
@@ -35,7 +36,7 @@ func (s *Store) Sweep(name, hash string) (*Sweep, error) {
 
 // Sweeps returns the sweeps with records, newest first by their plan.
 func (s *Store) Sweeps() ([]*Sweep, error) {
-	plans, err := filepath.Glob(filepath.Join(s.root, "sweeps", "*", "*", "plan.json"))
+	plans, err := glob.In(filepath.Join(s.root, "sweeps"), "*/*/plan.json")
 	if err != nil {
 		return nil, err
 	}
