@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -38,6 +39,9 @@ func (r *Run) backboneIn(precision string) (*backbone, error) {
 	tok, err := Tokenizer(dir, c.Config)
 	if err != nil {
 		return nil, err
+	}
+	if scale := logitScaleOf(c); math.IsNaN(scale) || scale > math.MaxFloat32 {
+		return nil, fmt.Errorf("%s: logit_scale: its exponential is %g: no score can be multiplied by that", dir, scale)
 	}
 	eng, err := r.OpenEngine()
 	if err != nil {
@@ -81,11 +85,20 @@ func (b *backbone) texts(ctx context.Context, captions []string) ([]float32, err
 		}
 		u, err := b.encoder.Texts(ids, len(part))
 		if err != nil {
-			return nil, err
+			return nil, named(err, func(i int) string { return fmt.Sprintf("text %q", part[i]) })
 		}
 		out = append(out, u...)
 	}
 	return out, nil
+}
+
+// named says which input has no embedding, where that is what is wrong.
+func named(err error, name func(i int) string) error {
+	var none *clip.NotFiniteError
+	if errors.As(err, &none) {
+		return fmt.Errorf("%s: %w", name(none.First), err)
+	}
+	return err
 }
 
 // images embeds images of a source by position: [len(indices), dim], L2-normalised. each is called after every batch.
@@ -101,7 +114,7 @@ func (b *backbone) images(ctx context.Context, run *Run, src *imageSource, indic
 		}
 		u, err := b.encoder.Images(pixels[:len(part)*3*norm.size*norm.size], len(part))
 		if err != nil {
-			return nil, err
+			return nil, named(err, func(i int) string { return src.name(part[i]) })
 		}
 		out = append(out, u...)
 		each(start + len(part))
@@ -109,17 +122,18 @@ func (b *backbone) images(ctx context.Context, run *Run, src *imageSource, indic
 	return out, nil
 }
 
-// normalize scales a vector to length 1; a zero vector stays.
-func normalize(v []float32) {
+// normalize scales a vector to length 1; false where it has no direction, and it stays: zeros.
+func normalize(v []float32) bool {
 	sum := 0.0
 	for _, x := range v {
 		sum += float64(x) * float64(x)
 	}
 	if sum == 0 {
-		return
+		return false
 	}
 	scale := float32(1 / math.Sqrt(sum))
 	for i := range v {
 		v[i] *= scale
 	}
+	return true
 }

@@ -47,7 +47,8 @@ const predictionsFile = "predictions.parquet"
 // protocol the images come from a features stage and there are more rows: see zeroShot.
 //
 //	1: first
-var evaluate = onEngine(define(1, "evaluate", runEvaluate))
+//	2: embeddings that are not finite are an error, and no more rank 1
+var evaluate = onEngine(define(2, "evaluate", runEvaluate))
 
 func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 	switch {
@@ -123,7 +124,9 @@ func (b *backbone) classifier(ctx context.Context, classes, prompts []string) ([
 				row[d] += u[at+d]
 			}
 		}
-		normalize(row)
+		if !normalize(row) {
+			return nil, fmt.Errorf("class %q: the embeddings of its prompts have no mean direction", classes[c])
+		}
 	}
 	return head, nil
 }
@@ -149,7 +152,7 @@ func (b *backbone) predict(ctx context.Context, run *Run, set *datasets.Set, hea
 		}
 		u, err := b.encoder.Images(pixels[:n*stride], n)
 		if err != nil {
-			return nil, err
+			return nil, named(err, func(i int) string { return fmt.Sprintf("%s: key %s", set.Dir, set.Items[start+i].Key) })
 		}
 		for i := range n {
 			item := set.Items[start+i]

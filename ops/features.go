@@ -58,7 +58,8 @@ const (
 // f32, before they are scaled to length 1; items.parquet; set.json.
 //
 //	1: first
-var features = onEngine(define(1, "features", runFeatures))
+//	2: embeddings that are not finite are an error
+var features = onEngine(define(2, "features", runFeatures))
 
 func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 	set, err := run.labelledSet("dataset", p)
@@ -143,10 +144,10 @@ func (b *backbone) embedImages(ctx context.Context, run *Run, r imageReader, out
 			return err
 		}
 		u, err := b.encoder.ImageFeatures(pixels[:n*stride], n)
-		if err == nil {
-			err = out(u)
-		}
 		if err != nil {
+			return named(err, func(i int) string { return fmt.Sprintf("%s: key %s", r.dir, r.key(start+i)) })
+		}
+		if err := out(u); err != nil {
 			return err
 		}
 		run.Progress(Progress{Done: start + n, Total: r.n, Note: "images"})

@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"react/data/dtype"
 	"react/ops/blas"
-	"react/ops/metric"
 	"react/ops/probe"
 )
 
@@ -180,14 +180,10 @@ func (f *fineTuner) scoreNow(ctx context.Context, t *training, images *imageSour
 		return blas.Matrix{}, err
 	}
 	logits, err := f.score(ctx, c, images)
-	if err == nil && !finiteScores(logits) {
+	if _, bad := dtype.NotFinite(logits.Values); err == nil && bad > 0 {
 		err = divergedError{errors.New("the logits are not finite")}
 	}
 	return logits, err
-}
-
-func finiteScores(m blas.Matrix) bool {
-	return (metric.Scores{Values: m.Values, Classes: m.Cols}).Check() == nil
 }
 
 func indicesTo(n int) []int {

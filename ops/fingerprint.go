@@ -39,7 +39,8 @@ const fingerprintsFile = "fingerprints.parquet"
 // what a pool is searched for to find them in it. In: "checkpoint", "dataset". Out: fingerprints.parquet; image.npy [images, dim], f32, of length 1.
 //
 //	1: first
-var fingerprint = onEngine(define(1, "fingerprint", runFingerprint))
+//	2: embeddings that are not finite are an error, and no more like nothing
+var fingerprint = onEngine(define(2, "fingerprint", runFingerprint))
 
 // testImages are the images of a set of either sort.
 type testImages struct {

@@ -14,6 +14,7 @@ import (
 	"react/data/npy"
 	"react/data/shards"
 	"react/ops/blas"
+	"react/ops/clip"
 	"react/ops/metric"
 )
 
@@ -56,7 +57,8 @@ const (
 // rows.jsonl (labelled, share, confidence, and precision where the pool knows its labels).
 //
 //	1: first
-var pseudoLabel = onEngine(define(1, "pseudo-label", runPseudoLabel))
+//	2: embeddings that are not finite are an error, and no more below the threshold
+var pseudoLabel = onEngine(define(2, "pseudo-label", runPseudoLabel))
 
 func runPseudoLabel(ctx context.Context, run *Run, p PseudoLabelParams) error {
 	classes, err := run.classes(p.Set)
@@ -230,8 +232,11 @@ func (l *labeller) rows(labels []PseudoLabel, pairs []Pair) []MetricRow {
 }
 
 // logitScale is the multiplier of cosines; 100 where a checkpoint has none.
-func (b *backbone) logitScale() float64 {
-	if t := b.checkpoint.Weights.At("logit_scale"); t != nil && len(t.Data) == 1 {
+func (b *backbone) logitScale() float64 { return logitScaleOf(b.checkpoint) }
+
+// logitScaleOf is exp(logit_scale), 100 where there is none.
+func logitScaleOf(c *clip.Checkpoint) float64 {
+	if t := c.Weights.At("logit_scale"); t != nil && len(t.Data) == 1 {
 		return math.Exp(float64(t.Data[0]))
 	}
 	return 100

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -63,7 +64,9 @@ func runQueries(ctx context.Context, run *Run, p QueriesParams) error {
 		return err
 	}
 	if p.Mean {
-		rows, meta, vectors = meanQueries(rows, vectors)
+		if rows, meta, vectors, err = meanQueries(rows, vectors); err != nil {
+			return err
+		}
 	}
 	out, err := embeddings.Create(run.Dir, b.checkpoint.Config.Dim(), embeddings.Options{Text: true})
 	if err != nil {
@@ -145,7 +148,7 @@ func makeQueries(names [][]string, prompts []string) []Query {
 }
 
 // meanQueries joins the queries of each class to one.
-func meanQueries(rows []Query, vectors []float32) ([]Query, []embeddings.Meta, []float32) {
+func meanQueries(rows []Query, vectors []float32) ([]Query, []embeddings.Meta, []float32, error) {
 	dim := len(vectors) / len(rows)
 	var out []Query
 	var means []float32
@@ -160,14 +163,16 @@ func meanQueries(rows []Query, vectors []float32) ([]Query, []embeddings.Meta, [
 				q.Query, q.Prompt = q.Query+" | "+rows[end].Query, q.Prompt+" | "+rows[end].Prompt
 			}
 		}
-		normalize(mean)
+		if !normalize(mean) {
+			return nil, nil, nil, fmt.Errorf("the embeddings of prompt %q and the others of its class have no mean direction", rows[start].Query)
+		}
 		out, means, start = append(out, q), append(means, mean...), end
 	}
 	meta := make([]embeddings.Meta, len(out))
 	for i, q := range out {
 		meta[i] = embeddings.Meta{Caption: q.Query, Row: int64(i), Label: q.Class}
 	}
-	return out, meta, means
+	return out, meta, means, nil
 }
 
 func fillPrompt(prompt, class string) string { return strings.Replace(prompt, "{}", class, 1) }

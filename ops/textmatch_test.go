@@ -132,7 +132,10 @@ func TestQueriesAreWhatWasAsked(t *testing.T) {
 		t.Fatalf("got %q, want %q", got, want)
 	}
 	vectors := []float32{1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 0}
-	mean, meta, means := meanQueries(rows, vectors)
+	mean, meta, means, err := meanQueries(rows, vectors)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(mean) != 2 || len(meta) != 2 || mean[0].Query != "a cat | the cat here | a tabby | the tabby here" || means[0] != means[1] || means[2] != 1 {
 		t.Errorf("means %+v %v", mean, means)
 	}

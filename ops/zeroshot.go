@@ -38,6 +38,9 @@ func zeroShot(ctx context.Context, run *Run, p EvaluateParams) error {
 		return err
 	}
 	scores, scale, err := run.textScores(ctx, set, p)
+	if err == nil {
+		err = scores.Check()
+	}
 	if err != nil {
 		return err
 	}
@@ -199,7 +202,9 @@ func averageTexts(prompts [][]string, dim int, embed func([]string) ([]float32, 
 		return head, err
 	}
 	for c := range prompts {
-		normalize(head.Row(c))
+		if !normalize(head.Row(c)) {
+			return head, fmt.Errorf("the embeddings of prompt %q and the others of its class have no mean direction", prompts[c][0])
+		}
 	}
 	return head, nil
 }

@@ -87,3 +87,18 @@ func (t Type) reader() func(raw []byte) float32 {
 	}
 	return func(raw []byte) float32 { return float32(raw[0]) } // U8, BOOL
 }
+
+// NotFinite finds the values that are NaN or infinite: the place of the first, -1 without one, and
+// how many there are.
+func NotFinite(values []float32) (first, count int) {
+	first = -1
+	for i, v := range values {
+		if math.Float32bits(v)&0x7f800000 != 0x7f800000 {
+			continue
+		}
+		if count++; count == 1 {
+			first = i
+		}
+	}
+	return first, count
+}

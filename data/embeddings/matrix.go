@@ -2,9 +2,9 @@ package embeddings
 
 import (
 	"fmt"
-	"math"
 	"sort"
 
+	"react/data/dtype"
 	"react/data/npy"
 )
 
@@ -64,7 +64,7 @@ func (m *Matrix) Block(start int64, n int, dst []float32) error {
 		if err := p.npy.ReadRows(int(at), k, dst[:k*m.dim]); err != nil {
 			return err
 		}
-		if i := notFinite(dst[:k*m.dim]); i >= 0 {
+		if i, _ := dtype.NotFinite(dst[:k*m.dim]); i >= 0 {
 			return fmt.Errorf("file %s: row %d: value %d is %v", p.path, at+int64(i/m.dim), i%m.dim, dst[i])
 		}
 		start, n, dst = start+int64(k), n-k, dst[k*m.dim:]
@@ -98,14 +98,4 @@ func (m *Matrix) HalfBlock(start int64, n int, dst []uint16) (ok bool, err error
 func (m *Matrix) part(i int64) (part, int64) {
 	k := sort.Search(len(m.parts), func(k int) bool { return m.parts[k].start > i }) - 1
 	return m.parts[k], i - m.parts[k].start
-}
-
-// notFinite is the place of the first NaN or infinity, -1 without one.
-func notFinite(values []float32) int {
-	for i, v := range values {
-		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
-			return i
-		}
-	}
-	return -1
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"react/data/columns"
+	"react/data/dtype"
 	"react/data/npy"
 )
 
@@ -99,7 +100,7 @@ func (w *Writer) check(image, text []float32, meta []Meta) error {
 		if len(side.values) != want {
 			return fmt.Errorf("%d %s values for %d rows of %d", len(side.values), side.name, len(meta), w.dim)
 		}
-		if i := notFinite(side.values); i >= 0 {
+		if i, _ := dtype.NotFinite(side.values); i >= 0 {
 			return fmt.Errorf("row %d: %s value %d is %v", w.rows+int64(i/w.dim), side.name, i%w.dim, side.values[i])
 		}
 	}

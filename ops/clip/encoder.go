@@ -201,7 +201,7 @@ func runBatches[T float32 | int64](e *Encoder, kind, name string, rows []T, shap
 		}
 		copy(out[start*dim:], result[:count*dim])
 	}
-	return out, nil
+	return out, checkEmbeddings(out, dim)
 }
 
 func (e *Encoder) program(kind, name string, shape []int, build func(*tape, *Node) *Node) (*engine.Program, error) {

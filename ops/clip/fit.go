@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"react/data/dtype"
 )
 
 // fit holds the source's parameters to its config, and to the size of its files.
@@ -190,14 +192,7 @@ func ranges(numbers []int) string {
 
 // finite says what in the values is no number.
 func finite(data []float32) error {
-	first, count := 0, 0
-	for i, v := range data {
-		if v-v != 0 { // NaN or infinite
-			if count++; count == 1 {
-				first = i
-			}
-		}
-	}
+	first, count := dtype.NotFinite(data)
 	if count == 0 {
 		return nil
 	}

@@ -282,7 +282,7 @@ func (e *Encoder) embeddedTexts(rows []float32, ids []int32) ([]float32, error) 
 		}
 		out = append(out, part[:count*dim]...)
 	}
-	return out, nil
+	return out, checkEmbeddings(out, dim)
 }
 
 // runGiven runs a program of several inputs beside parameters, and frees them.

@@ -11,7 +11,8 @@ package metric
 import (
 	"errors"
 	"fmt"
-	"math"
+
+	"react/data/dtype"
 )
 
 // Scores are what a classifier says of images: Values is [images, Classes], row-major.
@@ -26,15 +27,14 @@ func (s Scores) Images() int { return len(s.Values) / s.Classes }
 // Row is the scores of image i.
 func (s Scores) Row(i int) []float32 { return s.Values[i*s.Classes : (i+1)*s.Classes] }
 
-// Check refuses scores that no metric can be computed of: a shape that is none, or a value that is not a number.
+// Check refuses scores that no metric can be computed of: a shape that is none, or a value that is NaN or infinite.
 func (s Scores) Check() error {
 	if s.Classes < 1 || len(s.Values) == 0 || len(s.Values)%s.Classes != 0 {
 		return fmt.Errorf("%d scores are no rows of %d classes", len(s.Values), s.Classes)
 	}
-	for i, v := range s.Values {
-		if math.IsNaN(float64(v)) {
-			return fmt.Errorf("image %d: the score of class %d is not a number", i/s.Classes, i%s.Classes)
-		}
+	if i, count := dtype.NotFinite(s.Values); count > 0 {
+		return fmt.Errorf("image %d: the score of class %d is not finite, nor are %d others of %d",
+			i/s.Classes, i%s.Classes, count-1, len(s.Values))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -242,6 +243,16 @@ func TestBadInput(t *testing.T) {
 	for _, s := range []Scores{{}, {[]float32{1, 2, 3}, 2}, {[]float32{1, float32(math.NaN())}, 2}} {
 		if s.Check() == nil {
 			t.Errorf("scores %v pass", s)
+		}
+	}
+}
+
+// TestCheckRefusesWhatIsNotFinite: no metric can be computed of such a score.
+func TestCheckRefusesWhatIsNotFinite(t *testing.T) {
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		err := (Scores{Values: []float32{0, 1, 2, float32(v)}, Classes: 2}).Check()
+		if err == nil || !strings.Contains(err.Error(), "image 1: the score of class 1 is not finite") {
+			t.Errorf("%v: got %v", v, err)
 		}
 	}
 }

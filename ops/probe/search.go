@@ -1,8 +1,7 @@
 package probe
 
 import (
-	"math"
-
+	"react/data/dtype"
 	"react/ops/blas"
 )
 
@@ -71,7 +70,7 @@ func bestEpochs(train, val Data, start Start, settings []Settings, metric func(b
 		lost := make([]bool, len(part))
 		SGD(train, start, part, SearchEpochs, func(_ int, score func(blas.Matrix) []blas.Matrix) {
 			for h, logits := range score(val.X) {
-				if !finite(logits) {
+				if _, bad := dtype.NotFinite(logits.Values); bad > 0 {
 					lost[h] = true
 					continue
 				}
@@ -93,13 +92,4 @@ func bestEpochs(train, val Data, start Start, settings []Settings, metric func(b
 		scores = append(scores, best...)
 	}
 	return scores, diverged, nil
-}
-
-func finite(m blas.Matrix) bool {
-	for _, v := range m.Values {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return false
-		}
-	}
-	return true
 }
