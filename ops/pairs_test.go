@@ -271,3 +271,16 @@ func TestCaptionMatchIsByWholeWords(t *testing.T) {
 		}
 	}
 }
+
+// TestPairsPerClassBreakTiesByRow: captions repeat, and the hits of a class's prompts with one score stand in the order of the pool.
+func TestPairsPerClassBreakTiesByRow(t *testing.T) {
+	hit := func(row int64, score float32) candidate { return candidate{Hit: Hit{Row: row, Score: score}} }
+	lists := mergeClasses([]hitList{{hits: []candidate{hit(9, 0.5), hit(4, 0.5), hit(2, 0.1)}}, {hits: []candidate{hit(7, 0.5), hit(2, 0.9)}}}, 3)
+	var rows []int64
+	for _, h := range lists[0].hits {
+		rows = append(rows, h.Row)
+	}
+	if want := []int64{2, 4, 7}; len(lists) != 1 || !slices.Equal(rows, want) {
+		t.Errorf("got rows %v, want %v: each with its best score, equal scores in the order of the pool, cut at 3", rows, want)
+	}
+}

@@ -156,3 +156,26 @@ func TestWhatDoesNotBelongTogetherIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestShortListsHoldNoOtherRow: where an index finds fewer rows than were asked for it says -1, which is no row: not the last one either.
+func TestShortListsHoldNoOtherRow(t *testing.T) {
+	vectors := []float32{1, 0, 0.8, 0.6, 0, 1}
+	folder := writeFolder(t, 2, vectors, make([]embeddings.Meta, 3))
+	f, err := embeddings.Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	m, err := f.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &searcher{matrix: m, dim: 2, depth: 3, maxK: 3, scratch: make([]float32, 2)}
+	list, err := s.rescore([]float32{1, 0}, []int64{1, -1, -1})
+	if err != nil || len(list) != 1 || list[0].row != 1 {
+		t.Errorf("got %+v, %v, want row 1 alone", list, err)
+	}
+	if !s.settled(list, []int64{1, -1, -1}) {
+		t.Error("a search that found all there is goes on")
+	}
+}

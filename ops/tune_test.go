@@ -1,0 +1,119 @@
+package ops
+
+import (
+	"context"
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+
+	"react/data/image"
+	"react/ops/clip"
+	"react/ops/knn"
+)
+
+// TestEveryParamOfTuneChangesTheWeights: a param that is dropped between the spec and the step would
+// leave the weights as they are, and be an ablation of nothing. A new param must be added here.
+func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
+	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
+	_, folder := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
+	_, queries := do(t, "queries", QueriesParams{Set: "task", Prompts: []string{"a {}"}}, map[string]string{"checkpoint": base, "classes": pool}, nil)
+	in := map[string]string{"embeddings": folder, "pool": pool, "queries": queries}
+	_, in["hits.t2t"] = do(t, "retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "exact"}, Depth: 32}, in, nil)
+	// Duplicates stay in, so that an image has several captions.
+	_, list := do(t, "pairs", PairsParams{K: 24, Per: "prompt", Overfetch: 1, Control: "none"}, in, nil)
+	plain := TuneParams{Mode: "gated-image", Gamma: 0.9, Steps: 4, Batch: 8, LR: 0.01, Warmup: 1, WeightDecay: 0.1, Clip: 1, GatedDepth: 1, AlphaLR: 2,
+		Precision: "f32", Augment: noAugment, Seed: 1}
+	digest := func(p TuneParams) [32]byte {
+		t.Helper()
+		_, dir := do(t, "tune", p, map[string]string{"checkpoint": base, "pairs": list, "pool": pool}, nil)
+		raw, err := os.ReadFile(filepath.Join(dir, "open_clip_model.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sha256.Sum256(raw)
+	}
+	changes := map[string]func(*TuneParams){
+		"Mode":          func(p *TuneParams) { p.Mode, p.GatedDepth, p.AlphaLR = "full", 0, 0 },
+		"Gamma":         func(p *TuneParams) { p.Gamma = GammaOff },
+		"Steps":         func(p *TuneParams) { p.Steps = 3 },
+		"Batch":         func(p *TuneParams) { p.Batch = 4 },
+		"LR":            func(p *TuneParams) { p.LR = 0.02 },
+		"Warmup":        func(p *TuneParams) { p.Warmup = 2 },
+		"WeightDecay":   func(p *TuneParams) { p.WeightDecay = 0.2 },
+		"Clip":          func(p *TuneParams) { p.Clip = 0.01 },
+		"GatedDepth":    func(p *TuneParams) { p.GatedDepth = 2 },
+		"AlphaLR":       func(p *TuneParams) { p.AlphaLR = 4 },
+		"AdamW":         func(p *TuneParams) { p.AdamW = &clip.AdamW{Beta1: 0.8, Beta2: 0.98, Epsilon: 1e-6} },
+		"Augment":       func(p *TuneParams) { p.Augment.Flip = 1 },
+		"Captions":      func(p *TuneParams) { p.Captions = "one" },
+		"Seed":          func(p *TuneParams) { p.Seed = 2 },
+		"Precision":     nil, // bf16 of tune is tested in ops/clip: the Go engine takes minutes
+		"PositivesFrom": nil, // with the text tower locked they never move; in ops/clip for the other modes
+		"MaxBad":        nil, // an error or nothing
+		"MaxBadShare":   nil, // likewise
+	}
+	before := digest(plain)
+	for i := range reflect.TypeFor[TuneParams]().NumField() {
+		name := reflect.TypeFor[TuneParams]().Field(i).Name
+		change, ok := changes[name]
+		if !ok {
+			t.Errorf("param %s is not in this test", name)
+		}
+		if change == nil {
+			continue
+		}
+		p := plain
+		change(&p)
+		if digest(p) == before {
+			t.Errorf("another %s gives the same weights", name)
+		}
+	}
+}
+
+// TestSeedsReachWhatTheyVary looks at each thing that a seed is for alone: where one is the same for all seeds, the others hide it.
+func TestSeedsReachWhatTheyVary(t *testing.T) {
+	b := &backbone{checkpoint: &clip.Checkpoint{Config: smallModel(t), Weights: clip.Init(smallModel(t), 1)}}
+	var gates [][]float32
+	for seed := range int64(3) {
+		c, err := b.gated(TuneParams{Mode: clip.GatedImage, GatedDepth: 1, Seed: seed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range c.Weights.Names() {
+			if b.checkpoint.Weights.At(name) == nil && len(c.Weights.At(name).Data) > 32*32 {
+				gates = append(gates, c.Weights.At(name).Data)
+				break
+			}
+		}
+	}
+	if len(gates) != 3 || slices.Equal(gates[0], gates[1]) || slices.Equal(gates[1], gates[2]) {
+		t.Errorf("gates of three seeds are the same, or are not there: %d", len(gates))
+	}
+	first := viewOf(t, 1)
+	if slices.Equal(first, viewOf(t, 2)) {
+		t.Error("two seeds see the same view of an image")
+	}
+	if !slices.Equal(first, viewOf(t, 1)) {
+		t.Error("one seed sees two views of the same step")
+	}
+}
+
+// viewOf is what the first step of a seed sees of the only image.
+func viewOf(t *testing.T, seed uint64) []float32 {
+	t.Helper()
+	img := &image.RGB{W: 40, H: 40, Pix: make([]uint8, 3*40*40)}
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i * i)
+	}
+	training := &training{images: &imageSource{n: 1, cached: []*image.RGB{img}}, norm: normalizationOf(smallModel(t)), batch: 1, seed: seed, steps: 1,
+		context: 4, tokens: make([]int32, 4), augment: image.Augment{Crop: [2]float64{0.2, 0.9}, Ratio: [2]float64{0.75, 1.33}}}
+	b := training.newBatch()
+	if err := training.fill(context.Background(), 1, newSampler(1, seed), b); err != nil {
+		t.Fatal(err)
+	}
+	return b.batch.Pixels
+}
