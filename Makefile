@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build bundle static test check lint cue update bench bench-peers bench-retrieval interop tables tex study emoji fuzz env debian clean kill torture slurm
+.PHONY: help sweep build bundle static test check lint cue update bench bench-peers bench-retrieval interop tables tex study emoji fuzz env debian clean kill torture slurm mutants
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -118,6 +118,9 @@ fuzz: $(deps) ## fuzz each reader of outside bytes for FUZZTIME (30s)
 		echo "$$file $$name"; \
 		go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 10x "./$$(dirname $$file)" || exit 1; \
 	done
+
+mutants: $(deps) ## put one-line faults into the core, one by one, and require the test of each to fail (25 minutes; SINCE=REV, MATCH=, LIMIT=5m)
+	go run ./runner/mutants $(if $(SINCE),-since $(SINCE)) $(if $(MATCH),-match '$(MATCH)') $(if $(LIMIT),-limit $(LIMIT))
 
 torture: $(deps) ## kill a sweep of every op TIMES (100) times, resume it, compare its tables (10 minutes)
 	TORTURE_TIMES=$(or $(TIMES),100) go test ./runner -run '^TestTorture$$' -count 1 -v -timeout 3h
