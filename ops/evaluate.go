@@ -48,7 +48,8 @@ const predictionsFile = "predictions.parquet"
 //
 //	1: first
 //	2: embeddings that are not finite are an error, and no more rank 1
-var evaluate = onEngine(define(2, "evaluate", runEvaluate))
+//	3: lists that were not known made a set one class; hidden files were images
+var evaluate = onEngine(define(3, "evaluate", runEvaluate))
 
 func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 	switch {

@@ -59,7 +59,8 @@ const (
 //
 //	1: first
 //	2: embeddings that are not finite are an error
-var features = onEngine(define(2, "features", runFeatures))
+//	3: lists that were not known made a set one class; hidden files were images
+var features = onEngine(define(3, "features", runFeatures))
 
 func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 	set, err := run.labelledSet("dataset", p)

@@ -50,7 +50,8 @@ const fineTuneFile = "finetune.json"
 // [1, images, classes] where asked. Same bytes on one engine but for the speeds in metrics.jsonl.
 //
 //	1: first
-var fineTune = onEngine(define(1, "fine-tune", runFineTune))
+//	2: lists that were not known made a set one class; hidden files were images
+var fineTune = onEngine(define(2, "fine-tune", runFineTune))
 
 func runFineTune(ctx context.Context, run *Run, p FineTuneParams) error {
 	f, err := newFineTuner(ctx, run, p)

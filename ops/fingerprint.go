@@ -40,7 +40,8 @@ const fingerprintsFile = "fingerprints.parquet"
 //
 //	1: first
 //	2: embeddings that are not finite are an error, and no more like nothing
-var fingerprint = onEngine(define(2, "fingerprint", runFingerprint))
+//	3: lists that were not known made a set one class; hidden files were images
+var fingerprint = onEngine(define(3, "fingerprint", runFingerprint))
 
 // testImages are the images of a set of either sort.
 type testImages struct {

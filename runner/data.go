@@ -124,8 +124,9 @@ func newDataCheck() *cobra.Command {
 		Short: "Check the files of a benchmark, or of a folder of your own, before they are computed with",
 		Long: `check reads every split of a folder, compares the counts with the benchmark's,
 decodes each image, looks for images that two splits share, and compares archives
-as published with their digests. What is wrong is a line each, and the exit code is 1. With --as NAME (see "runner data ls") it also
-knows the classes.
+as published with their digests. What is wrong is a line each, and the exit code
+is 1; what may mean something else than it seems to is a warning. With --as NAME
+(see "runner data ls") it also knows the classes.
 
 ` + exitHelp,
 		Args: args(cobra.ExactArgs(1)),
@@ -165,11 +166,17 @@ func printCheck(out io.Writer, r datasets.Report, quick bool) error {
 		}
 		fmt.Fprintln(out)
 	}
+	wrong := 0
 	for _, f := range r.Findings {
+		if f.Warning {
+			fmt.Fprintf(out, "warning: %s\n", f)
+			continue
+		}
 		fmt.Fprintf(out, "wrong: %s\n", f)
+		wrong++
 	}
-	if n := len(r.Findings); n > 0 {
-		return fmt.Errorf("%s: %d findings", r.Dir, n)
+	if wrong > 0 {
+		return fmt.Errorf("%s: %s", r.Dir, plural(wrong, "finding"))
 	}
 	return nil
 }

@@ -149,7 +149,8 @@ func (c *Captions) readKarpathy(name string) error {
 // karpathyImage looks for an image where people put them.
 func karpathyImage(dir, folder, file string) string {
 	for _, place := range []string{folder, ".", "images", "flickr30k-images", filepath.Join("images", folder)} {
-		if path := filepath.Join(dir, place, file); isFile(path) {
+		within := filepath.Join(place, file)
+		if path := filepath.Join(dir, within); filepath.IsLocal(within) && isFile(path) {
 			return path
 		}
 	}

@@ -30,13 +30,15 @@ type SplitReport struct {
 	Want                      int // images that the benchmark has; 0: not known
 	Unreadable                int
 	Stranger                  string // see Set
+	codes, name               string // see Set.Codes
 }
 
 // Finding is one thing that is wrong, and what to do.
 type Finding struct {
-	Split string // "" for the folder as a whole
-	What  string
-	Do    string
+	Split   string // "" for the folder as a whole
+	What    string
+	Do      string
+	Warning bool // the set can be used, and may not mean what it seems to
 }
 
 func (f Finding) String() string {
@@ -120,6 +122,7 @@ func openAny(dir, split string, o CheckOptions) (anySet, error) {
 		return anySet{}, err
 	}
 	out := anySet{SplitReport{Split: split, Layout: s.Layout, Images: len(s.Items), Classes: len(s.Classes), Stranger: s.Stranger}, nil, s.images}
+	out.codes, out.name = s.Codes()
 	for _, item := range s.Items {
 		out.keys = append(out.keys, item.Key)
 	}
@@ -128,7 +131,10 @@ func openAny(dir, split string, o CheckOptions) (anySet, error) {
 
 // look counts, decodes and hashes the images of a split.
 func (r *Report) look(ctx context.Context, s anySet, seen map[[sha256.Size]byte]string, o CheckOptions) error {
-	find := func(what, do string) { r.Findings = append(r.Findings, Finding{s.Split, what, do}) }
+	find := func(what, do string) { r.Findings = append(r.Findings, Finding{Split: s.Split, What: what, Do: do}) }
+	if s.codes != "" {
+		r.Findings = append(r.Findings, Finding{s.Split, s.codes, s.name, true})
+	}
 	if o.Entry != nil {
 		want := o.Entry.Splits[s.Split]
 		s.Want = want.Images
@@ -180,7 +186,8 @@ func (r *Report) leaks(s anySet, digests [][sha256.Size]byte, seen map[[sha256.S
 		}
 	}
 	if shared > 0 {
-		r.Findings = append(r.Findings, Finding{s.Split, fmt.Sprintf("%d images are in an earlier split too: %s", shared, first), "a model that is trained on one is not tested by the other"})
+		r.Findings = append(r.Findings, Finding{Split: s.Split, What: fmt.Sprintf("%d images are in an earlier split too: %s", shared, first),
+			Do: "a model that is trained on one is not tested by the other"})
 	}
 }
 

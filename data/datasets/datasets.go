@@ -25,6 +25,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"react/data/shards"
 )
 
 // Names of files of the webdataset layout.
@@ -81,7 +83,11 @@ func OpenSplit(dir string, o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.check(); err != nil {
+	err = s.check()
+	if err == nil {
+		err = s.severalClasses()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("set %s: %w", dir, errors.Join(err, s.Close()))
 	}
 	return s, nil
@@ -137,6 +143,36 @@ func (s *Set) check() error {
 		return fmt.Errorf("class %d (%q) has no images", i, s.Classes[i])
 	}
 	return nil
+}
+
+// severalClasses refuses a set of one class: every prediction would be right. It is most often a
+// folder of images with a list in a layout that is not known.
+func (s *Set) severalClasses() error {
+	if len(s.Classes) != 1 || s.Many != nil {
+		return nil
+	}
+	err := fmt.Errorf("one class (%q) leaves nothing to measure", s.Classes[0])
+	if s.Layout != "folders" {
+		return err
+	}
+	if beside := unreadLists(s.Dir); len(beside) > 0 {
+		return fmt.Errorf("%w, and %s beside its folder is not read as a list (a list is called %s.csv or metadata.csv and has columns such as path and label)",
+			err, strings.Join(beside, ", "), s.Split)
+	}
+	return fmt.Errorf("%w (images are wanted in a folder for each class, or beside %s.csv with the columns path and label)", err, s.Split)
+}
+
+// unreadLists are files of a folder that may list images.
+func unreadLists(dir string) []string {
+	entries, _ := os.ReadDir(dir)
+	var out []string
+	for _, e := range entries {
+		ending := strings.ToLower(filepath.Ext(e.Name()))
+		if slices.Contains([]string{".csv", ".tsv", ".json", ".jsonl", ".txt", ".parquet", ".mat", ".xml"}, ending) && !shards.Hidden(e.Name()) && !e.IsDir() {
+			out = append(out, e.Name())
+		}
+	}
+	return out
 }
 
 // Support counts the images of each class; a label that is none of the classes is an error.
@@ -216,7 +252,7 @@ func lines(raw []byte) []string {
 	return all
 }
 
-// IsImage says whether a file counts as an image by its name.
+// IsImage says whether a file counts as an image by its name. Names that begin with a dot do not.
 func IsImage(path string) bool {
-	return slices.Contains(imageNames, strings.ToLower(filepath.Ext(path)))
+	return !shards.Hidden(filepath.Base(path)) && slices.Contains(imageNames, strings.ToLower(filepath.Ext(path)))
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"react/data/shards"
 )
 
 // splitNames are the names that folders and files of a split have.
@@ -23,7 +25,7 @@ func splitNames(split string) []string {
 // fileImages are images that are files of their own.
 type fileImages []string
 
-func (f fileImages) read(i int) ([]byte, error) { return os.ReadFile(f[i]) }
+func (f fileImages) read(i int) ([]byte, error) { return readImage(f[i]) }
 func (f fileImages) file(i int) string          { return f[i] }
 func (f fileImages) close() error               { return nil }
 
@@ -39,7 +41,7 @@ func (s *Set) readFolders(o Options) error {
 	}
 	var names fileImages
 	for _, folder := range folders {
-		if !isFolder(root, folder) || strings.HasPrefix(folder.Name(), ".") {
+		if !isFolder(root, folder) || shards.Hidden(folder.Name()) {
 			continue
 		}
 		files, err := os.ReadDir(filepath.Join(root, folder.Name()))
@@ -47,7 +49,7 @@ func (s *Set) readFolders(o Options) error {
 			return err
 		}
 		for _, file := range files {
-			if !slices.Contains(imageNames, strings.ToLower(filepath.Ext(file.Name()))) {
+			if !IsImage(file.Name()) {
 				continue
 			}
 			s.Items = append(s.Items, Item{folder.Name() + "/" + file.Name(), len(s.Classes)})
@@ -93,7 +95,7 @@ func holdsFolders(dir string) bool {
 	if err != nil {
 		return false
 	}
-	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return isFolder(dir, e) })
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !shards.Hidden(e.Name()) && isFolder(dir, e) })
 }
 
 // nameClasses settles what the classes are called. Without an entry the files say it. With one, labels are moved to the entry's order: by the
@@ -101,10 +103,7 @@ func holdsFolders(dir string) bool {
 func (s *Set) nameClasses() error {
 	e := s.Entry
 	if e == nil {
-		for _, c := range s.Classes {
-			s.Names = append(s.Names, Names{c})
-		}
-		return nil
+		return s.nameFolders()
 	}
 	if len(s.Templates) == 0 {
 		s.Templates = e.Templates

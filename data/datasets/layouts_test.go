@@ -189,7 +189,7 @@ func TestListErrors(t *testing.T) {
 		{"no zip", "z.zip", "no zip", "listed images are not there"},
 		{"class twice", "labels.txt", "cat\ncat\n", `class "cat" is also on line 1`},
 		{"empty class", "labels.txt", "cat\ndog\nfish\n", `class 2 ("fish") has no images`},
-		{"csv header", "test.csv", "a,b\n", `test.csv: line 1: columns ["a" "b"]: want path and label`},
+		{"csv header", "test.csv", "a,b\n", `test.csv: line 1: columns ["a" "b"]: want one for the file (such as path) and one for the label (such as label)`},
 		{"csv label", "test.csv", "path,label\na.png,fish\n", `test.csv: line 2: "fish" is none of 2 classes`},
 		{"csv no label", "test.csv", "path,label\na.png,0\nz.zip@b.png, \n", `test.csv: line 3: path "z.zip@b.png" and label "": neither may be empty`},
 		{"csv column twice", "test.csv", "path,label,Label\na.png,0,1\n", `columns "label" and "Label" are both label`},

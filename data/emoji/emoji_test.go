@@ -191,6 +191,14 @@ func TestSkinTonesAndSize(t *testing.T) {
 	}
 }
 
+// wantsOneClass: these packages are so small that some sets have a class only, which is refused where it is read.
+func wantsOneClass(t *testing.T, err error, class string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("one class (%q) leaves nothing to measure", class)) {
+		t.Errorf("got %v, want the one class %q refused", err, class)
+	}
+}
+
 func TestSets(t *testing.T) {
 	dir := imported(t, Options{})
 	for name, want := range map[string][]string{
@@ -204,6 +212,10 @@ func TestSets(t *testing.T) {
 		}
 		for _, vendor := range []string{"facebook", "apple"} {
 			set, err := datasets.Open(filepath.Join(dir, "test", vendor, name))
+			if len(want) == 1 {
+				wantsOneClass(t, err, want[0])
+				continue
+			}
 			if err != nil || !slices.Equal(set.Classes, want) || len(set.Items) != len(want) {
 				t.Errorf("%s/%s: got %+v, %v", vendor, name, set, err)
 			}
@@ -212,9 +224,8 @@ func TestSets(t *testing.T) {
 	if both, err := datasets.Open(filepath.Join(dir, "test", "both", "animals-food")); err != nil || len(both.Classes) != 2 || len(both.Items) != 4 {
 		t.Errorf("test/both/animals-food: got %+v, %v, want two images of each class", both, err)
 	}
-	if seen, err := datasets.Open(filepath.Join(dir, "seen", "fluent", "others")); err != nil || len(seen.Classes) != 1 || len(seen.Items) != 1 {
-		t.Errorf("seen/fluent/others: got %+v, %v, want the one class that is drawn", seen, err)
-	}
+	_, err := datasets.Open(filepath.Join(dir, "seen", "fluent", "others"))
+	wantsOneClass(t, err, "red heart") // the one that is drawn
 	if all, err := datasets.Open(filepath.Join(dir, "seen", "all", "animals-food")); err != nil || len(all.Classes) != 2 || len(all.Items) < 4 || len(all.Items)%2 != 0 {
 		t.Errorf("seen/all/animals-food: got %+v, %v, want the images of every vendor that drew both classes", all, err)
 	}

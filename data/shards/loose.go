@@ -16,7 +16,7 @@ import (
 // and .json beside it), and no tar.
 func Loose(path string) bool {
 	key, ext := split(filepath.Base(path))
-	return key != "" && (ext == "txt" || ext == "json" || slices.Contains(extensions, ext))
+	return key != "" && !Hidden(filepath.Base(path)) && (ext == "txt" || ext == "json" || slices.Contains(extensions, ext))
 }
 
 // group sorts what Index is given into shards: tars, and folders with the

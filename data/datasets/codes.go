@@ -1,0 +1,162 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"react/data/jsonfile"
+)
+
+// folderNames is the file that names the classes of folders that are called by codes: JSON,
+// {"FOLDER": "name"} or {"FOLDER": ["name", "another name"]}. It may name more folders than there
+// are, so that one file serves any part of a benchmark.
+const folderNames = "classnames.json"
+
+// nameFolders names the classes by the file beside their folders; without it they are called as
+// their folders are.
+func (s *Set) nameFolders() error {
+	path := filepath.Join(s.Dir, folderNames)
+	raw, err := os.ReadFile(path)
+	if s.Layout != "folders" || errors.Is(err, os.ErrNotExist) {
+		for _, c := range s.Classes {
+			s.Names = append(s.Names, Names{c})
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var names map[string]Names
+	if !utf8.Valid(raw) { // the decoder would replace what is not
+		err = errors.New("not UTF-8")
+	} else {
+		err = jsonfile.Named(jsonfile.Unmarshal(raw, &names), `{"FOLDER": "name"}`)
+	}
+	for i := 0; i < len(s.Classes) && err == nil; i++ {
+		of := names[s.Classes[i]]
+		if len(of) == 0 || slices.ContainsFunc(of, func(n string) bool { return strings.TrimSpace(n) == "" }) {
+			err = fmt.Errorf("no name for the folder %q", s.Classes[i])
+		}
+		s.Names = append(s.Names, of)
+	}
+	if err != nil {
+		return fmt.Errorf("file %s: %w", path, err)
+	}
+	s.Classes = unique(s.Names)
+	return nil
+}
+
+var (
+	wordNetID = regexp.MustCompile(`^n\d{8}$`)
+	codeName  = regexp.MustCompile(`(?i)^(class|classid|cls|label|category|cat|id|c)?[ _-]?\d+$`)
+)
+
+// Codes says what is wrong where the names of classes are codes: WordNet ids or numbers, of which
+// a text model knows nothing, so that prompts made of them score like chance. "" for names. The
+// classes of a benchmark have names.
+func (s *Set) Codes() (what, do string) {
+	if s.Entry != nil || len(s.Classes) == 0 {
+		return "", ""
+	}
+	all := func(r *regexp.Regexp) bool {
+		return !slices.ContainsFunc(s.Classes, func(c string) bool { return !r.MatchString(c) })
+	}
+	byFile := fmt.Sprintf(`%s beside the folders, {"%s": "%%s", ...}, names them`, folderNames, s.Classes[0])
+	if s.Layout != "folders" {
+		byFile = "a list whose labels are names, %s, or " + labelFiles[0] + " names them"
+	}
+	if all(wordNetID) {
+		return fmt.Sprintf("the %d classes are called by WordNet ids, such as %q, which no text model knows", len(s.Classes), s.Classes[0]), s.wordNetNames(byFile)
+	}
+	if all(codeName) {
+		return fmt.Sprintf("the %d classes are called by numbers, such as %q, which say nothing of what is shown", len(s.Classes), s.Classes[0]),
+			fmt.Sprintf(byFile, "its name") + "; benchmark: \"NAME\" where the set is one of runner data ls"
+	}
+	return "", ""
+}
+
+// wordNetNames is the advice for classes called by WordNet ids.
+func (s *Set) wordNetNames(byFile string) string {
+	ids := WordNetIDs()
+	name, known := "its name", 0
+	for _, c := range s.Classes {
+		at := slices.Index(ids, c)
+		if at < 0 {
+			continue
+		}
+		if known++; c == s.Classes[0] {
+			if e, err := Find("imagenet-1k"); err == nil {
+				name = e.Classes[at][0]
+			}
+		}
+	}
+	for _, e := range Catalogue() {
+		if e.Folders == "wnid" && e.NumClasses == len(s.Classes) && known == len(s.Classes) {
+			return fmt.Sprintf("benchmark: %q gives their names; or %s", e.Name, fmt.Sprintf(byFile, name))
+		}
+	}
+	return fmt.Sprintf(byFile, name) + "; benchmark: \"imagenet-1k\" gives the names of all its 1000 classes"
+}
+
+// ClassDifference says by name how the classes of a task and of a set differ: in writing alone, or
+// because some are only in the one or the other; "" where they are the same, or share none.
+func ClassDifference(task, set []string) (text string, shared int) {
+	at := map[string]bool{}
+	plain := map[string]string{}
+	for _, c := range set {
+		at[c], plain[plainName(c)] = true, c
+	}
+	var here, written []string
+	taken := map[string]bool{}
+	for _, c := range task {
+		other, near := plain[plainName(c)]
+		switch {
+		case at[c]:
+			shared++
+			taken[c] = true
+		case near:
+			shared++
+			taken[other] = true
+			written = append(written, fmt.Sprintf("%q is %q there", c, other))
+		default:
+			here = append(here, strconv.Quote(c))
+		}
+	}
+	var there []string
+	for _, c := range set {
+		if !taken[c] {
+			there = append(there, strconv.Quote(c))
+		}
+	}
+	if shared == 0 {
+		return "", 0
+	}
+	var parts []string
+	for _, p := range []struct {
+		what  string
+		names []string
+	}{{"only of the task: ", here}, {"only of the set: ", there}, {"written otherwise: ", written}} {
+		if len(p.names) > 0 {
+			parts = append(parts, p.what+someOf(p.names))
+		}
+	}
+	return strings.Join(parts, "; "), shared
+}
+
+// namesSaid is the number of names that a message lists.
+const namesSaid = 5
+
+func someOf(names []string) string {
+	text := strings.Join(names[:min(len(names), namesSaid)], ", ")
+	if more := len(names) - namesSaid; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
