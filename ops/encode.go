@@ -105,14 +105,14 @@ func named(err error, name func(i int) string) error {
 func (b *backbone) images(ctx context.Context, run *Run, src *imageSource, indices []int, each func(done int)) ([]float32, error) {
 	cfg := b.checkpoint.Config
 	norm := normalizationOf(cfg)
-	pixels := make([]float32, encodeBatch*3*norm.size*norm.size)
+	pixels := make([]float32, encodeBatch*3*norm.Size*norm.Size)
 	out := make([]float32, 0, len(indices)*cfg.Dim())
 	for start := 0; start < len(indices); start += encodeBatch {
 		part := indices[start:min(start+encodeBatch, len(indices))]
 		if err := src.plain(ctx, run.Workers, part, norm, pixels); err != nil {
 			return nil, err
 		}
-		u, err := b.encoder.Images(pixels[:len(part)*3*norm.size*norm.size], len(part))
+		u, err := b.encoder.Images(pixels[:len(part)*3*norm.Size*norm.Size], len(part))
 		if err != nil {
 			return nil, named(err, func(i int) string { return src.name(part[i]) })
 		}

@@ -136,7 +136,7 @@ func (b *backbone) classifier(ctx context.Context, classes, prompts []string) ([
 // with holes is another test set.
 func (b *backbone) predict(ctx context.Context, run *Run, set *datasets.Set, head []float32) ([]Prediction, error) {
 	norm, dim := normalizationOf(b.checkpoint.Config), b.checkpoint.Config.Dim()
-	stride := 3 * norm.size * norm.size
+	stride := 3 * norm.Size * norm.Size
 	pixels := make([]float32, encodeBatch*stride)
 	out := make([]Prediction, len(set.Items))
 	for start := 0; start < len(set.Items); start += encodeBatch {

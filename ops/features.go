@@ -127,7 +127,7 @@ type imageReader struct {
 // does not decode is an error: a test set with holes is another test set.
 func (b *backbone) embedImages(ctx context.Context, run *Run, r imageReader, out func(features []float32) error) error {
 	norm := normalizationOf(b.checkpoint.Config)
-	stride := 3 * norm.size * norm.size
+	stride := 3 * norm.Size * norm.Size
 	pixels := make([]float32, encodeBatch*stride)
 	for start := 0; start < r.n; start += encodeBatch {
 		n := min(encodeBatch, r.n-start)

@@ -208,7 +208,7 @@ func (f *fineTuner) score(ctx context.Context, c *clip.Checkpoint, images *image
 	}
 	defer enc.Close()
 	norm, dim, classes := normalizationOf(c.Config), c.Config.Dim(), len(head.Bias)
-	pixels := make([]float32, encodeBatch*3*norm.size*norm.size)
+	pixels := make([]float32, encodeBatch*3*norm.Size*norm.Size)
 	out := blas.New(images.n, classes)
 	for at := 0; at < images.n; at += encodeBatch {
 		n := min(encodeBatch, images.n-at)
@@ -219,7 +219,7 @@ func (f *fineTuner) score(ctx context.Context, c *clip.Checkpoint, images *image
 		if err := images.plain(ctx, f.run.Workers, indices, norm, pixels); err != nil {
 			return out, err
 		}
-		features, err := enc.ImageFeatures(pixels[:n*3*norm.size*norm.size], n)
+		features, err := enc.ImageFeatures(pixels[:n*3*norm.Size*norm.Size], n)
 		if err != nil {
 			return out, err
 		}

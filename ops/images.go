@@ -91,18 +91,18 @@ func (s *imageSource) check(ctx context.Context, workers int) (bad []int, errs [
 
 // normalization turns pixels into what a tower reads.
 type normalization struct {
-	size      int // S
-	mean, std [3]float32
+	image.Preparation // to Size, S, as the checkpoint says
+	mean, std         [3]float32
 }
 
 // fill writes what a tower reads of an image, a centre crop, to pixels [3, S, S].
 func (n normalization) fill(img *image.RGB, pixels []float32) {
-	image.Normalize(image.Preprocess(img, n.size), n.mean, n.std, pixels)
+	image.Normalize(n.Apply(img), n.mean, n.std, pixels)
 }
 
 // plain fills dst [len(indices), 3, S, S] with centre crops.
 func (s *imageSource) plain(ctx context.Context, workers int, indices []int, n normalization, dst []float32) error {
-	stride := 3 * n.size * n.size
+	stride := 3 * n.Size * n.Size
 	return forEach(ctx, workers, len(indices), func(i int) error {
 		return s.with(indices[i], func(img *image.RGB) error {
 			n.fill(img, dst[i*stride:(i+1)*stride])
@@ -117,11 +117,11 @@ func (s *imageSource) augmented(ctx context.Context, workers int, indices []int,
 	if err := view.augment.Validate(); err != nil {
 		return err
 	}
-	stride := 3 * n.size * n.size
+	stride := 3 * n.Size * n.Size
 	return forEach(ctx, workers, len(indices), func(i int) error {
 		rng := rand.New(rand.NewPCG(view.seed, uint64(view.first)+uint64(i)))
 		return s.with(indices[i], func(img *image.RGB) error {
-			view.augment.View(img, n.size, n.mean, n.std, rng, dst[i*stride:(i+1)*stride])
+			view.augment.View(img, n.Preparation, n.mean, n.std, rng, dst[i*stride:(i+1)*stride])
 			return nil
 		})
 	})

@@ -239,5 +239,5 @@ const GammaOff = 2
 
 func normalizationOf(cfg clip.Config) normalization {
 	mean, std := cfg.Normalization()
-	return normalization{size: cfg.ImageSize(), mean: mean, std: std}
+	return normalization{Preparation: cfg.Preparation(), mean: mean, std: std}
 }

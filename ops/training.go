@@ -269,7 +269,7 @@ func (t *training) examples() int {
 func (t *training) classes() int { return len(t.labels) / t.pairs() }
 
 func (t *training) newBatch() *batchData {
-	b := &batchData{batch: clip.Batch{Pixels: make([]float32, t.batch*3*t.norm.size*t.norm.size)}}
+	b := &batchData{batch: clip.Batch{Pixels: make([]float32, t.batch*3*t.norm.Size*t.norm.Size)}}
 	if t.labels != nil {
 		b.batch.Targets = make([]float32, t.batch*t.classes())
 	} else if t.targets != nil {

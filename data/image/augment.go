@@ -34,14 +34,14 @@ func (a Augment) Validate() error {
 	return err
 }
 
-// View draws a normalised view [3, size, size] into dst: Apply with mean as the
+// View draws a normalised view [3, p.Size, p.Size] into dst: Apply with mean as the
 // colour that warped images leave behind, Normalize, random erasing. It is a
 // function of the image, the fields, the numbers given and the state of rng:
 // seeded by (seed, position in the run), and so by (seed, sample, epoch), it is
 // the same in every run. Augment must be valid.
-func (a Augment) View(img *RGB, size int, mean, std [3]float32, rng *rand.Rand, dst []float32) {
-	Normalize(a.apply(img, size, fillColor(mean), rng), mean, std, dst)
-	erase(dst, size, a.Erasing, rng)
+func (a Augment) View(img *RGB, p Preparation, mean, std [3]float32, rng *rand.Rand, dst []float32) {
+	Normalize(a.apply(img, p, fillColor(mean), rng), mean, std, dst)
+	erase(dst, p.Size, a.Erasing, rng)
 }
 
 // fillColor is timm's: the mean as a colour.
@@ -56,16 +56,18 @@ func fillColor(mean [3]float32) (fill [3]uint8) {
 // leaves grey behind. It is a function of the image, the fields, the size and
 // the state of rng. The result shares no memory with img. Augment must be valid.
 func (a Augment) Apply(img *RGB, size int, rng *rand.Rand) *RGB {
-	return a.apply(img, size, [3]uint8{128, 128, 128}, rng)
+	return a.apply(img, Preparation{Size: size}, [3]uint8{128, 128, 128}, rng)
 }
 
-func (a Augment) apply(img *RGB, size int, fill [3]uint8, rng *rand.Rand) *RGB {
+// apply prepares the image as p says; a random crop is resized as open_clip does,
+// whatever else p says, in the order of its Pillow.
+func (a Augment) apply(img *RGB, p Preparation, fill [3]uint8, rng *rand.Rand) *RGB {
 	var out *RGB
 	if a.Crop == [2]float64{} {
-		out = Preprocess(img, size)
+		out = p.Apply(img)
 	} else {
 		x, y, w, h := a.box(img.W, img.H, rng)
-		out = Resize(view(img, x, y, w, h), size, size, Bicubic)
+		out = Preparation{Size: p.Size, Mode: Squash, Pillow: p.Pillow}.Apply(view(img, x, y, w, h))
 	}
 	if a.Flip > 0 && rng.Float64() < a.Flip {
 		flip(out)

@@ -130,7 +130,7 @@ func TestViewDependsOnItsSeedAlone(t *testing.T) {
 	const size = 24
 	draw := func(seed, position uint64) []float32 {
 		dst := make([]float32, 3*size*size)
-		react.View(img, size, mean, std, rand.New(rand.NewPCG(seed, position)), dst)
+		react.View(img, Preparation{Size: size}, mean, std, rand.New(rand.NewPCG(seed, position)), dst)
 		return dst
 	}
 	seen := map[float32]int{}
@@ -162,7 +162,7 @@ func TestViewWithoutNewFieldsIsAsBefore(t *testing.T) {
 	mean, std := [3]float32{0.5, 0.4, 0.3}, [3]float32{0.2, 0.3, 0.4}
 	for seed := range uint64(10) {
 		Normalize(a.Apply(img, 32, rand.New(rand.NewPCG(seed, 0))), mean, std, want)
-		a.View(img, 32, mean, std, rand.New(rand.NewPCG(seed, 0)), got)
+		a.View(img, Preparation{Size: 32}, mean, std, rand.New(rand.NewPCG(seed, 0)), got)
 		for i := range want {
 			if got[i] != want[i] {
 				t.Fatalf("seed %d: value %d: got %v, want %v", seed, i, got[i], want[i])
@@ -234,6 +234,6 @@ func BenchmarkView(b *testing.B) {
 	dst := make([]float32, 3*224*224)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for b.Loop() {
-		react.View(img, 224, [3]float32{0.5, 0.5, 0.5}, [3]float32{0.5, 0.5, 0.5}, rng, dst)
+		react.View(img, Preparation{Size: 224}, [3]float32{0.5, 0.5, 0.5}, [3]float32{0.5, 0.5, 0.5}, rng, dst)
 	}
 }

@@ -141,37 +141,57 @@ func Resize(img *RGB, w, h int, f Filter) *RGB {
 type window struct{ x, y, w, h int }
 
 // resample computes the part win of the image resized to w x h: first along
-// rows into 8 bits, then along columns, as Pillow does. An axis whose length
-// stays is copied.
+// rows into 8 bits, then along columns, as Pillow up to 12 does. An axis whose
+// length stays is copied.
 func resample(img *RGB, w, h int, f Filter, win window) *RGB {
 	y0, y1 := win.y, win.y+win.h // input rows needed
 	var vertical weights
 	if h != img.H {
 		vertical = newWeights(f, img.H, h, win.y, win.h)
-		y0 = vertical.first[0]
-		last := win.h - 1
-		y1 = vertical.first[last] + vertical.count[last]
+		y0, y1 = vertical.inputs()
 	}
-	mid := horizontal(img, w, f, win, y0, y1)
+	mid := Crop
+	if w != img.W {
+		horizontal := newWeights(f, img.W, w, win.x, win.w)
+		mid = func(img *RGB, _, y, _, n int) *RGB { return rows(img, horizontal, 0, y, n) }
+	}
+	out := mid(img, win.x, y0, win.w, y1-y0)
 	if h == img.H {
-		return mid
+		return out
 	}
-	return columns(mid, vertical, y0)
+	return columns(out, vertical, y0)
 }
 
-// horizontal resizes rows y0 to y1 and keeps columns win.x to win.x+win.w.
-func horizontal(img *RGB, w int, f Filter, win window, y0, y1 int) *RGB {
-	if w == img.W {
-		return Crop(img, win.x, y0, win.w, y1-y0)
-	}
-	taps := newWeights(f, img.W, w, win.x, win.w)
-	out := New(win.w, y1-y0)
+// resampleTall does the passes in the other order.
+func resampleTall(img *RGB, w, h int, f Filter, win window) *RGB {
+	vertical, horizontal := newWeights(f, img.H, h, win.y, win.h), newWeights(f, img.W, w, win.x, win.w)
+	x0, x1 := horizontal.inputs()
+	y0, y1 := vertical.inputs()
+	out := columns(Crop(img, x0, y0, x1-x0, y1-y0), vertical, y0)
+	return rows(out, horizontal, x0, 0, out.H)
+}
+
+// isTall is where Pillow from version 13 on begins with the columns: the height
+// shrinks, and by more than twice of what the width shrinks by.
+func isTall(img *RGB, w, h int) bool {
+	return w != img.W && img.H > h && img.H-h > 2*(img.W-w)
+}
+
+// inputs is the range of positions that the taps need.
+func (w weights) inputs() (from, to int) {
+	last := len(w.first) - 1
+	return w.first[0], w.first[last] + w.count[last]
+}
+
+// rows resizes n rows from y0 on; img begins at column x0 of what taps refer to.
+func rows(img *RGB, taps weights, x0, y0, n int) *RGB {
+	out := New(len(taps.first), n)
 	for y := range out.H {
 		src := img.Pix[(y0+y)*img.W*3 : (y0+y+1)*img.W*3]
 		dst := out.Pix[y*out.W*3 : (y+1)*out.W*3]
 		for x := range out.W {
 			k := taps.taps[x*taps.size : x*taps.size+taps.count[x]]
-			p := src[taps.first[x]*3:]
+			p := src[(taps.first[x]-x0)*3:]
 			p = p[:len(k)*3]
 			r, g, b := int32(1<<(precision-1)), int32(1<<(precision-1)), int32(1<<(precision-1))
 			for i, v := range k {
@@ -210,14 +230,5 @@ func columns(img *RGB, taps weights, y0 int) *RGB {
 	return out
 }
 
-// Preprocess is CLIP's: the shorter side resized to size, bicubic, and the
-// centre size x size pixels of the result; only those are computed.
-func Preprocess(img *RGB, size int) *RGB {
-	w, h := size, size
-	if img.W <= img.H {
-		h = int(float64(size) * float64(img.H) / float64(img.W)) // [size, h]
-	} else {
-		w = int(float64(size) * float64(img.W) / float64(img.H))
-	}
-	return resample(img, w, h, Bicubic, window{cropOffset(w, size), cropOffset(h, size), size, size})
-}
+// Preprocess is CLIP's: the zero Preparation's square of size x size pixels.
+func Preprocess(img *RGB, size int) *RGB { return Preparation{Size: size}.Apply(img) }

@@ -50,14 +50,29 @@ func (c *Checkpoint) Close() error {
 // LoadConfig reads an open_clip_config.json.
 func LoadConfig(path string) (Config, error) {
 	var c Config
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return c, err
+	data, err := readConfigFile(path)
+	if err == nil {
+		err = c.UnmarshalJSON(data)
 	}
-	if err := json.Unmarshal(data, &c); err != nil {
+	if err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
+}
+
+// maxConfig bounds a config file; with a list of labels they have some 100 KiB.
+const maxConfig = 16 << 20
+
+// readConfigFile reads a JSON file beside weights, if it is of a sane size.
+func readConfigFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxConfig {
+		return nil, fmt.Errorf("%d bytes are no config (over %d MiB)", info.Size(), maxConfig>>20)
+	}
+	return os.ReadFile(path)
 }
 
 // Save writes the checkpoint into a folder that exists; the same checkpoint

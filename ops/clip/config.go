@@ -1,13 +1,16 @@
 package clip
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+
+	"react/data/image"
+	"react/data/jsonfile"
 )
 
 // Config is open_clip_config.json: the architecture and the pixel statistics it
@@ -39,13 +42,84 @@ type Text struct {
 	Heads         int     `json:"heads"`
 	Layers        int     `json:"layers"`
 	MLPRatio      float64 `json:"mlp_ratio,omitempty"`
+
+	// HFTokenizer being set makes open_clip read the folder's own tokenizer files and
+	// not its vocabulary of 49,408. Here they are always read.
+	HFTokenizer string `json:"hf_tokenizer_name,omitempty"`
 }
 
-// Preprocess is open_clip's preprocess_cfg; the resampling is always bicubic,
-// the shortest side, then a centre crop.
+// Preprocess is open_clip's preprocess_cfg: how an image becomes a tower's pixels.
 type Preprocess struct {
-	Mean [3]float32 `json:"mean"`
-	Std  [3]float32 `json:"std"`
+	Mean          channels `json:"mean"`
+	Std           channels `json:"std"`
+	Interpolation string   `json:"interpolation,omitempty"` // bicubic, which "" is, or bilinear
+	ResizeMode    string   `json:"resize_mode,omitempty"`   // shortest, which "" is, longest or squash
+	FillColor     int      `json:"fill_color,omitempty"`    // grey of the borders of longest
+
+	// Not open_clip's, which passes over both: Crop is floorCrop where offsets are
+	// rounded down, as Hugging Face's processors do; Pillow is the major version whose
+	// results are reproduced, see image.TallFirst.
+	Crop   string `json:"crop,omitempty"`
+	Pillow int    `json:"pillow,omitempty"`
+}
+
+// floorCrop is Hugging Face's rounding of the crop's offset.
+const floorCrop = "floor"
+
+// channels are values of red, green and blue. One number in a file is all three,
+// as open_clip and transformers have it.
+type channels [3]float32
+
+// UnmarshalJSON reads three numbers or one.
+func (c *channels) UnmarshalJSON(data []byte) error {
+	var all []float32
+	var one float32
+	if json.Unmarshal(data, &one) == nil {
+		all = []float32{one, one, one}
+	} else if json.Unmarshal(data, &all) != nil || len(all) != 3 {
+		return fmt.Errorf("mean or std: want three numbers (red, green, blue) or one, got %.60s", data)
+	}
+	*c = channels(all)
+	return nil
+}
+
+// UnmarshalJSON reads what a file says over open_clip's defaults.
+func (p *Preprocess) UnmarshalJSON(data []byte) error {
+	type plain Preprocess
+	q := plain(openAI)
+	if err := jsonfile.Unmarshal(data, &q); err != nil {
+		return err
+	}
+	*p = Preprocess(q)
+	return nil
+}
+
+func (p *Preprocess) validate() error {
+	if p == nil {
+		return nil
+	}
+	oneOf := func(field, value string, all ...string) error {
+		if value != "" && !slices.Contains(all, value) {
+			return fmt.Errorf("preprocess_cfg.%s: %s is not supported here: one of %s", field, value, strings.Join(all, ", "))
+		}
+		return nil
+	}
+	if err := errors.Join(oneOf("interpolation", p.Interpolation, "bicubic", "bilinear", "random"),
+		oneOf("resize_mode", p.ResizeMode, image.Shortest, image.Longest, image.Squash), oneOf("crop", p.Crop, floorCrop)); err != nil {
+		return err
+	}
+	for c, std := range p.Std {
+		if !(std > 0) || math.IsInf(float64(std), 0) || math.IsInf(float64(p.Mean[c]), 0) {
+			return fmt.Errorf("preprocess_cfg: mean %v and std %v of channel %d cannot normalise pixels", p.Mean[c], std, c)
+		}
+	}
+	if p.FillColor < 0 || p.FillColor > 255 {
+		return fmt.Errorf("preprocess_cfg.fill_color: %d is not in 0 to 255", p.FillColor)
+	}
+	if p.Pillow < 0 || p.Pillow > 1000 {
+		return fmt.Errorf("preprocess_cfg.pillow: %d is not a major version", p.Pillow)
+	}
+	return nil
 }
 
 // openAI are the pixel statistics of a config that gives none.
@@ -92,6 +166,18 @@ func (c Config) ContextLength() int { return c.Model.Text.ContextLength }
 
 // VocabSize is the number of token ids.
 func (c Config) VocabSize() int { return c.Model.Text.VocabSize }
+
+// Preparation is how an image becomes the square that the image tower reads.
+func (c Config) Preparation() image.Preparation {
+	out := image.Preparation{Size: c.ImageSize()}
+	if p := c.Preprocess; p != nil {
+		out.Mode, out.Fill, out.FloorCrop, out.Pillow = p.ResizeMode, uint8(p.FillColor), p.Crop == floorCrop, p.Pillow
+		if p.Interpolation == "bilinear" { // open_clip's "random" is bicubic but for training
+			out.Filter = image.Bilinear
+		}
+	}
+	return out
+}
 
 // Normalization is the mean and deviation of the channels, of values in [0, 1].
 func (c Config) Normalization() (mean, std [3]float32) {
@@ -144,15 +230,9 @@ const defaultMLPRatio = 4.0
 // UnmarshalJSON reads a config and refuses what it does not understand: a field
 // that this package ignores would give a model that is silently another one.
 func (c *Config) UnmarshalJSON(data []byte) error {
-	cleaned, err := checkFields(data)
-	if err != nil {
-		return err
-	}
 	type plain Config
 	var p plain
-	decoder := json.NewDecoder(bytes.NewReader(cleaned))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&p); err != nil {
+	if err := openCLIPFields.read(data, &p); err != nil {
 		return err
 	}
 	v, t := &p.Model.Vision, &p.Model.Text
@@ -192,7 +272,7 @@ func (c Config) Validate() error {
 	case !validRatio(t.MLPRatio) || t.hidden() < 1:
 		return fmt.Errorf("model_cfg.text_cfg.mlp_ratio: %v is not a ratio", t.MLPRatio)
 	}
-	return c.Model.Vision.validate()
+	return errors.Join(c.Model.Vision.validate(), c.Preprocess.validate())
 }
 
 // size is a field that must be positive.

@@ -68,8 +68,8 @@ func TestConfigReadsWhatItUnderstands(t *testing.T) {
 		{"no text", `{"model_cfg": {"embed_dim": 0}}`, "embed_dim: 0"},
 		{"heads", `{"model_cfg": {"embed_dim": 8, "vision_cfg": {"width": 70}}}`, "width: 70 is not a multiple of head_width 64"},
 		{"patches", `{"model_cfg": {"embed_dim": 8, "vision_cfg": {"image_size": 225}}}`, "image_size: 225 is not a multiple"},
-		{"resampling", `{"model_cfg": {"embed_dim": 8}, "preprocess_cfg": {"interpolation": "bilinear"}}`, "preprocess_cfg.interpolation: bilinear"},
-		{"not JSON", `{"model_cfg"`, "not a JSON object"},
+		{"resampling", `{"model_cfg": {"embed_dim": 8}, "preprocess_cfg": {"interpolation": "nearest"}}`, "preprocess_cfg.interpolation: nearest"},
+		{"not JSON", `{"model_cfg"`, "the file ends inside its JSON"},
 		{"a list", `[]`, "not a JSON object"},
 	} {
 		var cfg Config

@@ -26,6 +26,10 @@ func (c *Checkpoint) saveHF(dir string) error {
 	if err != nil {
 		return err
 	}
+	processor, err := hfProcessorOf(c.Config)
+	if err != nil {
+		return err
+	}
 	w, err := c.Weights.check(c.Config)
 	if err != nil {
 		return err
@@ -36,7 +40,7 @@ func (c *Checkpoint) saveHF(dir string) error {
 	if err := writeJSON(filepath.Join(dir, hfConfigFile), config); err != nil {
 		return err
 	}
-	if err := writeJSON(filepath.Join(dir, hfProcessorFile), hfProcessorOf(c.Config)); err != nil {
+	if err := writeJSON(filepath.Join(dir, hfProcessorFile), processor); err != nil {
 		return err
 	}
 	// transformers wants to be told that the tensors lie as PyTorch's do.

@@ -1,37 +1,57 @@
 package clip
 
 import (
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"math"
-	"os"
 	"path/filepath"
+	"strings"
+
+	"react/data/jsonfile"
 )
 
 // The files of a Hugging Face folder.
 const (
-	hfConfigFile    = "config.json"
-	hfWeightsFile   = "model.safetensors"
-	hfProcessorFile = "preprocessor_config.json"
+	hfConfigFile  = "config.json"
+	hfWeightsFile = "model.safetensors"
 )
+
+// tokenID is the id of a special token. A list of one is that one.
+type tokenID int
+
+// UnmarshalJSON reads both forms.
+func (t *tokenID) UnmarshalJSON(data []byte) error {
+	var one int
+	var all []int
+	if json.Unmarshal(data, &one) == nil {
+		all = []int{one}
+	} else if json.Unmarshal(data, &all) != nil || len(all) != 1 {
+		return fmt.Errorf("text_config.eos_token_id or bos_token_id: want one token id, got %.60s", data)
+	}
+	*t = tokenID(all[0])
+	return nil
+}
 
 // hfTower is text_config or vision_config; what is absent has transformers' defaults.
 type hfTower struct {
-	Hidden       int     `json:"hidden_size"`
-	Intermediate int     `json:"intermediate_size"`
-	Projection   int     `json:"projection_dim"`
-	Layers       int     `json:"num_hidden_layers"`
-	Heads        int     `json:"num_attention_heads"`
-	Positions    int     `json:"max_position_embeddings,omitempty"` // text
-	Vocab        int     `json:"vocab_size,omitempty"`              // text
-	EOS          *int    `json:"eos_token_id,omitempty"`            // text
-	ImageSize    int     `json:"image_size,omitempty"`              // vision
-	PatchSize    int     `json:"patch_size,omitempty"`              // vision
-	Channels     int     `json:"num_channels,omitempty"`            // vision
-	Activation   string  `json:"hidden_act"`
-	Eps          float64 `json:"layer_norm_eps"`
-	ModelType    string  `json:"model_type"`
+	Hidden       int      `json:"hidden_size"`
+	Intermediate int      `json:"intermediate_size"`
+	Projection   int      `json:"projection_dim"` // of CLIPTextModelWithProjection; CLIPModel's is in hfConfig
+	Layers       int      `json:"num_hidden_layers"`
+	Heads        int      `json:"num_attention_heads"`
+	Positions    int      `json:"max_position_embeddings,omitempty"` // text
+	Vocab        int      `json:"vocab_size,omitempty"`              // text
+	BOS          *tokenID `json:"bos_token_id,omitempty"`            // text
+	EOS          *tokenID `json:"eos_token_id,omitempty"`            // text
+	Pad          *tokenID `json:"pad_token_id,omitempty"`            // text
+	ImageSize    int      `json:"image_size,omitempty"`              // vision
+	PatchSize    int      `json:"patch_size,omitempty"`              // vision
+	Channels     int      `json:"num_channels,omitempty"`            // vision
+	Activation   string   `json:"hidden_act"`
+	Eps          float64  `json:"layer_norm_eps"`
+	ModelType    string   `json:"model_type"`
 }
 
 // hfConfig is CLIPModel's config.json.
@@ -45,6 +65,59 @@ type hfConfig struct {
 	Vision        hfTower  `json:"vision_config"`
 }
 
+// hfFields are the fields of CLIPConfig, CLIPTextConfig and CLIPVisionConfig; those
+// that every config of transformers has are hfGeneric.
+var hfFields = func() fieldTable {
+	tower := map[string]func(any) bool{
+		"hidden_size": nil, "intermediate_size": nil, "num_hidden_layers": nil, "num_attention_heads": nil,
+		"hidden_act": nil, "layer_norm_eps": nil, "model_type": anyValue, "projection_dim": anyValue,
+		"attention_dropout": isOff, "dropout": isOff, // of training; tuning here has none
+	}
+	text, vision := maps.Clone(tower), maps.Clone(tower)
+	for name, rule := range map[string]func(any) bool{"max_position_embeddings": nil, "vocab_size": nil, "eos_token_id": nil} {
+		text[name] = rule
+	}
+	for name, rule := range map[string]func(any) bool{"image_size": nil, "patch_size": nil, "num_channels": nil} {
+		vision[name] = rule
+	}
+	t := fieldTable{
+		"": {"model_type": nil, "projection_dim": nil, "text_config": nil, "vision_config": nil, "text_config_dict": nil, "vision_config_dict": nil,
+			"logit_scale_init_value": anyValue}, // where training began: the weights have their own
+		"text_config": text, "vision_config": vision, "text_config_dict": text, "vision_config_dict": vision,
+	}
+	for _, fields := range t {
+		for name, rule := range hfGeneric {
+			if _, own := fields[name]; !own {
+				fields[name] = rule
+			}
+		}
+	}
+	return t
+}()
+
+// hfGeneric are the fields of every config of transformers: of saving and loading,
+// of generation, of heads that CLIPModel lacks. The few that would change a tower
+// must be off.
+var hfGeneric = func() map[string]func(any) bool {
+	out := map[string]func(any) bool{
+		"auto_map": isOff, "quantization_config": isOff, "pruned_heads": isOff, "is_decoder": isOff, "add_cross_attention": isOff,
+		"adapters": isOff, "peft_config": isOff,
+	}
+	for _, name := range strings.Fields(`_name_or_path _commit_hash architectures transformers_version torch_dtype dtype return_dict
+		return_dict_in_generate output_hidden_states output_attentions output_scores use_cache torchscript use_bfloat16 tf_legacy_loss
+		tie_word_embeddings tie_encoder_decoder is_encoder_decoder chunk_size_feed_forward cross_attention_hidden_size
+		decoder_start_token_id bos_token_id eos_token_id pad_token_id sep_token_id prefix max_length min_length do_sample early_stopping
+		num_beams num_beam_groups diversity_penalty temperature top_k top_p typical_p repetition_penalty length_penalty
+		no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_return_sequences forced_bos_token_id
+		forced_eos_token_id remove_invalid_values exponential_decay_length_penalty suppress_tokens begin_suppress_tokens
+		finetuning_task id2label label2id num_labels task_specific_params problem_type tokenizer_class initializer_range
+		initializer_factor gradient_checkpointing attn_implementation _attn_implementation _attn_implementation_autoset
+		_attn_implementation_internal _experts_implementation ignore_keys_at_rope_validation`) {
+		out[name] = anyValue
+	}
+	return out
+}()
+
 // layerNormEps is the towers' own; a model with another one is another model.
 const layerNormEps = 1e-5
 
@@ -54,48 +127,112 @@ const (
 	GELU      = "gelu"       // exact, by erf
 )
 
-// UnmarshalJSON reads a config with transformers' defaults. Old files say some
-// fields in text_config_dict, which counts more.
-func (c *hfConfig) UnmarshalJSON(data []byte) error {
-	type plain hfConfig
-	p := plain{
+// readHF reads a config with transformers' defaults. Old files say some fields in
+// text_config_dict, which counts more.
+func readHF(data []byte) (hfConfig, error) {
+	c := hfConfig{
 		Projection: 512,
 		Text: hfTower{Hidden: 512, Intermediate: 2048, Layers: 12, Heads: 8, Positions: 77, Vocab: 49408,
 			Activation: QuickGELU, Eps: layerNormEps},
 		Vision: hfTower{Hidden: 768, Intermediate: 3072, Layers: 12, Heads: 12, ImageSize: 224, PatchSize: 32, Channels: 3,
 			Activation: QuickGELU, Eps: layerNormEps},
 	}
-	if err := json.Unmarshal(data, &p); err != nil {
-		return err
+	kind, err := modelTypeOf(data)
+	if err != nil {
+		return c, err
 	}
-	old := struct {
-		Text   *hfTower `json:"text_config_dict"`
-		Vision *hfTower `json:"vision_config_dict"`
-	}{&p.Text, &p.Vision}
-	if err := json.Unmarshal(data, &old); err != nil {
-		return err
+	if kind != hfModelType { // before fields that others have
+		return c, fmt.Errorf("model_type: %q is not %q (a CLIPModel)", kind, hfModelType)
 	}
-	*c = hfConfig(p)
-	return nil
+	var sections struct {
+		hfConfig
+		OldText   json.RawMessage `json:"text_config_dict"`
+		OldVision json.RawMessage `json:"vision_config_dict"`
+	}
+	sections.hfConfig = c
+	if err := hfFields.read(data, &sections); err != nil {
+		return c, err
+	}
+	c = sections.hfConfig
+	for _, old := range []struct {
+		raw   json.RawMessage
+		tower *hfTower
+	}{{sections.OldText, &c.Text}, {sections.OldVision, &c.Vision}} {
+		if len(old.raw) > 0 {
+			if err := jsonfile.Unmarshal(old.raw, old.tower); err != nil {
+				return c, err
+			}
+		}
+	}
+	return c, nil
 }
 
-// readHFConfig reads a folder's config.json and, if it is there,
-// preprocessor_config.json.
+// hfModelType is what a CLIPModel's config says it is.
+const hfModelType = "clip"
+
+// modelType is a config.json's model_type, "" where it has none.
+func modelType(path string) (string, error) {
+	data, err := readConfigFile(path)
+	if err != nil {
+		return "", err
+	}
+	return modelTypeOf(data)
+}
+
+func modelTypeOf(data []byte) (string, error) {
+	var kind struct {
+		ModelType any `json:"model_type"`
+	}
+	if err := jsonfile.Unmarshal(data, &kind); err != nil || kind.ModelType == nil {
+		return "", err
+	}
+	return fmt.Sprint(kind.ModelType), nil
+}
+
+// hfActivations are what a folder's config.json says of its towers' activations,
+// whatever else it says.
+func hfActivations(dir string) ([]string, error) {
+	data, err := readConfigFile(filepath.Join(dir, hfConfigFile))
+	if err != nil {
+		return nil, err
+	}
+	type tower struct {
+		Activation any `json:"hidden_act"`
+	}
+	var c struct {
+		Text, Vision       tower
+		OldText, OldVision tower
+	}
+	for name, into := range map[string]*tower{"text_config": &c.Text, "vision_config": &c.Vision, "text_config_dict": &c.OldText, "vision_config_dict": &c.OldVision} {
+		sections := map[string]json.RawMessage{}
+		if json.Unmarshal(data, &sections) == nil && sections[name] != nil {
+			_ = json.Unmarshal(sections[name], into) // of another form it says nothing
+		}
+	}
+	var out []string
+	for _, pair := range [][2]any{{c.OldText.Activation, c.Text.Activation}, {c.OldVision.Activation, c.Vision.Activation}} {
+		out = append(out, fmt.Sprint(cmp.Or(pair[0], pair[1], any(QuickGELU))))
+	}
+	return out, nil
+}
+
+// readHFConfig reads a folder's config.json and, if they are there, the files of
+// its image processor.
 func readHFConfig(dir string) (Config, error) {
 	path := filepath.Join(dir, hfConfigFile)
-	data, err := os.ReadFile(path)
+	data, err := readConfigFile(path)
 	if err != nil {
 		return Config{}, err
 	}
-	var h hfConfig
-	if err := json.Unmarshal(data, &h); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
+	h, err := readHF(data)
+	var c Config
+	if err == nil {
+		c, err = h.config()
 	}
-	c, err := h.config()
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
-	c.Preprocess, err = readProcessor(filepath.Join(dir, hfProcessorFile), c.ImageSize())
+	c.Preprocess, err = readProcessors(dir, c.ImageSize())
 	return c, err
 }
 
@@ -103,8 +240,6 @@ func readHFConfig(dir string) (Config, error) {
 func (h hfConfig) config() (Config, error) {
 	t, v := h.Text, h.Vision
 	switch {
-	case h.ModelType != "clip":
-		return Config{}, fmt.Errorf("model_type: %q is not \"clip\" (a CLIPModel)", h.ModelType)
 	case t.Activation != v.Activation:
 		return Config{}, fmt.Errorf("hidden_act: %q in the text tower, %q in the image tower; they must be the same", t.Activation, v.Activation)
 	case t.Activation != QuickGELU && t.Activation != GELU:
@@ -113,7 +248,7 @@ func (h hfConfig) config() (Config, error) {
 		return Config{}, fmt.Errorf("layer_norm_eps: %g and %g; only %g is supported", t.Eps, v.Eps, layerNormEps)
 	case v.Channels != 3:
 		return Config{}, fmt.Errorf("vision_config.num_channels: %d is not 3", v.Channels)
-	case t.EOS != nil && *t.EOS != 2 && *t.EOS != t.Vocab-1: // 2 stands in old files, where the highest id is meant
+	case t.EOS != nil && *t.EOS != 2 && int(*t.EOS) != t.Vocab-1: // 2 stands in old files, where the highest id is meant
 		return Config{}, fmt.Errorf("text_config.eos_token_id: %d; the text tower pools at the highest id, %d", *t.EOS, t.Vocab-1)
 	case v.Heads < 1 || v.Hidden%v.Heads != 0 || t.Hidden < 1 || v.Hidden < 1:
 		return Config{}, fmt.Errorf("vision_config.hidden_size: %d is not a multiple of %d heads", v.Hidden, v.Heads)
@@ -137,73 +272,6 @@ func ratioOf(size, width int) float64 {
 	return ratio
 }
 
-// hfProcessor is preprocessor_config.json.
-type hfProcessor struct {
-	Type      string          `json:"image_processor_type,omitempty"`
-	Extractor string          `json:"feature_extractor_type,omitempty"`
-	Resize    *bool           `json:"do_resize"`
-	Crop      *bool           `json:"do_center_crop"`
-	Normalize *bool           `json:"do_normalize"`
-	Resample  *int            `json:"resample"`
-	Mean      *[3]float32     `json:"image_mean"`
-	Std       *[3]float32     `json:"image_std"`
-	CropSize  json.RawMessage `json:"crop_size,omitempty"`
-	Size      json.RawMessage `json:"size,omitempty"`
-}
-
-const bicubic = 3 // as PIL counts resampling filters
-
-// readProcessor gives the pixel statistics, nil without a file.
-func readProcessor(path string, side int) (*Preprocess, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var p hfProcessor
-	if err := json.Unmarshal(data, &p); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	off := func(b *bool) bool { return b != nil && !*b }
-	switch {
-	case off(p.Resize) || off(p.Crop) || off(p.Normalize):
-		return nil, fmt.Errorf("%s: do_resize, do_center_crop or do_normalize is off, which is not supported", path)
-	case p.Resample != nil && *p.Resample != bicubic:
-		return nil, fmt.Errorf("%s: resample: %d is not %d (bicubic)", path, *p.Resample, bicubic)
-	}
-	for _, raw := range []json.RawMessage{p.Size, p.CropSize} {
-		if got := sideOf(raw); got != 0 && got != side {
-			return nil, fmt.Errorf("%s: size: %s is not the %d pixels of the image tower", path, raw, side)
-		}
-	}
-	mean, std := openAI.Mean, openAI.Std
-	if p.Mean != nil {
-		mean = *p.Mean
-	}
-	if p.Std != nil {
-		std = *p.Std
-	}
-	return &Preprocess{Mean: mean, Std: std}, nil
-}
-
-// sideOf reads 224, {"shortest_edge": 224} or {"height": 224, "width": 224}; 0 is none of these.
-func sideOf(raw json.RawMessage) int {
-	var n int
-	if json.Unmarshal(raw, &n) == nil {
-		return n
-	}
-	var object struct {
-		Shortest int `json:"shortest_edge"`
-		Height   int `json:"height"`
-	}
-	if json.Unmarshal(raw, &object) != nil {
-		return 0
-	}
-	return max(object.Shortest, object.Height)
-}
-
 // hfConfigOf is the config.json of a model; a ResNet or a gated model has none.
 func hfConfigOf(c Config) (hfConfig, error) {
 	v, t := c.Model.Vision, c.Model.Text
@@ -217,21 +285,12 @@ func hfConfigOf(c Config) (hfConfig, error) {
 	if c.Model.QuickGELU {
 		activation = QuickGELU
 	}
-	eos := t.VocabSize - 1
+	// The vocabulary ends with the start and the end of text; rows are padded with 0.
+	bos, eos, pad := tokenID(t.VocabSize-2), tokenID(t.VocabSize-1), tokenID(0)
 	return hfConfig{Architectures: []string{"CLIPModel"}, ModelType: "clip", Projection: c.Model.EmbedDim, LogitScale: 2.6592, DType: "float32",
 		Text: hfTower{Hidden: t.Width, Intermediate: t.hidden(), Projection: c.Model.EmbedDim, Layers: t.Layers, Heads: t.Heads,
-			Positions: t.ContextLength, Vocab: t.VocabSize, EOS: &eos, Activation: activation, Eps: layerNormEps, ModelType: "clip_text_model"},
+			Positions: t.ContextLength, Vocab: t.VocabSize, BOS: &bos, EOS: &eos, Pad: &pad, Activation: activation, Eps: layerNormEps, ModelType: "clip_text_model"},
 		Vision: hfTower{Hidden: v.Width, Intermediate: v.hidden(), Projection: c.Model.EmbedDim, Layers: v.Layers, Heads: v.heads(),
 			ImageSize: v.ImageSize, PatchSize: v.PatchSize, Channels: 3, Activation: activation, Eps: layerNormEps, ModelType: "clip_vision_model"},
 	}, nil
-}
-
-// hfProcessorOf is the preprocessor_config.json of a model.
-func hfProcessorOf(c Config) hfProcessor {
-	mean, std := c.Normalization()
-	on, resample := true, bicubic
-	side := c.ImageSize()
-	return hfProcessor{Type: "CLIPImageProcessor", Extractor: "CLIPFeatureExtractor", Resize: &on, Crop: &on, Normalize: &on, Resample: &resample,
-		Mean: &mean, Std: &std,
-		CropSize: json.RawMessage(fmt.Sprintf(`{"height":%d,"width":%d}`, side, side)), Size: json.RawMessage(fmt.Sprintf(`{"shortest_edge":%d}`, side))}
 }

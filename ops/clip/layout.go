@@ -1,13 +1,14 @@
 package clip
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"react/data/jsonfile"
 )
 
 // layout is which files of a checkpoint are read.
@@ -51,15 +52,18 @@ func findLayout(path string) (layout, error) {
 	return l, l.findOnly(names)
 }
 
+// findConfig prefers open_clip's config. Beside it, a config.json that is not a
+// CLIPModel's is another library's (timm's folders have one) and not read.
 func (l *layout) findConfig() {
-	hf := isFile(filepath.Join(l.dir, hfConfigFile))
+	hf := filepath.Join(l.dir, hfConfigFile)
+	kind, err := modelType(hf)
 	switch {
 	case isFile(filepath.Join(l.dir, ConfigFile)):
 		l.config = ConfigFile
-		if hf {
+		if err == nil && kind == hfModelType {
 			l.beside = hfConfigFile
 		}
-	case hf:
+	case isFile(hf) && (err != nil || kind != ""):
 		l.config = hfConfigFile
 	}
 }
@@ -97,7 +101,7 @@ func existing(dir, name string) ([]string, error) {
 	if isFile(path) {
 		return []string{path}, nil
 	}
-	data, err := os.ReadFile(path + ".index.json")
+	data, err := readConfigFile(path + ".index.json")
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -107,7 +111,7 @@ func existing(dir, name string) ([]string, error) {
 	var index struct {
 		Map map[string]string `json:"weight_map"`
 	}
-	if err := json.Unmarshal(data, &index); err != nil {
+	if err := jsonfile.Unmarshal(data, &index); err != nil {
 		return nil, fmt.Errorf("%s.index.json: %w", path, err)
 	}
 	var shards []string

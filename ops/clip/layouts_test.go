@@ -193,10 +193,10 @@ func TestShards(t *testing.T) {
 }
 
 func TestOldHFConfigs(t *testing.T) {
-	var h hfConfig
 	old := `{"model_type": "clip", "text_config": {"hidden_size": 512}, "text_config_dict": {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072, "eos_token_id": 2},
 		"vision_config_dict": null, "vision_config": {"patch_size": 14, "image_size": 336}, "projection_dim": 768}`
-	if err := json.Unmarshal([]byte(old), &h); err != nil {
+	h, err := readHF([]byte(old))
+	if err != nil {
 		t.Fatal(err)
 	}
 	c, err := h.config()
@@ -230,8 +230,8 @@ func FuzzHFConfig(f *testing.F) {
 	}
 	f.Add(data)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var h hfConfig
-		if json.Unmarshal(data, &h) != nil {
+		h, err := readHF(data)
+		if err != nil {
 			return
 		}
 		c, err := h.config()

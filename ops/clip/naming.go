@@ -1,6 +1,8 @@
 package clip
 
 import (
+	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -74,20 +76,80 @@ func transposed(data []float32, rows, columns int) []float32 {
 	return out
 }
 
-// unwrap takes the prefix away that every name has when the model was wrapped
-// for distributed or compiled training.
+// wrappers are what stands in the names of models that were wrapped for
+// distributed, compiled or sharded training, at the beginning and inside, in
+// whatever order they were wrapped.
+var wrappers = []string{"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"}
+
+// unwrap takes the wrappers' names away, and any other beginning that all names
+// share where CLIP's own names follow it (Lightning's "model.clip.").
 func unwrap(pieces []piece) map[string]piece {
-	prefix := ""
-	for _, candidate := range []string{"module.", "_orig_mod."} {
-		if len(pieces) > 0 && !slices.ContainsFunc(pieces, func(p piece) bool { return !strings.HasPrefix(p.name, prefix+candidate) }) {
-			prefix += candidate
-		}
+	names := make([]string, len(pieces))
+	for i, p := range pieces {
+		parts := strings.Split(p.name, ".")
+		names[i] = strings.Join(slices.DeleteFunc(parts[:len(parts):len(parts)], func(part string) bool { return slices.Contains(wrappers, part) }), ".")
+	}
+	prefix := sharedPrefix(names)
+	for prefix != "" && !slices.ContainsFunc(names, func(name string) bool { return isCLIP(strings.TrimPrefix(name, prefix)) }) {
+		cut := strings.LastIndex(strings.TrimSuffix(prefix, "."), ".")
+		prefix = prefix[:cut+1]
+	}
+	if slices.ContainsFunc(names, isCLIP) { // a tower alone: visual. is no wrapper
+		prefix = ""
 	}
 	named := map[string]piece{}
-	for _, p := range pieces {
-		named[strings.TrimPrefix(p.name, prefix)] = p
+	for i, p := range pieces {
+		named[strings.TrimPrefix(names[i], prefix)] = p
 	}
 	return named
+}
+
+// sharedPrefix is the beginning that all names share, up to a dot.
+func sharedPrefix(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	first, last := slices.Min(names), slices.Max(names)
+	n := 0
+	for n < len(first) && n < len(last) && first[n] == last[n] {
+		n++
+	}
+	return first[:strings.LastIndex(first[:n], ".")+1]
+}
+
+// topNames are the beginnings of the names of a CLIP model, of either naming.
+var topNames = []string{"visual.", "transformer.resblocks.", "token_embedding.", "positional_embedding", "ln_final.", "text_projection", "logit_scale",
+	"vision_model.", "text_model.", "visual_projection."}
+
+func isCLIP(name string) bool {
+	return slices.ContainsFunc(topNames, func(top string) bool { return strings.HasPrefix(name, top) })
+}
+
+// checkTowers says in a sentence what a whole list of missing parameters would:
+// that the names are another model's, or those of one tower.
+func checkTowers(named map[string]piece) error {
+	names := slices.Sorted(maps.Keys(named))
+	has := func(prefixes ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool {
+			return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+		})
+	}
+	image, text := has("visual.", "vision_model."), has("token_embedding.", "text_model.", "transformer.resblocks.")
+	some := strings.Join(names[:min(3, len(names))], ", ")
+	prefix := sharedPrefix(names)
+	switch {
+	case image && text:
+		return nil
+	case image && has("text."):
+		return fmt.Errorf("its text tower has names that begin with \"text.\": a model of open_clip's custom_text, which is not supported")
+	case image:
+		return fmt.Errorf("there is no text tower among its %d tensors (no name begins with token_embedding. or text_model.); a CLIP model has both", len(names))
+	case text:
+		return fmt.Errorf("there is no image tower among its %d tensors (no name begins with visual. or vision_model.); a CLIP model has both", len(names))
+	case prefix != "":
+		return fmt.Errorf("all %d names begin with %q, and what follows is not a CLIP model's: %s, ...", len(names), prefix, some)
+	}
+	return fmt.Errorf("none of its %d tensors has a name of a CLIP model: %s, ...", len(names), some)
 }
 
 // namingOf tells the naming by the names.

@@ -80,6 +80,9 @@ func (s *Source) open(l layout, o OpenOptions) error {
 	if len(named) != len(pieces) {
 		return fmt.Errorf("%s: %d tensors have the name of another", s.Files[0], len(pieces)-len(named))
 	}
+	if err := checkTowers(named); err != nil {
+		return fmt.Errorf("%s: %w", s.Files[0], err)
+	}
 	s.Naming, s.origins = namingOf(named), origins(named)
 	if err := s.decide(l, o, named); err != nil {
 		return err
@@ -199,7 +202,7 @@ func (s *Source) openAI() bool {
 	}
 	for _, f := range s.files {
 		for _, info := range f.list() {
-			if slices.Contains(openAIBuffers, strings.TrimPrefix(info.name, "module.")) {
+			if slices.Contains(openAIBuffers, info.name[strings.LastIndex(info.name, ".")+1:]) {
 				return true
 			}
 		}
@@ -234,11 +237,13 @@ func (s *Source) claims(l layout, o OpenOptions, named map[string]piece) ([]clai
 		all = append(all, claim{r.activation, "the file's name"})
 	}
 	if l.beside != "" {
-		other, err := readHFConfig(l.dir)
+		activations, err := hfActivations(l.dir)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, claim{activationOf(other), hfConfigFile})
+		for _, activation := range activations {
+			all = append(all, claim{activation, hfConfigFile})
+		}
 	}
 	return all, nil
 }

@@ -99,14 +99,17 @@ func (v *Vision) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*v = Vision(p.plain)
-	if bytes.HasPrefix(p.Layers, []byte("[")) {
-		v.Stages = []int{}
-		return json.Unmarshal(p.Layers, &v.Stages)
-	}
 	if p.Layers == nil {
 		return nil
 	}
-	return json.Unmarshal(p.Layers, &v.Layers)
+	var layers any = &v.Layers
+	if bytes.HasPrefix(p.Layers, []byte("[")) {
+		v.Stages, layers = []int{}, &v.Stages
+	}
+	if json.Unmarshal(p.Layers, layers) != nil {
+		return fmt.Errorf("model_cfg.vision_cfg.layers: want a number of blocks, or the bottlenecks of a ResNet's 4 stages, got %.60s", p.Layers)
+	}
+	return nil
 }
 
 func (v Vision) validate() error {

@@ -108,7 +108,7 @@ func (w *Weights) ordered(all []parameter) (*Weights, error) {
 }
 
 // leftOut are buffers that checkpoints carry and no model needs.
-var leftOut = []string{"attn_mask", "input_resolution", "context_length", "vocab_size"}
+var leftOut = []string{"attn_mask", "input_resolution", "context_length", "vocab_size", "n_averaged"} // the last is of averaged weights
 
 func isLeftOut(name string) bool {
 	return slices.Contains(leftOut, name) || strings.HasSuffix(name, ".num_batches_tracked") // of a BatchNorm

@@ -1,0 +1,79 @@
+package image
+
+import "math"
+
+// The ways to bring an image to a square, as open_clip's resize_mode names them.
+const (
+	Shortest = "shortest" // the shorter side becomes the square's, the rest is cut off
+	Longest  = "longest"  // the longer side becomes the square's, borders fill the rest
+	Squash   = "squash"   // both sides become the square's
+)
+
+// TallFirst is the version of Pillow from which tall images are resized along
+// their columns first, which changes pixels by a few levels. Results published
+// before the end of 2026 were made by older ones.
+const TallFirst = 13
+
+// Preparation is how an image becomes the square that a tower reads, which a
+// checkpoint's own files say. All but Size may be zero: CLIP's way, bicubic, the
+// shorter side and a centre crop, as torchvision and Pillow up to 12 do it.
+type Preparation struct {
+	Size      int    // pixels of a side
+	Mode      string // Shortest (also ""), Longest or Squash
+	Filter    Filter // Bicubic or Bilinear
+	Fill      uint8  // grey level of the borders
+	FloorCrop bool   // offsets of the crop are rounded down, as Hugging Face does, and not to even
+	Pillow    int    // major version that is reproduced; 0 is the one before TallFirst
+}
+
+// Apply gives the square; only its pixels are computed.
+func (p Preparation) Apply(img *RGB) *RGB {
+	size := p.Size
+	switch p.Mode {
+	case Squash:
+		return p.resample(img, size, size, window{0, 0, size, size})
+	case Longest:
+		return p.longest(img)
+	}
+	w, h := size, size
+	if img.W <= img.H {
+		h = int(float64(size) * float64(img.H) / float64(img.W)) // [size, h]
+	} else {
+		w = int(float64(size) * float64(img.W) / float64(img.H))
+	}
+	return p.resample(img, w, h, window{p.offset(w), p.offset(h), size, size})
+}
+
+// offset is where the crop begins on a side of this length.
+func (p Preparation) offset(length int) int {
+	if p.FloorCrop {
+		return (length - p.Size) / 2
+	}
+	return cropOffset(length, p.Size)
+}
+
+// longest is open_clip's ResizeKeepRatio and CenterCropOrPad: Python rounds half
+// to even, and the smaller half of a border stands left and above.
+func (p Preparation) longest(img *RGB) *RGB {
+	size := p.Size
+	ratio := max(float64(img.W), float64(img.H)) / float64(size)
+	w := max(1, int(math.RoundToEven(float64(img.W)/ratio)))
+	h := max(1, int(math.RoundToEven(float64(img.H)/ratio)))
+	small := p.resample(img, w, h, window{0, 0, w, h})
+	out := New(size, size)
+	for i := range out.Pix {
+		out.Pix[i] = p.Fill
+	}
+	x, y := (size-w)/2, (size-h)/2
+	for r := range h {
+		copy(out.Pix[((y+r)*size+x)*3:], small.Pix[r*w*3:(r+1)*w*3])
+	}
+	return out
+}
+
+func (p Preparation) resample(img *RGB, w, h int, win window) *RGB {
+	if p.Pillow >= TallFirst && isTall(img, w, h) {
+		return resampleTall(img, w, h, p.Filter, win)
+	}
+	return resample(img, w, h, p.Filter, win)
+}
