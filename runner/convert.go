@@ -84,16 +84,27 @@ func convert(cmd *cobra.Command, from, dir, naming string, o clip.OpenOptions) e
 
 // writeConverted writes the checkpoint and, where there is one, the tokenizer.
 func writeConverted(stderr io.Writer, from, dir, naming string, c *clip.Checkpoint) error {
-	if err := c.SaveAs(dir, naming); err != nil {
-		return err
-	}
 	tok, err := ops.Tokenizer(from, c.Config)
 	if err != nil {
 		fmt.Fprintf(stderr, "warning: the new folder has no tokenizer, and experiments need one: %v\n", err)
-		return nil
+		return c.SaveAs(dir, naming)
 	}
-	return tok.Save(dir)
+	// open_clip takes its own vocabulary of 49,408 unless the config names another.
+	if text := &c.Config.Model.Text; text.HFTokenizer == "" && !tok.IsCLIP() {
+		text.HFTokenizer = ownTokenizer
+	}
+	if err := c.SaveAs(dir, naming); err != nil {
+		return err
+	}
+	if naming == clip.HF && int(tok.SOT()) != c.Config.VocabSize()-2 {
+		fmt.Fprintf(stderr, "warning: the tokenizer's start of text is token %d, and config.json's bos_token_id is %d, the last but one\n", tok.SOT(), c.Config.VocabSize()-2)
+	}
+	return tok.SaveFor(dir)
 }
+
+// ownTokenizer makes open_clip read the tokenizer's files of a folder that it opens
+// as local-dir:FOLDER; for one on a hub it must be the repository's name.
+const ownTokenizer = "."
 
 // parityBound is far under what a wrong map of names would give, and far over
 // rounding: the weights are the same bits.

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +22,7 @@ const (
 	vocabName  = "vocab.json"
 	mergesName = "merges.txt"
 	openAIName = "bpe_simple_vocab_16e6.txt.gz"
+	configName = "tokenizer_config.json"
 
 	maxBytes = 64 << 20 // of a vocabulary file, unpacked; CLIP's has 2 MiB
 	maxVocab = 1 << 20
@@ -289,6 +292,43 @@ func read(r io.Reader) (*Tokenizer, error) {
 		return nil, fmt.Errorf("truncation.max_length: %d is not a row length", context)
 	}
 	return build(tokens, merges, context)
+}
+
+// clipDigest is the sha256 of CLIP's own 49,408 tokens, each with a new line after it.
+const clipDigest = "e30e57b6f1e47616982ef898d8922be24e535b4fa3d0110477b3a6f02ebbae7d"
+
+// IsCLIP says whether the vocabulary is the one of OpenAI's and open_clip's models,
+// which their programs carry with them. Its tokens are the merges in their order.
+func (t *Tokenizer) IsCLIP() bool {
+	if len(t.merges) != numMerges {
+		return false
+	}
+	h := sha256.New()
+	for _, token := range t.tokens {
+		io.WriteString(h, token+"\n")
+	}
+	return hex.EncodeToString(h.Sum(nil)) == clipDigest
+}
+
+// SaveFor writes what Save does and tokenizer_config.json, without which
+// transformers, and so open_clip, does not know what kind of tokenizer it is.
+func (t *Tokenizer) SaveFor(dir string) error {
+	text, err := json.MarshalIndent(struct {
+		Class   string `json:"tokenizer_class"`
+		Start   string `json:"bos_token"`
+		End     string `json:"eos_token"`
+		Unknown string `json:"unk_token"`
+		Pad     string `json:"pad_token"` // of id 0, as rows are filled up
+		Context int    `json:"model_max_length"`
+		CleanUp bool   `json:"clean_up_tokenization_spaces"`
+	}{"PreTrainedTokenizerFast", startOfText, endOfText, endOfText, t.tokens[0], t.context, false}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, configName), append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	return t.Save(dir)
 }
 
 // Save writes dir/tokenizer.json: the same tokenizer, the same bytes. Padding to

@@ -150,7 +150,7 @@ func newHFFile(t *Tokenizer) hfFile {
 		PostProcessor: json.RawMessage(fmt.Sprintf(`{"type":"RobertaProcessing","sep":[%q,%d],"cls":[%q,%d],"trim_offsets":false,"add_prefix_space":false}`,
 			endOfText, t.eot, startOfText, t.sot)),
 		Decoder: json.RawMessage(clipDecoder),
-		Model:   hfModel{Type: "BPE", Unknown: endOfText, Prefix: &prefix, Suffix: endOfWord, Vocab: t.sortedTokens()},
+		Model:   hfModel{Type: "BPE", Unknown: endOfText, Prefix: &prefix, Suffix: endOfWord, Vocab: t.sortedTokens(), Merges: []hfMerge{}},
 	}
 	for _, m := range t.merges {
 		f.Model.Merges = append(f.Model.Merges, hfMerge{t.tokens[m[0]], t.tokens[m[1]]})

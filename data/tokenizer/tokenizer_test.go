@@ -70,6 +70,9 @@ func TestMergesGiveReferenceIDs(t *testing.T) {
 		t.Errorf("got vocabulary %d, start %d, end %d, context %d", tok.VocabSize(), tok.SOT(), tok.EOT(), tok.Context())
 	}
 	checkGolden(t, tok, readGolden(t, filepath.Join("testdata", "openai-cases.json")))
+	if !tok.IsCLIP() {
+		t.Error("CLIP's own vocabulary is not known as such")
+	}
 	dir := t.TempDir()
 	if err := tok.Save(dir); err != nil {
 		t.Fatal(err)
