@@ -89,7 +89,7 @@ func (a *Attempt) write() error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(a.path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o666)
+	f, err := OpenAppend(a.path, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (s *Store) Remove(key string) error {
 	}
 	dir := s.entryDir(key)
 	to := filepath.Join(o.dir, fmt.Sprintf("removed-%s-%d", short(key), numTxns.Add(1)))
-	os.Chmod(dir, 0o755) // a directory that moves must be writable
+	makeMovable(dir)
 	s.step("remove")
 	err = os.Rename(dir, to)
 	if err == nil {
@@ -104,7 +104,7 @@ func (s *Store) evict(dir string, paths []string) error {
 	}
 	defer os.Chmod(dir, 0o555)
 	s.step("evict")
-	if err := writeFile(filepath.Join(dir, evictedName), append(data, '\n')); err != nil {
+	if err := s.disk.writeFile(filepath.Join(dir, evictedName), append(data, '\n')); err != nil {
 		return err
 	}
 	for _, path := range paths {

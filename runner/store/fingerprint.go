@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -35,10 +36,22 @@ type Fingerprint struct {
 type printLine struct {
 	Path   string `json:"path"` // absolute
 	Size   int64  `json:"size"`
-	Mtime  int64  `json:"mtime"` // nanoseconds
+	Mtime  int64  `json:"mtime"`           // nanoseconds
+	Ctime  int64  `json:"ctime,omitempty"` // of the last change of any kind; lines before November 2026 have none
 	Dev    uint64 `json:"dev,omitempty"`
 	Inode  uint64 `json:"inode"`
 	SHA256 string `json:"sha256"` // or the sample's
+
+	// Check is the CRC-32 of the line without it, 0 in lines before November
+	// 2026: with a wrong digest a file would be another file, and all that is made
+	// of it be made again under keys that nobody finds again.
+	Check uint32 `json:"check,omitempty"`
+}
+
+func (l printLine) sum() uint32 {
+	l.Check = 0
+	data, _ := json.Marshal(l) // strings and numbers
+	return crc32.ChecksumIEEE(data)
 }
 
 // key is what known lines are found by: a file may have a digest and a sample.
@@ -71,15 +84,15 @@ func (s *Store) Identify(path string, strict bool) (string, error) {
 	if err == nil && info.Size() >= LargeFile && !strict {
 		return s.print(path, sampledPrefix, sample)
 	}
-	return s.print(path, "", func(path string) (string, error) { return digest(path, false) })
+	return s.print(path, "", digest)
 }
 
 // Fingerprint returns the digest of an outside file. It is read from the
-// store's list when path, size, mtime, device and inode are as they were; else
+// store's list when path, size, times, device and inode are as they were; else
 // the file is read, and the list added to where the store can be written. A
 // file that changes while it is read is an error.
 func (s *Store) Fingerprint(path string) (Fingerprint, error) {
-	sum, err := s.print(path, "", func(path string) (string, error) { return digest(path, false) })
+	sum, err := s.print(path, "", digest)
 	if err != nil {
 		return Fingerprint{}, err
 	}
@@ -106,6 +119,11 @@ func (s *Store) print(path, prefix string, read func(path string) (string, error
 	known := p.known[prefix+abs]
 	p.mu.Unlock()
 	line.SHA256 = known.SHA256
+	if known.Ctime == 0 {
+		known.Ctime = line.Ctime
+	} else {
+		known.Dev = line.Dev // each host of a shared file system has a number of its own
+	}
 	if known == line && known.SHA256 != "" {
 		return line.SHA256, nil
 	}
@@ -177,7 +195,7 @@ func statLine(path string) (printLine, error) {
 	}
 	line := printLine{Path: path, Size: info.Size(), Mtime: info.ModTime().UnixNano()}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		line.Dev, line.Inode = st.Dev, st.Ino
+		line.Ctime, line.Dev, line.Inode = st.Ctim.Nano(), st.Dev, st.Ino
 	}
 	return line, nil
 }
@@ -202,7 +220,10 @@ func (p *prints) read(r io.Reader) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var line printLine
-		if json.Unmarshal(lines.Bytes(), &line) == nil && len(strings.TrimPrefix(line.SHA256, sampledPrefix)) == 64 {
+		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Check != 0 && line.Check != line.sum() {
+			continue
+		}
+		if line.Check = 0; len(strings.TrimPrefix(line.SHA256, sampledPrefix)) == 64 {
 			p.known[line.key()] = line
 		}
 	}
@@ -217,16 +238,17 @@ func (s *Store) keepPrint(p *prints, line printLine) {
 	if _, err := os.Stat(filepath.Join(s.root, "VERSION")); err != nil {
 		return
 	}
+	line.Check = line.sum()
 	data, err := json.Marshal(line)
 	if err != nil {
 		return
 	}
-	lock := flock.New(s.printsPath(), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o666))
+	lock := flock.New(s.printsPath(), flock.SetFlag(os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW), flock.SetPermissions(0o666))
 	if lock.Lock() != nil {
 		return
 	}
 	defer lock.Close()
-	f, err := os.OpenFile(s.printsPath(), os.O_APPEND|os.O_WRONLY, 0)
+	f, err := OpenAppend(s.printsPath(), os.O_WRONLY)
 	if err != nil {
 		return
 	}

@@ -57,7 +57,7 @@ func (s *Store) Collect(fn func() error) error {
 	if _, err := s.prepare(); err != nil {
 		return err
 	}
-	lock := flock.New(guardPath(s.root))
+	lock := newLock(guardPath(s.root))
 	if err := lock.Lock(); err != nil && !noLocks(err) {
 		return &Error{s.root, "collect", err}
 	}
@@ -118,7 +118,7 @@ func newestIn(parent string) string {
 }
 
 func lockShared(path string) (*flock.Flock, error) {
-	lock := flock.New(path)
+	lock := newLock(path)
 	if err := lock.RLock(); err != nil {
 		lock.Close()
 		if noLocks(err) {

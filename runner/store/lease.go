@@ -223,7 +223,7 @@ func (s *Store) holderPath(key string) string {
 // nil then, and where the file system has no locks.
 func tryLock(path string) (lock *flock.Flock, held bool, err error) {
 	for {
-		lock := flock.New(path)
+		lock := newLock(path)
 		ok, err := lock.TryLock()
 		switch {
 		case err != nil && noLocks(err):

@@ -42,7 +42,7 @@ func hostName() string {
 func claim(tmp string) (*owner, error) {
 	for {
 		dir := filepath.Join(tmp, ownerName())
-		lock := flock.New(dir + ".lock")
+		lock := newLock(dir + ".lock")
 		_, err := lock.TryLock()
 		if err != nil && !noLocks(err) {
 			return nil, err
@@ -57,6 +57,12 @@ func claim(tmp string) (*owner, error) {
 		}
 		return &owner{dir, lock}, nil
 	}
+}
+
+// newLock is a lock file, made where there is none. A link in its place is an
+// error of the first lock.
+func newLock(path string) *flock.Flock {
+	return flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDONLY|syscall.O_NOFOLLOW))
 }
 
 // noLocks says that the file system has no locks (some network file systems,
@@ -94,7 +100,7 @@ func clearDead(tmp string) {
 		if !strings.HasPrefix(filepath.Base(path), hostName()+"-") {
 			continue
 		}
-		lock := flock.New(path)
+		lock := newLock(path)
 		if held, err := lock.TryLock(); err == nil && held && sameFile(lock) {
 			removeAll(strings.TrimSuffix(path, ".lock"))
 			os.Remove(path)

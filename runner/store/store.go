@@ -50,6 +50,7 @@ const layoutVersion = 1
 // Store is one directory of entries and sweep records.
 type Store struct {
 	root string
+	disk disk
 	step func(string) // called before each step of publishing; tests die there
 
 	period time.Duration // between the heartbeats of leases
@@ -58,6 +59,8 @@ type Store struct {
 	owner  *owner // nil until the first write
 	prints *prints
 	sights map[string]sight // of leases of others, by key
+
+	checked checked
 }
 
 // Error is a fault of the store itself (full, read-only, not a store), as
@@ -81,14 +84,15 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Open returns the store in dir. It writes nothing: a directory that does not
 // exist is an empty store, made by the first write. A directory that holds
-// something else, or a store of another layout version, is an *Error.
+// something else, or a store of another layout version, is an *Error. So is one
+// whose folders are links: what is cleaned and removed there must be its own.
 func Open(dir string) (*Store, error) {
 	root, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, &Error{dir, "open", err}
 	}
-	s := &Store{root: root, step: func(string) {}, period: leasePeriod}
-	if err := s.checkVersion(); err != nil {
+	s := &Store{root: root, disk: disk{sync: (*os.File).Sync}, step: func(string) {}, period: leasePeriod}
+	if err := errors.Join(s.checkVersion(), s.checkLinks()); err != nil {
 		return nil, &Error{root, "open", err}
 	}
 	return s, nil
@@ -133,8 +137,12 @@ func (s *Store) TempDir(name string) (string, error) {
 
 // LogPath returns where the log of a key's stage is kept. The directory exists
 // once a transaction has begun.
+//
+// The op of a record that was written elsewhere may be any text: it names no
+// folder.
 func (s *Store) LogPath(key, op string) string {
-	return filepath.Join(s.root, "logs", op+"-"+short(key)+".log")
+	name := strings.ReplaceAll(op+"-"+short(key), string(filepath.Separator), "_")
+	return filepath.Join(s.root, "logs", name+".log")
 }
 
 // Blame returns err as an *Error when its cause is the store's file system
@@ -184,6 +192,21 @@ func (s *Store) checkVersion() error {
 	return nil
 }
 
+// checkLinks finds links where the store's own folders and files should be.
+// Their contents are listed, appended to and removed, which must not happen to
+// a folder elsewhere that a store from elsewhere leads to.
+func (s *Store) checkLinks() error {
+	for _, name := range []string{"cache", "cache/tmp", "cache/locks", "cache/partial", "cache/damaged",
+		"cache/collect.lock", "fingerprints.jsonl", "logs", "sweeps"} {
+		info, err := os.Lstat(filepath.Join(s.root, name))
+		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("%s is a link; the folders of a store are its own: "+
+				"move the whole store where there is room, and name it with --store", name)
+		}
+	}
+	return nil
+}
+
 // checkEmpty keeps a mistyped --store from filling someone's home directory.
 // A first write that was killed leaves only VERSION's temporary file.
 func (s *Store) checkEmpty() error {
@@ -228,18 +251,18 @@ func (s *Store) prepare() (*owner, error) {
 // layOut makes VERSION and the directories. VERSION comes first: a process
 // that opens the store meanwhile must not take it for someone's directory.
 func (s *Store) layOut() error {
-	if err := os.MkdirAll(s.root, 0o777); err != nil {
+	if err := s.disk.makeDirs(s.root); err != nil {
 		return err
 	}
 	version := filepath.Join(s.root, "VERSION")
 	if _, err := os.Stat(version); errors.Is(err, fs.ErrNotExist) {
-		err = writeFile(version, []byte(strconv.Itoa(layoutVersion)+"\n"))
+		err = s.disk.writeFile(version, []byte(strconv.Itoa(layoutVersion)+"\n"))
 		if err != nil {
 			return err
 		}
 	}
 	for _, dir := range []string{"cache/tmp", "cache/locks", "cache/partial", "logs", "sweeps"} {
-		if err := os.MkdirAll(filepath.Join(s.root, dir), 0o777); err != nil {
+		if err := s.disk.makeDirs(filepath.Join(s.root, dir)); err != nil {
 			return err
 		}
 	}

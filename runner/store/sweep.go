@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"react/data/glob"
@@ -31,10 +32,32 @@ func (s *Store) Sweep(name, hash string) (*Sweep, error) {
 			return nil, &Error{s.root, "sweep folder", fmt.Errorf("%q is not a folder name", part)}
 		}
 	}
-	return &Sweep{name, hash, filepath.Join(s.root, "sweeps", name, hash), s.root, s}, nil
+	w := &Sweep{name, hash, filepath.Join(s.root, "sweeps", name, hash), s.root, s}
+	return w, w.checkLinks()
 }
 
-// Sweeps returns the sweeps with records, newest first by their plan.
+// checkLinks refuses a folder of records that is a link, or holds one: what is
+// written or removed there would be so somewhere else.
+func (w *Sweep) checkLinks() error {
+	for _, dir := range []string{filepath.Dir(w.Dir), w.Dir} {
+		if info, err := os.Lstat(dir); err == nil && !info.IsDir() {
+			return &Error{w.root, "sweep folder", fmt.Errorf("%s is a link or a file", dir)}
+		}
+	}
+	entries, err := os.ReadDir(w.Dir)
+	if err != nil { // there is none yet
+		return nil
+	}
+	for _, e := range entries {
+		if e.Type()&fs.ModeSymlink != 0 {
+			return &Error{w.root, "sweep folder", fmt.Errorf("%s is a link", filepath.Join(w.Dir, e.Name()))}
+		}
+	}
+	return nil
+}
+
+// Sweeps returns the sweeps with records, newest first by their plan. A folder
+// that is a link, which could lead anywhere, is an error.
 func (s *Store) Sweeps() ([]*Sweep, error) {
 	plans, err := glob.In(filepath.Join(s.root, "sweeps"), "*/*/plan.json")
 	if err != nil {
@@ -51,8 +74,12 @@ func (s *Store) Sweeps() ([]*Sweep, error) {
 		if info, err = os.Stat(plan); err != nil {
 			continue
 		}
+		w := &Sweep{filepath.Base(filepath.Dir(dir)), filepath.Base(dir), dir, s.root, s}
+		if err := w.checkLinks(); err != nil {
+			return nil, err
+		}
 		times[dir] = info.ModTime().UnixNano()
-		sweeps = append(sweeps, &Sweep{filepath.Base(filepath.Dir(dir)), filepath.Base(dir), dir, s.root, s})
+		sweeps = append(sweeps, w)
 	}
 	sort.SliceStable(sweeps, func(i, j int) bool { return times[sweeps[i].Dir] > times[sweeps[j].Dir] })
 	return sweeps, nil
@@ -74,6 +101,9 @@ func (w *Sweep) Has(rel string) bool {
 // already is left alone, so that an unchanged sweep writes nothing.
 func (w *Sweep) Write(rel string, data []byte) error {
 	path := w.Path(rel)
+	if err := w.checkPath(rel); err != nil {
+		return &Error{w.root, "write " + rel, err}
+	}
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
 		return nil
 	}
@@ -81,7 +111,7 @@ func (w *Sweep) Write(rel string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if err = os.MkdirAll(filepath.Dir(path), 0o777); err == nil {
+	if err = w.store.disk.makeDirs(filepath.Dir(path)); err == nil {
 		err = w.write(o, path, data)
 	}
 	if err != nil {
@@ -90,14 +120,23 @@ func (w *Sweep) Write(rel string, data []byte) error {
 	return nil
 }
 
+// checkPath refuses the path of a record that leads out of the folder: its parts
+// may be of another record, which was written elsewhere.
+func (w *Sweep) checkPath(rel string) error {
+	if !isLocal(rel) {
+		return fmt.Errorf("%q is no path in the folder %s", rel, w.Dir)
+	}
+	return checkFolder(w.Dir, filepath.Dir(filepath.FromSlash(rel)), map[string]bool{".": true})
+}
+
 // write begins in the process's own directory, which is cleared when it dies.
 func (w *Sweep) write(o *owner, path string, data []byte) error {
-	temp, err := writeTemp(o.dir, filepath.Base(path), data)
+	temp, err := w.store.disk.writeTemp(o.dir, filepath.Base(path), data)
 	if err != nil {
 		return err
 	}
 	w.store.step("record")
-	return place(temp, path)
+	return w.store.disk.place(temp, path)
 }
 
 // WriteJSON writes v, indented.

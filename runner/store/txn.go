@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,6 +48,10 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 // Dir is the directory to fill. It may hold regular files and directories.
 func (t *Txn) Dir() string { return t.dir }
 
+// Reads notes what the output is made from: the digest of each input, by key, as
+// it was read (Manifest.Inputs).
+func (t *Txn) Reads(inputs map[string]string) { t.manifest.Inputs = inputs }
+
 // Discard drops what was written.
 func (t *Txn) Discard() error { return removeAll(t.dir) }
 
@@ -82,13 +85,13 @@ func (t *Txn) seal() error {
 		return err
 	}
 	t.manifest.Finished = now()
-	data, err := json.MarshalIndent(t.manifest, "", "\t")
+	data, err := t.manifest.encode()
 	if err != nil {
 		return err
 	}
 	t.store.step("manifest")
 	path := filepath.Join(t.dir, manifestName)
-	if err := writeFile(path, append(data, '\n')); err != nil {
+	if err := t.store.disk.writeFile(path, data); err != nil {
 		return err
 	}
 	return os.Chmod(path, 0o444)
@@ -114,7 +117,7 @@ func (t *Txn) sealDir(path string) error {
 	if path == t.dir {
 		return nil
 	}
-	if err := syncDir(path); err != nil {
+	if err := t.store.disk.syncDir(path); err != nil {
 		return err
 	}
 	return os.Chmod(path, 0o555)
@@ -136,7 +139,7 @@ func (t *Txn) sealFile(path string, d fs.DirEntry) error {
 		return fmt.Errorf("%s is not a regular file", rel)
 	}
 	t.store.step("file")
-	sum, err := digest(path, true)
+	sum, err := t.store.disk.digest(path)
 	if err != nil {
 		return err
 	}
@@ -150,7 +153,7 @@ func (t *Txn) sealFile(path string, d fs.DirEntry) error {
 func (t *Txn) publish() (Entry, error) {
 	key := t.manifest.Key
 	to := t.store.entryDir(key)
-	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+	if err := t.store.disk.makeDirs(filepath.Dir(to)); err != nil {
 		return Entry{}, err
 	}
 	for {
@@ -186,13 +189,15 @@ func (t *Txn) publish() (Entry, error) {
 func (t *Txn) published(dir string) (Entry, error) {
 	t.store.step("published")
 	defer t.store.step("returned")
-	if err := syncDir(filepath.Dir(dir)); err != nil {
+	if err := t.store.disk.syncDir(filepath.Dir(dir)); err != nil {
 		return Entry{}, err
 	}
 	if err := os.Chmod(dir, 0o555); err != nil {
 		return Entry{}, err
 	}
-	return Entry{Key: t.manifest.Key, Dir: dir, Manifest: t.manifest}, nil
+	e := Entry{Key: t.manifest.Key, Dir: dir, Manifest: t.manifest}
+	t.store.checked.made(e)
+	return e, nil
 }
 
 // Differing returns the paths in either list whose size or digest is not the
