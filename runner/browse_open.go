@@ -211,6 +211,9 @@ func (b *browser) openFinder(ctx context.Context, what *browsed, engines *engine
 		if err == nil && (!ok || len(entry.Evicted) > 0) {
 			err = fmt.Errorf("%s %s is no longer in the store whole (runner reproduce TRIAL, or runner sweep FILE, makes it again)", role, short(key))
 		}
+		if err == nil {
+			err = damaged(b.store, b.store.Check(ctx, entry))
+		}
 		if err != nil {
 			return err
 		}

@@ -98,7 +98,7 @@ func (b *browser) image(key string) ([]byte, string, error) {
 
 // openPairs reads a trial's pairs and sorts them by class.
 func (b *browser) openPairs(what *browsed) error {
-	entry, ok, err := b.store.Lookup(what.pairs.Key)
+	entry, ok, err := lookupResults(b.store, what.pairs.Key)
 	if err == nil && !ok {
 		err = fmt.Errorf("the pairs of trial %s, stage %s, are not in the store (runner reproduce %s makes them)", what.trial.Name, short(what.pairs.Key), what.trial.ID)
 	}
@@ -134,7 +134,7 @@ func (b *browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
 		if stage == nil || stage.Op != "audit" {
 			continue
 		}
-		entry, ok, err := b.store.Lookup(stage.Key)
+		entry, ok, err := lookupResults(b.store, stage.Key)
 		if err != nil || !ok {
 			continue // it says so in status; the pairs stand without
 		}

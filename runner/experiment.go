@@ -60,7 +60,7 @@ func identify(ctx context.Context, s *store.Store) func(path string) (string, er
 		if ctx.Err() != nil { // a large pool takes minutes
 			return "", ctx.Err()
 		}
-		return s.Identify(path, os.Getenv(strictEnv) != "")
+		return s.Identify(path, isStrict())
 	}
 }
 

@@ -37,7 +37,7 @@ func (e *experiment) exportElevater(dir string, entries map[string]store.Entry) 
 			if !ok {
 				continue
 			}
-			s, track, err := predictionsOf(t, evaluation, entries)
+			s, track, err := e.submission(t, evaluation, entries)
 			if err != nil {
 				return "", fmt.Errorf("trial %s: evaluation %s: %w", trialName(*t), evaluation, err)
 			}
@@ -72,8 +72,8 @@ func (t *submissions) add(s export.Submission) {
 	t.all[i].Predictions = append(t.all[i].Predictions, s.Predictions...)
 }
 
-// predictionsOf is what an evaluation of a trial adds to a track; nil for nothing.
-func predictionsOf(t *plan.Trial, evaluation string, entries map[string]store.Entry) (*export.Submission, string, error) {
+// submission is what an evaluation of a trial adds to a track; nil for nothing.
+func (e *experiment) submission(t *plan.Trial, evaluation string, entries map[string]store.Entry) (*export.Submission, string, error) {
 	param := func(field string) any { return t.Params["evaluate."+evaluation+"."+field] }
 	stage := t.Stages["evaluate/"+evaluation]
 	entry, done := entries[stage.Key]
@@ -81,19 +81,22 @@ func predictionsOf(t *plan.Trial, evaluation string, entries map[string]store.En
 	if !done || !named || param("scores") != true {
 		return nil, "", nil
 	}
+	if err := checkNamed(e.store, entry, ops.ScoresFile); err != nil {
+		return nil, "", err
+	}
 	shape, values, err := npy.Read(filepath.Join(entry.Dir, ops.ScoresFile))
 	if err != nil {
 		return nil, "", err
 	}
-	e, err := datasets.Find(benchmark)
+	found, err := datasets.Find(benchmark)
 	if err != nil {
 		return nil, "", err
 	}
-	if want := e.Splits["test"].Images; want > 0 && shape[1] != want {
+	if want := found.Splits["test"].Images; want > 0 && shape[1] != want {
 		return nil, "", fmt.Errorf("%d images were scored, the test split of %s has %d", shape[1], benchmark, want)
 	}
 	kind, _ := param("kind").(string)
-	s := &export.Submission{Model: modelName(t), Dataset: toolkitName(e), Images: shape[1], Classes: shape[2], Predictions: values}
+	s := &export.Submission{Model: modelName(t), Dataset: toolkitName(found), Images: shape[1], Classes: shape[2], Predictions: values}
 	if err := learnt(s, kind, param("shots"), entry.Dir); err != nil {
 		return nil, "", err
 	}

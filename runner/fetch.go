@@ -173,7 +173,7 @@ func (o *fetchOptions) items(name string, stderr io.Writer) (iter.Seq2[fetch.Ite
 	}
 	var dirs []string
 	for _, key := range keys {
-		entry, ok, err := s.Lookup(key)
+		entry, ok, err := lookupResults(s, key)
 		if err != nil {
 			return nil, err
 		}

@@ -120,6 +120,9 @@ func (e *experiment) indexCurve(ctx context.Context, stage *plan.Stage, p ops.Tu
 		if err == nil && !ok {
 			err = fmt.Errorf("stage %s %.12s is not in the store (runner sweep %s makes it)", in.Op, in.Key, e.File)
 		}
+		if err == nil {
+			err = damaged(e.store, e.store.Check(ctx, entry))
+		}
 		if err != nil {
 			return ops.IndexCurve{}, err
 		}

@@ -197,6 +197,8 @@ func storeFlag(cmd *cobra.Command, dir *string) {
 // strictEnv is the variable that stands for --strict.
 const strictEnv = "RUNNER_STRICT"
 
+func isStrict() bool { return os.Getenv(strictEnv) != "" }
+
 // setFlag adds the flags of commands that read an experiment's file: --set,
 // whose values may hold commas, as CUE lists do, and --strict.
 func setFlag(cmd *cobra.Command, sets *[]string) {

@@ -79,7 +79,7 @@ type outputRecord struct {
 
 func outputOf(m store.Manifest) outputRecord {
 	fact := func(name string) string { text, _ := m.Facts[name].(string); return text }
-	return outputRecord{Key: m.Key, Op: m.Op, SHA256: m.Digest(ops.TimedFile), Engine: fact(engineFact), Commit: fact(commitFact), Run: fact(runFact),
+	return outputRecord{Key: m.Key, Op: m.Op, SHA256: outputDigest(m), Engine: fact(engineFact), Commit: fact(commitFact), Run: fact(runFact),
 		Host: m.Host, Started: m.Started, Finished: m.Finished}
 }
 

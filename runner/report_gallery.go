@@ -144,6 +144,9 @@ func (r *reporter) poolShards(world bool, pattern string) ([]string, error) {
 	visit(r.best.trials[0].Stages[plan.Pairs], made)
 	for stage := range made {
 		if entry, ok := r.entries[stage.Key]; ok && stage.Op == "world" {
+			if err := damaged(r.store, r.store.Check(r.ctx, entry)); err != nil {
+				return nil, err
+			}
 			return glob.In(filepath.Join(entry.Dir, "pool"), "*.tar")
 		}
 	}

@@ -160,11 +160,13 @@ func (r *reproduction) make(ctx context.Context, stages []*plan.Stage) (*schedul
 	tasks := make([]*schedule.Task, len(stages))
 	for i, stage := range stages {
 		tasks[i] = &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Needs: inputKeys(stage), Wanted: r.wanted(stage.Key),
-			Trials: []string{r.trial.Name}, Run: stageRunner(stage, engines, how{workers: max(1, runtime.GOMAXPROCS(0)/r.o.jobs)})}
+			Trials: []string{r.trial.Name}, Run: stageRunner(stage, engines, how{workers: max(1, runtime.GOMAXPROCS(0)/r.o.jobs), identify: r.to.Identify})}
 	}
 	this := provenance()
 	this.Engine.Asked, this.Data = r.o.engine, dataOf(stages)
-	return recordedRun(ctx, tasks, schedule.Options{Store: r.to, Jobs: r.o.jobs, Reporter: newReporter(r.stderr)}, runRecording{this, folder, engines})
+	options := schedule.Options{Store: r.to, Jobs: r.o.jobs, Reporter: newReporter(r.stderr)}
+	soundOptions(&options, r.stderr)
+	return recordedRun(ctx, tasks, options, runRecording{this, folder, engines})
 }
 
 // folder is where the records go: in the record's own store, where they are.

@@ -109,7 +109,7 @@ func (v *verifier) rerun(ctx context.Context, stage *plan.Stage, engines *engine
 		attempt.In[in.Key] = v.sound[in.Key].Dir
 	}
 	start := time.Now()
-	if err := stageRunner(stage, engines, how{workers: runtime.GOMAXPROCS(0)})(ctx, attempt); err != nil {
+	if err := stageRunner(stage, engines, how{workers: runtime.GOMAXPROCS(0), identify: v.store.Identify})(ctx, attempt); err != nil {
 		return false, errors.Join(err, notes.tail())
 	}
 	files, err := txn.Files()

@@ -3,9 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"react/ops"
@@ -15,14 +12,14 @@ import (
 
 // restorer makes stages of records, without the experiment's file.
 type restorer struct {
-	fingerprint func(path string, strict bool) (string, error)
-	commits     map[string]string // key → the commit of the program that made it
-	made        map[string]*plan.Stage
-	told        map[string]bool // outside files that were looked at
+	identify plan.Identify
+	commits  map[string]string // key → the commit of the program that made it
+	made     map[string]*plan.Stage
+	told     map[string]bool // faults of outside files
 }
 
 func newRestorer(s *store.Store) *restorer {
-	return &restorer{fingerprint: s.Identify, commits: map[string]string{}, made: map[string]*plan.Stage{}}
+	return &restorer{identify: s.Identify, commits: map[string]string{}, made: map[string]*plan.Stage{}}
 }
 
 // stages restores records that stand inputs first. The error has a line for
@@ -83,41 +80,15 @@ func (r *restorer) checkVersion(record stageRecord) error {
 	return fmt.Errorf("op %s has version %d in this program, version %s in the record; build the program from %s", record.Op, op.Version, then, commit)
 }
 
-// checkFiles compares outside files with the digests of the record.
+// checkFiles compares outside files with the digests of the record; each fault
+// is told once.
 func (r *restorer) checkFiles(record stageRecord) error {
-	digests := map[string]string{} // "role name" → digest
-	for _, part := range plan.Parts(record.Lines) {
-		if name, ok := strings.CutPrefix(part.Name, "file "); ok {
-			digests[name] = part.Value
-		}
-	}
 	var errs []error
-	for _, role := range slices.Sorted(maps.Keys(record.Files)) {
-		files := record.Files[role]
-		for _, path := range files.Paths {
-			name, err := filepath.Rel(files.Root, path)
-			if err != nil {
-				return err
-			}
-			if err := r.checkFile(path, digests[role+" "+filepath.ToSlash(name)]); err != nil {
-				errs = append(errs, fmt.Errorf("outside file %s: %w", path, err))
-			}
+	for _, err := range plan.CheckFiles(record.Lines, record.Files, isStrict(), r.identify) {
+		if !r.told[err.Error()] {
+			r.told[err.Error()] = true
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (r *restorer) checkFile(path, recorded string) error {
-	if r.told[path] {
-		return nil
-	}
-	r.told[path] = true
-	digest, err := r.fingerprint(path, !strings.Contains(recorded, ":")) // the same way as then
-	switch {
-	case err != nil:
-		return fmt.Errorf("cannot be read, and the record has no copy: %w", err)
-	case digest != recorded:
-		return fmt.Errorf("has changed: its digest is %s, the record has %s", short(digest), short(recorded))
-	}
-	return nil
 }

@@ -177,7 +177,7 @@ func fileExists(path string) bool {
 func trialMetrics(s *store.Store, sweep *store.Sweep, trial *trialRecord) ([]metricRecord, error) {
 	whole := true
 	metrics, err := metricsOf(trial.Stages, func(key string) (store.Entry, bool) {
-		e, ok, err := s.Lookup(key)
+		e, ok, err := lookupResults(s, key)
 		whole = whole && ok && err == nil
 		return e, ok && err == nil
 	})
@@ -198,7 +198,10 @@ type classRecord struct {
 func classMetrics(s *store.Store, stages map[string]string) ([]classRecord, error) {
 	var out []classRecord
 	for _, name := range slices.Sorted(maps.Keys(stages)) {
-		e, ok, err := s.Lookup(stages[name])
+		e, ok, err := lookupResults(s, stages[name])
+		if errors.As(err, new(*store.Error)) {
+			return nil, err
+		}
 		if err != nil || !ok {
 			continue
 		}

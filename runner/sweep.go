@@ -196,11 +196,12 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 		if survey.Status[i] == schedule.ToRun {
 			tasks[i].Uses.Memory = max(tasks[i].Uses.Memory, hostBytes(stage, machine))
 		}
-		how := how{workers: tasks[i].Uses.Cores, saveEvery: o.saveEvery, jobs: o.jobs.assumed(), fit: o.fit}
+		how := how{workers: tasks[i].Uses.Cores, saveEvery: o.saveEvery, jobs: o.jobs.assumed(), fit: o.fit, identify: e.store.Identify}
 		tasks[i].Run, tasks[i].Assist = stageRunner(stage, engines, how), stageHelper(stage, engines, how)
 	}
 	options := schedule.Options{Store: e.store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
 		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: newTimedReporter(stderr, newCountdown(forecast))}
+	soundOptions(&options, stderr)
 	o.toRun, o.opened = survey.Count(schedule.ToRun), engines.name()
 	if o.toRun == 0 && folder.Has(provenanceFile) {
 		return schedule.Run(ctx, tasks, options)
@@ -228,7 +229,8 @@ type how struct {
 	saveEvery time.Duration
 	jobs      int
 	fit       fitOptions
-	assist    bool // of another process
+	assist    bool          // of another process
+	identify  plan.Identify // what keys call outside files
 }
 
 // stageHelper has an op do parts of a stage that another process makes; nil for
@@ -267,8 +269,24 @@ func stageRunner(stage *plan.Stage, engines *engines, how how) func(context.Cont
 		}
 		a.Fact(jobsFact, how.jobs)
 		defer measurePeak(a.Fact)()
-		return ops.All[stage.Op].Run(ctx, run, stage.Params)
+		return readAsPlanned(stage, how.identify, func() error { return ops.All[stage.Op].Run(ctx, run, stage.Params) })
 	}
+}
+
+// readAsPlanned runs a stage between two looks at its outside files: what it read
+// must be what its key names, from the first byte to the last.
+func readAsPlanned(stage *plan.Stage, identify plan.Identify, run func() error) error {
+	check := func() error { return errors.Join(plan.CheckFiles(stage.Lines, stage.Files, isStrict(), identify)...) }
+	if err := check(); err != nil {
+		return fmt.Errorf("since the stage was planned: %w", err)
+	}
+	if err := run(); err != nil {
+		return err
+	}
+	if err := check(); err != nil {
+		return fmt.Errorf("while the stage ran: %w", err)
+	}
+	return nil
 }
 
 // engineFact is the manifest's fact that names the engine of a stage.

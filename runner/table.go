@@ -71,6 +71,7 @@ func (e *experiment) stored() (map[string]store.Entry, error) {
 }
 
 // entries are those of the experiment's stages that are in the store, by key.
+// Results are as they were made, or it is an error.
 func (e *experiment) entries() (map[string]store.Entry, error) {
 	tasks := e.tasks()
 	survey, err := schedule.Look(e.store, tasks)
@@ -79,8 +80,14 @@ func (e *experiment) entries() (map[string]store.Entry, error) {
 	}
 	entries := map[string]store.Entry{}
 	for i, task := range tasks {
-		if survey.Status[i] == schedule.Cached {
-			entries[task.Key] = survey.Entries[i]
+		if survey.Status[i] != schedule.Cached {
+			continue
+		}
+		entries[task.Key] = survey.Entries[i]
+		if task.Wanted {
+			if err := checkResults(e.store, survey.Entries[i]); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return entries, nil

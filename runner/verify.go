@@ -22,14 +22,15 @@ import (
 
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
-	store    string
-	jobs     int
-	setAside bool
-	rerun    int
-	seed     uint64
-	cheapest bool
-	op       string
-	engine   string
+	store     string
+	jobs      int
+	setAside  bool
+	offspring bool
+	rerun     int
+	seed      uint64
+	cheapest  bool
+	op        string
+	engine    string
 }
 
 func newVerify() *cobra.Command {
@@ -39,8 +40,17 @@ func newVerify() *cobra.Command {
 		Short: "Read stored outputs again and compare digests; --rerun makes some once more",
 		Long: `verify reads every file of the outputs in the store, or of those that the given
 sweeps name (NAME or NAME/HASH), and compares its digest with the manifest. sweep
-itself compares sizes only. With --set-aside, damaged outputs are moved away, so
-that the next sweep makes them again.
+itself compares what it reads, and of other outputs sizes only.
+
+Each manifest records the digests of what the output was made from, as it was read.
+An output is in doubt when these are not the digests that its inputs have now, or
+when it records none (it was made before November 2026) and an input was made after
+it.
+
+With --set-aside, damaged outputs and those in doubt are moved away, so that the
+next sweep makes them again, and with them every output that may have been made from
+damaged bytes: one that does not record that it read the sound ones, and all that is
+made from such. --descendants moves all that was made from them.
 
 --rerun N makes N of the sound stages once more from the same inputs, in a place
 that is dropped afterwards, and compares the digests file by file: the same engine
@@ -67,6 +77,7 @@ It ends with 1 when something is damaged or differs.
 	flags := cmd.Flags()
 	flags.IntVarP(&o.jobs, "jobs", "j", runtime.GOMAXPROCS(0), "read this `many` files at a time")
 	flags.BoolVar(&o.setAside, "set-aside", false, "move damaged outputs away, so that a sweep makes them again")
+	flags.BoolVar(&o.offspring, "descendants", false, "with --set-aside: also what was made from them and records that it read sound bytes")
 	flags.IntVar(&o.rerun, "rerun", 0, "make this `many` stages once more and compare")
 	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the draw of stages to rerun")
 	flags.BoolVar(&o.cheapest, "cheapest", false, "rerun those that took the least time")
@@ -79,6 +90,8 @@ func (o *verifyOptions) check() error {
 	switch {
 	case o.jobs < 1:
 		return fmt.Errorf("--jobs %d: at least 1", o.jobs)
+	case o.offspring && !o.setAside:
+		return errors.New("--descendants: only with --set-aside")
 	case o.rerun < 0:
 		return fmt.Errorf("--rerun %d: at least 0", o.rerun)
 	case !engine.Known(o.engine):
@@ -107,21 +120,26 @@ type verifier struct {
 	order   []string               // their keys: inputs first in each plan
 	sound   map[string]store.Entry
 	damaged []*store.Damaged
+	doubts  []doubt
 	missing int
 }
 
 // errDamaged is the end of a verify that found something.
-type errDamaged struct{ damaged, differ int }
+type errDamaged struct{ damaged, doubted, differ int }
 
 // Error counts.
 func (e errDamaged) Error() string {
-	switch {
-	case e.damaged > 0 && e.differ > 0:
-		return fmt.Sprintf("%s damaged, %s made otherwise", plural(e.damaged, "output"), plural(e.differ, "output"))
-	case e.damaged > 0:
-		return plural(e.damaged, "output") + " damaged"
+	var parts []string
+	if e.damaged > 0 {
+		parts = append(parts, plural(e.damaged, "output")+" damaged")
 	}
-	return plural(e.differ, "rerun") + " gave other bytes"
+	if e.doubted > 0 {
+		parts = append(parts, plural(e.doubted, "output")+" in doubt")
+	}
+	if e.differ > 0 {
+		parts = append(parts, plural(e.differ, "rerun")+" gave other bytes")
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (v *verifier) run(ctx context.Context, names []string) error {
@@ -138,8 +156,8 @@ func (v *verifier) run(ctx context.Context, names []string) error {
 			return err
 		}
 	}
-	if len(v.damaged) > 0 || differ > 0 {
-		return errDamaged{len(v.damaged), differ}
+	if len(v.damaged) > 0 || len(v.doubts) > 0 || differ > 0 {
+		return errDamaged{len(v.damaged), len(v.doubts), differ}
 	}
 	return nil
 }
@@ -221,17 +239,26 @@ func (v *verifier) checkAll(ctx context.Context, keys []string) error {
 			delete(v.sound, key)
 		}
 	}
+	lineage, err := readLineage(v.store)
+	if err != nil {
+		return err
+	}
+	v.doubts = v.doubt(lineage)
 	v.report(files, size, time.Since(start))
-	return v.putAside()
+	return v.putAside(lineage)
 }
 
 func (v *verifier) report(files int, size int64, took time.Duration) {
 	fmt.Fprintf(v.w, "%s, %s, %s read in %s", plural(len(v.sound)+len(v.damaged), "output"), plural(files, "file"), bytesText(size), seconds(took))
-	if len(v.damaged) == 0 {
+	switch {
+	case len(v.damaged) == 0 && len(v.doubts) == 0:
 		fmt.Fprintln(v.w, ": all as their manifests say")
 		return
+	case len(v.doubts) == 0:
+		fmt.Fprintf(v.w, ": %d damaged\n", len(v.damaged))
+	default:
+		fmt.Fprintf(v.w, ": %d damaged, %d in doubt\n", len(v.damaged), len(v.doubts))
 	}
-	fmt.Fprintf(v.w, ": %d damaged\n", len(v.damaged))
 	for _, d := range v.damaged {
 		op := v.records[d.Key].Op
 		if op == "" {
@@ -239,24 +266,100 @@ func (v *verifier) report(files int, size int64, took time.Duration) {
 		}
 		fmt.Fprintf(v.w, "%s %s: %s\n", op, short(d.Key), d.Why)
 	}
+	for _, d := range v.doubts {
+		fmt.Fprintf(v.w, "%s %s: in doubt: %s\n", v.sound[d.key].Manifest.Op, short(d.key), d.why)
+	}
 	if !v.o.setAside {
 		fmt.Fprintln(v.w, "--set-aside moves them away; the next sweep makes them again")
 	}
 }
 
-func (v *verifier) putAside() error {
-	if !v.o.setAside {
+// putAside moves what is damaged or in doubt, and what may have been made of it.
+func (v *verifier) putAside(l *lineage) error {
+	if !v.o.setAside || len(v.damaged)+len(v.doubts) == 0 {
+		return nil
+	}
+	gone, kept := map[string]bool{}, map[string]bool{}
+	move := func(key string) (string, error) {
+		gone[key] = true
+		delete(v.sound, key)
+		return v.store.SetAside(key)
+	}
+	others := 0
+	along := func(key string, suspects []string) error {
+		for _, other := range l.descendants(key) {
+			switch {
+			case gone[other]:
+			case v.o.offspring || slices.Contains(suspects, other):
+				others++
+				if _, err := move(other); err != nil {
+					return err
+				}
+			default:
+				kept[other] = true
+			}
+		}
 		return nil
 	}
 	for _, d := range v.damaged {
-		to, err := v.store.SetAside(d.Key)
+		if err := along(d.Key, l.suspects(d.Key)); err != nil {
+			return err
+		}
+	}
+	for _, d := range v.doubts {
+		if err := along(d.key, l.descendants(d.key)); err != nil {
+			return err
+		}
+	}
+	for _, key := range v.wrongKeys() {
+		to, err := move(key)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(v.w, "%s moved to %s\n", short(d.Key), to)
+		if to != "" {
+			fmt.Fprintf(v.w, "%s moved to %s\n", short(key), to)
+		}
 	}
-	if len(v.damaged) > 0 {
-		fmt.Fprintln(v.w, "the next sweep makes them again; runner gc frees their space")
+	if others > 0 {
+		fmt.Fprintf(v.w, "%s moved with them: made from them, or perhaps so\n", plural(others, "other output"))
 	}
+	if n := countNot(kept, gone); n > 0 {
+		fmt.Fprintf(v.w, "%s made from them stay: their manifests say that they read the sound bytes (--descendants moves them too)\n", plural(n, "output"))
+	}
+	fmt.Fprintln(v.w, "the next sweep makes them again; runner gc frees their space")
 	return nil
+}
+
+// wrongKeys are the outputs that are damaged or in doubt.
+func (v *verifier) wrongKeys() (keys []string) {
+	for _, d := range v.damaged {
+		keys = append(keys, d.Key)
+	}
+	for _, d := range v.doubts {
+		keys = append(keys, d.key)
+	}
+	return keys
+}
+
+// countNot counts what is in one set and not in the other.
+func countNot(in, out map[string]bool) (n int) {
+	for key := range in {
+		if !out[key] {
+			n++
+		}
+	}
+	return n
+}
+
+// doubt is an output that was not made from what its inputs are now.
+type doubt struct{ key, why string }
+
+// doubt compares what the sound outputs read with their inputs' manifests.
+func (v *verifier) doubt(l *lineage) (doubts []doubt) {
+	for _, key := range slices.Sorted(maps.Keys(v.sound)) {
+		if why := l.differs(key); why != "" {
+			doubts = append(doubts, doubt{key, why})
+		}
+	}
+	return doubts
 }

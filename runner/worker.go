@@ -232,7 +232,7 @@ func (w *workerProcess) make(ctx context.Context) error {
 	stage := &plan.Stage{Op: w.task.Op, Params: w.task.Params, In: map[string]*plan.Stage{}, Files: w.task.Files, Key: w.task.Key, Lines: w.task.Lines}
 	this := w.run()
 	this.Build = buildFacts() // of this program, not of the one that submits
-	how := how{workers: runtime.GOMAXPROCS(0), saveEvery: w.saveEvery, jobs: 1, fit: w.fit}
+	how := how{workers: runtime.GOMAXPROCS(0), saveEvery: w.saveEvery, jobs: 1, fit: w.fit, identify: w.store.Identify}
 	task := &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Wanted: true, Trials: w.task.Trials,
 		Run: this.stamp(stageRunner(stage, engines, how)), Assist: stageHelper(stage, engines, how)}
 	var tasks []*schedule.Task
@@ -245,7 +245,10 @@ func (w *workerProcess) make(ctx context.Context) error {
 			tasks = append(tasks, &schedule.Task{Key: key, Op: "input", Run: gone(key)})
 		}
 	}
-	_, err := schedule.Run(ctx, append(tasks, task), schedule.Options{Store: w.store, Jobs: 1, Retries: ioRetries, Reporter: workerReporter{newReporter(w.stderr), w.pulse, w.task.Key}})
+	options := schedule.Options{Store: w.store, Jobs: 1, Retries: ioRetries,
+		Reporter: workerReporter{newReporter(w.stderr), w.pulse, w.task.Key}}
+	soundOptions(&options, w.stderr)
+	_, err := schedule.Run(ctx, append(tasks, task), options)
 	return err
 }
 

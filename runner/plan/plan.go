@@ -208,14 +208,11 @@ func (b *builder) lines(s *Stage, params json.RawMessage) ([]string, error) {
 		lines = append(lines, "in "+role+" "+s.In[role].identity)
 	}
 	for _, role := range slices.Sorted(maps.Keys(s.Files)) {
-		files, err := b.fileLines(role, s.Files[role])
+		files, err := fileLines(role, s.Files[role], b.fingerprint)
 		if err != nil {
 			return nil, err
 		}
-		if isPool(role) && len(files) > maxFileLines {
-			files = []string{fmt.Sprintf("files %s %d %s", role, len(files), hash(files))}
-		}
-		lines = append(lines, files...)
+		lines = append(lines, foldLines(role, files)...)
 	}
 	return lines, nil
 }
@@ -228,14 +225,22 @@ const maxFileLines = 100
 // isPool says whether the files of a role are those of a pool, of which there may be many thousands.
 func isPool(role string) bool { return strings.HasPrefix(role, "pool.") || role == "embeddings" }
 
+// foldLines gives the lines of a role as keys have them.
+func foldLines(role string, files []string) []string {
+	if isPool(role) && len(files) > maxFileLines {
+		return []string{fmt.Sprintf("files %s %d %s", role, len(files), hash(files))}
+	}
+	return files
+}
+
 // fileLines has one line a file.
-func (b *builder) fileLines(role string, f ops.Files) ([]string, error) {
+func fileLines(role string, f ops.Files, fingerprint func(path string) (string, error)) ([]string, error) {
 	if len(f.Paths) == 0 { // only a plan without data has such a role
 		return []string{"missing " + role + " " + filepath.Base(f.Root)}, nil
 	}
 	lines := make([]string, 0, len(f.Paths))
 	for _, path := range f.Paths {
-		digest, err := b.fingerprint(path)
+		digest, err := fingerprint(path)
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,11 @@ func (r *run) assist(ctx context.Context, results chan<- result) {
 		}
 		r.helps[i] = help{running: true, of: r.holders[i]}
 		r.occupy(t.Uses, 1)
-		go func() { results <- result{task: t, helped: true, err: assisted(ctx, t, r.inputs(t), r.opts)} }()
+		inputs := r.inputs(t)
+		go func() {
+			done := guarded(t, r.opts, func() result { return result{err: assisted(ctx, t, inputs, r.opts)} })
+			results <- result{task: t, helped: true, err: done.err}
+		}()
 	}
 }
 
@@ -42,7 +46,10 @@ type help struct {
 const helpPause = 200 * time.Millisecond
 
 // assisted is one call of a task's Assist.
-func assisted(ctx context.Context, t *Task, inputs map[string]string, opts Options) error {
+func assisted(ctx context.Context, t *Task, inputs inputs, opts Options) error {
+	if err := inputs.check(ctx, opts.Store); err != nil {
+		return err
+	}
 	log, err := openLog(opts.Store, t)
 	if err != nil {
 		return err
@@ -50,7 +57,7 @@ func assisted(ctx context.Context, t *Task, inputs map[string]string, opts Optio
 	defer log.Close()
 	n := &notes{task: t, log: log, reporter: opts.Reporter, facts: map[string]any{}}
 	whole := &Task{Key: t.Key, Op: t.Op, Run: t.Assist}
-	return call(ctx, whole, n.attempt("", opts.Store.Partial(t.Key), inputs), log)
+	return call(ctx, whole, n.attempt("", opts.Store.Partial(t.Key), inputs.dirs()), log)
 }
 
 // helped records the end of a help.

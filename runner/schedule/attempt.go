@@ -43,7 +43,7 @@ func (silent) End(*Task, Outcome)               {}
 
 // attempt makes one task's entry: filled and published under its lease. The log
 // is kept either way.
-func attempt(ctx context.Context, t *Task, inputs map[string]string, lease *store.Lease, opts Options) result {
+func attempt(ctx context.Context, t *Task, inputs inputs, lease *store.Lease, opts Options) result {
 	defer lease.Release()
 	start := time.Now()
 	entry, err := retried(ctx, t, opts, func() (store.Entry, error) { return fill(ctx, t, inputs, opts) })
@@ -52,7 +52,7 @@ func attempt(ctx context.Context, t *Task, inputs map[string]string, lease *stor
 }
 
 // fill is one attempt, noted in the store when it begins and when it ends.
-func fill(ctx context.Context, t *Task, inputs map[string]string, opts Options) (store.Entry, error) {
+func fill(ctx context.Context, t *Task, inputs inputs, opts Options) (store.Entry, error) {
 	if err := opts.Store.Prepare(); err != nil {
 		return store.Entry{}, err
 	}
@@ -74,7 +74,7 @@ func fill(ctx context.Context, t *Task, inputs map[string]string, opts Options) 
 
 // publish runs the task in a transaction. An output that is complete is
 // published even when the run was cancelled meanwhile.
-func publish(ctx context.Context, t *Task, inputs map[string]string, opts Options) (store.Entry, error) {
+func publish(ctx context.Context, t *Task, inputs inputs, opts Options) (store.Entry, error) {
 	txn, err := opts.Store.Begin(t.Key, t.Op, t.Lines)
 	if err != nil {
 		return store.Entry{}, err
@@ -85,13 +85,19 @@ func publish(ctx context.Context, t *Task, inputs map[string]string, opts Option
 	}
 	defer log.Close()
 	n := &notes{task: t, log: log, reporter: opts.Reporter, facts: map[string]any{}}
-	err = call(ctx, t, n.attempt(txn.Dir(), opts.Store.Partial(t.Key), inputs), log)
+	if err = inputs.check(ctx, opts.Store); err == nil {
+		err = call(ctx, t, n.attempt(txn.Dir(), opts.Store.Partial(t.Key), inputs.dirs()), log)
+	}
+	if err == nil { // what changed meanwhile, whether it had been read or not
+		err = inputs.check(context.WithoutCancel(ctx), opts.Store)
+	}
 	if err != nil {
 		err = inside{err, txn.Dir()}
 		fmt.Fprintln(log, "error:", err)
 		return store.Entry{}, errors.Join(opts.Store.Blame("stage "+t.Name(), err), txn.Discard())
 	}
 	facts, warnings := n.close()
+	txn.Reads(inputs.digests(opts.Volatile))
 	entry, err := txn.Commit(facts, warnings)
 	if err == nil {
 		err = opts.Store.DropPartial(t.Key)
@@ -117,6 +123,23 @@ func (e inside) Error() string {
 // Unwrap returns the error as it was.
 func (e inside) Unwrap() error { return e.error }
 
+// guarded makes a panic of this package or of the store an error of the task, as
+// call does for one of the task: others go on.
+func guarded(t *Task, opts Options, do func() result) (done result) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		done = result{task: t, err: panicked{p}}
+		if log, err := openLog(opts.Store, t); err == nil {
+			fmt.Fprintf(log, "panic: %v\n%s", p, debug.Stack())
+			log.Close()
+		}
+	}()
+	return do()
+}
+
 // call runs the task's function; a panic becomes an error, its stack goes to
 // the log.
 func call(ctx context.Context, t *Task, a *Attempt, log io.Writer) (err error) {
@@ -132,7 +155,7 @@ func call(ctx context.Context, t *Task, a *Attempt, log io.Writer) (err error) {
 // openLog appends: the log of an attempt that failed stays above the next.
 func openLog(s *store.Store, t *Task) (io.WriteCloser, error) {
 	path := s.LogPath(t.Key, t.Op)
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	f, err := store.OpenAppend(path, os.O_CREATE|os.O_WRONLY)
 	if err != nil {
 		return nil, &store.Error{Root: s.Root(), What: "open log " + filepath.Base(path), Err: err}
 	}

@@ -13,8 +13,12 @@
 // other process dies, the task is attempted here. Where nothing else is to be
 // run and the task has parts, this process does some of them meanwhile.
 //
-// A failure stops only what depends on it (or everything, with FailFast); a
-// fault of the store stops everything. Cancelling the context cancels the
+// A task reads only what is as its manifest says: inputs are compared with their
+// digests before it runs and after, and what they were is noted in its manifest.
+// An input that is found damaged before anything runs is set aside and made again.
+//
+// A failure, a panic too, stops only what depends on it (or everything, with
+// FailFast); a fault of the store stops everything. Cancelling the context cancels the
 // attempts, whose directories are dropped: what was published stays, and the
 // same call later goes on from there.
 package schedule
@@ -71,6 +75,16 @@ type Options struct {
 	Reporter Reporter // nil: silent
 
 	RetryPause time.Duration // before the first retry, doubling; 0 is a second
+
+	// Aside moves a damaged entry away with what may have been made from it, and
+	// returns where the entry is now, and how many others went; nil moves the entry
+	// alone.
+	Aside func(key string) (to string, others int, err error)
+	// Volatile are files that differ each time an output is made; manifests of
+	// readers do not name their bytes.
+	Volatile []string
+	// Notice is told what takes long before anything runs; nil for nobody.
+	Notice func(text string)
 }
 
 // Report is what a run came to, also when it returned an error.
@@ -134,7 +148,7 @@ func Run(ctx context.Context, tasks []*Task, opts Options) (*Report, error) {
 	}
 	opts.Jobs = max(opts.Jobs, 1)
 	r := &run{opts: opts, tasks: tasks, report: &Report{Entries: make(map[string]store.Entry, len(tasks))}}
-	if err := r.prepare(); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return r.report, err
 	}
 	return r.report, r.loop(ctx)
@@ -164,12 +178,12 @@ type run struct {
 }
 
 // prepare looks every task up and finds what can begin.
-func (r *run) prepare() error {
+func (r *run) prepare(ctx context.Context) error {
 	var err error
 	if r.readers, err = findReaders(r.tasks); err != nil {
 		return err
 	}
-	if r.survey, err = Look(r.opts.Store, r.tasks); err != nil {
+	if err := r.lookSound(ctx); err != nil {
 		return err
 	}
 	r.total = r.survey.Count(ToRun)
@@ -231,18 +245,12 @@ type result struct {
 
 // lookup finds a task's whole entry; a damaged one is reported, moved away and
 // counts as missing.
-func lookup(s *store.Store, t *Task, rep Reporter) (store.Entry, bool, error) {
-	entry, ok, err := s.Lookup(t.Key)
-	var damaged *store.Damaged
-	if !errors.As(err, &damaged) {
-		return entry, ok && len(entry.Evicted) == 0, err
+func (r *run) lookup(t *Task) (store.Entry, bool, error) {
+	entry, ok, err := r.opts.Store.Lookup(t.Key)
+	if damaged := new(store.Damaged); errors.As(err, &damaged) {
+		return store.Entry{}, false, r.setAside(t, damaged)
 	}
-	aside, err := s.SetAside(t.Key)
-	if err != nil {
-		return store.Entry{}, false, err
-	}
-	rep.Warn(t, fmt.Sprintf("%v; moved to %s, made again", damaged, aside))
-	return store.Entry{}, false, nil
+	return entry, ok && len(entry.Evicted) == 0, err
 }
 
 // The time between two looks at the leases of other processes grows from the
@@ -327,7 +335,9 @@ func (r *run) start(ctx context.Context, results chan<- result) error {
 		}
 		t, inputs := r.begin(i)
 		r.occupy(t.Uses, 1)
-		go func() { results <- attempt(ctx, t, inputs, lease, r.opts) }()
+		go func() {
+			results <- guarded(t, r.opts, func() result { return attempt(ctx, t, inputs, lease, r.opts) })
+		}()
 	}
 	return nil
 }
@@ -349,7 +359,7 @@ func (r *run) take(i int) (*store.Lease, error) {
 		}
 		return nil, nil
 	}
-	entry, ok, err := lookup(r.opts.Store, t, r.opts.Reporter)
+	entry, ok, err := r.lookup(t)
 	if err != nil || ok {
 		lease.Release()
 		lease = nil
@@ -370,18 +380,18 @@ func (r *run) retake() {
 	r.aside = r.aside[:0]
 }
 
-func (r *run) begin(i int) (t *Task, inputs map[string]string) {
+func (r *run) begin(i int) (t *Task, inputs inputs) {
 	t = r.tasks[i]
 	r.begun++
 	r.opts.Reporter.Begin(t, r.begun, r.total)
 	return t, r.inputs(t)
 }
 
-// inputs are the directories that a task reads, all of which are there.
-func (r *run) inputs(t *Task) map[string]string {
-	inputs := make(map[string]string, len(t.Needs))
+// inputs are what a task reads, all of which is there.
+func (r *run) inputs(t *Task) inputs {
+	inputs := make(inputs, len(t.Needs))
 	for _, need := range t.Needs {
-		inputs[need] = r.report.Entries[need].Dir
+		inputs[need] = r.report.Entries[need]
 	}
 	return inputs
 }

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"react/ops"
+	"react/runner/schedule"
+	"react/runner/store"
+)
+
+// soundOptions say how a run keeps damage from spreading.
+func soundOptions(o *schedule.Options, stderr io.Writer) {
+	o.Aside, o.Volatile = setAside(o.Store), []string{ops.TimedFile}
+	o.Notice = func(text string) { fmt.Fprintln(stderr, text) }
+}
+
+// lookupResults finds an entry whose results are read: they are compared with
+// their digests first.
+func lookupResults(s *store.Store, key string) (store.Entry, bool, error) {
+	e, ok, err := s.Lookup(key)
+	if err == nil && ok {
+		err = checkResults(s, e)
+	}
+	return e, ok && err == nil, err
+}
+
+// checkResults compares what tables and reports may be made of with its digests.
+func checkResults(s *store.Store, e store.Entry) error {
+	return damaged(s, s.CheckSome(e, schedule.IsResult))
+}
+
+// checkNamed compares files of an entry that are read by name.
+func checkNamed(s *store.Store, e store.Entry, names ...string) error {
+	named := map[string]bool{}
+	for _, name := range names {
+		named[name] = true
+	}
+	return damaged(s, s.CheckSome(e, func(f store.File) bool { return named[f.Path] }))
+}
+
+// damaged says of a damaged entry what to do.
+func damaged(s *store.Store, err error) error {
+	if !errors.As(err, new(*store.Damaged)) {
+		return err
+	}
+	return &store.Error{Root: s.Root(), What: "read results", Err: fmt.Errorf(
+		"%w; runner sweep sets it aside and makes it again, as does runner verify --set-aside for the next sweep", err)}
+}
