@@ -45,7 +45,7 @@ func (e *experiment) sweepSlurm(cmd *cobra.Command, folder *store.Sweep, o sweep
 	if err := e.checkInputs(cmd.Context(), survey); err != nil {
 		return err
 	}
-	this := e.provenance(cmd.Context(), o.engine)
+	this := e.provenance(cmd.Context(), o)
 	record := survey.Count(schedule.ToRun) > 0 || !folder.Has(provenanceFile)
 	if record {
 		if err := this.begin(folder); err != nil {

@@ -99,16 +99,16 @@ func provenance() runRecord {
 
 // provenance of a run of this experiment. What cannot be found out is left
 // empty: a sweep does not fail for want of git.
-func (e *experiment) provenance(ctx context.Context, engine string) runRecord {
+func (e *experiment) provenance(ctx context.Context, o sweepOptions) runRecord {
 	r := provenance()
-	r.Engine.Asked = engine
+	r.Engine.Asked = o.engine
 	r.Overrides = e.Overrides
 	r.Spec, r.Resolved = sha256Hex(e.source), sha256Hex(e.Resolved)
 	r.Data = dataOf(e.plan.Stages)
 	if f, err := e.store.Fingerprint(r.Binary.Path); err == nil {
 		r.Binary.SHA256 = f.SHA256
 	}
-	r.Git = readGit(ctx, filepath.Dir(e.File))
+	r.Git = readGit(ctx, filepath.Dir(e.File), o.keepDiff)
 	return r
 }
 
@@ -168,7 +168,7 @@ func (r *runRecord) stamp(run func(context.Context, *schedule.Attempt) error) fu
 // begin records a run before its first stage.
 func (r *runRecord) begin(w *store.Sweep) error {
 	if r.Git != nil && len(r.Git.diff) > 0 {
-		if err := w.Write("diffs/"+r.Git.DiffSHA256[:12]+".patch", r.Git.diff); err != nil {
+		if err := w.Write(r.Git.Patch, r.Git.diff); err != nil {
 			return err
 		}
 	}

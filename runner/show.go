@@ -319,11 +319,7 @@ func (r *runRecord) print(w io.Writer) {
 	fmt.Fprintf(w, "  command  %s   (in %s)\n", strings.Join(r.Command, " "), r.Dir)
 	fmt.Fprintf(w, "  program  %s, sha256 %s, source %s\n", r.Binary.Path, short(r.Binary.SHA256), dash(r.Build["vcs.revision"]))
 	if r.Git != nil {
-		state := "clean"
-		if r.Git.Dirty {
-			state = "changed, diff sha256 " + short(r.Git.DiffSHA256)
-		}
-		fmt.Fprintf(w, "  git      %s %s, %s\n", short(r.Git.Commit), r.Git.Branch, state)
+		fmt.Fprintf(w, "  git      %s %s, %s\n", short(r.Git.Commit), r.Git.Branch, r.Git.describe())
 	}
 	fmt.Fprintf(w, "  machine  %s: %s, %s of %s used, %s", r.Host, r.System.CPU, fmt.Sprint(r.System.Procs), plural(r.System.Threads, "thread"), bytesText(r.System.MemoryBytes))
 	for _, gpu := range r.System.GPUs {

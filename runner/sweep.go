@@ -32,6 +32,7 @@ type sweepOptions struct {
 	cluster    clusterOptions
 	fit        fitOptions
 
+	keepDiff  bool
 	keepGoing bool // the opposite of failFast, for who is used to make's
 
 	saveEvery time.Duration
@@ -87,6 +88,7 @@ func addRunFlags(cmd *cobra.Command, o *sweepOptions) {
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop everything at the first failure")
 	flags.BoolVarP(&o.keepGoing, "keep-going", "k", true, "after a failure go on with what does not depend on it; the opposite of --fail-fast")
 	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
+	flags.BoolVar(&o.keepDiff, "keep-diff", false, "keep in the run's record how tracked files of the experiment's git repository differ from the commit; else only that they do")
 	flags.StringVar(&o.launcher, "launcher", "local", "where stages run: local, slurm, or k8s")
 	o.cluster.flags(flags)
 	o.fit.flags(flags)
@@ -207,7 +209,7 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 		return schedule.Run(ctx, tasks, options)
 	}
 	return watched(folder, options, o, func(options schedule.Options) (*schedule.Report, error) {
-		return recordedRun(ctx, tasks, options, runRecording{e.provenance(ctx, o.engine), folder, engines})
+		return recordedRun(ctx, tasks, options, runRecording{e.provenance(ctx, o), folder, engines})
 	})
 }
 
