@@ -1,7 +1,6 @@
 package datasets
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -175,7 +174,7 @@ func (c *Captions) readTars() error {
 	if err != nil {
 		return err
 	}
-	indexed, err := shards.Index(context.Background(), tars, 0)
+	indexed, err := indexTars(tars)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,7 +51,7 @@ func (s *Set) readTars(o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	indexed, err := shards.Index(context.Background(), tars, 0)
+	indexed, err := indexTars(tars)
 	if err != nil {
 		return err
 	}
@@ -76,6 +77,19 @@ func (s *Set) readTars(o Options) (err error) {
 		}
 	}
 	return nil
+}
+
+// indexTars indexes the tars of a set, in which a key is of one image: what is
+// predicted of an image is known by it.
+func indexTars(tars []string) (*shards.Set, error) {
+	indexed, err := shards.Index(context.Background(), tars, 0)
+	if err != nil {
+		return nil, err
+	}
+	if key, shard, other := indexed.Repeated(); key != "" {
+		return nil, errors.Join(fmt.Errorf("shard %s: key %s is also in shard %s", other, key, shard), indexed.Close())
+	}
+	return indexed, nil
 }
 
 // tarNames lists the tars of a split's folder that nshards.txt counts.

@@ -67,8 +67,11 @@ type Set struct {
 	shards  []string
 	samples []Sample
 	byKey   map[string]int32
+	again   map[string][]int32 // keys of several samples
 	bad     []Bad
-	byURL   func() map[string]int32
+	byURL   func() map[string]int32 // address and caption; address alone where that is one sample's
+
+	names func() names // of the shards, for Join
 
 	mu    sync.Mutex
 	files map[int]*os.File
@@ -77,12 +80,12 @@ type Set struct {
 // Index passes over tars, each sorted by name and read once, several at a time;
 // paths that are Loose are members of a folder.
 // Up to maxBad faults are skipped and counted (see Bad): a tar that ends early
-// or is damaged after whole members, a key that comes twice, a .json that is none, a caption
+// or is damaged after whole members, a member that is no file, a .json that is none, a caption
 // that is not UTF-8, a sample without image. One more is an error, and so is a
 // file that is missing or no tar at all.
 func Index(ctx context.Context, paths []string, maxBad int) (*Set, error) {
 	names, loose := group(paths)
-	s := &Set{shards: names, byKey: map[string]int32{}, files: map[int]*os.File{}}
+	s := &Set{shards: names, byKey: map[string]int32{}, again: map[string][]int32{}, files: map[int]*os.File{}}
 	parts := make([]shardIndex, len(s.shards))
 	readers, ctx := errgroup.WithContext(ctx)
 	readers.SetLimit(min(8, runtime.GOMAXPROCS(0)))
@@ -104,20 +107,25 @@ func Index(ctx context.Context, paths []string, maxBad int) (*Set, error) {
 			return nil, err
 		}
 	}
-	s.byURL = sync.OnceValue(s.indexURLs)
+	s.byURL, s.names = sync.OnceValue(s.indexURLs), sync.OnceValue(s.nameShards)
 	return s, nil
 }
 
-// add appends the samples of shard i.
+// add appends the samples of shard i. A key may come again in another shard:
+// what that means is for Join to say.
 func (s *Set) add(i int, part *shardIndex, maxBad int) error {
 	s.bad = append(s.bad, part.bad...)
 	for _, sample := range part.samples {
 		sample.Shard = i
-		if first, ok := s.byKey[sample.Key]; ok {
-			s.bad = append(s.bad, Bad{s.shards[i], sample.Key, "is also in shard " + s.shards[s.samples[first].Shard]})
-			continue
+		at := int32(len(s.samples))
+		if first, ok := s.byKey[sample.Key]; !ok {
+			s.byKey[sample.Key] = at
+		} else {
+			if s.again[sample.Key] == nil {
+				s.again[sample.Key] = []int32{first}
+			}
+			s.again[sample.Key] = append(s.again[sample.Key], at)
 		}
-		s.byKey[sample.Key] = int32(len(s.samples))
 		s.samples = append(s.samples, sample)
 	}
 	return tooMany(s.bad, maxBad)
@@ -131,17 +139,6 @@ func tooMany(bad []Bad, maxBad int) error {
 	return fmt.Errorf("%v (fault %d, and %d are allowed)", bad[maxBad], maxBad+1, maxBad)
 }
 
-func (s *Set) indexURLs() map[string]int32 {
-	m := make(map[string]int32, len(s.samples))
-	for i, sample := range s.samples {
-		id := sample.URL + "\x00" + sample.Caption
-		if _, ok := m[id]; !ok {
-			m[id] = int32(i)
-		}
-	}
-	return m
-}
-
 // Shards lists the tars and folders, sorted.
 func (s *Set) Shards() []string { return s.shards }
 
@@ -151,38 +148,6 @@ func (s *Set) Samples() []Sample { return s.samples }
 
 // Bad lists what Index skipped, in the order of the shards.
 func (s *Set) Bad() []Bad { return s.bad }
-
-// Find looks a sample up by key.
-func (s *Set) Find(key string) (Sample, bool) { return s.at(s.byKey, key) }
-
-// FindURL looks a sample up by address and caption; of several the first.
-func (s *Set) FindURL(url, caption string) (Sample, bool) {
-	return s.at(s.byURL(), url+"\x00"+caption)
-}
-
-// Match looks a sample up by key, and by address and caption where there is no
-// such key or where that sample is of another address: keys are numbers that
-// each folder counts from zero, so that the same key may stand for another image
-// in shards that were fetched anew.
-func (s *Set) Match(key, url, caption string) (Sample, bool) {
-	if key != "" {
-		if sample, ok := s.Find(key); ok && (url == "" || sample.URL == "" || sample.URL == url) {
-			return sample, true
-		}
-	}
-	if url == "" {
-		return Sample{}, false
-	}
-	return s.FindURL(url, caption)
-}
-
-func (s *Set) at(m map[string]int32, id string) (Sample, bool) {
-	i, ok := m[id]
-	if !ok {
-		return Sample{}, false
-	}
-	return s.samples[i], true
-}
 
 // Read returns the bytes of a sample's image, in buf where it is large enough.
 func (s *Set) Read(sample Sample, buf []byte) ([]byte, error) {

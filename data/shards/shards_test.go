@@ -87,6 +87,9 @@ func TestRoundTrip(t *testing.T) {
 	if _, ok := set.Find("none"); ok {
 		t.Error("found a key that is not there")
 	}
+	if key, _, _ := set.Repeated(); key != "" {
+		t.Errorf("key %s is said to be there twice", key)
+	}
 	if _, ok := set.FindURL("u1", "none"); ok {
 		t.Error("found a caption that is not there")
 	}
@@ -157,6 +160,7 @@ func TestFaults(t *testing.T) {
 		{"no end mark", pack(t, false, "a.png", "AAAA"), "tar ends early at offset 1024", []string{"a"}, 1},
 		{"damaged header", append(slices.Clone(good[:4*512]), bytes.Repeat([]byte("x"), 1024)...), "not a tar, or damaged (archive/tar: invalid tar header) at offset 2560", []string{"a"}, 1},
 		{"two images", pack(t, true, "a.png", "A", "a.jpg", "B"), "key a: has two images, .png and .jpg", []string{"a"}, 1},
+		{"a sample twice", pack(t, true, "a.png", "A", "a.txt", "one", "b.png", "B", "a.png", "C", "a.txt", "two"), "key a: is of several samples", []string{"b"}, 1},
 		{"no image", pack(t, true, "a.txt", "A", "b.png", "B"), "key a: has no image", []string{"b"}, 1},
 		{"bad json", pack(t, true, "a.png", "A", "a.json", "{"), "key a: .json: the file ends inside its JSON", []string{"a"}, 1},
 		{"json type", pack(t, true, "a.png", "A", "a.json", `{"url": 1}`), "key a: .json: url: want a string, got 1", []string{"a"}, 1},
@@ -197,12 +201,12 @@ func TestWholeFileErrors(t *testing.T) {
 		}
 	}
 	a, b := build(t, filepath.Join(dir, "a.tar"), 0, 3), build(t, filepath.Join(dir, "b.tar"), 2, 4)
-	if _, err := Index(t.Context(), []string{a, b}, 0); err == nil || !strings.Contains(err.Error(), "shard "+b+": key 000000002: is also in shard "+a) {
-		t.Errorf("key twice: got %v", err)
+	set, err := Index(t.Context(), []string{a, b}, 0)
+	if err != nil || len(set.Samples()) != 5 {
+		t.Fatalf("key twice: got %v, %v", set, err)
 	}
-	set, err := Index(t.Context(), []string{a, b}, 1)
-	if err != nil || len(set.Samples()) != 4 {
-		t.Errorf("key twice, allowed: got %v, %v", set, err)
+	if key, in, other := set.Repeated(); key != "000000002" || in != a || other != b {
+		t.Errorf("key twice: got %s, %s, %s", key, in, other)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -460,6 +464,95 @@ func FuzzIndex(f *testing.F) {
 	})
 }
 
+// TestJoin: what becomes of each row where keys start again in each tar, rows and
+// shards are not all there, and addresses or captions are known or not.
+func TestJoin(t *testing.T) {
+	dir := t.TempDir()
+	put := func(path string, samples ...[4]string) string { // key, image, address, caption
+		var files []string
+		for _, s := range samples {
+			files = append(files, s[0]+".png", s[1])
+			if s[2] != "" {
+				files = append(files, s[0]+".json", fmt.Sprintf(`{"url": %q}`, s[2]))
+			}
+			if s[3] != "" {
+				files = append(files, s[0]+".txt", s[3])
+			}
+		}
+		path = filepath.Join(dir, path)
+		os.MkdirAll(filepath.Dir(path), 0o777)
+		os.WriteFile(path, pack(t, true, files...), 0o666)
+		return path
+	}
+	set, err := Index(t.Context(), []string{
+		put("run1/00000.tar", [4]string{"000000000", "A", "u0", "red"}, [4]string{"000000001", "B", "", "green"}, [4]string{"000000002", "C", "", ""}),
+		put("run2/00000.tar", [4]string{"000000000", "D", "u1", "blue"}, [4]string{"000000001", "E", "", "grey"}, [4]string{"000000005", "F", "u0", "pink"}),
+		put("run2/00002.tar", [4]string{"000020000", "G", "", "white  sky\n"}, [4]string{"000020001", "H", "u9", "black"}),
+	}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	for _, c := range []struct {
+		name string
+		row  Row
+		want string // image, or why there is none
+	}{
+		{"repeated key, its address", Row{"000000000", "u0", "red", ""}, "A"},
+		{"repeated key, the other address", Row{"000000000", "u1", "blue", ""}, "D"},
+		{"repeated key, no address", Row{"000000000", "", "red", ""}, "repeated"},
+		{"repeated key, no address in the tars", Row{"000000001", "u3", "green", ""}, "repeated"},
+		{"an address that is of two samples", Row{"", "u0", "another", ""}, "no sample"},
+		{"an address that is of two samples, and its caption", Row{"", "u0", "pink", ""}, "F"},
+		{"key, and nothing else known", Row{"000000002", "u7", "any", ""}, "C"},
+		{"key, and the caption is another", Row{"000020000", "u7", "night", ""}, "another caption"},
+		{"key, and the caption but for space", Row{"000020000", "u7", "white sky", ""}, "G"},
+		{"key, and the address is another", Row{"000020001", "u8", "black", ""}, "no sample"},
+		{"key and address, and the caption is another", Row{"000020001", "u9", "anything", ""}, "H"},
+		{"key of a shard that is not there", Row{"000010000", "u5", "x", ""}, "no shard"},
+		{"key that is not in its shard", Row{"000020007", "u5", "x", ""}, "no sample"},
+		{"metadata beside no shard", Row{"000020007", "u5", "x", filepath.Join(dir, "run1", "00002.parquet")}, "no shard"},
+		{"metadata beside a shard", Row{"000010007", "u5", "x", filepath.Join(dir, "run2", "00002.parquet")}, "no sample"},
+		{"metadata elsewhere, no shard of that number", Row{"", "u5", "x", "meta/00001.parquet"}, "no shard"},
+		{"metadata elsewhere, a shard of that number", Row{"", "u5", "x", "meta/00002.parquet"}, "no sample"},
+		{"metadata of another name", Row{"", "u5", "x", "meta/all.parquet"}, "no sample"},
+	} {
+		sample, miss := set.Join(c.row)
+		got := string(miss)
+		if miss == "" {
+			raw, err := set.Read(sample, nil)
+			if got = string(raw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+	set.Disown("000000002")
+	if _, miss := set.Join(Row{Key: "000000002"}); miss != Repeated {
+		t.Errorf("a key that several rows claim: %q", miss)
+	}
+}
+
+func TestLacking(t *testing.T) {
+	for _, c := range []struct{ metadata, shards, want string }{
+		{"p/00000.parquet p/00001.parquet", "p/00000.tar p/00001.tar", ""},
+		{"p/00000.parquet p/00001.parquet", "p/00000.tar", "p/00001.parquet"},
+		{"a/00000.parquet b/00000.parquet", "a/00000.tar", ""},
+		{"a/00000.parquet b/00000.parquet b/00001.parquet", "a/00000.tar b/00001.tar", "b/00000.parquet"},
+		{"m/00000.parquet m/00003.parquet", "t/00000.tar", "m/00003.parquet"},
+		{"p/meta.parquet", "p/00000.tar", ""},
+		{"p/00000.parquet p/00001.parquet", "p/images.tar", ""},
+		{"p/00000.parquet p/00001.parquet", "p/00000/000000000.jpg p/00000/000000000.txt", "p/00001.parquet"},
+	} {
+		got := strings.Join(Lacking(strings.Fields(c.metadata), strings.Fields(c.shards)), " ")
+		if got != c.want {
+			t.Errorf("%s with %s: got %q, want %q", c.metadata, c.shards, got, c.want)
+		}
+	}
+}
+
 // TestMatch: a key that stands for another image, as in shards that were fetched
 // anew, gives way to address and caption.
 func TestMatch(t *testing.T) {
@@ -476,7 +569,9 @@ func TestMatch(t *testing.T) {
 		{"000000007", "u4", caption, "000000004"},
 		{"", "u4", caption, "000000004"},
 		{"unknown", "u4", caption, "000000004"},
-		{"000000007", "u4", "another", ""},
+		{"000000007", "u4", "another", "000000004"}, // no other sample has that address
+		{"000000007", "", "another", ""},
+		{"000000004", "u99", caption, ""},
 		{"unknown", "", "", ""},
 		{"", "", caption, ""},
 	} {

@@ -183,6 +183,8 @@ type shardIndex struct {
 	samples []Sample
 	bad     []Bad
 	blamed  map[string]bool // keys whose image is among bad
+	seen    map[string]bool // key and extension
+	twice   map[string]bool // keys that are of two samples
 }
 
 // read indexes a tar. Faults over maxBad end it early.
@@ -194,7 +196,7 @@ func (x *shardIndex) read(ctx context.Context, name string, maxBad int) error {
 // collect groups the members that walk gives into samples.
 func (x *shardIndex) collect(maxBad int, walk func(func(Member, io.Reader) error) error) error {
 	byKey := map[string]*Sample{}
-	x.blamed = map[string]bool{}
+	x.blamed, x.seen, x.twice = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	var order []*Sample
 	err := walk(func(m Member, body io.Reader) error {
 		s := byKey[m.Key]
@@ -217,6 +219,10 @@ func (x *shardIndex) collect(maxBad int, walk func(func(Member, io.Reader) error
 		return err
 	}
 	for _, s := range order {
+		if x.twice[s.Key] {
+			x.fault(s.Key, "is of several samples")
+			continue
+		}
 		if s.Ext == "" {
 			if !x.blamed[s.Key] {
 				x.fault(s.Key, "has no image")
@@ -235,8 +241,15 @@ func (x *shardIndex) fault(key, why string) {
 
 // member adds one member to its sample; members of other kinds are passed over.
 func (x *shardIndex) member(s *Sample, m Member, body io.Reader) error {
+	isImage := slices.Contains(extensions, m.Ext)
+	if isImage || m.Ext == "txt" || m.Ext == "json" { // which caption belongs to which image is not known then
+		id := m.Key + "." + m.Ext
+		x.twice[m.Key] = x.twice[m.Key] || x.seen[id]
+		x.seen[id] = true
+	}
 	switch {
-	case slices.Contains(extensions, m.Ext):
+	case x.twice[m.Key]:
+	case isImage:
 		if m.Fault == "" && m.Size > maxImage {
 			m.Fault = fmt.Sprintf("of %d bytes is over %d", m.Size, maxImage)
 		}
