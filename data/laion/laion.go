@@ -32,9 +32,10 @@ type Row struct {
 	Similarity        float64 // of image and caption by CLIP, in [-1, 1]
 	Bad               bool    // ignored when written
 
-	// What LAION-5B's joined and aesthetic subsets add; only read. Absent
-	// numbers are NaN.
+	// What LAION-5B's joined and aesthetic subsets, and img2dataset's output, add;
+	// only read. Absent numbers are NaN.
 	Language                     string
+	Status                       string // of the download: success, failed_to_download, ...
 	Unsafe, Watermark, Aesthetic float64
 }
 
@@ -57,6 +58,7 @@ var all = []columns.Column{
 	{Name: "punsafe", Kind: columns.Float, Optional: true},
 	{Name: "pwatermark", Kind: columns.Float, Optional: true},
 	{Name: "aesthetic", Aliases: []string{"AESTHETIC_SCORE", "aesthetic_score"}, Kind: columns.Float, Optional: true},
+	{Name: "status", Kind: columns.String, Optional: true, Dict: true},
 }
 
 // Places of the columns in all.
@@ -76,6 +78,7 @@ const (
 	colUnsafe
 	colWatermark
 	colAesthetic
+	colStatus
 	numColumns
 )
 
@@ -116,6 +119,7 @@ func (c *Columns) Row(i int) Row {
 		Width: clamp(c.cols[colWidth].Int(i)), Height: clamp(c.cols[colHeight].Int(i)),
 		License: c.cols[colLicense].String(i), NSFW: c.cols[colNSFW].String(i),
 		Similarity: c.float(colSimilarity, i), Bad: c.Bad(i), Language: c.cols[colLanguage].String(i),
+		Status: c.cols[colStatus].String(i),
 		Unsafe: c.float(colUnsafe, i), Watermark: c.float(colWatermark, i), Aesthetic: c.float(colAesthetic, i),
 	}
 	return row
@@ -128,6 +132,9 @@ func (c *Columns) float(col, i int) float64 {
 	}
 	return math.NaN()
 }
+
+// Downloaded is false where the row's own status says that its image is not there.
+func (r *Row) Downloaded() bool { return r.Status == "" || r.Status == "success" }
 
 // clamp keeps sizes that drifted to other types in range.
 func clamp(n int64) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
@@ -145,7 +152,7 @@ func (c *Columns) check(nullText bool, report func(i int, why string) error) err
 		c.bad[i] = true
 		return report(i, why)
 	}
-	for _, col := range []int{colText, colURL, colKey, colLabel, colTruth, colLicense, colNSFW, colLanguage} {
+	for _, col := range []int{colText, colURL, colKey, colLabel, colTruth, colLicense, colNSFW, colLanguage, colStatus} {
 		v := c.cols[col]
 		if v == nil {
 			continue
