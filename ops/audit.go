@@ -160,6 +160,9 @@ func (a *auditor) findLeaks(ctx context.Context) error {
 			continue
 		}
 		meta := embeddings.Meta{Key: pair.Key, URL: pair.URL, Caption: pair.Caption, Row: pair.Row}
+		if !hasImage(a.images.set, meta) { // see ImageOf
+			meta.Caption = ""
+		}
 		if suspects[i].file, err = a.images.identity(meta); err != nil {
 			return err
 		}

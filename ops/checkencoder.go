@@ -51,7 +51,8 @@ const (
 // "checkpoint", "embeddings", optional "pool". Out: check.json.
 //
 //	1: first
-var checkEncoder = onEngine(define(1, "check-encoder", runCheckEncoder))
+//	2: images of keys that start again join by address, as embed's
+var checkEncoder = onEngine(define(2, "check-encoder", runCheckEncoder))
 
 // encoderChecker holds a sample of rows.
 type encoderChecker struct {

@@ -4,18 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"react/data/embeddings"
+	"react/data/lost"
 	"react/data/shards"
 )
 
 // EmbedParams are the params of embed.
 type EmbedParams struct {
-	MaxBad    int    `json:"maxBad"`
-	Precision string `json:"precision,omitempty"` // "" is f32
+	MaxBad      int     `json:"maxBad"`
+	MaxBadShare float64 `json:"maxBadShare"`
+	Precision   string  `json:"precision,omitempty"` // "" is f32
 }
 
 // embedBlock is the number of pool rows embedded and written together.
@@ -28,7 +32,8 @@ const embedBlock = 4096
 // Blocks of rows are computed by whatever processes of the store have nothing else to do (see claimsDir); who computed which makes no difference.
 //
 //	1: first
-var embed = divisible(onEngine(define(1, "embed", runEmbed)))
+//	2: rows whose key stands for several images, or for one with another caption, join by address or not at all; maxBadShare
+var embed = divisible(onEngine(define(2, "embed", runEmbed)))
 
 type embedder struct {
 	run      *Run
@@ -37,6 +42,7 @@ type embedder struct {
 	set      *shards.Set
 	rows     []poolRow // of the block
 	maxBad   int
+	maxShare float64
 	reader   *poolReader
 	began    time.Time // of the first block that this attempt computes
 	computed int       // rows that it has computed
@@ -70,7 +76,10 @@ func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) erro
 		return err
 	}
 	defer b.close()
-	reader, err := openPool(ctx, files, p.MaxBad)
+	reader, err := openPool(ctx, run, files, p.MaxBad)
+	if err == nil {
+		err = reader.survey(ctx, p.MaxBadShare)
+	}
 	if err != nil {
 		return err
 	}
@@ -78,7 +87,7 @@ func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) erro
 	if err != nil {
 		return err
 	}
-	e := &embedder{run: run, backbone: b, set: reader.set, maxBad: p.MaxBad, reader: reader, causes: map[string]int{}, mine: map[int]bool{}, counted: map[int]bool{},
+	e := &embedder{run: run, backbone: b, set: reader.set, maxBad: p.MaxBad, maxShare: p.MaxBadShare, reader: reader, causes: map[string]int{}, mine: map[int]bool{}, counted: map[int]bool{},
 		blocks: &blocks{run: run, engine: engineFacts(eng)}}
 	if run.Assist {
 		if err := e.blocks.invited(); err != nil {
@@ -95,6 +104,10 @@ func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) erro
 	stats, err := e.eachBlock(ctx, blockRows, func() error { return e.ahead(ctx) })
 	if err == nil && e.behind {
 		_, err = e.eachBlock(ctx, blockRows, func() error { return e.rest(ctx) })
+	}
+	if err == nil {
+		stats.lost.AddN(lost.Undecodable, int64(e.bad), mostOf(e.causes))
+		err = run.lose(stats.lost, p.MaxBadShare)
 	}
 	if err != nil {
 		return errors.Join(err, e.out.Close())
@@ -240,12 +253,25 @@ func (e *embedder) countBad(n int, causes map[string]int) error {
 	return e.tooManyBad(0)
 }
 
-// tooManyBad is an error where n more than were counted are over maxBad.
+// tooManyBad is an error where n more than were counted are over maxBad, or over the share of the whole pool that may be lost, whatever comes yet.
 func (e *embedder) tooManyBad(n int) error {
 	if e.bad+n > e.maxBad {
 		return fmt.Errorf("%d images do not decode, more than maxBad %d", e.bad+n, e.maxBad)
 	}
-	return nil
+	c := lost.Count{What: "pool", Of: e.reader.total}
+	c.AddN(lost.Undecodable, int64(e.bad+n), "")
+	return c.Check(e.maxShare)
+}
+
+// mostOf is the most frequent of some causes.
+func mostOf(causes map[string]int) string {
+	most := ""
+	for _, cause := range slices.Sorted(maps.Keys(causes)) {
+		if causes[cause] > causes[most] {
+			most = cause
+		}
+	}
+	return most
 }
 
 // readable lists the rows of the block whose image decodes; the others may be no more than maxBad.

@@ -41,7 +41,7 @@ func TestEmbedCountsCauses(t *testing.T) {
 		run.OpenEngine = func() (*engine.Engine, error) { return on, nil }
 		var told []Progress
 		run.Progress = func(p Progress) { told = append(told, p) }
-		if err := embedPool(t.Context(), &run.Run, EmbedParams{MaxBad: 3}, 64); err != nil {
+		if err := embedPool(t.Context(), &run.Run, EmbedParams{MaxBad: 3, MaxBadShare: 0.05}, 64); err != nil {
 			t.Fatal(err)
 		}
 		causes, _ := run.facts["undecodableBy"].(map[string]int)
@@ -68,7 +68,7 @@ func TestEmbedCountsCauses(t *testing.T) {
 	}
 	run := newRun(t, map[string]string{"checkpoint": base, "pool": pool}, nil)
 	run.OpenEngine = func() (*engine.Engine, error) { return on, nil }
-	if err := embedPool(t.Context(), &run.Run, EmbedParams{MaxBad: 2}, 64); err == nil || !strings.Contains(err.Error(), "3 images do not decode, more than maxBad 2: row ") || !strings.Contains(err.Error(), "00000.tar: key ") {
+	if err := embedPool(t.Context(), &run.Run, EmbedParams{MaxBad: 2, MaxBadShare: 0.05}, 64); err == nil || !strings.Contains(err.Error(), "3 images do not decode, more than maxBad 2: row ") || !strings.Contains(err.Error(), "00000.tar: key ") {
 		t.Errorf("over maxBad: %v", err)
 	}
 }

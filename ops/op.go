@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"react/data/embeddings"
+	"react/data/lost"
 	"react/ops/engine"
 )
 
@@ -148,6 +149,22 @@ func (r *Run) embeddings() (*embeddings.Folder, error) {
 	}
 	return embeddings.Open(dir)
 }
+
+// lose says what of a pool or a set cannot be used: the log, the manifest and, from there, notes under tables do. Too many are an error.
+func (r *Run) lose(c lost.Count, maxShare float64) error {
+	if c.Empty() {
+		return nil
+	}
+	if err := c.Check(maxShare); err != nil {
+		return err
+	}
+	r.Fact(LostFact, c)
+	r.Warn("%s", &c)
+	return nil
+}
+
+// LostFact is the manifest's fact with what was lost, a lost.Count.
+const LostFact = "lost"
 
 // path is a file of the stage's own directory.
 func (r *Run) path(elem ...string) string {

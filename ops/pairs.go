@@ -26,6 +26,8 @@ type PairsParams struct {
 	Draw      int    `json:"draw,omitempty"`   // of random rows: the sweep's seed that they are for
 	MaxBad    int    `json:"maxBad,omitempty"` // images that may not decode
 
+	MaxBadShare float64 `json:"maxBadShare"` // of the rows that are looked at: those without an image
+
 	Fuse   string   `json:"fuse,omitempty"`   // sum, rrf; "" lays the lists of several modalities side by side
 	Weight *float64 `json:"weight,omitempty"` // sum: of T2T
 	MinT2T *float64 `json:"minT2T,omitempty"` // least score of a hit
@@ -85,7 +87,8 @@ const (
 // leaks of evaluation sets (guard). With collisions "best" or "drop" a smaller K sees fewer collisions, and its pairs need not be a prefix.
 //
 //	1: first
-var pairs = onOneCore(define(1, "pairs", runPairs))
+//	2: as embed's
+var pairs = onOneCore(define(2, "pairs", runPairs))
 
 func runPairs(ctx context.Context, run *Run, p PairsParams) error {
 	m, err := openMaker(ctx, run, p)
@@ -96,6 +99,9 @@ func runPairs(ctx context.Context, run *Run, p PairsParams) error {
 	list, err := m.make(ctx)
 	if err != nil {
 		return err
+	}
+	if err := run.lose(m.images.lost, p.MaxBadShare); err != nil {
+		return fmt.Errorf("%w (runner fetch gets the images of what was retrieved)", err)
 	}
 	if len(list) == 0 {
 		return errors.New("no pairs: nothing was found whose image can be read")

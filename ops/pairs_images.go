@@ -5,21 +5,23 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"react/data/embeddings"
 	"react/data/image"
+	"react/data/lost"
 	"react/data/shards"
 )
 
 // imageProbe says which image a pool row has: its sha256, after checking that it decodes. Each image is read once.
 type imageProbe struct {
-	set     *shards.Set // nil: the pool gives no images, and (url, caption) stands for one
-	ids     map[string]string
-	hashed  bool              // perceptual hashes are wanted
-	hashes  map[string]uint64 // by place, as ids
-	maxBad  int
-	bad     int
-	missing int
+	set    *shards.Set // nil: the pool gives no images, and (url, caption) stands for one
+	ids    map[string]string
+	hashed bool              // perceptual hashes are wanted
+	hashes map[string]uint64 // by place, as ids
+	maxBad int
+	lost   lost.Count      // of the rows that were asked for
+	failed map[string]bool // addresses that were not downloaded; nil until one is asked for
 }
 
 func newImageProbe(ctx context.Context, run *Run, maxBad int) (*imageProbe, error) {
@@ -45,11 +47,13 @@ func (p *imageProbe) identity(meta embeddings.Meta) (string, error) {
 	if id, ok := p.ids[at]; ok {
 		return id, nil
 	}
-	sample, ok := p.set.Match(meta.Key, meta.URL, meta.Caption)
-	if !ok {
-		p.missing++
-		p.ids[at] = ""
-		return "", nil
+	p.ids[at], p.lost.What = "", "images of what was retrieved"
+	p.lost.Of++
+	sample, miss := p.set.Join(shards.Row{Key: meta.Key, URL: meta.URL, Caption: meta.Caption})
+	if miss != "" {
+		cause, err := p.causeOf(meta.URL, miss)
+		p.lost.Add(cause, fmt.Sprintf("row %d: key %q, address %q", meta.Row, meta.Key, meta.URL))
+		return "", err
 	}
 	raw, err := p.set.Read(sample, nil)
 	if err != nil {
@@ -63,9 +67,10 @@ func (p *imageProbe) identity(meta embeddings.Meta) (string, error) {
 		return nil
 	})
 	if err != nil {
-		p.ids[at] = ""
-		if p.bad++; p.bad > p.maxBad {
-			return "", fmt.Errorf("%d images do not decode, more than maxBad %d: row %d: shard %s: key %s: %w", p.bad, p.maxBad, meta.Row, p.set.Shards()[sample.Shard], meta.Key, err)
+		err = fmt.Errorf("row %d: shard %s: key %s: %w", meta.Row, p.set.Shards()[sample.Shard], meta.Key, err)
+		p.lost.Add(lost.Undecodable, err.Error())
+		if bad := p.lost.By[lost.Undecodable]; bad > int64(p.maxBad) {
+			return "", fmt.Errorf("%d images do not decode, more than maxBad %d: %w", bad, p.maxBad, err)
 		}
 		return "", nil
 	}
@@ -76,6 +81,30 @@ func (p *imageProbe) identity(meta embeddings.Meta) (string, error) {
 	}
 	return p.ids[at], nil
 }
+
+// causeOf is why a row has no image: where the shards lie beside img2dataset's own metadata, these say whether its download failed.
+func (p *imageProbe) causeOf(url string, miss shards.Miss) (lost.Cause, error) {
+	if p.failed == nil {
+		p.failed = map[string]bool{}
+		for _, shard := range p.set.Shards() {
+			err := readStates(strings.TrimSuffix(shard, ".tar")+".parquet", func(url, status, _ string) {
+				if status != "" && status != "success" && url != "" {
+					p.failed[url] = true
+				}
+			})
+			if err != nil {
+				return "", err
+			}
+		}
+	}
+	if p.failed[url] {
+		return lost.NotDownloaded, nil
+	}
+	return lost.OfMiss[miss], nil
+}
+
+// numLost is how many of the rows that were asked for have no image that can be read.
+func (p *imageProbe) numLost() int { return int(p.lost.Faults() + p.lost.By[lost.NotDownloaded]) }
 
 // hash is the perceptual hash of a row that identity was asked for before, where hashes are wanted.
 func (p *imageProbe) hash(meta embeddings.Meta) (uint64, bool) {

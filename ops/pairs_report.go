@@ -2,6 +2,7 @@ package ops
 
 import (
 	"maps"
+	"react/data/lost"
 	"slices"
 )
 
@@ -27,7 +28,8 @@ type classPairs struct {
 }
 
 func (m *maker) report(list []Pair) pairsReport {
-	m.counts.Bad, m.counts.NoImage = m.images.bad, m.images.missing
+	m.counts.Bad = int(m.images.lost.By[lost.Undecodable])
+	m.counts.NoImage = m.images.numLost() - m.counts.Bad
 	r := pairsReport{counts: m.counts, Unique: len(list), PoolRows: m.poolRows()}
 	r.Share = float64(r.Unique) / float64(r.PoolRows)
 	class := map[string]int{}

@@ -130,9 +130,9 @@ func TestPairsOfASmallerKAreAPrefix(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i / 2 }, map[int]bool{5: true, 17: true})
 	for _, dedup := range []bool{true, false} {
 		for _, per := range []string{"prompt", "class"} {
-			big, _, _ := w.pairs(t, PairsParams{K: 8, Per: per, Overfetch: 4, Dedup: dedup, Control: "none", MaxBad: 10})
+			big, _, _ := w.pairs(t, PairsParams{K: 8, Per: per, Overfetch: 4, Dedup: dedup, Control: "none", MaxBad: 10, MaxBadShare: 1})
 			for _, k := range []int{1, 2, 4} {
-				small, _, _ := w.pairs(t, PairsParams{K: k, Per: per, Overfetch: 4, Dedup: dedup, Control: "none", MaxBad: 10})
+				small, _, _ := w.pairs(t, PairsParams{K: k, Per: per, Overfetch: 4, Dedup: dedup, Control: "none", MaxBad: 10, MaxBadShare: 1})
 				if len(small) >= len(big) {
 					t.Fatalf("k %d has %d pairs, k 8 has %d", k, len(small), len(big))
 				}
@@ -148,7 +148,7 @@ func TestPairsOfASmallerKAreAPrefix(t *testing.T) {
 
 func TestDedupRefillsToKDifferentImages(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i / 3 }, map[int]bool{9: true})
-	list, report, _ := w.pairs(t, PairsParams{K: 5, Per: "prompt", Overfetch: 8, Dedup: true, Control: "none", MaxBad: 10})
+	list, report, _ := w.pairs(t, PairsParams{K: 5, Per: "prompt", Overfetch: 8, Dedup: true, Control: "none", MaxBad: 10, MaxBadShare: 1})
 	images := map[string]bool{}
 	perQuery := map[string]int{}
 	for _, p := range list {

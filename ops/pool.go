@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
+	"strings"
 
 	"react/data/glob"
 	"react/data/laion"
+	"react/data/lost"
+	"react/data/pool"
 	"react/data/shards"
 )
 
@@ -53,18 +57,21 @@ type poolStats struct {
 	Rows    int64 `json:"rows"`    // rows of the metadata
 	Bad     int64 `json:"bad"`     // unreadable rows, skipped
 	NoImage int64 `json:"noImage"` // rows whose image is in no shard
+
+	lost lost.Count
 }
 
-// poolReader joins metadata rows with shard samples, by key where the metadata has one, else by (url, caption). The metadata are
-// streamed; the index of the shards (names and offsets) is in memory.
+// poolReader joins metadata rows with shard samples (see shards.Set.Join). The metadata are streamed; the index of the shards (names and offsets) is
+// in memory.
 type poolReader struct {
 	set    *shards.Set // nil when the pool has no shards
 	files  poolFiles
 	maxBad int
-	total  int64 // rows of the metadata, known when each has begun
+	total  int64      // rows of the metadata, known when each has begun
+	alive  *pool.Rows // whose losses count; nil is all
 }
 
-func openPool(ctx context.Context, files poolFiles, maxBad int) (*poolReader, error) {
+func openPool(ctx context.Context, run *Run, files poolFiles, maxBad int) (*poolReader, error) {
 	p := &poolReader{files: files, maxBad: maxBad}
 	if len(files.laion) == 0 {
 		return nil, errors.New("the pool has no metadata (pool.laion)")
@@ -73,19 +80,73 @@ func openPool(ctx context.Context, files poolFiles, maxBad int) (*poolReader, er
 		return p, nil
 	}
 	var err error
-	p.set, err = shards.Index(ctx, files.shards, maxBad)
-	return p, err
+	if p.set, err = shards.Index(ctx, files.shards, maxBad); err != nil {
+		return nil, err
+	}
+	if bad := p.set.Bad(); len(bad) > 0 {
+		run.Warn("%d faults in the tars were passed over; the first: %v", len(bad), bad[0])
+	}
+	return p, p.disown(ctx)
+}
+
+// disown takes samples that several rows claim by key from all of them, where the shards say nothing of the sample by which it could be seen whose
+// it is: the metadata of two downloads with the tars of one.
+func (p *poolReader) disown(ctx context.Context) error {
+	unsaid := map[string]bool{}
+	for _, s := range p.set.Samples() {
+		if !s.Said() {
+			unsaid[s.Key] = false
+		}
+	}
+	if len(unsaid) == 0 {
+		return nil
+	}
+	reader, err := laion.Open(p.files.laion, laion.Options{Columns: []string{"key"}, MaxBad: math.MaxInt, Reuse: true})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	for row, err := range reader.All() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if claimed, ok := unsaid[row.Key]; claimed {
+			p.set.Disown(row.Key)
+		} else if ok {
+			unsaid[strings.Clone(row.Key)] = true
+		}
+	}
+	return nil
+}
+
+// survey counts what each would give, before anything is computed; too many rows that are lost are an error.
+func (p *poolReader) survey(ctx context.Context, maxShare float64) error {
+	if p.set == nil {
+		return nil
+	}
+	stats, err := p.each(ctx, func(poolRow) error { return nil })
+	if err != nil {
+		return err
+	}
+	return stats.lost.Check(maxShare)
 }
 
 // each calls fn for every readable row, in row order.
 func (p *poolReader) each(ctx context.Context, fn func(poolRow) error) (poolStats, error) {
 	var stats poolStats
-	reader, err := laion.Open(p.files.laion, laion.Options{MaxBad: p.maxBad})
+	reader, err := laion.Open(p.files.laion, laion.Options{Columns: []string{"key", "label", "truth", "status"}, MaxBad: p.maxBad})
 	if err != nil {
 		return stats, err
 	}
 	defer reader.Close()
 	p.total = reader.NumRows()
+	stats.lost.What = "pool"
+	if stats.lost.Of = p.total; p.alive != nil {
+		stats.lost.Of = p.alive.Count()
+	}
 	if stats.Rows = p.total; stats.Rows == 0 {
 		return stats, fmt.Errorf("the pool is empty: no row in %d parquet files", len(p.files.laion))
 	}
@@ -93,6 +154,9 @@ func (p *poolReader) each(ctx context.Context, fn func(poolRow) error) (poolStat
 		batch, err := reader.Next()
 		if errors.Is(err, io.EOF) {
 			stats.Bad = int64(len(reader.Bad()))
+			if stats.Bad > 0 && p.alive == nil { // a filter has dropped them
+				stats.lost.AddN(lost.NoCaption, stats.Bad, reader.Bad()[0].String())
+			}
 			return stats, nil
 		}
 		if err == nil {
@@ -105,21 +169,35 @@ func (p *poolReader) each(ctx context.Context, fn func(poolRow) error) (poolStat
 			if batch.Rows[i].Bad {
 				continue
 			}
-			row := poolRow{Row: batch.Rows[i]}
-			row.sample, row.hasImage = findSample(p.set, row.Row)
-			if !row.hasImage {
-				stats.NoImage++
-			}
-			if err := fn(row); err != nil {
+			if err := fn(p.join(batch, i, &stats)); err != nil {
 				return stats, err
 			}
 		}
 	}
 }
 
-func findSample(set *shards.Set, row laion.Row) (shards.Sample, bool) {
-	if set == nil {
-		return shards.Sample{}, false
+// join finds the sample of a row, and counts one that has none.
+func (p *poolReader) join(batch *laion.Batch, i int, stats *poolStats) poolRow {
+	row := poolRow{Row: batch.Rows[i]}
+	if p.set == nil {
+		stats.NoImage++
+		return row
 	}
-	return set.Match(row.Key, row.URL, row.Text)
+	var miss shards.Miss
+	row.sample, miss = p.set.Join(shards.Row{Key: row.Key, URL: row.URL, Caption: row.Text, File: batch.File})
+	if row.hasImage = miss == ""; !row.hasImage {
+		stats.NoImage++
+	}
+	if !row.hasImage && p.alive.Has(row.Index) {
+		stats.lost.Add(causeOfMiss(&row.Row, miss), fmt.Sprintf("file %s: row %d: key %q, address %q", batch.File, batch.FileRow+int64(i), row.Key, row.URL))
+	}
+	return row
+}
+
+// causeOfMiss is why a row has no image.
+func causeOfMiss(row *laion.Row, miss shards.Miss) lost.Cause {
+	if !row.Downloaded() {
+		return lost.NotDownloaded
+	}
+	return lost.OfMiss[miss]
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"react/data/image"
+	"react/data/lost"
 	"react/data/pool"
 	"react/data/shards"
 	"react/data/tokenizer"
@@ -31,6 +32,7 @@ type PretrainParams struct {
 	AdamW       *clip.AdamW   `json:"adamw,omitempty"` // nil is a ViT's
 	Augment     image.Augment `json:"augment"`
 	MaxBad      int           `json:"maxBad"`
+	MaxBadShare float64       `json:"maxBadShare"`
 }
 
 // pretrain trains a CLIP model from random weights on a pool with plain InfoNCE: a base for experiments that no released checkpoint fits.
@@ -38,7 +40,8 @@ type PretrainParams struct {
 // curve.json, and snapshots/NNNNNN/ with a checkpoint after every Keep steps. Same bytes on one engine but for the speeds in metrics.jsonl.
 //
 //	1: first
-var pretrain = onEngine(define(1, "pretrain", runPretrain))
+//	2: as embed's
+var pretrain = onEngine(define(2, "pretrain", runPretrain))
 
 // curve is the summary of a training's loss.
 type curve struct {
@@ -52,7 +55,7 @@ type curve struct {
 }
 
 func runPretrain(ctx context.Context, run *Run, p PretrainParams) error {
-	data, err := readTrainingPool(ctx, run, p.MaxBad)
+	data, err := readTrainingPool(ctx, run, p.MaxBad, p.MaxBadShare)
 	if err != nil {
 		return err
 	}
@@ -153,12 +156,12 @@ type trainingPool struct {
 }
 
 // readTrainingPool reads a pool whose rows have images, checks that each decodes, and drops and counts those that do not, up to maxBad.
-func readTrainingPool(ctx context.Context, run *Run, maxBad int) (*trainingPool, error) {
+func readTrainingPool(ctx context.Context, run *Run, maxBad int, maxShare float64) (*trainingPool, error) {
 	files, err := run.pool()
 	if err != nil {
 		return nil, err
 	}
-	reader, err := openPool(ctx, files, maxBad)
+	reader, err := openPool(ctx, run, files, maxBad)
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +169,7 @@ func readTrainingPool(ctx context.Context, run *Run, maxBad int) (*trainingPool,
 	if err != nil {
 		return nil, err
 	}
+	reader.alive = alive
 	data := trainingPool{set: reader.set}
 	stats, err := reader.each(ctx, func(row poolRow) error {
 		if row.hasImage && alive.Has(row.Index) {
@@ -188,11 +192,11 @@ func readTrainingPool(ctx context.Context, run *Run, maxBad int) (*trainingPool,
 		return nil, fmt.Errorf("%d images do not decode, more than maxBad %d: %w", len(bad), maxBad, errs[0])
 	}
 	if len(bad) > 0 {
-		run.Warn("%d images do not decode and are left out; the first: %v", len(bad), errs[0])
+		stats.lost.AddN(lost.Undecodable, int64(len(bad)), errs[0].Error())
 		data.drop(bad)
 	}
 	run.Fact("pool", stats)
-	return &data, nil
+	return &data, run.lose(stats.lost, maxShare)
 }
 
 // leftBy tells of a filter, in a message about the rows of a pool.

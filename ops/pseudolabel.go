@@ -246,13 +246,21 @@ func logitScaleOf(c *clip.Checkpoint) float64 {
 func pairImages(set *shards.Set, rows []Pair) (*imageSource, error) {
 	samples := make([]shards.Sample, len(rows))
 	for i, row := range rows {
-		sample, ok := set.Match(row.Key, row.URL, row.Caption)
+		sample, ok := ImageOf(set, row)
 		if !ok {
 			return nil, fmt.Errorf("pair %d (pool row %d): key %q is in no shard", i, row.Row, row.Key)
 		}
 		samples[i] = sample
 	}
 	return newImageSource(set, samples), nil
+}
+
+// ImageOf finds the image of a pair. The oracle's caption is the right one and not what the shards say, so that it does not tell for or against.
+func ImageOf(set *shards.Set, pair Pair) (shards.Sample, bool) {
+	if sample, ok := set.Match(pair.Key, pair.URL, pair.Caption); ok {
+		return sample, true
+	}
+	return set.Match(pair.Key, pair.URL, "")
 }
 
 // targets are what a classifying training reads: the labels and the head.

@@ -41,7 +41,8 @@ func (c *composer) pairs(base source) (*Stage, error) {
 	in.give("pool", pool)
 	in.give("embeddings", emb)
 	in.give("filter", filter)
-	params := ops.PairsParams{Control: c.p.Pairs.Control, MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
+	params := ops.PairsParams{Control: c.p.Pairs.Control, MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad,
+		MaxBadShare: c.p.Pool[c.p.Retrieve.Pool].MaxBadShare}
 	if err := c.guard(&params, base, in); err != nil {
 		return nil, err
 	}

@@ -176,7 +176,8 @@ func (c *composer) checkpoint() (source, error) {
 	in.give("filter", filter)
 	p := bb.Pretrain
 	stage, err := c.add("pretrain", ops.PretrainParams{Model: model, AdamW: adamW(&model), Steps: p.Steps, Keep: p.Keep, Batch: p.Batch, LR: p.LR, Warmup: p.Warmup, WeightDecay: p.WeightDecay,
-		Clip: p.Clip, Vocab: p.Vocab, Seed: p.Seed, Precision: p.Precision, Augment: augment(p.Augment), MaxBad: c.p.Pool[p.Pool].MaxBad}, in.in, in.files)
+		Clip: p.Clip, Vocab: p.Vocab, Seed: p.Seed, Precision: p.Precision, Augment: augment(p.Augment), MaxBad: c.p.Pool[p.Pool].MaxBad,
+		MaxBadShare: c.p.Pool[p.Pool].MaxBadShare}, in.in, in.files)
 	if err == nil && p.Take > 0 && p.Take < p.Steps {
 		stage, err = c.add("snapshot", ops.SnapshotParams{Step: p.Take}, map[string]*Stage{"pretrain": stage}, nil)
 	}
@@ -196,7 +197,7 @@ func (c *composer) embeddings(pool source, base source) (source, error) {
 	in := newInputs()
 	in.give("checkpoint", base)
 	in.give("pool", pool)
-	stage, err := c.add("embed", ops.EmbedParams{MaxBad: spec.MaxBad, Precision: c.embedding()}, in.in, in.files)
+	stage, err := c.add("embed", ops.EmbedParams{MaxBad: spec.MaxBad, MaxBadShare: spec.MaxBadShare, Precision: c.embedding()}, in.in, in.files)
 	return source{stage: stage}, err
 }
 

@@ -49,7 +49,7 @@ func TestDefaults(t *testing.T) {
 	e := parse(t, small)
 	augment := Augment{Crop: [2]float64{0.6, 1}, Ratio: [2]float64{0.8, 1.25}, Color: 0.2}
 	want := Params{
-		Pool: map[string]Pool{"world": {MaxBad: 100, World: e.Params.Pool["world"].World}},
+		Pool: map[string]Pool{"world": {MaxBad: 100, MaxBadShare: 0.05, World: e.Params.Pool["world"].World}},
 		Backbone: Backbone{Arch: "tiny", Pretrain: &Pretrain{Pool: "world", Steps: 1500, Batch: 256, LR: 1e-3, Warmup: 100, WeightDecay: 0.1,
 			Clip: 1, Vocab: 1000, Precision: "f32", Augment: augment}},
 		Task:     Task{Classes: "pool:world/task", Prompts: []string{"a photo of a {}"}},

@@ -21,6 +21,8 @@ type Pool struct {
 	Embeddings string `json:"embeddings,omitempty"` // clip-retrieval folder made with the same backbone
 	MaxBad     int    `json:"maxBad"`               // rows that may be unreadable before a stage fails
 
+	MaxBadShare float64 `json:"maxBadShare"` // of the rows that were downloaded: those that may have no image or caption that can be used
+
 	Filter *Filter `json:"filter,omitempty"`
 	Rows   int     `json:"rows,omitempty"` // expected, for estimates without the files
 }
