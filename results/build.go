@@ -62,7 +62,8 @@ type builder struct {
 	residues  map[string][]string // by the trials of a cell
 	noteIndex map[string]int
 	images    imageTests
-	effect    *effect // nil but for Table.Effect
+	effect    *effect  // nil but for Table.Effect
+	inputs    []string // what Options.Notes say of the rows' stages
 }
 
 // placed is a row, or a planned trial without one, with its place in the table.
@@ -270,6 +271,9 @@ func (b *builder) provenance() {
 	h := sha256.New()
 	for _, key := range sortedKeys(keys) {
 		io.WriteString(h, key+"\n")
+		if b.opts.Notes != nil {
+			b.inputs = append(b.inputs, b.opts.Notes(key)...)
+		}
 	}
 	b.grid.Keys = "sha256:" + hex.EncodeToString(h.Sum(nil))
 }

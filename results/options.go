@@ -12,6 +12,10 @@ type Options struct {
 	// set; nil, or an empty answer: there are none. It is called once for each
 	// trial and set that a comparison needs.
 	Predictions func(trial, set string) ([]Prediction, error)
+	// Notes are sentences about what the stage with a key was made from, such as
+	// images that were left out; nil: there are none. They stand under each table
+	// that shows a row of it.
+	Notes func(key string) []string
 }
 
 // Trial is one planned trial.

@@ -13,7 +13,7 @@ import (
 func (b *builder) remark() {
 	b.grid.Over = nonEmpty(b.aboutEffect(), b.aboutSeeds(), b.aboutImages())
 	b.grid.Remarks = append(b.aboutDifferences(),
-		nonEmpty(b.aboutCorrection(), b.aboutFewSeeds(), b.aboutEngines(), b.aboutScale(), b.aboutHoles())...)
+		nonEmpty(b.aboutCorrection(), b.aboutInputs(), b.aboutFewSeeds(), b.aboutEngines(), b.aboutScale(), b.aboutHoles())...)
 }
 
 func (g *Grid) eachCell(visit func(metric int, line *Line, c *Cell)) {
@@ -215,6 +215,12 @@ func (b *builder) aboutFewSeeds() string {
 		where = " in some cells"
 	}
 	return fmt.Sprintf("Warning: only %s%s; below %d neither ± nor p over seeds says much.", plural(least, "seed", "seeds"), where, minSeeds)
+}
+
+// aboutInputs says what is known of the data, each once.
+func (b *builder) aboutInputs() string {
+	slices.Sort(b.inputs)
+	return strings.Join(slices.Compact(b.inputs), " ")
 }
 
 // aboutEngines warns when engines differ between cells.

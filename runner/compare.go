@@ -89,6 +89,7 @@ type comparison struct {
 	trials  []results.Trial
 	sets    map[string]map[string]int // evaluation set → key of image → label, of the first predictions read
 	told    map[string]bool
+	notes   []func(key string) []string // of each member, see results.Options
 }
 
 // member is one experiment, under a name that no other has.
@@ -128,6 +129,7 @@ func (c *comparison) add(e *experiment) error {
 	}
 	opts := e.tableOptions(entries, e.failures())
 	c.members[len(c.members)-1].read = opts.Predictions
+	c.notes = append(c.notes, opts.Notes)
 	joined := map[string]map[string]any{} // params by trial: its rows share them
 	for _, t := range opts.Trials {
 		joined[t.ID] = maps.Clone(t.Params)
@@ -142,6 +144,15 @@ func (c *comparison) add(e *experiment) error {
 	return nil
 }
 
+// lossNotes asks each experiment, since one stage may be of several.
+func (c *comparison) lossNotes(key string) []string {
+	var notes []string
+	for _, of := range c.notes {
+		notes = append(notes, of(key)...)
+	}
+	return notes
+}
+
 // grids are the tables of the first experiment, or one of them, over all.
 func (c *comparison) grids(only string) ([]*results.Grid, error) {
 	first := c.members[0]
@@ -152,7 +163,7 @@ func (c *comparison) grids(only string) ([]*results.Grid, error) {
 		}
 		names = []string{only}
 	}
-	opts := results.Options{Experiment: first.File, Command: c.command(), Trials: c.trials, Predictions: c.predictions}
+	opts := results.Options{Experiment: first.File, Command: c.command(), Trials: c.trials, Predictions: c.predictions, Notes: c.lossNotes}
 	var grids []*results.Grid
 	for _, name := range names {
 		spec, err := tableSpec(name, first.Tables[name])

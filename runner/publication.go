@@ -7,11 +7,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"react/data/lost"
 	"react/results"
 	pages "react/results/report"
 	"react/runner/spec"
@@ -63,6 +65,7 @@ type publishedStage struct {
 	Libraries map[string]any    `json:"libraries,omitempty"` // of the engine, with versions
 	Commit    string            `json:"commit,omitempty"`    // of the program
 	Warnings  []string          `json:"warnings,omitempty"`
+	Lost      *lost.Count       `json:"lost,omitempty"` // of the pool or set that it reads
 }
 
 // publication gathers it from the store.
@@ -94,6 +97,9 @@ func publishedStageOf(s stageRecord, entries map[string]store.Entry) publishedSt
 	out.Engine, _ = m.Facts[engineFact].(string)
 	out.Libraries, _ = m.Facts["engine.libraries"].(map[string]any)
 	out.Commit, _ = m.Facts[commitFact].(string)
+	if c := lostOf(m.Facts); !c.Empty() {
+		out.Lost = &c
+	}
 	return out
 }
 
@@ -158,7 +164,7 @@ func readLines[T any](path string) ([]T, error) {
 
 // makeTables builds the tables of the spec from the rows.
 func (p *publication) makeTables(exp *spec.Experiment) error {
-	opts := results.Options{Experiment: p.page.File, Command: p.page.Command}
+	opts := results.Options{Experiment: p.page.File, Command: p.page.Command, Notes: p.lossNotes}
 	keys := map[[2]string]string{} // trial and set → stage
 	for _, t := range p.trials {
 		opts.Trials = append(opts.Trials, results.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: t.Status, Reason: t.Reason})
@@ -181,6 +187,29 @@ func (p *publication) makeTables(exp *spec.Experiment) error {
 		p.page.Grids = append(p.page.Grids, grid)
 	}
 	return nil
+}
+
+// lossNotes is what experiment's says, from the stages that were published.
+func (p *publication) lossNotes(key string) []string {
+	stages := map[string]*publishedStage{}
+	for i := range p.stages {
+		stages[p.stages[i].Key] = &p.stages[i]
+	}
+	var notes []string
+	seen := map[string]bool{}
+	for todo := []string{key}; len(todo) > 0; {
+		s := stages[todo[0]]
+		todo = todo[1:]
+		if s == nil || seen[s.Key] {
+			continue
+		}
+		seen[s.Key] = true
+		if s.Lost != nil {
+			notes = append(notes, s.Lost.Remark())
+		}
+		todo = slices.AppendSeq(todo, maps.Values(s.In))
+	}
+	return notes
 }
 
 // sources are the files that the others are made from.

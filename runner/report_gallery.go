@@ -159,7 +159,7 @@ func thumbnail(set *shards.Set, pair ops.Pair) (string, error) {
 	if set == nil {
 		return "", nil
 	}
-	sample, ok := set.Match(pair.Key, pair.URL, pair.Caption)
+	sample, ok := ops.ImageOf(set, pair)
 	if !ok {
 		return "", nil
 	}

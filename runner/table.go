@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"react/data/lost"
 	"react/ops"
 	"react/results"
 	"react/runner/plan"
@@ -116,7 +117,43 @@ func (e *experiment) grids(entries map[string]store.Entry, failures []schedule.F
 
 // tableOptions are what tables know besides their rows.
 func (e *experiment) tableOptions(entries map[string]store.Entry, failures []schedule.Failure) results.Options {
-	return results.Options{Experiment: filepath.ToSlash(e.File), Command: e.command(), Trials: e.trialStates(entries, failures), Predictions: e.predictions(entries)}
+	return results.Options{Experiment: filepath.ToSlash(e.File), Command: e.command(), Trials: e.trialStates(entries, failures), Predictions: e.predictions(entries),
+		Notes: e.lossNotes(entries)}
+}
+
+// lossNotes says of a stage what was left out of the pools and sets that it was
+// made from.
+func (e *experiment) lossNotes(entries map[string]store.Entry) func(key string) []string {
+	stages := map[string]*plan.Stage{}
+	for _, s := range e.plan.Stages {
+		stages[s.Key] = s
+	}
+	return func(key string) []string {
+		made := map[*plan.Stage]bool{}
+		if s := stages[key]; s != nil {
+			visit(s, made)
+		}
+		var notes []string
+		for s := range made {
+			if c := lostOf(entries[s.Key].Manifest.Facts); !c.Empty() {
+				notes = append(notes, c.Remark())
+			}
+		}
+		return notes
+	}
+}
+
+// lostOf is what a manifest's facts say was lost.
+func lostOf(facts map[string]any) lost.Count {
+	var c lost.Count
+	raw, err := json.Marshal(facts[ops.LostFact]) // as it was read, or as the op gave it
+	if err == nil {
+		err = json.Unmarshal(raw, &c)
+	}
+	if err != nil {
+		return lost.Count{}
+	}
+	return c
 }
 
 // build makes the tables of the spec, by name.
