@@ -18,9 +18,7 @@ func TestFullDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("several sweeps")
 	}
-	if out, err := exec.Command("unshare", "-r", "-m", "sh", "-c", "mount -t tmpfs tmpfs /mnt").CombinedOutput(); err != nil {
-		t.Skipf("no file system can be mounted here: %v: %s", err, out)
-	}
+	mounting := ownMounts(t)
 	want := sweepTiny(t, tinyDir(t))
 	dir := tinyDir(t)
 	if err := os.Mkdir(filepath.Join(dir, ".runner"), 0o777); err != nil {
@@ -37,13 +35,7 @@ for size in 64k 300k 900k 1500k 3m 5m 8m; do
 done
 mount -o remount,size=64m .runner
 "$0" sweep tiny.cue --engine go && cat .runner/sweeps/tiny/latest/tables/rows.jsonl`
-	cmd, stdout := command(dir, "-r", "-m", "sh", "-c", script, linkRunner(t))
-	unshare, err := exec.LookPath("unshare")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	cmd.Path, cmd.Args[0], cmd.Stderr = unshare, "unshare", &stderr
+	cmd, stdout, stderr := mounting(dir, script)
 	if err := cmd.Run(); err != nil {
 		said, _ := os.ReadFile(filepath.Join(dir, "all"))
 		t.Fatalf("%v\n%s\n%s", err, stderr.Bytes(), said)
@@ -53,6 +45,29 @@ mount -o remount,size=64m .runner
 	}
 	if err := checkFull(dir); err != nil {
 		t.Error(err)
+	}
+}
+
+// ownMounts gives the command that runs a shell script in a folder, with mounts
+// of its own and this test binary as "$0", the runner. Many containers refuse
+// that, or have no unshare: then the test is skipped.
+func ownMounts(t *testing.T) func(dir, script string, args ...string) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
+	t.Helper()
+	probe := t.TempDir()
+	const mounts = `mount -t tmpfs tmpfs "$0" && mount --bind "$0" "$0" && mount -o remount,ro,bind "$0"`
+	if out, err := exec.Command("unshare", "-r", "-m", "sh", "-c", mounts, probe).CombinedOutput(); err != nil {
+		t.Skipf("no file system can be mounted here: unshare: %v: %s", err, out)
+	}
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := linkRunner(t)
+	return func(dir, script string, args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer) {
+		cmd, stdout := command(dir, append([]string{"-r", "-m", "sh", "-c", script, program}, args...)...)
+		stderr := &bytes.Buffer{}
+		cmd.Path, cmd.Args[0], cmd.Stderr = unshare, "unshare", stderr
+		return cmd, stdout, stderr
 	}
 }
 
@@ -100,32 +115,23 @@ func TestReadOnlyStore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two sweeps")
 	}
+	mounting := ownMounts(t)
 	want := sweepTiny(t, tinyDir(t))
 	dir := tinyDir(t)
 	cmd, _ := command(dir, "sweep", "tiny.cue", "--engine", "go", "--set", "sweep.seeds=1")
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
-	script := `mount --bind .runner .runner && mount -o remount,ro,bind .runner || exit 77
+	cmd, _, stderr := mounting(dir, `mount --bind .runner .runner && mount -o remount,ro,bind .runner || exit 77
 "$0" plan tiny.cue >/dev/null || exit 1
 "$0" table tiny.cue --set sweep.seeds=1 | grep -q '^base' || exit 2
 "$0" sweep tiny.cue --engine go
-test $? = 4 || exit 3`
-	cmd, _ = command(dir, "-r", "-m", "sh", "-c", script, linkRunner(t))
-	unshare, err := exec.LookPath("unshare")
-	if err != nil {
-		t.Skipf("no file system can be mounted here: %v", err)
-	}
-	var stderr bytes.Buffer
-	cmd.Path, cmd.Args[0], cmd.Stderr = unshare, "unshare", &stderr
-	var exit *exec.ExitError
-	if err := cmd.Run(); errors.As(err, &exit) && exit.ExitCode() == 77 {
-		t.Skipf("no file system can be mounted here: %s", &stderr)
-	} else if err != nil {
-		t.Fatalf("%v\n%s", err, &stderr)
+test $? = 4 || exit 3`)
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
 	}
 	if !strings.Contains(stderr.String(), "read-only file system") {
-		t.Errorf("printed %s", &stderr)
+		t.Errorf("printed %s", stderr)
 	}
 	if got := sweepTiny(t, dir); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

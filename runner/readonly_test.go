@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"os/exec"
 	"strings"
 	"testing"
 )
@@ -14,21 +12,13 @@ func TestFinishedReadOnlyStore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a sweep")
 	}
-	if out, err := exec.Command("unshare", "-r", "-m", "sh", "-c", "mount -t tmpfs tmpfs /mnt").CombinedOutput(); err != nil {
-		t.Skipf("no file system can be mounted here: %v: %s", err, out)
-	}
+	mounting := ownMounts(t)
 	dir := tinyDir(t)
 	printed, _, _ := strings.Cut(sweepTiny(t, dir), "written to ")
-	unshare, err := exec.LookPath("unshare")
-	if err != nil {
-		t.Fatal(err)
-	}
 	on := func(args ...string) (stdout, stderr string, code int) {
 		t.Helper()
 		const mount = `mount --bind .runner .runner && mount -o remount,ro,bind .runner && exec "$0" "$@"`
-		cmd, out := command(dir, append([]string{"-r", "-m", "sh", "-c", mount, linkRunner(t)}, args...)...)
-		var errs bytes.Buffer
-		cmd.Path, cmd.Args[0], cmd.Stderr = unshare, "unshare", &errs
+		cmd, out, errs := mounting(dir, mount, args...)
 		cmd.Run()
 		return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 	}
