@@ -3,9 +3,11 @@ package spec
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/token"
 )
@@ -13,6 +15,9 @@ import (
 // firstBuild evaluates the file. What does not parse ends the pass; references that lead nowhere and values that contradict each other are
 // reported and taken out, so that the rest can still be checked.
 func (c *checker) firstBuild() (cue.Value, bool) {
+	if !c.checkNumbers() {
+		return cue.Value{}, false
+	}
 	for range 8 { // each round takes out at least one broken value; more are left for the next pass
 		v, err := c.src.build()
 		if err != nil {
@@ -33,6 +38,28 @@ func (c *checker) firstBuild() (cue.Value, bool) {
 		}
 	}
 	return cue.Value{}, false
+}
+
+// maxExponent is beyond float64's. CUE takes a literal whose exponent passes 100,000 for one without.
+const maxExponent = 400
+
+// checkNumbers reports the numbers of the file and of the overrides that CUE would misread.
+func (c *checker) checkNumbers() bool {
+	before := len(c.errs)
+	for _, n := range c.src.trees() {
+		ast.Walk(n, func(n ast.Node) bool {
+			lit, ok := n.(*ast.BasicLit)
+			if !ok || lit.Kind != token.FLOAT && lit.Kind != token.INT || strings.HasPrefix(lit.Value, "0x") || strings.HasPrefix(lit.Value, "0X") {
+				return true
+			}
+			_, exponent, has := strings.Cut(strings.ToLower(lit.Value), "e")
+			if e, err := strconv.Atoi(exponent); has && (err != nil || max(e, -e) > maxExponent) {
+				c.errs.add(c.at(lit.Pos()), "", "%s is not a number to compute with (its exponent passes %d)", cut(lit.Value, 60), maxExponent)
+			}
+			return true
+		}, nil)
+	}
+	return len(c.errs) == before
 }
 
 // takeOut reports the errors of evaluating the file and marks their fields. It reports whether another build can find more, and whether none

@@ -22,7 +22,7 @@ type node struct {
 	leaf   cue.Value
 	form   form // leaf: the constraint, readable
 
-	doc      string // the schema's comment
+	doc      string // the schema's comment, once document has read it
 	more     string // the comment of the definition that the field has
 	example  string // a value that fits, as CUE; "" where the constraint or the default gives one
 	required string // "always"; "tune": by trials that tune; "pairs": by those that retrieve; "images": by evaluations of images; "" not
@@ -138,7 +138,6 @@ func parseSchema(name string) (*ast.File, error) {
 // newNode reads a field of the schema and what is below it.
 func newNode(name string, v cue.Value) *node {
 	n := &node{name: name}
-	n.doc, n.more = docOf(v)
 	for _, a := range v.Attributes(cue.ValueAttr) {
 		n.attribute(a)
 	}

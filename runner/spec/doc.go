@@ -10,6 +10,8 @@
 //
 // The meaning of a sweep is that a trial is the file with its axes set as --set would set them: a field computed from a swept field follows it.
 //
+// Evaluating a file is unbounded in time and memory; commands do it in runner/spec/bounded. What crosses to and from there is a Draft (draft.go).
+//
 // The package opens no file but the one it is given, runs nothing and never touches the network. Whether datasets and checkpoints exist is the
 // plan's business.
 package spec

@@ -64,7 +64,7 @@ func FieldPaths() (map[string][]string, error) {
 		case n.elem != nil:
 			visit(n.elem, join(path, "NAME"))
 		case n.isLeaf():
-			out[path] = n.form.literals
+			out[path] = n.form.spelling().literals
 		}
 		for _, f := range n.fields {
 			visit(f, join(path, f.name))
@@ -77,6 +77,9 @@ func FieldPaths() (map[string][]string, error) {
 // documented is the whole file as a tree: the sections, and what a file holds besides. Below the parts of a sweep it goes no further: they
 // mirror the sections.
 func (c *contract) documented() *node {
+	for _, n := range []*node{c.params, c.root, c.table} {
+		n.document()
+	}
 	root := &node{doc: "An experiment is one file of these fields; a field that is left out has its default.\n"}
 	for _, name := range c.sections {
 		n := c.params.child(name)
@@ -145,6 +148,19 @@ func (c *contract) caseNode() *node {
 		}
 	}
 	return out
+}
+
+// document reads the comments of a node and of those below it, which only an explanation wants.
+func (n *node) document() {
+	if n.leaf.Exists() {
+		n.doc, n.more = docOf(n.leaf)
+	}
+	for _, f := range n.fields {
+		f.document()
+	}
+	if n.elem != nil {
+		n.elem.document()
+	}
 }
 
 // docOf is the comment of a field, and that of the definition it refers to.
@@ -390,6 +406,7 @@ func (c *contract) exampleOf(n *node, key string) string {
 }
 
 func (f form) example() string {
+	w := f.spelling()
 	switch m := suchAs.FindStringSubmatch(f.says); {
 	case m != nil && strings.HasPrefix(m[1], `"`):
 		end := strings.Index(m[1][1:], `"`)
@@ -398,14 +415,14 @@ func (f form) example() string {
 		return strconv.Quote(m[1])
 	case f.list != nil:
 		return "[" + strings.TrimSuffix(strings.Repeat(f.list.example()+", ", max(1, f.fixed)), ", ") + "]"
-	case len(f.literals) > 1 && slices.Contains([]string{"none", "off"}, f.literals[0]):
-		return strconv.Quote(f.literals[1])
-	case len(f.literals) > 0:
-		return strconv.Quote(f.literals[0])
+	case len(w.literals) > 1 && slices.Contains([]string{"none", "off"}, w.literals[0]):
+		return strconv.Quote(w.literals[1])
+	case len(w.literals) > 0:
+		return strconv.Quote(w.literals[0])
 	case f.boolean:
 		return "true"
-	case f.number && f.lo != nil && !f.lo.open:
-		return f.lo.text
+	case f.number && w.lo != nil && !w.lo.open:
+		return w.lo.text
 	case f.number:
 		return "1"
 	}
@@ -415,7 +432,7 @@ func (f form) example() string {
 // otherValue is a second value that fits, for an axis.
 func (c *contract) otherValue(n *node, x string) string {
 	var tried []string
-	for _, l := range n.form.literals {
+	for _, l := range n.form.spelling().literals {
 		tried = append(tried, strconv.Quote(l))
 	}
 	if v, err := strconv.ParseFloat(x, 64); err == nil {

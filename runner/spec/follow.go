@@ -91,20 +91,24 @@ func touches(ref, path []string) bool {
 // findReferences lists what the expressions of the file and of the overrides name.
 func (s *source) findReferences() [][]string {
 	refs := [][]string{}
-	f, err := parser.ParseFile(s.name, s.text)
-	if err != nil {
-		return [][]string{anything}
+	for _, n := range s.trees() {
+		collect(n, &refs)
 	}
-	nodes := []ast.Node{f}
+	return refs
+}
+
+// trees are the file and the overrides as they were written; what does not parse is not among them.
+func (s *source) trees() []ast.Node {
+	var nodes []ast.Node
+	if f, err := parser.ParseFile(s.name, s.text); err == nil {
+		nodes = append(nodes, f)
+	}
 	for _, set := range s.settings {
 		if x, err := parser.ParseExpr(set.from, set.text); err == nil {
 			nodes = append(nodes, x)
 		}
 	}
-	for _, n := range nodes {
-		collect(n, &refs)
-	}
-	return refs
+	return nodes
 }
 
 func collect(n ast.Node, refs *[][]string) {

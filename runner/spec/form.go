@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -16,16 +17,24 @@ import (
 // form is a constraint of the schema in a shape that can be said in English: some literals, a range of numbers, text, a list.
 type form struct {
 	value    cue.Value
-	says     string   // the schema's own words, from @says
-	literals []string // texts that are allowed, unquoted
-	text     bool     // other texts are allowed too
+	says     string // the schema's own words, from @says
 	number   bool
 	whole    bool // of numbers only whole ones
 	boolean  bool
-	lo, hi   *bound
 	list     *form // element of a list
 	fixed    int   // length of the list where it is fixed
 	nonEmpty bool
+
+	spelled *spelling // once they were asked for
+}
+
+// spelling is what a message wants of a constraint. Reading them takes a third of reading the schema, and most
+// files have no mistake.
+type spelling struct {
+	literals []string // texts that are allowed, unquoted
+	text     bool     // other texts are allowed too
+	wide     bool     // whole numbers up to uint64's end
+	lo, hi   *bound
 }
 
 // bound is one end of a range.
@@ -53,17 +62,28 @@ func (f *form) read(v cue.Value) {
 	f.number = v.IncompleteKind()&cue.NumberKind != 0
 	f.whole = f.number && v.IncompleteKind()&cue.NumberKind == cue.IntKind
 	f.boolean = v.IncompleteKind()&cue.BoolKind != 0
-	if f.list != nil {
-		return // its words are in says, or on the elements
+	f.spelled = nil
+}
+
+// spelling reads the constraint's expression; a list's are in says, or on its elements.
+func (f *form) spelling() *spelling {
+	if f.spelled != nil {
+		return f.spelled
 	}
-	src, err := format.Node(v.Syntax())
+	w := &spelling{}
+	f.spelled = w
+	if f.list != nil || !f.value.Exists() {
+		return w
+	}
+	src, err := format.Node(f.value.Syntax())
 	if err != nil {
-		return
+		return w
 	}
 	if x, err := parser.ParseExpr("", src); err == nil {
-		f.readExpr(x)
+		w.readExpr(x)
 	}
-	f.text = f.text || v.IncompleteKind()&cue.StringKind != 0 && len(f.literals) == 0
+	w.text = w.text || f.value.IncompleteKind()&cue.StringKind != 0 && len(w.literals) == 0
+	return w
 }
 
 func (f *form) readList(v cue.Value) {
@@ -88,27 +108,28 @@ func (f *form) readList(v cue.Value) {
 	f.nonEmpty = v.LookupPath(cue.MakePath(cue.Index(0))).Exists()
 }
 
-func (f *form) readExpr(x ast.Expr) {
+func (w *spelling) readExpr(x ast.Expr) {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
-		f.readExpr(x.X)
+		w.readExpr(x.X)
 	case *ast.BinaryExpr:
-		f.readExpr(x.X)
-		f.readExpr(x.Y)
+		w.readExpr(x.X)
+		w.readExpr(x.Y)
 	case *ast.BasicLit:
 		if s, err := strconv.Unquote(x.Value); err == nil {
-			f.literals = append(f.literals, s)
+			w.literals = append(w.literals, s)
 		}
 	case *ast.UnaryExpr:
-		f.readBound(x)
+		w.readBound(x)
 	case *ast.Ident:
-		if strings.HasPrefix(x.Name, "uint") && f.lo == nil { // how CUE prints int & >=0
-			f.lo = &bound{text: "0"}
+		if strings.HasPrefix(x.Name, "uint") && w.lo == nil { // how CUE prints int & >=0
+			w.lo = &bound{text: "0"}
 		}
+		w.wide = w.wide || x.Name == "uint64"
 	}
 }
 
-func (f *form) readBound(x *ast.UnaryExpr) {
+func (w *spelling) readBound(x *ast.UnaryExpr) {
 	src, err := format.Node(x.X)
 	if err != nil {
 		return
@@ -119,23 +140,24 @@ func (f *form) readBound(x *ast.UnaryExpr) {
 	}
 	b := &bound{value: v, text: string(src), open: x.Op == token.GTR || x.Op == token.LSS}
 	if x.Op == token.GTR || x.Op == token.GEQ {
-		f.lo = b
+		w.lo = b
 		return
 	}
-	f.hi = b
+	w.hi = b
 }
 
 // String says what would be right.
 func (f form) String() string {
+	w := f.spelling()
 	if f.says != "" {
 		return f.says
 	}
 	var parts []string
-	if len(f.literals) > 2 {
-		parts = append(parts, "one of "+quoteAll(f.literals, ", "))
+	if len(w.literals) > 2 {
+		parts = append(parts, "one of "+quoteAll(w.literals, ", "))
 	}
-	if n := len(f.literals); n == 1 || n == 2 {
-		parts = append(parts, quoteAll(f.literals, " or "))
+	if n := len(w.literals); n == 1 || n == 2 {
+		parts = append(parts, quoteAll(w.literals, " or "))
 	}
 	if f.boolean {
 		parts = append(parts, "true or false")
@@ -143,7 +165,7 @@ func (f form) String() string {
 	if f.number {
 		parts = append(parts, f.numberString())
 	}
-	if f.text {
+	if w.text {
 		parts = append(parts, "text")
 	}
 	if f.list != nil {
@@ -153,19 +175,20 @@ func (f form) String() string {
 }
 
 func (f form) numberString() string {
+	w := f.spelling()
 	what := "a number"
 	if f.whole {
 		what = "a whole number"
 	}
 	switch {
-	case f.lo != nil && f.hi != nil && f.lo.open:
-		return fmt.Sprintf("%s over %s and up to %s", what, f.lo.text, f.hi.text)
-	case f.lo != nil && f.hi != nil:
-		return fmt.Sprintf("%s from %s to %s", what, f.lo.text, f.hi.text)
-	case f.lo != nil && f.lo.open:
-		return fmt.Sprintf("%s over %s", what, f.lo.text)
-	case f.lo != nil:
-		return fmt.Sprintf("%s of at least %s", what, f.lo.text)
+	case w.lo != nil && w.hi != nil && w.lo.open:
+		return fmt.Sprintf("%s over %s and up to %s", what, w.lo.text, w.hi.text)
+	case w.lo != nil && w.hi != nil:
+		return fmt.Sprintf("%s from %s to %s", what, w.lo.text, w.hi.text)
+	case w.lo != nil && w.lo.open:
+		return fmt.Sprintf("%s over %s", what, w.lo.text)
+	case w.lo != nil:
+		return fmt.Sprintf("%s of at least %s", what, w.lo.text)
 	}
 	return what
 }
@@ -179,14 +202,15 @@ func (f form) listString() string {
 
 // wrong says why a concrete value does not fit, and what would. The value is not a list of which an element is at fault.
 func (f form) wrong(v cue.Value) string {
+	w := f.spelling()
 	shown := show(v)
-	if s, err := v.String(); err == nil && len(f.literals) > 0 {
-		if near := nearest(s, f.literals); near != "" && f.String() != strconv.Quote(near) {
+	if s, err := v.String(); err == nil && len(w.literals) > 0 {
+		if near := nearest(s, w.literals); near != "" && f.String() != strconv.Quote(near) {
 			return fmt.Sprintf("%s is not a choice (did you mean %q? %s)", shown, near, f)
 		}
 		return fmt.Sprintf("%s is not a choice (%s)", shown, f)
 	}
-	if x, err := v.Float64(); err == nil && f.number {
+	if x, err := v.Float64(); (err == nil || math.IsInf(x, 0)) && f.number {
 		if why := f.outside(x); why != "" {
 			return fmt.Sprintf("%s %s (%s)", shown, why, f)
 		}
@@ -204,14 +228,29 @@ func (f form) wrong(v cue.Value) string {
 	return fmt.Sprintf("%s does not fit (%s)", shown, f)
 }
 
+// holds reports whether a number is one that the program computes with.
+func (f form) holds(raw json.RawMessage) bool {
+	if !f.number || len(raw) == 0 || raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+		return true
+	}
+	_, signed := strconv.ParseInt(string(raw), 10, 64)
+	_, unsigned := strconv.ParseUint(string(raw), 10, 64)
+	_, float := strconv.ParseFloat(string(raw), 64)
+	if f.whole {
+		return signed == nil || unsigned == nil && f.spelling().wide
+	}
+	return float == nil
+}
+
 func (f form) outside(x float64) string {
+	w := f.spelling()
 	switch {
-	case f.hi != nil && (x > f.hi.value || x == f.hi.value && f.hi.open):
-		return "is over " + f.hi.text
-	case f.lo != nil && x == f.lo.value && f.lo.open:
-		return "is not over " + f.lo.text
-	case f.lo != nil && x < f.lo.value:
-		return "is under " + f.lo.text
+	case w.hi != nil && (x > w.hi.value || x == w.hi.value && w.hi.open):
+		return "is over " + w.hi.text
+	case w.lo != nil && x == w.lo.value && w.lo.open:
+		return "is not over " + w.lo.text
+	case w.lo != nil && x < w.lo.value:
+		return "is under " + w.lo.text
 	}
 	return ""
 }

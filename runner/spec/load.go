@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -21,12 +22,13 @@ type Experiment struct {
 	Question  string
 	File      string           // as it was given
 	Overrides []string         // the --set arguments, in order
+	Source    []byte           // the file's text, without overrides
 	Tables    map[string]Table // by name
 	Order     []string         // of Tables, as the file has them
 	Params    Params           // the file's own values, before the sweep
 	Trials    []Trial          // grid first (the last axis fastest), then cases; seeds innermost
 	Excluded  int              // trials that sweep.exclude left out
-	Resolved  []byte           // canonical JSON of all of the above but File: equal for equal meaning, whatever the spelling
+	Resolved  []byte           // canonical JSON of all of the above but File and Source: equal for equal meaning, whatever the spelling
 	Digest    string           // sha256 of Resolved, hex
 
 	differences []map[string]any // of each trial from the file's values
@@ -70,25 +72,64 @@ func Load(file string, sets []string) (*Experiment, error) {
 
 // LoadWith is Load with options.
 func LoadWith(file string, o Options) (*Experiment, error) {
-	text, err := os.ReadFile(file)
+	text, err := Read(file)
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return nil, Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("cannot read the experiment: %v", err)}}
+		return nil, err
 	}
 	return Parse(file, text, o)
 }
 
-// Parse is Load on a text; file is what positions call it.
-func Parse(file string, text []byte, o Options) (exp *Experiment, err error) {
+// Read reads an experiment file, or says why it is none.
+func Read(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, unreadable(file, err)
+	}
+	defer f.Close()
+	return ReadFrom(file, f)
+}
+
+// ReadFrom is Read from a reader; file is what positions call it.
+func ReadFrom(file string, r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	if err != nil {
+		return nil, unreadable(file, err)
+	}
+	return text, checkSize(file, text)
+}
+
+func unreadable(file string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("cannot read the experiment: %v", err)}}
+}
+
+func checkSize(file string, text []byte) error {
 	if len(text) > maxBytes {
-		return nil, Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("%d bytes is not an experiment (at most %d)", len(text), maxBytes)}}
+		return Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("longer than an experiment may be (%d bytes)", maxBytes)}}
+	}
+	return nil
+}
+
+// Parse is Load on a text; file is what positions call it.
+func Parse(file string, text []byte, o Options) (*Experiment, error) {
+	d, err := NewDraft(file, text, o)
+	if err != nil {
+		return nil, err
+	}
+	return d.Experiment(file)
+}
+
+// NewDraft is the part of Parse that asks CUE, which has no bounds: a short file can take all memory, or for ever.
+func NewDraft(file string, text []byte, o Options) (d *Draft, err error) {
+	if err := checkSize(file, text); err != nil {
+		return nil, err
 	}
 	defer func() { // CUE's evaluator has panicked on odd input in several releases; a file must not end the program
 		if r := recover(); r != nil {
-			exp, err = nil, Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v", r)}}
+			d, err = nil, Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v", r)}}
 		}
 	}()
 	k, err := newContract()
@@ -96,15 +137,15 @@ func Parse(file string, text []byte, o Options) (exp *Experiment, err error) {
 		return nil, err
 	}
 	c := &checker{contract: k, bad: map[string]bool{}, holes: map[string]bool{}, src: newSource(k.ctx, file, text)}
-	exp = &Experiment{File: file, Overrides: o.Sets}
-	c.load(exp, o)
+	d = &Draft{Overrides: o.Sets, Source: text}
+	c.load(d, o)
 	if err := c.errs.err(); err != nil {
 		return nil, err
 	}
-	return exp, nil
+	return d, nil
 }
 
-func (c *checker) load(exp *Experiment, o Options) {
+func (c *checker) load(d *Draft, o Options) {
 	for _, arg := range o.Sets {
 		set, err := c.parseSetting(arg)
 		if err != nil {
@@ -117,24 +158,21 @@ func (c *checker) load(exp *Experiment, o Options) {
 	if !ok || !c.checkVersion(v) {
 		return
 	}
-	c.readRootFields(v, exp)
+	c.readRootFields(v, d)
 	base := newAssignment()
 	c.readSections(v, &base)
-	exp.places = base.pos
+	d.Places = base.pos
 	s := c.readSweep(v.LookupPath(cue.ParsePath("sweep")), &base)
 	labels := make([]string, 0, len(s.cases))
 	for _, a := range s.cases {
 		labels = append(labels, a.label)
 	}
-	exp.Tables, exp.Order = c.readTables(v.LookupPath(cue.ParsePath("tables")), &base, labels)
+	d.Tables, d.Order = c.readTables(v.LookupPath(cue.ParsePath("tables")), &base, labels)
 	if n, limit := s.size(c.limit(o)), c.limit(o); n > limit {
 		c.errs.add(c.valuePos(v.LookupPath(cue.ParsePath("sweep"))), "sweep", "more than %d trials (a smaller grid)", limit)
 		return
 	}
-	c.makeTrials(exp, &base, s)
-	if len(c.errs) == 0 {
-		exp.resolve()
-	}
+	c.makeTrials(d, &base, s)
 }
 
 func (c *checker) limit(o Options) int {
@@ -160,7 +198,7 @@ func (c *checker) checkVersion(v cue.Value) bool {
 }
 
 // readRootFields checks the names of all sections and the values that are no section.
-func (c *checker) readRootFields(v cue.Value, exp *Experiment) {
+func (c *checker) readRootFields(v cue.Value, d *Draft) {
 	root := &node{}
 	for _, name := range c.sections {
 		if n := c.root.child(name); n != nil {
@@ -178,9 +216,9 @@ func (c *checker) readRootFields(v cue.Value, exp *Experiment) {
 		switch {
 		case !ok:
 		case path == "name":
-			exp.Name = s
+			d.Name = s
 		case path == "question":
-			exp.Question = s
+			d.Question = s
 		}
 	}})
 	for _, n := range c.root.fields {
@@ -210,8 +248,8 @@ func (c *checker) reader(into *assignment) visitor {
 	}
 }
 
-// makeTrials expands the sweep, checks every assignment and types it.
-func (c *checker) makeTrials(exp *Experiment, base *assignment, s sweep) {
+// makeTrials expands the sweep and checks every assignment.
+func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 	all := s.expand()
 	swept := map[string]bool{}
 	for _, a := range all {
@@ -221,11 +259,7 @@ func (c *checker) makeTrials(exp *Experiment, base *assignment, s sweep) {
 			}
 		}
 	}
-	baseValues := c.withDefaults(base.set)
-	var err error
-	if exp.Params, err = baseValues.params(nil, nil); err != nil && len(c.errs) == 0 {
-		c.errs.add(c.start(), "", "%v", err)
-	}
+	d.Base = c.withDefaults(base.set)
 	derive := c.follower(base, swept)
 	for _, a := range all {
 		over := derive(a)
@@ -234,33 +268,24 @@ func (c *checker) makeTrials(exp *Experiment, base *assignment, s sweep) {
 		if len(c.errs) > 0 {
 			continue // nothing is run, only the rest of the mistakes is wanted
 		}
-		c.addTrials(exp, a, v, baseValues, s)
+		c.addTrial(d, a, v, s)
 	}
-	if len(c.errs) == 0 && len(exp.Trials) == 0 {
+	if len(c.errs) == 0 && len(d.Trials) == 0 {
 		c.errs.add(s.excludePos, "sweep.exclude", "leaves out every trial")
 	}
 }
 
-func (c *checker) addTrials(exp *Experiment, a assignment, v, base values, s sweep) {
-	p, err := v.params(&exp.Params, changed(base, v))
-	if err != nil {
-		c.errs.add(a.start, a.prefix, "%v", err)
-		return
-	}
-	axes := map[string]any{}
-	for path, raw := range a.set {
-		if raw != nil {
-			axes[path] = plain(raw)
-		}
-	}
-	diff := difference(base, v)
+func (c *checker) addTrial(d *Draft, a assignment, v values, s sweep) {
+	t := newDraftTrial(a, d.Base, v)
 	for _, seed := range s.seeds {
 		if c.isExcluded(s.exclude, a, v, seed) {
-			exp.Excluded++
+			d.Excluded++
 			continue
 		}
-		exp.Trials = append(exp.Trials, Trial{Label: a.label, Axes: axes, Seed: int(seed), Params: p})
-		exp.differences = append(exp.differences, diff)
+		t.Seeds = append(t.Seeds, seed)
+	}
+	if len(t.Seeds) > 0 {
+		d.Trials = append(d.Trials, t)
 	}
 }
 

@@ -307,7 +307,7 @@ func TestReadErrors(t *testing.T) {
 	if err := os.WriteFile(big, make([]byte, maxBytes+1), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(big, nil); err == nil || !strings.Contains(err.Error(), "1048577 bytes is not an experiment") {
+	if _, err := Load(big, nil); err == nil || !strings.Contains(err.Error(), "longer than an experiment may be (1048576 bytes)") {
 		t.Errorf("a big file: %v", err)
 	}
 }

@@ -261,7 +261,7 @@ func (c *checker) readExclude(v cue.Value, base *assignment) []pattern {
 
 func (c *checker) readPattern(shown string, v cue.Value, base *assignment) pattern {
 	p := pattern{value: v, known: map[string]bool{}}
-	label := &node{name: "label", form: form{text: true, value: c.ctx.CompileString("string")}}
+	label := &node{name: "label", form: form{value: c.ctx.CompileString("string")}}
 	seed := &node{name: "seed", form: form{number: true, whole: true, value: c.ctx.CompileString("int")}}
 	c.walk(c.overlay(label, seed), "", v, visitor{prefix: shown, names: base.set.names, leaf: func(n *node, path, shown string, v cue.Value) {
 		if n.form.value.Unify(v).Validate() != nil {

@@ -380,7 +380,7 @@ func (t tableReader) metricsOf(path string) (string, []string) {
 // readFilter flattens the filter. A field takes a value, or a list of values of which any will do.
 func (t tableReader) readFilter() map[string]any {
 	out := map[string]any{}
-	label := &node{name: "label", form: form{text: true, value: t.ctx.CompileString("string")}}
+	label := &node{name: "label", form: form{value: t.ctx.CompileString("string")}}
 	t.walk(t.overlay(label), "", t.filter, visitor{prefix: t.path + ".filter", names: t.base.set.names,
 		leaf: func(n *node, path, shown string, v cue.Value) {
 			f := n.form

@@ -262,6 +262,14 @@ func (c *checker) value(f form, shown string, v cue.Value) (json.RawMessage, boo
 		c.fail(c.valuePos(v), shown, "%s", err)
 		return nil, false
 	}
+	if !json.Valid(raw) { // a number that overflowed
+		c.fail(c.valuePos(v), shown, "%s is not a number (%s)", raw, f)
+		return nil, false
+	}
+	if !f.holds(raw) {
+		c.fail(c.valuePos(v), shown, "%s is too large (%s)", show(v), f)
+		return nil, false
+	}
 	return raw, true
 }
 

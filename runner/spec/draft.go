@@ -1,0 +1,116 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+)
+
+// Draft is an experiment file after CUE is done with it and before its params have their types: plain data
+// that crosses to another process as JSON. A file is evaluated where it can be ended (runner/spec/bounded),
+// and the draft becomes the Experiment where it is used.
+type Draft struct {
+	Name      string
+	Question  string
+	Overrides []string
+	Source    []byte // the file
+	Base      values // of the file, defaults filled in
+	Trials    []draftTrial
+	Tables    map[string]Table
+	Order     []string
+	Excluded  int
+	Places    map[string]Pos
+}
+
+// draftTrial is one assignment of the axes, with all its seeds.
+type draftTrial struct {
+	Label string
+	Axes  map[string]any
+	Set   values   // where they differ from Base
+	Cut   []string // what Base has and the trial has not
+	Seeds []int64
+}
+
+// newDraftTrial holds what is not the base's.
+func newDraftTrial(a assignment, base, v values) draftTrial {
+	t := draftTrial{Label: a.label, Axes: map[string]any{}, Set: values{}}
+	for path, raw := range a.set {
+		if raw != nil {
+			t.Axes[path] = plain(raw)
+		}
+	}
+	for p, raw := range v {
+		if old, ok := base[p]; !ok || string(old) != string(raw) {
+			t.Set[p] = raw
+		}
+	}
+	for p := range base {
+		if !v.has(p) {
+			t.Cut = append(t.Cut, p)
+		}
+	}
+	return t
+}
+
+func (t draftTrial) values(base values) values {
+	v := maps.Clone(base)
+	maps.Copy(v, t.Set)
+	for _, p := range t.Cut {
+		delete(v, p)
+	}
+	return v
+}
+
+// Experiment gives the params their types; file is what positions call it.
+func (d *Draft) Experiment(file string) (*Experiment, error) {
+	e := &Experiment{Name: d.Name, Question: d.Question, File: file, Overrides: d.Overrides, Source: d.Source,
+		Tables: d.Tables, Order: d.Order, Excluded: d.Excluded, places: d.Places}
+	var err error
+	if e.Params, err = d.Base.params(nil, nil); err != nil {
+		return nil, Errors{{Pos: Pos{File: file}, Msg: err.Error()}}
+	}
+	for _, t := range d.Trials {
+		v := t.values(d.Base)
+		p, err := v.params(&e.Params, changed(d.Base, v))
+		if err != nil {
+			return nil, Errors{{Pos: Pos{File: file}, Msg: err.Error()}}
+		}
+		diff := difference(d.Base, v)
+		for _, seed := range t.Seeds {
+			e.Trials = append(e.Trials, Trial{Label: t.Label, Axes: t.Axes, Seed: int(seed), Params: p})
+			e.differences = append(e.differences, diff)
+		}
+	}
+	e.resolve()
+	return e, nil
+}
+
+// UnmarshalJSON gives axes and filters the numbers that they were written with, whole ones as int64.
+func (d *Draft) UnmarshalJSON(data []byte) error {
+	type bare Draft // without this method
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := dec.Decode((*bare)(d)); err != nil {
+		return err
+	}
+	for _, t := range d.Trials {
+		plainNumbers(t.Axes)
+	}
+	for _, t := range d.Tables {
+		plainNumbers(t.Filter)
+	}
+	return nil
+}
+
+// UnmarshalJSON reads null as a group.
+func (v *values) UnmarshalJSON(data []byte) error {
+	if err := json.Unmarshal(data, (*map[string]json.RawMessage)(v)); err != nil {
+		return err
+	}
+	for p, raw := range *v {
+		if string(raw) == "null" {
+			(*v)[p] = nil
+		}
+	}
+	return nil
+}
