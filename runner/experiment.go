@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sort"
 	"strings"
 
 	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/spec"
+	"react/runner/spec/bounded"
 	"react/runner/store"
 )
 
@@ -18,9 +18,8 @@ import (
 // and the store that they are in.
 type experiment struct {
 	*spec.Experiment
-	source []byte // the file
-	plan   *plan.Plan
-	store  *store.Store
+	plan  *plan.Plan
+	store *store.Store
 }
 
 // loadExperiment reads a file, expands it and keys its stages. It writes
@@ -31,15 +30,11 @@ func loadExperiment(ctx context.Context, file string, sets []string, storeDir st
 
 // loadWith is loadExperiment with a plan's options.
 func loadWith(ctx context.Context, file string, sets []string, storeDir string, o plan.Options) (*experiment, error) {
-	exp, err := spec.Load(file, sets)
+	exp, err := bounded.Load(ctx, file, sets)
 	if err != nil {
 		return nil, err
 	}
 	s, err := store.Open(storeDir)
-	if err != nil {
-		return nil, err
-	}
-	source, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +46,7 @@ func loadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return &experiment{exp, source, p, s}, nil
+	return &experiment{exp, p, s}, nil
 }
 
 // identify is what a plan calls outside files by.

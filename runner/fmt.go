@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
-	"react/runner/spec"
+	"react/runner/spec/bounded"
 )
 
 // fmtOptions are the flags of fmt.
@@ -43,6 +42,9 @@ func (o fmtOptions) run(cmd *cobra.Command, files []string) error {
 	changes := false
 	for _, file := range files {
 		changed, err := o.format(cmd, file)
+		if cmd.Context().Err() != nil {
+			return cmd.Context().Err()
+		}
 		changes = changes || changed
 		errs = append(errs, err)
 	}
@@ -56,11 +58,7 @@ func (o fmtOptions) run(cmd *cobra.Command, files []string) error {
 }
 
 func (o fmtOptions) format(cmd *cobra.Command, file string) (changed bool, err error) {
-	text, err := readSource(cmd.InOrStdin(), file)
-	if err != nil {
-		return false, err
-	}
-	formatted, err := spec.Format(file, text)
+	text, formatted, err := bounded.Format(cmd.Context(), file)
 	if err != nil {
 		return false, err
 	}
@@ -83,13 +81,6 @@ func (o fmtOptions) format(cmd *cobra.Command, file string) (changed bool, err e
 	}
 	fmt.Fprintln(w, file)
 	return true, replaceFile(file, formatted)
-}
-
-func readSource(stdin io.Reader, file string) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(stdin)
-	}
-	return os.ReadFile(file)
 }
 
 // replaceFile puts new content under a name, whole or not at all; a link keeps leading to the file.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,6 +70,28 @@ func TestOneGlob(t *testing.T) {
 		}
 		if bytes.Contains(text, []byte("filepath."+"Glob(")) && !strings.HasSuffix(file, "_test.go") && !slices.Contains(may, file) {
 			t.Errorf("%s calls filepath.Glob: data/glob has Files for patterns and In for a folder's files", file)
+		}
+	}
+}
+
+// TestFilesAreReadWithinBounds: a command evaluates a file in a process that can be ended. The text that init
+// has made itself is no such file.
+func TestFilesAreReadWithinBounds(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unbounded := regexp.MustCompile(`spec\.(Load|LoadWith|Parse|NewDraft|Format)\(`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(file, "_test.go") || file == "init.go" {
+			continue
+		}
+		if call := unbounded.Find(text); call != nil {
+			t.Errorf("%s calls %s: package bounded does that with limits", file, call)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"react/data/pool"
 	"react/runner/plan"
 	"react/runner/spec"
+	"react/runner/spec/bounded"
 )
 
 func newPool() *cobra.Command {
@@ -134,7 +135,7 @@ func (o *poolOptions) flags(cmd *cobra.Command) {
 
 // each scans the pools of an experiment, one after the other.
 func (o *poolOptions) each(ctx context.Context, file string, stderr io.Writer, fn func(string, *pool.Manifest) error) error {
-	exp, err := spec.Load(file, o.sets)
+	exp, err := bounded.Load(ctx, file, o.sets)
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func (e *experiment) provenance(ctx context.Context, o sweepOptions) runRecord {
 	r := provenance()
 	r.Engine.Asked = o.engine
 	r.Overrides = e.Overrides
-	r.Spec, r.Resolved = sha256Hex(e.source), sha256Hex(e.Resolved)
+	r.Spec, r.Resolved = sha256Hex(e.Source), sha256Hex(e.Resolved)
 	r.Data = dataOf(e.plan.Stages)
 	if f, err := e.store.Fingerprint(r.Binary.Path); err == nil {
 		r.Binary.SHA256 = f.SHA256

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -17,6 +18,7 @@ import (
 	"react/results"
 	pages "react/results/report"
 	"react/runner/spec"
+	"react/runner/spec/bounded"
 	"react/runner/store"
 )
 
@@ -104,7 +106,7 @@ func publishedStageOf(s stageRecord, entries map[string]store.Entry) publishedSt
 }
 
 // readPublication reads a folder and makes its tables again.
-func readPublication(dir string) (*publication, error) {
+func readPublication(ctx context.Context, dir string) (*publication, error) {
 	p := &publication{page: &pages.Page{}}
 	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
 	raw, err := os.ReadFile(at(publishedReport))
@@ -135,7 +137,7 @@ func readPublication(dir string) (*publication, error) {
 	if p.predictions, err = results.ReadPredictionsByStage(at(publishedPredictions)); err != nil {
 		return nil, err
 	}
-	exp, err := spec.Load(at(publishedSpec), p.page.Overrides)
+	exp, err := bounded.Load(ctx, at(publishedSpec), p.page.Overrides)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"math"
@@ -13,24 +14,24 @@ import (
 
 	"react/results"
 	"react/runner/plan"
-	"react/runner/spec"
+	"react/runner/spec/bounded"
 )
 
 // checkPublication verifies a folder from itself. Faults are what is not as it
 // says; the error is what kept it from being read.
-func checkPublication(dir string) (p *publication, faults []string, err error) {
+func checkPublication(ctx context.Context, dir string) (p *publication, faults []string, err error) {
 	faults, err = checkDigests(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err = readPublication(dir)
+	p, err = readPublication(ctx, dir)
 	if err != nil {
 		return nil, faults, fmt.Errorf("%s%w", strings.Join(append(faults, ""), "\n"), err)
 	}
 	c := &publicationCheck{publication: p, stageOf: map[string]*publishedStage{}}
 	c.stages()
 	c.accuracies()
-	if err := c.spec(filepath.Join(dir, filepath.FromSlash(publishedSpec))); err != nil {
+	if err := c.spec(ctx, filepath.Join(dir, filepath.FromSlash(publishedSpec))); err != nil {
 		return nil, nil, err
 	}
 	c.trials()
@@ -115,8 +116,8 @@ func (c *publicationCheck) stages() {
 }
 
 // spec expands the experiment again and compares the trials.
-func (c *publicationCheck) spec(file string) error {
-	exp, err := spec.Load(file, c.page.Overrides)
+func (c *publicationCheck) spec(ctx context.Context, file string) error {
+	exp, err := bounded.Load(ctx, file, c.page.Overrides)
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (o publishOptions) publish(cmd *cobra.Command, name, dir string) error {
 }
 
 func (o publishOptions) verify(cmd *cobra.Command, dir string) error {
-	p, faults, err := checkPublication(dir)
+	p, faults, err := checkPublication(cmd.Context(), dir)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (e *experiment) record(w *store.Sweep) error {
 	p := e.describe()
 	overrides := append([]string{}, e.Overrides...)
 	for _, write := range []func() error{
-		func() error { return w.Write("spec.cue", e.source) },
+		func() error { return w.Write("spec.cue", e.Source) },
 		func() error { return w.Write("spec.resolved.json", e.Resolved) },
 		func() error { return w.WriteJSON("overrides.json", overrides) },
 		func() error { return store.WriteLines(w, trialsFile, p.Trials) },

@@ -214,7 +214,7 @@ func (r *reporter) noteAsked(read func(trial, set string) ([]results.Prediction,
 
 // page puts the parts together.
 func (r *reporter) page() (*pages.Page, error) {
-	p := &pages.Page{Name: r.Name, Question: r.Question, File: filepath.ToSlash(r.File), Command: r.command(), Spec: r.source,
+	p := &pages.Page{Name: r.Name, Question: r.Question, File: filepath.ToSlash(r.File), Command: r.command(), Spec: r.Source,
 		Overrides: r.Overrides, State: r.state(), Grids: r.grids, Facts: r.facts()}
 	for _, part := range []func(*pages.Page) error{r.figures, r.changes, r.gallery, r.costs} {
 		if r.ctx.Err() != nil {

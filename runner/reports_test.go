@@ -21,7 +21,7 @@ func TestCommittedReports(t *testing.T) {
 				t.Skip("its 100,000 rows take seconds, and under -race a minute")
 			}
 			if *update {
-				p, err := readPublication(dir)
+				p, err := readPublication(t.Context(), dir)
 				if err == nil {
 					err = p.write(dir)
 				}
@@ -29,7 +29,7 @@ func TestCommittedReports(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			p, faults, err := checkPublication(dir)
+			p, faults, err := checkPublication(t.Context(), dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +108,7 @@ func TestReportsAreCurrent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(source, e.source) {
+			if !bytes.Equal(source, e.Source) {
 				t.Errorf("%s is not the file that was run: make tables", file)
 			}
 			made := map[string]bool{}

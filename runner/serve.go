@@ -76,7 +76,7 @@ func (o serveOptions) open(cmd *cobra.Command, name string) (*experiment, error)
 		return nil, err
 	}
 	defer s.Close()
-	folder, err := findStatus(s, name, o.sets)
+	folder, err := findStatus(cmd.Context(), s, name, o.sets)
 	if err != nil {
 		return nil, err
 	}

@@ -160,3 +160,45 @@ func manifests(t *testing.T, dir string) []store.Manifest {
 	}
 	return all
 }
+
+// TestSignalEndsEvaluation: a file that CUE would evaluate for hours ends with the first signal, in every command
+// that reads one. The file is a pipe, so that the signal comes when it has been read.
+func TestSignalEndsEvaluation(t *testing.T) {
+	dir := tinyDir(t)
+	tiny, err := os.ReadFile(filepath.Join(dir, "tiny.cue"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const endless = "\n_d: [0,1,2,3,4,5,6,7,8,9]\nquestion: \"\\([for a in _d for b in _d for c in _d for d in _d for e in _d for f in _d for g in _d for h in _d {0}][0])\"\n"
+	signal := syscall.SIGINT
+	for _, args := range []string{"vet", "plan", "sweep", "table", "status", "report", "pool show", "fmt"} {
+		pipe := filepath.Join(dir, strings.ReplaceAll(args, " ", "-")+".cue")
+		if err := syscall.Mkfifo(pipe, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		cmd, _ := command(dir, append(strings.Fields(args), filepath.Base(pipe))...)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // waits for the reader
+		if err != nil {
+			t.Fatal(err)
+		}
+		if args != "fmt" { // which evaluates nothing, and goes on waiting
+			if _, err := fmt.Fprintf(w, "%s%s", tiny, endless); err != nil {
+				t.Fatal(err)
+			}
+			w.Close()
+		}
+		start := time.Now()
+		cmd.Process.Signal(signal)
+		cmd.Wait()
+		w.Close()
+		if code := cmd.ProcessState.ExitCode(); code != 130 || time.Since(start) > 20*time.Second {
+			t.Errorf("%s, %v: exit code %d after %v\n%s", args, signal, code, time.Since(start), &stderr)
+		}
+		signal = syscall.SIGINT + syscall.SIGTERM - signal // one after the other
+	}
+}

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"react/runner/spec"
+	"react/runner/spec/bounded"
 	"react/runner/store"
 )
 
@@ -48,7 +48,7 @@ colours.
 			if err != nil {
 				return err
 			}
-			folder, err := findStatus(s, strings.Join(given, ""), o.sets)
+			folder, err := findStatus(cmd.Context(), s, strings.Join(given, ""), o.sets)
 			if err != nil {
 				return err
 			}
@@ -68,9 +68,9 @@ colours.
 }
 
 // findStatus finds the folder of a sweep by its name or its file.
-func findStatus(s *store.Store, what string, sets []string) (*store.Sweep, error) {
+func findStatus(ctx context.Context, s *store.Store, what string, sets []string) (*store.Sweep, error) {
 	if _, err := os.Stat(what); what != "" && (err == nil || strings.HasSuffix(what, ".cue")) {
-		return sweepOfFile(s, what, sets)
+		return sweepOfFile(ctx, s, what, sets)
 	}
 	if len(sets) > 0 {
 		return nil, usageError{errors.New("--set goes with a FILE: it makes another sweep of it")}
@@ -93,8 +93,8 @@ func findStatus(s *store.Store, what string, sets []string) (*store.Sweep, error
 	return sweeps[0], nil
 }
 
-func sweepOfFile(s *store.Store, file string, sets []string) (*store.Sweep, error) {
-	exp, err := spec.Load(file, sets)
+func sweepOfFile(ctx context.Context, s *store.Store, file string, sets []string) (*store.Sweep, error) {
+	exp, err := bounded.Load(ctx, file, sets)
 	if err != nil {
 		return nil, err
 	}

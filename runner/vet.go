@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"react/runner/spec"
+	"react/runner/spec/bounded"
 )
 
 func newVet() *cobra.Command {
@@ -17,6 +17,9 @@ func newVet() *cobra.Command {
 		Long: `vet checks experiment files against the schema and prints every mistake it finds,
 one a line: file:line:col: path: what is wrong (what would be right).
 It looks at no input data and at no store.
+
+Here as in every command, evaluating a file may take 60 seconds and 1 GiB of
+memory; RUNNER_SPEC_SECONDS and RUNNER_SPEC_MIB (1024) allow more.
 
 ` + exitHelp,
 		Args: args(cobra.MinimumNArgs(1)),
@@ -32,7 +35,10 @@ It looks at no input data and at no store.
 func vet(cmd *cobra.Command, files, sets []string) error {
 	var errs []error
 	for _, file := range files {
-		_, err := spec.Load(file, sets)
+		_, err := bounded.Load(cmd.Context(), file, sets)
+		if cmd.Context().Err() != nil {
+			return cmd.Context().Err()
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue

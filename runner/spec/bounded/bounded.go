@@ -1,0 +1,207 @@
+// Package bounded reads experiment files in a child process, since CUE has no bounds of its own: a few lines
+// of references that double, or of comprehensions in comprehensions, take all memory or for ever, and nothing
+// in a process can stop them. The child is this program itself. It has a limit of memory, the parent one of
+// time; it ends with the context, with its parent, or with its answer.
+//
+// What a file means is package spec's business: Load gives what spec.LoadWith gives, Format what spec.Format
+// gives. Where the program cannot start itself, they run in this process.
+package bounded
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"react/runner/spec"
+)
+
+// The limits can be raised by these variables.
+const (
+	secondsEnv = "RUNNER_SPEC_SECONDS"
+	memoryEnv  = "RUNNER_SPEC_MIB"
+
+	defaultSeconds = 60
+	defaultMiB     = 1024
+)
+
+// maxAnswer is what a child may say: the 10,000 trials of the largest sweep are a few megabytes.
+const maxAnswer = 1 << 30
+
+// Load reads an experiment with overrides. What is wrong with the file, a limit that it passes included, is
+// spec.Errors; an end of the context is its error.
+func Load(ctx context.Context, file string, sets []string) (*spec.Experiment, error) {
+	a, err := ask(ctx, question{File: file, Sets: sets})
+	if err != nil {
+		return nil, err
+	}
+	return a.Draft.Experiment(file)
+}
+
+// Format is a file as it is and as spec.Format writes it; "-" is standard input.
+func Format(ctx context.Context, file string) (before, after []byte, err error) {
+	a, err := ask(ctx, question{File: file, Format: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.Text, a.Formatted, nil
+}
+
+// question is what a child is asked.
+type question struct {
+	File   string
+	Sets   []string
+	Format bool
+	MiB    int
+}
+
+// answer is what it says: mistakes of the file, another error, or a result.
+type answer struct {
+	Draft           *spec.Draft
+	Text, Formatted []byte
+	Mistakes        spec.Errors
+	Problem         string
+}
+
+// ask asks a child.
+func ask(ctx context.Context, q question) (*answer, error) {
+	seconds, err := limit(secondsEnv, defaultSeconds)
+	if err != nil {
+		return nil, err
+	}
+	if q.MiB, err = limit(memoryEnv, defaultMiB); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	timed, cancel := context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
+	defer cancel()
+	c, err := start(timed, q)
+	if err != nil { // no /proc, or no more processes
+		return q.answer().result()
+	}
+	var a answer
+	err = errors.Join(json.NewDecoder(io.LimitReader(c.stdout, maxAnswer)).Decode(&a), c.wait())
+	switch {
+	case err == nil:
+		return a.result()
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case timed.Err() != nil:
+		return nil, tooMuch(q.File, fmt.Sprintf("takes over %d s", seconds), secondsEnv, 10*seconds)
+	case c.signaled(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP): // of the terminal, before it was ignored
+		return nil, context.Canceled
+	}
+	return nil, c.died(q)
+}
+
+func (a *answer) result() (*answer, error) {
+	switch {
+	case len(a.Mistakes) > 0:
+		return nil, a.Mistakes
+	case a.Problem != "":
+		return nil, errors.New(a.Problem)
+	}
+	return a, nil
+}
+
+// limit is a variable's whole number, or the default.
+func limit(name string, otherwise int) (int, error) {
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1<<20 {
+		return 0, fmt.Errorf("%s=%s is not a whole number from 1 to %d", name, text, 1<<20)
+	}
+	return n, nil
+}
+
+// tooMuch is the mistake of a file that passes a limit.
+func tooMuch(file, what, variable string, more int) error {
+	return spec.Errors{{Pos: spec.Pos{File: file},
+		Msg: fmt.Sprintf("evaluating it %s (fewer comprehensions and references that multiply each other, or %s=%d)", what, variable, more)}}
+}
+
+// child is a process that reads a file.
+type child struct {
+	cmd    *exec.Cmd
+	stdout io.Reader
+	stderr bytes.Buffer
+	alive  *os.File // closed when the parent is gone
+	asked  chan struct{}
+}
+
+// start starts this program as a child and asks it. The question does not go through standard input, which
+// the file may be.
+func start(ctx context.Context, q question) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	c := &child{cmd: exec.CommandContext(ctx, self), alive: w, asked: make(chan struct{})}
+	c.cmd.Env = append(os.Environ(), childEnv+"=1", "OPENBLAS_NUM_THREADS=1") // whose threads begin with the program
+	c.cmd.Stdin, c.cmd.Stderr, c.cmd.ExtraFiles = os.Stdin, &c.stderr, []*os.File{r}
+	if c.stdout, err = c.cmd.StdoutPipe(); err == nil {
+		err = c.cmd.Start()
+	}
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
+	go func() {
+		w.Write(raw) // as long as the child reads; wait closes the pipe
+		close(c.asked)
+	}()
+	return c, nil
+}
+
+func (c *child) wait() error {
+	err := c.cmd.Wait()
+	c.alive.Close()
+	<-c.asked
+	return err
+}
+
+func (c *child) signaled(signals ...syscall.Signal) bool {
+	status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	for _, s := range signals {
+		if ok && status.Signaled() && status.Signal() == s {
+			return true
+		}
+	}
+	return false
+}
+
+// died says why there is no answer.
+func (c *child) died(q question) error {
+	said := c.stderr.String()
+	switch {
+	case strings.Contains(said, "stack overflow"), strings.Contains(said, "stack exceeds"):
+		return spec.Errors{{Pos: spec.Pos{File: q.File}, Msg: "nested too deeply (a value inside of thousands of others)"}}
+	case c.cmd.ProcessState.ExitCode() == exitMemory, c.signaled(syscall.SIGKILL),
+		strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"):
+		return tooMuch(q.File, fmt.Sprintf("takes over %d MiB of memory", q.MiB), memoryEnv, 4*q.MiB)
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(said), "\n")
+	return spec.Errors{{Pos: spec.Pos{File: q.File}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v: %s", c.cmd.ProcessState, line)}}
+}
