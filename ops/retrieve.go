@@ -19,12 +19,16 @@ import (
 type RetrieveParams struct {
 	By    string     `json:"by"` // t2t, t2i, text-match
 	Index knn.Params `json:"index"`
-	// Depth is the number of hits a query, the largest that any trial of the sweep reads. A trial reads a prefix that does not depend on
-	// it, so keys downstream leave it out.
+	// Depth is the number of hits a query. Where a deeper search only appends hits (see Appends) it
+	// is the largest that any trial of the sweep reads, and keys downstream leave it out; elsewhere
+	// it is the trial's own.
 	Depth int `json:"depth"`
 
 	Set string `json:"set,omitempty"` // text-match: of a generated pool whose class names are matched; empty: the outside file
 }
+
+// Appends says whether the hits of a shallower search are the first of a deeper one's.
+func (p RetrieveParams) Appends() bool { return p.By == TextMatch || p.Index.Appends() }
 
 // Hit is one row of hits.parquet, ordered by query, then rank.
 type Hit struct {
@@ -42,16 +46,18 @@ const hitsFile = "hits.parquet"
 // tieMargin is the difference under which two scores may swap places between BLAS kernels; the cut is made where scores differ by more.
 const tieMargin = 1e-5
 
-// retrieve searches every query once, to the largest depth that a sweep needs. In: "index" (not for kind exact), "embeddings", "queries"; with a
-// filter, "filter"; with index.recall, "tuned"; for embeddings that were not made here, "checked". For text-match: "embeddings", "classes",
-// optional "synonyms" and "filter".
+// retrieve searches every query: once to the largest depth that a sweep needs where Appends says so,
+// else for each depth. In: "index" (not for kind exact), "embeddings", "queries"; with a filter,
+// "filter"; with index.recall, "tuned"; for embeddings that were not made here, "checked". For
+// text-match: "embeddings", "classes", optional "synonyms" and "filter".
 // Out: hits.parquet.
 //
 // FAISS cannot skip rows, so with a filter the search goes deeper until enough alive rows are found, or all that the index gives are seen.
 //
 // Captions repeat, so exact ties are common, and FAISS orders them as it likes. The hits are scored again in a fixed order of float64
 // sums and sorted by score down, then row up; the search goes on until the group of equal scores at the cut is complete. With kind flat
-// the first k hits are therefore the same at any depth, batch and thread count. A query that finds fewer rows is counted as a shortfall.
+// the first k hits are therefore the same at any depth, batch and thread count; with kinds that look at candidates only, the number of
+// candidates grows with the depth, and what stands first with it. A query that finds fewer rows is counted as a shortfall.
 //
 //	1: first
 var retrieve = define(1, "retrieve", runRetrieve)

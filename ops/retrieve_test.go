@@ -55,8 +55,10 @@ func queryFolder(t *testing.T, dim int, vectors []float32, classes int) string {
 
 func search(t *testing.T, folder, queries string, x knn.Params, depth int) []Hit {
 	t.Helper()
-	_, index := do(t, "index", IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": folder}, nil)
-	in := map[string]string{"embeddings": folder, "queries": queries, "index": index}
+	in := map[string]string{"embeddings": folder, "queries": queries}
+	if x.Kind != "exact" {
+		_, in["index"] = do(t, "index", IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": folder}, nil)
+	}
 	_, dir := do(t, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: depth}, in, nil)
 	hits, err := parquet.ReadFile[Hit](filepath.Join(dir, hitsFile))
 	if err != nil {
@@ -71,9 +73,20 @@ func TestHitsAreAPrefixAtAnyDepthWithTies(t *testing.T) {
 	folder := writeFolder(t, dim, vectors, meta)
 	q, _ := crowded(12, dim, 12, 2)
 	queries := queryFolder(t, dim, q, 4)
-	deep := search(t, folder, queries, knn.Params{Kind: "flat"}, 120)
-	for _, depth := range []int{1, 7, 40} {
-		shallow := search(t, folder, queries, knn.Params{Kind: "flat"}, depth)
+	for _, x := range []knn.Params{{Kind: "flat"}, {Kind: "exact"},
+		{Kind: "hnsw", M: 4, EfConstruction: 16, EfSearch: 120}} {
+		t.Run(x.Kind, func(t *testing.T) { prefixes(t, folder, queries, x) })
+		if !(RetrieveParams{By: "t2t", Index: x}).Appends() {
+			t.Errorf("kind %s is not said to append hits", x.Kind)
+		}
+	}
+}
+
+// prefixes requires that shallow searches give the first hits of a deep one, in their order.
+func prefixes(t *testing.T, folder, queries string, x knn.Params) {
+	deep := search(t, folder, queries, x, 120)
+	for _, depth := range []int{1, 7, 40, 100} {
+		shallow := search(t, folder, queries, x, depth)
 		var want []Hit
 		for _, h := range deep {
 			if int(h.Rank) <= depth {

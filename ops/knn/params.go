@@ -106,6 +106,17 @@ func (p Params) searchParam() (name string, value int) {
 	return "", 0
 }
 
+// Appends says whether a deeper search of such an index gives what a shallower one gave and more
+// after it, so that searches of several depths can be one. It does where every row is scored exactly
+// (flat, exact), and where the rows that are looked at do not depend on the depth (hnsw: a walk with
+// a list of EfSearch, and no search is deeper). It does not where codes choose candidates, of which
+// a deeper search scores more again. ivf-flat looks at the rows of the nearest cells, and rounding
+// decides between cells that are as near: it follows the queries that are searched together, and
+// those follow the depth. What factory and auto build is not known beforehand.
+func (p Params) Appends() bool {
+	return p.Kind == "flat" || p.Kind == "exact" || p.Kind == "hnsw"
+}
+
 // SearchWith returns the params with another value of the parameter of search; ok is false where the kind has none.
 func (p Params) SearchWith(value int) (with Params, ok bool) {
 	switch name, _ := p.searchParam(); name {

@@ -106,7 +106,7 @@ func Identity(lines []string) string {
 			continue
 		}
 		var p ops.RetrieveParams
-		if json.Unmarshal([]byte(raw), &p) != nil {
+		if json.Unmarshal([]byte(raw), &p) != nil || !p.Appends() {
 			break
 		}
 		p.Depth = 0

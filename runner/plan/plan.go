@@ -4,7 +4,7 @@
 // name their stages. Making one reads the spec and the fingerprints of outside files, and touches no device and no stage output.
 //
 // Words: the key of a stage is the sha256 of readable lines (Stage.Lines); its identity is what the keys of its readers name, the key
-// without the params that change how much it holds but not what a reader sees of it (the depth of a search).
+// without the params that change how much it holds but not what a reader sees of it (the depth of a search that only appends hits).
 //
 // Not here: running (runner/schedule), directories (runner/store), what a stage does (ops).
 package plan
@@ -160,7 +160,7 @@ func (b *builder) add(op string, params any, in map[string]*Stage, files map[str
 	}
 	s.Key = hash(s.Lines)
 	s.identity = s.Key
-	if p, ok := params.(ops.RetrieveParams); ok {
+	if p, ok := params.(ops.RetrieveParams); ok && p.Appends() {
 		if err := b.deepen(s, p); err != nil {
 			return nil, err
 		}
@@ -174,7 +174,7 @@ func (b *builder) add(op string, params any, in map[string]*Stage, files map[str
 	return s, nil
 }
 
-// deepen gives a retrieve stage the largest depth that any trial wants of it, and an identity without the depth.
+// deepen gives a search that only appends hits the largest depth that any trial wants of it, and an identity without the depth.
 func (b *builder) deepen(s *Stage, p ops.RetrieveParams) error {
 	depth := p.Depth
 	p.Depth = 0

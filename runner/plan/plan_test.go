@@ -25,8 +25,14 @@ evaluate: task: {kind: "zeroshot", dataset: "pool:w/task"}
 // load plans a spec made of the header and more lines.
 func load(t testing.TB, more string) *Plan {
 	t.Helper()
+	return loadSpec(t, header+more)
+}
+
+// loadSpec plans a spec.
+func loadSpec(t testing.TB, text string) *Plan {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "x.cue")
-	if err := os.WriteFile(file, []byte(header+more), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	exp, err := spec.Load(file, nil)
