@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
 	"time"
 )
@@ -191,5 +193,25 @@ func TestSpan(t *testing.T) {
 		if got := s.Seconds(); got != c.want {
 			t.Errorf("-j %d: %v, want %v", c.jobs, got, c.want)
 		}
+	}
+}
+
+// TestManyFilesTakeNoMemory: the files of an evaluation are lines of its key, 40,000 of a large
+// folder; what is kept of them does not grow with them.
+func TestManyFilesTakeNoMemory(t *testing.T) {
+	lines := []string{"runner key 1", "op evaluate 1", `params {"kind":"zeroshot"}`}
+	for i := range 40_000 {
+		lines = append(lines, fmt.Sprintf("file dataset test/class/%d.png %064d", i, i))
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	h := New(nil, map[string][]string{"a": lines, "b": append(slices.Clone(lines), "file dataset z.png 0")})
+	kinds := h.Kind("a", lines) == h.Kind("b", nil)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 64<<20 {
+		t.Errorf("two keys of 40,000 files took %d MiB", took>>20)
+	}
+	if kinds {
+		t.Error("an evaluation of other files is said to be of the same kind")
 	}
 }

@@ -1,8 +1,12 @@
 package estimate
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -15,7 +19,7 @@ type node struct {
 	op     string
 	params map[string]any
 	in     map[string]string // role → identity
-	files  map[string]string // role → names and digests
+	files  map[string]string // role → digest of the files' names and digests
 	model  string            // of a pretraining: its architecture, once it was asked for
 }
 
@@ -46,6 +50,7 @@ func (h *History) add(key string, lines []string) *node {
 		return n
 	}
 	n := &node{in: map[string]string{}, files: map[string]string{}}
+	files := map[string]hash.Hash{} // a digest, since there may be 100,000 files
 	for _, line := range lines {
 		word, rest, _ := strings.Cut(line, " ")
 		switch word {
@@ -56,10 +61,16 @@ func (h *History) add(key string, lines []string) *node {
 		case "in":
 			role, identity, _ := strings.Cut(rest, " ")
 			n.in[role] = identity
-		case "file":
+		case "file", "files": // files: the digest of many
 			role, file, _ := strings.Cut(rest, " ")
-			n.files[role] += file + "\n"
+			if files[role] == nil {
+				files[role] = sha256.New()
+			}
+			io.WriteString(files[role], file+"\n")
 		}
+	}
+	for role, h := range files {
+		n.files[role] = hex.EncodeToString(h.Sum(nil))
 	}
 	h.nodes[id] = n
 	return n
@@ -79,7 +90,7 @@ func (n *node) sources(prefix string) string {
 	var b strings.Builder
 	for _, role := range slices.Sorted(maps.Keys(n.files)) {
 		if strings.HasPrefix(role, prefix) {
-			b.WriteString(role + " " + n.files[role])
+			b.WriteString(role + " " + n.files[role] + "\n")
 		}
 	}
 	return b.String()

@@ -79,8 +79,11 @@ func (c *inputCheck) fault(field string, err error) {
 
 // once says whether a look is the first of its kind.
 func (c *inputCheck) once(kind string, f ops.Files) bool {
-	key := kind + "\x00" + f.Root + "\x00" + strings.Join(f.Paths, "\x00")
-	if len(f.Paths) == 0 || c.seen[key] {
+	if len(f.Paths) == 0 {
+		return false
+	}
+	key := strings.Join([]string{kind, f.Root, f.Paths[0], fmt.Sprint(len(f.Paths))}, "\x00")
+	if c.seen[key] {
 		return false
 	}
 	c.seen[key] = true
