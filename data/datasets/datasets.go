@@ -119,15 +119,18 @@ type layout struct {
 	name  string
 	found func(dir string, o Options) bool
 	read  func(s *Set, o Options) error
+	// files are all that read opens, and no file that is of other splits alone: keys of stages name
+	// these. nil: every file in the folder.
+	files func(dir string, o Options) ([]string, error)
 }
 
 // layouts in the order in which they are looked for; a folder for each class is what is left.
 var layouts = []layout{
-	{"webdataset", hasTars, (*Set).readTars},
-	{"lists", hasList, (*Set).readList},
-	{"parquet", hasParquet, (*Set).readParquet},
-	{"ilsvrc", hasILSVRC, (*Set).readILSVRC},
-	{"folders", func(string, Options) bool { return true }, (*Set).readFolders},
+	{"webdataset", hasTars, (*Set).readTars, tarFiles},
+	{"lists", hasList, (*Set).readList, listFiles},
+	{"parquet", hasParquet, (*Set).readParquet, parquetSplit},
+	{"ilsvrc", hasILSVRC, (*Set).readILSVRC, ilsvrcSplit},
+	{"folders", func(string, Options) bool { return true }, (*Set).readFolders, folderFiles},
 }
 
 // check refuses a set in which a class cannot be measured.

@@ -42,7 +42,10 @@ func ilsvrcFolder(dir string) string {
 	return ""
 }
 
-func ilsvrcImage(number int) string { return fmt.Sprintf("ILSVRC2012_val_%08d.JPEG", number) }
+// ilsvrcImages begins the names of the validation images.
+const ilsvrcImages = "ILSVRC2012_val_"
+
+func ilsvrcImage(number int) string { return fmt.Sprintf("%s%08d.JPEG", ilsvrcImages, number) }
 
 // readILSVRC reads the validation images with the devkit's labels, which are turned into the order of WordNet ids.
 func (s *Set) readILSVRC(o Options) error {

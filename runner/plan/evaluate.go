@@ -60,7 +60,8 @@ func (c *composer) mean(name string, m model) (*Stage, error) {
 // classification scores a folder with a checkpoint; base is the base's stage, nil for the base itself.
 func (c *composer) classification(name string, checkpoint source, base *Stage) (*Stage, error) {
 	e := c.p.Evaluate[name]
-	set, dataset, err := c.poolSet("evaluate."+name+".dataset", e.Dataset, "dataset", folderFiles)
+	set, dataset, err := c.poolSet("evaluate."+name+".dataset", e.Dataset, "dataset",
+		c.splitFiles(datasets.Options{}, false))
 	if err != nil {
 		return nil, err
 	}
@@ -106,14 +107,17 @@ func (c *composer) features(of imagesOf, checkpoint source) (*Stage, error) {
 
 // labelled gives a role the images, and what names them within it.
 func (c *composer) labelled(of imagesOf, role string, in inputs) (params ops.FeaturesParams, err error) {
-	set, dataset, err := c.poolSet(of.path+"."+of.field, of.ref, role, folderFiles)
+	entry, err := benchmark(of.path, of.benchmark)
+	if err != nil {
+		return params, err
+	}
+	set, dataset, err := c.poolSet(of.path+"."+of.field, of.ref, role,
+		c.splitFiles(datasets.Options{Split: of.split, Entry: entry}, false))
 	if err != nil {
 		return params, err
 	}
 	params.Set, params.Split = set, of.split
-	if params.Benchmark, params.Catalogue, err = benchmark(of.path, of.benchmark); err != nil {
-		return params, err
-	}
+	params.Benchmark, params.Catalogue = catalogued(entry)
 	in.give(role, dataset)
 	if of.list != "" {
 		in.files["list"], err = c.outside(of.path+".trainList", of.list, oneFile)
@@ -121,30 +125,40 @@ func (c *composer) labelled(of imagesOf, role string, in inputs) (params ops.Fea
 	return params, err
 }
 
-// benchmark gives the name of an entry and the digest of what it says.
-func benchmark(path, name string) (entry, digest string, err error) {
+// benchmark finds the entry that a field names, nil for none.
+func benchmark(path, name string) (*datasets.Entry, error) {
 	if name == "" {
-		return "", "", nil
+		return nil, nil
 	}
 	e, err := datasets.Find(name)
 	if err != nil {
-		return "", "", fmt.Errorf("%s.benchmark: %w", path, err)
+		return nil, fmt.Errorf("%s.benchmark: %w", path, err)
 	}
-	return e.Name, e.Digest, nil
+	return e, nil
+}
+
+// catalogued gives the name of an entry and the digest of what it says, as params have them.
+func catalogued(e *datasets.Entry) (name, digest string) {
+	if e == nil {
+		return "", ""
+	}
+	return e.Name, e.Digest
 }
 
 // retrieval scores a folder with captions.
 func (c *composer) retrieval(name string, checkpoint source, base *Stage) (*Stage, error) {
 	e := c.p.Evaluate[name]
 	path := "evaluate." + name
-	dataset, err := c.outside(path+".dataset", e.Dataset, folderFiles)
+	entry, err := benchmark(path, e.Benchmark)
+	if err != nil {
+		return nil, err
+	}
+	dataset, err := c.outside(path+".dataset", e.Dataset, c.splitFiles(datasets.Options{Entry: entry}, true))
 	if err != nil {
 		return nil, err
 	}
 	params := ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Precision: c.embedding(), Truncate: truncation(e.Truncate)}
-	if params.Benchmark, params.Catalogue, err = benchmark(path, e.Benchmark); err != nil {
-		return nil, err
-	}
+	params.Benchmark, params.Catalogue = catalogued(entry)
 	in := newInputs()
 	in.give("checkpoint", checkpoint)
 	in.files["dataset"] = dataset

@@ -3,12 +3,11 @@ package plan
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 
+	"react/data/datasets"
 	"react/data/glob"
 	"react/data/knowledge"
 	"react/data/shards"
@@ -95,25 +94,48 @@ func oneFile(name string) (ops.Files, error) {
 }
 
 // folderFiles are all the files below a folder, sorted by name.
-func folderFiles(dir string) (ops.Files, error) {
+func folderFiles(dir string) (ops.Files, error) { return filesIn(dir, datasets.FilesBelow) }
+
+// splitFiles finds the files that reading one split of a set depends on, sorted by name, once for
+// all trials: listing a folder of images for each would take minutes.
+func (b *builder) splitFiles(o datasets.Options, captions bool) func(string) (ops.Files, error) {
+	return func(dir string) (ops.Files, error) {
+		key := listing{dir: dir, split: o.Split, captions: captions}
+		if o.Entry != nil {
+			key.benchmark = o.Entry.Name
+		}
+		if f, ok := b.listed[key]; ok {
+			return f, nil
+		}
+		f, err := filesIn(dir, func(dir string) ([]string, error) {
+			return datasets.SplitFiles(dir, o, captions)
+		})
+		if err == nil {
+			b.listed[key] = f
+		}
+		return f, err
+	}
+}
+
+// listing names the files of a split.
+type listing struct {
+	dir, split, benchmark string
+	captions              bool
+}
+
+// filesIn are files of a folder, as list finds them.
+func filesIn(dir string, list func(dir string) ([]string, error)) (ops.Files, error) {
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {
 		return ops.Files{}, missingError(fmt.Sprintf("%q: no such folder%s", dir, fetchHint(dir)))
 	}
-	var names []string
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			names = append(names, path)
-		}
-		return err
-	})
+	names, err := list(dir)
 	if err == nil && len(names) == 0 {
 		err = fmt.Errorf("%q holds no file", dir)
 	}
 	if err != nil {
 		return ops.Files{}, err
 	}
-	sort.Strings(names)
 	return absolute(dir, names)
 }
 

@@ -129,14 +129,18 @@ func (c *composer) guard(params *ops.PairsParams, base source, in inputs) error 
 func (c *composer) fingerprint(name string, base source) (*Stage, error) {
 	e := c.p.Evaluate[name]
 	path := "evaluate." + name
-	set, dataset, err := c.poolSet(path+".dataset", e.Dataset, "dataset", folderFiles)
+	entry, err := benchmark(path, e.Benchmark)
 	if err != nil {
 		return nil, err
 	}
-	params := ops.FingerprintParams{Set: set, Captions: e.Kind == "retrieval", Precision: c.embedding()}
-	if params.Benchmark, params.Catalogue, err = benchmark(path, e.Benchmark); err != nil {
+	captions := e.Kind == "retrieval"
+	set, dataset, err := c.poolSet(path+".dataset", e.Dataset, "dataset",
+		c.splitFiles(datasets.Options{Entry: entry}, captions))
+	if err != nil {
 		return nil, err
 	}
+	params := ops.FingerprintParams{Set: set, Captions: captions, Precision: c.embedding()}
+	params.Benchmark, params.Catalogue = catalogued(entry)
 	in := newInputs()
 	in.give("checkpoint", base)
 	in.give("dataset", dataset)

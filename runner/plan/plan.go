@@ -80,7 +80,7 @@ type Options struct {
 
 // New makes the plan. Trials that differ only in params that their stages do not read are one trial.
 func New(exp *spec.Experiment, opts Options) (*Plan, error) {
-	b := &builder{opts: opts, balanced: showsBalance(exp.Tables), depth: map[string]int{}, stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[string]ops.Files{},
+	b := &builder{opts: opts, balanced: showsBalance(exp.Tables), depth: map[string]int{}, stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[listing]ops.Files{}, fileLine: map[roleFiles][]string{},
 		models: map[string]*clip.Config{}, rows: map[string]int{}, expected: map[string]int{}}
 	sections := make([][]spec.Section, len(exp.Trials))
 	for i := range exp.Trials { // the depth of a search is the largest of all its trials, so it is known only after a first pass
@@ -140,9 +140,10 @@ type builder struct {
 	flat     map[string]map[string]any // by section
 	known    map[string]paramsOf       // by all sections
 	texts    map[string]string         // of sections, each once
-	listed   map[string]ops.Files      // by role and reference
-	models   map[string]*clip.Config   // by path
-	rows     map[string]int            // of LAION metadata, by the first file
+	listed   map[listing]ops.Files
+	fileLine map[roleFiles][]string
+	models   map[string]*clip.Config // by path
+	rows     map[string]int          // of LAION metadata, by the first file
 	missing  []Missing
 	expected map[string]int // rows of pools whose files are missing, by their root
 	balanced bool           // a table shows how classes share the pairs
@@ -208,11 +209,11 @@ func (b *builder) lines(s *Stage, params json.RawMessage) ([]string, error) {
 		lines = append(lines, "in "+role+" "+s.In[role].identity)
 	}
 	for _, role := range slices.Sorted(maps.Keys(s.Files)) {
-		files, err := fileLines(role, s.Files[role], b.fingerprint)
+		files, err := b.roleLines(role, s.Files[role])
 		if err != nil {
 			return nil, err
 		}
-		lines = append(lines, foldLines(role, files)...)
+		lines = append(lines, files...)
 	}
 	return lines, nil
 }
@@ -222,15 +223,45 @@ func (b *builder) lines(s *Stage, params json.RawMessage) ([]string, error) {
 // eye keeps its lines, and every key made before this limit was there had fewer files.
 const maxFileLines = 100
 
+// maxSetLines is the same of other roles: the images of an evaluation set, each a file, of which a
+// person may want to see the one that changed.
+const maxSetLines = 10_000
+
 // isPool says whether the files of a role are those of a pool, of which there may be many thousands.
 func isPool(role string) bool { return strings.HasPrefix(role, "pool.") || role == "embeddings" }
 
 // foldLines gives the lines of a role as keys have them.
 func foldLines(role string, files []string) []string {
-	if isPool(role) && len(files) > maxFileLines {
+	if len(files) > maxFileLines && isPool(role) || len(files) > maxSetLines {
 		return []string{fmt.Sprintf("files %s %d %s", role, len(files), hash(files))}
 	}
 	return files
+}
+
+// roleFiles names files that were found together, for a role.
+type roleFiles struct {
+	role  string
+	first *string
+	n     int
+}
+
+// roleLines are the lines of a role, made once for all stages that read files which were found
+// together.
+func (b *builder) roleLines(role string, f ops.Files) ([]string, error) {
+	key := roleFiles{role: role}
+	if len(f.Paths) > 0 {
+		key.first, key.n = &f.Paths[0], len(f.Paths)
+		if lines, ok := b.fileLine[key]; ok {
+			return lines, nil
+		}
+	}
+	lines, err := fileLines(role, f, b.fingerprint)
+	if err != nil || key.n == 0 {
+		return lines, err
+	}
+	lines = foldLines(role, lines)
+	b.fileLine[key] = lines
+	return lines, nil
 }
 
 // fileLines has one line a file.

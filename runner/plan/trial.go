@@ -250,12 +250,9 @@ func (c *composer) tune(start source, pairs, labels *Stage) (*Stage, error) {
 func (c *composer) poolSet(path, ref, role string, files func(string) (ops.Files, error)) (set string, s source, err error) {
 	rest, ok := strings.CutPrefix(ref, "pool:")
 	if !ok {
-		f, listed := c.listed[role+" "+ref] // listing a folder of images for each trial would take minutes
-		if !listed {
-			if f, err = c.outside(path, ref, files); err != nil {
-				return "", source{}, err
-			}
-			c.listed[role+" "+ref] = f
+		f, err := c.outside(path, ref, files)
+		if err != nil {
+			return "", source{}, err
 		}
 		return "", source{files: map[string]ops.Files{role: f}}, nil
 	}
