@@ -86,9 +86,10 @@ bench-retrieval: $(deps) ## measure search, scans, fetch and manifests beside FA
 		go test "./$${test%:*}" -run "^Test$${test#*:}$$" -count 1 -timeout 2h -v || exit 1; \
 	done
 
-interop: $(deps) ## read our files with faiss, numpy, pyarrow, DuckDB, webdataset, img2dataset, autofaiss, clip-retrieval, TensorBoard, MLflow, pandas, and theirs with ours
+interop: $(deps) ## read our files with faiss, numpy, pyarrow, DuckDB, webdataset, img2dataset, autofaiss, clip-retrieval, TensorBoard, MLflow, pandas, and theirs with ours; MNIST and Fashion-MNIST
 	.ci/install-interop
-	INTEROP_PYTHON=$(CURDIR)/cache/interop/bin/python go test ./ops ./results/export -run '^TestInterop$$|^TestReadsOthers$$' -count 1 -v
+	INTEROP_PYTHON=$(CURDIR)/cache/interop/bin/python INTEROP_SETS=$(CURDIR)/cache/interop-sets \
+		go test ./ops ./results/export ./data/datasets -run '^TestInterop$$|^TestReadsOthers$$|^TestSetsOfPackages$$|^TestProbeOfPackages$$' -count 1 -v
 
 tables: study ## run the published experiments, rewrite results/tables and results/reports
 	bin/runner sweep experiments/quickstart.cue --tables results/tables

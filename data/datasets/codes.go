@@ -62,7 +62,7 @@ var (
 // a text model knows nothing, so that prompts made of them score like chance. "" for names. The
 // classes of a benchmark have names.
 func (s *Set) Codes() (what, do string) {
-	if s.Entry != nil || len(s.Classes) == 0 {
+	if s.Entry != nil || s.known != nil || len(s.Classes) == 0 {
 		return "", ""
 	}
 	all := func(r *regexp.Regexp) bool {

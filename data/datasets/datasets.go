@@ -8,6 +8,7 @@
 //     and KEY.cls, the label as a decimal number;
 //   - lists: SPLIT.csv, vision-datasets' SPLIT.txt with labels.txt, or a COCO JSON; images in folders or zips;
 //   - parquet with image bytes, as the Hugging Face hub has it;
+//   - MNIST's and Fashion-MNIST's IDX files, packed or not;
 //   - ILSVRC 2012's validation images, a folder or a tar, with the devkit's labels, and its tar of the training images;
 //   - image folders: one folder a class, named after it, with image files; in a folder of the split where there are several.
 //
@@ -57,6 +58,7 @@ type Set struct {
 	Stranger  string   // the first class as the files call it, where no name is one of the entry's: labels are then trusted to be in its order
 
 	images images
+	known  *Entry // the benchmark whose files these are, where no entry was given
 }
 
 // images gives the bytes of items by position, concurrently.
@@ -126,6 +128,7 @@ type layout struct {
 
 // layouts in the order in which they are looked for; a folder for each class is what is left.
 var layouts = []layout{
+	{"idx", hasIDX, (*Set).readIDX, idxSplit},
 	{"webdataset", hasTars, (*Set).readTars, tarFiles},
 	{"lists", hasList, (*Set).readList, listFiles},
 	{"parquet", hasParquet, (*Set).readParquet, parquetSplit},
