@@ -8,7 +8,7 @@
 //     and KEY.cls, the label as a decimal number;
 //   - lists: SPLIT.csv, vision-datasets' SPLIT.txt with labels.txt, or a COCO JSON; images in folders or zips;
 //   - parquet with image bytes, as the Hugging Face hub has it;
-//   - MNIST's and Fashion-MNIST's IDX files, packed or not;
+//   - MNIST's and Fashion-MNIST's IDX files, packed or not; CIFAR's batches, a folder or a .tar.gz;
 //   - ILSVRC 2012's validation images, a folder or a tar, with the devkit's labels, and its tar of the training images;
 //   - image folders: one folder a class, named after it, with image files; in a folder of the split where there are several.
 //
@@ -129,6 +129,7 @@ type layout struct {
 // layouts in the order in which they are looked for; a folder for each class is what is left.
 var layouts = []layout{
 	{"idx", hasIDX, (*Set).readIDX, idxSplit},
+	{"cifar", hasCIFAR, (*Set).readCIFAR, cifarSplit},
 	{"webdataset", hasTars, (*Set).readTars, tarFiles},
 	{"lists", hasList, (*Set).readList, listFiles},
 	{"parquet", hasParquet, (*Set).readParquet, parquetSplit},

@@ -195,3 +195,12 @@ func TestSetsOfPackages(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkPixels(b *testing.B) {
+	p := &pixels{wide: 28, high: 28, planes: 1, of: [][]byte{make([]byte, 28*28)}}
+	for b.Loop() {
+		if _, err := p.read(0); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"react/data/mmap"
 )
@@ -21,6 +22,20 @@ type pixels struct {
 	of         [][]byte
 	closers    []func() error
 }
+
+// encoder keeps what it needs for an image for the next: that is most of the time of small ones.
+var encoder = png.Encoder{CompressionLevel: png.NoCompression, BufferPool: &encoderBuffers{}}
+
+type encoderBuffers struct{ pool sync.Pool }
+
+// Get gives a buffer that is free, nil where there is none.
+func (b *encoderBuffers) Get() *png.EncoderBuffer {
+	buf, _ := b.pool.Get().(*png.EncoderBuffer)
+	return buf
+}
+
+// Put takes it back.
+func (b *encoderBuffers) Put(buf *png.EncoderBuffer) { b.pool.Put(buf) }
 
 func (p *pixels) read(i int) ([]byte, error) {
 	area := p.wide * p.high
@@ -36,7 +51,7 @@ func (p *pixels) read(i int) ([]byte, error) {
 		img = rgba
 	}
 	var buf bytes.Buffer
-	err := (&png.Encoder{CompressionLevel: png.NoCompression}).Encode(&buf, img)
+	err := encoder.Encode(&buf, img)
 	return buf.Bytes(), err
 }
 
