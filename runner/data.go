@@ -87,8 +87,8 @@ func showEntry(out io.Writer, e *datasets.Entry) error {
 		}
 		row(split, "%s", text)
 	}
-	if e.Folders != "" {
-		row("folders", "named by %s", map[string]string{"wnid": "WordNet ids", "index": "labels, from 0"}[e.Folders])
+	if names := e.FolderNames(); names != "" {
+		row("folders", "named by %s", names)
 	}
 	row("read as", "%s", readAs(e))
 	row("licence", "%s", e.Licence)

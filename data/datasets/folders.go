@@ -31,7 +31,7 @@ func (f fileImages) close() error               { return nil }
 
 // readFolders reads one folder a class, classes and files sorted by name.
 func (s *Set) readFolders(o Options) error {
-	root, err := splitRoot(s.Dir, o.Split)
+	root, err := splitRoot(innerFolder(s.Dir), o.Split)
 	if err != nil {
 		return err
 	}
@@ -150,6 +150,11 @@ func (s *Set) places(e *Entry) ([]int, error) {
 	if s.Layout == "folders" && e.Folders != "" {
 		return foldersByID(s.Classes, e)
 	}
+	if s.Layout == "folders" && len(s.Classes) == len(e.Classes) {
+		if place, ok := folderTable()[e.Name].labels(s.Classes, len(e.Classes)); ok && !repeats(place) {
+			return place, nil
+		}
+	}
 	if len(s.Classes) > 0 && len(s.Classes) != len(e.Classes) {
 		return nil, fmt.Errorf("%d classes, and %s has %d", len(s.Classes), e.Name, len(e.Classes))
 	}
@@ -160,7 +165,7 @@ func (s *Set) places(e *Entry) ([]int, error) {
 	if len(s.Classes) == 0 {
 		return inOrder, nil
 	}
-	place, named := matchNames(s.Classes, e.Classes)
+	place, named := matchNames(s.Classes, e.folderClasses())
 	if named == 0 {
 		s.Stranger = s.Classes[0]
 	}
@@ -169,7 +174,7 @@ func (s *Set) places(e *Entry) ([]int, error) {
 		return place, nil
 	case s.Layout == "folders":
 		i := slices.Index(place, -1)
-		return nil, fmt.Errorf("folder %q is none of the classes of %s (such as %q)", s.Classes[max(i, 0)], e.Name, e.Classes[0][0])
+		return nil, fmt.Errorf("folder %q is none of the classes of %s (such as %q; runner data show %s)", s.Classes[max(i, 0)], e.Name, e.Classes[0][0], e.Name)
 	}
 	for i, p := range place {
 		if p >= 0 && p != i && !sameName(s.Classes[i], e.Classes[i]) {

@@ -1,0 +1,111 @@
+package datasets
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"react/data/shards"
+)
+
+// publishedFolders are what the folders of a benchmark's classes are called in its archives.
+type publishedFolders struct {
+	names   []string // in the order of the labels
+	numbers bool     // folders are called by numbers, of which first is label 0
+	first   int
+}
+
+// folderTable are those of catalogue/folders.txt, by entry. They are no part of an entry's Digest.
+var folderTable = sync.OnceValue(func() map[string]publishedFolders {
+	raw, err := catalogueFiles.ReadFile("catalogue/folders.txt")
+	if err != nil {
+		panic(err) // embedded
+	}
+	out := map[string]publishedFolders{}
+	for _, line := range lines(raw) {
+		f := strings.Fields(line)
+		if len(f) < 3 || f[0] == "#" {
+			continue
+		}
+		if f[1] == "numbers" {
+			first, err := strconv.Atoi(f[2])
+			if err != nil {
+				panic(err) // a test reads them
+			}
+			out[f[0]] = publishedFolders{numbers: true, first: first}
+			continue
+		}
+		out[f[0]] = publishedFolders{names: f[1:]}
+	}
+	return out
+})
+
+// labels are the labels of folders that are called by numbers, with or without leading zeros; ok
+// is false where a folder is not.
+func (p publishedFolders) labels(folders []string, numClasses int) (place []int, ok bool) {
+	if !p.numbers {
+		return nil, false
+	}
+	for _, name := range folders {
+		n, err := strconv.Atoi(name)
+		if err != nil || n < p.first || n-p.first >= numClasses {
+			return nil, false
+		}
+		place = append(place, n-p.first)
+	}
+	return place, true
+}
+
+// folderClasses are the names of an entry's classes, with those of the published folders.
+func (e *Entry) folderClasses() []Names {
+	published := folderTable()[e.Name].names
+	if len(published) == 0 {
+		return e.Classes
+	}
+	out := make([]Names, len(e.Classes))
+	for i, names := range e.Classes {
+		out[i] = append(slices.Clone(names), published[i])
+	}
+	return out
+}
+
+// FolderNames says what folders of classes may be called, for people.
+func (e *Entry) FolderNames() string {
+	p := folderTable()[e.Name]
+	switch {
+	case e.Folders == "wnid":
+		return "WordNet ids"
+	case e.Folders == "index":
+		return "labels, from 0"
+	case p.numbers:
+		return "class names, or as published by numbers, from " + strconv.Itoa(p.first)
+	case len(p.names) > 0:
+		return "class names, or as published: " + strings.Join(p.names[:min(3, len(p.names))], ", ") + ", ..."
+	}
+	return ""
+}
+
+// archiveFolders are folders inside of which archives keep those of the classes.
+var archiveFolders = []string{"101_ObjectCategories"}
+
+// innerFolder is where the folders of classes lie: an archive is often unpacked into a folder of
+// its own. A folder that holds nothing but one other, which holds folders, is passed through.
+func innerFolder(dir string) string {
+	for _, name := range archiveFolders {
+		if holdsFolders(filepath.Join(dir, name)) {
+			return filepath.Join(dir, name)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return dir
+	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return shards.Hidden(e.Name()) || !isFolder(dir, e) && !IsImage(e.Name()) })
+	if len(entries) != 1 || isSplitName(entries[0].Name()) || !isFolder(dir, entries[0]) || !holdsFolders(filepath.Join(dir, entries[0].Name())) {
+		return dir
+	}
+	return innerFolder(filepath.Join(dir, entries[0].Name()))
+}
