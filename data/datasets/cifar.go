@@ -46,37 +46,44 @@ const (
 	cifarBytes = 3 * cifarSide * cifarSide
 )
 
-// cifarFiles gives a batch by its name.
-type cifarFiles func(names ...string) (map[string][]byte, error)
+// cifarPlace is where a form of CIFAR lies: a folder, or an archive.
+type cifarPlace struct{ folder, archive string }
 
 // cifarIn finds a form of CIFAR in a folder: of the benchmark that is asked for, else the first.
-func cifarIn(dir string, e *Entry) (cifarForm, cifarFiles) {
+func cifarIn(dir string, e *Entry) (cifarForm, cifarPlace, bool) {
 	for _, form := range cifarForms {
 		if e != nil && e.Name != form.bench {
 			continue
 		}
 		for _, folder := range []string{filepath.Join(dir, form.folder), dir} {
 			if isFile(filepath.Join(folder, form.batches[testFolder][0])) && isFile(filepath.Join(folder, form.names)) {
-				return form, func(names ...string) (map[string][]byte, error) { return filesOf(folder, names) }
+				return form, cifarPlace{folder: folder}, true
 			}
 		}
 		if archive := filepath.Join(dir, form.archive); isFile(archive) {
-			return form, func(names ...string) (map[string][]byte, error) { return membersOf(archive, form.folder, names) }
+			return form, cifarPlace{archive: archive}, true
 		}
 	}
-	return cifarForm{}, nil
+	return cifarForm{}, cifarPlace{}, false
 }
 
-func hasCIFAR(dir string, o Options) bool { _, files := cifarIn(dir, o.Entry); return files != nil }
+func (p cifarPlace) read(form cifarForm, names ...string) (map[string][]byte, error) {
+	if p.archive != "" {
+		return membersOf(p.archive, form.folder, names)
+	}
+	return filesOf(p.folder, names)
+}
+
+func hasCIFAR(dir string, o Options) bool { _, _, ok := cifarIn(dir, o.Entry); return ok }
 
 // readCIFAR reads CIFAR-10 or CIFAR-100 as its authors give it out.
 func (s *Set) readCIFAR(o Options) error {
-	form, files := cifarIn(s.Dir, o.Entry)
+	form, place, _ := cifarIn(s.Dir, o.Entry)
 	names := form.batches[o.Split]
 	if len(names) == 0 {
 		return fmt.Errorf("set %s: no split %q: %s has train and test", s.Dir, o.Split, form.bench)
 	}
-	raw, err := files(append([]string{form.names}, names...)...)
+	raw, err := place.read(form, append([]string{form.names}, names...)...)
 	if err != nil {
 		return err
 	}
@@ -226,15 +233,13 @@ func readMembers(r io.Reader, folder string, names []string, limit int64) (map[s
 
 // cifarSplit are the archive, or the batches of a split and what names the classes.
 func cifarSplit(dir string, o Options) ([]string, error) {
-	form, _ := cifarIn(dir, o.Entry)
-	if archive := filepath.Join(dir, form.archive); isFile(archive) {
-		return []string{archive}, nil
+	form, place, _ := cifarIn(dir, o.Entry)
+	if place.archive != "" {
+		return []string{place.archive}, nil
 	}
-	names := append([]string{form.names}, form.batches[o.Split]...)
-	for i, name := range names {
-		if names[i] = filepath.Join(dir, form.folder, name); !isFile(names[i]) {
-			names[i] = filepath.Join(dir, name)
-		}
+	names := []string{filepath.Join(place.folder, form.names)}
+	for _, batch := range form.batches[o.Split] {
+		names = append(names, filepath.Join(place.folder, batch))
 	}
 	return present(names...), nil
 }

@@ -36,6 +36,10 @@ func splitFolders(t *testing.T) map[string]splitFolder {
 	eurosat, _ := Find("eurosat")
 	flickr, _ := Find("flickr30k")
 	karpathy := captioned(t, flickr)
+	idxBoth := idxSet(t, true, 0, 1)
+	idxBoth["labels.txt"], idxBoth["README"], idxBoth["train-images-idx3-ubyte"], idxBoth["train-labels-idx1-ubyte"] = "cat\ndog\n", "", "A", "B"
+	cifarBoth := cifarSets(t)["cifar-10-batches-py"]
+	cifarBoth["cifar-10-batches-py/data_batch_1"], cifarBoth["cifar-10-python.tar.gz"] = "A", "B"
 	return map[string]splitFolder{
 		"webdataset": {dir: made(map[string]string{"classnames.txt": "cat\ndog",
 			templatesFile: "a {c}", "test/nshards.txt": "1", "train/nshards.txt": "1", "README.md": "",
@@ -60,6 +64,9 @@ func splitFolders(t *testing.T) map[string]splitFolder {
 			folderNames:       `{"cat": ["cat", "kitten"], "dog": "hound"}`,
 			"train/cat/c.png": "C", "train/dog/d.png": "D", "test/dog/notes.txt": ""}),
 			others: []string{"notes.txt", "test/dog/notes.txt", "train/cat/c.png", "train/dog/d.png"}},
+		"idx":           {dir: made(idxBoth), others: []string{"README", "train-images-idx3-ubyte", "train-labels-idx1-ubyte"}},
+		"cifar":         {dir: made(cifarBoth), others: []string{"cifar-10-batches-py/data_batch_1", "cifar-10-python.tar.gz"}},
+		"cifar, packed": {dir: made(cifarSets(t)["cifar-100-python.tar.gz"])},
 		"karpathy": {dir: karpathy, entry: flickr, captions: true,
 			others: []string{"flickr30k-images/0.png", "flickr30k-images/2.png"}},
 		"caption tars": {dir: made(map[string]string{"test/nshards.txt": "1", "train/nshards.txt": "1",
