@@ -5,7 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -101,6 +101,15 @@ func TestSamplerIsAPermutationEachEpochAndStartsAnywhere(t *testing.T) {
 		if len(seen) != n {
 			t.Errorf("epoch %d: got %d different pairs, want %d", epoch, len(seen), n)
 		}
+	}
+	orders := map[string]bool{}
+	for epoch := range 5 {
+		orders[fmt.Sprint(whole[epoch*n:(epoch+1)*n])] = true
+	}
+	other := make([]int, n)
+	newSampler(n, 8).batch(0, other)
+	if orders[fmt.Sprint(other)] = true; len(orders) != 6 {
+		t.Errorf("%d different orders of 5 epochs and another seed, want 6", len(orders))
 	}
 	for first := 0; first+batch <= len(whole); first++ {
 		got := make([]int, batch)
