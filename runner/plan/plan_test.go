@@ -68,7 +68,6 @@ func TestTrialsShareStages(t *testing.T) {
 	}
 }
 
-// TestAugmentationKeys: RandAugment and erasing that are off are no part of a key, those that are on are.
 // TestRandomControlIsDrawnForEachSeed: the spread over seeds of a random control holds the luck of
 // its draw. Other pairs are the same for all seeds, and seed 0 keeps the key that it had.
 func TestRandomControlIsDrawnForEachSeed(t *testing.T) {
@@ -99,6 +98,7 @@ func TestRandomControlIsDrawnForEachSeed(t *testing.T) {
 	}
 }
 
+// TestAugmentationKeys: RandAugment and erasing that are off are no part of a key, those that are on are.
 func TestAugmentationKeys(t *testing.T) {
 	key := func(augment string) string {
 		found := keys(load(t, `tune: {mode: "full", augment: `+augment+`}`), "tune")
