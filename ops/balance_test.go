@@ -169,3 +169,10 @@ func TestPlacesFollowTheLists(t *testing.T) {
 		}
 	}
 }
+
+// fetchState is what img2dataset says of an address.
+type fetchState struct {
+	URL     string  `parquet:"url,optional"`
+	Status  string  `parquet:"status,optional"`
+	Message *string `parquet:"error_message,optional"`
+}

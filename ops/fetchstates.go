@@ -2,24 +2,18 @@ package ops
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
-	"github.com/parquet-go/parquet-go"
+	"react/data/columns"
 )
 
-// fetchState is what img2dataset says of an address.
-type fetchState struct {
-	URL     string  `parquet:"url,optional"`
-	Status  string  `parquet:"status,optional"`
-	Message *string `parquet:"error_message,optional"`
-}
+// stateColumns are what img2dataset says of an address.
+var stateColumns = []columns.Column{{Name: "url", Optional: true}, {Name: "status", Optional: true}, {Name: "error_message", Optional: true}}
 
 // readStates goes through the parquet file beside a shard. One that is not there, or has no status, says nothing.
 func readStates(path string, fn func(url, status, message string)) error {
-	f, err := os.Open(path)
+	f, err := columns.Open(path, stateColumns)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -27,36 +21,19 @@ func readStates(path string, fn func(url, status, message string)) error {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
+	if f.Source(0) == "" || f.Source(1) == "" {
+		return nil
 	}
-	file, err := parquet.OpenFile(f, info.Size())
-	if err != nil {
-		return fmt.Errorf("file %s: %w", path, err)
-	}
-	for _, column := range []string{"url", "status"} {
-		if _, ok := file.Schema().Lookup(column); !ok {
-			return nil
-		}
-	}
-	reader := parquet.NewGenericReader[fetchState](file)
-	defer reader.Close()
-	states := make([]fetchState, 1024)
 	for {
-		n, err := reader.Read(states)
-		for _, s := range states[:n] {
-			message := ""
-			if s.Message != nil {
-				message = *s.Message
-			}
-			fn(s.URL, s.Status, message)
-		}
+		b, err := f.Next(4096)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("file %s: %w", path, err)
+			return err
+		}
+		for i := range b.Len {
+			fn(b.Cols[0].String(i), b.Cols[1].String(i), b.Cols[2].String(i))
 		}
 	}
 }

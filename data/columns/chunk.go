@@ -60,9 +60,13 @@ type scratch struct {
 	defs  []int16
 	out   []string // for reuse only
 	arena []byte   // for reuse only
+	claim claim    // of the batch that was read last
 }
 
-func (s *stringChunk) close() { s.c.Close() }
+func (s *stringChunk) close() {
+	s.claim.free()
+	s.c.Close()
+}
 
 func (s *stringChunk) read(n int) (*Vector, error) {
 	if cap(s.vals) < n {
@@ -70,6 +74,7 @@ func (s *stringChunk) read(n int) (*Vector, error) {
 	}
 	v := &Vector{Strings: s.strings(n)}
 	s.arena = s.arena[:0]
+	s.claim.free()
 	for at := 0; at < n; {
 		rows, read, err := s.c.ReadBatchInPage(int64(n-at), s.vals[:n-at], s.defs[:n-at], nil)
 		if err == nil && rows == 0 {
@@ -79,6 +84,9 @@ func (s *stringChunk) read(n int) (*Vector, error) {
 			return nil, err
 		}
 		vals := s.vals[:read]
+		if err := s.claim.add(sizeOf(vals)); err != nil {
+			return nil, err
+		}
 		switch {
 		case !s.reuse:
 			own(vals, nil)
@@ -120,13 +128,18 @@ func (s *stringChunk) fill(v *Vector, at, rows int, vals []parquet.ByteArray) {
 	}
 }
 
+// sizeOf is the length of all values; one in a dictionary counts each time.
+func sizeOf(vals []parquet.ByteArray) (size int64) {
+	for _, val := range vals {
+		size += int64(len(val))
+	}
+	return size
+}
+
 // own copies the values, one after the other, behind what arena holds, or into
 // new memory where they do not fit; it returns the arena.
 func own(vals []parquet.ByteArray, arena []byte) []byte {
-	size := 0
-	for _, val := range vals {
-		size += len(val)
-	}
+	size := int(sizeOf(vals))
 	if size > cap(arena)-len(arena) {
 		arena = make([]byte, 0, max(size, 2*cap(arena)))
 	}

@@ -80,10 +80,13 @@ func (f *File) checkGroups() error {
 	meta := f.r.MetaData()
 	for i := range f.r.NumRowGroups() {
 		n := meta.RowGroup(i).NumRows()
-		if n < 0 {
+		if n < 0 || n > maxRows { // a sum of more could overflow
 			return fmt.Errorf("row group %d has %d rows", i, n)
 		}
 		rows += n
+	}
+	if rows > maxRows {
+		return fmt.Errorf("footer says %d rows, over %d", rows, int64(maxRows))
 	}
 	if rows != f.r.NumRows() {
 		return fmt.Errorf("footer says %d rows, its row groups %d", f.r.NumRows(), rows)
@@ -172,13 +175,19 @@ func (f *File) next(n int) (b *Batch, err error) {
 		if r == nil {
 			continue
 		}
-		if b.Cols[i], err = r.read(b.Len); err != nil {
-			return nil, fmt.Errorf("column %s: %w", f.cols[i].Name, err)
+		if b.Cols[i], err = readColumn(r, b.Len); err != nil {
+			return nil, fmt.Errorf("column %s: %w", f.Source(i), err)
 		}
 	}
 	f.row += int64(b.Len)
 	f.left -= int64(b.Len)
 	return b, nil
+}
+
+// readColumn is read; a panic of the library is of this column.
+func readColumn(r chunk, n int) (v *Vector, err error) {
+	defer caught(&err)
+	return r.read(n)
 }
 
 // SkipTo passes over row groups that end before row, unread; the next batch may

@@ -1,6 +1,7 @@
 package columns
 
 import (
+	"fmt"
 	"math/bits"
 	"sync"
 )
@@ -21,6 +22,9 @@ const maxFree = 8
 func (r *recycler) Allocate(size int) []byte {
 	if size == 0 {
 		return []byte{}
+	}
+	if size < 0 || size > maxPage { // the library takes no error; the readers catch panics
+		panic(fmt.Errorf("a page of %d bytes, over %d", size, maxPage))
 	}
 	class := bits.Len(uint(size - 1))
 	r.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"react/data/caught"
 	"react/data/glob"
 	"slices"
 	"strconv"
@@ -33,14 +34,15 @@ func hasParquet(dir string, o Options) bool { return len(parquetFiles(dir, o.Spl
 // readParquet reads a table with a column of images (a group of bytes and path, or bytes) and one of labels, as datasets.Image and
 // datasets.ClassLabel are stored; the names of the classes are in the file's own description.
 func (s *Set) readParquet(o Options) error {
-	images := &parquetImages{}
+	images := &parquetImages{kept: keptPages{limit: maxKept}}
 	s.images = images
 	files := parquetFiles(s.Dir, o.Split)
 	for _, name := range files {
 		if folder := filepath.Dir(files[0]); filepath.Dir(name) != folder {
 			return fmt.Errorf("set %s: the split is in several configurations, %s and %s: name the folder of one", s.Dir, filepath.Base(folder), filepath.Base(filepath.Dir(name)))
 		}
-		if err := s.addParquet(name, images); err != nil {
+		err := caught.Do("", func() error { return s.addParquet(name, images) })
+		if err != nil {
 			return fmt.Errorf("file %s: %w", name, err)
 		}
 	}
@@ -73,6 +75,9 @@ func (s *Set) addParquet(name string, images *parquetImages) error {
 	} else if len(classes) > 0 && !slices.Equal(classes, s.Classes) {
 		return errors.New("names other classes than the files before it")
 	}
+	if n := p.NumRows(); n < 0 || n > maxSetRows {
+		return fmt.Errorf("%d rows, over %d", n, maxSetRows)
+	}
 	for g, group := range p.RowGroups() {
 		labels, err := columnInts(group.ColumnChunks()[label])
 		if err != nil {
@@ -81,7 +86,8 @@ func (s *Set) addParquet(name string, images *parquetImages) error {
 		if int64(len(labels)) != group.NumRows() {
 			return fmt.Errorf("row group %d: %d labels for %d rows: an image has several or none", g, len(labels), group.NumRows())
 		}
-		images.groups = append(images.groups, &imageGroup{chunk: group.ColumnChunks()[image], first: len(s.Items), name: name})
+		images.groups = append(images.groups, &imageGroup{chunk: group.ColumnChunks()[image], first: len(s.Items), name: name,
+			column: strings.Join(p.Schema().Columns()[image], "."), kept: &images.kept})
 		for _, l := range labels {
 			s.Items = append(s.Items, Item{strconv.Itoa(len(s.Items)), l})
 		}
@@ -145,6 +151,9 @@ func columnInts(chunk parquet.ColumnChunk) ([]int, error) {
 			}
 			out = append(out, int(v.Int64()))
 		}
+		if len(out) > maxSetRows {
+			return fmt.Errorf("over %d values", maxSetRows)
+		}
 		return nil
 	})
 	return out, err
@@ -154,6 +163,7 @@ func columnInts(chunk parquet.ColumnChunk) ([]int, error) {
 type parquetImages struct {
 	files  []*os.File
 	groups []*imageGroup
+	kept   keptPages
 }
 
 type imageGroup struct {
@@ -161,9 +171,13 @@ type imageGroup struct {
 	chunk parquet.ColumnChunk
 	first int // item of row 0
 
+	column string
+	kept   *keptPages // of the set
+
 	mu     sync.Mutex
 	start  int // row of images[0]
 	images [][]byte
+	size   int64 // of images, for kept
 }
 
 func (p *parquetImages) read(i int) ([]byte, error) {
@@ -174,7 +188,7 @@ func (p *parquetImages) read(i int) ([]byte, error) {
 	g := p.groups[at]
 	raw, err := g.row(i - g.first)
 	if err != nil {
-		return nil, fmt.Errorf("file %s: row %d of its row group: %w", g.name, i-g.first, err)
+		return nil, fmt.Errorf("file %s: column %s: row %d of its row group: %w", g.name, g.column, i-g.first, err)
 	}
 	return raw, nil
 }
@@ -195,29 +209,13 @@ func (g *imageGroup) row(row int) ([]byte, error) {
 
 // load keeps the images of the page that holds a row.
 func (g *imageGroup) load(row int) error {
-	pages := g.chunk.Pages()
-	defer pages.Close()
-	if err := pages.SeekToRow(int64(row)); err != nil {
-		return err
+	g.images = nil
+	images, size, err := pageImages(g.chunk, row)
+	if err == nil {
+		g.start, g.images = row, images
 	}
-	g.start, g.images = row, nil
-	page, err := pages.ReadPage()
-	if err != nil {
-		return err
-	}
-	defer parquet.Release(page)
-	values := make([]parquet.Value, page.NumValues())
-	n, err := readValues(page.Values(), values)
-	if err != nil {
-		return err
-	}
-	for _, v := range values[:n] {
-		g.images = append(g.images, slices.Clone(v.ByteArray()))
-	}
-	if len(g.images) == 0 {
-		return errors.New("an empty page")
-	}
-	return nil
+	g.kept.keep(g, size)
+	return err
 }
 
 func (p *parquetImages) close() error {

@@ -365,6 +365,31 @@ func FuzzValid(f *testing.F) {
 	})
 }
 
+// TestBomb reads 5.7 KB in which one caption of 2 MB stands for 8,192 rows: 16 GB
+// as a batch's strings.
+func TestBomb(t *testing.T) {
+	const name = "testdata/bomb.parquet"
+	for _, reuse := range []bool{false, true} {
+		r, err := Open([]string{name}, Options{MaxBad: 100, Reuse: reuse})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.NextColumns()
+		if err == nil || !strings.Contains(err.Error(), "file "+name+": row 0: column TEXT: a batch of over ") {
+			t.Errorf("reuse %v: got %v, want an error with file and column", reuse, err)
+		}
+		r.Close()
+	}
+	r, err := Open([]string{name}, Options{MaxBad: 100, BatchSize: 4}) // so little is read as it is
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if b, err := r.Next(); err != nil || len(b.Rows[3].Text) < 1<<20 {
+		t.Errorf("four rows: %v", err)
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	dir := f.TempDir()
 	body, _ := os.ReadFile(write(f, filepath.Join(dir, "seed.parquet"), sample(20, 6)))
