@@ -224,7 +224,7 @@ func (s *Set) Close() error {
 }
 
 // imageNames are the endings of files that count as images of a class.
-var imageNames = []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+var imageNames = []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 // readTemplates reads one template a line; a set without the file has none.
 func readTemplates(name string) ([]string, error) {

@@ -61,7 +61,7 @@ func TestMisbehaviour(t *testing.T) {
 		"broken/1":   {status: failedDownload, cause: "HTTP 502", code: 502, temporary: true, asked: 3},
 		"loop/1":     {status: failedDownload, cause: "more than 5 redirects", asked: 1},
 		"html/1":     {status: failedDownload, cause: "not an image: text/html", code: 200, asked: 1},
-		"liar/1":     {status: failedResize, cause: `not an image that is read (jpeg, png, gif, webp, bmp, tiff): starts with "<html>no"`, code: 200, asked: 1},
+		"liar/1":     {status: failedResize, cause: `not an image that is read (jpeg, png, gif, webp, bmp, tiff, ppm): starts with "<html>no"`, code: 200, asked: 1},
 		"endless/1":  {status: failedDownload, cause: "body over the limit", code: 200, asked: 1},
 		"huge/1":     {status: failedDownload, cause: "body over the limit", code: 200, asked: 1},
 		"short/1":    {status: failedDownload, cause: "body ends early", code: 200, temporary: true, asked: 3},

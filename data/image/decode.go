@@ -29,9 +29,11 @@ var formats = []format{
 	{"bmp", "BM????\x00\x00\x00\x00", func(r *bytes.Reader) (stdimage.Config, error) { return bmp.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return bmp.Decode(r) }, onceModel},
 	{"tiff", "II\x2a\x00", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, decodeTIFF, twiceModel},
 	{"tiff", "MM\x00\x2a", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, decodeTIFF, twiceModel},
+	{"ppm", "P6", pnmConfig, decodePNM, onceModel},
+	{"pgm", "P5", pnmConfig, decodePNM, onceModel},
 }
 
-// Decode reads JPEG, PNG, GIF, WebP, BMP or TIFF, told apart by their first
+// Decode reads JPEG, PNG, GIF, WebP, BMP, TIFF or binary PPM, told apart by their first
 // bytes, as Pillow's convert("RGB") does: alpha is dropped, the colour under
 // it stays. It waits while other decodes take the memory that all may take (see
 // Use); the image itself is the caller's to account for.
@@ -97,7 +99,7 @@ func formatOf(b []byte) (format, error) {
 	if len(b) == 0 {
 		return format{}, errors.New("image of no bytes")
 	}
-	return format{}, fmt.Errorf("not an image that is read (jpeg, png, gif, webp, bmp, tiff): starts with %q", b[:min(len(b), 8)])
+	return format{}, fmt.Errorf("not an image that is read (jpeg, png, gif, webp, bmp, tiff, ppm): starts with %q", b[:min(len(b), 8)])
 }
 
 func matches(magic string, b []byte) bool {

@@ -98,7 +98,7 @@ func TestDecodeErrors(t *testing.T) {
 		want string
 	}{
 		{"no bytes", nil, "image of no bytes"},
-		{"text", []byte("<html>404</html>"), `not an image that is read (jpeg, png, gif, webp, bmp, tiff): starts with "<html>40"`},
+		{"text", []byte("<html>404</html>"), `not an image that is read (jpeg, png, gif, webp, bmp, tiff, ppm): starts with "<html>40"`},
 		{"jpeg header alone", jpg[:20], "jpeg: "},
 		{"jpeg cut in the scan", jpg[:len(jpg)-100], "jpeg: Premature end of JPEG file"},
 		{"jpeg without end mark", jpg[:len(jpg)-2], "jpeg: Premature end of JPEG file"},
@@ -199,6 +199,8 @@ func FuzzDecode(f *testing.F) {
 			f.Add(raw)
 		}
 	}
+	f.Add([]byte("P6\n# a\n2 1\n255\n\x01\x02\x03\x04\x05\x06"))
+	f.Add([]byte("P5 1 2 255 ab"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, onWhite := range []bool{false, true} {
 			// A header may claim 178 million pixels; that takes memory, not care.
