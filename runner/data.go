@@ -90,6 +90,7 @@ func showEntry(out io.Writer, e *datasets.Entry) error {
 	if names := e.FolderNames(); names != "" {
 		row("folders", "named by %s", names)
 	}
+	row("as published", "%s", e.AsPublished())
 	row("read as", "%s", readAs(e))
 	row("licence", "%s", e.Licence)
 	for _, way := range e.Get {
@@ -113,7 +114,7 @@ func readAs(e *datasets.Entry) string {
 	if e.Kind == "captions" {
 		return "Karpathy's JSON beside the images; webdataset tars with KEY.txt"
 	}
-	return "a folder for each class in train/, val/, test/; SPLIT.csv, or SPLIT.txt with labels.txt, images in folders or zips; webdataset tars; the Hugging Face hub's parquet"
+	return "a folder for each class in train/, val/, test/; SPLIT.csv, .tsv or .jsonl, metadata.csv, or SPLIT.txt with labels.txt, images in folders or zips; webdataset tars; the Hugging Face hub's parquet"
 }
 
 func newDataCheck() *cobra.Command {

@@ -37,6 +37,25 @@ var archives = sync.OnceValue(func() map[string][]Archive {
 	return out
 })
 
+// publishedNotes are the sentences of catalogue/published.txt, by entry.
+var publishedNotes = sync.OnceValue(func() map[string]string {
+	raw, err := catalogueFiles.ReadFile("catalogue/published.txt")
+	if err != nil {
+		panic(err) // embedded
+	}
+	out := map[string]string{}
+	for _, line := range lines(raw) {
+		if name, note, ok := strings.Cut(line, " "); ok && name != "#" {
+			out[name] = note
+		}
+	}
+	return out
+})
+
+// AsPublished says how the files that the authors give out are read, or why they are not and what to
+// do.
+func (e *Entry) AsPublished() string { return publishedNotes()[e.Name] }
+
 // Archives are the published files whose digests are known; often none.
 func (e *Entry) Archives() []Archive { return archives()[e.Name] }
 

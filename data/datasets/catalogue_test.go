@@ -34,12 +34,18 @@ func TestCatalogue(t *testing.T) {
 		t.Fatal(err)
 	}
 	suites := map[string]int{}
+	if len(publishedNotes()) != len(entries) {
+		t.Errorf("published.txt has %d entries, the catalogue %d", len(publishedNotes()), len(entries))
+	}
 	for _, e := range entries {
 		for _, s := range e.Suites {
 			suites[s]++
 		}
 		if e.Title == "" || e.Source == "" || e.Licence == "" || len(e.Get) == 0 || e.Metric == "" || e.Splits["test"].Images == 0 {
 			t.Errorf("%s: a field is empty", e.Name)
+		}
+		if e.AsPublished() == "" {
+			t.Errorf("%s: published.txt does not say how the authors' files are read", e.Name)
 		}
 		if e.Kind == "captions" {
 			continue

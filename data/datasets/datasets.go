@@ -9,6 +9,7 @@
 //   - lists: SPLIT.csv, vision-datasets' SPLIT.txt with labels.txt, or a COCO JSON; images in folders or zips;
 //   - parquet with image bytes, as the Hugging Face hub has it;
 //   - MNIST's and Fashion-MNIST's IDX files, packed or not; CIFAR's batches, a folder or a .tar.gz;
+//   - the lists of benchmarks as their authors' archives hold them (see publishedForms);
 //   - ILSVRC 2012's validation images, a folder or a tar, with the devkit's labels, and its tar of the training images;
 //   - image folders: one folder a class, named after it, with image files; in a folder of the split where there are several.
 //
@@ -83,14 +84,14 @@ func OpenSplit(dir string, o Options) (*Set, error) {
 	}
 	s, err := openLayout(dir, o)
 	if err != nil {
-		return nil, err
+		return nil, packedBeside(dir, err)
 	}
 	err = s.check()
 	if err == nil {
 		err = s.severalClasses()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("set %s: %w", dir, errors.Join(err, s.Close()))
+		return nil, packedBeside(dir, fmt.Errorf("set %s: %w", dir, errors.Join(err, s.Close())))
 	}
 	return s, nil
 }
@@ -130,6 +131,7 @@ type layout struct {
 var layouts = []layout{
 	{"idx", hasIDX, (*Set).readIDX, idxSplit},
 	{"cifar", hasCIFAR, (*Set).readCIFAR, cifarSplit},
+	{"published", hasPublished, (*Set).readPublished, publishedSplit},
 	{"webdataset", hasTars, (*Set).readTars, tarFiles},
 	{"lists", hasList, (*Set).readList, listFiles},
 	{"parquet", hasParquet, (*Set).readParquet, parquetSplit},

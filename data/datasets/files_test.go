@@ -36,6 +36,12 @@ func splitFolders(t *testing.T) map[string]splitFolder {
 	eurosat, _ := Find("eurosat")
 	flickr, _ := Find("flickr30k")
 	karpathy := captioned(t, flickr)
+	flowersEntry, _ := Find("oxford-flowers-102")
+	flowers := publishedSets(t)["oxford-flowers-102"]
+	flowers["flowers-102/jpg/image_00103.jpg"], flowers["flowers-102/notes.txt"] = "A", "B"
+	vocEntry, _ := Find("voc-2007")
+	voc := publishedSets(t)["voc-2007"]
+	voc["VOCdevkit/VOC2007/ImageSets/Main/train.txt"], voc["VOCdevkit/VOC2007/JPEGImages/999999.jpg"] = "", "A"
 	idxBoth := idxSet(t, true, 0, 1)
 	idxBoth["labels.txt"], idxBoth["README"], idxBoth["train-images-idx3-ubyte"], idxBoth["train-labels-idx1-ubyte"] = "cat\ndog\n", "", "A", "B"
 	cifarBoth := cifarSets(t)["cifar-10-batches-py"]
@@ -64,9 +70,11 @@ func splitFolders(t *testing.T) map[string]splitFolder {
 			folderNames:       `{"cat": ["cat", "kitten"], "dog": "hound"}`,
 			"train/cat/c.png": "C", "train/dog/d.png": "D", "test/dog/notes.txt": ""}),
 			others: []string{"notes.txt", "test/dog/notes.txt", "train/cat/c.png", "train/dog/d.png"}},
-		"idx":           {dir: made(idxBoth), others: []string{"README", "train-images-idx3-ubyte", "train-labels-idx1-ubyte"}},
-		"cifar":         {dir: made(cifarBoth), others: []string{"cifar-10-batches-py/data_batch_1", "cifar-10-python.tar.gz"}},
-		"cifar, packed": {dir: made(cifarSets(t)["cifar-100-python.tar.gz"])},
+		"idx":                         {dir: made(idxBoth), others: []string{"README", "train-images-idx3-ubyte", "train-labels-idx1-ubyte"}},
+		"cifar":                       {dir: made(cifarBoth), others: []string{"cifar-10-batches-py/data_batch_1", "cifar-10-python.tar.gz"}},
+		"cifar, packed":               {dir: made(cifarSets(t)["cifar-100-python.tar.gz"])},
+		"published, of .mat files":    {dir: made(flowers), entry: flowersEntry, others: []string{"flowers-102/jpg/image_00103.jpg", "flowers-102/notes.txt"}},
+		"published, of several lists": {dir: made(voc), entry: vocEntry, others: []string{"VOCdevkit/VOC2007/ImageSets/Main/train.txt", "VOCdevkit/VOC2007/JPEGImages/999999.jpg"}},
 		"karpathy": {dir: karpathy, entry: flickr, captions: true,
 			others: []string{"flickr30k-images/0.png", "flickr30k-images/2.png"}},
 		"caption tars": {dir: made(map[string]string{"test/nshards.txt": "1", "train/nshards.txt": "1",

@@ -88,24 +88,29 @@ func (e *Entry) FolderNames() string {
 	return ""
 }
 
-// archiveFolders are folders inside of which archives keep those of the classes.
-var archiveFolders = []string{"101_ObjectCategories"}
+// archiveFolders are folders inside of which archives keep those of the classes, by split; "" is all.
+var archiveFolders = map[string][]string{
+	"":      {"101_ObjectCategories"},
+	"train": {"GTSRB/Training", "GTSRB/Final_Training/Images", "Final_Training/Images"},
+}
 
 // innerFolder is where the folders of classes lie: an archive is often unpacked into a folder of
 // its own. A folder that holds nothing but one other, which holds folders, is passed through.
-func innerFolder(dir string) string {
-	for _, name := range archiveFolders {
-		if holdsFolders(filepath.Join(dir, name)) {
-			return filepath.Join(dir, name)
+func innerFolder(dir, split string) (inner string, ofSplit bool) {
+	for _, of := range []string{split, ""} {
+		for _, name := range archiveFolders[of] {
+			if inner := filepath.Join(dir, filepath.FromSlash(name)); holdsFolders(inner) {
+				return inner, of != ""
+			}
 		}
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return dir
+		return dir, false
 	}
 	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return shards.Hidden(e.Name()) || !isFolder(dir, e) && !IsImage(e.Name()) })
 	if len(entries) != 1 || isSplitName(entries[0].Name()) || !isFolder(dir, entries[0]) || !holdsFolders(filepath.Join(dir, entries[0].Name())) {
-		return dir
+		return dir, false
 	}
-	return innerFolder(filepath.Join(dir, entries[0].Name()))
+	return innerFolder(filepath.Join(dir, entries[0].Name()), split)
 }

@@ -31,9 +31,12 @@ func (f fileImages) close() error               { return nil }
 
 // readFolders reads one folder a class, classes and files sorted by name.
 func (s *Set) readFolders(o Options) error {
-	root, err := splitRoot(innerFolder(s.Dir), o.Split)
-	if err != nil {
-		return err
+	root, ofSplit := innerFolder(s.Dir, o.Split)
+	if !ofSplit {
+		var err error
+		if root, err = splitRoot(root, o.Split); err != nil {
+			return err
+		}
 	}
 	folders, err := os.ReadDir(root)
 	if err != nil {
