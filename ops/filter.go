@@ -26,7 +26,8 @@ type FilterParams struct {
 // serve every filter.
 //
 //	1: first
-var filter = define(1, "filter", runFilter)
+//	2: decimals and dates of the metadata are no numbers
+var filter = define(2, "filter", runFilter)
 
 func runFilter(ctx context.Context, run *Run, p FilterParams) error {
 	src, err := run.metadata()

@@ -88,7 +88,8 @@ const (
 //
 //	1: first
 //	2: as embed's
-var pairs = onOneCore(define(2, "pairs", runPairs))
+//	3: labels of a pool none of which is a class of the task are of another meaning, and left out
+var pairs = onOneCore(define(3, "pairs", runPairs))
 
 func runPairs(ctx context.Context, run *Run, p PairsParams) error {
 	m, err := openMaker(ctx, run, p)
@@ -105,6 +106,9 @@ func runPairs(ctx context.Context, run *Run, p PairsParams) error {
 	}
 	if len(list) == 0 {
 		return errors.New("no pairs: nothing was found whose image can be read")
+	}
+	if err := m.ownLabels(ctx, list); err != nil {
+		return err
 	}
 	if err := errors.Join(parquet.WriteFile(run.path(pairsFile), list), m.writePassed()); err != nil {
 		return err

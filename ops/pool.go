@@ -76,10 +76,16 @@ func openPool(ctx context.Context, run *Run, files poolFiles, maxBad int) (*pool
 	if len(files.laion) == 0 {
 		return nil, errors.New("the pool has no metadata (pool.laion)")
 	}
+	notes, err := laion.Notes(files.laion)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range notes {
+		run.Warn("%s", note)
+	}
 	if len(files.shards) == 0 {
 		return p, nil
 	}
-	var err error
 	if p.set, err = shards.Index(ctx, files.shards, maxBad); err != nil {
 		return nil, err
 	}

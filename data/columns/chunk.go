@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"unsafe"
 
+	"github.com/apache/arrow-go/v18/arrow/float16"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 )
@@ -18,22 +20,101 @@ type chunk interface {
 	close()
 }
 
-func newChunk(col file.ColumnChunkReader, kind Kind, s *scratch, reuse bool) (chunk, error) {
+// chunk opens column i of those asked for in the open row group.
+func (f *File) chunk(col file.ColumnChunkReader, i int) (chunk, error) {
+	kind := f.cols[i].Kind
+	unsigned := isUnsigned(col.Descriptor())
+	if f.nulls[i] {
+		return &nullChunk{kind, col}, nil
+	}
+	if kind == String && col.Type() != parquet.Types.ByteArray {
+		numbers, err := numberChunkOf(col, Int, unsigned)
+		return &textChunk{numbers, unsigned}, err
+	}
+	if c, ok := col.(*file.ByteArrayColumnChunkReader); ok {
+		return &stringChunk{c: c, nullable: c.Descriptor().MaxDefinitionLevel() > 0, reuse: f.Reuse, scratch: &f.scratch[i]}, nil
+	}
+	return numberChunkOf(col, kind, unsigned)
+}
+
+func numberChunkOf(col file.ColumnChunkReader, kind Kind, unsigned bool) (chunk, error) {
 	switch c := col.(type) {
-	case *file.ByteArrayColumnChunkReader:
-		return &stringChunk{c: c, nullable: c.Descriptor().MaxDefinitionLevel() > 0, reuse: reuse, scratch: s}, nil
 	case *file.BooleanColumnChunkReader:
 		return numbers(c, kind, boolToInt), nil
 	case *file.Int32ColumnChunkReader:
+		if unsigned {
+			return numbers(c, kind, func(v int32) (int64, float64) { return int64(uint32(v)), float64(uint32(v)) }), nil
+		}
 		return numbers(c, kind, func(v int32) (int64, float64) { return int64(v), float64(v) }), nil
 	case *file.Int64ColumnChunkReader:
+		if unsigned && kind == Float { // as an Int the 64 bits stay: hashes
+			return numbers(c, kind, func(v int64) (int64, float64) { return v, float64(uint64(v)) }), nil
+		}
 		return numbers(c, kind, func(v int64) (int64, float64) { return v, float64(v) }), nil
+	case *file.FixedLenByteArrayColumnChunkReader:
+		return numbers(c, kind, func(v parquet.FixedLenByteArray) (int64, float64) {
+			f := float64(float16.FromLEBytes(v).Float32())
+			return int64(f), f
+		}), nil
 	case *file.Float32ColumnChunkReader:
 		return numbers(c, kind, func(v float32) (int64, float64) { return int64(v), float64(v) }), nil
 	case *file.Float64ColumnChunkReader:
 		return numbers(c, kind, func(v float64) (int64, float64) { return int64(v), v }), nil
 	}
 	return nil, fmt.Errorf("type %v is not read", col.Type())
+}
+
+// nullChunk stands for a column without a value, of whatever type.
+type nullChunk struct {
+	kind Kind
+	c    file.ColumnChunkReader
+}
+
+func (s *nullChunk) close() { s.c.Close() }
+
+func (s *nullChunk) read(n int) (*Vector, error) {
+	v := newVector(s.kind, n)
+	for i := range n {
+		v.setNull(i, n)
+		if v.Floats != nil {
+			v.Floats[i] = math.NaN()
+		}
+	}
+	return v, nil
+}
+
+func newVector(kind Kind, n int) *Vector {
+	switch kind {
+	case Int:
+		return &Vector{Ints: make([]int64, n)}
+	case Float:
+		return &Vector{Floats: make([]float64, n)}
+	}
+	return &Vector{Strings: make([]string, n)}
+}
+
+// textChunk writes whole numbers as text.
+type textChunk struct {
+	chunk
+	unsigned bool
+}
+
+func (s *textChunk) read(n int) (*Vector, error) {
+	numbers, err := s.chunk.read(n)
+	if err != nil {
+		return nil, err
+	}
+	v := &Vector{Strings: make([]string, n), Null: numbers.Null}
+	for i, number := range numbers.Ints {
+		switch {
+		case numbers.IsNull(i):
+		case s.unsigned:
+			v.Strings[i] = strconv.FormatUint(uint64(number), 10)
+		default:
+			v.Strings[i] = strconv.FormatInt(number, 10)
+		}
+	}
+	return v, nil
 }
 
 func boolToInt(v bool) (int64, float64) {
@@ -194,12 +275,7 @@ func (s *numberChunk[T]) read(n int) (*Vector, error) {
 	if read > n {
 		return nil, errors.New("more values than rows")
 	}
-	v := &Vector{}
-	if s.kind == Int {
-		v.Ints = make([]int64, n)
-	} else {
-		v.Floats = make([]float64, n)
-	}
+	v := newVector(s.kind, n)
 	next := 0
 	for i := range n {
 		if read < n && s.defs[i] == 0 {

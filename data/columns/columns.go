@@ -19,7 +19,7 @@ type Kind uint8
 
 const (
 	String Kind = iota // UTF-8 is not checked here
-	Int                // from any integer, boolean, or float without a fraction (else null)
+	Int                // from any integer (of 64 bits without a sign: the same bits), boolean, or float without a fraction (else null)
 	Float              // from any number; null is NaN
 )
 
@@ -31,8 +31,13 @@ type Column struct {
 	Aliases  []string // read, the first that the file has, when it has no Name
 	Kind     Kind
 	Optional bool // may be absent from a file that is read
-	Narrow   bool // written as int32 (Int) instead of int64; ignored when read
-	Dict     bool // written with a dictionary: for columns of few values
+	// AsText takes whole numbers for the text of a String column that they would be.
+	AsText bool
+	// Common is a name that people give to columns of their own: one of another type is
+	// passed over as if it were absent, and File.Passed tells.
+	Common bool
+	Narrow bool // written as int32 (Int) instead of int64; ignored when read
+	Dict   bool // written with a dictionary: for columns of few values
 }
 
 // Vector is the values of one column of a batch; the slice of its kind is set.

@@ -239,9 +239,9 @@ func TestOpenErrors(t *testing.T) {
 		want string
 	}{
 		{Column{Name: "none"}, "no column none (it has text, required, float, int, nested.list.element, flag)"},
-		{Column{Name: "int"}, "column int is INT32, want strings"},
-		{Column{Name: "text", Kind: Int}, "column text is BYTE_ARRAY, want integers"},
-		{Column{Name: "nested.list.element", Kind: Int}, "nested"},
+		{Column{Name: "int"}, "column int holds integers, want strings"},
+		{Column{Name: "text", Kind: Int}, "column text holds strings, want integers"},
+		{Column{Name: "nested.list.element", Kind: Int}, "holds lists or groups"},
 	} {
 		_, err := Open(path, []Column{tc.col})
 		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), path) {

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
@@ -26,7 +26,9 @@ type File struct {
 	path    string
 	r       *file.Reader
 	cols    []Column
-	leaves  []int // per column: its index in the file, -1 when absent
+	leaves  []int  // per column: its index in the file, -1 when absent
+	nulls   []bool // per column: it has no value
+	passed  []string
 	group   int   // next row group to open
 	left    int64 // rows left in the open group
 	row     int64 // next row in the file
@@ -65,11 +67,11 @@ func (f *File) open() (err error) {
 		return err
 	}
 	for _, col := range f.cols {
-		leaf, err := f.find(col)
+		leaf, nulls, err := f.find(col)
 		if err != nil {
 			return err
 		}
-		f.leaves = append(f.leaves, leaf)
+		f.leaves, f.nulls = append(f.leaves, leaf), append(f.nulls, nulls)
 	}
 	return nil
 }
@@ -94,32 +96,6 @@ func (f *File) checkGroups() error {
 	return nil
 }
 
-// find gives the leaf of a column, -1 for an absent optional one.
-func (f *File) find(col Column) (int, error) {
-	names := f.Names()
-	leaf := slices.Index(names, col.Name)
-	for i := 0; leaf < 0 && i < len(col.Aliases); i++ {
-		leaf = slices.Index(names, col.Aliases[i])
-	}
-	if leaf < 0 {
-		if col.Optional {
-			return -1, nil
-		}
-		return 0, fmt.Errorf("no column %s (it has %s)", col.Name, strings.Join(f.Names(), ", "))
-	}
-	descr := f.r.MetaData().Schema.Column(leaf)
-	if descr.MaxRepetitionLevel() > 0 || descr.MaxDefinitionLevel() > 1 {
-		return 0, fmt.Errorf("column %s is nested, want a flat column of %v", col.Name, col.Kind)
-	}
-	isText := descr.PhysicalType() == parquet.Types.ByteArray
-	isNumber := slices.Contains([]parquet.Type{parquet.Types.Boolean, parquet.Types.Int32, parquet.Types.Int64,
-		parquet.Types.Float, parquet.Types.Double}, descr.PhysicalType())
-	if col.Kind == String && !isText || col.Kind != String && !isNumber {
-		return 0, fmt.Errorf("column %s is %v, want %v", col.Name, descr.PhysicalType(), col.Kind)
-	}
-	return leaf, nil
-}
-
 // Names lists the leaf columns of the file, with dots in nested ones.
 func (f *File) Names() []string {
 	schema := f.r.MetaData().Schema
@@ -136,6 +112,30 @@ func (f *File) Source(i int) string {
 		return ""
 	}
 	return f.r.MetaData().Schema.Column(f.leaves[i]).Path()
+}
+
+// Passed collects the Common columns of another type, so that each is told once for all
+// files that have it.
+type Passed map[string][]string // what is passed over → files
+
+// Add notes what is passed over in a file.
+func (p Passed) Add(f *File) {
+	for _, what := range f.passed {
+		p[what] = append(p[what], f.path)
+	}
+}
+
+// Notes says it, a line each.
+func (p Passed) Notes() []string {
+	var out []string
+	for _, what := range slices.Sorted(maps.Keys(p)) {
+		in := "file " + p[what][0]
+		if more := len(p[what]) - 1; more > 0 {
+			in += fmt.Sprintf(" and %d more", more)
+		}
+		out = append(out, in+": "+what+": it is passed over")
+	}
+	return out
 }
 
 // NumRows is the number of rows by the footer.
@@ -219,7 +219,7 @@ func (f *File) openGroup() error {
 		if err != nil {
 			return fmt.Errorf("column %s: %w", f.cols[i].Name, err)
 		}
-		if f.readers[i], err = newChunk(col, f.cols[i].Kind, &f.scratch[i], f.Reuse); err != nil {
+		if f.readers[i], err = f.chunk(col, i); err != nil {
 			return fmt.Errorf("column %s: %w", f.cols[i].Name, err)
 		}
 	}

@@ -48,14 +48,14 @@ type Meta struct {
 
 // metaColumns in the order in which they are written; the last is only read.
 var metaColumns = []columns.Column{
-	{Name: "image_path", Optional: true},
+	{Name: "image_path", Optional: true, AsText: true},
 	{Name: "caption", Optional: true},
 	{Name: "url", Optional: true},
 	{Name: "similarity", Kind: columns.Float, Optional: true},
-	{Name: "row", Kind: columns.Int, Optional: true},
-	{Name: "label", Optional: true, Dict: true},
-	{Name: "truth", Optional: true},
-	{Name: "key", Optional: true},
+	{Name: "row", Kind: columns.Int, Optional: true, Common: true},
+	{Name: "label", Optional: true, Dict: true, Common: true},
+	{Name: "truth", Optional: true, Common: true},
+	{Name: "key", Optional: true, Common: true, AsText: true},
 }
 
 // Folder is an open folder. Its methods may be called concurrently.
@@ -123,7 +123,7 @@ func (f *Folder) open() (err error) {
 		return err
 	}
 	if len(f.meta) > 0 {
-		if err := countRows(f.meta); err != nil {
+		if err := f.countRows(); err != nil {
 			return err
 		}
 		all = append(all, f.meta)
@@ -166,17 +166,20 @@ func list(dir, side, ext string) ([]part, error) {
 }
 
 // countRows fills in the rows of metadata files.
-func countRows(parts []part) error {
-	for i := range parts {
-		f, err := columns.Open(parts[i].path, metaColumns)
+func (f *Folder) countRows() error {
+	passed := columns.Passed{}
+	for i := range f.meta {
+		file, err := columns.Open(f.meta[i].path, metaColumns)
 		if err != nil {
 			return err
 		}
-		parts[i].rows = f.NumRows()
-		if err := f.Close(); err != nil {
+		f.meta[i].rows = file.NumRows()
+		passed.Add(file)
+		if err := file.Close(); err != nil {
 			return err
 		}
 	}
+	f.warnings = append(f.warnings, passed.Notes()...)
 	return nil
 }
 

@@ -449,3 +449,31 @@ func TestRowsAt(t *testing.T) {
 		}
 	}
 }
+
+// TestColumnsOfOthers: key, label and truth of other types in the metadata are passed over,
+// or taken as text, with a warning.
+func TestColumnsOfOthers(t *testing.T) {
+	dir := build(t, t.TempDir(), vectors(2, 4, 1), nil, rows(2), 4, 2, 2)
+	path := filepath.Join(dir, "metadata", "metadata_0.parquet")
+	w, err := columns.Create(path, []columns.Column{{Name: "caption"}, {Name: "key", Kind: columns.Int}, {Name: "label", Kind: columns.Int}, {Name: "truth", Kind: columns.Float}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	null := []bool{true, true}
+	v := []*columns.Vector{{Strings: []string{"a", "b"}}, {Ints: []int64{5, 6}}, {Ints: []int64{0, 1}}, {Floats: []float64{0, 0}, Null: null}}
+	if err := errors.Join(w.Append(2, v), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	meta, err := readMeta(f)
+	if err != nil || meta[1].Key != "6" || meta[1].Label != "" || meta[1].Truth != "" {
+		t.Errorf("got %+v, %v", meta, err)
+	}
+	if want := "file " + path + ": column label holds integers, want strings: it is passed over"; !slices.Equal(f.Warnings(), []string{want}) {
+		t.Errorf("got %q, want %q", f.Warnings(), want)
+	}
+}

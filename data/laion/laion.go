@@ -5,7 +5,9 @@
 // rows. It fetches nothing and knows nothing of images: package shards has
 // those, joined by key. Beside LAION's columns it knows three optional ones of
 // ours: key (the sample in the tars), label (the class, where known) and truth
-// (the caption that would be right).
+// (the caption that would be right). Those are names that others give to columns of
+// their own: one that is no text is passed over, and Reader.Notes tells; a key of whole
+// numbers is their text.
 //
 // A row's Index is its place in the pool: files in lexicographic order of their
 // names, rows as they are in each file, from 0. The row in messages is the row
@@ -51,14 +53,14 @@ var all = []columns.Column{
 	{Name: "LICENSE", Aliases: []string{"license"}, Kind: columns.String, Optional: true, Dict: true},
 	{Name: "NSFW", Aliases: []string{"nsfw"}, Kind: columns.String, Optional: true, Dict: true},
 	{Name: "similarity", Aliases: []string{"clip_l14_similarity_score", "clip_b32_similarity_score"}, Kind: columns.Float, Optional: true},
-	{Name: "key", Kind: columns.String, Optional: true},
-	{Name: "label", Kind: columns.String, Optional: true, Dict: true},
-	{Name: "truth", Kind: columns.String, Optional: true},
+	{Name: "key", Kind: columns.String, Optional: true, Common: true, AsText: true},
+	{Name: "label", Kind: columns.String, Optional: true, Dict: true, Common: true},
+	{Name: "truth", Kind: columns.String, Optional: true, Common: true},
 	{Name: "LANGUAGE", Aliases: []string{"language"}, Kind: columns.String, Optional: true, Dict: true},
 	{Name: "punsafe", Kind: columns.Float, Optional: true},
 	{Name: "pwatermark", Kind: columns.Float, Optional: true},
 	{Name: "aesthetic", Aliases: []string{"AESTHETIC_SCORE", "aesthetic_score"}, Kind: columns.Float, Optional: true},
-	{Name: "status", Kind: columns.String, Optional: true, Dict: true},
+	{Name: "status", Kind: columns.String, Optional: true, Dict: true, Common: true},
 }
 
 // Places of the columns in all.

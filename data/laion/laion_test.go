@@ -260,7 +260,7 @@ func TestOpenErrors(t *testing.T) {
 		{"not parquet", "garbage.parquet", "smaller than indicated"},
 		{"damaged footer", "footer.parquet", ""},
 		{"other columns", "other.parquet", "no column URL (it has link, TEXT)"},
-		{"other type", "types.parquet", "column TEXT is INT64, want strings"},
+		{"other type", "types.parquet", "column TEXT holds integers, want strings"},
 		{"no rows", "empty.parquet", "pool is empty"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -418,4 +418,45 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestColumnsOfOthers: key, label and truth are names that people give to columns of their
+// own. Whole numbers are a key's text, a column without a value is null, others are passed
+// over with a note.
+func TestColumnsOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	a, b, c := filepath.Join(dir, "a.parquet"), filepath.Join(dir, "b.parquet"), filepath.Join(dir, "c.parquet")
+	ints := &columns.Vector{Ints: []int64{7, 0}, Null: []bool{false, true}}
+	floats := &columns.Vector{Floats: []float64{0.5, 1}}
+	ours := []columns.Column{{Name: "URL"}, {Name: "TEXT"}, {Name: "key"}, {Name: "label"}, {Name: "truth"}}
+	cols := slices.Clone(ours)
+	cols[2].Kind, cols[3].Kind, cols[4].Kind = columns.Int, columns.Int, columns.Float
+	raw(t, a, 2, cols, texts("u", "v"), texts("c", "d"), ints, ints, floats)
+	raw(t, b, 2, cols, texts("u", "v"), texts("c", "d"), ints, ints, &columns.Vector{Floats: []float64{0, 0}, Null: []bool{true, true}})
+	raw(t, c, 2, ours, texts("u", "v"), texts("c", "d"), texts("k", "l"), texts("cat", "dog"), texts("x", "y"))
+	r, err := Open([]string{a, b, c}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var got []string
+	for row, err := range r.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%s/%s/%s", row.Key, row.Label, row.Truth))
+	}
+	if want := []string{"7//", "//", "7//", "//", "k/cat/x", "l/dog/y"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	want := []string{
+		"file " + a + " and 1 more: column label holds integers, want strings: it is passed over",
+		"file " + a + ": column truth holds numbers, want strings: it is passed over",
+	}
+	if !slices.Equal(r.Notes(), want) {
+		t.Errorf("got %q, want %q", r.Notes(), want)
+	}
+	if notes, err := Notes([]string{c}); err != nil || len(notes) > 0 {
+		t.Errorf("got %q, %v", notes, err)
+	}
 }

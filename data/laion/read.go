@@ -53,6 +53,7 @@ type Reader struct {
 	f      *columns.File
 	start  int64 // Index of the open file's row 0
 	bad    []BadRow
+	notes  []string
 	badSim int64
 }
 
@@ -69,6 +70,7 @@ func Open(files []string, opts Options) (*Reader, error) {
 	}
 	r := &Reader{files: slices.Sorted(slices.Values(files)), opts: opts, want: want}
 	first := "" // name of the URL column in the first file
+	passed := columns.Passed{}
 	for i, name := range r.files {
 		if i > 0 && name == r.files[i-1] {
 			return nil, fmt.Errorf("file %s: listed twice", name)
@@ -79,6 +81,7 @@ func Open(files []string, opts Options) (*Reader, error) {
 		}
 		r.rows = append(r.rows, f.NumRows())
 		r.total += f.NumRows()
+		passed.Add(f)
 		if source := f.Source(0); i == 0 {
 			first = source
 		} else if source != first {
@@ -94,7 +97,20 @@ func Open(files []string, opts Options) (*Reader, error) {
 	if r.total == 0 {
 		return nil, fmt.Errorf("pool is empty: no row in %s and %d more files", r.files[0], len(files)-1)
 	}
+	r.notes = passed.Notes()
 	return r, nil
+}
+
+// Notes says what of the files is not read though its name is one of ours.
+func (r *Reader) Notes() []string { return r.notes }
+
+// Notes are those of a reader of these files with the columns of Options' default.
+func Notes(files []string) ([]string, error) {
+	r, err := Open(files, Options{})
+	if err != nil {
+		return nil, err
+	}
+	return r.Notes(), r.Close()
 }
 
 // choose turns names into places in all.
