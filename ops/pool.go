@@ -76,7 +76,7 @@ func openPool(ctx context.Context, run *Run, files poolFiles, maxBad int) (*pool
 	if len(files.laion) == 0 {
 		return nil, errors.New("the pool has no metadata (pool.laion)")
 	}
-	notes, err := laion.Notes(files.laion)
+	notes, err := laion.Notes(files.laion, false)
 	if err != nil {
 		return nil, err
 	}

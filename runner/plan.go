@@ -128,6 +128,9 @@ func (e *experiment) printPlan(ctx context.Context, w io.Writer, o planOptions) 
 		err = enc.Encode(p)
 	} else {
 		fmt.Fprintln(w, e.summary(survey))
+		for _, text := range e.plan.Warnings {
+			fmt.Fprintln(w, "warning:", text)
+		}
 		err = errors.Join(f.print(w, e.store.Root()), p.print(w))
 	}
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/laion"
 	"react/data/pool"
 	"react/runner/plan"
 	"react/runner/spec"
@@ -169,6 +170,13 @@ func (o *poolOptions) scan(ctx context.Context, name string, p spec.Pool, stderr
 	matcher, err := pool.NewMatcher(plan.FilterParams(p).Filter, lists)
 	if err != nil {
 		return nil, err
+	}
+	notes, err := laion.Notes(src.Metadata, src.Folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range notes {
+		fmt.Fprintln(stderr, "warning:", note)
 	}
 	if o.to == "" {
 		return pool.Write(ctx, "", src, matcher, nil)

@@ -18,6 +18,7 @@ package laion
 import (
 	"encoding/binary"
 	"math"
+	"strings"
 	"unicode/utf8"
 	"unsafe"
 
@@ -135,8 +136,10 @@ func (c *Columns) float(col, i int) float64 {
 	return math.NaN()
 }
 
-// Downloaded is false where the row's own status says that its image is not there.
-func (r *Row) Downloaded() bool { return r.Status == "" || r.Status == "success" }
+// Downloaded is false where the row's own status says that its image is not there:
+// img2dataset's failed_to_download and failed_to_resize. Others have columns of that name
+// with other words.
+func (r *Row) Downloaded() bool { return !strings.HasPrefix(r.Status, "failed_") }
 
 // clamp keeps sizes that drifted to other types in range.
 func clamp(n int64) int32 { return int32(min(max(n, 0), math.MaxInt32)) }

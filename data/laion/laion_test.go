@@ -456,7 +456,7 @@ func TestColumnsOfOthers(t *testing.T) {
 	if !slices.Equal(r.Notes(), want) {
 		t.Errorf("got %q, want %q", r.Notes(), want)
 	}
-	if notes, err := Notes([]string{c}); err != nil || len(notes) > 0 {
+	if notes, err := Notes([]string{c}, false); err != nil || len(notes) > 0 {
 		t.Errorf("got %q, %v", notes, err)
 	}
 }

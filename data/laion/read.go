@@ -105,8 +105,8 @@ func Open(files []string, opts Options) (*Reader, error) {
 func (r *Reader) Notes() []string { return r.notes }
 
 // Notes are those of a reader of these files with the columns of Options' default.
-func Notes(files []string) ([]string, error) {
-	r, err := Open(files, Options{})
+func Notes(files []string, noURL bool) ([]string, error) {
+	r, err := Open(files, Options{NoURL: noURL})
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ type writer struct {
 }
 
 func (w *writer) scan() (*Manifest, error) {
-	need := w.matcher.columns()
+	need := w.matcher.filter.Columns()
 	reader, err := laion.Open(w.src.Metadata, laion.Options{Columns: append([]string{}, need...), Required: need, NoURL: w.src.Folder, MaxBad: w.src.MaxBad, Reuse: true})
 	if err != nil {
 		return nil, err

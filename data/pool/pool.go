@@ -187,10 +187,10 @@ func countWords(text string) int {
 	return n
 }
 
-// columns that the conditions need beside URL and TEXT.
-func (m *Matcher) columns() []string {
+// Columns are those that the conditions need beside URL and TEXT.
+func (f Filter) Columns() []string {
 	var names []string
-	for _, c := range m.checks {
+	for _, c := range f.checks() {
 		switch c.column {
 		case "TEXT":
 		case "WIDTH":

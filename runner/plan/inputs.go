@@ -100,6 +100,7 @@ func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 		c.fault("backbone.weights", err)
 	}
 	c.synonyms(s)
+	c.metadata(s)
 	var p struct {
 		Kind     string
 		Captions bool

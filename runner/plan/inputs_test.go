@@ -4,11 +4,14 @@ import (
 	"archive/zip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"react/data/columns"
 	"react/runner/spec"
 )
 
@@ -80,8 +83,55 @@ func TestContextsOfOtherClasses(t *testing.T) {
 	}
 }
 
+// TestMetadataColumns: columns of a pool that cannot be used are told before anything runs, those that are passed over are warned of.
+func TestMetadataColumns(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.parquet")
+	w, err := columns.Create(path, []columns.Column{{Name: "URL"}, {Name: "TEXT"}, {Name: "label", Kind: columns.Int}, {Name: "NSFW", Kind: columns.Int}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := &columns.Vector{Strings: []string{"u"}}
+	number := &columns.Vector{Ints: []int64{1}}
+	if err := errors.Join(w.Append(1, []*columns.Vector{one, one, number, number}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"classes.txt": "cat\ndog\n", "set/cat/a.png": "A", "set/dog/b.png": "B"} {
+		name := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for filter, want := range map[string]string{
+		"":                             "",
+		`, filter: nsfw: ["UNLIKELY"]`: "pool.w.laion: file " + path + ": column NSFW holds integers, want strings",
+		`, filter: maxPunsafe: 0.5`:    "pool.w.laion: file " + path + ": no column punsafe (it has URL, TEXT, label, NSFW)",
+	} {
+		file := filepath.Join(dir, "x.cue")
+		text := `apiVersion: "runner/v1"
+name: "t"
+pool: w: {laion: "` + path + `", shards: "` + path + `"` + filter + `}
+backbone: {arch: "tiny", pretrain: {pool: "w", steps: 10, warmup: 1, batch: 8}}
+task: {classes: "` + dir + `/classes.txt", prompts: ["a {}"]}
+retrieve: pool: "w"
+tune: {mode: "full", steps: 5, warmup: 1, batch: 8}
+evaluate: e: {kind: "zeroshot", dataset: "` + dir + `/set"}
+`
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		p := checkInputs(t, file, want)
+		if note := "file " + path + ": column label holds integers, want strings: it is passed over"; !slices.Equal(p.Warnings, []string{note}) {
+			t.Errorf("%s: warnings %q, want %s", filter, p.Warnings, note)
+		}
+	}
+}
+
 // checkInputs looks at what a spec names, if anything of it is to run.
-func checkInputs(t *testing.T, file, want string) {
+func checkInputs(t *testing.T, file, want string) *Plan {
 	t.Helper()
 	exp, err := spec.Load(file, nil)
 	if err != nil {
@@ -103,4 +153,5 @@ func checkInputs(t *testing.T, file, want string) {
 	if err := p.CheckInputs(t.Context(), func(int) bool { return false }, digest); err != nil {
 		t.Errorf("with nothing to run: %v", err)
 	}
+	return p
 }

@@ -59,6 +59,7 @@ type Plan struct {
 	Trials     []Trial
 	Stages     []*Stage  // inputs before readers
 	Missing    []Missing // with Options.WithoutData, each once
+	Warnings   []string  // of CheckInputs: what it noticed that is no fault
 }
 
 // Names of a trial's stages besides "evaluate/NAME".
