@@ -52,6 +52,11 @@ X-Robots-Tag (noai, noimageai, noindex, noimageindex) and Retry-After are kept;
 what fails for now is asked again with growing pauses. --contact puts an address
 into the User-Agent by which site owners can reach you.
 
+Addresses of this machine, of private networks and of other special ranges are
+refused, where redirects and DNS lead too. A proxy that the environment names
+(HTTP_PROXY, HTTPS_PROXY, NO_PROXY) is used; behind it only the name of a site and
+what DNS says of it here can be checked.
+
 ` + exitHelp,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -91,7 +96,7 @@ func (o *fetchOptions) flags(cmd *cobra.Command) {
 	flags.BoolVar(&o.retry, "retry-failed", false, "ask again for failures that may have passed: timeouts, resets, 429, 5xx")
 	flags.BoolVar(&o.retryAll, "retry-all", false, "ask again for every failure")
 	flags.BoolVar(&o.IgnoreRobots, "ignore-robots", false, "for sites of your own: no robots.txt, no X-Robots-Tag")
-	flags.BoolVar(&o.AllowPrivate, "allow-private", false, "fetch from this machine and private networks too")
+	flags.BoolVar(&o.AllowPrivate, "allow-private", false, "fetch from this machine and from addresses that are not of the internet too")
 }
 
 // settle checks the flags and turns them into options.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -34,18 +33,12 @@ const readPiece = 32 << 10
 // maxRedirects is what a request may be sent on.
 const maxRedirects = 5
 
-// errPrivate is a connection that was refused before it was made.
-var errPrivate = errors.New("address of a private network")
-
 func newClient(opts Options) *client {
 	dialer := &net.Dialer{Timeout: min(10*time.Second, opts.Timeout), KeepAlive: 30 * time.Second}
-	if !opts.AllowPrivate {
-		dialer.Control = publicOnly
-	}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: min(10*time.Second, opts.Timeout), ResponseHeaderTimeout: opts.Timeout,
+	transport := &http.Transport{TLSHandshakeTimeout: min(10*time.Second, opts.Timeout), ResponseHeaderTimeout: opts.Timeout,
 		MaxIdleConns: 4 * opts.Workers, MaxIdleConnsPerHost: opts.HostConns, MaxConnsPerHost: opts.HostConns + 1, // robots.txt has one of its own
 		IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true, ReadBufferSize: readPiece, DisableCompression: true}
-	c := &client{opts: opts, http: &http.Client{Transport: transport}}
+	c := &client{opts: opts, http: &http.Client{Transport: newRouter(transport, dialer, opts)}}
 	if opts.Bandwidth > 0 {
 		c.bandwidth = rate.NewLimiter(rate.Limit(opts.Bandwidth), max(readPiece, int(min(opts.Bandwidth, 1<<30))))
 	}
@@ -53,21 +46,6 @@ func newClient(opts Options) *client {
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
-
-// publicOnly refuses connections to this machine and to private networks, by the
-// address that a name came to.
-func publicOnly(_, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	ip := at.Addr().Unmap()
-	shared := netip.MustParsePrefix("100.64.0.0/10")
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || shared.Contains(ip) {
-		return errPrivate
-	}
-	return nil
-}
 
 // fault is a failure with what is to be done about it.
 type fault struct {

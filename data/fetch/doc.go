@@ -14,7 +14,7 @@
 // Politeness: a token bucket and a bound on connections for each origin, one cap on
 // bandwidth, robots.txt, X-Robots-Tag, Retry-After, exponential back-off, a
 // User-Agent that says what this is, connections kept open. An origin that does not
-// answer is left alone. Addresses of private networks are refused, since lists come
+// answer is left alone. Addresses that are not of the internet are refused, since lists come
 // from the web.
 //
 // Words: an item is an address with its caption; an answer is what became of it; a

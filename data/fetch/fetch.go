@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
+	"net/url"
 	"react/data/caught"
 	"strings"
 	"sync"
@@ -33,9 +35,11 @@ type Options struct {
 
 	UserAgent    string
 	IgnoreRobots bool // robots.txt and X-Robots-Tag: for hosts of one's own
-	AllowPrivate bool // addresses of this machine and of private networks
+	AllowPrivate bool // addresses of this machine and of networks that are not the internet
 	RetryFailed  string
 	Progress     func(Stats) // each second; may be nil
+
+	proxy func(*http.Request) (*url.URL, error) // nil is the environment's
 }
 
 // DefaultAgent is the User-Agent without a contact.

@@ -238,23 +238,6 @@ func TestRedirectsElsewhere(t *testing.T) {
 	}
 }
 
-// TestPrivate: lists come from the web, so that they may not reach into networks.
-func TestPrivate(t *testing.T) {
-	h := serve(t)
-	opts := fast(t.TempDir())
-	opts.AllowPrivate = false
-	stats, err := Run(t.Context(), list(addresses(h, "ok", 2)...), opts)
-	if err != nil || stats.Causes["address of a private network"] != 2 || h.total() != 0 || len(h.times("/robots.txt")) != 0 {
-		t.Errorf("%+v, %v", stats, err)
-	}
-	for address, refused := range map[string]bool{"127.0.0.1:80": true, "10.0.0.1:80": true, "192.168.3.4:80": true, "169.254.169.254:80": true, "100.64.1.1:80": true,
-		"[::1]:80": true, "[fd00::1]:80": true, "[fe80::1]:80": true, "[::ffff:10.0.0.1]:80": true, "0.0.0.0:80": true, "93.184.216.34:443": false, "[2606:2800::1]:443": false} {
-		if got := errors.Is(publicOnly("tcp", address, nil), errPrivate); got != refused {
-			t.Errorf("%s: refused %v", address, got)
-		}
-	}
-}
-
 // TestManners: the rate to one origin, the connections, and the bandwidth are kept.
 func TestManners(t *testing.T) {
 	h := serve(t)
