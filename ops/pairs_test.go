@@ -284,3 +284,21 @@ func TestPairsPerClassBreakTiesByRow(t *testing.T) {
 		t.Errorf("got rows %v, want %v: each with its best score, equal scores in the order of the pool, cut at 3", rows, want)
 	}
 }
+
+// TestAControlHoldsAnImageOnce: with dedup the rows of a control are different images, as retrieved ones are.
+func TestAControlHoldsAnImageOnce(t *testing.T) {
+	w := newPairsWorld(t, 60, 2, func(i int) int { return i / 5 }, nil)
+	for _, control := range []string{"random", "caption-match", "oracle"} {
+		list, _, _ := w.pairs(t, PairsParams{K: 4, Per: "prompt", Overfetch: 8, Dedup: true, Control: control, Seed: 5})
+		seen := map[string]bool{}
+		for _, pair := range list {
+			if seen[pair.SHA256] {
+				t.Errorf("%s: the image of row %d stands twice", control, pair.Row)
+			}
+			seen[pair.SHA256] = true
+		}
+		if control == "random" && len(list) < 4 {
+			t.Errorf("%s: %d pairs, too few to tell", control, len(list))
+		}
+	}
+}

@@ -192,3 +192,28 @@ func TestShortListsHoldNoOtherRow(t *testing.T) {
 		t.Error("a search that found all there is goes on")
 	}
 }
+
+// TestACutThroughEqualScoresIsNotSettled: which rows of a group of equal scores a search gives depends on its depth.
+func TestACutThroughEqualScoresIsNotSettled(t *testing.T) {
+	s := &searcher{depth: 2}
+	list := func(scores ...float32) []scored {
+		var out []scored
+		for i, v := range scores {
+			out = append(out, scored{int64(i), v})
+		}
+		return out
+	}
+	for _, c := range []struct {
+		scores []float32
+		want   bool
+	}{
+		{[]float32{0.9, 0.8, 0.7}, true},
+		{[]float32{0.9, 0.8, 0.8}, false},
+		{[]float32{0.9, 0.8, 0.8 - tieMargin/4}, false},
+		{[]float32{0.9}, false},
+	} {
+		if got := s.settled(list(c.scores...), []int64{0, 1, 2}); got != c.want {
+			t.Errorf("scores %v at depth 2: settled %v, want %v", c.scores, got, c.want)
+		}
+	}
+}
