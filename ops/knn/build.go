@@ -79,6 +79,9 @@ func (b *builder) build() error {
 // create makes an index that holds nothing and knows nothing.
 func (b *builder) create() error {
 	x := b.index
+	if err := x.params.Check(0, x.dim); err != nil {
+		return err
+	}
 	key := x.params.key(x.dim)
 	err := onThread(func() (err error) {
 		x.faiss, err = faiss.IndexFactory(x.dim, key, faiss.MetricInnerProduct)
@@ -101,15 +104,14 @@ func (b *builder) train() error {
 	if x.faiss.IsTrained() {
 		return nil
 	}
+	if err := x.params.checkRows(b.src.Rows()); err != nil {
+		return err
+	}
 	sample, err := b.sample()
 	if err != nil {
 		return err
 	}
 	x.trainedOn = len(sample) / x.dim
-	if x.trainedOn < x.params.Lists {
-		return fmt.Errorf("index kind %s: %d lists need as many vectors to train on; there are %d (trainSize %d, %d vectors)",
-			x.params.Kind, x.params.Lists, x.trainedOn, x.params.TrainSize, b.src.Rows())
-	}
 	if err := onThread(func() error { return x.faiss.Train(sample) }); err != nil {
 		return fmt.Errorf("train %s on %d vectors: %w", x.params.key(x.dim), x.trainedOn, err)
 	}

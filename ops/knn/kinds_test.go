@@ -128,10 +128,10 @@ func TestKindGuards(t *testing.T) {
 		want string
 	}{
 		"no code":           {Params{Kind: "ivf-pq", Lists: 2, Probes: 1, TrainSize: 400}, "code 0 is not in 1.."},
-		"code no divisor":   {Params{Kind: "ivf-pq", Lists: 2, Probes: 1, TrainSize: 400, Code: 5}, "IVF2,PQ5x8np"},
-		"few for codes":     {Params{Kind: "ivf-pq", Lists: 2, Probes: 1, TrainSize: 100, Code: 4}, "train IVF2,PQ4x8np on 100 vectors"},
+		"code no divisor":   {Params{Kind: "ivf-pq", Lists: 2, Probes: 1, TrainSize: 400, Code: 5}, "code 5 does not divide the embedding's length 16"},
+		"few for codes":     {Params{Kind: "ivf-pq", Lists: 2, Probes: 1, TrainSize: 100, Code: 4}, "codes need 256 rows to train on, and trainSize is 100"},
 		"no factory":        {Params{Kind: "factory"}, "no factory string"},
-		"unknown factory":   {Params{Kind: "factory", Factory: "IFV4,Flat", TrainSize: 9}, "index IFV4,Flat of vectors of 16"},
+		"unknown factory":   {Params{Kind: "factory", Factory: "IFV4,Flat", TrainSize: 9}, "it does not know the name IFV4,Flat"},
 		"factory, probes":   {Params{Kind: "factory", Factory: "IVF4,Flat", TrainSize: 100}, "IVF4,Flat is searched with nprobe, which is 0"},
 		"factory, efSearch": {Params{Kind: "factory", Factory: "HNSW8"}, "HNSW8 is searched with efSearch, which is 0"},
 		"factory, train":    {Params{Kind: "factory", Factory: "IVF4,Flat", Probes: 1}, "trainSize is not set"},

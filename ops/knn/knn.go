@@ -162,11 +162,12 @@ func setParameter(index *faiss.IndexImpl, name string, value int) error {
 	return space.SetIndexParameter(index, name, float64(value))
 }
 
-// onThread keeps fn on one OS thread: FAISS keeps the text of an error for each thread, and go-faiss fetches it in a second call.
+// onThread keeps fn on one OS thread: FAISS keeps the text of an error for each thread, and go-faiss
+// fetches it in a second call. The error is in plain words.
 func onThread(fn func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	return fn()
+	return plain(fn())
 }
 
 // countRows is the number of vectors in block; FAISS would drop an incomplete one. first is the number of the first, for the error.

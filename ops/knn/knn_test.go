@@ -252,8 +252,8 @@ func TestBuildGuards(t *testing.T) {
 		"no links":          {Params{Kind: "hnsw", EfConstruction: 1, EfSearch: 1}, dim, nil, "m 0 is not in 2.."},
 		"probes 0":          {with(func(p *Params) { p.Probes = 0 }), dim, nil, "probes 0 is not in 1.."},
 		"probes negative":   {with(func(p *Params) { p.Probes = -3 }), dim, nil, "probes -3 is not in 1.."},
-		"few to train on":   {ivf, dim, units(1, 100, dim), "16 lists need as many vectors to train on; there are 10 (trainSize 10, 100 vectors)"},
-		"fewer than lists":  {with(func(p *Params) { p.TrainSize = 99 }), dim, units(1, 15, dim), "there are 15 (trainSize 99, 15 vectors)"},
+		"few to train on":   {ivf, dim, units(1, 100, dim), "16 lists need as many rows to train on, and trainSize is 10 (fewer lists, or another kind)"},
+		"fewer than lists":  {with(func(p *Params) { p.TrainSize = 99 }), dim, units(1, 15, dim), "16 lists need as many rows to train on, and the pool has 15"},
 		"more than FAISS's": {with(func(p *Params) { p.Lists = math.MaxInt }), dim, nil, "lists 9223372036854775807 is not in"},
 	} {
 		x, err := Build(context.Background(), memory{vectors: c.vectors, dim: c.dim}, c.p, nil)
@@ -373,7 +373,7 @@ func TestErrorTextIsOfItsOwnCall(t *testing.T) {
 					_, err := faiss.IndexFactory(4, name, faiss.MetricInnerProduct)
 					return err
 				})
-				if err == nil || !strings.Contains(err.Error(), "could not parse index string "+name) {
+				if err == nil || !strings.Contains(err.Error(), "it does not know the name "+name) {
 					t.Errorf("got %v, want the text about %s", err, name)
 					return
 				}

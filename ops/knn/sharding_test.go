@@ -173,7 +173,7 @@ func TestShardingGuards(t *testing.T) {
 		"efSearch 0 is not in":                     {Source: src, Params: Params{Kind: "hnsw", M: 8, EfConstruction: 8}, Each: 9},
 		"no vectors to index":                      {Source: memory{dim: dim}, Params: Params{Kind: "flat"}, Each: 9},
 		"in shards of 1 are over 10000":            {Source: many{src}, Params: Params{Kind: "flat"}, Each: 1},
-		"64 lists need as many vectors":            {Source: src, Params: Params{Kind: "ivf-flat", Lists: 64, Probes: 1, TrainSize: 99}, Each: 9},
+		"64 lists need as many rows to train on":   {Source: src, Params: Params{Kind: "ivf-flat", Lists: 64, Probes: 1, TrainSize: 99}, Each: 9},
 		"index kind auto is resolved before it is": {Source: src, Params: Params{Kind: "auto"}, Each: 9},
 	} {
 		s.Dir, s.Name = t.TempDir(), "text"

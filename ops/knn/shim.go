@@ -97,7 +97,7 @@ func result(rc C.int, text []byte) error {
 	if rc == 0 {
 		return nil
 	}
-	return errors.New(C.GoString((*C.char)(unsafe.Pointer(&text[0]))))
+	return plain(errors.New(C.GoString((*C.char)(unsafe.Pointer(&text[0])))))
 }
 
 // Describe names what computes, for `runner version` and records: "faiss 1.7.3, OpenBLAS Haswell, 2 threads".

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"react/data/datasets"
+	"react/data/embeddings"
 	"react/ops"
 	"react/ops/clip"
 )
@@ -99,6 +100,9 @@ func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 		_, err := ops.Tokenizer(f.Root, *s.Model)
 		c.fault("backbone.weights", err)
 	}
+	if s.Op == "index" {
+		c.fault("index.kind", c.index(s))
+	}
 	c.synonyms(s)
 	c.metadata(s)
 	var p struct {
@@ -139,6 +143,30 @@ func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 			c.fault(c.field("promptsFile", tested, f), err)
 		}
 	}
+}
+
+// index says what is wrong with an index of so many rows of such a length, as far as that is known
+// before the embeddings are made.
+func (c *inputCheck) index(s *Stage) error {
+	var p ops.IndexParams
+	if json.Unmarshal(s.Params, &p) != nil {
+		return nil
+	}
+	rows, dim := int64(s.Rows), 0
+	if s.Model != nil {
+		dim = s.Model.Dim()
+	}
+	if f, ok := s.Files["embeddings"]; ok {
+		folder, err := embeddings.Open(f.Root)
+		if err != nil {
+			return nil // the stage that reads it says what is wrong
+		}
+		rows, dim = folder.Rows(), folder.Dim()
+		if err := folder.Close(); err != nil {
+			return nil
+		}
+	}
+	return p.Params.Check(rows, dim)
 }
 
 // contexts of their own have only the classes that a prompt is learned for.

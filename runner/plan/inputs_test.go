@@ -155,3 +155,21 @@ func checkInputs(t *testing.T, file, want string) *Plan {
 	}
 	return p
 }
+
+// TestIndexesThatCannotBeTrained are said by plan, where rows and lengths are known before anything
+// is made.
+func TestIndexesThatCannotBeTrained(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.cue")
+	for index, want := range map[string]string{
+		`kind: "flat"`:                        "",
+		`kind: "ivf-pq", lists: 2, code: 8`:   "index.kind: index kind ivf-pq: codes need 256 rows to train on, and the pool has 100",
+		`kind: "ivf-flat", lists: 200`:        "index.kind: index kind ivf-flat: 200 lists need as many rows to train on, and the pool has 100",
+		`kind: "factory", factory: "PQ7x4np"`: `index.kind: index kind factory: "PQ7x4np": FAISS makes no such index of vectors of 96`,
+	} {
+		text := header + "index: {" + index + "}\nsweep: grid: tune: mode: [\"full\"]\n"
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		checkInputs(t, file, want)
+	}
+}
