@@ -22,7 +22,7 @@ type IndexParams struct {
 // Shards are built one by one, so that one is in memory at a time, and an attempt goes on with those that the one before it finished.
 //
 //	1: first
-var index = define(1, "index", runIndex)
+var index = apart(define(1, "index", runIndex))
 
 func runIndex(ctx context.Context, run *Run, p IndexParams) error {
 	folder, err := run.embeddings()
@@ -47,6 +47,9 @@ func runIndex(ctx context.Context, run *Run, p IndexParams) error {
 		fmt.Fprintln(run.Log, "index:", why)
 	}
 	run.Fact("rows", m.Rows())
+	if thin := params.Thin(m.Rows()); thin != "" {
+		run.Warn("%s", thin)
+	}
 	if p.ShardRows > 0 {
 		return buildShards(ctx, run, &knn.Sharding{Source: m, Params: params, Each: p.ShardRows, Name: p.Side})
 	}

@@ -31,6 +31,7 @@ type Op struct {
 	UsesEngine bool // opens an engine, so that a plan can say which stages depend on it
 	Cores      int  // that a stage keeps busy; 0 is as many as there are
 	Divisible  bool // can do parts of a stage that another process makes, with Run.Assist
+	Apart      bool // computes in calls that hear no context: a process of its own can be ended
 	// Run fills run.Dir; params is what Canonical gave for the op's params type.
 	Run func(ctx context.Context, run *Run, params json.RawMessage) error
 }
@@ -118,6 +119,12 @@ func onOneCore(op Op) Op {
 // divisible marks an op whose parts several processes can do.
 func divisible(op Op) Op {
 	op.Divisible = true
+	return op
+}
+
+// apart marks an op that is best run in a process of its own.
+func apart(op Op) Op {
+	op.Apart = true
 	return op
 }
 

@@ -60,7 +60,7 @@ const tieMargin = 1e-5
 // candidates grows with the depth, and what stands first with it. A query that finds fewer rows is counted as a shortfall.
 //
 //	1: first
-var retrieve = define(1, "retrieve", runRetrieve)
+var retrieve = apart(define(1, "retrieve", runRetrieve))
 
 // searcher is the state of one retrieve stage.
 type searcher struct {

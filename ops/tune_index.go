@@ -52,7 +52,7 @@ const curveFile = "curve.json"
 // Hits as good as the K-th best but for rounding count as found: captions repeat, and which of several equal ones is returned says nothing.
 //
 //	1: first
-var tuneIndex = define(1, "tune-index", runTuneIndex)
+var tuneIndex = apart(define(1, "tune-index", runTuneIndex))
 
 func runTuneIndex(ctx context.Context, run *Run, p TuneIndexParams) error {
 	t, err := openIndexTuner(ctx, run, p)

@@ -17,6 +17,7 @@ import (
 
 	"react/ops"
 	"react/results"
+	"react/runner/apart"
 	"react/runner/plan"
 )
 
@@ -131,7 +132,7 @@ func (e *experiment) indexCurve(ctx context.Context, stage *plan.Stage, p ops.Tu
 	delete(run.In, "tuned")
 	raw, err := ops.Canonical(p)
 	if err == nil {
-		err = ops.All["tune-index"].Run(ctx, run, raw)
+		_, err = apart.Run(ctx, "tune-index", run, raw)
 	}
 	if err != nil {
 		return ops.IndexCurve{}, err

@@ -15,14 +15,14 @@ var peaks struct {
 
 // measurePeak begins to measure; the function that it returns gives the fact of
 // how much memory the process held at most since then, where the stage ran alone
-// and the kernel says.
-func measurePeak(fact func(key string, value any)) (done func()) {
+// and the kernel says; beside is what a process held that made the stage for it.
+func measurePeak(fact func(key string, value any)) (done func(beside int64)) {
 	peaks.mu.Lock()
 	defer peaks.mu.Unlock()
 	peaks.running++
 	peaks.shared = peaks.running > 1
 	reset := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil // the high-water mark begins anew
-	return func() {
+	return func(beside int64) {
 		peaks.mu.Lock()
 		defer peaks.mu.Unlock()
 		peaks.running--
@@ -31,7 +31,7 @@ func measurePeak(fact func(key string, value any)) (done func()) {
 		}
 		status, err := os.ReadFile("/proc/self/status")
 		if peak := kibibytes(string(status), "VmHWM"); err == nil && peak > 0 {
-			fact(memoryFact, peak)
+			fact(memoryFact, peak+beside)
 		}
 	}
 }

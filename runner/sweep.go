@@ -14,6 +14,7 @@ import (
 
 	"react/ops"
 	"react/ops/engine"
+	"react/runner/apart"
 	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -270,8 +271,12 @@ func stageRunner(stage *plan.Stage, engines *engines, how how) func(context.Cont
 			return eng, nil
 		}
 		a.Fact(jobsFact, how.jobs)
-		defer measurePeak(a.Fact)()
-		return readAsPlanned(stage, how.identify, func() error { return ops.All[stage.Op].Run(ctx, run, stage.Params) })
+		done, peak := measurePeak(a.Fact), int64(0)
+		defer func() { done(peak) }()
+		return readAsPlanned(stage, how.identify, func() (err error) {
+			peak, err = apart.Run(ctx, stage.Op, run, stage.Params)
+			return err
+		})
 	}
 }
 

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"react/runner/apart"
 	"react/runner/launch"
 	"react/runner/slurm"
 )
@@ -118,10 +120,19 @@ func (p *pulse) look() {
 	os.Exit(1)
 }
 
-// residentMemory is what the process holds that no file backs, in bytes. Files
-// that are mapped can be dropped by the kernel and do not count.
+// residentMemory is what the process, and those that make stages for it, hold
+// that no file backs, in bytes. Files that are mapped can be dropped by the
+// kernel and do not count.
 func residentMemory() int64 {
-	f, err := os.Open("/proc/self/status")
+	total := residentIn("self")
+	for _, pid := range apart.Running() {
+		total += residentIn(strconv.Itoa(pid))
+	}
+	return total
+}
+
+func residentIn(process string) int64 {
+	f, err := os.Open(filepath.Join("/proc", process, "status"))
 	if err != nil {
 		return 0
 	}

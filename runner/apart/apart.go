@@ -1,0 +1,242 @@
+// Package apart runs stages whose work is in calls that hear nothing, neither a context nor a
+// signal, in a child process, since that can be ended: FAISS trains codes for minutes in one call.
+// The child is this program itself. It ends with the context, with its parent, however that ends,
+// or with its stage; a crash of it is the stage's error and not the sweep's end.
+//
+// Words: a message is one line of JSON from the child: progress, a warning, a fact, a line of the
+// log, or the end.
+//
+// Not here: what a stage does (ops), leases and directories (runner/schedule, runner/store). An
+// attempt that was ended may leave anything in its directories, as one that was killed.
+package apart
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"react/ops"
+)
+
+// request is what a child is to do: the parts of an ops.Run that are data.
+type request struct {
+	Op           string
+	Params       json.RawMessage
+	Dir, Partial string
+	SaveEvery    time.Duration
+	In           map[string]string
+	Files        map[string]ops.Files
+	Workers      int
+}
+
+// message is what a child says: one of its fields.
+type message struct {
+	Progress *ops.Progress   `json:",omitempty"`
+	Warning  string          `json:",omitempty"`
+	Log      string          `json:",omitempty"`
+	Fact     string          `json:",omitempty"`
+	Value    json.RawMessage `json:",omitempty"` // of the fact
+	End      *end            `json:",omitempty"`
+}
+
+// end is how the stage ended.
+type end struct {
+	Error string        // "" for well
+	Errno syscall.Errno // of the system, where the error is of one
+	Peak  int64         // bytes that the child held at most; 0 where the kernel does not say
+}
+
+// Run makes a stage with an op, in a child where the op asks for one and the program can start
+// itself. peak is the memory in bytes that a child held at most; 0 without one.
+func Run(ctx context.Context, op string, run *ops.Run, params json.RawMessage) (peak int64, err error) {
+	here := func() (int64, error) { return 0, ops.All[op].Run(ctx, run, params) }
+	if !ops.All[op].Apart || run.Assist {
+		return here()
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	c, err := start(ctx, request{Op: op, Params: params, Dir: run.Dir, Partial: run.Partial,
+		SaveEvery: run.SaveEvery, In: run.In, Files: run.Files, Workers: run.Workers})
+	if err != nil { // no /proc, or no more processes
+		return here()
+	}
+	last, err := c.follow(run)
+	switch {
+	case ctx.Err() != nil:
+		return last.Peak, ctx.Err()
+	case err != nil:
+		return last.Peak, c.died(ctx, op)
+	case last.Error != "":
+		return last.Peak, failure{last.Error, last.Errno}
+	}
+	return last.Peak, nil
+}
+
+// failure is an error of a child's stage, with the system's number that it had there.
+type failure struct {
+	text  string
+	errno syscall.Errno
+}
+
+// Error is the text of the stage.
+func (f failure) Error() string { return f.text }
+
+// Is compares with the system's errors, such as that of a full disk.
+func (f failure) Is(target error) bool {
+	return f.errno != 0 && (target == error(f.errno) || f.errno.Is(target))
+}
+
+// child is a process that makes a stage.
+type child struct {
+	cmd    *exec.Cmd
+	words  *os.File // messages
+	stderr *os.File // what libraries print
+	alive  *os.File // its end tells the child that the parent is gone
+	asked  chan struct{}
+}
+
+// running are the processes of children.
+var running struct {
+	mu   sync.Mutex
+	pids map[int]bool
+}
+
+// Running are the processes that make stages for this one.
+func Running() []int {
+	running.mu.Lock()
+	defer running.mu.Unlock()
+	var pids []int
+	for pid := range running.pids {
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+func mark(pid int, on bool) {
+	running.mu.Lock()
+	defer running.mu.Unlock()
+	if running.pids == nil {
+		running.pids = map[int]bool{}
+	}
+	if delete(running.pids, pid); on {
+		running.pids[pid] = true
+	}
+}
+
+// start starts this program as a child and asks it.
+func start(ctx context.Context, q request) (_ *child, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	var theirs, ours [3]*os.File
+	for i := range ours {
+		r, w, err := os.Pipe()
+		if err != nil {
+			closeAll(theirs[:i], ours[:i])
+			return nil, err
+		}
+		theirs[i], ours[i] = w, r
+	}
+	theirs[0], ours[0] = ours[0], theirs[0] // the first is read by the child
+	c := &child{cmd: exec.CommandContext(ctx, self), alive: ours[0], words: ours[1], stderr: ours[2], asked: make(chan struct{})}
+	c.cmd.Env = append(os.Environ(), childEnv+"=1")
+	c.cmd.Stdout, c.cmd.Stderr, c.cmd.ExtraFiles = theirs[2], theirs[2], theirs[:2]
+	err = c.cmd.Start()
+	closeAll(theirs[:])
+	if err != nil {
+		closeAll(ours[:])
+		return nil, err
+	}
+	mark(c.cmd.Process.Pid, true)
+	go func() {
+		c.alive.Write(raw) // as long as the child reads; follow closes the pipe
+		close(c.asked)
+	}()
+	return c, nil
+}
+
+func closeAll(lists ...[]*os.File) {
+	for _, files := range lists {
+		for _, f := range files {
+			f.Close()
+		}
+	}
+}
+
+// follow passes on what the child says until it has ended; an error is a child that ended without
+// saying how.
+func (c *child) follow(run *ops.Run) (last end, err error) {
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		logLines(run.Log, c.stderr)
+	}()
+	err = errors.New("no end")
+	for words := json.NewDecoder(c.words); ; {
+		var m message
+		if words.Decode(&m) != nil {
+			break
+		}
+		if m.End != nil {
+			last, err = *m.End, nil
+			continue
+		}
+		m.pass(run)
+	}
+	c.cmd.Wait() // how it ended, ProcessState says
+	mark(c.cmd.Process.Pid, false)
+	<-printed
+	c.alive.Close()
+	<-c.asked
+	closeAll([]*os.File{c.words, c.stderr})
+	return last, err
+}
+
+// pass tells a run what a child said.
+func (m *message) pass(run *ops.Run) {
+	switch {
+	case m.Progress != nil:
+		run.Progress(*m.Progress)
+	case m.Fact != "":
+		run.Fact(m.Fact, m.Value)
+	case m.Warning != "":
+		run.Warn("%s", m.Warning)
+	default:
+		io.WriteString(run.Log, m.Log)
+	}
+}
+
+// stopping is how long after a signal of a terminal or a cluster, which goes to both processes, the
+// parent hears of it.
+const stopping = time.Second
+
+// died says why a child ended before its stage.
+func (c *child) died(ctx context.Context, op string) error {
+	status, _ := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if status.Signaled() {
+		switch status.Signal() {
+		case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2: // before it ignored them
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(stopping):
+			}
+		case syscall.SIGKILL:
+			return fmt.Errorf("the process of %s was killed, by somebody or because the system is out of memory", op)
+		}
+	}
+	return fmt.Errorf("the process of %s ended by itself (%v); the stage's log has what it said", op, c.cmd.ProcessState)
+}
