@@ -21,9 +21,7 @@ func (c *checker) firstBuild() (cue.Value, bool) {
 	for range 8 { // each round takes out at least one broken value; more are left for the next pass
 		v, err := c.src.build()
 		if err != nil {
-			for _, e := range errors.Errors(err) {
-				c.errs.add(c.at(e.Position()), "", "%s", syntaxMessage(e))
-			}
+			c.errs = append(c.errs, syntaxErrors(c.src.name, string(c.src.text), err)...)
 			return v, false
 		}
 		if v.Err() == nil && v.Validate(cue.All()) == nil {
@@ -69,6 +67,7 @@ func (c *checker) takeOut(v cue.Value) (progress, fatal bool) {
 	for _, e := range all {
 		text := message(e)
 		switch {
+		case strings.HasPrefix(text, "the import ") && len(c.src.cuts)+len(c.src.idents) > 0: // by what was taken out
 		case strings.HasPrefix(text, "package \"") || strings.HasPrefix(text, "import "):
 			c.badImport(e)
 			fatal = true
@@ -103,12 +102,56 @@ func (c *checker) badReference(e errors.Error) bool {
 	word, p := c.wordAt(pos), dotted(e.Path())
 	c.words = append(c.words, span{pos.Filename(), pos.Offset(), pos.Offset() + len(word)})
 	c.holes[p] = true
-	right := fmt.Sprintf("text is quoted: %q", word)
-	if pkg, _, dot := strings.Cut(word, "."); dot && contains(packages, pkg) {
-		right = fmt.Sprintf("import %q comes first in the file", pkg)
+	right := c.meant(word, p)
+	if line, start := lineAt(string(c.src.text), pos.Offset()); pos.Filename() == c.src.name && yamlItem.MatchString(line[:pos.Offset()-start]) {
+		right = fmt.Sprintf("a list is written [%q, ...]", word)
 	}
 	c.errs.add(c.at(pos), p, "%s is not a name in this file (%s)", word, right)
 	return true
+}
+
+// meant is what a word without quotes would be in the field at a path.
+func (c *checker) meant(word, p string) string {
+	if pkg, _, dot := strings.Cut(word, "."); dot && contains(packages, pkg) {
+		return fmt.Sprintf("import %q comes first in the file", pkg)
+	}
+	if right, ok := foreignWords[word]; ok {
+		return right
+	}
+	f := c.formAt(p)
+	switch {
+	case f == nil || f.value.IncompleteKind()&cue.StringKind != 0:
+		return fmt.Sprintf("text is quoted: %q", word)
+	case f.boolean && contains([]string{"yes", "on", "On", "Yes", "YES", "ON"}, word):
+		return "true"
+	case f.boolean && contains([]string{"no", "off", "Off", "No", "NO", "OFF"}, word):
+		return "false"
+	}
+	if f.list != nil && f.list.value.IncompleteKind()&cue.StringKind != 0 {
+		return fmt.Sprintf("a list: [%q]", word)
+	}
+	return f.String()
+}
+
+// foreignWords are what other languages call what CUE calls otherwise.
+var foreignWords = map[string]string{"True": "true", "TRUE": "true", "False": "false", "FALSE": "false", "None": "leave the field out",
+	"nil": "leave the field out", "NULL": "leave the field out", "range": "list.Range(1, 5, 1), after import \"list\", or [1, 2, 3, 4]"}
+
+// formAt is the constraint of the field at a path of the file: of a value of the grid that of the axis, of a list that of its elements.
+func (c *checker) formAt(p string) *form {
+	p = strings.TrimPrefix(p, "sweep.grid.")
+	if strings.HasPrefix(p, "sweep.cases[") {
+		_, p, _ = strings.Cut(p, ".")
+	}
+	p, _, inList := strings.Cut(p, "[")
+	n, _ := c.find(p)
+	if n == nil || !n.isLeaf() {
+		return nil
+	}
+	if inList && n.form.list != nil {
+		return n.form.list
+	}
+	return &n.form
 }
 
 // packages are those of CUE's own that an experiment may well use.

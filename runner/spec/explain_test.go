@@ -89,7 +89,7 @@ func TestFormatKeepsComments(t *testing.T) {
 	if err != nil || string(got) != want {
 		t.Errorf("%v\ngot\n%s\nwant\n%s", err, got, want)
 	}
-	if _, err := Format("x.cue", []byte("name: {\n")); err == nil || !strings.HasPrefix(err.Error(), "x.cue:1:9: syntax: ") {
+	if _, err := Format("x.cue", []byte("name: {\n")); err == nil || !strings.HasPrefix(err.Error(), "x.cue:1:7: syntax: { is not closed") {
 		t.Errorf("got %v", err)
 	}
 }

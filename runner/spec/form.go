@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -204,6 +205,17 @@ func (f form) listString() string {
 func (f form) wrong(v cue.Value) string {
 	w := f.spelling()
 	shown := show(v)
+	if v.IncompleteKind() == cue.BytesKind {
+		if w.text || len(w.literals) > 0 || f.list != nil && f.list.value.IncompleteKind() == cue.StringKind {
+			return bytesForText(v)
+		}
+		return fmt.Sprintf("%s is bytes to CUE (%s)", shown, f)
+	}
+	if s, err := v.String(); err == nil && f.number && !f.fits(s) {
+		if number := numberIn(s); number != "" {
+			return fmt.Sprintf("%s is text (a number has no quotes: %s)", shown, number)
+		}
+	}
 	if s, err := v.String(); err == nil && len(w.literals) > 0 {
 		if near := nearest(s, w.literals); near != "" && f.String() != strconv.Quote(near) {
 			return fmt.Sprintf("%s is not a choice (did you mean %q? %s)", shown, near, f)
@@ -215,7 +227,11 @@ func (f form) wrong(v cue.Value) string {
 			return fmt.Sprintf("%s %s (%s)", shown, why, f)
 		}
 		if f.whole && x == math.Trunc(x) && v.IncompleteKind() == cue.FloatKind {
-			return fmt.Sprintf("%s is not whole to CUE (%s; a/b never is, div(a, b) is)", shown, f)
+			right := f.String()
+			if whole := strconv.FormatFloat(x, 'f', -1, 64); whole != shown {
+				right = whole + " is, " + right
+			}
+			return fmt.Sprintf("%s is not whole to CUE (%s; a/b never is, div(a, b) is)", shown, right)
 		}
 		if v.IncompleteKind() == cue.FloatKind {
 			return fmt.Sprintf("%s is not a whole number (%s)", shown, f)
@@ -261,7 +277,9 @@ func show(v cue.Value) string {
 		return "a group of fields"
 	}
 	s := ""
-	if lit, ok := literal(v); ok {
+	if text, err := v.Bytes(); err == nil && v.IncompleteKind() == cue.BytesKind {
+		s = "'" + string(text) + "'"
+	} else if lit, ok := literal(v); ok {
 		s = lit
 	} else if raw, err := v.MarshalJSON(); err == nil {
 		s = string(raw)
@@ -290,6 +308,30 @@ func cut(s string, n int) string {
 		return s
 	}
 	return string(r[:n-1]) + "…"
+}
+
+// bytesForText is about text in single quotes, as other languages have it.
+func bytesForText(v cue.Value) string {
+	text, _ := v.Bytes()
+	return fmt.Sprintf("%s is bytes to CUE (text stands in double quotes: %q)", show(v), cut(string(text), 60))
+}
+
+// fits reports whether a text is one that the constraint takes.
+func (f form) fits(s string) bool { return slices.Contains(f.spelling().literals, s) }
+
+// numberIn is the number that a text was meant as: "2", "20%", "10k"; "" where it is none.
+func numberIn(s string) string {
+	s = strings.TrimSpace(s)
+	if _, err := strconv.ParseFloat(s, 64); err == nil && strings.Trim(s, "0123456789.eE+-_") == "" {
+		return s
+	}
+	if m := unitNumber.FindStringSubmatch(s); m != nil && multipliers[m[2]] != 0 {
+		x, err := strconv.ParseFloat(m[1], 64)
+		if err == nil {
+			return strconv.FormatFloat(x*multipliers[m[2]], 'f', -1, 64)
+		}
+	}
+	return ""
 }
 
 func quoteAll(words []string, sep string) string {

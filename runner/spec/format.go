@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/parser"
 )
@@ -10,11 +9,7 @@ import (
 func Format(file string, text []byte) ([]byte, error) {
 	f, err := parser.ParseFile(file, text, parser.ParseComments)
 	if err != nil {
-		var found Errors
-		for _, e := range errors.Errors(err) {
-			found.add(at(e.Position()), "", "%s", syntaxMessage(e))
-		}
-		return nil, found.err()
+		return nil, syntaxErrors(file, string(text), err).err()
 	}
 	return format.Node(f)
 }

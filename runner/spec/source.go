@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,7 +11,6 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/ast/astutil"
-	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 )
@@ -241,7 +241,7 @@ func replaceIn(x ast.Expr, path []string, value func() ast.Expr) bool {
 var plainText = regexp.MustCompile(`^[^\s"'{}\[\](),]+$`)
 
 // parseSetting reads PATH=VALUE. Where the schema wants text, VALUE may leave its quotes out: tune.mode=full, backbone.weights=a/b.
-func (c *contract) parseSetting(arg string) (setting, error) {
+func (c *checker) parseSetting(arg string) (setting, error) {
 	p, value, ok := strings.Cut(arg, "=")
 	p, value = strings.TrimSpace(p), strings.TrimSpace(value)
 	if !ok || p == "" || value == "" {
@@ -259,14 +259,54 @@ func (c *contract) parseSetting(arg string) (setting, error) {
 		set.path = append(set.path, sel.Unquoted())
 	}
 	set.drop = c.alternatives(strings.Join(set.path, "."))
-	if c.wantsText(set.path) && isBareText(value) {
+	x, err := parser.ParseExpr(set.from, set.text)
+	switch {
+	case c.wantsText(set.path) && (isBareText(value) || !isMarked(value) && (err != nil || c.namesNothing(x))):
 		set.text = strconv.Quote(value)
-	}
-	if _, err := parser.ParseExpr(set.from, set.text); err != nil {
-		return setting{}, fmt.Errorf("%s", syntaxMessage(errors.Errors(err)[0]))
+	case err != nil:
+		return setting{}, errors.New(c.notCUE(set))
 	}
 	return set, nil
 }
+
+// notCUE says what is wrong with a value that does not parse, and what the field takes.
+func (c *checker) notCUE(set setting) string {
+	f := c.formAt(strings.Join(set.path, "."))
+	if f != nil && f.list != nil && f.list.value.IncompleteKind()&cue.StringKind != 0 && !isMarked(set.text) {
+		return fmt.Sprintf("not a list of text ([%q])", set.text)
+	}
+	text := "value: " + set.text // hints look for a field
+	_, err := parser.ParseFile(set.from, text)
+	if err == nil { // "a: 1" is a field's value, and no expression
+		return "syntax: not a value"
+	}
+	said := syntaxErrors(set.from, text, err)[0].Msg
+	if f != nil && !strings.HasSuffix(said, ")") {
+		said += fmt.Sprintf(" (%s)", f)
+	}
+	return said
+}
+
+// namesNothing reports whether an expression is of names alone, of which none is in the file: words.
+func (c *checker) namesNothing(x ast.Expr) bool {
+	var refs [][]string
+	literal := false
+	collect(x, &refs)
+	ast.Walk(x, func(n ast.Node) bool {
+		_, is := n.(*ast.BasicLit)
+		literal = literal || is
+		return true
+	}, nil)
+	for _, ref := range refs {
+		if len(ref) == 0 || regexp.MustCompile(`\b`+regexp.QuoteMeta(ref[0])+`"?\s*[:=]`).Match(c.src.text) {
+			return false
+		}
+	}
+	return !literal && len(refs) > 0
+}
+
+// isMarked reports whether a value begins as text in quotes or a list does: then it was meant as CUE.
+func isMarked(value string) bool { return strings.ContainsAny(value[:1], "\"'[{") }
 
 // wantsText reports whether the schema takes text at a path of the file.
 func (c *contract) wantsText(path []string) bool {
@@ -311,24 +351,4 @@ func dotted(steps []string) string {
 		out = join(out, s)
 	}
 	return out
-}
-
-// message is an error of CUE's without its path.
-func message(e errors.Error) string {
-	format, args := e.Msg()
-	text := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
-	if strings.HasPrefix(text, "conflicting values ") && !strings.HasSuffix(text, ")") {
-		return text + " (a field has one value)"
-	}
-	return text
-}
-
-// evalMessage is the first error of an evaluation, in one line and without its path.
-func evalMessage(err error) string {
-	return message(errors.Errors(err)[0])
-}
-
-// syntaxMessage is one line about a file that does not parse.
-func syntaxMessage(e errors.Error) string {
-	return "syntax: " + message(e)
 }

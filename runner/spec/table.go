@@ -250,6 +250,10 @@ func (t tableReader) readMap(field string, into any, names []string) {
 			continue
 		}
 		elem := t.table.child(field).leaf.LookupPath(cue.MakePath(cue.AnyString))
+		if w.IncompleteKind() == cue.BytesKind {
+			t.fail(t.valuePos(w), at, "%s", bytesForText(w))
+			continue
+		}
 		if w.Validate(cue.Concrete(true)) != nil || elem.Unify(w).Validate(cue.Concrete(true)) != nil {
 			t.fail(t.valuePos(w), at, "%s does not fit (%s)", show(w), t.table.child(field).form.says)
 		}
@@ -317,6 +321,9 @@ func (c *checker) axisErrorAt(path string, base *assignment) string {
 		names := n.names()
 		if n.elem != nil {
 			names = base.set.names(at)
+		}
+		if p := c.params.pathOf(s); i == 0 && len(steps) == 1 && p != "" && nearest(s, names) == "" {
+			return fmt.Sprintf("%q is not a field of the spec (did you mean %q?)", path, p)
 		}
 		if n.isLeaf() || !contains(names, s) {
 			return fmt.Sprintf("%q is not a field of the spec%s", path, pathHint(steps[:i], s, names))

@@ -157,7 +157,11 @@ func fieldList(n *node) string {
 	if n.elem != nil {
 		return " (names, each with its fields)"
 	}
-	return fmt.Sprintf(" (fields: %s)", strings.Join(n.names(), ", "))
+	names := n.names()
+	if len(names) > 16 {
+		names = append(names[:12:12], "and others: runner explain "+n.name)
+	}
+	return fmt.Sprintf(" (fields: %s)", strings.Join(names, ", "))
 }
 
 // childAt is the schema of a field, or nil where there is no such field, which it reports.
@@ -305,5 +309,12 @@ func (c *checker) incomplete(f form, v cue.Value, err error) string {
 	if v.IncompleteKind() == cue.StructKind {
 		return f.wrong(v)
 	}
-	return fmt.Sprintf("%s is not one value (%s)", show(v), f)
+	what := show(v)
+	switch {
+	case what == "_":
+		return fmt.Sprintf("has no value (%s)", f)
+	case kindNames[what] != "":
+		return fmt.Sprintf("%s is a type, not a value (%s)", what, f)
+	}
+	return fmt.Sprintf("%s is not one value (%s)", what, f)
 }
