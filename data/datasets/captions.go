@@ -10,6 +10,7 @@ import (
 
 	"react/data/glob"
 	"react/data/jsonfile"
+	"react/data/lost"
 	"react/data/shards"
 )
 
@@ -20,6 +21,8 @@ type Captions struct {
 	Layout string     // karpathy or webdataset
 	Keys   []string   // of the images
 	Texts  [][]string // of each image, at least one
+
+	Lost lost.Count // images that are listed, and left out since they are not there
 
 	images images
 }
@@ -58,7 +61,7 @@ func OpenCaptions(dir string, o Options) (*Captions, error) {
 	}
 	if list != "" {
 		c.Layout = "karpathy"
-		read = func() error { return c.readKarpathy(list) }
+		read = func() error { return c.readKarpathy(list, o.MaxBadShare) }
 	}
 	if err := read(); err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -100,7 +103,7 @@ func karpathyFile(dir string, o Options) (string, error) {
 }
 
 // readKarpathy reads {"images": [{filename, filepath, split, sentences: [{raw}]}]}; restval counts as train, as everybody uses it.
-func (c *Captions) readKarpathy(name string) error {
+func (c *Captions) readKarpathy(name string, maxShare float64) error {
 	raw, err := os.ReadFile(name)
 	if err != nil {
 		return err
@@ -119,16 +122,15 @@ func (c *Captions) readKarpathy(name string) error {
 		return fmt.Errorf("file %s: %w", name, jsonfile.Named(err, "Karpathy's lists"))
 	}
 	var files fileImages
-	missing, first := 0, ""
 	for _, image := range list.Images {
 		if image.Split != c.Split && (c.Split != "train" || image.Split != "restval") {
 			continue
 		}
 		path := karpathyImage(c.Dir, image.Folder, image.File)
+		c.Lost.Of++
 		if path == "" {
-			if missing++; missing == 1 {
-				first = filepath.Join(image.Folder, image.File)
-			}
+			c.Lost.Add(lost.NotThere, filepath.Join(image.Folder, image.File))
+			continue
 		}
 		var texts []string
 		for _, s := range image.Sentences {
@@ -138,8 +140,9 @@ func (c *Captions) readKarpathy(name string) error {
 		c.Keys = append(c.Keys, image.File)
 		c.Texts = append(c.Texts, texts)
 	}
-	if missing > 0 {
-		return fmt.Errorf("file %s: %d of %d images of split %q are not there, the first is %s", name, missing, len(files), c.Split, first)
+	if c.Lost.Check(maxShare) != nil {
+		return fmt.Errorf("file %s: %d of %d images of split %q are not there, the first is %s (%.1f %%, over maxBadShare %v)",
+			name, c.Lost.Faults(), c.Lost.Of, c.Split, c.Lost.First[lost.NotThere], 100*c.Lost.Share(), maxShare)
 	}
 	c.images = files
 	return nil

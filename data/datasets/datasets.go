@@ -28,6 +28,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"react/data/lost"
 	"react/data/shards"
 )
 
@@ -58,6 +59,8 @@ type Set struct {
 	Entry     *Entry   // nil for a set that is not of the catalogue
 	Stranger  string   // the first class as the files call it, where no name is one of the entry's: labels are then trusted to be in its order
 
+	Lost lost.Count // items that are listed, and left out since they are not there
+
 	images images
 	known  *Entry // the benchmark whose files these are, where no entry was given
 }
@@ -72,6 +75,22 @@ type images interface {
 type Options struct {
 	Split string // train, val or test; "" is test
 	Entry *Entry // the benchmark that the folder holds; nil: nothing is known of it
+
+	MaxBadShare float64 // of the images that are listed: those that may not be there
+}
+
+// ErrNoImage is what Read gives for an image that has no bytes: a null in a table.
+var ErrNoImage = errors.New("no image bytes")
+
+// LostCause is why Read gave no image, where it is only that image that is not there; "" for an error of the disk or the like.
+func LostCause(err error) lost.Cause {
+	switch {
+	case errors.Is(err, ErrNoImage):
+		return lost.NoBytes
+	case errors.Is(err, os.ErrNotExist):
+		return lost.NotThere
+	}
+	return ""
 }
 
 // Open reads the test split of the set in a folder.

@@ -112,6 +112,7 @@ func tarFiles(dir string, o Options) ([]string, error) {
 // listFiles are the list of a split, that of the classes, and the images or the zips that it names.
 func listFiles(dir string, o Options) ([]string, error) {
 	s := &Set{Dir: dir, Split: o.Split, Entry: o.Entry}
+	o.MaxBadShare = 1 // how many may be lost is not for a list of files to say
 	err := s.readList(o)
 	if s.images != nil {
 		defer s.images.close()
@@ -121,9 +122,9 @@ func listFiles(dir string, o Options) ([]string, error) {
 	}
 	l, _ := findList(dir, o)
 	names := present(l.path, labelFile(dir))
-	for i, path := range s.images.(*listed).paths {
+	for i, item := range s.Items {
 		name := s.File(i)
-		if archive, _, zipped := splitZip(path); zipped {
+		if archive, _, zipped := splitZip(item.Key); zipped {
 			name = filepath.Join(dir, archive)
 		}
 		names = append(names, name)
@@ -169,7 +170,7 @@ func captionFiles(dir string, o Options) ([]string, error) {
 		return FilesBelow(filepath.Join(dir, o.Split))
 	}
 	c := &Captions{Dir: dir, Split: o.Split}
-	if err := c.readKarpathy(list); err != nil {
+	if err := c.readKarpathy(list, 1); err != nil {
 		return nil, err
 	}
 	return append(slices.Clone([]string(c.images.(fileImages))), list), nil

@@ -56,6 +56,26 @@ func listedName(key string) string {
 	return strings.TrimSuffix(name, path.Ext(name))
 }
 
+// Drop leaves out the items at some places, such as images that cannot be read. A class without images is then an error.
+func (s *Set) Drop(at []int) error {
+	s.drop(at)
+	if err := s.check(); err != nil {
+		return fmt.Errorf("set %s: without the images that cannot be read: %w", s.Dir, err)
+	}
+	return nil
+}
+
+func (s *Set) drop(at []int) {
+	keep := make([]bool, len(s.Items))
+	for i := range keep {
+		keep[i] = true
+	}
+	for _, i := range at {
+		keep[i] = false
+	}
+	s.keep(keep)
+}
+
 // keep drops the other items.
 func (s *Set) keep(keep []bool) {
 	chosen := &chosenImages{images: s.images}

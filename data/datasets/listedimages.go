@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"react/data/lost"
 	"strings"
 	"sync"
 )
@@ -58,21 +59,30 @@ func relativeTo(dir, path string) (string, error) {
 	return filepath.Rel(real, path)
 }
 
-// missing names the first images that are not there, with how many.
-func (l *listed) missing(items []Item) error {
-	gone, first := 0, ""
+// absent are the images that are listed, and not there.
+func (l *listed) absent() []int {
+	var out []int
 	for i, path := range l.paths {
-		if l.has(path) {
-			continue
-		}
-		if gone++; gone == 1 {
-			first = items[i].Key
+		if !l.has(path) {
+			out = append(out, i)
 		}
 	}
-	if gone > 0 {
-		return fmt.Errorf("set %s: %d of %d listed images are not there, the first is %s (paths are relative to the folder of the list)",
-			l.dir, gone, len(items), first)
+	return out
+}
+
+// dropAbsent leaves out images that are not there; more than a share of all are an error.
+func (s *Set) dropAbsent(absent []int, maxShare float64) error {
+	if len(absent) == 0 {
+		return nil
 	}
+	c := lost.Count{Of: int64(len(s.Items))}
+	c.AddN(lost.NotThere, int64(len(absent)), s.Items[absent[0]].Key)
+	if c.Check(maxShare) != nil {
+		return fmt.Errorf("set %s: %d of %d listed images are not there, the first is %s (paths are relative to the folder of the list; %.1f %%, over maxBadShare %v)",
+			s.Dir, len(absent), c.Of, s.Items[absent[0]].Key, 100*c.Share(), maxShare)
+	}
+	s.Lost = c
+	s.drop(absent)
 	return nil
 }
 

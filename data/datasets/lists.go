@@ -122,7 +122,7 @@ func (s *Set) readList(o Options) error {
 	if len(s.Classes) == 0 && o.Entry == nil {
 		return fmt.Errorf("file %s: nothing names the classes (%s beside it, or labels that are names)", l.path, labelFiles[0])
 	}
-	return files.missing(s.Items)
+	return s.dropAbsent(files.absent(), o.MaxBadShare)
 }
 
 // addListed appends an image with its labels.

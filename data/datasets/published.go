@@ -103,13 +103,14 @@ func (s *Set) readPublished(o Options) error {
 	if s.images != images(p.files) {
 		return nil
 	}
-	return p.files.missing(s.Items)
+	return s.dropAbsent(p.files.absent(), o.MaxBadShare)
 }
 
 // publishedSplit are the lists and images of a split.
 func publishedSplit(dir string, o Options) ([]string, error) {
 	p, _ := publishedIn(dir, o)
 	s := &Set{Dir: dir, Split: o.Split, Entry: o.Entry}
+	o.MaxBadShare = 1 // as listFiles
 	err := s.readPublished(o)
 	if s.images != nil {
 		defer s.images.close()
