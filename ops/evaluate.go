@@ -25,9 +25,11 @@ type EvaluateParams struct {
 
 	Protocol string `json:"protocol,omitempty"` // zeroshot on features: openai, elevater, clip_benchmark; empty: on the folder, as version 1 always did
 
-	Precision string `json:"precision,omitempty"` // of embedding; "" is f32
-	Scores    bool   `json:"scores,omitempty"`    // zeroshot by a protocol, finetune: write scores.npy
-	Truncate  string `json:"truncate,omitempty"`  // of prompts that are too long: keep-eot, elevater-compat, error; "" is the first
+	Precision   string  `json:"precision,omitempty"`   // of embedding; "" is f32
+	Scores      bool    `json:"scores,omitempty"`      // zeroshot by a protocol, finetune: write scores.npy
+	MaxBadShare float64 `json:"maxBadShare,omitempty"` // of the images that may be lost, where this stage reads them
+
+	Truncate string `json:"truncate,omitempty"` // of prompts that are too long: keep-eot, elevater-compat, error; "" is the first
 }
 
 // Prediction is one row of predictions.parquet, in the order of the set.
@@ -49,7 +51,8 @@ const predictionsFile = "predictions.parquet"
 //	1: first
 //	2: embeddings that are not finite are an error, and no more rank 1
 //	3: lists that were not known made a set one class; hidden files were images
-var evaluate = onEngine(define(3, "evaluate", runEvaluate))
+//	4: images that cannot be read are left out, up to maxBadShare
+var evaluate = onEngine(define(4, "evaluate", runEvaluate))
 
 func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 	switch {
@@ -73,7 +76,7 @@ func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 	if p.Set != "" {
 		dir = filepath.Join(dir, "sets", p.Set)
 	}
-	set, err := datasets.Open(dir)
+	set, err := datasets.OpenSplit(dir, datasets.Options{MaxBadShare: p.MaxBadShare})
 	if err != nil {
 		return err
 	}
@@ -87,7 +90,7 @@ func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 	if err != nil {
 		return err
 	}
-	predictions, err := b.predict(ctx, run, set, classifier)
+	predictions, err := b.predict(ctx, run, set, classifier, p.MaxBadShare)
 	if err != nil {
 		return err
 	}
@@ -132,37 +135,24 @@ func (b *backbone) classifier(ctx context.Context, classes, prompts []string) ([
 	return head, nil
 }
 
-// predict embeds the images of the set block by block and ranks the classes of each. An image that does not decode is an error: a test set
-// with holes is another test set.
-func (b *backbone) predict(ctx context.Context, run *Run, set *datasets.Set, head []float32) ([]Prediction, error) {
-	norm, dim := normalizationOf(b.checkpoint.Config), b.checkpoint.Config.Dim()
-	stride := 3 * norm.Size * norm.Size
-	pixels := make([]float32, encodeBatch*stride)
-	out := make([]Prediction, len(set.Items))
-	for start := 0; start < len(set.Items); start += encodeBatch {
-		n := min(encodeBatch, len(set.Items)-start)
-		err := forEach(ctx, run.Workers, n, func(i int) error {
-			raw, err := set.Read(start + i)
-			if err != nil {
-				return err
-			}
-			return preprocess(raw, norm, pixels[i*stride:(i+1)*stride], set.Dir, set.Items[start+i].Key)
-		})
-		if err != nil {
-			return nil, err
+// predict embeds the images of the set block by block and ranks the classes of each.
+func (b *backbone) predict(ctx context.Context, run *Run, set *datasets.Set, head []float32, maxShare float64) ([]Prediction, error) {
+	dim := b.checkpoint.Config.Dim()
+	var out []Prediction
+	source := setReader(set, maxShare)
+	source.encode = b.encoder.Images
+	kept, err := b.embedImages(ctx, run, source, func(at []int, u []float32) error {
+		for i, place := range at {
+			p := rankClasses(u[i*dim:(i+1)*dim], head, set.Items[place].Label)
+			p.Key = set.Items[place].Key
+			out = append(out, p)
 		}
-		u, err := b.encoder.Images(pixels[:n*stride], n)
-		if err != nil {
-			return nil, named(err, func(i int) string { return fmt.Sprintf("%s: key %s", set.Dir, set.Items[start+i].Key) })
-		}
-		for i := range n {
-			item := set.Items[start+i]
-			out[start+i] = rankClasses(u[i*dim:(i+1)*dim], head, item.Label)
-			out[start+i].Key = item.Key
-		}
-		run.Progress(Progress{Done: start + n, Total: len(set.Items), Note: "images"})
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	return out, everyClass(set, kept)
 }
 
 // rankClasses scores one image against the head; equal scores rank the lower class first.

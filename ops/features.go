@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,6 +16,7 @@ import (
 
 	"react/data/datasets"
 	"react/data/image"
+	"react/data/lost"
 	"react/data/npy"
 	"react/ops/blas"
 )
@@ -27,6 +29,8 @@ type FeaturesParams struct {
 	Catalogue string `json:"catalogue,omitempty"` // digest of that entry, so that a changed one is another stage
 
 	Precision string `json:"precision,omitempty"` // "" is f32
+
+	MaxBadShare float64 `json:"maxBadShare"` // of the images that may be lost
 }
 
 // featureItem is a row of items.parquet; row r belongs to row r of image.npy.
@@ -60,7 +64,8 @@ const (
 //	1: first
 //	2: embeddings that are not finite are an error
 //	3: lists that were not known made a set one class; hidden files were images
-var features = onEngine(define(3, "features", runFeatures))
+//	4: images that cannot be read are left out, up to maxBadShare
+var features = onEngine(define(4, "features", runFeatures))
 
 func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 	set, err := run.labelledSet("dataset", p)
@@ -78,7 +83,7 @@ func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 		return err
 	}
 	defer b.close()
-	items, err := b.writeFeatures(ctx, run, set)
+	items, err := b.writeFeatures(ctx, run, set, p.MaxBadShare)
 	if err != nil {
 		return err
 	}
@@ -97,7 +102,7 @@ func (r *Run) labelledSet(role string, p FeaturesParams) (*datasets.Set, error) 
 	if p.Set != "" {
 		dir = filepath.Join(dir, "sets", p.Set)
 	}
-	o := datasets.Options{Split: p.Split}
+	o := datasets.Options{Split: p.Split, MaxBadShare: p.MaxBadShare}
 	if p.Benchmark != "" {
 		if o.Entry, err = datasets.Find(p.Benchmark); err != nil {
 			return nil, err
@@ -121,59 +126,172 @@ type imageReader struct {
 	key  func(i int) string
 	read func(i int) ([]byte, error)
 	seen func(i int, raw []byte) // called once for each, from several goroutines; may be nil
+
+	lost     lost.Count                                       // before any was read
+	maxShare float64                                          // of the images that may be lost
+	encode   func(pixels []float32, n int) ([]float32, error) // nil: features before they are scaled to length 1
 }
 
-// embedImages gives the features of a set's images to out, block by block in their order, before they are scaled to length 1. An image that
-// does not decode is an error: a test set with holes is another test set.
-func (b *backbone) embedImages(ctx context.Context, run *Run, r imageReader, out func(features []float32) error) error {
+// embedImages gives the features of a set's images to out, block by block in their order, and returns the places of those that it gave. Images that
+// cannot be read are left out; more than maxShare are an error, for a test set with holes is another test set.
+func (b *backbone) embedImages(ctx context.Context, run *Run, r imageReader, out func(at []int, features []float32) error) (kept []int, err error) {
+	if r.encode == nil {
+		r.encode = b.encoder.ImageFeatures
+	}
 	norm := normalizationOf(b.checkpoint.Config)
 	stride := 3 * norm.Size * norm.Size
 	pixels := make([]float32, encodeBatch*stride)
+	c := r.counted()
 	for start := 0; start < r.n; start += encodeBatch {
 		n := min(encodeBatch, r.n-start)
-		err := forEach(ctx, run.Workers, n, func(i int) error {
-			raw, err := r.read(start + i)
+		unread, err := r.fill(ctx, run.Workers, start, n, norm, pixels)
+		if err != nil {
+			return nil, err
+		}
+		at := compact(start, n, unread, pixels, stride)
+		for _, e := range unread {
+			if e != nil {
+				c.Add(e.cause, e.Error())
+			}
+		}
+		if len(at) > 0 && c.Check(r.maxShare) == nil { // else only the count is still wanted
+			u, err := r.encode(pixels[:len(at)*stride], len(at))
 			if err != nil {
-				return err
+				return nil, named(err, func(i int) string { return fmt.Sprintf("%s: key %s", r.dir, r.key(at[i])) })
 			}
-			if r.seen != nil {
-				r.seen(start+i, raw)
+			if err := out(at, u); err != nil {
+				return nil, err
 			}
-			return preprocess(raw, norm, pixels[i*stride:(i+1)*stride], r.dir, r.key(start+i))
-		})
-		if err != nil {
-			return err
 		}
-		u, err := b.encoder.ImageFeatures(pixels[:n*stride], n)
-		if err != nil {
-			return named(err, func(i int) string { return fmt.Sprintf("%s: key %s", r.dir, r.key(start+i)) })
-		}
-		if err := out(u); err != nil {
-			return err
-		}
+		kept = append(kept, at...)
 		run.Progress(Progress{Done: start + n, Total: r.n, Note: "images"})
 	}
-	return nil
+	return kept, run.lose(c, r.maxShare)
+}
+
+// counted is the count of what is lost before any image was read.
+func (r *imageReader) counted() lost.Count {
+	c := lost.Count{Of: max(r.lost.Of, int64(r.n)), What: "set " + filepath.Base(r.dir)}
+	for cause, n := range r.lost.By {
+		c.AddN(cause, n, r.lost.First[cause])
+	}
+	return c
+}
+
+// unreadImage is one that is left out, and why.
+type unreadImage struct {
+	error
+	cause lost.Cause
+}
+
+// fill reads n images from start on into pixels; the answer has those that cannot be read.
+func (r *imageReader) fill(ctx context.Context, workers, start, n int, norm normalization, pixels []float32) ([]*unreadImage, error) {
+	unread := make([]*unreadImage, n)
+	stride := 3 * norm.Size * norm.Size
+	err := forEach(ctx, workers, n, func(i int) error {
+		raw, err := r.read(start + i)
+		if cause := datasets.LostCause(err); cause != "" {
+			unread[i] = &unreadImage{fmt.Errorf("%s: key %s: %w", r.dir, r.key(start+i), err), cause}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := preprocess(raw, norm, pixels[i*stride:(i+1)*stride], r.dir, r.key(start+i)); err != nil {
+			unread[i] = &unreadImage{err, lost.Undecodable}
+			return nil
+		}
+		if r.seen != nil {
+			r.seen(start+i, raw)
+		}
+		return nil
+	})
+	return unread, err
+}
+
+// compact moves the images that were read together, and gives their places.
+func compact(start, n int, unread []*unreadImage, pixels []float32, stride int) (at []int) {
+	for i := range n {
+		if unread[i] != nil {
+			continue
+		}
+		if len(at) != i {
+			copy(pixels[len(at)*stride:(len(at)+1)*stride], pixels[i*stride:(i+1)*stride])
+		}
+		at = append(at, start+i)
+	}
+	return at
+}
+
+// dropUnread leaves out the images of a set that cannot be read, for stages that come back to each; it decodes every one.
+func (r *Run) dropUnread(ctx context.Context, set *datasets.Set, maxShare float64) error {
+	reader := imageReader{n: len(set.Items), dir: set.Dir, lost: set.Lost}
+	c := reader.counted()
+	src := newSetSource(set, indicesTo(len(set.Items)))
+	bad, errs, err := src.check(ctx, r.Workers)
+	if err != nil {
+		return err
+	}
+	for _, err := range errs {
+		c.Add(cmp.Or(datasets.LostCause(err), lost.Undecodable), err.Error())
+	}
+	if err := r.lose(c, maxShare); err != nil || len(bad) == 0 {
+		return err
+	}
+	return set.Drop(bad)
+}
+
+// chosen are the values at some places.
+func chosen[T any](all []T, at []int) []T {
+	out := make([]T, len(at))
+	for i, place := range at {
+		out[i] = all[place]
+	}
+	return out
 }
 
 // writeFeatures embeds the images of a set into image.npy and describes each.
-func (b *backbone) writeFeatures(ctx context.Context, run *Run, set *datasets.Set) ([]featureItem, error) {
+func (b *backbone) writeFeatures(ctx context.Context, run *Run, set *datasets.Set, maxShare float64) ([]featureItem, error) {
 	out, err := npy.Create(run.path(featuresFile), "<f4", b.checkpoint.Config.Dim())
 	if err != nil {
 		return nil, err
 	}
 	items := make([]featureItem, len(set.Items))
-	source := imageReader{n: len(items), dir: set.Dir, key: func(i int) string { return set.Items[i].Key }, read: set.Read, seen: func(i int, raw []byte) {
+	source := setReader(set, maxShare)
+	source.seen = func(i int, raw []byte) {
 		digest := sha256.Sum256(raw)
 		items[i] = featureItem{Key: set.Items[i].Key, SHA256: hex.EncodeToString(digest[:])}
 		for _, l := range set.Labels(i) {
 			items[i].Labels = append(items[i].Labels, int32(l))
 		}
-	}}
-	if err := b.embedImages(ctx, run, source, out.Append); err != nil {
+	}
+	kept, err := b.embedImages(ctx, run, source, func(_ []int, u []float32) error { return out.Append(u) })
+	if err == nil {
+		err = everyClass(set, kept)
+	}
+	if err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
-	return items, out.Close()
+	return chosen(items, kept), out.Close()
+}
+
+// setReader reads the images of a labelled set.
+func setReader(set *datasets.Set, maxShare float64) imageReader {
+	return imageReader{n: len(set.Items), dir: set.Dir, key: func(i int) string { return set.Items[i].Key }, read: set.Read, lost: set.Lost, maxShare: maxShare}
+}
+
+// everyClass refuses a set that has lost all images of a class.
+func everyClass(set *datasets.Set, kept []int) error {
+	has := make([]bool, len(set.Classes))
+	for _, i := range kept {
+		for _, l := range set.Labels(i) {
+			has[l] = true
+		}
+	}
+	if c := slices.Index(has, false); c >= 0 {
+		return fmt.Errorf("set %s: class %d (%q) has no image that can be read", set.Dir, c, set.Classes[c])
+	}
+	return nil
 }
 
 // preprocess decodes an image and fills what a tower reads of it.

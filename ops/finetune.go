@@ -51,7 +51,8 @@ const fineTuneFile = "finetune.json"
 //
 //	1: first
 //	2: lists that were not known made a set one class; hidden files were images
-var fineTune = onEngine(define(2, "fine-tune", runFineTune))
+//	3: images that cannot be read are left out, up to maxBadShare
+var fineTune = onEngine(define(3, "fine-tune", runFineTune))
 
 func runFineTune(ctx context.Context, run *Run, p FineTuneParams) error {
 	f, err := newFineTuner(ctx, run, p)
@@ -101,6 +102,12 @@ func newFineTuner(ctx context.Context, run *Run, p FineTuneParams) (f *fineTuner
 		if err := f.train.Keep(list.Paths[0]); err != nil {
 			return f, err
 		}
+	}
+	if err := run.dropUnread(ctx, f.train, p.Train.MaxBadShare); err != nil {
+		return f, err
+	}
+	if err := run.dropUnread(ctx, f.test, p.Test.MaxBadShare); err != nil {
+		return f, err
 	}
 	if err := f.sameTask(); err != nil {
 		return f, err

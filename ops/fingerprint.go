@@ -13,6 +13,7 @@ import (
 
 	"react/data/datasets"
 	"react/data/image"
+	"react/data/lost"
 	"react/data/npy"
 )
 
@@ -23,6 +24,8 @@ type FingerprintParams struct {
 	Benchmark string `json:"benchmark,omitempty"` // entry of the catalogue; empty: a set of one's own
 	Catalogue string `json:"catalogue,omitempty"` // digest of that entry
 	Precision string `json:"precision,omitempty"` // of the embedding; "" is f32
+
+	MaxBadShare float64 `json:"maxBadShare"` // of the images that may be lost
 }
 
 // Fingerprint is a row of fingerprints.parquet; row r belongs to row r of image.npy.
@@ -41,7 +44,8 @@ const fingerprintsFile = "fingerprints.parquet"
 //	1: first
 //	2: embeddings that are not finite are an error, and no more like nothing
 //	3: lists that were not known made a set one class; hidden files were images
-var fingerprint = onEngine(define(3, "fingerprint", runFingerprint))
+//	4: images that cannot be read are left out, up to maxBadShare
+var fingerprint = onEngine(define(4, "fingerprint", runFingerprint))
 
 // testImages are the images of a set of either sort.
 type testImages struct {
@@ -49,13 +53,14 @@ type testImages struct {
 	prints []Fingerprint
 	read   func(i int) ([]byte, error)
 	close  func() error
+	lost   lost.Count // before any was read
 }
 
 func openTestImages(dir string, p FingerprintParams) (*testImages, error) {
 	if p.Set != "" {
 		dir = filepath.Join(dir, "sets", p.Set)
 	}
-	var o datasets.Options
+	o := datasets.Options{MaxBadShare: p.MaxBadShare}
 	var err error
 	if p.Benchmark != "" {
 		if o.Entry, err = datasets.Find(p.Benchmark); err != nil {
@@ -67,7 +72,7 @@ func openTestImages(dir string, p FingerprintParams) (*testImages, error) {
 		if err != nil {
 			return nil, err
 		}
-		t := &testImages{dir: set.Dir, read: set.Read, close: set.Close}
+		t := &testImages{dir: set.Dir, read: set.Read, close: set.Close, lost: set.Lost}
 		for i, key := range set.Keys {
 			print := Fingerprint{Key: key}
 			for _, text := range set.Texts[i] {
@@ -81,7 +86,7 @@ func openTestImages(dir string, p FingerprintParams) (*testImages, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &testImages{dir: set.Dir, read: set.Read, close: set.Close}
+	t := &testImages{dir: set.Dir, read: set.Read, close: set.Close, lost: set.Lost}
 	for _, item := range set.Items {
 		t.prints = append(t.prints, Fingerprint{Key: item.Key})
 	}
@@ -111,8 +116,8 @@ func runFingerprint(ctx context.Context, run *Run, p FingerprintParams) error {
 	failed := make([]error, len(t.prints))
 	source := imageReader{n: len(t.prints), dir: t.dir, key: func(i int) string { return t.prints[i].Key }, read: t.read, seen: func(i int, raw []byte) {
 		failed[i] = t.prints[i].look(raw)
-	}}
-	err = b.embedImages(ctx, run, source, func(rows []float32) error {
+	}, lost: t.lost, maxShare: p.MaxBadShare}
+	kept, err := b.embedImages(ctx, run, source, func(_ []int, rows []float32) error {
 		for i := 0; i < len(rows); i += dim {
 			normalize(rows[i : i+dim])
 		}
@@ -121,8 +126,8 @@ func runFingerprint(ctx context.Context, run *Run, p FingerprintParams) error {
 	if err = errors.Join(err, errors.Join(failed...), out.Close()); err != nil {
 		return err
 	}
-	run.Fact("images", len(t.prints))
-	return parquet.WriteFile(run.path(fingerprintsFile), t.prints)
+	run.Fact("images", len(kept))
+	return parquet.WriteFile(run.path(fingerprintsFile), chosen(t.prints, kept))
 }
 
 // look fills in what an image's bytes say.

@@ -51,6 +51,8 @@ type Run struct {
 	Progress   func(Progress)
 	Warn       func(format string, args ...any)
 	Fact       func(key string, value any)
+
+	losses []lost.Count // see lose
 }
 
 // Files are outside files of one role, sorted by name; Root is the folder that relative names in reports start from.
@@ -165,12 +167,13 @@ func (r *Run) lose(c lost.Count, maxShare float64) error {
 	if err := c.Check(maxShare); err != nil {
 		return err
 	}
-	r.Fact(LostFact, c)
+	r.losses = append(r.losses, c)
+	r.Fact(LostFact, r.losses)
 	r.Warn("%s", &c)
 	return nil
 }
 
-// LostFact is the manifest's fact with what was lost, a lost.Count.
+// LostFact is the manifest's fact with what was lost of each pool and set that the stage read: []lost.Count.
 const LostFact = "lost"
 
 // path is a file of the stage's own directory.

@@ -20,7 +20,7 @@ func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
 	if err != nil {
 		return err
 	}
-	o := datasets.Options{Split: p.Split}
+	o := datasets.Options{Split: p.Split, MaxBadShare: p.MaxBadShare}
 	if p.Benchmark != "" {
 		if o.Entry, err = datasets.Find(p.Benchmark); err != nil {
 			return err
@@ -36,18 +36,20 @@ func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
 		return err
 	}
 	defer b.close()
-	texts, owners := b.captionTexts(set, p.Prompts)
-	v, err := b.texts(ctx, texts)
-	if err != nil {
-		return err
-	}
 	u := blas.Matrix{Rows: len(set.Keys), Cols: b.checkpoint.Config.Dim()}
 	u.Values = make([]float32, 0, u.Rows*u.Cols) // grown, it would take twice that
-	source := imageReader{n: len(set.Keys), dir: set.Dir, key: func(i int) string { return set.Keys[i] }, read: set.Read}
-	err = b.embedImages(ctx, run, source, func(rows []float32) error {
+	source := imageReader{n: len(set.Keys), dir: set.Dir, key: func(i int) string { return set.Keys[i] }, read: set.Read, lost: set.Lost, maxShare: p.MaxBadShare}
+	kept, err := b.embedImages(ctx, run, source, func(_ []int, rows []float32) error {
 		u.Values = append(u.Values, rows...)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	u.Rows = len(kept)
+	set.Keys, set.Texts = chosen(set.Keys, kept), chosen(set.Texts, kept)
+	texts, owners := b.captionTexts(set, p.Prompts)
+	v, err := b.texts(ctx, texts)
 	if err != nil {
 		return err
 	}

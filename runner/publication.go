@@ -67,7 +67,7 @@ type publishedStage struct {
 	Libraries map[string]any    `json:"libraries,omitempty"` // of the engine, with versions
 	Commit    string            `json:"commit,omitempty"`    // of the program
 	Warnings  []string          `json:"warnings,omitempty"`
-	Lost      *lost.Count       `json:"lost,omitempty"` // of the pool or set that it reads
+	Lost      []lost.Count      `json:"lost,omitempty"` // of the pools and sets that it reads
 }
 
 // publication gathers it from the store.
@@ -99,9 +99,7 @@ func publishedStageOf(s stageRecord, entries map[string]store.Entry) publishedSt
 	out.Engine, _ = m.Facts[engineFact].(string)
 	out.Libraries, _ = m.Facts["engine.libraries"].(map[string]any)
 	out.Commit, _ = m.Facts[commitFact].(string)
-	if c := lostOf(m.Facts); !c.Empty() {
-		out.Lost = &c
-	}
+	out.Lost = lostOf(m.Facts)
 	return out
 }
 
@@ -206,8 +204,8 @@ func (p *publication) lossNotes(key string) []string {
 			continue
 		}
 		seen[s.Key] = true
-		if s.Lost != nil {
-			notes = append(notes, s.Lost.Remark())
+		for _, c := range s.Lost {
+			notes = append(notes, c.Remark())
 		}
 		todo = slices.AppendSeq(todo, maps.Values(s.In))
 	}

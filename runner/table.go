@@ -135,7 +135,7 @@ func (e *experiment) lossNotes(entries map[string]store.Entry) func(key string) 
 		}
 		var notes []string
 		for s := range made {
-			if c := lostOf(entries[s.Key].Manifest.Facts); !c.Empty() {
+			for _, c := range lostOf(entries[s.Key].Manifest.Facts) {
 				notes = append(notes, c.Remark())
 			}
 		}
@@ -144,16 +144,12 @@ func (e *experiment) lossNotes(entries map[string]store.Entry) func(key string) 
 }
 
 // lostOf is what a manifest's facts say was lost.
-func lostOf(facts map[string]any) lost.Count {
-	var c lost.Count
+func lostOf(facts map[string]any) (counts []lost.Count) {
 	raw, err := json.Marshal(facts[ops.LostFact]) // as it was read, or as the op gave it
-	if err == nil {
-		err = json.Unmarshal(raw, &c)
+	if err != nil || json.Unmarshal(raw, &counts) != nil {
+		return nil
 	}
-	if err != nil {
-		return lost.Count{}
-	}
-	return c
+	return counts
 }
 
 // build makes the tables of the spec, by name.

@@ -71,16 +71,21 @@ func (c *composer) classification(name string, checkpoint source, base *Stage) (
 	if base != nil {
 		in.in["base"] = base
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Set: set, Prompts: e.Prompts, Precision: c.embedding(), Truncate: truncation(e.Truncate)}, in.in, in.files)
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Set: set, Prompts: e.Prompts, Precision: c.embedding(), Truncate: truncation(e.Truncate),
+		MaxBadShare: e.MaxBadShare}, in.in, in.files)
 }
 
 // imagesOf names labelled images: the field that does, their reference, a split and what the folder holds.
-type imagesOf struct{ path, field, ref, split, benchmark, list string }
+type imagesOf struct {
+	path, field, ref, split, benchmark, list string
+
+	maxBadShare float64
+}
 
 // tested are the images that an evaluation tests on.
 func (c *composer) tested(name string) imagesOf {
 	e := c.p.Evaluate[name]
-	return imagesOf{path: "evaluate." + name, field: "dataset", ref: e.Dataset, benchmark: e.Benchmark}
+	return imagesOf{path: "evaluate." + name, field: "dataset", ref: e.Dataset, benchmark: e.Benchmark, maxBadShare: e.MaxBadShare}
 }
 
 // trained are the images that it trains on.
@@ -116,7 +121,7 @@ func (c *composer) labelled(of imagesOf, role string, in inputs) (params ops.Fea
 	if err != nil {
 		return params, err
 	}
-	params.Set, params.Split = set, of.split
+	params.Set, params.Split, params.MaxBadShare = set, of.split, of.maxBadShare
 	params.Benchmark, params.Catalogue = catalogued(entry)
 	in.give(role, dataset)
 	if of.list != "" {
@@ -157,7 +162,8 @@ func (c *composer) retrieval(name string, checkpoint source, base *Stage) (*Stag
 	if err != nil {
 		return nil, err
 	}
-	params := ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Precision: c.embedding(), Truncate: truncation(e.Truncate)}
+	params := ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Precision: c.embedding(), Truncate: truncation(e.Truncate),
+		MaxBadShare: e.MaxBadShare}
 	params.Benchmark, params.Catalogue = catalogued(entry)
 	in := newInputs()
 	in.give("checkpoint", checkpoint)

@@ -190,6 +190,7 @@ func (c *inputCheck) contexts(prompt *Stage, tested inputSet) {
 // inputSet is outside images, as a stage reads them.
 type inputSet struct {
 	Split, Benchmark string
+	MaxBadShare      float64
 	files, list      ops.Files // of the set, and which of its images are used
 	train            bool      // learned from
 }
@@ -209,7 +210,7 @@ func (c *inputCheck) setOf(s *Stage) inputSet {
 }
 
 func (s inputSet) options() (datasets.Options, error) {
-	o := datasets.Options{Split: s.Split}
+	o := datasets.Options{Split: s.Split, MaxBadShare: s.MaxBadShare}
 	var err error
 	if s.Benchmark != "" {
 		o.Entry, err = datasets.Find(s.Benchmark)
@@ -339,7 +340,9 @@ func (c *inputCheck) digests(ctx context.Context, s *datasets.Set, each func(i i
 		var err error
 		if path := s.File(i); path != "" {
 			digest, err = c.fingerprint(path)
-		} else if raw, readErr := s.Read(i); readErr != nil {
+		} else if raw, readErr := s.Read(i); datasets.LostCause(readErr) != "" {
+			continue // the stage that reads it counts it
+		} else if readErr != nil {
 			err = readErr
 		} else {
 			sum := sha256.Sum256(raw)

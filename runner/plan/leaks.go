@@ -1,17 +1,20 @@
 package plan
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 
 	"react/data/datasets"
+	"react/ops"
 )
 
 // leak refuses labelled images to learn from that are test images too, as far as the files' digests say so: the same set, or a file that is in both. What
 // is inside archives, and splits of one folder, are compared by CheckInputs.
 func (c *composer) leak(field string, train, test *Stage) error {
-	if train == test {
+	if train == test || sameImages(train, test) {
 		return FieldError{field, errors.New("the images to learn from are the test images (another folder, or another split)")}
 	}
 	a, b := train.Files["dataset"], test.Files["dataset"]
@@ -45,4 +48,17 @@ func (c *composer) leak(field string, train, test *Stage) error {
 		return FieldError{field, fmt.Errorf("files shared with the test images: %d (%s); a model would be tested on what it learned from (runner data check names them)", shared, first)}
 	}
 	return nil
+}
+
+// sameImages says whether two stages read the same images, however many of them may be lost.
+func sameImages(a, b *Stage) bool {
+	of := func(s *Stage) (p ops.FeaturesParams, ok bool) {
+		ok = s.Op == "features" && json.Unmarshal(s.Params, &p) == nil
+		p.MaxBadShare = 0
+		return p, ok
+	}
+	p, ok := of(a)
+	q, also := of(b)
+	return ok && also && p == q && a.In["dataset"] == b.In["dataset"] && reflect.DeepEqual(a.Files["dataset"], b.Files["dataset"]) &&
+		reflect.DeepEqual(a.Files["list"], b.Files["list"])
 }

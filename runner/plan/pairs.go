@@ -139,7 +139,7 @@ func (c *composer) fingerprint(name string, base source) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	params := ops.FingerprintParams{Set: set, Captions: captions, Precision: c.embedding()}
+	params := ops.FingerprintParams{Set: set, Captions: captions, Precision: c.embedding(), MaxBadShare: e.MaxBadShare}
 	params.Benchmark, params.Catalogue = catalogued(entry)
 	in := newInputs()
 	in.give("checkpoint", base)

@@ -103,6 +103,15 @@ func (c *composer) labels(objective string, teacher source, pairs *Stage) (*Stag
 	return c.add("pseudo-label", params, in.in, in.files)
 }
 
+// leastBadShare is the least share of images that an evaluation may lose, which images to learn from have too.
+func (c *composer) leastBadShare() float64 {
+	least := 1.0
+	for _, e := range c.p.Evaluate {
+		least = min(least, e.MaxBadShare)
+	}
+	return least
+}
+
 // promptTune learns the context of prompts on features of the base.
 func (c *composer) promptTune() (*Stage, error) {
 	t := c.p.Tune
@@ -113,7 +122,8 @@ func (c *composer) promptTune() (*Stage, error) {
 	if t.Benchmark != "" {
 		split = "train"
 	}
-	train, err := c.features(imagesOf{path: "tune", field: "labelled", ref: t.Labelled, split: split, benchmark: t.Benchmark}, c.base)
+	train, err := c.features(imagesOf{path: "tune", field: "labelled", ref: t.Labelled, split: split, benchmark: t.Benchmark,
+		maxBadShare: c.leastBadShare()}, c.base)
 	if err != nil {
 		return nil, err
 	}

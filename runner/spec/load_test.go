@@ -58,7 +58,7 @@ func TestDefaults(t *testing.T) {
 		Pairs:    Pairs{Dedup: true, Control: "none"},
 		Tune: Tune{Mode: "full", Gamma: Gamma{Value: 0.9}, PositivesFrom: "current", Steps: 300, Batch: 64, LR: e.Params.Tune.LR, Warmup: e.Params.Tune.Warmup,
 			WeightDecay: 0.1, Clip: 1, GatedDepth: 2, AlphaLR: 10, Precision: "f32", Augment: augment},
-		Evaluate: map[string]Evaluate{"task": {Kind: "zeroshot", Dataset: "pool:world/task", Prompts: []string{"a photo of a {}"}}},
+		Evaluate: map[string]Evaluate{"task": {Kind: "zeroshot", Dataset: "pool:world/task", Prompts: []string{"a photo of a {}"}, MaxBadShare: 0.05}},
 	}
 	if !reflect.DeepEqual(e.Params, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", e.Params, want)

@@ -237,4 +237,6 @@ type Evaluate struct {
 	Truncate string    `json:"truncate,omitempty"` // keep-eot, elevater-compat, error; "" is keep-eot
 	Training *Training `json:"training,omitempty"` // finetune
 	Scores   bool      `json:"scores,omitempty"`   // keep the probabilities of all classes
+
+	MaxBadShare float64 `json:"maxBadShare"` // of the images of a set that cannot be read
 }
