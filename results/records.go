@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -27,7 +28,7 @@ func (g *Grid) CSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	header := []string{}
 	for _, f := range g.record(nil, 0, 0) {
-		header = append(header, f.name)
+		header = append(header, CSVCell(f.name))
 	}
 	out.Write(header)
 	g.eachRecord(func(fields []field) error {
@@ -44,7 +45,7 @@ func (g *Grid) CSV(w io.Writer) error {
 func csvText(v any) string {
 	switch v := v.(type) {
 	case string:
-		return strings.ToValidUTF8(v, "\uFFFD")
+		return CSVCell(strings.ToValidUTF8(v, "\uFFFD"))
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
 	case int64:
@@ -53,6 +54,20 @@ func csvText(v any) string {
 		return strconv.FormatBool(v)
 	}
 	return ""
+}
+
+// CSVCell is a text as a cell of a CSV that a spreadsheet may open: one that it would run as
+// a formula (a label or a class named =HYPERLINK(...)) gets a quote before it, as OWASP
+// advises. Numbers stay as they are.
+func CSVCell(text string) string {
+	first, _ := utf8.DecodeRuneInString(text)
+	if !strings.ContainsRune("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20", first) {
+		return text
+	}
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		return text
+	}
+	return "'" + text
 }
 
 // Parquet writes the same lines and columns as CSV, typed, with name, caption,

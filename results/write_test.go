@@ -142,7 +142,7 @@ func TestNastyCSV(t *testing.T) {
 		got = append(got, line[at])
 	}
 	for _, label := range nasty {
-		if !slices.Contains(got, strings.ToValidUTF8(label, "\uFFFD")) {
+		if !slices.Contains(got, CSVCell(strings.ToValidUTF8(label, "\uFFFD"))) { // no formula
 			t.Errorf("label %q is not among %q", label, got)
 		}
 	}

@@ -184,7 +184,7 @@ func curvesCSV(w io.Writer, curves []ops.IndexCurve) error {
 	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 	for _, c := range curves {
 		for _, p := range c.Points {
-			rows = append(rows, []string{c.By, c.Kind, c.Param, strconv.Itoa(p.Value), strconv.Itoa(c.K), strconv.Itoa(c.Queries), number(p.Recall), number(p.Worst), p.WorstClass, strconv.Itoa(p.Shortfall)})
+			rows = append(rows, []string{c.By, c.Kind, c.Param, strconv.Itoa(p.Value), strconv.Itoa(c.K), strconv.Itoa(c.Queries), number(p.Recall), number(p.Worst), results.CSVCell(p.WorstClass), strconv.Itoa(p.Shortfall)})
 		}
 	}
 	return out.WriteAll(rows)
