@@ -36,7 +36,10 @@ func newExport() *cobra.Command {
 		Long: `export writes what is stored for other programs, and runs nothing.
 
   tensorboard   event files, a folder a trial: tensorboard --logdir DIR
-  mlflow        a file store, a run a trial: mlflow ui --backend-store-uri DIR
+  mlflow        a file store, a run a trial. MLflow from 3.13 on opens one only so:
+                MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri DIR
+                or, moved into a database:
+                mlflow migrate-filestore --source DIR --target sqlite:///mlflow.db
   rows          rows.parquet, a number of a trial each: DuckDB, pandas, R
   elevater      all_predictions.zip for the EvalAI leaderboard of ELEVATER (challenge
                 1832), a folder for each model, way of learning and shots, with what the
@@ -67,6 +70,9 @@ in names, so that there acc@1 is acc_at_1.
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "written to %s: %s\n", shownPath(given[1]), said)
+			if o.to == "mlflow" {
+				fmt.Fprintf(cmd.OutOrStdout(), "look: MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri %s\n", quote(given[1]))
+			}
 			return nil
 		},
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // MLflow writes runs as one experiment of a file store, which MLflow opens by
-// the tracking URI of the folder: mlflow ui --backend-store-uri DIR. Names hold
+// the tracking URI of the folder: mlflow ui --backend-store-uri DIR, with
+// MLFLOW_ALLOW_FILE_STORE=true from 3.13 on. Names hold
 // the characters that MLflow takes: acc@1 is acc_at_1. dir must be new or hold
 // no other experiment.
 func MLflow(dir, experiment string, runs []Run) error {
