@@ -81,6 +81,7 @@ func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 		return err
 	}
 	defer set.Close()
+	run.warnOfCodes(set)
 	b, err := run.promptsIn(p.Precision, p.Truncate)
 	if err != nil {
 		return err

@@ -73,6 +73,7 @@ func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 		return err
 	}
 	defer set.Close()
+	run.warnOfCodes(set)
 	if f, ok := run.Files["list"]; ok {
 		if err := set.Keep(f.Paths[0]); err != nil {
 			return err
@@ -91,6 +92,14 @@ func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 		return err
 	}
 	return run.writeJSON(featureSetFile, aboutSet(set, p))
+}
+
+// warnOfCodes says where classes are called by codes: kept with the stage, it is said of every sweep
+// that uses it.
+func (r *Run) warnOfCodes(set *datasets.Set) {
+	if what, _ := set.Codes(); what != "" {
+		r.Warn("set %s: %s (runner data check says what to do)", set.Dir, what)
+	}
 }
 
 // labelledSet opens the labelled images of a role, which p names within it.

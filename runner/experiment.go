@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sort"
 	"strings"
 
@@ -62,6 +63,13 @@ func identify(ctx context.Context, s *store.Store) func(path string) (string, er
 // checkInputs looks at the outside data of what is to run, before it runs.
 func (e *experiment) checkInputs(ctx context.Context, survey *schedule.Survey) error {
 	return e.plan.CheckInputs(ctx, func(i int) bool { return survey.Status[i] == schedule.ToRun }, identify(ctx, e.store))
+}
+
+// printWarnings says what may mean something else than it seems to.
+func (e *experiment) printWarnings(w io.Writer) {
+	for _, text := range e.plan.Warnings {
+		fmt.Fprintln(w, "warning:", text)
+	}
 }
 
 // tasks are the stages without what they do; sweep adds that. Stages that

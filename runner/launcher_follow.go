@@ -45,6 +45,7 @@ func (e *experiment) sweepSlurm(cmd *cobra.Command, folder *store.Sweep, o sweep
 	if err := e.checkInputs(cmd.Context(), survey); err != nil {
 		return err
 	}
+	e.printWarnings(l.stderr)
 	this := e.provenance(cmd.Context(), o)
 	record := survey.Count(schedule.ToRun) > 0 || !folder.Has(provenanceFile)
 	if record {

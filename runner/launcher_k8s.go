@@ -38,6 +38,7 @@ func (e *experiment) printK8s(cmd *cobra.Command, folder *store.Sweep, o sweepOp
 	if err := e.checkInputs(cmd.Context(), survey); err != nil {
 		return err
 	}
+	e.printWarnings(l.stderr)
 	stages, _, err := l.choose(nil, launch.Policy{Fresh: true})
 	if err != nil {
 		return err

@@ -114,6 +114,7 @@ func (e *experiment) printPlan(ctx context.Context, w io.Writer, o planOptions) 
 	machine := &plan.Machine{Engine: name, Fit: o.fit.fit(name)}
 	f.computeMemory(e.plan.Stages, machine)
 	p := e.describe()
+	p.Warnings = e.plan.Warnings
 	for i := range p.Stages {
 		p.Stages[i].State = survey.Status[i].String()
 		if damaged := survey.Damaged[i]; damaged != nil {
@@ -128,9 +129,7 @@ func (e *experiment) printPlan(ctx context.Context, w io.Writer, o planOptions) 
 		err = enc.Encode(p)
 	} else {
 		fmt.Fprintln(w, e.summary(survey))
-		for _, text := range e.plan.Warnings {
-			fmt.Fprintln(w, "warning:", text)
-		}
+		e.printWarnings(w)
 		err = errors.Join(f.print(w, e.store.Root()), p.print(w))
 	}
 	if err == nil {
@@ -170,6 +169,7 @@ type planRecord struct {
 	Stages     []stageRecord `json:"stages"` // inputs before readers
 	Trials     []trialRecord `json:"trials"`
 	Estimate   *planEstimate `json:"estimate,omitempty"` // plan --json only
+	Warnings   []string      `json:"warnings,omitempty"` // plan --json only
 
 	Missing []plan.Missing `json:"missing,omitempty"` // plan --without-data only
 	Scale   []opScale      `json:"scale,omitempty"`   // plan --without-data only

@@ -177,6 +177,7 @@ func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *st
 	if err := e.checkInputs(ctx, survey); err != nil {
 		return nil, err
 	}
+	e.printWarnings(stderr)
 	forecast, err := newForecast(e.store, tasks, survey, forecastOn(engineOf(o.engine), o.jobs.assumed()))
 	if err != nil {
 		return nil, err

@@ -25,7 +25,8 @@ const archiveLimit = 4 << 30
 
 // CheckInputs opens the outside data of the stages that will run, each once, before anything is computed: class names and their synonyms, tokenizers, sets
 // of images and captions, files of prompts, shots, and images that are both learned from and tested on. It lists and counts; images are not decoded. Sets
-// of generated pools are looked at when they are there. The error has a line for each fault, with the field of the spec that names the data.
+// of generated pools are looked at when they are there. The error has a line for each fault, with the field of the spec that names the data. What may mean
+// something else than it seems to is added to the plan's Warnings.
 func (p *Plan) CheckInputs(ctx context.Context, runs func(stage int) bool, fingerprint func(path string) (string, error)) error {
 	c := &inputCheck{plan: p, fingerprint: fingerprint, seen: map[string]bool{}, sets: map[string]*datasets.Set{}}
 	defer c.close()
@@ -37,10 +38,11 @@ func (p *Plan) CheckInputs(ctx context.Context, runs func(stage int) bool, finge
 			c.stage(ctx, s)
 		}
 	}
-	if len(c.faults) == 0 {
-		return nil
+	if len(c.faults) > 0 {
+		return c.faults
 	}
-	return c.faults
+	c.untested()
+	return nil
 }
 
 // Faults are what is wrong with data outside, each with the place in the spec that names the data.
@@ -59,6 +61,9 @@ type inputCheck struct {
 	seen        map[string]bool          // faults, and what needs no second look
 	sets        map[string]*datasets.Set // by inputSet.id
 	faults      Faults
+
+	tasks    map[string][]string // see taskClasses
+	compared []comparison
 }
 
 func (c *inputCheck) close() {
@@ -118,7 +123,8 @@ func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 	}
 	switch {
 	case s.Op == "features", s.Op == "evaluate" && p.Kind == "zeroshot" && s.In["features"] == nil, s.Op == "fingerprint" && !p.Captions:
-		c.labelled(c.setOf(s))
+		of := c.setOf(s)
+		c.classNames(of, c.labelled(of))
 	case s.Op == "evaluate" && p.Kind == "retrieval", s.Op == "fingerprint":
 		c.captions(c.setOf(s))
 	case s.Op == "evaluate" && p.Probe != nil:
