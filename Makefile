@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build bundle static test check lint cue update bench bench-peers bench-retrieval interop tables tex study emoji fuzz env debian clean kill torture slurm mutants
+.PHONY: help sweep build bundle static test check lint cue update bench bench-peers bench-retrieval interop refresh simulate tables tex study emoji fuzz env debian clean kill torture slurm mutants
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -90,6 +90,15 @@ interop: $(deps) ## read our files with faiss, numpy, pyarrow, DuckDB, webdatase
 	.ci/install-interop
 	INTEROP_PYTHON=$(CURDIR)/cache/interop/bin/python INTEROP_SETS=$(CURDIR)/cache/interop-sets \
 		go test ./ops ./results/export ./data/datasets -run '^TestInterop$$|^TestReadsOthers$$|^TestSetsOfPackages$$|^TestProbeOfPackages$$' -count 1 -v
+
+refresh: build ## make the tables, figures and pages of results/reports again from their own rows and predictions
+	for dir in results/reports/*; do \
+		bin/runner publish --refresh $$dir || exit 1; \
+		for file in results/tables/$$(basename $$dir)/*; do cp $$dir/[ft]*/$$(basename $$file) $$file || exit 1; done; \
+	done
+
+simulate: ## false positives and power of the tables' test by simulation, written to results/false-positives.md (ten minutes)
+	SIMULATE=$(CURDIR)/results/false-positives.md go test ./results/stat -run '^TestSimulate$$' -count 1 -v -timeout 3h
 
 tables: study ## run the published experiments, rewrite results/tables and results/reports
 	bin/runner sweep experiments/quickstart.cue --tables results/tables

@@ -21,6 +21,7 @@ type EvaluateParams struct {
 	Split     string       `json:"split,omitempty"`     // retrieval: of the captions; empty: test
 	Benchmark string       `json:"benchmark,omitempty"` // retrieval: entry of the catalogue
 	Catalogue string       `json:"catalogue,omitempty"` // and its digest
+	Queries   bool         `json:"queries,omitempty"`   // retrieval: write recall.parquet, as is always done now
 	Probe     *ProbeParams `json:"probe,omitempty"`     // kind probe
 
 	Protocol string `json:"protocol,omitempty"` // zeroshot on features: openai, elevater, clip_benchmark; empty: on the folder, as version 1 always did

@@ -3,6 +3,10 @@ package ops
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
 
 	"react/data/datasets"
 	"react/ops/blas"
@@ -14,7 +18,7 @@ var recallAt = []int{1, 5, 10}
 
 // retrieval scores a checkpoint by finding captions for images and images for captions. In: "checkpoint", "dataset" (images with captions), optional
 // "base". Out: rows.jsonl with i2t-recall@k and t2i-recall@k (a true match among the first k), i2t-set-recall@k (the share of an image's captions
-// among the first k), and what recall@1 gained over the base.
+// among the first k), and what recall@1 gained over the base; recall.parquet, the ranks that these follow from.
 func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
 	dir, err := run.input("dataset")
 	if err != nil {
@@ -56,7 +60,13 @@ func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
 	for i := range u.Rows {
 		normalize(u.Row(i))
 	}
-	rows := recallRows(u, blas.Matrix{Rows: len(texts), Cols: u.Cols, Values: v}, owners)
+	found := metric.TopMatches(u, blas.Matrix{Rows: len(texts), Cols: u.Cols, Values: v}, recallAt[len(recallAt)-1])
+	rows := recallRows(found, owners)
+	if p.Queries {
+		if err := parquet.WriteFile(run.path(recallFile), queriesOf(found, owners, set.Keys)); err != nil {
+			return err
+		}
+	}
 	if base, ok := run.In["base"]; ok {
 		if rows, err = recallDeltas(rows, base); err != nil {
 			return err
@@ -78,10 +88,9 @@ func (b *backbone) captionTexts(set *datasets.Captions, prompts []string) (texts
 	return texts, owners
 }
 
-// recallRows ranks both ways; owners are the images of the texts.
-func recallRows(images, texts blas.Matrix, owners []int) []MetricRow {
-	found := metric.TopMatches(images, texts, recallAt[len(recallAt)-1])
-	ofImage, ofText := make([][]int, images.Rows), make([][]int, len(owners))
+// recallRows scores rankings of both ways; owners are the images of the texts.
+func recallRows(found metric.Matches, owners []int) []MetricRow {
+	ofImage, ofText := make([][]int, len(found.Rows)), make([][]int, len(owners))
 	for text, image := range owners {
 		ofImage[image] = append(ofImage[image], text)
 		ofText[text] = []int{image}
@@ -89,11 +98,44 @@ func recallRows(images, texts blas.Matrix, owners []int) []MetricRow {
 	var any, set []MetricRow
 	for _, k := range recallAt {
 		i2t, t2i := metric.RecallAt(found.Rows, ofImage, k), metric.RecallAt(found.Cols, ofText, k)
-		any = append(any, MetricRow{Metric: fmt.Sprintf("i2t-recall@%d", k), Value: i2t.Any, N: images.Rows},
+		any = append(any, MetricRow{Metric: fmt.Sprintf("i2t-recall@%d", k), Value: i2t.Any, N: len(found.Rows)},
 			MetricRow{Metric: fmt.Sprintf("t2i-recall@%d", k), Value: t2i.Any, N: len(owners)})
-		set = append(set, MetricRow{Metric: fmt.Sprintf("i2t-set-recall@%d", k), Value: i2t.Set, N: images.Rows})
+		set = append(set, MetricRow{Metric: fmt.Sprintf("i2t-set-recall@%d", k), Value: i2t.Set, N: len(found.Rows)})
 	}
 	return append(any, set...)
+}
+
+// RetrievalQuery is one row of recall.parquet: a caption and its image, in the order of the set.
+type RetrievalQuery struct {
+	Image   string `parquet:"image,dict,zstd"` // key
+	Caption int32  `parquet:"caption,zstd"`    // of the image, from 0
+	I2T     int32  `parquet:"i2t,zstd"`        // rank of the caption for the image, 1-based; 0: below the largest k
+	T2I     int32  `parquet:"t2i,zstd"`        // rank of the image for the caption, likewise
+}
+
+const recallFile = "recall.parquet"
+
+// queriesOf says of each caption where it was found, and where it found its image.
+func queriesOf(found metric.Matches, owners []int, keys []string) []RetrievalQuery {
+	out := make([]RetrievalQuery, len(owners))
+	for text, image := range owners {
+		out[text] = RetrievalQuery{Image: keys[image], I2T: int32(slices.Index(found.Rows[image], text) + 1),
+			T2I: int32(slices.Index(found.Cols[text], image) + 1)}
+		if text > 0 && owners[text-1] == image {
+			out[text].Caption = out[text-1].Caption + 1
+		}
+	}
+	return out
+}
+
+// ReadQueries reads the queries of a finished evaluate stage of kind retrieval.
+func ReadQueries(dir string) ([]RetrievalQuery, error) {
+	name := filepath.Join(dir, recallFile)
+	rows, err := parquet.ReadFile[RetrievalQuery](name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return rows, nil
 }
 
 // recallDeltas adds what both recalls at 1 gained over the base's.

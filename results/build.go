@@ -30,9 +30,10 @@ func Build(spec Table, rows []Row, opts Options) (*Grid, error) {
 		if rows, b.effect, err = mainEffect(&spec, rows); err != nil {
 			return nil, err
 		}
-		b.opts.Trials, b.opts.Predictions = nil, nil // of single trials, which a main effect is not over
-		b.spec.Filter = nil                          // done
+		b.opts.Trials = nil // of single trials, which a main effect is not over
+		b.spec.Filter = nil // done
 	}
+	b.cases = caseStore{opts: &b.opts, rows: rows}
 	b.pick(rows)
 	if err := b.arrange(); err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ type builder struct {
 	lines     []*lineKey
 	residues  map[string][]string // by the trials of a cell
 	noteIndex map[string]int
-	images    imageTests
+	cases     caseStore
 	effect    *effect  // nil but for Table.Effect
 	inputs    []string // what Options.Notes say of the rows' stages
 }
@@ -220,7 +221,7 @@ func (b *builder) place(r *Row, metric int, t *Trial) placed {
 	for i, path := range b.paths {
 		p.values[i] = lookup(r, path)
 	}
-	p.point = Point{r.Trial, r.Seed, r.Value, r.N, r.Engine, r.Key, r.Label, r.Params}
+	p.point = Point{r.Trial, r.Seed, r.Value, r.N, r.Engine, r.Key, r.Label, r.Params, r.Set, b.effect.of(r.Trial)}
 	return p
 }
 

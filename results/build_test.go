@@ -1,7 +1,6 @@
 package results
 
 import (
-	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -53,8 +52,8 @@ func TestBuildAgreesWithPlainComputation(t *testing.T) {
 				t.Errorf("full, k=%d, %s: got %v ± %v over %d, want %v ± %v over 3", k, set, c.Mean, c.Std, c.Seeds, stat.Mean(x), stat.Std(x))
 			}
 			d := lineOf(t, g, "full").Differences[m][i]
-			if want := stat.OneSample(x, base); d.Value != want.Difference || d.P != want.P || d.Method != OneSample {
-				t.Errorf("difference: got %+v, want %+v", d, want)
+			if math.Abs(d.Value-(c.Mean-base)) > 1e-12 || d.Std != c.Std || d.N != 3 {
+				t.Errorf("difference: got %v ± %v over %d, want %v ± %v over 3", d.Value, d.Std, d.N, c.Mean-base, c.Std)
 			}
 		}
 	}
@@ -178,11 +177,11 @@ func TestResidue(t *testing.T) {
 			if got := strings.Join(c.Residue, "; "); got != tt.want {
 				t.Errorf("residue: got %q, want %q", got, tt.want)
 			}
-			if tt.want != "" && (!strings.Contains(textOf(t, g, 0), "averages over "+tt.want) || !math.IsNaN(d.P)) {
-				t.Errorf("want a footnote and no test, got p=%v in\n%s", d.P, textOf(t, g, 0))
+			if tt.want != "" && (!strings.Contains(textOf(t, g, 0), "averages over "+tt.want) || d.why != whyMixed) {
+				t.Errorf("want a footnote and no test, got %q in\n%s", d.why, textOf(t, g, 0))
 			}
-			if tt.want == "" && math.IsNaN(d.P) {
-				t.Errorf("want a test, got none")
+			if tt.want == "" && d.why != whyNotStored {
+				t.Errorf("want a test, or none for lack of predictions alone, got %q", d.why)
 			}
 			if math.Abs(c.Mean-0.55) > 1e-15 {
 				t.Errorf("mean: got %v", c.Mean)
@@ -223,7 +222,7 @@ func TestCrossedCase(t *testing.T) {
 	}
 	for line, want := range map[string]float64{"full": 0.11, "gated-image": 0.31} {
 		d := lineOf(t, g, line).Differences[0][0]
-		if math.Abs(d.Value-want) > 1e-12 || d.Against != "random, "+line || d.Method != PairedSeeds || d.N != 3 {
+		if math.Abs(d.Value-want) > 1e-12 || d.Against != "random, "+line || d.N != 3 {
 			t.Errorf("%s: got %+v", line, d)
 		}
 		if d.Fixed != (line == "gated-image") {
@@ -337,183 +336,47 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-func TestMethods(t *testing.T) {
-	x := map[string][]float64{"full": {0.512, 0.498, 0.531, 0.507, 0.522}, "base": {0.481, 0.490, 0.495, 0.499, 0.478}}
-	build := func(baseSeeds, first int) (*Grid, *Difference) {
-		s := study{}
-		for i, v := range x["full"] {
-			s.add("", i, v, "tune.mode", "full")
-		}
-		for i := range baseSeeds {
-			s.add("base", i+first, x["base"][i], "tune.mode", "none")
-		}
-		if baseSeeds == 0 {
-			s.add("base", -1, 0.46, "tune.mode", "none")
-		}
-		spec := byMode
-		spec.Baseline = "base"
-		g := mustBuild(t, spec, s.rows, Options{})
-		return g, lineOf(t, g, "full").Differences[0][0]
-	}
-	tests := []struct {
-		name        string
-		seeds, from int
-		method      Method
-		n           int
-		p           float64
-	}{
-		{"paired", 5, 0, PairedSeeds, 5, 0.02647655693350623},                 // stats.ttest_rel(a, b).pvalue
-		{"paired over the shared", 5, 2, PairedSeeds, 3, 0.08500376156292914}, // stats.ttest_rel(a[2:], b[:3]).pvalue
-		{"welch", 5, 10, WelchSeeds, 5, 0.00819361589568425},                  // stats.ttest_ind(a, b, equal_var=False).pvalue
-		{"one sample", 0, 0, OneSample, 5, 0.0007178962515218475},             // stats.ttest_1samp(a, 0.46).pvalue
-		{"too few", 1, 7, "", 1, nan},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			_, d := build(tt.seeds, tt.from)
-			if d.Method != tt.method || d.N != tt.n || !(math.Abs(d.P-tt.p) < 1e-9 || math.IsNaN(d.P) && math.IsNaN(tt.p)) {
-				t.Errorf("got %q over %d, p=%v; want %q over %d, p=%v", d.Method, d.N, d.P, tt.method, tt.n, tt.p)
-			}
-		})
-	}
-	g, _ := build(5, 0)
-	for _, text := range append(g.Remarks, g.Over...) {
-		if strings.HasPrefix(text, "Warning") {
-			t.Errorf("5 seeds: %s", text)
-		}
-	}
-}
-
-// A line without seeds against a baseline with seeds is the same test turned
-// round.
-func TestLineWithoutSeeds(t *testing.T) {
-	s := study{}
-	for i, v := range []float64{0.512, 0.498, 0.531, 0.507, 0.522} {
-		s.add("", i, v, "tune.mode", "full")
-	}
-	s.add("base", -1, 0.46, "tune.mode", "none")
-	spec := byMode
-	spec.Baseline = "full"
-	d := lineOf(t, mustBuild(t, spec, s.rows, Options{}), "base").Differences[0][0]
-	if math.Abs(d.Value+0.054) > 1e-12 || math.Abs(d.P-0.0007178962515218475) > 1e-9 || !(d.Low < d.Value && d.Value < d.High) {
-		t.Errorf("got %+v", d)
-	}
-}
-
-func TestConstantDifference(t *testing.T) {
-	s := study{}
-	for i := range 5 {
-		s.add("", i, 0.5, "tune.mode", "full")
-		s.add("base", i, 0.4, "tune.mode", "none")
-	}
-	spec := byMode
-	spec.Baseline = "base"
-	g := mustBuild(t, spec, s.rows, Options{})
-	if d := lineOf(t, g, "full").Differences[0][0]; !math.IsNaN(d.P) || d.Method != "" {
-		t.Errorf("got %+v", d)
-	}
-	if got := textOf(t, g, 0); !strings.Contains(got, "no test over seeds: the values do not vary") {
-		t.Errorf("got\n%s", got)
-	}
-}
-
-func TestImages(t *testing.T) {
-	rows := modesRows()
-	opts := Options{Predictions: predictionsFor(rows, "task", 24)}
-	g := mustBuild(t, modesTable(), rows, opts)
-	d := lineOf(t, g, "locked-text").Differences[0][3]
-	if d.Method != Images || d.Images == nil || d.Images.Images != 480 || d.Images.Classes != 24 || len(d.Images.Pairs) != 3 {
-		t.Fatalf("got %+v", d)
-	}
-	largest := 0.0
-	for _, pair := range d.Images.Pairs {
-		// in predictionsFor whoever has more right has the other's right too
-		if pair.OnlyOther != 0 || pair.P != stat.McNemar(pair.OnlyLine, 0) {
-			t.Errorf("got %+v", pair)
-		}
-		largest = math.Max(largest, pair.P)
-	}
-	if d.P != largest || !(d.Low <= d.Value && d.Value <= d.High) || d.Seeds == nil {
-		t.Errorf("got p %v of %v, interval %v..%v round %v", d.P, largest, d.Low, d.High, d.Value)
-	}
-	if other := lineOf(t, g, "locked-text").Differences[1][3]; other.Method != OneSample {
-		t.Errorf("a set without predictions: got %q", other.Method)
-	}
-
-	stored := opts.Predictions
-	opts.Predictions = func(trial, set string) ([]Prediction, error) {
-		list, err := stored(trial, set)
-		if trial == "full-k1-s0" {
-			list = list[1:]
-		}
-		return list, err
-	}
-	_, err := Build(modesTable(), rows, opts)
-	if want := "trial full-k1-s0 is not over the same images as trial random"; err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("other images: got %v, want %s", err, want)
-	}
-	opts.Predictions = func(string, string) ([]Prediction, error) { return nil, errors.New("disk on fire") }
-	if _, err := Build(modesTable(), rows, opts); err == nil || !strings.Contains(err.Error(), "disk on fire") {
-		t.Errorf("unreadable: got %v", err)
-	}
-}
-
-// acc@5 uses stored ranks; without them there is no test over images.
-func TestImagesTop5(t *testing.T) {
-	rows := []Row{
-		{Trial: "b", Label: "base", Set: "task", Metric: "acc@5", Value: 0.5, N: 4, Params: map[string]any{"tune.mode": "none"}},
-		{Trial: "f", Set: "task", Metric: "acc@5", Value: 0.75, N: 4, Params: map[string]any{"tune.mode": "full"}},
-	}
-	ranks := map[string][]int{"b": {1, 5, 6, 300}, "f": {2, 5, 5, 7}}
-	with := func(trial, _ string) ([]Prediction, error) {
-		var list []Prediction
-		for i, rank := range ranks[trial] {
-			list = append(list, Prediction{Key: string(rune('a' + i)), Label: i % 2, Correct: rank == 1, Rank: rank})
-		}
-		return list, nil
-	}
-	without := func(trial, set string) ([]Prediction, error) {
-		list, err := with(trial, set)
-		for i := range list {
-			list[i].Rank = 0
-		}
-		return list, err
-	}
-	spec := Table{Name: "t", Rows: Names{"tune.mode"}, Metrics: Names{"task/acc@5"}, Baseline: "base"}
-	d := lineOf(t, mustBuild(t, spec, rows, Options{Predictions: with}), "full").Differences[0][0]
-	if d.Method != Images || d.Images.Pairs[0].OnlyLine != 1 || d.Images.Pairs[0].OnlyOther != 0 {
-		t.Errorf("got %+v", d)
-	}
-	d = lineOf(t, mustBuild(t, spec, rows, Options{Predictions: without}), "full").Differences[0][0]
-	if d.Method != "" || d.Images != nil {
-		t.Errorf("without ranks: got %+v", d)
-	}
-}
-
 func TestHolmOverTheTable(t *testing.T) {
-	g := mustBuild(t, modesTable(), modesRows(), Options{})
-	if g.Family != 26 {
+	opts := Options{Predictions: predictionsFor(modesRows(), 24, "task", "others")}
+	g := mustBuild(t, modesTable(), modesRows(), opts)
+	if g.Family != 26 || g.FixedTests != 0 {
 		t.Errorf("family: got %d, want 26 (3 modes × 4 K + random) × 2 metrics", g.Family)
-	}
-	spec := modesTable()
-	spec.Fixed = []Comparison{{Row: "random", Against: "base"}, {Row: "full", Against: "random", Metric: "others/acc@1"}}
-	fixed := mustBuild(t, spec, modesRows(), Options{})
-	if fixed.Family != 25 || len(fixed.Fixed) != 2 {
-		t.Fatalf("family: got %d with %d fixed", fixed.Family, len(fixed.Fixed))
-	}
-	for _, f := range fixed.Fixed {
-		if f.Difference.Adjusted != f.Difference.P || math.IsNaN(f.Difference.P) || f.Column != "k=4" {
-			t.Errorf("fixed: got %+v", f.Difference)
-		}
 	}
 	var least *Difference
 	for _, d := range g.tests {
 		if least == nil || d.P < least.P {
 			least = d
 		}
+		low, high := d.AdjustedLow, d.AdjustedHigh
+		if out := low > 0 || high < 0; out != (d.Adjusted < 0.05) || d.Adjusted < d.P || low > d.Low || high < d.High {
+			t.Errorf("p %v [%v, %v] became %v [%v, %v]", d.P, d.Low, d.High, d.Adjusted, low, high)
+		}
 	}
 	if least.Adjusted != math.Min(1, 26*least.P) {
 		t.Errorf("smallest p %v became %v", least.P, least.Adjusted)
+	}
+	spec := modesTable()
+	spec.Fixed = []Comparison{{Row: "random", Against: "base"}, {Row: "full", Against: "random", Metric: "others/acc@1"}}
+	fixed := mustBuild(t, spec, modesRows(), opts)
+	if fixed.Family != 25 || fixed.FixedTests != 2 || len(fixed.Fixed) != 2 {
+		t.Fatalf("families: got %d and %d with %d fixed", fixed.Family, fixed.FixedTests, len(fixed.Fixed))
+	}
+	p := []float64{fixed.Fixed[0].Difference.P, fixed.Fixed[1].Difference.P}
+	if p[0] == p[1] {
+		t.Fatal("the fixed tests tell nothing apart")
+	}
+	for i, f := range fixed.Fixed { // Holm of two: the smaller p counts twice, the larger is no smaller than that
+		want := math.Min(1, math.Max(p[i], 2*min(p[0], p[1])))
+		if math.Abs(f.Difference.Adjusted-want) > 1e-12 || f.Column != "k=4" {
+			t.Errorf("fixed: p %v of %v became %v, want %v, in %s", p[i], p, f.Difference.Adjusted, want, f.Column)
+		}
+	}
+	text := textOf(t, fixed, 0)
+	for _, want := range []string{"Corrected: Holm's method over the table's 25 exploratory tests, and apart from them over the 2 comparisons fixed beforehand;",
+		"[1] fixed beforehand: corrected among 2 fixed comparisons", "; corrected for 2: [", "Difference to base, corrected"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
 	}
 }
 

@@ -4,14 +4,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"react/results/stat"
 )
 
 // compare fills the differences to the baseline and the fixed comparisons, and
-// corrects what is not fixed by Holm's method over the whole table.
+// corrects each family of tests by Holm's method: the fixed ones, and all others.
 func (b *builder) compare() error {
-	b.images.read = b.opts.Predictions
 	if err := b.compareToBaseline(); err != nil {
 		return b.spec.errorf("%w", err)
 	}
@@ -104,100 +101,6 @@ func (b *builder) compareLines(i, against, metric int, out []*Difference) error 
 	return nil
 }
 
-// difference compares two cells: over images where one side has no seeds and
-// predictions are stored, else over seeds, paired where they are shared. Cells
-// that mix trials are subtracted and not tested.
-func (b *builder) difference(line, other *Cell, metric string) (*Difference, error) {
-	if math.IsNaN(line.Mean) || math.IsNaN(other.Mean) {
-		return nil, nil
-	}
-	d := &Difference{Value: line.Mean - other.Mean, Std: math.NaN(), Low: math.NaN(), High: math.NaN(), P: math.NaN(), Adjusted: math.NaN()}
-	if len(line.Residue) > 0 || len(other.Residue) > 0 {
-		d.Notes = b.addNote(d.Notes, "no test: a side averages over more than seeds")
-		return d, nil
-	}
-	d.overSeeds(line, other)
-	if d.Seeds != nil && math.IsNaN(d.P) {
-		d.Method = "" // one seed, or values that do not vary
-		if d.N > 1 {
-			d.Notes = b.addNote(d.Notes, "no test over seeds: the values do not vary")
-		}
-	}
-	if line.Seeds > 0 && other.Seeds > 0 {
-		return d, nil
-	}
-	set, _ := splitMetric(metric)
-	test, err := b.images.compare(set, topOf(metric), pairTrials(line, other))
-	if err != nil || test == nil {
-		return d, err
-	}
-	if math.Abs(test.Interval.Estimate-d.Value) > 1e-6 {
-		d.Notes = b.addNote(d.Notes, "no test over images: the stored predictions do not give this difference")
-		return d, nil
-	}
-	d.Images, d.Method, d.P = test, Images, test.p()
-	d.Low, d.High = test.Interval.Low, test.Interval.High
-	return d, nil
-}
-
-// overSeeds takes the test that the seeds allow.
-func (d *Difference) overSeeds(line, other *Cell) {
-	x, y := valuesOf(line.Points), valuesOf(other.Points)
-	shareX, shareY := sharedSeeds(line.Points, other.Points)
-	var t stat.Test
-	switch {
-	case line.Seeds == 0 && other.Seeds == 0:
-		return
-	case other.Seeds == 0:
-		t, d.Method = stat.OneSample(x, y[0]), OneSample
-	case line.Seeds == 0:
-		t, d.Method = negate(stat.OneSample(y, x[0])), OneSample
-	case len(shareX) >= 2:
-		t, d.Method = stat.Paired(shareX, shareY), PairedSeeds
-	default:
-		t, d.Method = stat.Welch(x, y), WelchSeeds
-	}
-	d.Seeds = &t
-	d.Value, d.Std, d.N, d.P, d.Low, d.High = t.Difference, t.Std, t.N, t.P, t.Low, t.High
-}
-
-// negate turns a test of b-a into one of a-b.
-func negate(t stat.Test) stat.Test {
-	t.Difference, t.T, t.Low, t.High = -t.Difference, -t.T, -t.High, -t.Low
-	return t
-}
-
-// sharedSeeds are the values of both sides at the seeds that both have, in the
-// order of seeds.
-func sharedSeeds(line, other []Point) (x, y []float64) {
-	bySeed := map[int]float64{}
-	for _, p := range other {
-		if p.Seed != nil {
-			bySeed[*p.Seed] = p.Value
-		}
-	}
-	for _, p := range line {
-		if p.Seed == nil {
-			continue
-		}
-		if v, ok := bySeed[*p.Seed]; ok {
-			x, y = append(x, p.Value), append(y, v)
-		}
-	}
-	return x, y
-}
-
-// pairTrials sets each trial of the side with seeds against the other's one.
-func pairTrials(line, other *Cell) []trialPair {
-	var pairs []trialPair
-	for _, p := range line.Points {
-		for _, q := range other.Points {
-			pairs = append(pairs, trialPair{p.Trial, q.Trial})
-		}
-	}
-	return pairs
-}
-
 // compareFixed computes the comparisons that the spec fixed. One that is a
 // difference to the baseline already is that difference, marked as fixed.
 func (b *builder) compareFixed() error {
@@ -266,24 +169,6 @@ func firstOf(list []*Difference) *Difference {
 		}
 	}
 	return nil
-}
-
-// correct adjusts the p values of all tests that are not fixed.
-func (b *builder) correct() {
-	var open []*Difference
-	var p []float64
-	for _, d := range b.grid.tests {
-		d.Adjusted = d.P
-		if !d.Fixed {
-			open, p = append(open, d), append(p, d.P)
-			if !math.IsNaN(d.P) {
-				b.grid.Family++
-			}
-		}
-	}
-	for i, adjusted := range stat.Holm(p) {
-		open[i].Adjusted = adjusted
-	}
 }
 
 // markBest marks the best cells of each metric. A column has a best only when

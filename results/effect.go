@@ -11,7 +11,16 @@ import (
 // effect is what mainEffect made rows of.
 type effect struct {
 	trials, keys map[string]bool
-	text         string // for the caption
+	members      map[string][]string // by the trial of a row of ours: those that it is the mean of
+	text         string              // for the caption
+}
+
+// of are the trials that a row is the mean of; none where there is no effect.
+func (e *effect) of(trial string) []string {
+	if e == nil {
+		return nil
+	}
+	return e.members[trial]
 }
 
 // sample is a measured value on its way into a main effect.
@@ -50,7 +59,9 @@ func mainEffect(spec *Table, rows []Row) ([]Row, *effect, error) {
 		}
 	}
 	e.describe(spec.Effect, used, len(complete), dropped)
-	return averaged(spec.Effect, used), e, nil
+	averages, members := averaged(spec.Effect, used)
+	e.members = members
+	return averages, e, nil
 }
 
 // effectRows are the grid's rows of the table's metrics that have the path.
@@ -161,8 +172,9 @@ func listOr(list []string, other string) string {
 	return strings.Join(list, ", ")
 }
 
-// averaged makes one row of each value, seed and metric, in a fixed order.
-func averaged(path string, used []sample) []Row {
+// averaged makes one row of each value, seed and metric, in a fixed order, and
+// says which trials each is the mean of.
+func averaged(path string, used []sample) ([]Row, map[string][]string) {
 	type place struct {
 		value             value
 		seed, set, metric string
@@ -172,7 +184,7 @@ func averaged(path string, used []sample) []Row {
 		at := place{s.value, seedText(s.row.Seed), s.row.Set, s.row.Metric}
 		groups[at] = append(groups[at], s.row)
 	}
-	params, rows := map[value]map[string]any{}, []Row(nil)
+	params, rows, members := map[value]map[string]any{}, []Row(nil), map[string][]string{}
 	for at, list := range groups {
 		if params[at.value] == nil {
 			params[at.value] = map[string]any{path: list[0].Params[path]}
@@ -185,7 +197,9 @@ func averaged(path string, used []sample) []Row {
 			r.Trial += "-s" + at.seed
 		}
 		engines := map[string]bool{}
+		members[r.Trial] = nil
 		for _, one := range list {
+			members[r.Trial] = append(members[r.Trial], one.Trial)
 			r.Value += one.Value / float64(len(list))
 			engines[one.Engine] = true
 			if one.N != r.N {
@@ -198,5 +212,5 @@ func averaged(path string, used []sample) []Row {
 	slices.SortFunc(rows, func(a, b Row) int {
 		return cmp.Or(strings.Compare(a.Trial, b.Trial), strings.Compare(a.Set, b.Set), strings.Compare(a.Metric, b.Metric))
 	})
-	return rows
+	return rows, members
 }

@@ -37,17 +37,16 @@ func ExampleBuild() {
 	// Difference to base
 	// tune.mode     task/acc@1 (points)
 	// ─────────────────────────────────
-	// gated-image   +5.6 ± 0.9 p=0.070
+	// gated-image       +5.6 ± 0.9
 	//
 	// * is the best of its column by its mean.
 	// Mean ± sample standard deviation over 2 seeds of tuning; what has no ±
 	//   has no seeds.
 	// Test images: task 480.
-	// Differences: mean ± standard deviation over seeds less the one fixed
-	//   value, one-sample t test over seeds (it knows nothing of the choice of
-	//   test images).
-	// p of the one test is as computed; it is exploratory.
-	// Warning: only 2 seeds; below 5 neither ± nor p over seeds says much.
+	// No test in task/acc@1: what was predicted case by case is not stored; ±
+	//   is the standard deviation of the difference over seeds.
+	// Warning: only 2 seeds; below 5 neither ± nor what a test knows of seeds
+	//   says much.
 	// # experiment experiments/x.cue
 	// # 3 trials
 }
@@ -79,7 +78,7 @@ func ExampleOptions_trials() {
 	// |:--|--:|
 	// | 4 | 45.0 ± 7.1<sup>1</sup> |
 	//
-	// Warning: only 2 seeds; below 5 neither ± nor p over seeds says much.
+	// Warning: only 2 seeds; below 5 neither ± nor what a test knows of seeds says much.
 	// Warning: the sweep is not complete: 1 cell partial.
 	//
 	// - <sup>1</sup> seed 2 failed: disk is full

@@ -20,7 +20,8 @@ type Grid struct {
 	Remarks    []string      // what else holds for the whole table: methods and warnings, in sentences
 	Trials     []string      // ids of the trials shown, sorted
 	Keys       string        // "sha256:..." over the sorted keys of the stages shown
-	Family     int           // tests that Holm's correction was taken over
+	Family     int           // exploratory tests that Holm's correction was taken over
+	FixedTests int           // fixed tests, corrected among themselves
 	Beside     []Beside      // published figures beside ours
 	tests      []*Difference // each once, in the order of lines, metrics, columns
 }
@@ -90,6 +91,8 @@ type Point struct {
 	Key    string
 	label  string
 	params map[string]any
+	set    string
+	of     []string // trials that it is the mean of, where it is one of several
 }
 
 // Method names how a difference was tested.
@@ -97,10 +100,10 @@ type Method string
 
 // The methods. An empty method is a difference without a test.
 const (
-	PairedSeeds Method = "paired t over shared seeds"
-	WelchSeeds  Method = "Welch's t over seeds"
-	OneSample   Method = "one-sample t over seeds"
-	Images      Method = "exact McNemar over images"
+	FlipClasses Method = "sign flips of classes"
+	FlipImages  Method = "sign flips of images with their captions"
+	FlipSets    Method = "sign flips of classes within sets"
+	McNemarTest Method = "exact McNemar over images"
 )
 
 // Difference compares a cell with the baseline's cell.
@@ -109,14 +112,26 @@ type Difference struct {
 	Value                         float64
 	Std                           float64 // of the seed-wise differences; NaN where there are none
 	N                             int     // seeds (pairs of seeds) behind it
-	Low, High                     float64 // 95 % interval; over images it is the bootstrap's
+	Low, High                     float64 // 95 % interval, from the draws that P is from; NaN: no interval
 	Method                        Method
 	P                             float64 // NaN: no test
-	Adjusted                      float64 // P after Holm's correction; equal to P when Fixed
-	Fixed                         bool
-	Seeds                         *stat.Test // test over seeds, where there is one
-	Images                        *ImageTest // test over images, where predictions are stored
+	Adjusted                      float64 // P after Holm's correction over its family
+	AdjustedLow, AdjustedHigh     float64 // interval of level 1 - Level
+	Level                         float64 // that of the test's step in Holm's method; 0: no test
+	Fixed                         bool    // of the family that the spec fixed
+	Flips                         *FlipTest
+	Pairs                         []McNemarPair // of McNemarTest: one for each pair of seeds
 	Notes                         []int
+	why                           string // no test: the reason
+}
+
+// FlipTest is what a cluster sign-flip test was made over.
+type FlipTest struct {
+	Clusters, Cases int
+	Draws           int
+	Seeds           []stat.Source // what seeds vary
+	OneSeed         bool          // a side has one seed, of whose choice the test knows nothing
+	flips           stat.Flips
 }
 
 // FixedTest is a comparison of Table.Fixed with its outcome in one column.
@@ -124,13 +139,6 @@ type FixedTest struct {
 	Comparison Comparison // with the lines' own names and the metric filled in
 	Column     string     // empty: all columns
 	Difference *Difference
-}
-
-// ImageTest compares two lines image by image.
-type ImageTest struct {
-	Images, Classes int
-	Pairs           []McNemarPair // one for each seed
-	Interval        stat.Interval // of the difference, resampling classes
 }
 
 // McNemarPair is the exact McNemar test of one trial against the baseline's.

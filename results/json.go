@@ -3,11 +3,9 @@ package results
 import (
 	"encoding/json"
 	"io"
-	"math"
 	"slices"
 
 	"react/results/reference"
-	"react/results/stat"
 )
 
 // JSON writes every number that the other writers show, and those behind them:
@@ -31,7 +29,8 @@ type statsJSON struct {
 	Baseline   string       `json:"baseline,omitempty"`
 	Columns    []string     `json:"columns"`
 	Methods    []Method     `json:"methods"`
-	HolmTests  int          `json:"holmTests"` // tests that Holm's correction was taken over
+	HolmTests  int          `json:"holmTests"`  // exploratory tests that Holm's correction was taken over
+	FixedTests int          `json:"fixedTests"` // fixed tests, corrected among themselves
 	Cells      []cellJSON   `json:"cells"`
 	Fixed      []testJSON   `json:"fixed,omitempty"`
 	Published  []besideJSON `json:"published,omitempty"`
@@ -70,40 +69,42 @@ type pointJSON struct {
 }
 
 type testJSON struct {
-	Row      string     `json:"row"`
-	Against  string     `json:"against"`
-	Metric   string     `json:"metric"`
-	Columns  []string   `json:"columns"`
-	Shown    string     `json:"shown"`
-	Value    *float64   `json:"value"`
-	Std      *float64   `json:"std"`
-	Seeds    int        `json:"seeds"`
-	Low      *float64   `json:"low"`
-	High     *float64   `json:"high"`
-	Method   Method     `json:"method,omitempty"`
-	P        *float64   `json:"p"`
-	Adjusted *float64   `json:"pHolm"`
-	Fixed    bool       `json:"fixed,omitempty"`
-	T        *tJSON     `json:"overSeeds,omitempty"`
-	Images   *imageJSON `json:"overImages,omitempty"`
-	Notes    []int      `json:"notes,omitempty"`
-}
-
-type tJSON struct {
-	T    *float64 `json:"t"`
-	DF   *float64 `json:"df"`
-	P    *float64 `json:"p"`
-	Low  *float64 `json:"low"`
-	High *float64 `json:"high"`
-}
-
-type imageJSON struct {
-	Images    int           `json:"images"`
-	Classes   int           `json:"classes"`
-	Resamples int           `json:"resamples"`
-	Low       *float64      `json:"low"`
+	Row       string        `json:"row"`
+	Against   string        `json:"against"`
+	Metric    string        `json:"metric"`
+	Columns   []string      `json:"columns"`
+	Shown     string        `json:"shown"`
+	ShownHolm string        `json:"shownHolm,omitempty"` // corrected
+	Value     *float64      `json:"value"`
+	Std       *float64      `json:"std"`
+	Seeds     int           `json:"seeds"`
+	Low       *float64      `json:"low"` // null with a p: without an end
 	High      *float64      `json:"high"`
-	McNemar   []mcNemarJSON `json:"mcNemar"`
+	Method    Method        `json:"method,omitempty"`
+	NoTest    string        `json:"noTest,omitempty"` // why there is none
+	P         *float64      `json:"p"`
+	Level     *float64      `json:"levelHolm"` // of the corrected interval: 1 less its confidence
+	LowHolm   *float64      `json:"lowHolm"`
+	HighHolm  *float64      `json:"highHolm"`
+	Adjusted  *float64      `json:"pHolm"`
+	Fixed     bool          `json:"fixed,omitempty"`
+	Flips     *flipsJSON    `json:"flips,omitempty"`
+	McNemar   []mcNemarJSON `json:"mcNemar,omitempty"`
+	Notes     []int         `json:"notes,omitempty"`
+}
+
+type flipsJSON struct {
+	Clusters int          `json:"clusters"`
+	Cases    int          `json:"cases"` // test images, or captions
+	Draws    int          `json:"draws"`
+	Seed     int          `json:"seed"`
+	Sources  []sourceJSON `json:"seeds,omitempty"` // what seeds vary
+}
+
+type sourceJSON struct {
+	Variance float64 `json:"variance"` // of the mean over seeds
+	Within   float64 `json:"within"`   // what of it the clusters' own noise explains
+	DF       int     `json:"df"`
 }
 
 type mcNemarJSON struct {
@@ -115,7 +116,7 @@ type mcNemarJSON struct {
 }
 
 func (g *Grid) stats() statsJSON {
-	s := statsJSON{g.Table, g.Experiment, g.Command, g.Keys, g.Trials, g.Baseline, g.columnNames(), g.methods(), g.Family, []cellJSON{}, nil, nil, g.Over, g.Remarks, g.Notes}
+	s := statsJSON{g.Table, g.Experiment, g.Command, g.Keys, g.Trials, g.Baseline, g.columnNames(), g.methods(), g.Family, g.FixedTests, []cellJSON{}, nil, nil, g.Over, g.Remarks, g.Notes}
 	if s.Methods == nil {
 		s.Methods = []Method{}
 	}
@@ -185,22 +186,22 @@ func (g *Grid) cellJSON(l *Line, m, c, mostSeeds int) cellJSON {
 
 func (d *Difference) json(m Metric, column string) testJSON {
 	out := testJSON{Row: d.Line, Against: d.Against, Metric: d.Metric, Columns: []string{column}, Shown: d.piece(m).text(),
-		Value: finite(d.Value), Std: finite(d.Std), Seeds: d.N, Low: finite(d.Low), High: finite(d.High), Method: d.Method,
-		P: finite(d.P), Adjusted: finite(d.Adjusted), Fixed: d.Fixed, T: testOverSeeds(d.Seeds), Notes: d.Notes}
-	if d.Images == nil {
-		return out
+		Value: finite(d.Value), Std: finite(d.Std), Seeds: d.N, Low: finite(d.Low), High: finite(d.High), Method: d.Method, NoTest: d.why,
+		P: finite(d.P), LowHolm: finite(d.AdjustedLow), HighHolm: finite(d.AdjustedHigh), Adjusted: finite(d.Adjusted), Fixed: d.Fixed, Notes: d.Notes}
+	if d.Level > 0 {
+		out.Level = &d.Level
 	}
-	i := d.Images.Interval
-	out.Images = &imageJSON{d.Images.Images, d.Images.Classes, i.Resamples, finite(i.Low), finite(i.High), nil}
-	for _, p := range d.Images.Pairs {
-		out.Images.McNemar = append(out.Images.McNemar, mcNemarJSON(p))
+	if d.differs() {
+		out.ShownHolm = d.corrected(m).text()
+	}
+	for _, p := range d.Pairs {
+		out.McNemar = append(out.McNemar, mcNemarJSON(p))
+	}
+	if f := d.Flips; f != nil {
+		out.Flips = &flipsJSON{Clusters: f.Clusters, Cases: f.Cases, Draws: f.Draws, Seed: flipSeed}
+		for _, s := range f.Seeds {
+			out.Flips.Sources = append(out.Flips.Sources, sourceJSON{s.Mean, s.Within, s.DF})
+		}
 	}
 	return out
-}
-
-func testOverSeeds(t *stat.Test) *tJSON {
-	if t == nil || math.IsNaN(t.T) {
-		return nil
-	}
-	return &tJSON{finite(t.T), finite(t.DF), finite(t.P), finite(t.Low), finite(t.High)}
 }

@@ -274,7 +274,7 @@ var exponent = regexp.MustCompile(`e([+-])0*(\d+)`)
 
 // latexMath writes our own numbers for math mode.
 func latexMath(s string) string {
-	s = strings.ReplaceAll(s, "±", "\\pm")
+	s = strings.NewReplacer("±", "\\pm", "∞", "\\infty").Replace(s)
 	return exponent.ReplaceAllStringFunc(s, func(e string) string {
 		parts := exponent.FindStringSubmatch(e)
 		return "\\cdot 10^{" + strings.TrimPrefix(parts[1], "+") + parts[2] + "}"
@@ -311,7 +311,7 @@ var latexRunes = map[rune]string{
 	'\\': `\textbackslash{}`, '{': `\{`, '}': `\}`, '$': `\$`, '&': `\&`, '#': `\#`, '%': `\%`, '_': `\_`,
 	'^': `\textasciicircum{}`, '~': `\textasciitilde{}`, '<': `\textless{}`, '>': `\textgreater{}`, '|': `\textbar{}`,
 	'"': `''`, '[': `{[}`, ']': `{]}`, '*': `{*}`, '`': `\textasciigrave{}`,
-	'±': `\ensuremath{\pm}`, '−': `\ensuremath{-}`, '×': `\ensuremath{\times}`, '≥': `\ensuremath{\geq}`, '≤': `\ensuremath{\leq}`,
+	'±': `\ensuremath{\pm}`, '∞': `\ensuremath{\infty}`, '−': `\ensuremath{-}`, '×': `\ensuremath{\times}`, '≥': `\ensuremath{\geq}`, '≤': `\ensuremath{\leq}`,
 	'→': `\ensuremath{\to}`, '–': `--`, '—': `---`, '…': `\ldots{}`, 'α': `\ensuremath{\alpha}`, 'β': `\ensuremath{\beta}`,
 	'γ': `\ensuremath{\gamma}`, 'δ': `\ensuremath{\delta}`, 'Δ': `\ensuremath{\Delta}`, 'λ': `\ensuremath{\lambda}`,
 	'μ': `\ensuremath{\mu}`, 'σ': `\ensuremath{\sigma}`, 'τ': `\ensuremath{\tau}`,

@@ -132,7 +132,27 @@ func (m Metric) title() string {
 	return m.Shown
 }
 
-// formatP writes a p value with two digits that count: "0.034", "<0.001".
+// formatEnd writes an end of an interval. One that rounds to zero gets more
+// decimals, so that an interval that leaves out 0 is seen to.
+func (m Metric) formatEnd(v float64) string {
+	switch {
+	case math.IsInf(v, 1):
+		return "+∞"
+	case math.IsInf(v, -1):
+		return "-∞"
+	}
+	text := m.formatSigned(v)
+	for more := 1; v != 0 && strings.Trim(text, "+-0.") == "" && more <= 3 && !m.general; more++ {
+		text = m.formatTo(v, m.Decimals+more)
+		if v > 0 {
+			text = "+" + text
+		}
+	}
+	return text
+}
+
+// formatP writes a p value with three decimals: "0.034", "<0.001"; with more
+// where a p below 0.05 would read as 0.05.
 func formatP(p float64) string {
 	switch {
 	case p < 0.001:
@@ -140,5 +160,9 @@ func formatP(p float64) string {
 	case p > 0.999:
 		return "1.000"
 	}
-	return strconv.FormatFloat(p, 'f', 3, 64)
+	decimals := 3
+	for p < significance && math.Round(p*math.Pow10(decimals)) >= significance*math.Pow10(decimals) && decimals < 9 {
+		decimals++
+	}
+	return strconv.FormatFloat(p, 'f', decimals, 64)
 }

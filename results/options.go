@@ -12,6 +12,12 @@ type Options struct {
 	// set; nil, or an empty answer: there are none. It is called once for each
 	// trial and set that a comparison needs.
 	Predictions func(trial, set string) ([]Prediction, error)
+	// BasePredictions gives those of the untuned model that the trial's agreement
+	// is with.
+	BasePredictions func(trial, set string) ([]Prediction, error)
+	// Queries gives what a trial found on a set of images with captions; the
+	// captions of an image follow each other.
+	Queries func(trial, set string) ([]Query, error)
 	// Notes are sentences about what the stage with a key was made from, such as
 	// images that were left out; nil: there are none. They stand under each table
 	// that shows a row of it.

@@ -273,7 +273,7 @@ func (r *recorder) difference(d *Difference) {
 	empty := d == nil
 	if empty {
 		nan := math.NaN()
-		d = &Difference{Value: nan, Std: nan, Low: nan, High: nan, P: nan, Adjusted: nan, N: -1}
+		d = &Difference{Value: nan, Std: nan, Low: nan, High: nan, P: nan, Adjusted: nan, AdjustedLow: nan, AdjustedHigh: nan, N: -1}
 	}
 	r.text("against", d.Against)
 	r.number("difference", d.Value)
@@ -283,7 +283,14 @@ func (r *recorder) difference(d *Difference) {
 	r.number("high", d.High)
 	r.text("method", string(d.Method))
 	r.number("p", d.P)
+	r.number("lowHolm", d.AdjustedLow)
+	r.number("highHolm", d.AdjustedHigh)
 	r.number("pHolm", d.Adjusted)
+	clusters := -1
+	if d.Flips != nil {
+		clusters = d.Flips.Clusters
+	}
+	r.count("clusters", clusters)
 	r.flag("fixed", d.Fixed)
 }
 

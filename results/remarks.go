@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -12,8 +13,8 @@ import (
 // images, which tests, and every reason to doubt.
 func (b *builder) remark() {
 	b.grid.Over = nonEmpty(b.aboutEffect(), b.aboutSeeds(), b.aboutImages())
-	b.grid.Remarks = append(b.aboutDifferences(),
-		nonEmpty(b.aboutCorrection(), b.aboutInputs(), b.aboutFewSeeds(), b.aboutEngines(), b.aboutScale(), b.aboutHoles())...)
+	b.grid.Remarks = append(append(b.aboutDifferences(), b.aboutCorrection()...),
+		nonEmpty(b.aboutInputs(), b.aboutFewSeeds(), b.aboutEngines(), b.aboutScale(), b.aboutHoles())...)
 }
 
 func (g *Grid) eachCell(visit func(metric int, line *Line, c *Cell)) {
@@ -108,14 +109,20 @@ func countText(counts map[int]bool) string {
 
 // methodText says in words what a method does.
 var methodText = map[Method]string{
-	PairedSeeds: "mean ± standard deviation of the differences at shared seeds, paired t test",
-	WelchSeeds:  "difference of means, Welch's t test over seeds, since fewer than two seeds are shared",
-	OneSample:   "mean ± standard deviation over seeds less the one fixed value, one-sample t test over seeds (it knows nothing of the choice of test images)",
-	Images: fmt.Sprintf("difference with 95 %% interval (not corrected) of a bootstrap over classes (%d resamples of whole classes, images averaged over seeds), "+
-		"exact McNemar test over images (the largest p of the seeds)", bootstrapResamples),
+	FlipClasses: flipText("classes", "images of a class are flipped together"),
+	FlipImages:  flipText("images with their captions", "captions of an image are flipped together"),
+	FlipSets:    flipText("classes within each set", "every set counts once, images of a class are flipped together"),
+	McNemarTest: "exact McNemar test over single images, the largest p of the seeds; it takes the images of a class for independent, " +
+		"which makes p too small where they are not, and no interval goes with it",
 }
 
-var allMethods = []Method{PairedSeeds, WelchSeeds, OneSample, Images}
+func flipText(clusters, how string) string {
+	return fmt.Sprintf("difference with 95 %% interval and p of one test, p < 0.05 exactly where the interval leaves out 0: sign flips of whole %s (%s; "+
+		"all flips of up to 14, else %d random ones from seed %d), averaged over seeds, with what seeds vary besides as a second source of variance",
+		clusters, how, flipDraws, flipSeed)
+}
+
+var allMethods = []Method{FlipClasses, FlipImages, FlipSets, McNemarTest}
 
 // methods lists the methods of the grid's tests, in a fixed order.
 func (g *Grid) methods() []Method {
@@ -128,34 +135,49 @@ func (g *Grid) methods() []Method {
 	return used
 }
 
-// aboutDifferences names the method of each metric, or leaves it to footnotes
-// where a metric needs several.
+// aboutDifferences names the method of each metric, and where a whole metric has
+// no test, why; single differences without one, and metrics that need several
+// methods, have footnotes.
 func (b *builder) aboutDifferences() []string {
-	metricsOf, mixed := map[Method][]string{}, false
+	metricsOf, untested := map[Method][]string{}, map[string][]string{}
 	for m, metric := range b.grid.Metrics {
-		used := map[Method]bool{}
-		b.eachDifference(m, func(d *Difference) { used[d.Method] = true })
-		delete(used, "")
-		if len(used) > 1 {
-			mixed = true
-			b.eachDifference(m, func(d *Difference) {
-				if d.Method != "" {
-					d.Notes = b.addNote(d.Notes, methodText[d.Method])
-				}
-			})
+		used, whys := map[Method]bool{}, map[string]bool{}
+		b.eachDifference(m, func(d *Difference) {
+			if d.Method != "" {
+				used[d.Method] = true
+			} else {
+				whys[d.why] = true
+			}
+		})
+		if len(used) == 0 && len(whys) == 1 {
+			why := sortedKeys(whys)[0]
+			untested[why] = append(untested[why], metric.Shown)
 			continue
 		}
-		for method := range used {
-			metricsOf[method] = append(metricsOf[method], metric.Name)
+		b.eachDifference(m, func(d *Difference) {
+			switch {
+			case d.Method == "":
+				d.Notes = b.addNote(d.Notes, "no test: "+d.why)
+			case len(used) > 1:
+				d.Notes = b.addNote(d.Notes, methodText[d.Method])
+			}
+		})
+		if len(used) == 1 {
+			for method := range used {
+				metricsOf[method] = append(metricsOf[method], metric.Shown)
+			}
 		}
 	}
 	var out []string
 	for _, method := range allMethods {
-		if names := metricsOf[method]; len(metricsOf) == 1 && !mixed && len(names) > 0 {
+		if names := metricsOf[method]; len(names) > 0 && len(metricsOf) == 1 && len(untested) == 0 {
 			out = append(out, "Differences: "+methodText[method]+".")
 		} else if len(names) > 0 {
 			out = append(out, "Differences in "+strings.Join(names, ", ")+": "+methodText[method]+".")
 		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(untested)) {
+		out = append(out, "No test in "+strings.Join(untested[why], ", ")+": "+why+"; ± is the standard deviation of the difference over seeds.")
 	}
 	return out
 }
@@ -171,31 +193,33 @@ func (b *builder) eachDifference(metric int, visit func(*Difference)) {
 	}
 }
 
-func (b *builder) aboutCorrection() string {
-	fixed := 0
-	for _, d := range b.grid.tests {
-		if d.Fixed && !math.IsNaN(d.P) {
-			fixed++
-		}
+// aboutCorrection says what families tests are corrected in. Families of one
+// test need none.
+func (b *builder) aboutCorrection() []string {
+	g := b.grid
+	if g.Family+g.FixedTests == 0 {
+		return nil
 	}
-	for m := range b.grid.Metrics {
+	for m := range g.Metrics {
 		b.eachDifference(m, func(d *Difference) {
-			if d.Fixed && !math.IsNaN(d.P) {
-				d.Notes = b.addNote(d.Notes, "fixed beforehand, so p is not corrected")
+			if d.Fixed && !math.IsNaN(d.P) && g.Family > 0 {
+				d.Notes = b.addNote(d.Notes, "fixed beforehand: corrected among "+plural(g.FixedTests, "fixed comparison", "fixed comparisons")+", not with the others")
 			}
 		})
 	}
-	text := ""
-	switch {
-	case b.grid.Family == 1:
-		text = "p of the one test is as computed; it is exploratory."
-	case b.grid.Family > 1:
-		text = fmt.Sprintf("p is corrected by Holm's method over the table's %d exploratory tests.", b.grid.Family)
+	var families []string
+	if g.Family > 0 {
+		families = append(families, "the table's "+plural(g.Family, "exploratory test", "exploratory tests"))
 	}
-	if fixed > 0 {
-		text = strings.TrimSpace(text + fmt.Sprintf(" %s fixed beforehand and not corrected.", plural(fixed, "test was", "tests were")))
+	if g.FixedTests > 0 {
+		families = append(families, "the "+plural(g.FixedTests, "comparison", "comparisons")+" fixed beforehand")
 	}
-	return text
+	if max(g.Family, g.FixedTests) == 1 {
+		return []string{"Not corrected: there is one test only in " + strings.Join(families, " and one in ") + "."}
+	}
+	return []string{"Corrected: Holm's method over " + strings.Join(families, ", and apart from them over ") +
+		"; the corrected interval of a test is that of the level of its step, 0.05 by the number of tests not yet rejected, so that it leaves out 0 exactly where " +
+		"the corrected p is below 0.05."}
 }
 
 func plural(n int, one, many string) string {
@@ -206,6 +230,9 @@ func plural(n int, one, many string) string {
 }
 
 func (b *builder) aboutFewSeeds() string {
+	if slices.ContainsFunc(b.grid.tests, func(d *Difference) bool { return d.Flips != nil && d.Flips.OneSeed }) {
+		return "Warning: a side of a test has one seed: p and interval are of that model, and know nothing of other seeds."
+	}
 	least, most := b.grid.seedRange()
 	if least == 0 || least >= minSeeds {
 		return ""
@@ -214,7 +241,7 @@ func (b *builder) aboutFewSeeds() string {
 	if least != most {
 		where = " in some cells"
 	}
-	return fmt.Sprintf("Warning: only %s%s; below %d neither ± nor p over seeds says much.", plural(least, "seed", "seeds"), where, minSeeds)
+	return fmt.Sprintf("Warning: only %s%s; below %d neither ± nor what a test knows of seeds says much.", plural(least, "seed", "seeds"), where, minSeeds)
 }
 
 // aboutInputs says what is known of the data, each once.

@@ -44,9 +44,7 @@ type piece struct {
 // sheets are the grid's values and, where there are any, its differences.
 func (g *Grid) sheets() []sheet {
 	out := []sheet{g.valueSheet()}
-	if d := g.differenceSheet(); len(d.lines) > 0 {
-		out = append(out, d)
-	}
+	out = append(out, g.differenceSheets()...)
 	if len(g.Beside) > 0 {
 		out = append(out, g.besideSheet())
 	}
@@ -151,19 +149,38 @@ func (c *Cell) spread(kind string) float64 {
 	return c.Std
 }
 
-// differenceSheet has the lines and metrics that have a difference at all.
-func (g *Grid) differenceSheet() sheet {
-	s := sheet{title: "Difference to " + g.Table.shown(g.Baseline), stub: g.shownStub(), group: slices.Index(g.Stub, g.Table.Group)}
+// differenceSheets are the differences as they are and, where there are several
+// tests, with p and intervals corrected for their number.
+func (g *Grid) differenceSheets() []sheet {
+	title := "Difference to " + g.Table.shown(g.Baseline)
+	plain := g.differenceSheet(title, (*Difference).piece, func(d *Difference) bool { return d != nil })
+	if len(plain.lines) == 0 {
+		return nil
+	}
+	corrected := g.differenceSheet(title+", corrected", (*Difference).corrected, func(d *Difference) bool { return d != nil && d.differs() })
+	if len(corrected.lines) == 0 {
+		return []sheet{plain}
+	}
+	return []sheet{plain, corrected}
+}
+
+// differs reports whether correction changes what is said of a difference.
+func (d *Difference) differs() bool { return !math.IsNaN(d.P) && d.Level < significance }
+
+// differenceSheet has the lines and metrics that have a difference to be shown at
+// all.
+func (g *Grid) differenceSheet(title string, show func(*Difference, Metric) *piece, any func(*Difference) bool) sheet {
+	s := sheet{title: title, stub: g.shownStub(), group: slices.Index(g.Stub, g.Table.Group)}
 	var metrics []int
 	for m := range g.Metrics {
-		if slices.ContainsFunc(g.Lines, func(l Line) bool { return firstOf(l.Differences[m]) != nil }) {
+		if slices.ContainsFunc(g.Lines, func(l Line) bool { return slices.ContainsFunc(l.Differences[m], any) }) {
 			metrics = append(metrics, m)
 			s.groups = append(s.groups, sheetGroup{g.Metrics[m].differenceTitle(), g.shownColumns()})
 		}
 	}
 	for i := range g.Lines {
 		l := &g.Lines[i]
-		if !slices.ContainsFunc(metrics, func(m int) bool { return firstOf(l.Differences[m]) != nil }) {
+		if !slices.ContainsFunc(metrics, func(m int) bool { return slices.ContainsFunc(l.Differences[m], any) }) {
 			continue
 		}
 		line := sheetLine{stub: l.Shown}
@@ -173,7 +190,7 @@ func (g *Grid) differenceSheet() sheet {
 					line.pieces = append(line.pieces, line.pieces[len(line.pieces)-1])
 					continue
 				}
-				line.pieces = append(line.pieces, d.piece(g.Metrics[m]))
+				line.pieces = append(line.pieces, show(d, g.Metrics[m]))
 			}
 		}
 		s.lines = append(s.lines, line)
@@ -188,19 +205,35 @@ func (m Metric) differenceTitle() string {
 	return m.title()
 }
 
+// piece is a difference with its interval and p, or with its deviation over
+// seeds where it has no test.
 func (d *Difference) piece(m Metric) *piece {
 	if d == nil {
 		return &piece{main: none, word: true}
 	}
 	p := &piece{main: m.formatSigned(d.Value), notes: d.Notes}
-	switch {
-	case d.Method == Images && !math.IsNaN(d.Low):
-		p.spread = "[" + m.formatSigned(d.Low) + ", " + m.formatSigned(d.High) + "]"
-	case d.Method != Images && !math.IsNaN(d.Std) && (m.Percent || d.Std > 0):
+	if d.Method == "" && !math.IsNaN(d.Std) && (m.Percent || d.Std > 0) {
 		p.spread = "± " + m.formatSpread(d.Std)
 	}
-	if !math.IsNaN(d.Adjusted) {
-		p.tail = "p" + equals(formatP(d.Adjusted))
+	return p.withTest(m, d.Low, d.High, d.P)
+}
+
+// corrected is a difference with the interval and the p that are corrected for
+// the number of tests.
+func (d *Difference) corrected(m Metric) *piece {
+	if d == nil || math.IsNaN(d.P) {
+		return &piece{main: none, word: true}
+	}
+	p := &piece{main: m.formatSigned(d.Value), notes: d.Notes}
+	return p.withTest(m, d.AdjustedLow, d.AdjustedHigh, d.Adjusted)
+}
+
+func (p *piece) withTest(m Metric, low, high, value float64) *piece {
+	if !math.IsNaN(low) {
+		p.spread = "[" + m.formatEnd(low) + ", " + m.formatEnd(high) + "]"
+	}
+	if !math.IsNaN(value) {
+		p.tail = "p" + equals(formatP(value))
 	}
 	return p
 }
@@ -233,8 +266,14 @@ func (g *Grid) fixedTexts(number func(string) string) []string {
 			text += ", " + g.shownColumn(f.Column)
 		}
 		text += ": " + strings.Join(nonEmpty(number(p.main), number(p.spread), p.tail), " ")
-		if f.Difference.Method != "" {
-			text += " (" + string(f.Difference.Method) + ")"
+		switch d := f.Difference; {
+		case d.Method == "":
+			text += " (no test: " + d.why + ")"
+		case g.FixedTests > 1:
+			c := d.corrected(m)
+			text += fmt.Sprintf("; corrected for %d: %s (%s)", g.FixedTests, strings.Join(nonEmpty(number(c.spread), c.tail), " "), d.Method)
+		default:
+			text += " (" + string(d.Method) + ")"
 		}
 		out = append(out, text)
 	}

@@ -46,7 +46,7 @@ func TestMainEffect(t *testing.T) {
 			t.Errorf("line %d: residue %v", m, c.Residue)
 		}
 	}
-	if d := lineOf(t, g, "b").Differences[0][0]; d == nil || d.Method != PairedSeeds {
+	if d := lineOf(t, g, "b").Differences[0][0]; d == nil || d.N != 3 || d.why != whyNotStored {
 		t.Errorf("difference: got %+v", d)
 	}
 	text := textOf(t, g, 0)

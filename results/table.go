@@ -20,9 +20,12 @@ type Table struct {
 	Metrics Names `json:"metrics"`
 	// Baseline is a case's label, a "path=value", or the name of a line.
 	Baseline string `json:"baseline,omitempty"`
-	// Fixed are the comparisons named before any number was seen; only they go
-	// without Holm's correction.
+	// Fixed are the comparisons named before any number was seen. Holm's
+	// correction takes them as a family of their own.
 	Fixed []Comparison `json:"fixed,omitempty"`
+	// Test is "cluster" (also when empty), sign flips of whole clusters, or
+	// "mcnemar", the exact McNemar test over single images.
+	Test string `json:"test,omitempty"`
 	// Filter keeps the trials whose param equals the value, or one of a list.
 	// Sections may be nested. A trial that does not read the param is kept.
 	Filter map[string]any `json:"filter,omitempty"`
@@ -135,7 +138,8 @@ func (t *Table) checkChoices() error {
 	for _, f := range []struct {
 		field, value string
 		words        []string
-	}{{"figure", t.Figure, []string{"", "lines", "bars", "heatmap"}}, {"spread", t.Spread, []string{"", "std", "ci95"}}} {
+	}{{"figure", t.Figure, []string{"", "lines", "bars", "heatmap"}}, {"spread", t.Spread, []string{"", "std", "ci95"}},
+		{"test", t.Test, []string{"", "cluster", "mcnemar"}}} {
 		if !slices.Contains(f.words, f.value) {
 			return t.errorf("%s: %q is not one of %s", f.field, f.value, strings.Join(f.words[1:], ", "))
 		}

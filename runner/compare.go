@@ -87,8 +87,6 @@ type comparison struct {
 	members []member
 	rows    []results.Row
 	trials  []results.Trial
-	sets    map[string]map[string]int // evaluation set → key of image → label, of the first predictions read
-	told    map[string]bool
 	notes   []func(key string) []string // of each member, see results.Options
 }
 
@@ -96,7 +94,7 @@ type comparison struct {
 type member struct {
 	*experiment
 	name string
-	read func(trial, set string) ([]results.Prediction, error)
+	opts results.Options
 }
 
 func (c *comparison) close() {
@@ -128,7 +126,7 @@ func (c *comparison) add(e *experiment) error {
 		return err
 	}
 	opts := e.tableOptions(entries, e.failures())
-	c.members[len(c.members)-1].read = opts.Predictions
+	c.members[len(c.members)-1].opts = opts
 	c.notes = append(c.notes, opts.Notes)
 	joined := map[string]map[string]any{} // params by trial: its rows share them
 	for _, t := range opts.Trials {
@@ -163,7 +161,12 @@ func (c *comparison) grids(only string) ([]*results.Grid, error) {
 		}
 		names = []string{only}
 	}
-	opts := results.Options{Experiment: first.File, Command: c.command(), Trials: c.trials, Predictions: c.predictions, Notes: c.lossNotes}
+	opts := results.Options{Experiment: first.File, Command: c.command(), Trials: c.trials, Notes: c.lossNotes,
+		Predictions: ofMember(c, func(o results.Options) func(trial, set string) ([]results.Prediction, error) { return o.Predictions }),
+		BasePredictions: ofMember(c, func(o results.Options) func(trial, set string) ([]results.Prediction, error) {
+			return o.BasePredictions
+		}),
+		Queries: ofMember(c, func(o results.Options) func(trial, set string) ([]results.Query, error) { return o.Queries })}
 	var grids []*results.Grid
 	for _, name := range names {
 		spec, err := tableSpec(name, first.Tables[name])
@@ -284,36 +287,12 @@ func (c *comparison) differing(t results.Table) string {
 	return "The experiments differ in " + strings.Join(parts, ", ") + "."
 }
 
-// predictions are those of the experiment that the trial's name begins with.
-// Sets of one name with other images are not compared image by image.
-func (c *comparison) predictions(trial, set string) ([]results.Prediction, error) {
-	at := strings.LastIndexByte(trial, ':')
-	name, id := trial[:at], trial[at+1:]
-	i := slices.IndexFunc(c.members, func(m member) bool { return m.name == name })
-	list, err := c.members[i].read(id, set)
-	if err != nil || len(list) == 0 {
-		return nil, err
+// ofMember asks the experiment that the trial's name begins with.
+func ofMember[T any](c *comparison, of func(results.Options) func(trial, set string) ([]T, error)) func(trial, set string) ([]T, error) {
+	return func(trial, set string) ([]T, error) {
+		at := strings.LastIndexByte(trial, ':')
+		name, id := trial[:at], trial[at+1:]
+		i := slices.IndexFunc(c.members, func(m member) bool { return m.name == name })
+		return of(c.members[i].opts)(id, set)
 	}
-	if c.sets == nil {
-		c.sets, c.told = map[string]map[string]int{}, map[string]bool{}
-	}
-	if c.sets[set] == nil {
-		c.sets[set] = map[string]int{}
-		for _, p := range list {
-			c.sets[set][p.Key] = p.Label
-		}
-	}
-	same := len(list) == len(c.sets[set])
-	for _, p := range list {
-		label, ok := c.sets[set][p.Key]
-		same = same && ok && label == p.Label
-	}
-	if !same {
-		if !c.told[set] {
-			c.told[set] = true
-			fmt.Fprintf(c.stderr, "evaluation set %s: not the same images in all, so no test compares them image by image\n", set)
-		}
-		return nil, nil
-	}
-	return list, nil
 }

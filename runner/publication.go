@@ -31,7 +31,8 @@ const (
 	publishedTrials      = "data/trials.jsonl"        // a publishedTrial a line
 	publishedStages      = "data/stages.jsonl"        // a publishedStage a line, inputs before readers
 	publishedRows        = "data/rows.parquet"        // what tables are made of
-	publishedPredictions = "data/predictions.parquet" // of the stages that tests over images compare
+	publishedPredictions = "data/predictions.parquet" // of the stages that tests compare
+	publishedQueries     = "data/queries.parquet"     // likewise, of image-text retrieval; absent where there are none
 	publishedLicences    = "LICENSES.md"
 	publishedDigests     = "SHA256SUMS" // of all others, as sha256sum -c reads them
 )
@@ -40,12 +41,39 @@ const (
 // it shows can be made again from what it holds, without the store, the pool or
 // the models.
 type publication struct {
-	page        *pages.Page // with its tables
-	trials      []publishedTrial
-	stages      []publishedStage
-	rows        []results.Row
-	predictions map[string][]results.Prediction // by the key of their stage
-	licences    []byte
+	page     *pages.Page // with its tables
+	trials   []publishedTrial
+	stages   []publishedStage
+	rows     []results.Row
+	cases    publishedCases
+	licences []byte
+}
+
+// publishedCases are what stages said of single test cases, by the stage's key.
+type publishedCases struct {
+	predictions map[string][]results.Prediction
+	queries     map[string][]results.Query
+}
+
+func newCases() publishedCases {
+	return publishedCases{map[string][]results.Prediction{}, map[string][]results.Query{}}
+}
+
+// note keeps what is asked for of a source.
+func (p publishedCases) note(c caseSource) caseSource {
+	c.predictions = noting(p.predictions, c.predictions)
+	c.queries = noting(p.queries, c.queries)
+	return c
+}
+
+func noting[T any](into map[string][]T, from func(key string) ([]T, error)) func(key string) ([]T, error) {
+	return func(key string) ([]T, error) {
+		list, err := from(key)
+		if len(list) > 0 {
+			into[key] = list
+		}
+		return list, err
+	}
 }
 
 // publishedTrial is a trial and how far it came.
@@ -76,7 +104,7 @@ func (r *reporter) publication() (*publication, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &publication{page: page, rows: r.rows, predictions: r.asked}
+	p := &publication{page: page, rows: r.rows, cases: r.asked}
 	record := r.describe()
 	for i, state := range r.trials {
 		p.trials = append(p.trials, publishedTrial{record.Trials[i], state.Status, state.Reason})
@@ -132,7 +160,10 @@ func readPublication(ctx context.Context, dir string) (*publication, error) {
 	if p.rows, err = results.ReadFile(at(publishedRows)); err != nil {
 		return nil, err
 	}
-	if p.predictions, err = results.ReadPredictionsByStage(at(publishedPredictions)); err != nil {
+	if p.cases.predictions, err = results.ReadPredictionsByStage(at(publishedPredictions)); err != nil {
+		return nil, err
+	}
+	if p.cases.queries, err = results.ReadQueriesByStage(at(publishedQueries)); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
 	exp, err := bounded.Load(ctx, at(publishedSpec), p.page.Overrides)
@@ -165,16 +196,10 @@ func readLines[T any](path string) ([]T, error) {
 // makeTables builds the tables of the spec from the rows.
 func (p *publication) makeTables(exp *spec.Experiment) error {
 	opts := results.Options{Experiment: p.page.File, Command: p.page.Command, Notes: p.lossNotes}
-	keys := map[[2]string]string{} // trial and set → stage
 	for _, t := range p.trials {
 		opts.Trials = append(opts.Trials, results.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: t.Status, Reason: t.Reason})
-		for name, key := range t.Stages {
-			keys[[2]string{t.ID, strings.TrimPrefix(name, "evaluate/")}] = key
-		}
 	}
-	opts.Predictions = func(trial, set string) ([]results.Prediction, error) {
-		return p.predictions[keys[[2]string{trial, set}]], nil
-	}
+	p.source().fill(&opts)
 	for _, name := range exp.Order {
 		table, err := tableSpec(name, exp.Tables[name])
 		if err != nil {
@@ -212,6 +237,24 @@ func (p *publication) lossNotes(key string) []string {
 	return notes
 }
 
+// source gives what the folder holds of single cases.
+func (p *publication) source() caseSource {
+	c := caseSource{stages: map[[2]string]string{}, base: map[string]string{}}
+	for _, t := range p.trials {
+		for name, key := range t.Stages {
+			c.stages[[2]string{t.ID, strings.TrimPrefix(name, "evaluate/")}] = key
+		}
+	}
+	for _, s := range p.stages {
+		if base := s.In["base"]; base != "" {
+			c.base[s.Key] = base
+		}
+	}
+	c.predictions = func(key string) ([]results.Prediction, error) { return p.cases.predictions[key], nil }
+	c.queries = func(key string) ([]results.Query, error) { return p.cases.queries[key], nil }
+	return c
+}
+
 // sources are the files that the others are made from.
 func (p *publication) sources() ([]results.File, error) {
 	report, err := json.MarshalIndent(p.page, "", "\t")
@@ -233,10 +276,18 @@ func (p *publication) sources() ([]results.File, error) {
 	files := []results.File{{Path: publishedLicences, Data: p.licences}, {Path: publishedReport, Data: append(report, '\n')}, {Path: publishedRows, Data: rows.Bytes()},
 		{Path: publishedSpec, Data: p.page.Spec}, {Path: publishedStages, Data: stages}, {Path: publishedTrials, Data: trials}}
 	var predictions bytes.Buffer
-	if err := results.WritePredictionsByStage(&predictions, p.predictions); err != nil {
+	if err := results.WritePredictionsByStage(&predictions, p.cases.predictions); err != nil {
 		return nil, fmt.Errorf("%s: %w", publishedPredictions, err)
 	}
-	return append(files, results.File{Path: publishedPredictions, Data: predictions.Bytes()}), nil
+	files = append(files, results.File{Path: publishedPredictions, Data: predictions.Bytes()})
+	if len(p.cases.queries) == 0 {
+		return files, nil
+	}
+	var queries bytes.Buffer
+	if err := results.WriteQueriesByStage(&queries, p.cases.queries); err != nil {
+		return nil, fmt.Errorf("%s: %w", publishedQueries, err)
+	}
+	return append(files, results.File{Path: publishedQueries, Data: queries.Bytes()}), nil
 }
 
 func lines[T any](list []T) ([]byte, error) {
@@ -394,10 +445,14 @@ func (p *publication) readme() []byte {
 		{publishedTrials, "the trials with all their params, resolved"},
 		{publishedStages, "the stages: what their keys are made of, digests of what they made, engine, commit of the program"},
 		{publishedRows, "the rows that the tables are made of, a number of a trial each"},
-		{publishedPredictions, "what each stage that a test over images compares said of each image"},
+		{publishedPredictions, "what each stage that a test compares said of each image"},
+		{publishedQueries, "of image-text retrieval: where each caption was found, and where it found its image"},
 		{publishedReport, "what the page shows besides spec and tables"},
 		{publishedLicences, "whose data the results were made with"},
 	} {
+		if f[0] == publishedQueries && len(p.cases.queries) == 0 {
+			continue
+		}
 		fmt.Fprintf(&b, "| [%s](%s) | %s |\n", f[0], f[0], f[1])
 	}
 	fmt.Fprintf(&b, `

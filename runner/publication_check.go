@@ -192,12 +192,12 @@ func paramsOfTrial(row results.Row) map[string]any {
 func (c *publicationCheck) accuracies() {
 	type tally struct{ right, images int }
 	counts := map[string]tally{} // by stage
-	for _, key := range slices.Sorted(maps.Keys(c.predictions)) {
+	for _, key := range slices.Sorted(maps.Keys(c.cases.predictions)) {
 		if c.stageOf[key] == nil {
 			c.fault("predictions of stage %s: there is no such stage", short(key))
 		}
 		var t tally
-		for _, p := range c.predictions[key] {
+		for _, p := range c.cases.predictions[key] {
 			t.images++
 			if p.Correct {
 				t.right++

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -12,13 +13,14 @@ type publishOptions struct {
 	store   string
 	gallery string
 	check   bool
+	refresh bool
 }
 
 func newPublish() *cobra.Command {
 	var o publishOptions
 	cmd := &cobra.Command{
 		Use:   "publish FILE|SWEEP DIR",
-		Short: "Write the folder that a paper's supplement needs; --check verifies one",
+		Short: "Write the folder that a paper's supplement needs; --check verifies one, --refresh makes it again",
 		Long: `publish writes results as a folder that stands alone: page, tables, figures and
 statistics, the spec, the resolved trials, the stages with the digests of what they
 made, the rows and predictions that all numbers follow from, and notes on whose data
@@ -31,17 +33,25 @@ verifies such a folder from itself: digests, keys of stages, accuracies of the
 predictions, and that tables, figures and page follow from the rows, byte for byte.
 It exits with 1 where they do not.
 
+  runner publish --refresh DIR
+
+makes tables, figures and page of such a folder again from its own rows and
+predictions, by the statistics of this program. It needs no store.
+
 ` + exitHelp,
 		Args: args(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if o.check {
-				if len(given) != 1 {
-					return usageError{fmt.Errorf("--check takes the folder alone")}
+			if o.check || o.refresh {
+				if len(given) != 1 || o.check && o.refresh {
+					return usageError{fmt.Errorf("--check and --refresh take the folder alone, one of them at a time")}
+				}
+				if o.refresh {
+					return o.again(cmd, given[0])
 				}
 				return o.verify(cmd, given[0])
 			}
 			if len(given) != 2 {
-				return usageError{fmt.Errorf("publish takes a FILE or SWEEP and the DIR to write, or --check DIR")}
+				return usageError{fmt.Errorf("publish takes a FILE or SWEEP and the DIR to write, --check DIR, or --refresh DIR")}
 			}
 			return o.publish(cmd, given[0], given[1])
 		},
@@ -50,6 +60,7 @@ It exits with 1 where they do not.
 	storeFlag(cmd, &o.store)
 	cmd.Flags().StringVar(&o.gallery, "gallery", "world", "`images` of retrieved pairs: all; world, those of pools that runner made; none")
 	cmd.Flags().BoolVar(&o.check, "check", false, "verify a folder that publish wrote")
+	cmd.Flags().BoolVar(&o.refresh, "refresh", false, "make tables, figures and page of such a folder again from its own data")
 	return cmd
 }
 
@@ -74,6 +85,29 @@ func (o publishOptions) publish(cmd *cobra.Command, name, dir string) error {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "written to %s: %s\n", shownPath(dir), p.summary())
+	return nil
+}
+
+// again makes a folder anew from its sources, which must be as they were
+// written.
+func (o publishOptions) again(cmd *cobra.Command, dir string) error {
+	faults, err := checkDigests(dir)
+	if err != nil {
+		return err
+	}
+	for _, fault := range faults {
+		if strings.HasPrefix(fault, "data/") {
+			return fmt.Errorf("%s: %s", shownPath(dir), fault)
+		}
+	}
+	p, err := readPublication(cmd.Context(), dir)
+	if err != nil {
+		return err
+	}
+	if err := p.write(dir); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "made again in %s: %s\n", shownPath(dir), p.summary())
 	return nil
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"react/results"
 	pages "react/results/report"
-	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -145,7 +144,7 @@ type reporter struct {
 	grids   []*results.Grid
 	best    *configuration // see configurations
 	base    *configuration
-	asked   map[string][]results.Prediction // predictions that a table compares, by the key of their stage
+	asked   publishedCases // what a table compares
 }
 
 func (e *experiment) reporter(ctx context.Context, o reportOptions) (*reporter, error) {
@@ -158,14 +157,14 @@ func (e *experiment) reporter(ctx context.Context, o reportOptions) (*reporter, 
 
 // reporterOf makes the tables of what is there.
 func (e *experiment) reporterOf(ctx context.Context, o reportOptions, entries map[string]store.Entry) (*reporter, error) {
-	r := &reporter{experiment: e, ctx: ctx, options: o, entries: entries, asked: map[string][]results.Prediction{}}
+	r := &reporter{experiment: e, ctx: ctx, options: o, entries: entries, asked: newCases()}
 	var err error
 	if r.rows, err = e.rows(entries); err != nil {
 		return nil, err
 	}
 	opts := e.tableOptions(entries, e.failures())
 	r.trials = opts.Trials
-	opts.Predictions = r.noteAsked(opts.Predictions)
+	r.asked.note(e.cases(entries)).fill(&opts)
 	if r.grids, err = e.build(r.rows, opts); err != nil {
 		return nil, err
 	}
@@ -195,21 +194,6 @@ func (e *experiment) failures() []schedule.Failure {
 		}
 	}
 	return list
-}
-
-// noteAsked notes the stages whose predictions are read.
-func (r *reporter) noteAsked(read func(trial, set string) ([]results.Prediction, error)) func(trial, set string) ([]results.Prediction, error) {
-	stages := map[string]map[string]*plan.Stage{}
-	for _, t := range r.plan.Trials {
-		stages[t.ID] = t.Stages
-	}
-	return func(trial, set string) ([]results.Prediction, error) {
-		list, err := read(trial, set)
-		if stage := stages[trial]["evaluate/"+set]; stage != nil && len(list) > 0 {
-			r.asked[stage.Key] = list
-		}
-		return list, err
-	}
 }
 
 // page puts the parts together.

@@ -2,10 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -117,8 +115,10 @@ func (e *experiment) grids(entries map[string]store.Entry, failures []schedule.F
 
 // tableOptions are what tables know besides their rows.
 func (e *experiment) tableOptions(entries map[string]store.Entry, failures []schedule.Failure) results.Options {
-	return results.Options{Experiment: filepath.ToSlash(e.File), Command: e.command(), Trials: e.trialStates(entries, failures), Predictions: e.predictions(entries),
+	opts := results.Options{Experiment: filepath.ToSlash(e.File), Command: e.command(), Trials: e.trialStates(entries, failures),
 		Notes: e.lossNotes(entries)}
+	e.cases(entries).fill(&opts)
+	return opts
 }
 
 // lossNotes says of a stage what was left out of the pools and sets that it was
@@ -341,35 +341,4 @@ func (e *experiment) trialStates(entries map[string]store.Entry, failures []sche
 		}
 	}
 	return states
-}
-
-// predictions gives results the stored predictions of a trial on a set.
-func (e *experiment) predictions(entries map[string]store.Entry) func(trial, set string) ([]results.Prediction, error) {
-	dirs := map[[2]string]string{}
-	for _, t := range e.plan.Trials {
-		for name, stage := range t.Stages {
-			set, ok := strings.CutPrefix(name, "evaluate/")
-			if entry, have := entries[stage.Key]; ok && have {
-				dirs[[2]string{t.ID, set}] = entry.Dir
-			}
-		}
-	}
-	return func(trial, set string) ([]results.Prediction, error) {
-		dir := dirs[[2]string{trial, set}]
-		if dir == "" {
-			return nil, nil
-		}
-		stored, err := ops.ReadPredictions(dir)
-		if errors.Is(err, fs.ErrNotExist) { // a mean over several draws, or images of several classes
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		list := make([]results.Prediction, len(stored))
-		for i, p := range stored {
-			list[i] = results.Prediction{Key: p.Key, Label: int(p.Label), Predicted: int(p.Predicted), Correct: p.Predicted == p.Label, Rank: int(p.Rank)}
-		}
-		return list, nil
-	}
 }

@@ -163,7 +163,7 @@ func (c *composer) retrieval(name string, checkpoint source, base *Stage) (*Stag
 		return nil, err
 	}
 	params := ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Precision: c.embedding(), Truncate: truncation(e.Truncate),
-		MaxBadShare: e.MaxBadShare}
+		MaxBadShare: e.MaxBadShare, Queries: true}
 	params.Benchmark, params.Catalogue = catalogued(entry)
 	in := newInputs()
 	in.give("checkpoint", checkpoint)

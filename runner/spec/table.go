@@ -33,6 +33,7 @@ type Table struct {
 	Digits    map[string]int    `json:"digits,omitempty"` // metric → decimals
 	Group     string            `json:"group,omitempty"`  // one of Rows
 	Spread    string            `json:"spread,omitempty"` // std, ci95
+	Test      string            `json:"test,omitempty"`   // cluster, mcnemar; "" is cluster
 	Effect    string            `json:"effect,omitempty"` // the path of Rows whose main effect is shown
 	Published []Published       `json:"published,omitempty"`
 }
@@ -119,7 +120,7 @@ func (t tableReader) read(name string) Table {
 	out.Metrics = t.list("metrics", t.metricError)
 	t.checkRepeats(out)
 	for field, into := range map[string]any{"decimals": &out.Decimals, "fixed": &out.Fixed, "order": &out.Order, "percent": &out.Percent, "figure": &out.Figure,
-		"group": &out.Group, "spread": &out.Spread, "effect": &out.Effect, "published": &out.Published} {
+		"group": &out.Group, "spread": &out.Spread, "test": &out.Test, "effect": &out.Effect, "published": &out.Published} {
 		if raw, ok := t.raws[join(t.path, field)]; ok {
 			if err := json.Unmarshal(raw, into); err != nil { // the schema and Table disagree
 				t.fail(t.fieldPos(t.vals[t.path]), join(t.path, field), "%v", err)

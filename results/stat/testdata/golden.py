@@ -10,11 +10,6 @@ from scipy import stats
 rng = np.random.default_rng(20230107)
 
 
-def interval(r):
-    ci = r.confidence_interval(0.95)
-    return {"t": r.statistic, "df": float(r.df), "p": r.pvalue, "low": ci.low, "high": ci.high}
-
-
 def holm(p):
     order, out, floor = np.argsort(p, kind="stable"), np.empty(len(p)), 0.0
     for rank, i in enumerate(order):
@@ -27,14 +22,10 @@ cases = []
 for n, m, spread in [(2, 3, 1), (3, 3, 0.01), (5, 5, 0.02), (5, 4, 0.3), (10, 7, 0.001), (30, 25, 2), (3, 12, 1e-6)]:
     for shift in [0, 0.01, 1]:
         a = rng.normal(0.5, spread, n).round(9)
-        b = rng.normal(0.5 + shift, spread * 1.5, m).round(9)
-        pairs = min(n, m)
+        rng.normal(0.5 + shift, spread * 1.5, m)  # keeps the draws of the others as they were
         mean = stats.t.interval(0.95, n - 1, loc=a.mean(), scale=stats.sem(a))
         cases.append({
-            "a": a.tolist(), "b": b.tolist(), "mean": a.mean(), "std": a.std(ddof=1), "low": mean[0], "high": mean[1],
-            "one": interval(stats.ttest_1samp(a - 0.47, 0)),  # the interval of the difference, not of the mean
-            "paired": interval(stats.ttest_rel(a[:pairs], b[:pairs])),
-            "welch": interval(stats.ttest_ind(a, b, equal_var=False)),
+            "a": a.tolist(), "mean": a.mean(), "std": a.std(ddof=1), "low": mean[0], "high": mean[1],
         })
 
 mcnemar = []
@@ -48,12 +39,4 @@ for n in [1, 2, 9, 40]:
         p[3] = p[5]  # a tie
     families.append({"p": p.tolist(), "holm": holm(p)})
 
-bootstrap = []
-for n in [8, 30, 100]:
-    sizes = rng.integers(5, 30, n)
-    sums = np.array([rng.integers(-s // 3, s // 2) for s in sizes]).astype(float)
-    ci = stats.bootstrap((sums, sizes), lambda s, k, axis=-1: s.sum(axis) / k.sum(axis), paired=True, vectorized=True,
-                         method="percentile", n_resamples=50_000, random_state=1).confidence_interval
-    bootstrap.append({"sums": sums.tolist(), "sizes": sizes.tolist(), "estimate": sums.sum() / sizes.sum(), "low": ci.low, "high": ci.high})
-
-print(json.dumps({"numpy": np.__version__, "scipy": __import__("scipy").__version__, "t": cases, "mcnemar": mcnemar, "holm": families, "bootstrap": bootstrap}, indent=1))
+print(json.dumps({"numpy": np.__version__, "scipy": __import__("scipy").__version__, "t": cases, "mcnemar": mcnemar, "holm": families}, indent=1))

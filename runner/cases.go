@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"react/ops"
+	"react/results"
+	"react/runner/store"
+)
+
+// caseSource gives results what evaluations said of single test cases, from a
+// store or from a publication.
+type caseSource struct {
+	stages      map[[2]string]string // trial and set → key of the evaluation
+	base        map[string]string    // key of an evaluation → key of the base's
+	predictions func(key string) ([]results.Prediction, error)
+	queries     func(key string) ([]results.Query, error)
+}
+
+// fill sets what a table may ask for.
+func (c caseSource) fill(opts *results.Options) {
+	opts.Predictions = func(trial, set string) ([]results.Prediction, error) {
+		return read(c.predictions, c.stages[[2]string{trial, set}])
+	}
+	opts.BasePredictions = func(trial, set string) ([]results.Prediction, error) {
+		return read(c.predictions, c.base[c.stages[[2]string{trial, set}]])
+	}
+	opts.Queries = func(trial, set string) ([]results.Query, error) {
+		return read(c.queries, c.stages[[2]string{trial, set}])
+	}
+}
+
+// read asks for the cases of a stage; of none there are none.
+func read[T any](from func(key string) ([]T, error), key string) ([]T, error) {
+	if key == "" {
+		return nil, nil
+	}
+	return from(key)
+}
+
+// cases are those of the experiment's finished stages.
+func (e *experiment) cases(entries map[string]store.Entry) caseSource {
+	c := caseSource{stages: map[[2]string]string{}, base: map[string]string{}}
+	for _, t := range e.plan.Trials {
+		for name, stage := range t.Stages {
+			set, ok := strings.CutPrefix(name, "evaluate/")
+			if !ok {
+				continue
+			}
+			c.stages[[2]string{t.ID, set}] = stage.Key
+			if base := stage.In["base"]; base != nil {
+				c.base[stage.Key] = base.Key
+			}
+		}
+	}
+	c.predictions = func(key string) ([]results.Prediction, error) {
+		return stored(entries, key, ops.ReadPredictions, func(p ops.Prediction) results.Prediction {
+			return results.Prediction{Key: p.Key, Label: int(p.Label), Predicted: int(p.Predicted), Correct: p.Predicted == p.Label, Rank: int(p.Rank)}
+		})
+	}
+	c.queries = func(key string) ([]results.Query, error) {
+		return stored(entries, key, ops.ReadQueries, func(q ops.RetrievalQuery) results.Query {
+			return results.Query{Image: q.Image, I2T: int(q.I2T), T2I: int(q.T2I)}
+		})
+	}
+	return c
+}
+
+// stored reads the cases of a stage that is in the store and keeps some.
+func stored[A, B any](entries map[string]store.Entry, key string, read func(dir string) ([]A, error), as func(A) B) ([]B, error) {
+	entry, ok := entries[key]
+	if !ok {
+		return nil, nil
+	}
+	list, err := read(entry.Dir)
+	if errors.Is(err, fs.ErrNotExist) { // a mean over several draws, or images of several classes
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := make([]B, len(list))
+	for i, one := range list {
+		out[i] = as(one)
+	}
+	return out, nil
+}
