@@ -82,7 +82,8 @@ const auditFile = "audit.json"
 // retrieved "hits.t2t", "hits.t2i", "hits.text-match", "queries", "classes", optional "synonyms"; optional "filter" and "pool". Out: audit.json, rows.jsonl.
 //
 //	1: first
-var audit = define(1, "audit", runAudit)
+//	2: JPEGs of odd subsampling are read
+var audit = define(2, "audit", runAudit)
 
 type auditor struct {
 	run     *Run

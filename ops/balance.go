@@ -54,7 +54,8 @@ const mostShared = 12
 // "hits.t2i", "hits.text-match", "classes", optional "synonyms", optional "pool". Out: balance.json, rows.jsonl, all of single classes.
 //
 //	1: first
-var balance = define(1, "balance", runBalance)
+//	2: JPEGs of odd subsampling are read
+var balance = define(2, "balance", runBalance)
 
 type balancer struct {
 	run     *Run

@@ -52,7 +52,9 @@ const (
 //
 //	1: first
 //	2: images of keys that start again join by address, as embed's
-var checkEncoder = onEngine(define(2, "check-encoder", runCheckEncoder))
+//	3: captions are cleaned as ftfy does (same ids for printable ASCII);
+//	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
+var checkEncoder = onEngine(define(3, "check-encoder", runCheckEncoder))
 
 // encoderChecker holds a sample of rows.
 type encoderChecker struct {

@@ -33,7 +33,9 @@ const embedBlock = 4096
 //
 //	1: first
 //	2: rows whose key stands for several images, or for one with another caption, join by address or not at all; maxBadShare
-var embed = divisible(onEngine(define(2, "embed", runEmbed)))
+//	3: captions are cleaned as ftfy does (same ids for printable ASCII);
+//	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
+var embed = divisible(onEngine(define(3, "embed", runEmbed)))
 
 type embedder struct {
 	run      *Run

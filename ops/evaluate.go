@@ -53,7 +53,9 @@ const predictionsFile = "predictions.parquet"
 //	2: embeddings that are not finite are an error, and no more rank 1
 //	3: lists that were not known made a set one class; hidden files were images
 //	4: images that cannot be read are left out, up to maxBadShare
-var evaluate = onEngine(define(4, "evaluate", runEvaluate))
+//	5: captions are cleaned as ftfy does (same ids for printable ASCII);
+//	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
+var evaluate = onEngine(define(5, "evaluate", runEvaluate))
 
 func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 	switch {

@@ -65,7 +65,8 @@ const (
 //	2: embeddings that are not finite are an error
 //	3: lists that were not known made a set one class; hidden files were images
 //	4: images that cannot be read are left out, up to maxBadShare
-var features = onEngine(define(4, "features", runFeatures))
+//	5: crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
+var features = onEngine(define(5, "features", runFeatures))
 
 func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 	set, err := run.labelledSet("dataset", p)

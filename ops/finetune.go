@@ -52,7 +52,9 @@ const fineTuneFile = "finetune.json"
 //	1: first
 //	2: lists that were not known made a set one class; hidden files were images
 //	3: images that cannot be read are left out, up to maxBadShare
-var fineTune = onEngine(define(3, "fine-tune", runFineTune))
+//	4: captions are cleaned as ftfy does (same ids for printable ASCII);
+//	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
+var fineTune = onEngine(define(4, "fine-tune", runFineTune))
 
 func runFineTune(ctx context.Context, run *Run, p FineTuneParams) error {
 	f, err := newFineTuner(ctx, run, p)

@@ -45,7 +45,8 @@ const fingerprintsFile = "fingerprints.parquet"
 //	2: embeddings that are not finite are an error, and no more like nothing
 //	3: lists that were not known made a set one class; hidden files were images
 //	4: images that cannot be read are left out, up to maxBadShare
-var fingerprint = onEngine(define(4, "fingerprint", runFingerprint))
+//	5: crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
+var fingerprint = onEngine(define(5, "fingerprint", runFingerprint))
 
 // testImages are the images of a set of either sort.
 type testImages struct {

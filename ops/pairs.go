@@ -89,7 +89,8 @@ const (
 //	1: first
 //	2: as embed's
 //	3: labels of a pool none of which is a class of the task are of another meaning, and left out
-var pairs = onOneCore(define(3, "pairs", runPairs))
+//	4: JPEGs of odd subsampling are read
+var pairs = onOneCore(define(4, "pairs", runPairs))
 
 func runPairs(ctx context.Context, run *Run, p PairsParams) error {
 	m, err := openMaker(ctx, run, p)

@@ -41,7 +41,9 @@ type PretrainParams struct {
 //
 //	1: first
 //	2: as embed's
-var pretrain = onEngine(define(2, "pretrain", runPretrain))
+//	3: captions are cleaned as ftfy does (same ids for printable ASCII);
+//	   JPEGs of odd subsampling are read
+var pretrain = onEngine(define(3, "pretrain", runPretrain))
 
 // curve is the summary of a training's loss.
 type curve struct {

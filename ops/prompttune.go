@@ -51,7 +51,8 @@ const LearnedPromptFile = "prompt.safetensors"
 // rows.jsonl.
 //
 //	1: first
-var promptTune = onEngine(define(1, "prompt-tune", runPromptTune))
+//	2: captions are cleaned as ftfy does (same ids for printable ASCII)
+var promptTune = onEngine(define(2, "prompt-tune", runPromptTune))
 
 func runPromptTune(ctx context.Context, run *Run, p PromptTuneParams) error {
 	train, err := run.features("train")

@@ -58,7 +58,9 @@ const (
 //
 //	1: first
 //	2: embeddings that are not finite are an error, and no more below the threshold
-var pseudoLabel = onEngine(define(2, "pseudo-label", runPseudoLabel))
+//	3: captions are cleaned as ftfy does (same ids for printable ASCII);
+//	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
+var pseudoLabel = onEngine(define(3, "pseudo-label", runPseudoLabel))
 
 func runPseudoLabel(ctx context.Context, run *Run, p PseudoLabelParams) error {
 	classes, err := run.classes(p.Set)

@@ -36,7 +36,8 @@ const queriesFile = "queries.parquet"
 // order. With mean a class is one query, the renormalised mean of its strings' embeddings, and Query lists them.
 //
 //	1: first
-var queries = onEngine(define(1, "queries", runQueries))
+//	2: captions are cleaned as ftfy does (same ids for printable ASCII)
+var queries = onEngine(define(2, "queries", runQueries))
 
 func runQueries(ctx context.Context, run *Run, p QueriesParams) error {
 	classes, err := run.classes(p.Set)

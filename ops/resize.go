@@ -16,7 +16,8 @@ type ResizeParams struct {
 // Out: the checkpoint's files. Same bytes everywhere.
 //
 //	1: first
-var resize = onOneCore(define(1, "resize", func(ctx context.Context, run *Run, p ResizeParams) error {
+//	2: the config keeps how the checkpoint's files prepare images
+var resize = onOneCore(define(2, "resize", func(ctx context.Context, run *Run, p ResizeParams) error {
 	dir, err := run.input("checkpoint")
 	if err != nil {
 		return err

@@ -41,7 +41,9 @@ type TuneParams struct {
 // used, and the loss is the cross entropy of their classes against the text classifier, in place of their captions (self-training).
 //
 //	1: first
-var tune = onEngine(define(1, "tune", runTune))
+//	2: captions are cleaned as ftfy does (same ids for printable ASCII);
+//	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
+var tune = onEngine(define(2, "tune", runTune))
 
 func runTune(ctx context.Context, run *Run, p TuneParams) error {
 	b, err := run.backboneIn(p.Precision)

@@ -49,7 +49,7 @@ func TestConvertNamesItsTokenizer(t *testing.T) {
 		if err == nil {
 			err = json.Unmarshal(text, &kind)
 		}
-		if err != nil || kind.Class != "PreTrainedTokenizerFast" || kind.Pad != "!" || kind.Context != 20 {
+		if err != nil || kind.Class != "PreTrainedTokenizerFast" || kind.Pad != "<|endoftext|>" || kind.Context != 20 {
 			t.Errorf("%s: %s, %v", naming, text, err)
 		}
 		if naming == clip.OpenCLIP {

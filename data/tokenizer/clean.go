@@ -1,46 +1,77 @@
 package tokenizer
 
 import (
-	"html"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
+	"react/data/ftfy"
 )
 
 // clean appends the cleaned caption to buf. White space is left to next, which
 // skips it.
 func clean(buf []byte, text string) []byte {
-	plain := true
+	if !ftfy.IsPlain(text) {
+		text = ftfy.Fix(strings.ToValidUTF8(text, "\uFFFD"))
+		text = ftfy.Unescape(ftfy.Unescape(text))
+	}
+	start := len(buf)
 	for i := 0; i < len(text); i++ {
 		c := text[i]
-		if c >= utf8.RuneSelf || c == '&' {
-			plain = false
-			break
+		if c >= utf8.RuneSelf {
+			return lower(buf[:start], text)
 		}
 		if 'A' <= c && c <= 'Z' {
 			c += 'a' - 'A'
 		}
 		buf = append(buf, c)
 	}
-	if plain {
-		return buf
-	}
-	return cleanSlow(buf[:0], text)
+	return buf
 }
 
-func cleanSlow(buf []byte, text string) []byte {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	text = html.UnescapeString(html.UnescapeString(text))
-	for _, r := range norm.NFC.String(text) {
-		if r == 'İ' { // the one letter whose lower case is two characters
+// lower appends the text in lower case, as Python's str.lower has it.
+func lower(buf []byte, text string) []byte {
+	for i, r := range text {
+		switch {
+		case r == 'İ': // the one letter whose lower case is two characters
 			buf = append(buf, "i\u0307"...)
-			continue
+		case r == 'Σ' && isFinalSigma(text[:i], text[i+len("Σ"):]):
+			buf = append(buf, "ς"...)
+		default:
+			buf = utf8.AppendRune(buf, unicode.ToLower(r))
 		}
-		buf = utf8.AppendRune(buf, unicode.ToLower(r))
 	}
 	return buf
+}
+
+// isFinalSigma says whether a capital sigma ends a word: after a letter that has
+// case and not before one, with what case ignores left out on both sides.
+func isFinalSigma(before, after string) bool {
+	for len(before) > 0 {
+		r, size := utf8.DecodeLastRuneInString(before)
+		before = before[:len(before)-size]
+		if !isCaseIgnorable(r) {
+			if !isCased(r) {
+				return false
+			}
+			for _, r := range after {
+				if !isCaseIgnorable(r) {
+					return !isCased(r)
+				}
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// isCased and isCaseIgnorable are Unicode's derived properties.
+func isCased(r rune) bool {
+	return unicode.In(r, unicode.Lu, unicode.Ll, unicode.Lt, unicode.Other_Lowercase, unicode.Other_Uppercase)
+}
+
+func isCaseIgnorable(r rune) bool {
+	return unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Lm, unicode.Sk) || strings.ContainsRune("'.:··՟״‘’․‧︓﹒﹕＇．：", r)
 }
 
 // classes of characters in the splitting pattern
@@ -60,13 +91,17 @@ var asciiClass = func() (table [utf8.RuneSelf]class) {
 	return table
 }()
 
+// iotaBelow is a mark whose case folds to a letter. The pattern's case is ignored,
+// so that it is no symbol; nor is it a letter.
+const iotaBelow = '\u0345'
+
 func runeClass(r rune) class {
 	switch {
 	case unicode.IsLetter(r):
 		return letter
 	case unicode.IsNumber(r):
 		return number
-	case unicode.IsSpace(r):
+	case unicode.IsSpace(r), r == iotaBelow:
 		return space
 	}
 	return symbol
@@ -132,6 +167,7 @@ func fixedWord(text []byte) int {
 }
 
 var (
-	contractions = []string{"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}
-	specials     = []string{startOfText, endOfText}
+	contractions = []string{"'s", "'ſ", // the pattern's case is ignored, and the long s is an s
+		"'t", "'re", "'ve", "'m", "'ll", "'d"}
+	specials = []string{startOfText, endOfText}
 )

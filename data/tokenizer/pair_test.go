@@ -66,7 +66,10 @@ func TestEveryFormGivesReferenceIDs(t *testing.T) {
 				t.Errorf("got vocabulary %d, end %d, context %d", got.VocabSize(), got.EOT(), got.Context())
 			}
 			checkGolden(t, got, readGolden(t, filepath.Join("testdata", "openai-cases.json")))
-			checkGolden(t, got, readGolden(t, filepath.Join(fixtures(), "tokenizer", "cases.json")))
+			// These were made without ftfy, which the first file has for both texts.
+			checkGolden(t, got, slices.DeleteFunc(readGolden(t, filepath.Join(fixtures(), "tokenizer", "cases.json")), func(c golden) bool {
+				return c.Text == "ﬁne ligatures" || c.Text == "…ellipsis… and “quotes”"
+			}))
 		})
 	}
 }

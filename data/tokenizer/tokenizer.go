@@ -13,11 +13,10 @@
 // the list; a token is a symbol with an id. Ids are 256 bytes, 256 bytes that end
 // a word, the merges' products in rank order, the start, the end of text.
 //
-// Cleaning is HTML unescaping (twice), Unicode NFC, white space collapsed, lower
-// case. Of ftfy, which OpenAI's code runs first, NFC is all that is done: mojibake,
-// curled quotes, ligatures and full-width letters stay as they are, which is also
-// what open_clip does where ftfy is not installed. tokenizer.json has no word for
-// HTML unescaping, so a Hugging Face tokenizer wants captions already unescaped.
+// Cleaning is OpenAI's and open_clip's: ftfy's fix_text (package ftfy), HTML
+// unescaping twice, white space collapsed, Python's lower case. tokenizer.json has
+// no word for the first two, so a Hugging Face tokenizer wants captions that had
+// them already.
 package tokenizer
 
 import (

@@ -285,11 +285,11 @@ func hfConfigOf(c Config) (hfConfig, error) {
 	if c.Model.QuickGELU {
 		activation = QuickGELU
 	}
-	// The vocabulary ends with the start and the end of text; rows are padded with 0.
-	bos, eos, pad := tokenID(t.VocabSize-2), tokenID(t.VocabSize-1), tokenID(0)
+	// The vocabulary ends with the start and the end of text, which also pads.
+	bos, eos := tokenID(t.VocabSize-2), tokenID(t.VocabSize-1)
 	return hfConfig{Architectures: []string{"CLIPModel"}, ModelType: "clip", Projection: c.Model.EmbedDim, LogitScale: 2.6592, DType: "float32",
 		Text: hfTower{Hidden: t.Width, Intermediate: t.hidden(), Projection: c.Model.EmbedDim, Layers: t.Layers, Heads: t.Heads,
-			Positions: t.ContextLength, Vocab: t.VocabSize, BOS: &bos, EOS: &eos, Pad: &pad, Activation: activation, Eps: layerNormEps, ModelType: "clip_text_model"},
+			Positions: t.ContextLength, Vocab: t.VocabSize, BOS: &bos, EOS: &eos, Pad: &eos, Activation: activation, Eps: layerNormEps, ModelType: "clip_text_model"},
 		Vision: hfTower{Hidden: v.Width, Intermediate: v.hidden(), Projection: c.Model.EmbedDim, Layers: v.Layers, Heads: v.heads(),
 			ImageSize: v.ImageSize, PatchSize: v.PatchSize, Channels: 3, Activation: activation, Eps: layerNormEps, ModelType: "clip_vision_model"},
 	}, nil

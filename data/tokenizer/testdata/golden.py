@@ -1,5 +1,21 @@
-"""Writes huggingface-cases.json: what Hugging Face's `tokenizers` makes of the tokenizer.json beside it."""
-import json, pathlib
+"""Writes huggingface-cases.json: what Hugging Face's `tokenizers` makes of the tokenizer.json beside it.
+
+With OpenAI's bpe_simple_vocab_16e6.txt.gz named, it writes the ids in openai-cases.json again instead, as
+OpenAI's program with ftfy 6.3.1 gives them (peer.py).
+"""
+import json, pathlib, sys
+
+if len(sys.argv) > 1:
+    import ftfy
+    from peer import OpenAI
+    path = pathlib.Path(__file__).parent / "openai-cases.json"
+    reference = OpenAI(sys.argv[1])
+    cases = json.loads(path.read_text())
+    for case in cases:
+        case["ids"] = reference.encode(case["text"])
+    path.write_text("[\n" + ",\n".join(json.dumps(c, ensure_ascii=False) for c in cases) + "\n]\n")
+    sys.exit()
+
 from tokenizers import Tokenizer
 
 here = pathlib.Path(__file__).parent

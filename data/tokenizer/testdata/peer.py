@@ -91,11 +91,12 @@ class HuggingFace:
         return [e.ids for e in self.tok.encode_batch(texts)]
 
 
-vocabulary, captions, kind = sys.argv[1:]
-tok = {"openai": OpenAI, "huggingface": HuggingFace}[kind](vocabulary)
-texts = open(captions, encoding="utf-8").read().split("\n")[:-1]
-print(*tok.encode(texts[0]), flush=True)
-for _ in sys.stdin:
-    start = time.process_time()
-    tok.encode_all(texts)
-    print(time.process_time() - start, flush=True)
+if __name__ == "__main__":
+    vocabulary, captions, kind = sys.argv[1:]
+    tok = {"openai": OpenAI, "huggingface": HuggingFace}[kind](vocabulary)
+    texts = open(captions, encoding="utf-8").read().split("\n")[:-1]
+    print(*tok.encode(texts[0]), flush=True)
+    for _ in sys.stdin:
+        start = time.process_time()
+        tok.encode_all(texts)
+        print(time.process_time() - start, flush=True)
