@@ -112,7 +112,7 @@ func (s *liveSite) handler(local bool) http.Handler {
 	mux.HandleFunc("GET /events", s.events)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if local && !browse.IsLoopback(r.Host) { // a page of elsewhere under a name that leads here
+		if local && !browse.IsThisMachine(r.Host) { // a page of elsewhere under a name that leads here
 			http.Error(w, "this page is for this machine alone (runner serve --listen serves others)", http.StatusForbidden)
 			return
 		}

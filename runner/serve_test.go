@@ -151,7 +151,9 @@ func TestServe(t *testing.T) {
 		t.Cleanup(func() { answer.Body.Close() })
 		return answer
 	}
-	for host, want := range map[string]int{address: 200, strings.Replace(address, "127.0.0.1", "localhost", 1): 200, "elsewhere.example:7789": 403} {
+	for host, want := range map[string]int{address: 200, strings.Replace(address, "127.0.0.1", "localhost", 1): 200,
+		"127.0.0.1": 200, "localhost": 200, "[::1]": 200, // as browsers say it on port 80
+		"elsewhere.example:7789": 403, "elsewhere.example": 403} {
 		if got := ask("/", host); got.StatusCode != want {
 			t.Errorf("asked as %s: %s, want %d", host, got.Status, want)
 		}

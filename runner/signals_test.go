@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -43,6 +44,63 @@ func TestSecondSignalKills(t *testing.T) {
 		var exit *exec.ExitError
 		if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != s {
 			t.Errorf("%v twice: %v", s, err)
+		}
+	}
+}
+
+// TestHangUp: a terminal that goes away stops what runs as SIGTERM does; that the
+// shell says so once more does not kill it, and another signal does.
+func TestHangUp(t *testing.T) {
+	cmd, out := startStubborn(t)
+	cmd.Process.Signal(syscall.SIGHUP)
+	if line, err := out.ReadString('\n'); line != "told\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	cmd.Process.Signal(syscall.SIGHUP)
+	time.Sleep(100 * time.Millisecond) // nothing to wait for: it must live on
+	cmd.Process.Signal(syscall.SIGTERM)
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+		t.Errorf("after two of SIGHUP and one of SIGTERM: %v", err)
+	}
+}
+
+// TestNoHangUp: a program that was told to outlive its terminal does.
+func TestNoHangUp(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP) // children inherit it
+	defer func() { // Reset alone leaves it ignored
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGHUP)
+		signal.Stop(c)
+	}()
+	cmd, out := startStubborn(t)
+	cmd.Process.Signal(syscall.SIGHUP)
+	time.Sleep(100 * time.Millisecond)
+	cmd.Process.Signal(syscall.SIGUSR2)
+	rest, err := io.ReadAll(out)
+	var exit *exec.ExitError
+	if errors.As(cmd.Wait(), &exit); string(rest) != "told\n" || err != nil || exit.ExitCode() != 75 {
+		t.Errorf("%q, %v, %v: not stopped by the second signal", rest, err, exit)
+	}
+}
+
+// TestWorkerHangsUp: a worker hears SIGHUP and SIGTERM alike.
+func TestWorkerHangsUp(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		w := &workerProcess{stderr: io.Discard}
+		ctx, cancel := context.WithCancel(t.Context())
+		stop := w.listen(cancel)
+		if err := syscall.Kill(os.Getpid(), s); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+			t.Errorf("%v was not heard", s)
+		}
+		stop()
+		if !w.stopped.Load() {
+			t.Errorf("%v is not taken for a stop", s)
 		}
 	}
 }

@@ -98,7 +98,7 @@ type workerProcess struct {
 	job     slurm.Element // "" outside Slurm
 	pulse   *pulse
 	warned  atomic.Bool // SIGUSR2 came
-	stopped atomic.Bool // SIGTERM came
+	stopped atomic.Bool // SIGTERM or SIGHUP came
 }
 
 func newWorkerProcess(o workerOptions, stderr io.Writer) (*workerProcess, error) {
@@ -201,12 +201,12 @@ func (w *workerProcess) run() *runRecord {
 	return &r
 }
 
-// listen cancels the work at the first SIGUSR2 or SIGTERM. Holding both for
+// listen cancels the work at the first SIGUSR2, SIGTERM or SIGHUP. Holding them for
 // as long as the process lives keeps a later one from killing it while it
 // saves.
 func (w *workerProcess) listen(cancel func()) (stop func()) {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGUSR2, syscall.SIGTERM)
+	signal.Notify(signals, append(hangUp(), syscall.SIGUSR2, syscall.SIGTERM)...)
 	go func() {
 		for s := range signals {
 			if s == syscall.SIGUSR2 {

@@ -135,7 +135,7 @@ func (s *Site) Handler(local bool) http.Handler {
 	mux.HandleFunc("GET /image", s.image)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if local && !isLocal(r.Host) {
+		if local && !IsThisMachine(r.Host) {
 			http.Error(w, "this page is for this machine alone (runner browse --listen serves others)", http.StatusForbidden)
 			return
 		}
@@ -151,10 +151,12 @@ func (s *Site) Handler(local bool) http.Handler {
 // IsLoopback says whether an address to listen on is reached from this machine alone.
 func IsLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	return err == nil && isLocal(host)
+	return err == nil && IsThisMachine(host)
 }
 
-func isLocal(host string) bool {
+// IsThisMachine says whether a host, as a request's Host header has it, with a port
+// or, on port 80, without, is a name of this machine.
+func IsThisMachine(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
