@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,12 +33,21 @@ type blockFile struct {
 	Keep   []int             `json:"keep"`
 	Causes map[string]int    `json:"causes,omitempty"`
 	Files  map[string]string `json:"files"` // name → sha256
+	Sum    string            `json:"sum"`   // of all of this, see sumOf
 }
 
 // embedFormat is the version of a kept block.
 //
 //	1: block.json, image.npy, text.npy
-const embedFormat = 1
+//	2: a digest of block.json itself: a row number that a disk changed was believed
+const embedFormat = 2
+
+// sumOf is the digest of a record of an attempt, whose own field for it is empty then.
+func sumOf(record any) (string, error) {
+	data, err := json.Marshal(record)
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), err
+}
 
 // blocks keeps an embedding's blocks in Run.Partial, each in a directory of its own.
 type blocks struct {
@@ -96,6 +107,10 @@ func (b *blocks) fill(dir string, rows int, block embeddedBlock) error {
 			return err
 		}
 	}
+	var err error
+	if state.Sum, err = sumOf(state); err != nil {
+		return err
+	}
 	data, err := json.Marshal(state)
 	if err != nil {
 		return err
@@ -132,6 +147,11 @@ func (b *blocks) read(dir string, rows int) (embeddedBlock, error) {
 	}
 	if state.Format != embedFormat || state.Rows != rows || !maps.Equal(state.Engine, b.engine) {
 		return block, fmt.Errorf("format %d, %d rows, engine %v; wanted %d, %d, %v", state.Format, state.Rows, state.Engine, embedFormat, rows, b.engine)
+	}
+	sum := state.Sum
+	state.Sum = ""
+	if now, err := sumOf(state); err != nil || now != sum {
+		return block, errors.Join(errors.New("block.json was changed: it does not have the digest in it"), err)
 	}
 	block.keep, block.causes = state.Keep, state.Causes
 	for name, vectors := range map[string]*[]float32{"image.npy": &block.images, "text.npy": &block.texts} {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,5 +65,40 @@ func TestStoppedEmbeddingGoesOn(t *testing.T) {
 			}
 			sameFiles(t, contents(t, run.Dir), want)
 		})
+	}
+}
+
+// TestDamagedBlock: no bit of a kept block can change and be believed.
+func TestDamagedBlock(t *testing.T) {
+	b := &blocks{run: &Run{Partial: t.TempDir()}, engine: map[string]string{"name": "go"}}
+	want := embeddedBlock{keep: []int{0, 2}, images: []float32{1, 0, 0, 1}, texts: []float32{0, 1, 1, 0}, causes: map[string]int{"damaged": 1}}
+	if err := b.write(0, 3, want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.read(b.dir(0), 3); err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	files, err := filepath.Glob(filepath.Join(b.dir(0), "*"))
+	if err != nil || len(files) != 3 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		whole, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := range whole {
+			changed := slices.Clone(whole)
+			changed[at] ^= 1
+			if err := os.WriteFile(file, changed, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := b.read(b.dir(0), 3); err == nil && !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, byte %d: %+v", filepath.Base(file), at, got)
+			}
+		}
+		if err := os.WriteFile(file, whole, 0o666); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -22,6 +22,8 @@ type fineTuneJournal struct {
 
 	Engine map[string]string       `json:"engine"` // scores of another one are not mixed with this one's
 	Runs   map[string]*fineTuneRun `json:"runs"`   // by settings
+	Logits string                  `json:"logits"` // sha256 of the file that logitsOf names, "" before there is one
+	Sum    string                  `json:"sum"`    // of all of this, see sumOf
 }
 
 // fineTuneRun is one training.
@@ -33,7 +35,7 @@ type fineTuneRun struct {
 
 const (
 	journalFile = "journal.json"
-	logitsFile  = "logits.npy"
+	logitsNext  = "logits.npy"
 )
 
 func openJournal(run *Run, eng *engine.Engine) (*fineTuneJournal, error) {
@@ -49,6 +51,9 @@ func openJournal(run *Run, eng *engine.Engine) (*fineTuneJournal, error) {
 	if err == nil {
 		err = json.Unmarshal(raw, j)
 	}
+	if err == nil {
+		err = j.check()
+	}
 	if err == nil && !maps.Equal(j.Engine, fresh.Engine) {
 		err = fmt.Errorf("it is of engine %v, this is %v", j.Engine, fresh.Engine)
 	}
@@ -57,6 +62,23 @@ func openJournal(run *Run, eng *engine.Engine) (*fineTuneJournal, error) {
 		return fresh, os.RemoveAll(run.Partial)
 	}
 	return j, nil
+}
+
+// check compares the journal, and the logits beside it, with their digests.
+func (j *fineTuneJournal) check() error {
+	sum := j.Sum
+	j.Sum = ""
+	if now, err := sumOf(j); err != nil || now != sum {
+		return errors.Join(fmt.Errorf("%s was changed: it does not have the digest in it", journalFile), err)
+	}
+	if j.Logits == "" {
+		return nil
+	}
+	now, err := syncedDigest(filepath.Join(j.dir, logitsOf(j.Logits)))
+	if err == nil && now != j.Logits {
+		err = fmt.Errorf("%s: sha256 is %s, not %s", logitsOf(j.Logits), now, j.Logits)
+	}
+	return err
 }
 
 // run gives the entry of a training, a new one where there is none.
@@ -71,7 +93,12 @@ func (j *fineTuneJournal) save() error {
 	if j.dir == "" {
 		return nil
 	}
-	raw, err := json.MarshalIndent(j, "", "\t")
+	sealed := *j
+	var err error
+	if sealed.Sum, err = sumOf(j); err != nil {
+		return err
+	}
+	raw, err := json.MarshalIndent(&sealed, "", "\t")
 	if err != nil {
 		return err
 	}
@@ -90,22 +117,44 @@ func (j *fineTuneJournal) write(name string, fn func(path string) error) error {
 	return os.Rename(next, filepath.Join(j.dir, name))
 }
 
-// keepLogits keeps the best epoch's.
+// keepLogits keeps the best epoch's, under a name of their own: until the journal is saved, it names those before.
 func (j *fineTuneJournal) keepLogits(m blas.Matrix) error {
 	if j.dir == "" {
 		return nil
 	}
-	return j.write(logitsFile, func(path string) error { return npy.Write(path, []int{m.Rows, m.Cols}, m.Values, "<f4") })
+	before, sum := j.Logits, ""
+	err := j.write(logitsNext, func(path string) (err error) {
+		if err = npy.Write(path, []int{m.Rows, m.Cols}, m.Values, "<f4"); err == nil {
+			sum, err = syncedDigest(path)
+		}
+		return err
+	})
+	if err == nil {
+		err = os.Rename(filepath.Join(j.dir, logitsNext), filepath.Join(j.dir, logitsOf(sum)))
+	}
+	if err != nil {
+		return err
+	}
+	j.Logits = sum
+	files, err := filepath.Glob(filepath.Join(j.dir, logitsOf("*")))
+	for _, file := range files {
+		if name := filepath.Base(file); name != logitsOf(before) && name != logitsOf(sum) {
+			err = errors.Join(err, os.Remove(file))
+		}
+	}
+	return err
 }
+
+func logitsOf(sum string) string { return fmt.Sprintf("logits-%.12s.npy", sum) }
 
 // logits are those kept by an attempt before; the zero value where there are none.
 func (j *fineTuneJournal) logits() (blas.Matrix, error) {
 	if j.dir == "" || len(j.run(finalRun).Scores) == 0 {
 		return blas.Matrix{}, nil
 	}
-	shape, values, err := npy.Read(filepath.Join(j.dir, logitsFile))
+	shape, values, err := npy.Read(filepath.Join(j.dir, logitsOf(j.Logits)))
 	if err != nil || len(shape) != 2 {
-		return blas.Matrix{}, errors.Join(fmt.Errorf("%s: shape %v", logitsFile, shape), err)
+		return blas.Matrix{}, errors.Join(fmt.Errorf("%s: shape %v", logitsOf(j.Logits), shape), err)
 	}
 	return blas.Matrix{Rows: shape[0], Cols: shape[1], Values: values}, nil
 }
