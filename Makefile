@@ -132,8 +132,9 @@ fuzz: $(deps) ## fuzz each reader of outside bytes for FUZZTIME (30s)
 mutants: $(deps) ## put one-line faults into the core, one by one, and require the test of each to fail (25 minutes; SINCE=REV, MATCH=, LIMIT=5m)
 	go run ./runner/mutants $(if $(SINCE),-since $(SINCE)) $(if $(MATCH),-match '$(MATCH)') $(if $(LIMIT),-limit $(LIMIT))
 
-torture: $(deps) ## kill a sweep of every op TIMES (100) times, resume it, compare its tables (10 minutes)
+torture: $(deps) ## kill a sweep of every op TIMES (100) times, then flip a bit of each of its files; compare its tables (20 minutes)
 	TORTURE_TIMES=$(or $(TIMES),100) go test ./runner -run '^TestTorture$$' -count 1 -v -timeout 3h
+	FLIP_EXPERIMENT=torture go test ./runner -run '^TestFlippedBytes$$' -count 1 -v -timeout 3h
 
 kill: $(deps) ## the same with the quickstart, ten times (10 minutes)
 	TORTURE_EXPERIMENT=quickstart TORTURE_TIMES=$(or $(TIMES),10) go test ./runner -run '^TestTorture$$' -count 1 -v -timeout 3h

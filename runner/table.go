@@ -79,6 +79,9 @@ func (e *experiment) entries() (map[string]store.Entry, error) {
 	}
 	entries := map[string]store.Entry{}
 	for i, task := range tasks {
+		if found := survey.Damaged[i]; found != nil && task.Wanted { // it is not pending: it has no right number
+			return nil, damaged(e.store, found)
+		}
 		if survey.Status[i] != schedule.Cached {
 			continue
 		}
