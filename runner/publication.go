@@ -91,6 +91,7 @@ type publishedStage struct {
 	In        map[string]string `json:"in,omitempty"` // role → key
 	Lines     []string          `json:"lines"`        // the key's preimage
 	Files     []store.File      `json:"files,omitempty"`
+	Inputs    map[string]string `json:"inputs,omitempty"` // key → digest of the files that were read, see outputDigest
 	Engine    string            `json:"engine,omitempty"`
 	Libraries map[string]any    `json:"libraries,omitempty"` // of the engine, with versions
 	Commit    string            `json:"commit,omitempty"`    // of the program
@@ -123,7 +124,7 @@ func publishedStageOf(s stageRecord, entries map[string]store.Entry) publishedSt
 		return out
 	}
 	m := entry.Manifest
-	out.Files, out.Warnings = m.Files, m.Warnings
+	out.Files, out.Inputs, out.Warnings = m.Files, m.Inputs, m.Warnings
 	out.Engine, _ = m.Facts[engineFact].(string)
 	out.Libraries, _ = m.Facts["engine.libraries"].(map[string]any)
 	out.Commit, _ = m.Facts[commitFact].(string)
@@ -406,12 +407,19 @@ func (p *publication) write(dir string) error {
 }
 
 // listFiles lists the files under dir by their paths with slashes; none where
-// dir is not there.
+// dir is not there. A link is an error: what is read, written and removed by these
+// names must lie in dir.
 func listFiles(dir string) ([]string, error) {
 	var names []string
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
+		}
+		if !d.Type().IsRegular() {
+			return fmt.Errorf("%s is a link or no file: a publication holds what it shows", path)
 		}
 		name, err := filepath.Rel(dir, path)
 		names = append(names, filepath.ToSlash(name))

@@ -15,6 +15,7 @@ import (
 	"react/results"
 	"react/runner/plan"
 	"react/runner/spec/bounded"
+	"react/runner/store"
 )
 
 // checkPublication verifies a folder from itself. Faults are what is not as it
@@ -41,6 +42,10 @@ func checkPublication(ctx context.Context, dir string) (p *publication, faults [
 		return nil, nil, err
 	}
 	for _, f := range made {
+		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
+			c.fault("%q, which its tables or figures name, is no file of the folder", f.Path)
+			continue
+		}
 		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.Path)))
 		if err == nil && !bytes.Equal(data, f.Data) {
 			c.fault("%s is not what follows from the rows with this program", f.Path)
@@ -51,6 +56,10 @@ func checkPublication(ctx context.Context, dir string) (p *publication, faults [
 
 // checkDigests compares the files with the list of digests.
 func checkDigests(dir string) (faults []string, err error) {
+	names, err := listFiles(dir) // first: nothing is read through a link
+	if err != nil {
+		return nil, err
+	}
 	raw, err := os.ReadFile(filepath.Join(dir, publishedDigests))
 	if os.IsNotExist(err) {
 		return nil, fmt.Errorf("%s is no folder that runner publish wrote: it has no %s", dir, publishedDigests)
@@ -75,13 +84,12 @@ func checkDigests(dir string) (faults []string, err error) {
 			faults = append(faults, name+" has been changed: its digest is not the listed one")
 		}
 	}
-	names, err := listFiles(dir)
 	for _, name := range names {
 		if !listed[name] {
 			faults = append(faults, name+" is not listed in "+publishedDigests)
 		}
 	}
-	return faults, err
+	return faults, nil
 }
 
 // publicationCheck collects faults.
@@ -109,10 +117,19 @@ func (c *publicationCheck) stages() {
 				c.fault("stage %s %s: its input %s, %s, is not among the stages before it", s.Op, short(s.Key), role, short(s.In[role]))
 			case !slices.Contains(s.Lines, "in "+role+" "+plan.Identity(in.Lines)):
 				c.fault("stage %s %s: its key does not name its input %s, %s", s.Op, short(s.Key), role, short(s.In[role]))
+			case !readsWhatIsListed(s, in):
+				c.fault("stage %s %s: it was made from other bytes of its input %s, %s, than are listed", s.Op, short(s.Key), role, short(s.In[role]))
 			}
 		}
 		c.stageOf[s.Key] = s
 	}
+}
+
+// readsWhatIsListed compares what a stage read of an input with the input's files.
+// Publications made before inputs were recorded do not say.
+func readsWhatIsListed(s, in *publishedStage) bool {
+	read := s.Inputs[in.Key]
+	return read == "" || len(in.Files) == 0 || read == outputDigest(store.Manifest{Files: in.Files})
 }
 
 // spec expands the experiment again and compares the trials.

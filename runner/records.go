@@ -66,20 +66,22 @@ type metricRecord struct {
 // outputRecord is a line of outputs.jsonl: what a stage's output was, for the
 // day when the store has it no more.
 type outputRecord struct {
-	Key      string    `json:"key"`
-	Op       string    `json:"op"`
-	SHA256   string    `json:"sha256"` // of the list of the files' digests, ops.TimedFile left out
-	Engine   string    `json:"engine,omitempty"`
-	Commit   string    `json:"commit,omitempty"`
-	Run      string    `json:"run,omitempty"`
-	Host     string    `json:"host"`
-	Started  time.Time `json:"started"`
-	Finished time.Time `json:"finished"`
+	Key    string `json:"key"`
+	Op     string `json:"op"`
+	SHA256 string `json:"sha256"` // of the list of the files' digests, ops.TimedFile left out
+
+	Inputs   map[string]string `json:"inputs,omitempty"` // key → SHA256 of what was read of it
+	Engine   string            `json:"engine,omitempty"`
+	Commit   string            `json:"commit,omitempty"`
+	Run      string            `json:"run,omitempty"`
+	Host     string            `json:"host"`
+	Started  time.Time         `json:"started"`
+	Finished time.Time         `json:"finished"`
 }
 
 func outputOf(m store.Manifest) outputRecord {
 	fact := func(name string) string { text, _ := m.Facts[name].(string); return text }
-	return outputRecord{Key: m.Key, Op: m.Op, SHA256: outputDigest(m), Engine: fact(engineFact), Commit: fact(commitFact), Run: fact(runFact),
+	return outputRecord{Key: m.Key, Op: m.Op, SHA256: outputDigest(m), Inputs: m.Inputs, Engine: fact(engineFact), Commit: fact(commitFact), Run: fact(runFact),
 		Host: m.Host, Started: m.Started, Finished: m.Finished}
 }
 

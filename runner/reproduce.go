@@ -245,6 +245,10 @@ func (r *reproduction) compare(stages []*plan.Stage, entries map[string]store.En
 			unknown++
 			continue
 		}
+		if in := r.otherInput(then); in != "" {
+			differ++
+			fmt.Fprintf(r.out, "%s %s: the record contradicts itself: it was made from other bytes of %s than are on record\n", stage.Op, short(stage.Key), short(in))
+		}
 		if how := r.difference(then, e); how != "" {
 			differ++
 			fmt.Fprintf(r.out, "%s %s differs: %s; engine %s then, %s now\n", stage.Op, short(stage.Key), how, dash(then.Engine), dash(outputOf(e.Manifest).Engine))
@@ -262,6 +266,17 @@ func (r *reproduction) compare(stages []*plan.Stage, entries map[string]store.En
 	}
 	fmt.Fprintln(r.out, "every output has the bytes on record, every metric its value")
 	return nil
+}
+
+// otherInput is an input of which an output on record read other bytes than the
+// record has of it, "" for none.
+func (r *reproduction) otherInput(then outputRecord) string {
+	for _, in := range slices.Sorted(maps.Keys(then.Inputs)) {
+		if made, known := r.outputs[in]; known && made.SHA256 != then.Inputs[in] {
+			return in
+		}
+	}
+	return ""
 }
 
 // difference says what differs from the output of then, "" when nothing does.

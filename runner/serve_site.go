@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"react/data/caught"
 	"react/runner/store"
 )
 
@@ -73,10 +74,16 @@ func (s *liveSite) watch(ctx context.Context, every time.Duration, stderr io.Wri
 	version := ""
 	for {
 		start := time.Now()
-		status, stages, err := s.look()
+		var status []byte
+		var stages counts
+		err := caught.Do("the records of the sweep", func() (err error) { // anyone's, and a page is not to end by them
+			status, stages, err = s.look()
+			return err
+		})
 		if err == nil && (version == "" || stages != counted && time.Since(compared) >= s.patience()) {
 			var next string
-			if next, err = s.versionNow(); err == nil {
+			err = caught.Do("the outputs of the sweep", func() (err error) { next, err = s.versionNow(); return err })
+			if err == nil {
 				version, counted, compared = next, stages, time.Now()
 			}
 		}

@@ -68,7 +68,7 @@ func TestHangUp(t *testing.T) {
 // TestNoHangUp: a program that was told to outlive its terminal does.
 func TestNoHangUp(t *testing.T) {
 	signal.Ignore(syscall.SIGHUP) // children inherit it
-	defer func() { // Reset alone leaves it ignored
+	defer func() {                // Reset alone leaves it ignored
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, syscall.SIGHUP)
 		signal.Stop(c)

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"react/data/caught"
 	"react/ops"
 	"react/ops/engine"
 	"react/runner/store"
@@ -226,7 +227,7 @@ func (v *verifier) checkAll(ctx context.Context, keys []string) error {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				return blame(v.store.VerifyFile(e, f))
+				return caught.Do(f.Path, func() error { return blame(v.store.VerifyFile(e, f)) })
 			})
 		}
 	}
