@@ -10,7 +10,7 @@ export CGO_ENABLED = 1
 export CGO_CFLAGS = -g -O2 -I$(CURDIR)/cache/faiss/include -DFAISS_BUILD=$(firstword $(shell cksum cache/faiss/recipe 2>/dev/null))
 export CGO_LDFLAGS = -g -O2 -L$(CURDIR)/cache/faiss/lib -lfaiss_c -lfaiss -l:libopenblas.a \
 	-l:libgfortran.a -l:libquadmath.a -l:libgomp.a -l:libstdc++.a -lm -static-libgcc
-# The fast CPU engine, where npm could fetch it; a library of the user's own goes first.
+# The fast CPU engine, where pip could fetch it; a library of the user's own goes first.
 export ONNXRUNTIME_SHARED_LIBRARY_PATH ?= $(shell ls $(CURDIR)/cache/onnxruntime/libonnxruntime.so.1 2>/dev/null)
 
 deps := cache/faiss/recipe cache/onnxruntime/recipe
@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build bundle static test check lint cue update bench bench-peers bench-retrieval interop refresh simulate tables tex study emoji fuzz env debian clean kill torture slurm mutants
+.PHONY: help sweep build bundle static test check lint cue update bench bench-peers bench-retrieval interop refresh simulate tables tex study emoji fuzz env toolchain debian clean kill torture slurm mutants
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -31,7 +31,7 @@ sweep: build ## install what is missing, build, run the quickstart
 	bin/runner sweep experiments/quickstart.cue
 
 build: $(deps) ## build bin/runner
-	go build -o bin/runner ./runner
+	@.ci/compile
 
 test: $(deps) ## all tests
 	go test -timeout 30m ./...
@@ -153,7 +153,10 @@ clean: ## remove what was built, fetched images and libraries included
 	rm -rf bin cache
 
 # The scripts return at once when their work is done already.
-debian:
+toolchain:
+	@.ci/check-go
+
+debian: toolchain
 	@.ci/install-debian
 
 cache/faiss/recipe: .ci/install-faiss | debian

@@ -122,8 +122,8 @@ func install(engine string) string {
 		if isFile(filepath.Join(root, ".ci", "install-onnxruntime")) {
 			return strings.Replace("make -C "+root+" build", "-C . ", "", 1)
 		}
-		return fmt.Sprintf("npm install --ignore-scripts --prefix cache/npm onnxruntime-node@%s && mkdir -p %s && cp cache/npm/node_modules/onnxruntime-node/bin/napi-v6/linux/x64/%s %s/",
-			onnxVersion, libraryFolder, libraryNames[0], libraryFolder)
+		return fmt.Sprintf("python3 -m venv cache/ort && cache/ort/bin/pip install onnxruntime==%s && mkdir -p %s && cp cache/ort/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.* %s",
+			onnxVersion, libraryFolder, filepath.Join(libraryFolder, libraryNames[0]))
 	case "xla:cuda":
 		return fmt.Sprintf("python3 -m venv %s && %s/bin/pip install 'jax-cuda13-plugin[with-cuda]' # jax-cuda12-plugin for drivers before 580",
 			filepath.Join(root, xlaFolder), filepath.Join(root, xlaFolder))
