@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"react/data/glob"
 )
 
 //go:embed faults.txt
@@ -140,7 +142,7 @@ func (f Fault) span(lines []string) (start, end int) {
 // testExists says whether the package has the test function.
 func (f Fault) testExists(top string) error {
 	name, _, _ := strings.Cut(f.Test, "/")
-	files, err := filepath.Glob(filepath.Join(top, filepath.FromSlash(f.Pkg), "*_test.go"))
+	files, err := glob.In(filepath.Join(top, filepath.FromSlash(f.Pkg)), "*_test.go")
 	if err != nil {
 		return err
 	}
