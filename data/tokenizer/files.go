@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"react/data/jsonfile"
 )
 
 const (
@@ -227,8 +229,9 @@ func mergeIDs(left, right string, ids map[string]int32) (merge [2]int32, err err
 // Load reads the tokenizer of a checkpoint's folder: tokenizer.json, written by
 // Save or by Hugging Face's library for a CLIP model; without it vocab.json and
 // merges.txt, or OpenAI's bpe_simple_vocab_16e6.txt.gz. A file of another kind of
-// tokenizer is an error, not a guess. The context is the file's truncation
-// length, or DefaultContext.
+// tokenizer is an error, not a guess, and so is a tokenizer_config.json beside it
+// that asks for other ids. The context is the file's truncation length, or
+// DefaultContext.
 func Load(dir string) (*Tokenizer, error) {
 	for _, kind := range []struct {
 		name string
@@ -236,7 +239,14 @@ func Load(dir string) (*Tokenizer, error) {
 	}{{fileName, loadFile}, {vocabName, loadPair}, {openAIName, LoadMerges}} {
 		path := filepath.Join(dir, kind.name)
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-			return kind.load(path)
+			t, err := kind.load(path)
+			if err == nil && kind.name != openAIName {
+				err = checkConfig(filepath.Join(dir, configName))
+			}
+			if err != nil {
+				return nil, err
+			}
+			return t, nil
 		}
 	}
 	return nil, fmt.Errorf("folder %s: no tokenizer: none of %s, %s with %s, %s is there", dir, fileName, vocabName, mergesName, openAIName)
@@ -265,7 +275,7 @@ func read(r io.Reader) (*Tokenizer, error) {
 		return nil, fmt.Errorf("larger than %d MiB", maxBytes>>20)
 	}
 	var f hfFile
-	if err := json.Unmarshal(raw, &f); err != nil {
+	if err := jsonfile.Strict(raw, &f); err != nil {
 		return nil, err
 	}
 	if err := f.check(); err != nil {

@@ -33,17 +33,81 @@ func edited(t testing.TB, edit func(f map[string]any)) []byte {
 func model(f map[string]any) map[string]any { return f["model"].(map[string]any) }
 func vocab(f map[string]any) map[string]any { return model(f)["vocab"].(map[string]any) }
 
+func splits(f map[string]any) []any {
+	return f["pre_tokenizer"].(map[string]any)["pretokenizers"].([]any)
+}
+
+// TestTokenizerConfig has the file of transformers beside tokenizer.json: what
+// changes the ids of a row is refused by its name.
+func TestTokenizerConfig(t *testing.T) {
+	const five = `{"backend": "tokenizers", "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "model_max_length": 1000000000000000019884624838656,
+		"pad_token": "<|endoftext|>", "tokenizer_class": "CLIPTokenizer", "unk_token": "<|endoftext|>"}`
+	const four = `{"unk_token": {"content": "<|endoftext|>", "single_word": false, "__type": "AddedToken"}, "bos_token": {"content": "<|startoftext|>"}, "eos_token": {"content": "<|endoftext|>"},
+		"pad_token": "<|endoftext|>", "add_prefix_space": false, "errors": "replace", "do_lower_case": true, "name_or_path": "x", "model_max_length": 77,
+		"special_tokens_map_file": "x", "tokenizer_class": "CLIPTokenizer", "added_tokens_decoder": {"49406": {"content": "<|startoftext|>"}}}`
+	for text, want := range map[string]string{five: "", four: "", "{}": "", `{"something_new": false}`: "",
+		`{"tokenizer_class": "BertTokenizer"}`:        "tokenizer_class: BertTokenizer would give other ids",
+		`{"do_lower_case": false}`:                    "do_lower_case: false",
+		`{"add_eos_token": false}`:                    "add_eos_token: false",
+		`{"truncation_side": "left"}`:                 "truncation_side: left",
+		`{"bos_token": "<s>"}`:                        "bos_token: <s>",
+		`{"eos_token": {"content": "</s>"}}`:          "eos_token: ",
+		`{"add_prefix_space": true}`:                  "add_prefix_space: true",
+		`{"strip_accents": true}`:                     "strip_accents: true",
+		`{"additional_special_tokens": ["<x>"]}`:      "additional_special_tokens: ",
+		`{"something_new": true}`:                     "something_new: true would give other ids",
+		`[]`:                                          "want an object",
+		`{"auto_map": {"AutoTokenizer": "a--b.Own"}}`: "auto_map: ",
+	} {
+		dir := t.TempDir()
+		if err := trained(t).Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, configName), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(dir)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), configName)) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	dir := t.TempDir()
+	if err := trained(t).SaveFor(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err != nil {
+		t.Errorf("what SaveFor wrote: %v", err)
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		edit func(f map[string]any)
 		want string
 	}{
-		"kind":        {func(f map[string]any) { model(f)["type"] = "WordPiece" }, `model.type: "WordPiece" is not BPE`},
-		"suffix":      {func(f map[string]any) { model(f)["end_of_word_suffix"] = nil }, `model.end_of_word_suffix: "" is not "</w>": not a CLIP tokenizer`},
-		"prefix":      {func(f map[string]any) { model(f)["continuing_subword_prefix"] = "##" }, `model.continuing_subword_prefix: "##" is not empty: not a CLIP tokenizer`},
-		"dropout":     {func(f map[string]any) { model(f)["dropout"] = 0.1 }, "model.dropout: 0.1: merges that drop out give other ids each time"},
-		"cased":       {func(f map[string]any) { f["normalizer"] = nil }, "normalizer: does not lower the case: not a CLIP tokenizer"},
-		"pattern":     {func(f map[string]any) { f["pre_tokenizer"] = map[string]any{"type": "Whitespace"} }, `pre_tokenizer: not CLIP's: its pattern is ""`},
+		"kind":    {func(f map[string]any) { model(f)["type"] = "WordPiece" }, `model.type: "WordPiece" is not BPE`},
+		"suffix":  {func(f map[string]any) { model(f)["end_of_word_suffix"] = nil }, `model.end_of_word_suffix: "" is not "</w>": not a CLIP tokenizer`},
+		"prefix":  {func(f map[string]any) { model(f)["continuing_subword_prefix"] = "##" }, `model.continuing_subword_prefix: "##" is not empty: not a CLIP tokenizer`},
+		"dropout": {func(f map[string]any) { model(f)["dropout"] = 0.1 }, "model.dropout: 0.1: merges that drop out give other ids each time"},
+		"cased":   {func(f map[string]any) { f["normalizer"] = nil }, "normalizer: does not lower the case: not a CLIP tokenizer"},
+		"pattern": {func(f map[string]any) { f["pre_tokenizer"] = map[string]any{"type": "Whitespace"} }, `pre_tokenizer: not CLIP's: its pattern is ""`},
+		"accents": {func(f map[string]any) {
+			f["normalizer"].(map[string]any)["normalizers"].([]any)[0] = map[string]any{"type": "StripAccents"}
+		}, `normalizer: StripAccents is no step of CLIP's`},
+		"replaced": {func(f map[string]any) {
+			f["normalizer"].(map[string]any)["normalizers"].([]any)[1].(map[string]any)["content"] = "_"
+		}, `normalizer: Replace is no step`},
+		"more pieces": {func(f map[string]any) { splits(f)[1] = map[string]any{"type": "Digits", "individual_digits": true} }, `field "individual_digits" is not known`},
+		"punctuation": {func(f map[string]any) { splits(f)[1] = map[string]any{"type": "Punctuation"} }, `pre_tokenizer: Punctuation is no step of CLIP's`},
+		"isolated":    {func(f map[string]any) { splits(f)[0].(map[string]any)["behavior"] = "Isolated" }, `pre_tokenizer: behavior "Isolated" with invert true`},
+		"prefixed":    {func(f map[string]any) { splits(f)[1].(map[string]any)["add_prefix_space"] = true }, `add_prefix_space: true gives other ids`},
+		"no ends":     {func(f map[string]any) { f["post_processor"] = nil }, `post_processor: does not put <|startoftext|> and <|endoftext|> around`},
+		"other ends":  {func(f map[string]any) { f["post_processor"].(map[string]any)["cls"] = []any{"a", 1} }, `post_processor: does not put`},
+		"whole words": {func(f map[string]any) { model(f)["ignore_merges"] = true }, `model.ignore_merges: true`},
+		"more tokens": {func(f map[string]any) {
+			f["added_tokens"] = append(f["added_tokens"].([]any), map[string]any{"content": "cat", "id": 5})
+		}, `added_tokens: "cat" would be cut out`},
+		"unknown":     {func(f map[string]any) { model(f)["shuffle"] = true }, `field "shuffle" is not known`},
 		"byte":        {func(f map[string]any) { vocab(f)["zz"] = vocab(f)["~</w>"]; delete(vocab(f), "~</w>") }, `token "~</w>" is missing from the vocabulary`},
 		"merge":       {func(f map[string]any) { model(f)["merges"] = []any{"a zzz"} }, `merge 0: merge of "a" and "zzz": "zzz" is not in the vocabulary`},
 		"product":     {func(f map[string]any) { model(f)["merges"] = []any{"% &"} }, `merge 0: "%&" is not in the vocabulary`},

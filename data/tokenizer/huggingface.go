@@ -3,10 +3,13 @@ package tokenizer
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"sync"
+
+	"react/data/jsonfile"
 )
 
 // hfFile is what we write and read of Hugging Face's tokenizer.json. Parts that
@@ -50,15 +53,18 @@ type hfAdded struct {
 }
 
 type hfModel struct {
-	Type    string    `json:"type"`
-	Dropout *float64  `json:"dropout"`
-	Unknown string    `json:"unk_token"`
-	Prefix  *string   `json:"continuing_subword_prefix"`
-	Suffix  string    `json:"end_of_word_suffix"`
-	FuseUnk bool      `json:"fuse_unk"`
-	Bytes   bool      `json:"byte_fallback"`
-	Vocab   hfVocab   `json:"vocab"`
-	Merges  []hfMerge `json:"merges"`
+	Type    string   `json:"type"`
+	Dropout *float64 `json:"dropout"`
+	Unknown string   `json:"unk_token"`
+	Prefix  *string  `json:"continuing_subword_prefix"`
+	Suffix  string   `json:"end_of_word_suffix"`
+	FuseUnk bool     `json:"fuse_unk"`
+	Bytes   bool     `json:"byte_fallback"`
+
+	IgnoreMerges bool `json:"ignore_merges,omitempty"`
+
+	Vocab  hfVocab   `json:"vocab"`
+	Merges []hfMerge `json:"merges"`
 }
 
 // hfToken is an entry of the vocabulary.
@@ -94,7 +100,7 @@ func (v hfVocab) MarshalJSON() ([]byte, error) {
 // other JSON readers.
 func (v *hfVocab) UnmarshalJSON(raw []byte) error {
 	var vocab map[string]int64
-	if err := json.Unmarshal(raw, &vocab); err != nil {
+	if err := jsonfile.Unmarshal(raw, &vocab); err != nil {
 		return fmt.Errorf("vocabulary: %w", err)
 	}
 	*v = make(hfVocab, 0, len(vocab))
@@ -170,34 +176,10 @@ func (f *hfFile) check() error {
 		return fmt.Errorf("model.continuing_subword_prefix: %q is not empty: not a CLIP tokenizer", *m.Prefix)
 	case m.Dropout != nil && *m.Dropout != 0:
 		return fmt.Errorf("model.dropout: %g: merges that drop out give other ids each time", *m.Dropout)
-	case !bytes.Contains(f.Normalizer, []byte(`"Lowercase"`)):
-		return fmt.Errorf("normalizer: does not lower the case: not a CLIP tokenizer")
+	case m.IgnoreMerges:
+		return fmt.Errorf("model.ignore_merges: true gives other ids for words that are tokens")
 	}
-	return checkSplit(f.PreTokenizer)
-}
-
-// checkSplit wants CLIP's pattern, with or without the special tokens, and bytes.
-func checkSplit(raw json.RawMessage) error {
-	var split struct {
-		Parts []struct {
-			Type    string
-			Pattern struct{ Regex string }
-		} `json:"pretokenizers"`
-	}
-	if err := json.Unmarshal(raw, &split); err != nil {
-		return fmt.Errorf("pre_tokenizer: %w", err)
-	}
-	pattern, byteLevel := "", false
-	for _, p := range split.Parts {
-		byteLevel = byteLevel || p.Type == "ByteLevel"
-		if p.Type == "Split" {
-			pattern = p.Pattern.Regex
-		}
-	}
-	if strings.TrimPrefix(pattern, `<\|startoftext\|>|<\|endoftext\|>|`) != splitPattern || !byteLevel {
-		return fmt.Errorf("pre_tokenizer: not CLIP's: its pattern is %q, want %q on bytes", pattern, splitPattern)
-	}
-	return nil
+	return errors.Join(checkNormalizer(f.Normalizer), checkSplit(f.PreTokenizer), checkEnds(f.PostProcessor), f.checkAdded())
 }
 
 func (t *Tokenizer) withEncoders() *Tokenizer {

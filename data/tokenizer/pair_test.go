@@ -105,7 +105,7 @@ func TestMissingMerges(t *testing.T) {
 		"one":          {map[string][]byte{vocabName: vocab, mergesName: short}, `"` + lastToken + `", and 0 others`},
 		"of another":   {map[string][]byte{vocabName: vocab, mergesName: []byte("z zzz\n")}, `merges.txt: line 1: merge of "z" and "zzz": "zzz" is not in the vocabulary`},
 		"no vocabulary": {map[string][]byte{vocabName: []byte("[]"), mergesName: merges},
-			"vocab.json: vocabulary: json: cannot unmarshal array"},
+			"vocab.json: vocabulary: want an object of names and whole numbers, got a list"},
 		"tokenizer.json": {map[string][]byte{fileName: edited(t, func(f map[string]any) {
 			model(f)["merges"] = model(f)["merges"].([]any)[:3]
 		})}, "merges are missing: none of the 3 makes token 515"},
