@@ -65,10 +65,25 @@ const (
 )
 
 // maxPlain bounds what a compressed variable may grow to, and maxDepth nesting.
+// maxMemory bounds what a file's variables take: numbers widen eightfold, an empty
+// cell of 8 bytes becomes an Array, and a few kilobytes may unpack to gigabytes.
 const (
-	maxPlain = 1 << 28
-	maxDepth = 32
+	maxPlain   = 1 << 28
+	maxDepth   = 32
+	maxMemory  = 1 << 29
+	arrayBytes = 128
+	maxDims    = 64
 )
+
+// budget is the memory that is left for a file's variables, in bytes.
+type budget int
+
+func (b *budget) take(n int) error {
+	if *b -= budget(n); *b < 0 {
+		return fmt.Errorf("its variables take over %d MiB", maxMemory>>20)
+	}
+	return nil
+}
 
 // Parse reads the bytes of a file.
 func Parse(raw []byte) (map[string]Array, error) {
@@ -79,6 +94,7 @@ func Parse(raw []byte) (map[string]Array, error) {
 		return nil, fmt.Errorf("MATLAB file of version %d.%d, want 1.0 (5 to 7.2; 7.3 is HDF5)", raw[125], raw[124])
 	}
 	vars := map[string]Array{}
+	left := budget(maxMemory)
 	for rest := raw[128:]; len(rest) > 0; {
 		var e element
 		var err error
@@ -86,7 +102,7 @@ func Parse(raw []byte) (map[string]Array, error) {
 			return nil, err
 		}
 		if e.kind == miCompressed {
-			plain, err := inflate(e.data)
+			plain, err := left.inflate(e.data)
 			if err != nil {
 				return nil, err
 			}
@@ -97,7 +113,7 @@ func Parse(raw []byte) (map[string]Array, error) {
 		if e.kind != miMatrix {
 			return nil, fmt.Errorf("a variable is of type %d, want a matrix", e.kind)
 		}
-		name, a, err := matrix(e.data, 0)
+		name, a, err := left.matrix(e.data, 0)
 		if err != nil {
 			return nil, fmt.Errorf("variable %q: %w", name, err)
 		}
@@ -106,7 +122,7 @@ func Parse(raw []byte) (map[string]Array, error) {
 	return vars, nil
 }
 
-func inflate(data []byte) ([]byte, error) {
+func (b *budget) inflate(data []byte) ([]byte, error) {
 	z, err := zlib.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
@@ -114,6 +130,9 @@ func inflate(data []byte) ([]byte, error) {
 	plain, err := io.ReadAll(io.LimitReader(z, maxPlain+1))
 	if err == nil && len(plain) > maxPlain {
 		err = fmt.Errorf("a variable is over %d bytes", maxPlain)
+	}
+	if err == nil {
+		err = b.take(len(plain))
 	}
 	return plain, err
 }
@@ -150,7 +169,10 @@ func next(raw []byte) (element, []byte, error) {
 }
 
 // matrix reads flags, dimensions, name and contents.
-func matrix(data []byte, depth int) (name string, a Array, err error) {
+func (b *budget) matrix(data []byte, depth int) (name string, a Array, err error) {
+	if err := b.take(arrayBytes); err != nil {
+		return "", a, err
+	}
 	if len(data) == 0 { // an empty cell
 		return "", Array{Dims: []int{0, 0}}, nil
 	}
@@ -168,6 +190,9 @@ func matrix(data []byte, depth int) (name string, a Array, err error) {
 		return name, a, errShort
 	}
 	flags := binary.LittleEndian.Uint32(parts[0].data)
+	if len(parts[1].data) > 8*maxDims {
+		return name, a, fmt.Errorf("%d bytes of dimensions", len(parts[1].data))
+	}
 	dims, err := parts[1].numbers()
 	if err != nil {
 		return name, a, err
@@ -184,20 +209,20 @@ func matrix(data []byte, depth int) (name string, a Array, err error) {
 	case flags&0x0800 != 0:
 		return name, a, errors.New("a complex array, which is not read")
 	case class == mxCell:
-		a.Cells, _, err = matrices(data, count, depth)
+		a.Cells, _, err = b.matrices(data, count, depth)
 	case class == mxStruct:
-		a.Fields, err = fields(data, count, depth)
+		a.Fields, err = b.fields(data, count, depth)
 	case class == mxChar:
-		a.Text, err = text(data)
+		a.Text, err = b.text(data)
 	case class >= mxDouble && class <= mxUint64:
-		a.Numbers, err = numbers(data, count)
+		a.Numbers, err = b.numbers(data, count)
 	default:
 		err = fmt.Errorf("an array of class %d, which is not read", class)
 	}
 	return name, a, err
 }
 
-func matrices(data []byte, count, depth int) ([]Array, []byte, error) {
+func (b *budget) matrices(data []byte, count, depth int) ([]Array, []byte, error) {
 	var out []Array
 	for range count {
 		var e element
@@ -208,7 +233,7 @@ func matrices(data []byte, count, depth int) ([]Array, []byte, error) {
 		if e.kind != miMatrix {
 			return nil, nil, fmt.Errorf("a cell is of type %d, want a matrix", e.kind)
 		}
-		_, a, err := matrix(e.data, depth+1)
+		_, a, err := b.matrix(e.data, depth+1)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -218,7 +243,7 @@ func matrices(data []byte, count, depth int) ([]Array, []byte, error) {
 }
 
 // fields reads a struct array: the length of names, the names, then all fields of the first element, of the second, ...
-func fields(data []byte, count, depth int) (map[string][]Array, error) {
+func (b *budget) fields(data []byte, count, depth int) (map[string][]Array, error) {
 	length, data, err := next(data)
 	if err != nil {
 		return nil, err
@@ -240,7 +265,7 @@ func fields(data []byte, count, depth int) (map[string][]Array, error) {
 	for range count {
 		for _, name := range names {
 			var one []Array
-			if one, data, err = matrices(data, 1, depth); err != nil {
+			if one, data, err = b.matrices(data, 1, depth); err != nil {
 				return nil, fmt.Errorf("field %s: %w", name, err)
 			}
 			out[name] = append(out[name], one[0])
@@ -249,7 +274,7 @@ func fields(data []byte, count, depth int) (map[string][]Array, error) {
 	return out, nil
 }
 
-func text(data []byte) (string, error) {
+func (b *budget) text(data []byte) (string, error) {
 	e, _, err := next(data)
 	if err != nil {
 		return "", err
@@ -257,7 +282,7 @@ func text(data []byte) (string, error) {
 	if e.kind == miUTF8 || e.kind == miUint8 || e.kind == miInt8 {
 		return string(e.data), nil
 	}
-	codes, err := e.numbers()
+	codes, err := b.widen(e)
 	if err != nil {
 		return "", err
 	}
@@ -268,16 +293,25 @@ func text(data []byte) (string, error) {
 	return string(runes), nil
 }
 
-func numbers(data []byte, count int) ([]float64, error) {
+func (b *budget) numbers(data []byte, count int) ([]float64, error) {
 	e, _, err := next(data)
 	if err != nil {
 		return nil, err
 	}
-	out, err := e.numbers()
+	out, err := b.widen(e)
 	if err == nil && len(out) != count {
 		err = fmt.Errorf("%d values for %d places", len(out), count)
 	}
 	return out, err
+}
+
+// widen takes the memory for an element's values and gives them.
+func (b *budget) widen(e element) ([]float64, error) {
+	const value = 8
+	if err := b.take(value * len(e.data)); err != nil {
+		return nil, err
+	}
+	return e.numbers()
 }
 
 // numbers widens the values of an element; MATLAB stores whole doubles in the smallest type that holds them.

@@ -1,6 +1,9 @@
 package matfile
 
 import (
+	"bytes"
+	"compress/zlib"
+	"encoding/binary"
 	"math"
 	"os"
 	"slices"
@@ -79,4 +82,36 @@ func FuzzParse(f *testing.F) {
 			t.Error("variables beside an error")
 		}
 	})
+}
+
+// bomb is a file with compressed variables, each a cell array of empty cells.
+func bomb(variables, cells int) []byte {
+	tag := func(kind, size int) []byte {
+		return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, uint32(kind)), uint32(size))
+	}
+	body := append(tag(6, 8), 1, 0, 0, 0, 0, 0, 0, 0) // flags: a cell array
+	body = append(append(body, tag(5, 8)...), binary.LittleEndian.AppendUint32([]byte{1, 0, 0, 0}, uint32(cells))...)
+	body = append(append(body, tag(1, 1)...), 'x', 0, 0, 0, 0, 0, 0, 0)
+	body = append(body, bytes.Repeat(tag(miMatrix, 0), cells)...)
+	raw := make([]byte, 128)
+	raw[125], raw[126], raw[127] = 1, 'I', 'M'
+	for range variables {
+		var packed bytes.Buffer
+		z := zlib.NewWriter(&packed)
+		_, _ = z.Write(append(tag(miMatrix, len(body)), body...))
+		_ = z.Close()
+		raw = append(append(raw, tag(miCompressed, packed.Len())...), packed.Bytes()...)
+	}
+	return raw
+}
+
+// TestMemoryIsBounded has a file of a few kilobytes that would become gigabytes.
+func TestMemoryIsBounded(t *testing.T) {
+	if vars, err := Parse(bomb(1, 1000)); err != nil || len(vars["x"].Cells) != 1000 {
+		t.Fatalf("%d cells, %v", len(vars["x"].Cells), err)
+	}
+	raw := bomb(1, 5<<20)
+	if _, err := Parse(raw); err == nil || !strings.Contains(err.Error(), "over 512 MiB") || len(raw) > 1<<18 {
+		t.Errorf("%d bytes: %v", len(raw), err)
+	}
 }
