@@ -46,6 +46,12 @@ func runFilter(ctx context.Context, run *Run, p FilterParams) error {
 		return err
 	}
 	run.Fact("pool", map[string]any{"rows": man.Rows, "alive": man.Alive, "dropped": man.Dropped, "digest": man.Digest})
+	if man.BlockList > 0 && man.Dropped[pool.OnBlocklist] == 0 {
+		run.Warn("filter.blocklist: none of its %d hashes is of a row of this pool", man.BlockList)
+	}
+	if man.Rows-man.Alive == man.Dropped[pool.Unreadable] {
+		run.Warn("the filter drops none of the pool's %d rows", man.Rows)
+	}
 	if man.Alive == 0 {
 		return fmt.Errorf("no row of %d is left: dropped by %s", man.Rows, countsOf(man.Dropped))
 	}

@@ -2,6 +2,9 @@ package ops
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,6 +114,34 @@ func TestAFilterOfAFolder(t *testing.T) {
 	alive, err := r.aliveIn(t.Context(), f)
 	if err != nil || alive.Count() != 25 || alive.Has(24) || !alive.Has(25) {
 		t.Errorf("got %d alive, %v; want rows 25 to 49", alive.Count(), err)
+	}
+}
+
+// TestAFilterThatMeetsNothingWarns: a list that names none of the pool's rows, and a filter that all
+// rows pass.
+func TestAFilterThatMeetsNothingWarns(t *testing.T) {
+	w := newPairsWorld(t, 30, 3, func(i int) int { return i }, nil)
+	list := filepath.Join(t.TempDir(), "list.txt")
+	if err := os.WriteFile(list, []byte("7\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		filter pool.Filter
+		lists  []string
+		want   []string
+	}{
+		{pool.Filter{Fraction: 0.5}, nil, nil},
+		{pool.Filter{MinChars: 1}, nil, []string{"the filter drops none of the pool's %d rows"}},
+		{pool.Filter{Fraction: 0.5}, []string{list}, []string{"filter.blocklist: none of its %d hashes is of a row of this pool"}},
+	} {
+		files := map[string]Files{"pool.laion": {Paths: mustGlob(t, w.pool+"/pool")}}
+		if c.lists != nil {
+			files["blocklist"] = Files{Paths: c.lists}
+		}
+		r, _ := do(t, "filter", FilterParams{Filter: c.filter}, nil, files)
+		if !slices.Equal(r.warnings, c.want) {
+			t.Errorf("%+v %v: warnings %q, want %q", c.filter, c.lists, r.warnings, c.want)
+		}
 	}
 }
 

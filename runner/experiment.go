@@ -44,10 +44,22 @@ func loadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	if at := new(plan.FieldError); errors.As(err, at) {
 		return nil, plan.Faults{fmt.Errorf("%s: %w", exp.Place(at.Field), err)}
 	}
+	if err != nil && !isSpecError(err) {
+		err = fmt.Errorf("%s: %w", file, err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, err
 	}
 	return &experiment{exp, p, s}, nil
+}
+
+// warningTexts are the warnings of an experiment's file, each with its place.
+func warningTexts(exp *spec.Experiment) []string {
+	var out []string
+	for _, w := range exp.Warnings {
+		out = append(out, w.Error())
+	}
+	return out
 }
 
 // identify is what a plan calls outside files by.
@@ -62,6 +74,7 @@ func identify(ctx context.Context, s *store.Store) func(path string) (string, er
 
 // checkInputs looks at the outside data of what is to run, before it runs.
 func (e *experiment) checkInputs(ctx context.Context, survey *schedule.Survey) error {
+	e.plan.Warnings = warningTexts(e.Experiment)
 	return e.plan.CheckInputs(ctx, func(i int) bool { return survey.Status[i] == schedule.ToRun }, identify(ctx, e.store))
 }
 

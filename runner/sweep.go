@@ -130,6 +130,9 @@ func (e *experiment) sweep(cmd *cobra.Command, o sweepOptions) error {
 		return err
 	}
 	defer release()
+	for _, text := range warningTexts(e.Experiment) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", text)
+	}
 	switch o.launcher {
 	case "slurm":
 		return e.sweepSlurm(cmd, folder, o)

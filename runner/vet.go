@@ -35,13 +35,16 @@ memory; RUNNER_SPEC_SECONDS and RUNNER_SPEC_MIB (1024) allow more.
 func vet(cmd *cobra.Command, files, sets []string) error {
 	var errs []error
 	for _, file := range files {
-		_, err := bounded.Load(cmd.Context(), file, sets)
+		exp, err := bounded.Load(cmd.Context(), file, sets)
 		if cmd.Context().Err() != nil {
 			return cmd.Context().Err()
 		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
+		}
+		for _, text := range warningTexts(exp) {
+			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", text)
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", file)
 	}

@@ -81,7 +81,7 @@ type Options struct {
 
 // New makes the plan. Trials that differ only in params that their stages do not read are one trial.
 func New(exp *spec.Experiment, opts Options) (*Plan, error) {
-	b := &builder{opts: opts, balanced: showsBalance(exp.Tables), depth: map[string]int{}, stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[listing]ops.Files{}, fileLine: map[roleFiles][]string{},
+	b := &builder{opts: opts, at: exp, balanced: showsBalance(exp.Tables), depth: map[string]int{}, stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[listing]ops.Files{}, fileLine: map[roleFiles][]string{},
 		models: map[string]*clip.Config{}, rows: map[string]int{}, expected: map[string]int{}}
 	sections := make([][]spec.Section, len(exp.Trials))
 	for i := range exp.Trials { // the depth of a search is the largest of all its trials, so it is known only after a first pass
@@ -133,6 +133,7 @@ func (t Trial) StageNames() []string {
 // builder makes stages and keeps each once.
 type builder struct {
 	opts     Options
+	at       *spec.Experiment  // for places in its file
 	stages   map[string]*Stage // by key
 	order    []*Stage
 	depth    map[string]int // identity of a retrieve stage → largest depth

@@ -240,10 +240,31 @@ func (c *composer) tune(start source, pairs, labels *Stage) (*Stage, error) {
 		c.read("tune.positivesFrom")
 	}
 	if t.Mode == "gated-image" {
+		if err := c.gates(); err != nil {
+			return nil, err
+		}
 		params.GatedDepth, params.AlphaLR = t.GatedDepth, t.AlphaLR
 		c.read("tune.gatedDepth", "tune.alphaLR")
 	}
 	return c.add("tune", params, in.in, in.files)
+}
+
+// gates refuses gated blocks that loaded weights have no place for.
+func (c *composer) gates() error {
+	depth := c.p.Tune.GatedDepth
+	model := c.modelOf(c.base.files["checkpoint"].Root)
+	if stage := c.base.stage; stage != nil {
+		model = stage.Model
+	}
+	if model == nil {
+		return nil
+	}
+	path, why := spec.GatesError(model, depth, "backbone.weights")
+	if why == "" {
+		return nil
+	}
+	at := c.at.PlaceOf(path, map[string]any{"tune.gatedDepth": depth, "tune.mode": c.p.Tune.Mode}[path])
+	return spec.Errors{{Pos: at, Path: path, Msg: why}}
 }
 
 // poolSet reads a reference: "pool:NAME/SET" is a set of a generated pool, anything else outside files under the role.

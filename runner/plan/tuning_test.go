@@ -2,11 +2,15 @@ package plan
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"react/ops"
+	"react/runner/spec"
 )
 
 // chain is what a stage is made of along some roles, the stage first: "tune pseudo-label tune ...".
@@ -133,5 +137,28 @@ sweep: seeds: 2`)
 		if s.Op == "evaluate" && s.In["prompts"] == nil {
 			t.Error("an evaluation without its prompts")
 		}
+	}
+}
+
+// TestGatesOverTheBlocksOfWeights: of weights that are loaded the plan says it, at the value.
+func TestGatesOverTheBlocksOfWeights(t *testing.T) {
+	weights, err := filepath.Abs("../../ops/clip/testdata/layouts/openai.pt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "x.cue")
+	text := strings.Replace(header, `backbone: {arch: "tiny", pretrain: {pool: "w", steps: 10, warmup: 1, batch: 8}}`,
+		fmt.Sprintf("backbone: weights: %q", weights), 1) + `sweep: grid: tune: {mode: ["gated-image"], gatedDepth: [1, 77]}` + "\n"
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	exp, err := spec.Load(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = New(exp, Options{Fingerprint: func(string) (string, error) { return "d", nil }})
+	mistakes := spec.Errors{}
+	if !errors.As(err, &mistakes) || !strings.HasPrefix(err.Error(), file+":10:60: tune.gatedDepth: 77 is over the ") {
+		t.Errorf("got %v, want a mistake at the 77", err)
 	}
 }

@@ -20,6 +20,7 @@ type Draft struct {
 	Order     []string
 	Excluded  int
 	Places    map[string]Pos
+	Warnings  Errors
 }
 
 // draftTrial is one assignment of the axes, with all its seeds.
@@ -64,7 +65,7 @@ func (t draftTrial) values(base values) values {
 // Experiment gives the params their types; file is what positions call it.
 func (d *Draft) Experiment(file string) (*Experiment, error) {
 	e := &Experiment{Name: d.Name, Question: d.Question, File: file, Overrides: d.Overrides, Source: d.Source,
-		Tables: d.Tables, Order: d.Order, Excluded: d.Excluded, places: d.Places}
+		Tables: d.Tables, Order: d.Order, Excluded: d.Excluded, Warnings: d.Warnings, places: d.Places}
 	var err error
 	if e.Params, err = d.Base.params(nil, nil); err != nil {
 		return nil, Errors{{Pos: Pos{File: file}, Msg: err.Error()}}

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -28,6 +27,7 @@ type Experiment struct {
 	Params    Params           // the file's own values, before the sweep
 	Trials    []Trial          // grid first (the last axis fastest), then cases; seeds innermost
 	Excluded  int              // trials that sweep.exclude left out
+	Warnings  Errors           // what meets nothing in the file: patterns, labels, orders, filters
 	Resolved  []byte           // canonical JSON of all of the above but File and Source: equal for equal meaning, whatever the spelling
 	Digest    string           // sha256 of Resolved, hex
 
@@ -43,6 +43,29 @@ func (e *Experiment) Place(path string) Pos {
 		}
 	}
 	return Pos{File: e.File}
+}
+
+// PlaceOf is where the sweep gives a path a value, or Place.
+func (e *Experiment) PlaceOf(path string, value any) Pos {
+	raw, err := json.Marshal(value)
+	if at, ok := e.places[path+"="+string(raw)]; ok && err == nil {
+		return at
+	}
+	return e.Place(path)
+}
+
+// sweptPlaces adds to the places of the file's own values those of the values of a sweep.
+func sweptPlaces(own map[string]Pos, all []assignment) map[string]Pos {
+	out := maps.Clone(own)
+	for _, a := range all {
+		for path, at := range a.pos {
+			key := path + "=" + string(a.set[path])
+			if _, ok := out[key]; !ok && at.File != "" && a.set[path] != nil {
+				out[key] = at
+			}
+		}
+	}
+	return out
 }
 
 // Trial is one assignment of the axes and a seed.
@@ -136,7 +159,9 @@ func NewDraft(file string, text []byte, o Options) (d *Draft, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{contract: k, bad: map[string]bool{}, holes: map[string]bool{}, src: newSource(k.ctx, file, text)}
+	c := &checker{contract: k, bad: map[string]bool{}, holes: map[string]bool{},
+		met: &met{labels: map[string]bool{}, values: map[string]map[string]bool{}, hit: map[string]bool{}},
+		src: newSource(k.ctx, file, text)}
 	d = &Draft{Overrides: o.Sets, Source: text}
 	c.load(d, o)
 	if err := c.errs.err(); err != nil {
@@ -273,6 +298,8 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 	if len(c.errs) == 0 && len(d.Trials) == 0 {
 		c.errs.add(s.excludePos, "sweep.exclude", "leaves out every trial")
 	}
+	d.Places = sweptPlaces(base.pos, all)
+	d.Warnings = c.warnings()
 }
 
 func (c *checker) addTrial(d *Draft, a assignment, v values, s sweep) {
@@ -285,6 +312,7 @@ func (c *checker) addTrial(d *Draft, a assignment, v values, s sweep) {
 		t.Seeds = append(t.Seeds, seed)
 	}
 	if len(t.Seeds) > 0 {
+		c.met.note(a.label, v)
 		d.Trials = append(d.Trials, t)
 	}
 }
@@ -317,7 +345,13 @@ func (c *checker) isExcluded(patterns []pattern, a assignment, v values, seed in
 	trial := maps.Clone(v)
 	trial["label"], _ = json.Marshal(a.label)
 	trial["seed"], _ = json.Marshal(seed)
-	return slices.ContainsFunc(patterns, func(p pattern) bool { return c.subsumes(p, trial) })
+	excluded := false
+	for _, p := range patterns { // each is asked: one that only repeats another leaves out trials too
+		if c.subsumes(p, trial) {
+			excluded, c.met.hit[p.shown] = true, true
+		}
+	}
+	return excluded
 }
 
 // resolve fills Resolved and Digest in.

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"react/ops/clip"
 )
 
 // scene is one assignment over the file's values, as the rules that span fields see it.
@@ -229,16 +231,33 @@ func (s scene) checkBackbone() {
 	}
 }
 
-// resnetArchs is how the names of the ResNets that ship begin.
-const resnetArchs = "RN"
-
-// checkGates refuses gated blocks in a ResNet. Of weights that are loaded the architecture is not known here.
+// checkGates refuses gated blocks that a model has no place for. Of weights that are loaded the
+// architecture is not known here; the plan reads it.
 func (s scene) checkGates() {
 	arch := s.v.text("backbone.arch")
-	if s.v.text("tune.mode") != "gated-image" || s.isBad("tune.mode") || !s.v.has("backbone.pretrain") || !strings.HasPrefix(arch, resnetArchs) {
+	if s.v.text("tune.mode") != "gated-image" || s.isBad("tune.mode") || !s.v.has("backbone.pretrain") {
 		return
 	}
-	s.report("tune.mode", "gated-image needs a transformer, and backbone.arch %q is a ResNet (full, locked-text or locked-image)", arch)
+	model, err := clip.Arch(arch)
+	if err != nil {
+		return // said of backbone.arch
+	}
+	if path, why := GatesError(&model, int(s.v.number("tune.gatedDepth")), fmt.Sprintf("backbone.arch %q", arch)); why != "" {
+		s.report(path, "%s", why)
+	}
+}
+
+// GatesError says why a model, called what, cannot have that many gated blocks, and of which field;
+// "" where it can.
+func GatesError(model *clip.Config, depth int, what string) (path, why string) {
+	blocks := model.Model.Vision.Layers
+	switch {
+	case model.ResNet():
+		return "tune.mode", fmt.Sprintf("gated-image needs a transformer, and %s is a ResNet (full, locked-text or locked-image)", what)
+	case depth > blocks:
+		return "tune.gatedDepth", fmt.Sprintf("%d is over the %d blocks of the image tower of %s (at most that)", depth, blocks, what)
+	}
+	return "", ""
 }
 
 // checkTake looks for the step to take among those that are kept.

@@ -57,6 +57,7 @@ type pattern struct {
 	value cue.Value
 	paths []string
 	known map[string]bool // what it says of a trial, by the JSON of the paths
+	shown string          // its place in the file
 }
 
 // sweep is what a file says about variation, checked.
@@ -254,13 +255,14 @@ func (c *checker) readExclude(v cue.Value, base *assignment) []pattern {
 		if len(p.paths) == 0 && !c.isBad(shown) {
 			c.fail(c.valuePos(v), shown, "an empty pattern leaves out every trial (such as {tune: gamma: <0.9})")
 		}
+		c.expectExclude(c.valuePos(v), shown)
 		out = append(out, p)
 	})
 	return out
 }
 
 func (c *checker) readPattern(shown string, v cue.Value, base *assignment) pattern {
-	p := pattern{value: v, known: map[string]bool{}}
+	p := pattern{value: v, known: map[string]bool{}, shown: shown}
 	label := &node{name: "label", form: form{value: c.ctx.CompileString("string")}}
 	seed := &node{name: "seed", form: form{number: true, whole: true, value: c.ctx.CompileString("int")}}
 	c.walk(c.overlay(label, seed), "", v, visitor{prefix: shown, names: base.set.names, leaf: func(n *node, path, shown string, v cue.Value) {

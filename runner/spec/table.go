@@ -138,6 +138,9 @@ func (t tableReader) read(name string) Table {
 	if t.filter.Exists() {
 		out.Filter = t.readFilter()
 	}
+	t.expectNames(out)
+	t.expectMetrics(out)
+	t.expectBaseline(out)
 	return out
 }
 
@@ -397,6 +400,7 @@ func (t tableReader) readFilter() map[string]any {
 			}
 			if raw, ok := t.value(f, shown, v); ok {
 				out[path] = plain(raw)
+				t.expectFilter(t.valuePos(v), shown, path, raw)
 			}
 		}})
 	return out

@@ -19,6 +19,9 @@ type checker struct {
 	bad   map[string]bool // paths already reported; nothing more is said about them
 	holes map[string]bool // paths at which a reference was reported and taken out: what is open there is silent, what is not is checked
 	words []span          // those references in the source
+
+	met      *met
+	expected []expectation
 }
 
 // span is a stretch of a file or an override, in bytes.

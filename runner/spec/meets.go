@@ -1,0 +1,184 @@
+package spec
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+)
+
+// expectation is a name or a pattern of the file that is meant for something in it; what meets
+// nothing is most often a slip of the pen, and is warned of.
+type expectation struct {
+	Error
+	met func(m *met) bool
+}
+
+// met is what there is to meet: the labels of trials, and the values of the paths that tables name.
+type met struct {
+	labels map[string]bool
+	values map[string]map[string]bool // path → values as text
+	hit    map[string]bool            // patterns that some trial met, by their place
+}
+
+// expect notes an expectation.
+func (c *checker) expect(pos Pos, shown string, fulfilled func(m *met) bool, format string, args ...any) {
+	c.expected = append(c.expected, expectation{Error{pos, shown, fmt.Sprintf(format, args...)}, fulfilled})
+}
+
+// watch has the values of a path noted.
+func (c *checker) watch(paths ...string) {
+	for _, p := range paths {
+		if c.met.values[p] == nil {
+			c.met.values[p] = map[string]bool{}
+		}
+	}
+}
+
+// note takes a trial that will run.
+func (m *met) note(label string, v values) {
+	m.labels[label] = true
+	for p, seen := range m.values {
+		if raw := v[p]; raw != nil {
+			for _, text := range valueTexts(plain(raw)) {
+				seen[text] = true
+			}
+		}
+	}
+}
+
+// warnings are the expectations that nothing met, in the order of the file.
+func (c *checker) warnings() Errors {
+	var out Errors
+	for _, e := range c.expected {
+		if !e.met(c.met) {
+			out = append(out, e.Error)
+		}
+	}
+	return out.sorted()
+}
+
+// valueTexts are the ways in which a value may be written in a table's fields: as it is, and a
+// number in any spelling of its size.
+func valueTexts(v any) []string {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		var parts []string
+		for _, one := range v {
+			parts = append(parts, valueTexts(one)[0])
+		}
+		return []string{strings.Join(parts, "+")}
+	case string:
+		return []string{v}
+	}
+	text := fmt.Sprint(v)
+	if f, err := strconv.ParseFloat(text, 64); err == nil {
+		return []string{text, numberText(f)}
+	}
+	return []string{text}
+}
+
+func numberText(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+// has says whether a trial has a value on a path.
+func (m *met) has(p, text string) bool {
+	if f, err := strconv.ParseFloat(text, 64); err == nil && m.values[p][numberText(f)] {
+		return true
+	}
+	return m.values[p][text]
+}
+
+// names says whether a text is the label of a case or a value of one of the paths.
+func (m *met) names(text string, paths []string) bool {
+	return m.labels[text] && text != "" || slices.ContainsFunc(paths, func(p string) bool { return m.has(p, text) })
+}
+
+// expectExclude: a pattern is meant for trials.
+func (c *checker) expectExclude(pos Pos, shown string) {
+	c.expect(pos, shown, func(m *met) bool { return m.hit[shown] }, "leaves out no trial")
+}
+
+// noTrialShows is what an empty cell is called.
+const noTrialShows = "–"
+
+// expectNames: what a table orders and renames is in it. Of classes the file does not say what they
+// are called.
+func (t tableReader) expectNames(out Table) {
+	paths := append(slices.Clone(out.Rows), out.Columns...)
+	t.watch(paths...)
+	if contains(paths, "class") || contains(paths, "class.other") || contains(paths, "set") {
+		return
+	}
+	p := t.path + ".order"
+	for i, text := range out.Order {
+		t.expect(t.elementPos(t.vals[p], i), fmt.Sprintf("%s[%d]", p, i), func(m *met) bool { return m.names(text, paths) },
+			"%q is no label of a case, and no value of %s", text, strings.Join(paths, ", "))
+	}
+	p = t.path + ".labels"
+	for _, name := range slices.Sorted(maps.Keys(out.Labels)) {
+		at := t.maps[p].LookupPath(cue.MakePath(cue.Str(name)))
+		known := append(slices.Clone(paths), out.Metrics...)
+		known = append(known, out.Baseline, noTrialShows)
+		t.expect(t.fieldPos(at), join(p, strconv.Quote(name)),
+			func(m *met) bool { return contains(known, name) || m.names(name, paths) },
+			"%q is no path, metric, label or value of the table", name)
+	}
+}
+
+// expectMetrics: a metric that is shown as percent is one of the table's.
+func (t tableReader) expectMetrics(out Table) {
+	p := t.path + ".percent"
+	for i, name := range out.Percent {
+		t.expect(t.elementPos(t.vals[p], i), fmt.Sprintf("%s[%d]", p, i), func(*met) bool {
+			return slices.ContainsFunc(out.Metrics, func(metric string) bool {
+				_, short, _ := strings.Cut(metric, "/")
+				return matches(name, metric) || matches(name, short)
+			})
+		}, "%q is no metric of the table%s", name, didYouMean(name, out.Metrics, "metrics"))
+	}
+}
+
+func matches(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return err == nil && ok || pattern == name
+}
+
+// expectFilter: every value that a filter asks for is a trial's.
+func (t tableReader) expectFilter(at Pos, shown, path string, raw json.RawMessage) {
+	wanted, ok := plain(raw).([]any)
+	if !ok {
+		wanted = []any{plain(raw)}
+	}
+	t.watch(path)
+	for _, v := range wanted {
+		texts := valueTexts(v)
+		if len(texts) == 0 {
+			continue
+		}
+		t.expect(at, shown, func(m *met) bool {
+			if path == "label" {
+				return m.labels[texts[0]]
+			}
+			whole := valueTexts(plain(raw)) // the value may be a list itself
+			return m.has(path, texts[0]) || len(whole) > 0 && m.has(path, whole[0])
+		}, "no trial has the value %s", texts[0])
+	}
+}
+
+// expectBaseline: what the others are compared with is there.
+func (t tableReader) expectBaseline(out Table) {
+	p, text, ok := strings.Cut(out.Baseline, "=")
+	if !ok || contains(t.labels, out.Baseline) {
+		return
+	}
+	t.watch(p)
+	at := t.path + ".baseline"
+	t.expect(t.valuePos(t.vals[at]), at, func(m *met) bool { return m.has(p, text) }, "no trial has %s %s", p, text)
+}
