@@ -69,6 +69,7 @@ type poolReader struct {
 	maxBad int
 	total  int64      // rows of the metadata, known when each has begun
 	alive  *pool.Rows // whose losses count; nil is all
+	noURL  bool       // the metadata are those of a folder of embeddings
 }
 
 func openPool(ctx context.Context, run *Run, files poolFiles, maxBad int) (*poolReader, error) {
@@ -86,13 +87,53 @@ func openPool(ctx context.Context, run *Run, files poolFiles, maxBad int) (*pool
 	if len(files.shards) == 0 {
 		return p, nil
 	}
-	if p.set, err = shards.Index(ctx, files.shards, maxBad); err != nil {
-		return nil, err
+	return p, p.index(ctx, run)
+}
+
+// index finds the samples of the shards.
+func (p *poolReader) index(ctx context.Context, run *Run) (err error) {
+	if p.set, err = shards.Index(ctx, p.files.shards, p.maxBad); err != nil {
+		return err
 	}
 	if bad := p.set.Bad(); len(bad) > 0 {
 		run.Warn("%d faults in the tars were passed over; the first: %v", len(bad), bad[0])
 	}
-	return p, p.disown(ctx)
+	return p.disown(ctx)
+}
+
+// PoolImages counts the rows of a pool of outside files that have no image, by cause; with decode also those whose image does not decode, which reads
+// every image.
+func PoolImages(ctx context.Context, src pool.Source, decode bool, run *Run) (lost.Count, error) {
+	p := &poolReader{files: poolFiles{laion: src.Metadata, shards: src.Images}, maxBad: src.MaxBad, noURL: src.Folder}
+	if err := p.index(ctx, run); err != nil {
+		return lost.Count{}, err
+	}
+	defer p.set.Close()
+	var samples []shards.Sample
+	var undecodable lost.Count
+	block := func() error {
+		bad, errs, err := newImageSource(p.set, samples).check(ctx, run.Workers)
+		for i := range bad {
+			undecodable.Add(lost.Undecodable, errs[i].Error())
+		}
+		samples = samples[:0]
+		return err
+	}
+	stats, err := p.each(ctx, func(row poolRow) error {
+		if !decode || !row.hasImage {
+			return nil
+		}
+		if samples = append(samples, row.sample); len(samples) < embedBlock {
+			return nil
+		}
+		return block()
+	})
+	if err == nil && len(samples) > 0 {
+		err = block()
+	}
+	stats.lost.What = ""
+	stats.lost.AddN(lost.Undecodable, undecodable.By[lost.Undecodable], undecodable.First[lost.Undecodable])
+	return stats.lost, err
 }
 
 // disown takes samples that several rows claim by key from all of them, where the shards say nothing of the sample by which it could be seen whose
@@ -107,7 +148,7 @@ func (p *poolReader) disown(ctx context.Context) error {
 	if len(unsaid) == 0 {
 		return nil
 	}
-	reader, err := laion.Open(p.files.laion, laion.Options{Columns: []string{"key"}, MaxBad: math.MaxInt, Reuse: true})
+	reader, err := laion.Open(p.files.laion, laion.Options{Columns: []string{"key"}, MaxBad: math.MaxInt, NoURL: p.noURL, Reuse: true})
 	if err != nil {
 		return err
 	}
@@ -143,7 +184,7 @@ func (p *poolReader) survey(ctx context.Context, maxShare float64) error {
 // each calls fn for every readable row, in row order.
 func (p *poolReader) each(ctx context.Context, fn func(poolRow) error) (poolStats, error) {
 	var stats poolStats
-	reader, err := laion.Open(p.files.laion, laion.Options{Columns: []string{"key", "label", "truth", "status"}, MaxBad: p.maxBad})
+	reader, err := laion.Open(p.files.laion, laion.Options{Columns: []string{"key", "label", "truth", "status"}, MaxBad: p.maxBad, NoURL: p.noURL})
 	if err != nil {
 		return stats, err
 	}

@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
 		RequireExplicitExec: false,
-		Cmds:                map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "world": makeWorld, "memes": makeMemes, "pods": runPods, "tasks": setTasks},
+		Cmds:                map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "world": makeWorld, "lost": makeLost, "memes": makeMemes, "pods": runPods, "tasks": setTasks},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH"))
 			env.Setenv("RUNNER_STORE", "")

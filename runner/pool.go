@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -15,7 +16,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/data/laion"
+	"react/data/lost"
 	"react/data/pool"
+	"react/ops"
 	"react/runner/plan"
 	"react/runner/spec"
 	"react/runner/spec/bounded"
@@ -36,10 +39,11 @@ func newPool() *cobra.Command {
 
 // poolOptions are the flags of show and pin.
 type poolOptions struct {
-	sets []string
-	name string
-	to   string
-	json bool
+	sets   []string
+	name   string
+	to     string
+	json   bool
+	decode bool
 }
 
 func newPoolShow() *cobra.Command {
@@ -49,7 +53,9 @@ func newPoolShow() *cobra.Command {
 		Short: "Count a pool's rows: what its filter leaves, what it drops and why",
 		Long: `show reads the metadata of the pools of an experiment (FILE.cue) and counts what
 their filters leave and drop, by cause, each row by the first condition that it
-fails. FILE may be a manifest (a folder that pool pin wrote, or its pool.json).
+fails; then the rows without an image: their download failed, no tar holds their
+shard, their key is in no tar or stands for several images; with --decode also
+images that do not decode, for which every image is read. FILE may be a manifest (a folder that pool pin wrote, or its pool.json).
 
 ` + exitHelp,
 		Args: args(cobra.ExactArgs(1)),
@@ -67,6 +73,7 @@ fails. FILE may be a manifest (a folder that pool pin wrote, or its pool.json).
 		},
 	}
 	o.flags(cmd)
+	cmd.Flags().BoolVar(&o.decode, "decode", false, "decode every image, and count those that do not")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the manifest as JSON (schema runner.pool/v1)")
 	return cmd
 }
@@ -179,9 +186,31 @@ func (o *poolOptions) scan(ctx context.Context, name string, p spec.Pool, stderr
 		fmt.Fprintln(stderr, "warning:", note)
 	}
 	if o.to == "" {
-		return pool.Write(ctx, "", src, matcher, nil)
+		man, err := pool.Write(ctx, "", src, matcher, nil)
+		if err == nil && p.Shards != "" {
+			man.Lost, err = o.countImages(ctx, src, p, stderr)
+		}
+		return man, err
 	}
 	return writeManifest(ctx, o.to, src, matcher)
+}
+
+// countImages says which rows have no image; more of them than a sweep would bear
+// are said so.
+func (o *poolOptions) countImages(ctx context.Context, src pool.Source, p spec.Pool, stderr io.Writer) (*lost.Count, error) {
+	var err error
+	if src.Images, err = plan.PoolShards(p); err != nil {
+		return nil, err
+	}
+	run := &ops.Run{Workers: runtime.GOMAXPROCS(0), Warn: func(format string, args ...any) { fmt.Fprintf(stderr, "warning: "+format+"\n", args...) }}
+	c, err := ops.PoolImages(ctx, src, o.decode, run)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Check(p.MaxBadShare); err != nil {
+		fmt.Fprintf(stderr, "warning: %v: a sweep would stop here\n", err)
+	}
+	return &c, nil
 }
 
 // writeManifest writes a manifest beside its place and renames it: a folder that is there is whole.
@@ -222,6 +251,11 @@ func (o *poolOptions) print(w io.Writer, title string, man *pool.Manifest) error
 	}
 	if man.BadValues > 0 {
 		fmt.Fprintf(table, "  similarity out of [-1, 1]\t%s\t\ttaken as unknown\n", thousands(int(man.BadValues)))
+	}
+	if man.Lost != nil {
+		man.Lost.Each(func(cause lost.Cause, text string, n int64) {
+			fmt.Fprintf(table, "  lost: %s\t%s\t%s\tfirst: %s\n", text, thousands(int(n)), share(n), man.Lost.First[cause])
+		})
 	}
 	fmt.Fprintf(table, "  digest\t%.16s\n", man.Digest)
 	return table.Flush()

@@ -113,20 +113,27 @@ func (c *Count) String() string {
 		noun = "images"
 	}
 	var parts []string
-	for _, w := range words {
-		if n := c.By[w.Cause]; n > 0 {
-			of := ""
-			if len(parts) == 0 {
-				of = fmt.Sprintf(" of %d %s", c.Of, noun)
-			}
-			parts = append(parts, fmt.Sprintf("%d%s (%.1f %%) %s", n, of, 100*float64(n)/float64(c.Of), w.text))
+	c.Each(func(_ Cause, text string, n int64) {
+		of := ""
+		if len(parts) == 0 {
+			of = fmt.Sprintf(" of %d %s", c.Of, noun)
 		}
-	}
+		parts = append(parts, fmt.Sprintf("%d%s (%.1f %%) %s", n, of, 100*float64(n)/float64(c.Of), text))
+	})
 	text := strings.Join(parts, ", ")
 	if c.What != "" && text != "" {
 		text = c.What + ": " + text
 	}
 	return cmp.Or(text, "nothing is lost")
+}
+
+// Each calls fn for each cause that there is, in their order, with its words.
+func (c *Count) Each(fn func(cause Cause, text string, n int64)) {
+	for _, w := range words {
+		if n := c.By[w.Cause]; n > 0 {
+			fn(w.Cause, w.text, n)
+		}
+	}
 }
 
 // TooMany is the error of a count whose faults are over a share.
@@ -138,11 +145,11 @@ type TooMany struct {
 // Error says the count, an example of what is most, the share, and what allows more.
 func (e *TooMany) Error() string {
 	c, most := &e.Count, Cause("")
-	for _, w := range words {
-		if w.Cause != NotDownloaded && c.By[w.Cause] > c.By[most] {
-			most = w.Cause
+	c.Each(func(cause Cause, _ string, n int64) {
+		if cause != NotDownloaded && n > c.By[most] {
+			most = cause
 		}
-	}
+	})
 	text := c.String()
 	if c.By[NotDownloaded] > 0 || len(c.By) > 1 {
 		text += fmt.Sprintf(": %d (%.1f %% of what was downloaded)", c.Faults(), 100*c.Share())

@@ -16,6 +16,7 @@ import (
 	"react/data/columns"
 	"react/data/jsonfile"
 	"react/data/laion"
+	"react/data/lost"
 )
 
 // Files of a manifest.
@@ -52,6 +53,8 @@ type Manifest struct {
 	Metadata  []File            `json:"metadata"`          // in the order of their rows
 	Images    []File            `json:"images,omitempty"`  //
 	Example   map[string]string `json:"example,omitempty"` // cause → the first row of it, as file and row
+
+	Lost *lost.Count `json:"lost,omitempty"` // rows without an image that can be used; only of pool show
 }
 
 // File is one file of a pool; its name is without a folder, so that a pool may move.

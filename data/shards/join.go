@@ -203,7 +203,8 @@ func stemOf(file string) string {
 func isNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 // Lacking lists the metadata files whose shard is not among those that are
-// given, where names tell: files and shards that are all numbered.
+// given, where names tell: files and shards that are all numbered, and lie in one
+// folder, as img2dataset writes them.
 func Lacking(metadata, shards []string) []string {
 	members, _ := group(shards)
 	n := namesOf(members)
@@ -212,7 +213,7 @@ func Lacking(metadata, shards []string) []string {
 		if n.width <= 0 || !isNumber(stemOf(file)) {
 			return nil
 		}
-		if n.lacksFile(file) {
+		if n.dirs[filepath.Dir(file)] && n.lacksFile(file) {
 			out = append(out, file)
 		}
 	}

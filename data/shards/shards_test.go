@@ -541,7 +541,7 @@ func TestLacking(t *testing.T) {
 		{"p/00000.parquet p/00001.parquet", "p/00000.tar", "p/00001.parquet"},
 		{"a/00000.parquet b/00000.parquet", "a/00000.tar", ""},
 		{"a/00000.parquet b/00000.parquet b/00001.parquet", "a/00000.tar b/00001.tar", "b/00000.parquet"},
-		{"m/00000.parquet m/00003.parquet", "t/00000.tar", "m/00003.parquet"},
+		{"m/00000.parquet m/00003.parquet", "t/00000.tar", ""},
 		{"p/meta.parquet", "p/00000.tar", ""},
 		{"p/00000.parquet p/00001.parquet", "p/images.tar", ""},
 		{"p/00000.parquet p/00001.parquet", "p/00000/000000000.jpg p/00000/000000000.txt", "p/00001.parquet"},

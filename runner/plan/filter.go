@@ -99,6 +99,12 @@ func isBelow(name, root string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
+// PoolShards are the tars of a pool, or the members of folders.
+func PoolShards(p spec.Pool) ([]string, error) {
+	f, err := shardFiles(p.Shards)
+	return f.Paths, err
+}
+
 // PoolMetadata finds the metadata of a pool of outside files, and the lists of its filter, as the filter stage would read them.
 func PoolMetadata(p spec.Pool) (pool.Source, pool.Lists, error) {
 	src, lists := pool.Source{MaxBad: p.MaxBad}, pool.Lists{}

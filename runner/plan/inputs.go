@@ -110,6 +110,7 @@ func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 	}
 	c.synonyms(s)
 	c.metadata(s)
+	c.lacking(ctx, s)
 	var p struct {
 		Kind     string
 		Captions bool

@@ -1,12 +1,19 @@
 package plan
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strings"
 
 	"react/data/glob"
 	"react/data/laion"
+	"react/data/lost"
+	"react/data/shards"
 	"react/ops"
 )
 
@@ -39,6 +46,52 @@ func (c *inputCheck) metadata(s *Stage) {
 		c.warn(note)
 	}
 	c.fault(c.poolField(files), reader.Close())
+}
+
+// lacking counts the rows of the metadata files beside which no tar stands, where the names of both tell: a pool that was not copied whole. Rows whose
+// own status says that there is no image are not missed.
+func (c *inputCheck) lacking(ctx context.Context, s *Stage) {
+	meta, tars := s.Files["pool.laion"], s.Files["pool.shards"]
+	files := shards.Lacking(meta.Paths, tars.Paths)
+	var p struct{ MaxBadShare float64 }
+	if len(files) == 0 || s.Op != "embed" && s.Op != "pretrain" || !c.once("shards of "+s.Op, meta) || json.Unmarshal(s.Params, &p) != nil {
+		return
+	}
+	count, err := countLacking(ctx, meta.Paths, files)
+	if err != nil {
+		c.fault(c.poolField(meta), err)
+		return
+	}
+	field := strings.TrimSuffix(c.poolField(meta), ".laion") + ".shards"
+	if err := count.Check(p.MaxBadShare); err != nil { // addresses may lead to other tars: the stage looks there too
+		c.warn(fmt.Sprintf("%s: %v", field, err))
+	} else if count.Faults() > 0 {
+		c.warn(fmt.Sprintf("%s: %v", field, &count))
+	}
+}
+
+func countLacking(ctx context.Context, all, lacking []string) (lost.Count, error) {
+	whole, err := laion.Open(all, laion.Options{})
+	if err != nil {
+		return lost.Count{}, nil // said of the metadata
+	}
+	count := lost.Count{Of: whole.NumRows()}
+	some, err := laion.Open(lacking, laion.Options{Columns: []string{"status"}, MaxBad: math.MaxInt})
+	if err = errors.Join(err, whole.Close()); err != nil {
+		return count, err
+	}
+	defer some.Close()
+	for row, err := range some.All() {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return count, err
+		}
+		if row.Downloaded() {
+			count.Add(lost.NoShard, "those of "+lacking[0])
+		} else {
+			count.Add(lost.NotDownloaded, "")
+		}
+	}
+	return count, nil
 }
 
 // warn notes what is no fault, once.
