@@ -2,7 +2,6 @@ package ops
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/datasets"
+	"react/data/jsonfile"
 	"react/data/npy"
 	"react/ops/blas"
 	"react/ops/metric"
@@ -139,8 +139,8 @@ func ReadPrompts(path string, classes []string, names []datasets.Names) ([][]str
 		return nil, err
 	}
 	var file map[string][]string
-	if err := json.Unmarshal(raw, &file); err != nil {
-		return nil, fmt.Errorf("file %s: want {\"class\": [prompts]}: %w", path, err)
+	if err := jsonfile.Unmarshal(raw, &file); err != nil {
+		return nil, fmt.Errorf("file %s: %w", path, jsonfile.Named(err, "{\"class\": [\"a prompt\"]}"))
 	}
 	out := make([][]string, len(classes))
 	used := 0

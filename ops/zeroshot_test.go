@@ -128,7 +128,8 @@ func TestPromptsFile(t *testing.T) {
 		{`{"cat": ["a"]}`, `no prompts for class "sad"`},
 		{`{"cat": ["a"], "sad": ["b"], "dog": ["c"]}`, `1 of its 3 classes are none of the set's (the first of the set is "cat")`},
 		{`{"cat": ["a", ""], "sad": ["b"]}`, `class "cat": an empty prompt`},
-		{`["a"]`, `want {"class": [prompts]}`},
+		{`["a"]`, `want an object of names and lists of strings ({"class": ["a prompt"]}), got a list`},
+		{`{"cat": ["a"], "sad": ["b", 3]}`, `sad[1]: want a string, got 3`},
 	} {
 		path := filepath.Join(t.TempDir(), "p.json")
 		if err := os.WriteFile(path, []byte(tc.text), 0o666); err != nil {

@@ -43,9 +43,10 @@ as img2dataset writes them. A pool of embeddings then has its images:
   pool: mine: {embeddings: "laion/embeddings", shards: "DIR/*.tar"}
 
 LIST is a .parquet, .csv or .tsv file with columns URL and TEXT (or url and
-caption), or a .txt file of an address a line. Killed at any moment,
-the same command goes on; with more trials or another list it fetches what DIR has
-not had. --retry-failed asks again for what failed and may come now.
+caption), a .txt file of an address a line, or a pattern of such files in quotes.
+Killed at any moment, the same command goes on; with more trials or another list it
+fetches what DIR has not had. --retry-failed asks again for what failed and may
+come now.
 
 Each site has a rate and a number of connections of its own; robots.txt,
 X-Robots-Tag (noai, noimageai, noindex, noimageindex) and Retry-After are kept;

@@ -12,22 +12,32 @@ import (
 
 	"react/data/delimited"
 	"react/data/fetch"
+	"react/data/glob"
 	"react/data/laion"
 )
 
 // listKinds are the files of addresses that fetch reads, by the end of their names.
 var listKinds = map[string]func(name string) iter.Seq2[fetch.Item, error]{".parquet": parquetItems, ".txt": textItems, ".csv": tableItems, ".tsv": tableItems}
 
-// listItems opens a list; not ok where the name is no list's.
-func listItems(name string) (items iter.Seq2[fetch.Item, error], ok bool, err error) {
-	read, ok := listKinds[strings.ToLower(filepath.Ext(name))]
+// listItems opens the lists of a pattern, one after the other; not ok where it is no list's.
+func listItems(pattern string) (items iter.Seq2[fetch.Item, error], ok bool, err error) {
+	read, ok := listKinds[strings.ToLower(filepath.Ext(pattern))]
 	if !ok {
 		return nil, false, nil
 	}
-	if _, err := os.Stat(name); err != nil {
+	names, err := glob.Files(pattern)
+	if err != nil {
 		return nil, true, err
 	}
-	return read(name), true, nil
+	return func(yield func(fetch.Item, error) bool) {
+		for _, name := range names {
+			for item, err := range read(name) {
+				if !yield(item, err) || err != nil {
+					return
+				}
+			}
+		}
+	}, true, nil
 }
 
 // parquetItems reads a parquet file of addresses and captions; a caption that is null is

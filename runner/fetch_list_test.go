@@ -60,6 +60,23 @@ func TestListItems(t *testing.T) {
 			t.Errorf("%s: left out %+v, want %+v", name, left, c.left)
 		}
 	}
+	items, _, err := listItems(filepath.Join(dir, "{a,b}.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, err := range items {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != 4 {
+		t.Errorf("%d rows of two lists, want 4", n)
+	}
+	if _, _, err := listItems("s3://bucket/{0..3}.parquet"); err == nil || !strings.Contains(err.Error(), "not from s3://") {
+		t.Errorf("an address: %v", err)
+	}
 	if _, ok, _ := listItems("sweep-of.mine"); ok {
 		t.Error("a sweep's name is taken for a list")
 	}

@@ -2,6 +2,8 @@ package fetch
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,6 +117,23 @@ func TestLimits(t *testing.T) {
 		if a := got["opaque/1"]; a.Error != want || (a.Status == failedResize) != (want != "") || a.OriginalWidth != 30 {
 			t.Errorf("%+v: got %+v, want %q", shape, a, want)
 		}
+	}
+}
+
+// TestLimitsBeforePixels: sizes are looked at in the header, before memory is taken for the
+// pixels: this one has none, so that decoding it would fail otherwise.
+func TestLimitsBeforePixels(t *testing.T) {
+	chunk := func(kind string, data []byte) []byte {
+		out := append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), kind...)
+		out = append(out, data...)
+		return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out[4:]))
+	}
+	size := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, 14_000), 14_000)
+	bomb := append([]byte("\x89PNG\r\n\x1a\n"), chunk("IHDR", append(size, 8, 2, 0, 0, 0))...)
+	bomb = append(bomb, chunk("IDAT", nil)...)
+	var a answer
+	if _, err := a.shape(bomb, Shape{MaxArea: 1 << 20}.WithDefaults()); err == nil || err.Error() != "image area too large" || a.OriginalWidth != 14_000 {
+		t.Errorf("got %v, %+v", err, a)
 	}
 }
 
