@@ -21,6 +21,7 @@ func handWatcher(t *testing.T) *watcher {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cleanReadOnly(t, s.Root())
 	t.Cleanup(func() { s.Close() })
 	folder, err := s.Sweep("modes", "0a1b2c3d")
 	if err != nil {
