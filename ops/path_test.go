@@ -147,7 +147,7 @@ func TestCancelStopsEveryComputingStage(t *testing.T) {
 }
 
 func TestZeroShotRows(t *testing.T) {
-	predictions := []Prediction{{Label: 0, Predicted: 0, Rank: 1}, {Label: 0, Predicted: 1, Rank: 2}, {Label: 0, Predicted: 2, Rank: 6}, {Label: 2, Predicted: 2, Rank: 1}}
+	predictions := []Prediction{{Label: 0, Predicted: 0, Rank: 1}, {Label: 0, Predicted: 1, Rank: 5}, {Label: 0, Predicted: 2, Rank: 6}, {Label: 2, Predicted: 2, Rank: 1}}
 	rows := zeroShotRows(predictions, []string{"a", "none", "c"})
 	want := []MetricRow{{"acc@1", 0.5, 4, "", ""}, {"acc@5", 0.75, 4, "", ""}, {"mean-per-class", (1.0/3 + 1) / 2, 4, "", ""}, {"acc@1", 1.0 / 3, 3, "a", ""}, {"acc@1", 1, 1, "c", ""}}
 	if fmt.Sprint(rows) != fmt.Sprint(want) {
