@@ -265,6 +265,21 @@ func TestNoImageStandsForTwoClasses(t *testing.T) {
 	}
 }
 
+// TestAClassShowsItsBestClaim: over all lists of a class the highest score and the smallest rank count.
+func TestAClassShowsItsBestClaim(t *testing.T) {
+	hit := func(score float32) candidate { return candidate{Hit: Hit{Row: 3, Score: score}} }
+	other := candidate{Hit: Hit{Row: 4, Score: 0.1}}
+	s := &settlement{m: &maker{images: &imageProbe{ids: map[string]string{}}, leaders: map[string]string{}}, claims: map[classImage]claim{},
+		meta: map[int64]embeddings.Meta{3: {Key: "3", URL: "3"}, 4: {Key: "4", URL: "4"}}}
+	if err := s.collect(t.Context(), []hitList{{hits: []candidate{other, hit(0.9)}}, {hits: []candidate{hit(0.2)}}, {hits: []candidate{other, hit(0.5)}}}); err != nil {
+		t.Fatal(err)
+	}
+	id, err := s.m.images.identity(s.meta[3])
+	if got := s.claims[classImage{0, id}]; err != nil || got != (claim{0.9, 0}) {
+		t.Errorf("got %+v, %v, want score 0.9 and rank 0", got, err)
+	}
+}
+
 // TestSettlementIsStable: whatever the order of the lists, the same classes have the same images; and no class would rather have an image that would
 // rather have it.
 func TestSettlementIsStable(t *testing.T) {

@@ -121,3 +121,29 @@ func TestSelectBest(t *testing.T) {
 		}
 	}
 }
+
+// TestExactTiesAreInTheOrderOfRows: captions repeat, and of equal vectors the first rows of the pool are found.
+func TestExactTiesAreInTheOrderOfRows(t *testing.T) {
+	const n, k = 300, 7
+	vectors := make([]float32, 2*n)
+	for i := range n {
+		vectors[2*i] = 1
+	}
+	got, err := Exact{Source: memory{vectors: vectors, dim: 2}}.Search(context.Background(), []float32{1, 0}, k)
+	if want := []int64{0, 1, 2, 3, 4, 5, 6}; err != nil || !slices.Equal(got.Rows, want) {
+		t.Errorf("got rows %v, %v, want %v", got.Rows, err, want)
+	}
+}
+
+// TestMergedTiesAreInTheOrderOfShards, with hits that are missing after those that are there.
+func TestMergedTiesAreInTheOrderOfShards(t *testing.T) {
+	none := float32(math.Inf(-1))
+	a := Hits{K: 3, Rows: []int64{0, 2, -1}, Scores: []float32{0.9, 0.5, none}}
+	b := Hits{K: 3, Rows: []int64{10, 11, -1}, Scores: []float32{0.9, 0.5, none}}
+	if got, want := mergeHits(a, b).Rows, []int64{0, 10, 2}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := mergeHits(Hits{K: 3, Rows: []int64{-1, -1, -1}, Scores: []float32{none, none, none}}, b).Rows, []int64{10, 11, -1}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
