@@ -103,6 +103,7 @@ func printSummary(out io.Writer, sum clip.Summary) error {
 	row("config", "%s", orElse(sum.ConfigFile, "deduced from the shapes"))
 	row("arch", "%s", orElse(sum.Arch, "none of those that ship"))
 	row("model", "%s", sum.Config.Describe())
+	row("pixels", "%s", sum.Config.DescribePixels())
 	if sum.Activation == "" {
 		row("activation", "unknown: nothing says it; --activation does")
 	} else {

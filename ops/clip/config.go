@@ -179,6 +179,28 @@ func (c Config) Preparation() image.Preparation {
 	return out
 }
 
+// DescribePixels says in a line how an image becomes the tower's pixels.
+func (c Config) DescribePixels() string {
+	p := c.Preparation()
+	how := map[string]string{image.Squash: "squashed to %d", image.Longest: "longer side to %d, borders"}[p.Mode]
+	if how == "" {
+		how = "shorter side to %d, centre crop"
+		if p.FloorCrop {
+			how += " (offset rounded down)"
+		}
+	}
+	filter := "bicubic"
+	if p.Filter == image.Bilinear {
+		filter = "bilinear"
+	}
+	text := fmt.Sprintf(how+", %s", p.Size, filter)
+	if p.Pillow >= image.TallFirst {
+		text += fmt.Sprintf(" as in Pillow %d", p.Pillow)
+	}
+	mean, std := c.Normalization()
+	return fmt.Sprintf("%s; mean %.4g, std %.4g", text, mean, std)
+}
+
 // Normalization is the mean and deviation of the channels, of values in [0, 1].
 func (c Config) Normalization() (mean, std [3]float32) {
 	p := openAI

@@ -351,3 +351,23 @@ func TestOneTowerAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestDescribePixels(t *testing.T) {
+	base, err := Arch("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, p := range map[string]*Preprocess{
+		"shorter side to 32, centre crop, bicubic; mean [0.4815 0.4578 0.4082], std [0.2686 0.2613 0.2758]": nil,
+		"shorter side to 32, centre crop (offset rounded down), bilinear as in Pillow 13; mean [0.5 0.5 0.5], std [0.5 0.5 0.5]": {Mean: half.Mean, Std: half.Std, Crop: floorCrop,
+			Interpolation: "bilinear", Pillow: 13},
+		"squashed to 32, bicubic; mean [0.5 0.5 0.5], std [0.5 0.5 0.5]": {Mean: half.Mean, Std: half.Std, ResizeMode: "squash"},
+		"longer side to 32, borders, bicubic; mean [0 0 0], std [1 1 1]": {Std: channels{1, 1, 1}, ResizeMode: "longest", Pillow: 12},
+	} {
+		c := base
+		c.Preprocess = p
+		if got := c.DescribePixels(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}

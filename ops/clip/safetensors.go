@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"react/data/dtype"
+	"react/data/jsonfile"
 	"react/data/mmap"
 )
 
@@ -128,7 +129,7 @@ func readHeader(raw []byte) (map[string]entryJSON, int64, error) {
 		return nil, 0, fmt.Errorf("not a safetensors file, or cut short: a header of %d bytes in a file of %d", n, len(raw))
 	}
 	var entries map[string]json.RawMessage
-	if err := json.Unmarshal(raw[8:8+n], &entries); err != nil {
+	if err := jsonfile.Unmarshal(raw[8:8+n], &entries); err != nil {
 		return nil, 0, fmt.Errorf("header: %w", err)
 	}
 	header := make(map[string]entryJSON, len(entries))
@@ -137,7 +138,7 @@ func readHeader(raw []byte) (map[string]entryJSON, int64, error) {
 			continue
 		}
 		var e entryJSON
-		if err := json.Unmarshal(value, &e); err != nil {
+		if err := jsonfile.Unmarshal(value, &e); err != nil {
 			return nil, 0, fmt.Errorf("tensor %q: %w", name, err)
 		}
 		header[name] = e
