@@ -171,12 +171,23 @@ func (c *checker) wordAt(pos token.Pos) string {
 
 var wordPattern = regexp.MustCompile(`^[^\s"'{}\[\](),:]+`)
 
+// decimalComma is a number as half of Europe writes it, as a field's value.
+var decimalComma = regexp.MustCompile(`:\s*(-?\d+,\d+)\s*[,}]`)
+
 // badValue reports a value that evaluates to an error, such as two values for one field, and takes its field out. A field that was reported
 // before is taken out silently: a word without quotes can leave half an expression behind.
 func (c *checker) badValue(e errors.Error, text string) bool {
 	pos := e.Position()
 	if in := e.InputPositions(); !pos.IsValid() && len(in) > 0 {
 		pos = in[0]
+	}
+	if pos.IsValid() && pos.Filename() == c.src.name && strings.HasPrefix(text, "has two values") {
+		if line, start := lineAt(string(c.src.text), pos.Offset()); decimalComma.MatchString(line) {
+			m := decimalComma.FindStringSubmatchIndex(line)
+			comma := line[m[2]:m[3]]
+			c.fail(posIn(c.src.name, string(c.src.text), start+m[2]), "", "%s is two values (a number has a point: %s)", comma, strings.Replace(comma, ",", ".", 1))
+			return false
+		}
 	}
 	p := fieldPath(e.Path())
 	if p == "" {

@@ -55,6 +55,7 @@ func TestHabits(t *testing.T) {
 		"a brace too many":      {`batch: 64}`, `batch: 64}}`, `syntax: } closes nothing`},
 		"an open quote":         {`name: "small"`, `name: "small`, `2:7: syntax: text without its closing quote`},
 		"f-strings":             {"", `question: f"x {name}"`, `9:11: syntax: a letter before a quote`},
+		"a decimal comma":       {`batch: 64`, `gamma: 0,9, batch: 64`, `7:41: 0,9 is two values (a number has a point: 0.9)`},
 		"two values":            {"", `tune: steps: 30`, `tune.steps: has two values, 30 and 300 (a field has one; the other stands in line 7)`},
 		"text and a group":      {"", `tune: "full"`, `tune: has two values, `},
 		"text + number":         {"", `question: "a" + 1`, `question: "a" + 1: text and a whole number do not go together`},
