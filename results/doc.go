@@ -6,7 +6,7 @@
 //
 //	ReadFile   rows from JSONL or Parquet             rowfile.go
 //	Build      rows + Table spec → Grid               build.go, arrange.go, cell.go
-//	           differences to the baseline            compare.go, predictions.go, stat/
+//	           differences to the baseline            compare.go, difference.go, measure.go, stat/
 //	           footnotes and remarks                  remarks.go
 //	WriteAll   Grid → .txt .md .tex .csv .parquet     text.go ... write.go
 //	           and .svg .pdf .png                     figure.go, render/
@@ -26,6 +26,7 @@
 //	residue    what varies inside a cell though it is neither line, nor column,
 //	           nor seed; it is footnoted, never silently averaged
 //	baseline   the line that others are compared with
+//	cluster    what is right or wrong together: a class's images, an image's captions
 //	fixed      a comparison that was named before any number was seen; all
-//	           others are exploratory and corrected by Holm's method
+//	           others are exploratory; each are a family of Holm's correction
 package results
