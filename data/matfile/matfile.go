@@ -248,11 +248,17 @@ func (b *budget) fields(data []byte, count, depth int) (map[string][]Array, erro
 	if err != nil {
 		return nil, err
 	}
+	if len(length.data) > 8 {
+		return nil, fmt.Errorf("the length of field names takes %d bytes", len(length.data))
+	}
 	sizes, err := length.numbers()
 	if err != nil || len(sizes) != 1 || sizes[0] < 1 || sizes[0] > 1024 {
 		return nil, fmt.Errorf("field names of length %v", sizes)
 	}
 	list, data, err := next(data)
+	if err == nil {
+		err = b.take(len(list.data) / int(sizes[0]) * arrayBytes)
+	}
 	if err != nil {
 		return nil, err
 	}
