@@ -79,7 +79,7 @@ func (b *builder) build() error {
 // create makes an index that holds nothing and knows nothing.
 func (b *builder) create() error {
 	x := b.index
-	if err := x.params.Check(0, x.dim); err != nil {
+	if err := x.params.Check(0, 0, x.dim); err != nil {
 		return err
 	}
 	key := x.params.key(x.dim)

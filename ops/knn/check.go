@@ -16,15 +16,16 @@ import (
 // trained, on no fewer rows.
 const codeCentroids = 256
 
-// Check says why no such index can be built over rows vectors of dim numbers; 0 is not known, and
-// nothing is said of it. FAISS says it too, after minutes and in words of its own.
-func (p Params) Check(rows int64, dim int) error {
+// Check says why no such index can be built over rows vectors of dim numbers, in shards of each (0 is
+// none); of what is 0, not known, nothing is said. FAISS says it too, after minutes and in words of
+// its own.
+func (p Params) Check(rows, each int64, dim int) error {
 	if p.Kind == "auto" {
 		if rows == 0 || dim == 0 {
 			return nil
 		}
 		var err error
-		if p, _, err = Auto(p, rows, 0, dim); err != nil {
+		if p, _, err = Auto(p, rows, each, dim); err != nil {
 			return err
 		}
 	}

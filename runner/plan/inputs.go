@@ -173,7 +173,11 @@ func (c *inputCheck) index(s *Stage) error {
 			return nil
 		}
 	}
-	return p.Params.Check(rows, dim)
+	err := p.Params.Check(rows, p.ShardRows, dim)
+	if p.Kind == "auto" && p.Params.Check(rows*9/10, p.ShardRows, dim) == nil {
+		return nil // rows that cannot be read leave more memory to the others
+	}
+	return err
 }
 
 // contexts of their own have only the classes that a prompt is learned for.
