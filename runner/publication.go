@@ -41,6 +41,8 @@ const (
 // it shows can be made again from what it holds, without the store, the pool or
 // the models.
 type publication struct {
+	unbound int // found by a check: stages whose keys leave out the depth of a search that matters
+
 	page     *pages.Page // with its tables
 	trials   []publishedTrial
 	stages   []publishedStage

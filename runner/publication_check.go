@@ -115,13 +115,23 @@ func (c *publicationCheck) stages() {
 			switch {
 			case in == nil:
 				c.fault("stage %s %s: its input %s, %s, is not among the stages before it", s.Op, short(s.Key), role, short(s.In[role]))
-			case !slices.Contains(s.Lines, "in "+role+" "+plan.Identity(in.Lines)):
+			case slices.Contains(s.Lines, "in "+role+" "+plan.Identity(in.Lines)):
+				c.reads(role, s, in)
+			case slices.Contains(s.Lines, "in "+role+" "+plan.FormerIdentity(in.Lines)):
+				c.unbound++
+				c.reads(role, s, in)
+			default:
 				c.fault("stage %s %s: its key does not name its input %s, %s", s.Op, short(s.Key), role, short(s.In[role]))
-			case !readsWhatIsListed(s, in):
-				c.fault("stage %s %s: it was made from other bytes of its input %s, %s, than are listed", s.Op, short(s.Key), role, short(s.In[role]))
 			}
 		}
 		c.stageOf[s.Key] = s
+	}
+}
+
+// reads looks at the bytes that a stage was made from.
+func (c *publicationCheck) reads(role string, s, in *publishedStage) {
+	if !readsWhatIsListed(s, in) {
+		c.fault("stage %s %s: it was made from other bytes of its input %s, %s, than are listed", s.Op, short(s.Key), role, short(s.In[role]))
 	}
 }
 

@@ -122,6 +122,10 @@ func (o publishOptions) verify(cmd *cobra.Command, dir string) error {
 	if len(faults) > 0 {
 		return fmt.Errorf("%s: %s", shownPath(dir), plural(len(faults), "fault"))
 	}
+	if p.unbound > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s: %s read an approximate index by a key without the depth of the search: what they hold may depend on the largest K of the sweep (publish it again from a new sweep)\n",
+			shownPath(dir), plural(p.unbound, "stage"))
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s: as its digests, keys and rows say\n", shownPath(dir), p.summary())
 	return nil
 }

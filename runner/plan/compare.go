@@ -99,14 +99,23 @@ func Compare(old, new []string) (changes []Change, same int) {
 func KeyOf(lines []string) string { return hash(lines) }
 
 // Identity is what the keys of a stage's readers call it, found from the lines of its own key.
-func Identity(lines []string) string {
+func Identity(lines []string) string { return identity(lines, ops.RetrieveParams.Appends) }
+
+// FormerIdentity is what they called it up to commit 82a2c7e: any search without its depth, also
+// where the first hits depend on it. It is for records made then.
+func FormerIdentity(lines []string) string {
+	return identity(lines, func(ops.RetrieveParams) bool { return true })
+}
+
+// identity leaves out the depth of searches that share theirs.
+func identity(lines []string, shares func(ops.RetrieveParams) bool) string {
 	for i, line := range lines {
 		raw, ok := strings.CutPrefix(line, "params ")
 		if !ok || i == 0 || !strings.HasPrefix(lines[i-1], "op retrieve ") {
 			continue
 		}
 		var p ops.RetrieveParams
-		if json.Unmarshal([]byte(raw), &p) != nil || !p.Appends() {
+		if json.Unmarshal([]byte(raw), &p) != nil || !shares(p) {
 			break
 		}
 		p.Depth = 0

@@ -177,6 +177,9 @@ func keysOf82a2c7e(p *Plan) map[*Stage]string {
 			before, after, _ := bytes.Cut(lines, []byte(`"depth":`))
 			rest := bytes.TrimLeft(after, "0123456789")
 			identities[s] = digestOf(append(append(bytes.Clone(before), `"depth":0`...), rest...))
+			if identities[s] != FormerIdentity(s.Lines) {
+				panic("a search was called otherwise")
+			}
 		}
 	}
 	return keys
@@ -198,6 +201,9 @@ func TestStoresOf82a2c7e(t *testing.T) {
 		}
 		exact := strings.HasPrefix(kind, "flat") || kind == "exact" || strings.HasPrefix(kind, "hnsw")
 		for _, s := range p.Stages {
+			if s.Op == "retrieve" && (Identity(s.Lines) == FormerIdentity(s.Lines)) != exact {
+				t.Errorf("%s: readers call the search as they did: %v, want %v", kind, !exact, exact)
+			}
 			wrong := !exact && (s.Op == "pairs" || s.Op == "audit" || s.Op == "balance")
 			if stored[s.Key] == wrong {
 				t.Errorf("%s: %s of the old store is served: %v, want %v", kind, s.Op, wrong, !wrong)
