@@ -3,9 +3,13 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -69,8 +73,12 @@ func (c *checked) made(e Entry) {
 // Check compares the bytes of an entry with its manifest, as Verify does, but
 // reads a file only once in a process unless the file has changed. The error is
 // a *Damaged, the context's, or says what could not be read. Evicted files are
-// left out.
+// left out. A file that the manifest does not list is damage too: stages read
+// folders by patterns.
 func (s *Store) Check(ctx context.Context, e Entry) error {
+	if err := checkNames(e); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, f := range e.Manifest.Files {
@@ -80,6 +88,28 @@ func (s *Store) Check(ctx context.Context, e Entry) error {
 		group.Go(func() error { return s.checkFile(ctx, e, f) })
 	}
 	return group.Wait()
+}
+
+// checkNames looks for files of an entry that its manifest does not have. Hidden
+// ones, which file systems leave and no stage reads, are passed over.
+func checkNames(e Entry) error {
+	listed := map[string]bool{manifestName: true, evictedName: true}
+	for _, f := range e.Manifest.Files {
+		listed[filepath.FromSlash(f.Path)] = true
+	}
+	return filepath.WalkDir(e.Dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return &Damaged{e.Key, e.Dir, "it is gone"}
+		}
+		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {
+			return err
+		}
+		rel, err := filepath.Rel(e.Dir, path)
+		if err == nil && !listed[rel] {
+			err = &Damaged{e.Key, e.Dir, fmt.Sprintf("it has a file %s that its manifest does not list", filepath.ToSlash(rel))}
+		}
+		return err
+	})
 }
 
 // CheckSome is Check of the files that are chosen.

@@ -112,6 +112,28 @@ func TestUnreadableIsNotDamaged(t *testing.T) {
 	}
 }
 
+// TestUnlistedFile: a file beside those of the manifest would be read by a stage that
+// reads all tars of a folder.
+func TestUnlistedFile(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "store"))
+	e := put(t, s, testKey, "text")
+	makeWritable(t, e.Dir)
+	for _, name := range []string{".nfs0001", "img_emb/.hidden"} {
+		if err := os.WriteFile(filepath.Join(e.Dir, name), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Check(t.Context(), e); err != nil {
+		t.Errorf("hidden files: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(e.Dir, "img_emb/img_emb_1.npy"), []byte("more"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context(), e); !errors.As(err, new(*Damaged)) || !strings.HasSuffix(err.Error(), "it has a file img_emb/img_emb_1.npy that its manifest does not list") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestSeal: any byte of a manifest that changes is found, also in what nothing
 // else would check, such as a warning or a fact; a manifest without a seal is an
 // older one and is read.

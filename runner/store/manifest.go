@@ -135,7 +135,7 @@ func isLocal(path string) bool {
 func (m *Manifest) checkSizes(dir string) (evicted []string, err error) {
 	folders := map[string]bool{".": true} // that are no links
 	var gone []string
-	for i, f := range m.Files {
+	for _, f := range m.Files {
 		if err := checkFolder(dir, filepath.Dir(filepath.FromSlash(f.Path)), folders); err != nil {
 			return nil, err
 		}
@@ -147,7 +147,7 @@ func (m *Manifest) checkSizes(dir string) (evicted []string, err error) {
 			if !slices.Contains(gone, f.Path) {
 				return nil, fmt.Errorf("%s is missing", f.Path)
 			}
-			evicted = append(evicted, m.Files[i].Path)
+			evicted = append(evicted, f.Path)
 			continue
 		}
 		if err != nil {

@@ -218,6 +218,9 @@ func (s *Store) checkEmpty() error {
 		return err
 	}
 	for _, e := range entries {
+		if e.Name() == "VERSION" { // another process has just made the store
+			return s.checkVersion()
+		}
 		if !strings.HasPrefix(e.Name(), tempPrefix) {
 			return fmt.Errorf("not a store: it has no VERSION file, but holds %s", e.Name())
 		}
