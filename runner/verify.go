@@ -221,6 +221,9 @@ func (v *verifier) checkAll(ctx context.Context, keys []string) error {
 			continue
 		}
 		v.sound[key] = e
+		if err := blame(v.store.VerifyNames(e)); err != nil {
+			return errors.Join(err, group.Wait())
+		}
 		for _, f := range e.Manifest.Large(e.Evicted, -1) {
 			files, size = files+1, size+f.Size
 			group.Go(func() error {

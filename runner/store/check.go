@@ -76,7 +76,7 @@ func (c *checked) made(e Entry) {
 // left out. A file that the manifest does not list is damage too: stages read
 // folders by patterns.
 func (s *Store) Check(ctx context.Context, e Entry) error {
-	if err := checkNames(e); err != nil {
+	if err := s.VerifyNames(e); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -90,9 +90,10 @@ func (s *Store) Check(ctx context.Context, e Entry) error {
 	return group.Wait()
 }
 
-// checkNames looks for files of an entry that its manifest does not have. Hidden
-// ones, which file systems leave and no stage reads, are passed over.
-func checkNames(e Entry) error {
+// VerifyNames looks for files of an entry that its manifest does not have, which
+// make it a *Damaged. Hidden ones, which file systems leave and no stage reads, are
+// passed over.
+func (s *Store) VerifyNames(e Entry) error {
 	listed := map[string]bool{manifestName: true, evictedName: true}
 	for _, f := range e.Manifest.Files {
 		listed[filepath.FromSlash(f.Path)] = true

@@ -82,6 +82,9 @@ func (s *Store) Lookup(key string) (Entry, bool, error) {
 // Verify reads every file of an entry that was not evicted and compares its
 // digest with the manifest; the error is a *Damaged.
 func (s *Store) Verify(e Entry) error {
+	if err := s.VerifyNames(e); err != nil {
+		return err
+	}
 	for _, f := range e.Manifest.Files {
 		if slices.Contains(e.Evicted, f.Path) {
 			continue
