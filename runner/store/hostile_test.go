@@ -157,8 +157,9 @@ func TestHostileStore(t *testing.T) {
 		"no name":              {manifest("rows.txt", ""), "which is no file of the entry"},
 		"evicted files of others": {func(t *testing.T, s *Store, e Entry, outside string) {
 			makeWritable(t, e.Dir)
-			text := `["rows.txt", "../../../../../outside/thesis.tex", "` + outside + `/thesis.tex"]`
-			err := errors.Join(os.Remove(filepath.Join(e.Dir, "rows.txt")),
+			away, err := filepath.Rel(e.Dir, filepath.Join(outside, "thesis.tex"))
+			text := `["rows.txt", "` + away + `", "` + outside + `/thesis.tex"]`
+			err = errors.Join(err, os.Remove(filepath.Join(e.Dir, "rows.txt")),
 				os.WriteFile(filepath.Join(e.Dir, evictedName), []byte(text), 0o666))
 			if err != nil {
 				t.Fatal(err)
