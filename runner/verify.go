@@ -325,7 +325,7 @@ func (v *verifier) putAside(l *lineage) error {
 		}
 	}
 	if others > 0 {
-		fmt.Fprintf(v.w, "%s moved with them: made from them, or perhaps so\n", plural(others, "other output"))
+		fmt.Fprintf(v.w, "%s moved too: they may have been made from the damaged bytes\n", plural(others, "other output"))
 	}
 	if n := countNot(kept, gone); n > 0 {
 		fmt.Fprintf(v.w, "%s made from them stay: their manifests say that they read the sound bytes (--descendants moves them too)\n", plural(n, "output"))
