@@ -18,15 +18,19 @@ func (m *maker) ownLabels(ctx context.Context, list []Pair) error {
 	for _, class := range m.classes {
 		isClass[class] = true
 	}
-	labelled := slices.ContainsFunc(list, func(p Pair) bool { return p.Label != "" })
-	if !labelled || len(isClass) == 0 || slices.ContainsFunc(list, func(p Pair) bool { return isClass[p.Label] }) {
+	labelled, ours := false, len(isClass) == 0
+	for _, pair := range list {
+		labelled, ours = labelled || pair.Label != "", ours || isClass[pair.Label]
+	}
+	if !labelled || ours {
 		return nil
 	}
 	others, found, err := labelsBeside(ctx, m.folder, isClass)
 	if err != nil || found {
 		return err
 	}
-	m.run.Warn("the pool's column label names no class of the task (it has %s): pairs have no label, and no precision is told", others)
+	m.run.Warn("the pool's column label names no class of the task (it has %s): "+
+		"pairs have no label, and no precision is told", others)
 	for i := range list {
 		list[i].Label = ""
 	}
@@ -34,7 +38,9 @@ func (m *maker) ownLabels(ctx context.Context, list []Pair) error {
 }
 
 // labelsBeside looks whether a row's label is a class; if none is, it shows some of them.
-func labelsBeside(ctx context.Context, folder *embeddings.Folder, isClass map[string]bool) (others string, found bool, err error) {
+func labelsBeside(
+	ctx context.Context, folder *embeddings.Folder, isClass map[string]bool,
+) (others string, found bool, err error) {
 	rows, err := folder.Meta(ctx)
 	if err != nil {
 		return "", false, err

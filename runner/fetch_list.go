@@ -17,7 +17,8 @@ import (
 )
 
 // listKinds are the files of addresses that fetch reads, by the end of their names.
-var listKinds = map[string]func(name string) iter.Seq2[fetch.Item, error]{".parquet": parquetItems, ".txt": textItems, ".csv": tableItems, ".tsv": tableItems}
+var listKinds = map[string]func(name string) iter.Seq2[fetch.Item, error]{
+	".parquet": parquetItems, ".txt": textItems, ".csv": tableItems, ".tsv": tableItems}
 
 // listItems opens the lists of a pattern, one after the other; not ok where it is no list's.
 func listItems(pattern string) (items iter.Seq2[fetch.Item, error], ok bool, err error) {
@@ -44,7 +45,8 @@ func listItems(pattern string) (items iter.Seq2[fetch.Item, error], ok bool, err
 // empty.
 func parquetItems(name string) iter.Seq2[fetch.Item, error] {
 	return func(yield func(fetch.Item, error) bool) {
-		reader, err := laion.Open([]string{name}, laion.Options{Columns: []string{}, NullText: true, MaxBad: 1 << 40})
+		opts := laion.Options{Columns: []string{}, NullText: true, MaxBad: 1 << 40}
+		reader, err := laion.Open([]string{name}, opts)
 		if err != nil {
 			yield(fetch.Item{}, err)
 			return
@@ -142,7 +144,8 @@ func readTable(file io.Reader, ext string, yield func(fetch.Item) bool) error {
 func noAddressColumn(head []string) error {
 	for i, cell := range head {
 		if strings.Contains(cell, "://") {
-			return fmt.Errorf("the first row is no names of columns (cell %d is an address): put one before it, such as caption and url", i+1)
+			return fmt.Errorf("the first row is no names of columns (cell %d is an address): "+
+				"put one before it, such as caption and url", i+1)
 		}
 	}
 	return fmt.Errorf("no column url in the first row (it has %s)", strings.Join(head, ", "))
@@ -180,6 +183,7 @@ func (l *leftOut) print(w io.Writer) {
 		fmt.Fprintf(w, "  %s without an address, not fetched\n", plural(l.noAddress, "row"))
 	}
 	if l.notText > 0 {
-		fmt.Fprintf(w, "  %s not in UTF-8: letters of another encoding are replaced (save the list as UTF-8)\n", plural(l.notText, "row"))
+		fmt.Fprintf(w, "  %s not in UTF-8: letters of another encoding are replaced "+
+			"(save the list as UTF-8)\n", plural(l.notText, "row"))
 	}
 }

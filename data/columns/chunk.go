@@ -32,7 +32,8 @@ func (f *File) chunk(col file.ColumnChunkReader, i int) (chunk, error) {
 		return &textChunk{numbers, unsigned}, err
 	}
 	if c, ok := col.(*file.ByteArrayColumnChunkReader); ok {
-		return &stringChunk{c: c, nullable: c.Descriptor().MaxDefinitionLevel() > 0, reuse: f.Reuse, scratch: &f.scratch[i]}, nil
+		nullable := c.Descriptor().MaxDefinitionLevel() > 0
+		return &stringChunk{c: c, nullable: nullable, reuse: f.Reuse, scratch: &f.scratch[i]}, nil
 	}
 	return numberChunkOf(col, kind, unsigned)
 }
@@ -43,7 +44,9 @@ func numberChunkOf(col file.ColumnChunkReader, kind Kind, unsigned bool) (chunk,
 		return numbers(c, kind, boolToInt), nil
 	case *file.Int32ColumnChunkReader:
 		if unsigned {
-			return numbers(c, kind, func(v int32) (int64, float64) { return int64(uint32(v)), float64(uint32(v)) }), nil
+			return numbers(c, kind, func(v int32) (int64, float64) {
+				return int64(uint32(v)), float64(uint32(v))
+			}), nil
 		}
 		return numbers(c, kind, func(v int32) (int64, float64) { return int64(v), float64(v) }), nil
 	case *file.Int64ColumnChunkReader:

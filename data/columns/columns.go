@@ -19,8 +19,10 @@ type Kind uint8
 
 const (
 	String Kind = iota // UTF-8 is not checked here
-	Int                // from any integer (of 64 bits without a sign: the same bits), boolean, or float without a fraction (else null)
-	Float              // from any number; null is NaN
+	// Int is from any integer (of 64 bits without a sign: the same bits), boolean, or float
+	// without a fraction (else null).
+	Int
+	Float // from any number; null is NaN
 )
 
 func (k Kind) String() string { return [...]string{"strings", "integers", "numbers"}[k] }

@@ -49,14 +49,20 @@ func (f *File) named(col Column) (int, error) {
 		switch {
 		case nested && slices.Contains(wanted, top):
 			return 0, fmt.Errorf("column %s holds lists or groups, want %v", top, col.Kind)
-		case col.Common || !slices.ContainsFunc(wanted, func(w string) bool { return strings.EqualFold(w, name) }):
+		case col.Common || !slices.ContainsFunc(wanted, alike(name)):
 		case found >= 0:
-			return 0, fmt.Errorf("columns %s and %s are both %s: which one is meant is not clear", names[found], name, col.Name)
+			return 0, fmt.Errorf("columns %s and %s are both %s: which one is meant is not clear",
+				names[found], name, col.Name)
 		default:
 			found = i
 		}
 	}
 	return found, nil
+}
+
+// alike compares with a name, letter case aside.
+func alike(name string) func(string) bool {
+	return func(other string) bool { return strings.EqualFold(name, other) }
 }
 
 // isNull says whether a column has no value: pandas and pyarrow then give it the null type,

@@ -89,7 +89,8 @@ func checkText(r *bufio.Reader) error {
 		return err
 	}
 	switch {
-	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")), bytes.ContainsRune(start, 0):
+	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")),
+		bytes.ContainsRune(start, 0):
 		return errors.New("is UTF-16, or no text: save it as UTF-8")
 	case bytes.HasPrefix(start, []byte("\ufeff")):
 		_, _ = r.Discard(len("\ufeff")) // was there
@@ -105,9 +106,11 @@ func (t *Reader) readCommas(buf *bufio.Reader) {
 		var wrong *csv.ParseError
 		switch {
 		case errors.As(err, &wrong) && errors.Is(err, csv.ErrFieldCount):
-			return nil, fmt.Errorf("line %d: %w", wrong.StartLine, countError(len(row), rows.FieldsPerRecord))
+			return nil, fmt.Errorf("line %d: %w",
+				wrong.StartLine, countError(len(row), rows.FieldsPerRecord))
 		case errors.As(err, &wrong):
-			return nil, fmt.Errorf("line %d: a quote inside a cell, or one that does not end (\"\" is a quote within quotes)", wrong.StartLine)
+			return nil, fmt.Errorf("line %d: a quote inside a cell, or one that does not end "+
+				"(\"\" is a quote within quotes)", wrong.StartLine)
 		}
 		return row, err
 	}
@@ -150,7 +153,8 @@ func (t *Reader) readTabs(buf *bufio.Reader) {
 				columns = len(row)
 			}
 			if len(row) != columns {
-				return nil, fmt.Errorf("line %d: %w (a caption may hold no tab)", line, countError(len(row), columns))
+				return nil, fmt.Errorf("line %d: %w (a caption may hold no tab)",
+					line, countError(len(row), columns))
 			}
 			return row, nil
 		}
@@ -177,7 +181,8 @@ func (t *Reader) Column(names ...string) (int, error) {
 			continue
 		}
 		if at >= 0 {
-			return -1, fmt.Errorf("columns %q and %q are both %s: which one is meant is not clear", t.Head[at], have, names[0])
+			return -1, fmt.Errorf("columns %q and %q are both %s: which one is meant is not clear",
+				t.Head[at], have, names[0])
 		}
 		at = i
 	}

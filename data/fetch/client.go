@@ -223,9 +223,12 @@ func faultOf(err error) *fault {
 	var own *fault
 	var dns *net.DNSError
 	var timeout net.Error
+	var through *net.OpError
 	switch {
 	case errors.As(err, &own):
 		return own
+	case errors.As(err, &through) && through.Op == "proxyconnect": // of no site
+		return temporary("proxy: " + faultOf(through.Err).cause)
 	case errors.Is(err, errPrivate):
 		return permanent(errPrivate.Error())
 	case errors.As(err, &dns):

@@ -2,11 +2,13 @@ package fetch
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,9 +23,10 @@ var errPrivate = errors.New("not an address of the public internet")
 
 // special4 are the addresses of IANA's registry of special-purpose ones (RFC 6890): none
 // is a host on the internet.
-var special4 = prefixes("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-	"192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
-	"203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4")
+var special4 = prefixes("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8",
+	"169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
+	"192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",
+	"240.0.0.0/4")
 
 // special6 are those within 2000::/3, outside of which nothing is public: Teredo, benchmarks
 // and ORCHID, documentation, 6to4 (which holds an IPv4 address, and relays are gone).
@@ -144,6 +147,9 @@ const (
 	lookupsTry = 5
 )
 
+// inside are the last parts of names that no host on the internet has.
+var inside = []string{"localhost", "local", "internal", "lan", "intranet", "corp", "home"}
+
 // isPublic says whether a host may be asked for by name.
 func (n *names) isPublic(ctx context.Context, host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
@@ -154,8 +160,8 @@ func (n *names) isPublic(ctx context.Context, host string) bool {
 		return isPublic(ip)
 	}
 	top := host[strings.LastIndexByte(host, '.')+1:]
-	if top == host || top == "localhost" || top == "local" || top == "internal" || top == "lan" || top == "intranet" || top == "corp" || top == "home" || strings.HasSuffix(host, ".home.arpa") {
-		return false // of no one's on the internet
+	if top == host || slices.Contains(inside, top) || strings.HasSuffix(host, ".home.arpa") {
+		return false
 	}
 	n.mu.Lock()
 	ok, known := n.known[host]
@@ -203,7 +209,8 @@ func addressOf(host string) (netip.Addr, bool) {
 		n, err := strconv.ParseUint(part, 0, 32)
 		last := i == len(parts)-1
 		switch {
-		case err != nil || strings.Contains(part, "_"), !last && n > 255, last && n >= 1<<(8*(5-len(parts))):
+		case err != nil || strings.Contains(part, "_"),
+			!last && n > 255, last && n >= 1<<(8*(5-len(parts))):
 			return netip.Addr{}, false
 		case last:
 			whole |= n
@@ -211,5 +218,5 @@ func addressOf(host string) (netip.Addr, bool) {
 			whole |= n << (8 * (3 - i))
 		}
 	}
-	return netip.AddrFrom4([4]byte{byte(whole >> 24), byte(whole >> 16), byte(whole >> 8), byte(whole)}), true
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(whole)))), true
 }

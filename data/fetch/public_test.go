@@ -139,6 +139,23 @@ func TestProxy(t *testing.T) {
 	}
 }
 
+// TestDeadProxy: that the proxy does not answer is told of the proxy, not of the sites.
+func TestDeadProxy(t *testing.T) {
+	proxy := httptest.NewServer(nil)
+	through, err := url.Parse(proxy.URL)
+	proxy.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := fast(t.TempDir())
+	opts.IgnoreRobots = true
+	opts.proxy = http.ProxyURL(through)
+	stats, err := Run(t.Context(), list(Item{"http://a.example/1", ""}, Item{"http://a.example/2", ""}), opts)
+	if err != nil || stats.Causes["proxy: connection refused"] != 2 || stats.Temporary != 2 {
+		t.Errorf("%+v, %v", stats, err)
+	}
+}
+
 // TestSilentNames: where DNS has no answer, look-ups end.
 func TestSilentNames(t *testing.T) {
 	n := &names{known: map[string]bool{}}

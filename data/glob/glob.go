@@ -80,7 +80,8 @@ func files(pattern string) ([]string, error) {
 		return all, nil
 	case len(missing) < len(alternatives):
 		return nil, &NoMatch{pattern, fmt.Sprintf(
-			": %d of its %d alternatives match no file, the first is %s", len(missing), len(alternatives), missing[0])}
+			": %d of its %d alternatives match no file, the first is %s",
+			len(missing), len(alternatives), missing[0])}
 	case Foreign(pattern) != "":
 		return nil, &NoMatch{pattern, ": " + Foreign(pattern)}
 	}

@@ -38,7 +38,8 @@ func walk(dir string, parts []string, tell func(string)) error {
 	case part == "**":
 		return deep(dir, rest, tell)
 	case strings.Contains(part, "**"):
-		return fmt.Errorf("%s: ** stands for folders: write **/%s", part, strings.ReplaceAll(part, "**", "*"))
+		return fmt.Errorf("%s: ** stands for folders: write **/%s",
+			part, strings.ReplaceAll(part, "**", "*"))
 	case !strings.ContainsAny(part, `*?[\`):
 		return step(dir, part, rest, tell)
 	}
@@ -70,7 +71,8 @@ func step(dir, name string, rest []string, tell func(string)) error {
 
 // isAbsent tells what is not there from what cannot be looked at.
 func isAbsent(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) ||
+		errors.Is(err, syscall.ENAMETOOLONG)
 }
 
 func join(dir, name string) string {
@@ -106,7 +108,8 @@ func members(dir, part string) ([]string, error) {
 		literal = literal || e.Name() == part
 		ok, bad := filepath.Match(form, e.Name())
 		if bad != nil {
-			err = fmt.Errorf("%s: a [ without its ], or a \\ at the end (before a letter that means itself goes a \\)", part)
+			err = fmt.Errorf(
+				"%s: a [ without its ], or a \\ at the end (before a letter that means itself goes a \\)", part)
 		}
 		if ok && (dots || !isHidden(e.Name())) {
 			names = append(names, e.Name())
@@ -119,7 +122,8 @@ func members(dir, part string) ([]string, error) {
 		return names, err
 	}
 	if len(names) > 0 {
-		return nil, fmt.Errorf("%s is there as it is written, and as a pattern it meets %s: write %s for the first",
+		return nil, fmt.Errorf(
+			"%s is there as it is written, and as a pattern it meets %s: write %s for the first",
 			join(dir, part), names[0], escape(part))
 	}
 	return []string{part}, nil

@@ -66,7 +66,8 @@ func Plain(err error, raw []byte) error {
 	case errors.As(err, &syntax):
 		return syntaxError(syntax, raw)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &Error{Line: lineAt(raw, int64(len(raw))), Found: "the file ends inside its JSON", err: err}
+		end := lineAt(raw, int64(len(raw)))
+		return &Error{Line: end, Found: "the file ends inside its JSON", err: err}
 	}
 	if unknown, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return &Error{Found: "field " + unknown + " is not known", err: err}
@@ -214,7 +215,8 @@ func found(value string) string {
 // places in lists and the keys of maps.
 func sameField(path []string, field string) bool {
 	last := field[strings.LastIndexByte(field, '.')+1:]
-	return last == "" || slices.ContainsFunc(path, func(p string) bool { return strings.EqualFold(p, "."+last) })
+	is := func(step string) bool { return strings.EqualFold(step, "."+last) }
+	return last == "" || slices.ContainsFunc(path, is)
 }
 
 // place finds the value that ends at offset, or whose bracket does: its path, its line,
