@@ -129,7 +129,7 @@ func TestKilledCollecting(t *testing.T) {
 				t.Fatalf("the child was not killed: %v", err)
 			}
 			e, ok, err := s.Lookup(testKey)
-			if err != nil || ok != want.hit || ok && (len(e.Evicted) == 0) != want.whole || s.Verify(e) != nil {
+			if err != nil || ok != want.hit || ok && ((len(e.Evicted) == 0) != want.whole || s.Verify(e) != nil) {
 				t.Fatalf("hit %v, evicted %v, %v", ok, e.Evicted, err)
 			}
 			again := open(t, dir)
