@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"react/data/glob"
 	"react/data/npy"
 	"react/ops/blas"
 	"react/ops/engine"
@@ -136,7 +137,7 @@ func (j *fineTuneJournal) keepLogits(m blas.Matrix) error {
 		return err
 	}
 	j.Logits = sum
-	files, err := filepath.Glob(filepath.Join(j.dir, logitsOf("*")))
+	files, err := glob.In(j.dir, logitsOf("*"))
 	for _, file := range files {
 		if name := filepath.Base(file); name != logitsOf(before) && name != logitsOf(sum) {
 			err = errors.Join(err, os.Remove(file))
