@@ -19,7 +19,6 @@ type caseStore struct {
 	sets    map[string]*imageSet      // by evaluation set
 	images  map[[2]string]*imageCases // by trial and set; nil: none is stored
 	queries map[[2]string][]Query     // likewise
-	first   map[string][]Query        // of each set, as a trial gave them first
 }
 
 // imageSet is images with their classes, in the order of their keys. Trials over

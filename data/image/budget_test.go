@@ -148,7 +148,7 @@ func TestWebPFrameThatLies(t *testing.T) {
 	if _, err := Decode(extended); err == nil || !strings.Contains(err.Error(), "a frame of 16384x16384 pixels on a canvas of 17x13") {
 		t.Errorf("got %v", err)
 	}
-	binary.LittleEndian.PutUint32(extended[at-at+39:], bits) // as it was
+	binary.LittleEndian.PutUint32(extended[39:], bits) // as it was
 	if _, err := Decode(extended); err != nil {
 		t.Errorf("a canvas of the frame's size: %v", err)
 	}

@@ -147,9 +147,9 @@ func checkTowers(named map[string]piece) error {
 	case text:
 		return fmt.Errorf("there is no image tower among its %d tensors (no name begins with visual. or vision_model.); a CLIP model has both", len(names))
 	case prefix != "":
-		return fmt.Errorf("all %d names begin with %q, and what follows is not a CLIP model's: %s, ...", len(names), prefix, some)
+		return fmt.Errorf("all %d names begin with %q, and what follows is not a CLIP model's (the first: %s)", len(names), prefix, some)
 	}
-	return fmt.Errorf("none of its %d tensors has a name of a CLIP model: %s, ...", len(names), some)
+	return fmt.Errorf("none of its %d tensors has a name of a CLIP model (the first: %s)", len(names), some)
 }
 
 // namingOf tells the naming by the names.
