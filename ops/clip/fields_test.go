@@ -316,7 +316,7 @@ func TestNamesOfWrappedModels(t *testing.T) {
 		}
 	}
 	for want, change := range map[string]func(string) string{
-		`begin with "net.x.", and what follows is not a CLIP model's: net.x.a`: func(n string) string { return "net.x.a" + n },
+		`begin with "net.x.", and what follows is not a CLIP model's (the first: net.x.a`: func(n string) string { return "net.x.a" + n },
 		`none of its`: func(n string) string { return n[:1] + "x" + n },
 		`begin with "text.": a model of open_clip's custom_text`: func(n string) string {
 			if strings.HasPrefix(n, "visual.") || n == "logit_scale" {
