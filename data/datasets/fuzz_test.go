@@ -80,11 +80,11 @@ func FuzzTable(f *testing.F) {
 
 // FuzzPlace: no path of a list leads out of the set's folder.
 func FuzzPlace(f *testing.F) {
-	for _, path := range []string{"a.png", "../a", "/etc/passwd", `..\a`, "a/../../b", "/work/set/a.png", "."} {
+	for _, path := range []string{"a.png", "../a", "/etc/passwd", `..\a`, "a/../../b", "/data/set/a.png", "."} {
 		f.Add(path)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		l := &listed{dir: "/work/set"}
+		l := &listed{dir: "/data/set"}
 		if within, err := l.place(path); err == nil && (strings.HasPrefix(within, "/") || within == ".." || strings.HasPrefix(within, "../")) {
 			t.Errorf("%q is %q", path, within)
 		}
