@@ -51,11 +51,13 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	began := time.Now()
 	sound := map[string]error{} // package and test → whether it passes without a fault
 	var wrong []error
+	tried := 0
 	for i, f := range faults {
 		if o.limit > 0 && time.Since(began) > o.limit {
 			fmt.Fprintf(out, "%d faults are left out: over %v\n", len(faults)-i, o.limit)
 			break
 		}
+		tried++
 		start := time.Now()
 		err := try(ctx, f, sound)
 		if ctx.Err() != nil {
@@ -68,7 +70,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "[%d/%d] %s: %s: %s (%.0f s)\n", i+1, len(faults), f.File, f.Test, verdict, time.Since(start).Seconds())
 	}
-	fmt.Fprintf(out, "%d faults in %v: %d caught, %d not\n", len(faults), time.Since(began).Round(time.Second), len(faults)-len(wrong), len(wrong))
+	fmt.Fprintf(out, "%d faults in %v: %d caught, %d not\n", tried, time.Since(began).Round(time.Second), tried-len(wrong), len(wrong))
 	return errors.Join(wrong...)
 }
 
