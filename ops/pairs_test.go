@@ -287,18 +287,18 @@ func TestPairsPerClassBreakTiesByRow(t *testing.T) {
 
 // TestAControlHoldsAnImageOnce: with dedup the rows of a control are different images, as retrieved ones are.
 func TestAControlHoldsAnImageOnce(t *testing.T) {
-	w := newPairsWorld(t, 60, 2, func(i int) int { return i / 5 }, nil)
-	for _, control := range []string{"random", "caption-match", "oracle"} {
-		list, _, _ := w.pairs(t, PairsParams{K: 4, Per: "prompt", Overfetch: 8, Dedup: true, Control: control, Seed: 5})
+	w := newPairsWorld(t, 60, 2, func(i int) int { return i / 10 }, nil)
+	for seed := range int64(10) { // one draw may hold no image twice by luck
+		list, _, _ := w.pairs(t, PairsParams{K: 4, Per: "prompt", Overfetch: 8, Dedup: true, Control: "random", Seed: seed})
 		seen := map[string]bool{}
 		for _, pair := range list {
 			if seen[pair.SHA256] {
-				t.Errorf("%s: the image of row %d stands twice", control, pair.Row)
+				t.Errorf("seed %d: the image of row %d stands twice", seed, pair.Row)
 			}
 			seen[pair.SHA256] = true
 		}
-		if control == "random" && len(list) < 4 {
-			t.Errorf("%s: %d pairs, too few to tell", control, len(list))
+		if len(list) < 3 {
+			t.Errorf("seed %d: %d pairs, too few to tell", seed, len(list))
 		}
 	}
 }
