@@ -17,6 +17,7 @@ import (
 	"react/ops/clip"
 	"react/ops/engine"
 	"react/ops/speed"
+	"react/runner/cli"
 )
 
 // benchOptions are the flags of bench.
@@ -59,11 +60,11 @@ round, memory after the rounds, and the share of what the engine reaches in larg
 matrix products. Modes that lock the text tower get encoded captions, as tuning
 gives them. Nothing is read, written or downloaded.
 
-` + exitHelp,
-		Args: args(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			return o.run(cmd)
 		},
@@ -149,7 +150,7 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	if failed > 0 {
-		return fmt.Errorf("%s not measured", plural(failed, "work"))
+		return fmt.Errorf("%s not measured", cli.Plural(failed, "work"))
 	}
 	return nil
 }
@@ -160,7 +161,7 @@ func (r *benchReport) print(out io.Writer, o *benchOptions) error {
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(r)
 	}
-	fmt.Fprintf(out, "%s, batch %d, %s, %s on %s (%s)\n", r.Arch, o.measure.Batch, r.Precision, r.Engine, r.System.CPU, plural(r.System.Procs, "thread"))
+	fmt.Fprintf(out, "%s, batch %d, %s, %s on %s (%s)\n", r.Arch, o.measure.Batch, r.Precision, r.Engine, r.System.CPU, cli.Plural(r.System.Procs, "thread"))
 	for _, gpu := range r.System.GPUs {
 		fmt.Fprintln(out, "GPU:", gpu)
 	}

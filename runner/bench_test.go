@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"react/ops"
+	"react/runner/cli"
 )
 
 // manyTrials writes an experiment of n trials, a multiple of 100: rates, depths
@@ -71,7 +72,7 @@ func BenchmarkNothingToDo(b *testing.B) {
 			b.Fatal(err)
 		}
 		row := ops.MetricRow{Metric: "acc@1", Value: 0.5, N: 10}
-		if err := os.WriteFile(filepath.Join(txn.Dir(), "rows.jsonl"), []byte(jsonText(row)+"\n"), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(txn.Dir(), "rows.jsonl"), []byte(cli.JSONText(row)+"\n"), 0o666); err != nil {
 			b.Fatal(err)
 		}
 		if _, err := txn.Commit(map[string]any{engineFact: "go"}, nil); err != nil {

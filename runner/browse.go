@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/runner/browse"
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -41,13 +42,13 @@ It listens on this machine alone, and answers no page that was opened under
 another name. --listen :7788 opens it to the network, where anyone who reaches
 the port sees the pool's images.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return o.serve(cmd.Context(), given[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	storeFlag(cmd, &o.store)
+	cli.StoreFlag(cmd, &o.store)
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:7788", "`address` to serve on; port 0 takes a free one")
 	cmd.Flags().StringVar(&o.engine, "engine", "auto", "`engine` that encodes texts")
 	return cmd
@@ -56,7 +57,7 @@ the port sees the pool's images.
 // serve opens what is named and answers requests until ctx ends.
 func (o browseOptions) serve(ctx context.Context, name string, stdout, stderr io.Writer) error {
 	if _, _, err := net.SplitHostPort(o.listen); err != nil {
-		return usageError{fmt.Errorf("--listen %s: %w (127.0.0.1:7788 is one)", o.listen, err)}
+		return cli.Usage(fmt.Errorf("--listen %s: %w (127.0.0.1:7788 is one)", o.listen, err))
 	}
 	s, err := store.Open(o.store)
 	if err != nil {

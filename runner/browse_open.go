@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 
 	"react/ops"
 	"react/runner/browse"
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -60,7 +60,7 @@ func findBrowsed(s *store.Store, name string) (*browsed, error) {
 		if err == nil {
 			return trialBrowsed(p, trial)
 		}
-		if !errors.As(err, new(usageError)) {
+		if !cli.IsUsage(err) {
 			return nil, err
 		}
 	}
@@ -73,7 +73,7 @@ func findBrowsed(s *store.Store, name string) (*browsed, error) {
 		return nil, err
 	}
 	if stage == nil {
-		return nil, usageError{fmt.Errorf("no trial, index or embeddings %q in the sweeps of store %s; runner show TRIAL prints the keys of its stages", name, s.Root())}
+		return nil, cli.Usage(fmt.Errorf("no trial, index or embeddings %q in the sweeps of store %s; runner show TRIAL prints the keys of its stages", name, s.Root()))
 	}
 	return stageBrowsed(p, stage)
 }
@@ -110,7 +110,7 @@ func (p *planRecord) stage(key string) *stageRecord {
 func trialBrowsed(p *planRecord, trial *trialRecord) (*browsed, error) {
 	pairs := p.stage(trial.Stages["pairs"])
 	if pairs == nil {
-		return nil, usageError{fmt.Errorf("trial %s retrieves nothing: it is not tuned on pairs (give another trial, or an index)", trial.Name)}
+		return nil, cli.Usage(fmt.Errorf("trial %s retrieves nothing: it is not tuned on pairs (give another trial, or an index)", trial.Name))
 	}
 	b := &browsed{plan: p, trial: trial, pairs: pairs, by: map[string]stageRecord{}, run: map[string]string{}, files: map[string]ops.Files{}}
 	b.take(pairs)
@@ -140,7 +140,7 @@ func stageBrowsed(p *planRecord, stage *stageRecord) (*browsed, error) {
 			}
 		}
 	default:
-		return nil, usageError{fmt.Errorf("stage %s %s is neither an index, nor embeddings, nor a search", stage.Op, short(stage.Key))}
+		return nil, cli.Usage(fmt.Errorf("stage %s %s is neither an index, nor embeddings, nor a search", stage.Op, cli.Short(stage.Key)))
 	}
 	b.findCheckpoint()
 	return b, nil
@@ -209,7 +209,7 @@ func (b *browser) openFinder(ctx context.Context, what *browsed, engines *engine
 		}
 		entry, ok, err := b.store.Lookup(key)
 		if err == nil && (!ok || len(entry.Evicted) > 0) {
-			err = fmt.Errorf("%s %s is no longer in the store whole (runner reproduce TRIAL, or runner sweep FILE, makes it again)", role, short(key))
+			err = fmt.Errorf("%s %s is no longer in the store whole (runner reproduce TRIAL, or runner sweep FILE, makes it again)", role, cli.Short(key))
 		}
 		if err == nil {
 			err = damaged(b.store, b.store.Check(ctx, entry))
@@ -243,7 +243,7 @@ func (b *browser) openFinder(ctx context.Context, what *browsed, engines *engine
 	for _, by := range finder.By() {
 		b.site.By = append(b.site.By, browse.Side{By: by, How: finder.How(by)})
 	}
-	b.site.Facts = append(b.site.Facts, browse.Fact{Name: "rows", Value: thousands(int(finder.Rows()))})
+	b.site.Facts = append(b.site.Facts, browse.Fact{Name: "rows", Value: cli.Thousands(int(finder.Rows()))})
 	b.site.Search = b.search
 	if finder.Images() != nil {
 		b.site.Image = b.image

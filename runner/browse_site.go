@@ -13,11 +13,12 @@ import (
 
 	"react/ops"
 	"react/runner/browse"
+	"react/runner/cli"
 )
 
 func decodeParams(stage stageRecord, into any) error {
 	if err := json.Unmarshal(stage.Params, into); err != nil {
-		return fmt.Errorf("stage %s %s: params: %w", stage.Op, short(stage.Key), err)
+		return fmt.Errorf("stage %s %s: params: %w", stage.Op, cli.Short(stage.Key), err)
 	}
 	return nil
 }
@@ -38,17 +39,17 @@ func (b *browser) describe(what *browsed, name string) {
 	}
 	fact("experiment", what.plan.Experiment)
 	for _, role := range slices.Sorted(maps.Keys(what.run)) {
-		fact(role, short(what.run[role]))
+		fact(role, cli.Short(what.run[role]))
 	}
 	for _, role := range slices.Sorted(maps.Keys(what.files)) {
-		fact(role, fmt.Sprintf("%s below %s", plural(len(what.files[role].Paths), "file"), what.files[role].Root))
+		fact(role, fmt.Sprintf("%s below %s", cli.Plural(len(what.files[role].Paths), "file"), what.files[role].Root))
 	}
 	if what.trial == nil {
 		return
 	}
 	for _, path := range slices.Sorted(maps.Keys(what.trial.Params)) {
 		if section, _, _ := strings.Cut(path, "."); section == "retrieve" || section == "pairs" || section == "index" {
-			fact(path, jsonText(what.trial.Params[path]))
+			fact(path, cli.JSONText(what.trial.Params[path]))
 		}
 	}
 }
@@ -100,7 +101,7 @@ func (b *browser) image(key string) ([]byte, string, error) {
 func (b *browser) openPairs(what *browsed) error {
 	entry, ok, err := lookupResults(b.store, what.pairs.Key)
 	if err == nil && !ok {
-		err = fmt.Errorf("the pairs of trial %s, stage %s, are not in the store (runner reproduce %s makes them)", what.trial.Name, short(what.pairs.Key), what.trial.ID)
+		err = fmt.Errorf("the pairs of trial %s, stage %s, are not in the store (runner reproduce %s makes them)", what.trial.Name, cli.Short(what.pairs.Key), what.trial.ID)
 	}
 	if err != nil {
 		return err
@@ -109,7 +110,7 @@ func (b *browser) openPairs(what *browsed) error {
 	if err != nil {
 		return err
 	}
-	b.site.Facts = append(b.site.Facts, browse.Fact{Name: "pairs", Value: thousands(len(list))})
+	b.site.Facts = append(b.site.Facts, browse.Fact{Name: "pairs", Value: cli.Thousands(len(list))})
 	leaks, err := b.leaksOf(what)
 	if err != nil {
 		return err
@@ -147,7 +148,7 @@ func (b *browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
 			return nil, err
 		}
 		if n := audit.Leaks["any"]; n > 0 && len(list) == 0 { // the op's version did not change when it came to name them
-			b.site.Facts = append(b.site.Facts, browse.Fact{Name: "leaks", Value: fmt.Sprintf("%s, which %s counted before audits named them", thousands(n), strings.TrimPrefix(name, "evaluate/"))})
+			b.site.Facts = append(b.site.Facts, browse.Fact{Name: "leaks", Value: fmt.Sprintf("%s, which %s counted before audits named them", cli.Thousands(n), strings.TrimPrefix(name, "evaluate/"))})
 		}
 		for _, p := range list {
 			marks[p.Index] = append(marks[p.Index], browse.Mark{Kind: "leak", Text: fmt.Sprintf("leak: %s, %s", p.Of, p.By)})
@@ -294,7 +295,7 @@ func (b *browser) shown(pair ops.Pair, class string, marks []browse.Mark) browse
 		}
 	}
 	if len(others) > 0 {
-		out.Marks = append(out.Marks, browse.Mark{Kind: "class", Text: "also " + shortList(others)})
+		out.Marks = append(out.Marks, browse.Mark{Kind: "class", Text: "also " + cli.ShortList(others)})
 	}
 	return out
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"react/runner/browse"
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -121,7 +122,7 @@ func TestBrowse(t *testing.T) {
 	}
 	for args, want := range map[string]string{"base": "retrieves nothing", "nobody": `no trial, index or embeddings "nobody"`, "tuned --listen 7788": "--listen 7788"} {
 		err := run(context.Background(), append([]string{"browse", "--store", root}, strings.Fields(args)...), io.Discard, io.Discard)
-		if exitCode(err) != 2 || !strings.Contains(err.Error(), want) {
+		if cli.ExitCode(err) != 2 || !strings.Contains(err.Error(), want) {
 			t.Errorf("browse %s: %v, want a usage error with %q", args, err, want)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/cli"
 	"react/runner/launch"
 	"react/runner/slurm"
 	"react/runner/store"
@@ -32,8 +33,8 @@ that no other trial needs. What is done is kept; the sweep's command goes on.
 SWEEP is a name, or NAME/HASH, or its beginning; TRIAL the id of a trial or its
 beginning, or the label of a case.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			s, err := store.Open(storeDir)
 			if err != nil {
@@ -50,7 +51,7 @@ beginning, or the label of a case.
 			return cancelTrial(cmd.OutOrStdout(), s, trialOf{sweep, p, trial})
 		},
 	}
-	storeFlag(cmd, &storeDir)
+	cli.StoreFlag(cmd, &storeDir)
 	return cmd
 }
 
@@ -70,7 +71,7 @@ func cancelSweeps(w io.Writer, s *store.Store, sweeps []*store.Sweep) error {
 		}
 		stopped := stopProcesses(sweep)
 		if jobs > 0 || stopped > 0 {
-			fmt.Fprintf(w, "%s: ended %s and %s\n", name, plural(jobs, "job"), plural(stopped, "local run"))
+			fmt.Fprintf(w, "%s: ended %s and %s\n", name, cli.Plural(jobs, "job"), cli.Plural(stopped, "local run"))
 			continue
 		}
 		fmt.Fprintf(w, "%s: nothing of it runs\n", name)
@@ -97,7 +98,7 @@ func cancelTrial(w io.Writer, s *store.Store, of trialOf) error {
 	if jobs == 0 && len(processesOf(of.sweep)) > 0 {
 		return fmt.Errorf("sweep %s runs on this machine, which cannot leave out one trial; runner cancel %s ends all of it", of.sweep.Name, of.sweep.Name)
 	}
-	fmt.Fprintf(w, "trial %s: ended %s\n", of.trial.Name, plural(jobs, "job"))
+	fmt.Fprintf(w, "trial %s: ended %s\n", of.trial.Name, cli.Plural(jobs, "job"))
 	return nil
 }
 
@@ -170,12 +171,12 @@ func newScale() *cobra.Command {
 		Long: `scale changes the limit that sweep --throttle set, for the job arrays of a sweep
 that Slurm has. 0 is no limit.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(2)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			n, err := strconv.Atoi(given[1])
 			if err != nil || n < 0 {
-				return usageError{fmt.Errorf("%q: a number from 0", given[1])}
+				return cli.Usage(fmt.Errorf("%q: a number from 0", given[1]))
 			}
 			s, err := store.Open(storeDir)
 			if err != nil {
@@ -188,7 +189,7 @@ that Slurm has. 0 is no limit.
 			return scale(cmd.OutOrStdout(), s, sweeps[0], n)
 		},
 	}
-	storeFlag(cmd, &storeDir)
+	cli.StoreFlag(cmd, &storeDir)
 	return cmd
 }
 
@@ -214,6 +215,6 @@ func scale(w io.Writer, s *store.Store, sweep *store.Sweep, n int) error {
 			return err
 		}
 	}
-	fmt.Fprintf(w, "%s/%s: %s of at most %d at a time\n", sweep.Name, sweep.Hash, plural(len(ids), "job array"), n)
+	fmt.Fprintf(w, "%s/%s: %s of at most %d at a time\n", sweep.Name, sweep.Hash, cli.Plural(len(ids), "job array"), n)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/results"
+	"react/runner/cli"
 )
 
 // compareOptions are the flags of compare.
@@ -34,8 +35,8 @@ A, B are .cue files or sweeps in the store (NAME, or NAME/HASH for an older one)
 What varies inside a cell is footnoted as always. runner diff A B compares specs
 and stages.
 
-` + exitHelp,
-		Args: args(cobra.MinimumNArgs(2)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.MinimumNArgs(2)),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			c := &comparison{stderr: cmd.ErrOrStderr()}
 			defer c.close()
@@ -51,7 +52,7 @@ and stages.
 			return o.write(cmd.OutOrStdout(), c)
 		},
 	}
-	storeFlag(cmd, &o.store)
+	cli.StoreFlag(cmd, &o.store)
 	cmd.Flags().StringVar(&o.table, "table", "", "only this `table` of the first experiment")
 	cmd.Flags().StringVarP(&o.out, "output", "o", "", "write the tables into this `directory` too")
 	return cmd
@@ -63,7 +64,7 @@ func (o compareOptions) write(w io.Writer, c *comparison) error {
 		return err
 	}
 	for _, g := range grids {
-		if err := g.Text(w, textWidth(w)); err != nil {
+		if err := g.Text(w, cli.TextWidth(w)); err != nil {
 			return err
 		}
 		fmt.Fprintln(w)
@@ -74,7 +75,7 @@ func (o compareOptions) write(w io.Writer, c *comparison) error {
 	if _, err := results.WriteAll(o.out, grids); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "written to %s\n", shownPath(o.out))
+	fmt.Fprintf(w, "written to %s\n", cli.ShownPath(o.out))
 	return nil
 }
 
@@ -111,7 +112,7 @@ func (c *comparison) add(e *experiment) error {
 		switch {
 		case other.Digest == e.Digest:
 			e.store.Close()
-			return usageError{fmt.Errorf("%s is there twice: %s/%s", e.Name, e.Name, e.Digest[:8])}
+			return cli.Usage(fmt.Errorf("%s is there twice: %s/%s", e.Name, e.Name, e.Digest[:8]))
 		case other.Name == e.Name:
 			m.name = e.Name + "/" + e.Digest[:8]
 		}
@@ -157,7 +158,7 @@ func (c *comparison) grids(only string) ([]*results.Grid, error) {
 	names := slices.Clone(first.Order)
 	if only != "" {
 		if !slices.Contains(names, only) {
-			return nil, usageError{fmt.Errorf("--table %s: %s has %s", only, first.File, strings.Join(names, ", "))}
+			return nil, cli.Usage(fmt.Errorf("--table %s: %s has %s", only, first.File, strings.Join(names, ", ")))
 		}
 		names = []string{only}
 	}
@@ -184,7 +185,7 @@ func (c *comparison) grids(only string) ([]*results.Grid, error) {
 		grids = append(grids, grid)
 	}
 	if len(grids) == 0 {
-		return nil, usageError{errors.New("no table of " + first.File + " can be made of all of them")}
+		return nil, cli.Usage(errors.New("no table of " + first.File + " can be made of all of them"))
 	}
 	return grids, nil
 }
@@ -193,7 +194,7 @@ func (c *comparison) grids(only string) ([]*results.Grid, error) {
 func (c *comparison) command() string {
 	words := []string{"runner", "compare"}
 	for _, m := range c.members {
-		words = append(words, quote(m.File))
+		words = append(words, cli.Quote(m.File))
 	}
 	return strings.Join(words, " ")
 }
@@ -260,14 +261,14 @@ func (c *comparison) differing(t results.Table) string {
 			if values[path][e] == nil {
 				values[path][e] = map[string]bool{}
 			}
-			values[path][e][jsonText(v)] = true
+			values[path][e][cli.JSONText(v)] = true
 		}
 	}
 	var parts []string
 	for _, path := range slices.Sorted(maps.Keys(values)) {
 		var texts []string
 		for _, m := range c.members {
-			text := strings.Join(sortedNames(values[path][m.name]), " and ")
+			text := strings.Join(slices.Sorted(maps.Keys(values[path][m.name])), " and ")
 			if text == "" {
 				text = "not read"
 			}

@@ -12,6 +12,7 @@ import (
 
 	"react/data/glob"
 	"react/ops/engine"
+	"react/runner/cli"
 	"react/runner/spec"
 	"react/runner/store"
 )
@@ -30,8 +31,8 @@ stages, engines, and the fields and choices of --set.
   zsh    runner completion zsh > "${fpath[1]}/_runner"
   fish   runner completion fish > ~/.config/fish/completions/runner.fish
 
-` + exitHelp,
-		Args:      args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
+` + cli.ExitHelp,
+		Args:      cli.Args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: shells,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			w := cmd.OutOrStdout()

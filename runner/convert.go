@@ -14,6 +14,7 @@ import (
 	"react/ops"
 	"react/ops/clip"
 	"react/ops/engine"
+	"react/runner/cli"
 )
 
 func newConvert() *cobra.Command {
@@ -28,11 +29,11 @@ config and the tokenizer. It then loads what it wrote, embeds two fixed images a
 captions with both on the Go engine, and says done only if the embeddings agree;
 until then nothing has the name DIR.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(2)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if !slices.Contains(clip.Namings, naming) {
-				return usageError{fmt.Errorf("--to %s: one of %s", naming, strings.Join(clip.Namings, ", "))}
+				return cli.Usage(fmt.Errorf("--to %s: one of %s", naming, strings.Join(clip.Namings, ", ")))
 			}
 			return convert(cmd, given[0], filepath.Clean(given[1]), naming, o)
 		},
@@ -45,7 +46,7 @@ until then nothing has the name DIR.
 // convert fills a folder beside dir and renames it when all is well.
 func convert(cmd *cobra.Command, from, dir, naming string, o clip.OpenOptions) error {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 || err != nil && !errors.Is(err, os.ErrNotExist) {
-		return usageError{fmt.Errorf("%s is there and not an empty folder", dir)}
+		return cli.Usage(fmt.Errorf("%s is there and not an empty folder", dir))
 	}
 	source, err := clip.Open(from, o)
 	if err != nil {

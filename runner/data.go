@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/data/datasets"
+	"react/runner/cli"
 )
 
 func newData() *cobra.Command {
@@ -18,10 +19,10 @@ func newData() *cobra.Command {
 		Long: `data knows the published benchmarks: their class names, prompts, splits and counts,
 and how their files lie in a folder. It fetches nothing.
 
-` + exitHelp,
-		Args: args(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			return usageError{fmt.Errorf("data what? There is: runner data ls, show NAME, check DIR")}
+			return cli.Usage(fmt.Errorf("data what? There is: runner data ls, show NAME, check DIR"))
 		},
 	}
 	cmd.AddCommand(newDataList(), newDataShow(), newDataCheck())
@@ -32,7 +33,7 @@ func newDataList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls",
 		Short: "List the catalogue",
-		Args:  args(cobra.NoArgs),
+		Args:  cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "name\tsuite\tclasses\ttrain\tval\ttest\tmetric\ttitle")
@@ -56,11 +57,11 @@ func newDataShow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NAME",
 		Short: "Print what is known of a benchmark and how to get it",
-		Args:  args(cobra.ExactArgs(1)),
+		Args:  cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			e, err := datasets.Find(given[0])
 			if err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			return showEntry(cmd.OutOrStdout(), e)
 		},
@@ -129,13 +130,13 @@ as published with their digests. What is wrong is a line each, and the exit code
 is 1; what may mean something else than it seems to is a warning. With --as NAME
 (see "runner data ls") it also knows the classes.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if as != "" {
 				e, err := datasets.Find(as)
 				if err != nil {
-					return usageError{err}
+					return cli.Usage(err)
 				}
 				o.Entry = e
 			}
@@ -177,7 +178,7 @@ func printCheck(out io.Writer, r datasets.Report, quick bool) error {
 		wrong++
 	}
 	if wrong > 0 {
-		return fmt.Errorf("%s: %s", r.Dir, plural(wrong, "finding"))
+		return fmt.Errorf("%s: %s", r.Dir, cli.Plural(wrong, "finding"))
 	}
 	return nil
 }

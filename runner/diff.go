@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/store"
 )
@@ -29,8 +31,8 @@ the trials that only one has, and the trials that both have whose stages differ.
 A trial is an id (or its beginning), or the label of a case, in its newest sweep,
 or SWEEP:TRIAL; a sweep is NAME, NAME/HASH or the beginning of one.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(2)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			s, err := store.Open(storeDir)
 			if err != nil {
@@ -42,13 +44,13 @@ or SWEEP:TRIAL; a sweep is NAME, NAME/HASH or the beginning of one.
 			if errA == nil && errB == nil {
 				return diffSweeps(w, a[0], b[0])
 			}
-			if !errors.As(errors.Join(errA, errB), new(usageError)) {
+			if !cli.IsUsage(errors.Join(errA, errB)) {
 				return errors.Join(errA, errB)
 			}
 			return diffTrials(w, s, given[0], given[1])
 		},
 	}
-	storeFlag(cmd, &storeDir)
+	cli.StoreFlag(cmd, &storeDir)
 	return cmd
 }
 
@@ -85,7 +87,7 @@ func diffTrials(w io.Writer, s *store.Store, nameA, nameB string) error {
 func (d side) values() map[string]string {
 	values := map[string]string{}
 	for path, v := range d.trial.Params {
-		values[path] = jsonText(v)
+		values[path] = cli.JSONText(v)
 	}
 	if d.trial.Seed != nil {
 		values["seed"] = fmt.Sprint(*d.trial.Seed)
@@ -105,19 +107,12 @@ func printValues(w io.Writer, head string, a, b map[string]string) {
 			same++
 			continue
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", name, dash(a[name]), dash(b[name]))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", name, cmp.Or(a[name], "-"), cmp.Or(b[name], "-"))
 	}
 	if same == len(names) {
 		fmt.Fprintf(table, "all %d are the same\t\t\n", same)
 	}
 	table.Flush()
-}
-
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 // diffStages compares the stages of the same name.
@@ -136,13 +131,13 @@ func diffStages(w io.Writer, s *store.Store, a, b side) error {
 		keyA, keyB := a.trial.Stages[name], b.trial.Stages[name]
 		switch {
 		case keyA == keyB:
-			fmt.Fprintf(w, "%s: the same (%s)\n", name, short(keyA))
+			fmt.Fprintf(w, "%s: the same (%s)\n", name, cli.Short(keyA))
 		case keyA == "":
-			fmt.Fprintf(w, "%s: only in B (%s)\n", name, short(keyB))
+			fmt.Fprintf(w, "%s: only in B (%s)\n", name, cli.Short(keyB))
 		case keyB == "":
-			fmt.Fprintf(w, "%s: only in A (%s)\n", name, short(keyA))
+			fmt.Fprintf(w, "%s: only in A (%s)\n", name, cli.Short(keyA))
 		default:
-			fmt.Fprintf(w, "%s: %s → %s, which differ in\n", name, short(keyA), short(keyB))
+			fmt.Fprintf(w, "%s: %s → %s, which differ in\n", name, cli.Short(keyA), cli.Short(keyB))
 			changes, _ := plan.Compare(known.byName[keyA].lines, known.byName[keyB].lines)
 			known.printChanges(w, "\t", changes, told)
 			told[[2]string{keyA, keyB}] = true

@@ -13,6 +13,7 @@ import (
 	"react/data/image"
 	"react/ops/engine"
 	"react/ops/knn"
+	"react/runner/cli"
 )
 
 // doctorReport is what doctor found, and what --json prints.
@@ -35,8 +36,8 @@ paths and versions of their libraries, the command that installs what is missing
 which engine --engine auto takes and why, the processor, the memory, and the
 libraries inside the program. It downloads nothing and changes nothing.
 
-` + exitHelp,
-		Args: args(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report := examine()
 			if err := report.print(cmd.OutOrStdout(), asJSON); err != nil {

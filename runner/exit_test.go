@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"react/runner/cli"
 	"react/runner/schedule"
 	"react/runner/spec"
 	"react/runner/store"
@@ -25,15 +26,15 @@ func TestExitCodes(t *testing.T) {
 		{nil, 0},
 		{errors.New("classes.json: no such file"), 1},
 		{failed, 1},
-		{usageError{errors.New("unknown flag")}, 2},
+		{cli.Usage(errors.New("unknown flag")), 2},
 		{spec.Errors{{Path: "tune.gama", Msg: "unknown field"}}, 3},
 		{errors.Join(spec.Errors{{}}, spec.Errors{{}}), 3},
 		{fmt.Errorf("sweep: %w", full), 4},
-		{errWork, 6},
+		{cli.ErrWork, 6},
 		{fmt.Errorf("interrupted: %w", context.Canceled), 130},
-		{errPreempted, 75},
+		{cli.ErrPreempted, 75},
 	} {
-		if got := exitCode(c.err); got != c.want {
+		if got := cli.ExitCode(c.err); got != c.want {
 			t.Errorf("%v: exit code %d, want %d", c.err, got, c.want)
 		}
 	}
@@ -45,7 +46,7 @@ func TestReport(t *testing.T) {
 		want string
 	}{
 		{nil, ""},
-		{errWork, ""},
+		{cli.ErrWork, ""},
 		{errors.New("x.tar ends early"), "runner: x.tar ends early\n"},
 		{spec.Errors{{Pos: spec.Pos{File: "x.cue", Line: 3, Col: 7}, Path: "tune.gama", Msg: "unknown field"}}, "x.cue:3:7: tune.gama: unknown field\n"},
 		{fmt.Errorf("interrupted: %w", context.Canceled), "runner: interrupted; what is done is kept: run the same command to go on\n"},
@@ -65,7 +66,7 @@ func TestQuote(t *testing.T) {
 		"task.prompts=[\"a {}\"]": `'task.prompts=["a {}"]'`,
 		"name=it's":               `'name=it'\''s'`,
 	} {
-		if got := quote(word); got != want {
+		if got := cli.Quote(word); got != want {
 			t.Errorf("%s: got %s, want %s", word, got, want)
 		}
 	}

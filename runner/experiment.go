@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/spec"
@@ -44,7 +45,7 @@ func loadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	if at := new(plan.FieldError); errors.As(err, at) {
 		return nil, plan.Faults{fmt.Errorf("%s: %w", exp.Place(at.Field), err)}
 	}
-	if err != nil && !isSpecError(err) {
+	if err != nil && !cli.IsSpecError(err) {
 		err = fmt.Errorf("%s: %w", file, err)
 	}
 	if err != nil {
@@ -68,7 +69,7 @@ func identify(ctx context.Context, s *store.Store) func(path string) (string, er
 		if ctx.Err() != nil { // a large pool takes minutes
 			return "", ctx.Err()
 		}
-		return s.Identify(path, isStrict())
+		return s.Identify(path, cli.IsStrict())
 	}
 }
 
@@ -155,12 +156,4 @@ func trialName(t plan.Trial) string {
 		return t.ID
 	}
 	return fmt.Sprintf("%s (%s)", t.ID, strings.Join(parts, " "))
-}
-
-// plural is "1 trial", "2 trials".
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"react/runner/cli"
 	"react/runner/spec"
 )
 
@@ -21,13 +22,13 @@ func newExplain() *cobra.Command {
 section such as tune with all its fields, or, without a path, of a whole file.
 Names of pools, evaluations and tables may be left out: pool.maxBad.
 
-` + exitHelp,
-		Args: args(cobra.MaximumNArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			path := strings.Join(given, "")
 			e, err := spec.Explain(path)
 			if err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			printExplanation(&page{w: cmd.OutOrStdout(), width: pageWidth(cmd.OutOrStdout())}, e)
 			return nil
@@ -94,7 +95,7 @@ func (p *page) facts(e spec.Explanation) {
 		word = ""
 	}
 	if e.Set != "" {
-		p.line("         --set " + quote(e.Set))
+		p.line("         --set " + cli.Quote(e.Set))
 	}
 }
 

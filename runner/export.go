@@ -17,6 +17,7 @@ import (
 
 	"react/results"
 	"react/results/export"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/store"
 )
@@ -51,14 +52,14 @@ A trial has its training's curves (tune/loss, tune/lr, ...) and its results
 (task/acc@1) at the last step; a pretraining is a run of its own. MLflow takes no @
 in names, so that there acc@1 is acc_at_1.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(2)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if !slices.Contains([]string{"tensorboard", "mlflow", "rows", "elevater"}, o.to) {
-				return usageError{fmt.Errorf("--to %q: tensorboard, mlflow, rows or elevater", o.to)}
+				return cli.Usage(fmt.Errorf("--to %q: tensorboard, mlflow, rows or elevater", o.to))
 			}
 			if names, err := os.ReadDir(given[1]); err == nil && len(names) > 0 {
-				return usageError{fmt.Errorf("%s is not empty; name another directory", given[1])}
+				return cli.Usage(fmt.Errorf("%s is not empty; name another directory", given[1]))
 			}
 			e, err := openExperiment(cmd, given[0], o.sets, o.store)
 			if err != nil {
@@ -69,15 +70,15 @@ in names, so that there acc@1 is acc_at_1.
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "written to %s: %s\n", shownPath(given[1]), said)
+			fmt.Fprintf(cmd.OutOrStdout(), "written to %s: %s\n", cli.ShownPath(given[1]), said)
 			if o.to == "mlflow" {
-				fmt.Fprintf(cmd.OutOrStdout(), "look: MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri %s\n", quote(given[1]))
+				fmt.Fprintf(cmd.OutOrStdout(), "look: MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri %s\n", cli.Quote(given[1]))
 			}
 			return nil
 		},
 	}
-	setFlag(cmd, &o.sets)
-	storeFlag(cmd, &o.store)
+	cli.SetFlag(cmd, &o.sets)
+	cli.StoreFlag(cmd, &o.store)
 	cmd.Flags().StringVar(&o.to, "to", "", "`program`: tensorboard, mlflow, rows or elevater")
 	return cmd
 }
@@ -110,7 +111,7 @@ func (e *experiment) export(dir, to string) (string, error) {
 	} else {
 		err = export.TensorBoard(dir, runs)
 	}
-	return plural(len(runs), "run"), err
+	return cli.Plural(len(runs), "run"), err
 }
 
 // runs are the trials that have something to show, and the pretrainings.
@@ -127,7 +128,7 @@ func (e *experiment) runs(entries map[string]store.Entry, rows []results.Row) ([
 		t := &e.plan.Trials[i]
 		if stage := t.Stages[plan.Checkpoint]; stage != nil && !pretrained[stage.Key] {
 			pretrained[stage.Key] = true
-			run := export.Run{ID: stage.Op + "-" + short(stage.Key), Name: stage.Op}
+			run := export.Run{ID: stage.Op + "-" + cli.Short(stage.Key), Name: stage.Op}
 			if err := addTraining(&run, stage.Op, stage, entries); err != nil {
 				return nil, err
 			}
@@ -150,7 +151,7 @@ func (e *experiment) runs(entries map[string]store.Entry, rows []results.Row) ([
 func paramTexts(t *plan.Trial) map[string]string {
 	texts := map[string]string{}
 	for path, v := range t.Params {
-		texts[path] = jsonText(v)
+		texts[path] = cli.JSONText(v)
 	}
 	if t.Label != "" {
 		texts["label"] = t.Label

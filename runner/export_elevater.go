@@ -16,6 +16,7 @@ import (
 	"react/ops"
 	"react/ops/clip"
 	"react/results/export"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/store"
 )
@@ -58,7 +59,7 @@ func (e *experiment) exportElevater(dir string, entries map[string]store.Entry) 
 			return "", err
 		}
 	}
-	return plural(len(tracks), "submission"), nil
+	return cli.Plural(len(tracks), "submission"), nil
 }
 
 // add puts the draws of another of the trial's seeds behind those of a benchmark that is there.

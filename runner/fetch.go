@@ -17,6 +17,7 @@ import (
 	"react/data/fetch"
 	"react/data/image"
 	"react/ops"
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -58,16 +59,16 @@ refused, where redirects and DNS lead too. A proxy that the environment names
 (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) is used; behind it only the name of a site and
 what DNS says of it here can be checked.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if err := o.settle(); err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			return o.run(cmd.Context(), given[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	storeFlag(cmd, &o.store)
+	cli.StoreFlag(cmd, &o.store)
 	o.flags(cmd)
 	return cmd
 }
@@ -107,11 +108,11 @@ func (o *fetchOptions) settle() error {
 	}
 	var err error
 	if o.bandwidth != "" {
-		if o.Bandwidth, err = parseBytes(o.bandwidth); err != nil || o.Bandwidth < 1 {
+		if o.Bandwidth, err = cli.ParseBytes(o.bandwidth); err != nil || o.Bandwidth < 1 {
 			return fmt.Errorf("--bandwidth %s: want bytes a second, such as 20MiB", o.bandwidth)
 		}
 	}
-	if o.MaxBytes, err = parseBytes(o.maxBytes); err != nil || o.MaxBytes < 1 {
+	if o.MaxBytes, err = cli.ParseBytes(o.maxBytes); err != nil || o.MaxBytes < 1 {
 		return fmt.Errorf("--max-bytes %s: want bytes, such as 20MiB", o.maxBytes)
 	}
 	size := o.Shape.Size
@@ -188,7 +189,7 @@ func (o *fetchOptions) items(name string, stderr io.Writer) (iter.Seq2[fetch.Ite
 		}
 	}
 	if len(dirs) == 0 {
-		return nil, fmt.Errorf("%s: none of its %s is in the store: run the sweep first", name, plural(len(keys), "stage")+" of pairs")
+		return nil, fmt.Errorf("%s: none of its %s is in the store: run the sweep first", name, cli.Plural(len(keys), "stage")+" of pairs")
 	}
 	if missing := len(keys) - len(dirs); missing > 0 {
 		fmt.Fprintf(stderr, "warning: %d of %d lists of pairs are not in the store yet; the same command fetches theirs later\n", missing, len(keys))
@@ -210,18 +211,18 @@ func pairsStages(s *store.Store, name string) ([]string, error) {
 			}
 		}
 		if len(keys) == 0 {
-			return nil, usageError{fmt.Errorf("sweep %s retrieves nothing", name)}
+			return nil, cli.Usage(fmt.Errorf("sweep %s retrieves nothing", name))
 		}
 		return keys, nil
 	}
 	_, _, trial, err := findTrial(s, name)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("no sweep, trial, or list (.parquet, .csv, .tsv, .txt) %q (store %s)", name, s.Root())}
+		return nil, cli.Usage(fmt.Errorf("no sweep, trial, or list (.parquet, .csv, .tsv, .txt) %q (store %s)", name, s.Root()))
 	}
 	if key := trial.Stages["pairs"]; key != "" {
 		return []string{key}, nil
 	}
-	return nil, usageError{fmt.Errorf("trial %s retrieves nothing", trial.Name)}
+	return nil, cli.Usage(fmt.Errorf("trial %s retrieves nothing", trial.Name))
 }
 
 // pairItems reads the pairs of stages.
@@ -269,15 +270,15 @@ func (l *fetchLine) print() {
 	perSecond := float64(s.Fetched) / max(s.Elapsed.Seconds(), 1e-3)
 	left := ""
 	if rest := s.Items - s.Done; rest > 0 && perSecond > 0 {
-		left = ", " + seconds(time.Duration(float64(rest)/perSecond*float64(time.Second)).Round(time.Second)) + " left"
+		left = ", " + cli.Seconds(time.Duration(float64(rest)/perSecond*float64(time.Second)).Round(time.Second)) + " left"
 	}
-	fmt.Fprintf(l.w, "fetch: %s of %s, %s images, %.1f/s, %s/s%s\n", thousands(s.Done), thousands(s.Items), thousands(s.Succeeded), perSecond,
-		bytesText(int64(float64(s.Bytes)/max(s.Elapsed.Seconds(), 1e-3))), left)
+	fmt.Fprintf(l.w, "fetch: %s of %s, %s images, %.1f/s, %s/s%s\n", cli.Thousands(s.Done), cli.Thousands(s.Items), cli.Thousands(s.Succeeded), perSecond,
+		cli.Bytes(int64(float64(s.Bytes)/max(s.Elapsed.Seconds(), 1e-3))), left)
 }
 
 // printFetched is the summary.
 func printFetched(w io.Writer, dir string, s fetch.Stats) {
-	fmt.Fprintf(w, "%s: %s of %s answered, %s images\n", dir, thousands(s.Done), thousands(s.Items)+" addresses", thousands(s.Succeeded))
+	fmt.Fprintf(w, "%s: %s of %s answered, %s images\n", dir, cli.Thousands(s.Done), cli.Thousands(s.Items)+" addresses", cli.Thousands(s.Succeeded))
 	causes := slices.SortedFunc(maps.Keys(s.Causes), func(a, b string) int {
 		if s.Causes[a] != s.Causes[b] {
 			return s.Causes[b] - s.Causes[a]
@@ -289,9 +290,9 @@ func printFetched(w io.Writer, dir string, s fetch.Stats) {
 			fmt.Fprintf(w, "  and %d other causes\n", len(causes)-i)
 			break
 		}
-		fmt.Fprintf(w, "  failed: %s  %s\n", cause, thousands(s.Causes[cause]))
+		fmt.Fprintf(w, "  failed: %s  %s\n", cause, cli.Thousands(s.Causes[cause]))
 	}
 	if s.Temporary > 0 && s.Done == s.Items {
-		fmt.Fprintf(w, "  %s may come now: --retry-failed\n", thousands(s.Temporary))
+		fmt.Fprintf(w, "  %s may come now: --retry-failed\n", cli.Thousands(s.Temporary))
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"react/data/laion"
 	"react/data/shards"
 	"react/ops"
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -135,7 +136,7 @@ func TestFetchItems(t *testing.T) {
 		}
 	}
 	o := fetchOptions{store: s.Root()}
-	if _, err := o.items("base", io.Discard); exitCode(err) != 2 {
+	if _, err := o.items("base", io.Discard); cli.ExitCode(err) != 2 {
 		t.Errorf("a trial without pairs: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"react/ops"
 	"react/ops/clip"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/schedule"
 )
@@ -46,7 +47,7 @@ func (o *fitOptions) check() error {
 	if o.memory == "auto" || o.memory == "none" {
 		return nil
 	}
-	if n, err := parseBytes(o.memory); err != nil || n == 0 {
+	if n, err := cli.ParseBytes(o.memory); err != nil || n == 0 {
 		return fmt.Errorf("--memory %s: auto, none, or a size such as 24GiB", o.memory)
 	}
 	return nil
@@ -78,7 +79,7 @@ func (o *fitOptions) limit(engineName string) int64 {
 	case o.memory == "none":
 		return 0
 	case o.memory != "auto":
-		n, _ := parseBytes(o.memory)
+		n, _ := cli.ParseBytes(o.memory)
 		return n
 	case clip.Accelerator(engineName):
 		return gpuBytes()

@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
+	"react/runner/cli"
 	"react/runner/spec/bounded"
 )
 
@@ -27,8 +28,8 @@ func newFmt() *cobra.Command {
 the names of those that it changed. Comments are kept. "-" reads stdin and writes
 stdout. A file that is no CUE is left as it is.
 
-` + exitHelp,
-		Args: args(cobra.MinimumNArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error { return o.run(cmd, files) },
 	}
 	cmd.Flags().BoolVarP(&o.diff, "diff", "d", false, "print the changes and write nothing")
@@ -52,7 +53,7 @@ func (o fmtOptions) run(cmd *cobra.Command, files []string) error {
 		return err
 	}
 	if o.check && changes {
-		return errWork
+		return cli.ErrWork
 	}
 	return nil
 }

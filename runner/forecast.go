@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"react/runner/cli"
 	"react/runner/estimate"
 	"react/runner/plan"
 	"react/runner/schedule"
@@ -277,15 +278,15 @@ func (f *forecast) workspace() float64 {
 func (r *planEstimate) misfits(f *forecast) []string {
 	var out []string
 	if r.Bytes != nil && r.FreeBytes > 0 && *r.Bytes+r.WorkspaceBytes > float64(r.FreeBytes) {
-		out = append(out, fmt.Sprintf("the outputs need about %s of disk, and %s more while trainings run; %s is free", bytesText(int64(*r.Bytes)),
-			bytesText(int64(r.WorkspaceBytes)), bytesText(r.FreeBytes)))
+		out = append(out, fmt.Sprintf("the outputs need about %s of disk, and %s more while trainings run; %s is free", cli.Bytes(int64(*r.Bytes)),
+			cli.Bytes(int64(r.WorkspaceBytes)), cli.Bytes(r.FreeBytes)))
 	}
 	if r.MachineMemory <= 0 {
 		return out
 	}
 	for i, t := range f.tasks {
 		if m := f.stages[i].Memory; m.Known() && m.Value > float64(r.MachineMemory) {
-			out = append(out, fmt.Sprintf("stage %s needs about %s of memory; this machine has %s", t.Name(), bytesText(int64(m.Value)), bytesText(r.MachineMemory)))
+			out = append(out, fmt.Sprintf("stage %s needs about %s of memory; this machine has %s", t.Name(), cli.Bytes(int64(m.Value)), cli.Bytes(r.MachineMemory)))
 			break
 		}
 	}
@@ -305,6 +306,9 @@ func (e *errMisfit) Error() string {
 	}
 	return strings.Join(e.what, "; ") + " (an estimate from stages made before; --overcommit runs all the same, --store names another disk)"
 }
+
+// ExitCode is what the program ends with.
+func (e *errMisfit) ExitCode() int { return 4 }
 
 // check refuses what does not fit.
 func (f *forecast) check(root string, overcommit bool) error {
@@ -351,7 +355,7 @@ func (f *forecast) print(w io.Writer, root string) error {
 		if op.Unknown > 0 && op.Seconds != nil {
 			time += fmt.Sprintf(" and %d unknown", op.Unknown)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", op.Op, op.ToRun, time, sizeOf(op.Bytes), sizeOf(op.MemoryBytes), plural(op.Runs, "run"))
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", op.Op, op.ToRun, time, sizeOf(op.Bytes), sizeOf(op.MemoryBytes), cli.Plural(op.Runs, "run"))
 	}
 	return table.Flush()
 }
@@ -361,19 +365,19 @@ func (r *planEstimate) summary() string {
 	if r.Seconds == nil {
 		text := "time and disk are unknown: nothing like it was made in this store before"
 		if r.MemoryBytes != nil {
-			text += fmt.Sprintf("; %s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), bytesText(r.MachineMemory))
+			text += fmt.Sprintf("; %s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), cli.Bytes(r.MachineMemory))
 		}
 		return text
 	}
 	parts := []string{fmt.Sprintf("about %s with -j %d", durationOf(r.Seconds), r.Jobs)}
 	if r.Unknown > 0 {
-		parts[0] += fmt.Sprintf(", besides %s of unknown time", plural(r.Unknown, "stage"))
+		parts[0] += fmt.Sprintf(", besides %s of unknown time", cli.Plural(r.Unknown, "stage"))
 	}
 	if r.Bytes != nil {
-		parts = append(parts, fmt.Sprintf("%s of disk (%s free)", sizeOf(r.Bytes), bytesText(r.FreeBytes)))
+		parts = append(parts, fmt.Sprintf("%s of disk (%s free)", sizeOf(r.Bytes), cli.Bytes(r.FreeBytes)))
 	}
 	if r.MemoryBytes != nil {
-		parts = append(parts, fmt.Sprintf("%s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), bytesText(r.MachineMemory)))
+		parts = append(parts, fmt.Sprintf("%s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), cli.Bytes(r.MachineMemory)))
 	}
 	return strings.Join(parts, "; ") + "; from stages made before"
 }
@@ -382,28 +386,12 @@ func durationOf(seconds *float64) string {
 	if seconds == nil {
 		return "unknown"
 	}
-	return durationText(*seconds)
+	return cli.Duration(*seconds)
 }
 
 func sizeOf(bytes *float64) string {
 	if bytes == nil {
 		return "unknown"
 	}
-	return bytesText(int64(*bytes))
-}
-
-// durationText is a rough time for people: two units.
-func durationText(seconds float64) string {
-	d := time.Duration(seconds * float64(time.Second))
-	switch {
-	case d < time.Second:
-		return "1s"
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()+0.5))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
+	return cli.Bytes(int64(*bytes))
 }

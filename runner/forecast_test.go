@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"react/runner/cli"
 	"react/runner/estimate"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -66,8 +67,8 @@ func TestMisfit(t *testing.T) {
 		f.ops, f.total = nil, estimateRecord{}
 		f.sum()
 		err := f.check(t.TempDir(), false)
-		if err == nil || !strings.HasPrefix(err.Error(), what) || !strings.Contains(err.Error(), "--overcommit") || exitCode(err) != 4 {
-			t.Errorf("got %v, exit code %d", err, exitCode(err))
+		if err == nil || !strings.HasPrefix(err.Error(), what) || !strings.Contains(err.Error(), "--overcommit") || cli.ExitCode(err) != 4 {
+			t.Errorf("got %v, exit code %d", err, cli.ExitCode(err))
 		}
 		if err := f.check(t.TempDir(), true); err != nil {
 			t.Errorf("--overcommit: %v", err)
@@ -106,7 +107,7 @@ func TestCountdown(t *testing.T) {
 
 func TestDurationText(t *testing.T) {
 	for seconds, want := range map[float64]string{0.2: "1s", 1.6: "2s", 59.9: "60s", 61: "1m01s", 3599: "59m59s", 3600: "1h00m", 90000: "25h00m", 200000: "2d07h"} {
-		if got := durationText(seconds); got != want {
+		if got := cli.Duration(seconds); got != want {
 			t.Errorf("%v: got %s, want %s", seconds, got, want)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -50,8 +51,8 @@ so tables stay too; what is missing is made again when something needs it.
 
 What a running sweep uses is left alone. gc does not ask; --dry-run shows first.
 
-` + exitHelp,
-		Args: args(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.parse(); err != nil {
 				return err
@@ -64,7 +65,7 @@ What a running sweep uses is left alone. gc does not ask; --dry-run shows first.
 			return collect(cmd.OutOrStdout(), s, o)
 		},
 	}
-	storeFlag(cmd, &o.store)
+	cli.StoreFlag(cmd, &o.store)
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.dryRun, "dry-run", "n", false, "only say what would be freed")
 	flags.StringVar(&o.olderThan, "older-than", "", "also free what was not used for this `time`, such as 30d or 12h")
@@ -76,18 +77,18 @@ What a running sweep uses is left alone. gc does not ask; --dry-run shows first.
 func (o *gcOptions) parse() (err error) {
 	for _, op := range o.keep {
 		if err := checkOp("--keep", op); err != nil && op != "none" {
-			return usageError{err}
+			return cli.Usage(err)
 		}
 	}
 	o.size = -1
 	if o.olderThan != "" {
-		if o.age, err = parseAge(o.olderThan); err != nil {
-			return usageError{fmt.Errorf("--older-than %s: %w", o.olderThan, err)}
+		if o.age, err = cli.ParseAge(o.olderThan); err != nil {
+			return cli.Usage(fmt.Errorf("--older-than %s: %w", o.olderThan, err))
 		}
 	}
 	if o.maxSize != "" {
-		if o.size, err = parseBytes(o.maxSize); err != nil {
-			return usageError{fmt.Errorf("--max-size %s: %w", o.maxSize, err)}
+		if o.size, err = cli.ParseBytes(o.maxSize); err != nil {
+			return cli.Usage(fmt.Errorf("--max-size %s: %w", o.maxSize, err))
 		}
 	}
 	return nil
@@ -151,7 +152,7 @@ func (g *garbage) free(s *store.Store) error {
 
 // print sums by reason and op.
 func (g *garbage) print(w io.Writer, verb string) error {
-	fmt.Fprintf(w, "%s %s of %s", verb, bytesText(g.bytes()), bytesText(g.total))
+	fmt.Fprintf(w, "%s %s of %s", verb, cli.Bytes(g.bytes()), cli.Bytes(g.total))
 	if len(g.items) == 0 {
 		fmt.Fprintln(w, ": nothing to free")
 		return nil
@@ -178,7 +179,7 @@ func (g *garbage) print(w io.Writer, verb string) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nWHY\tOP\tOUTPUTS\tSIZE\n")
 	for _, x := range groups {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", x.why, x.op, x.count, bytesText(x.bytes))
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", x.why, x.op, x.count, cli.Bytes(x.bytes))
 	}
 	return table.Flush()
 }
@@ -391,7 +392,7 @@ func (r *roots) named(key string) bool {
 	}
 	if len(r.leading) == 0 {
 		for full := range r.keys {
-			r.leading[short(full)] = true
+			r.leading[cli.Short(full)] = true
 		}
 	}
 	return r.leading[key]

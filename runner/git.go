@@ -15,6 +15,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"react/runner/cli"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,9 +53,9 @@ func (g *gitState) describe() string {
 	case g.Unknown != "":
 		return "changed or not: unknown (" + g.Unknown + ")"
 	case g.ChangesSHA256 != "":
-		text = fmt.Sprintf("%s changed, sha256 %s", plural(g.Changed, "file"), short(g.ChangesSHA256))
+		text = fmt.Sprintf("%s changed, sha256 %s", cli.Plural(g.Changed, "file"), cli.Short(g.ChangesSHA256))
 	case g.Dirty:
-		text = "changed, diff sha256 " + short(g.DiffSHA256)
+		text = "changed, diff sha256 " + cli.Short(g.DiffSHA256)
 	}
 	if g.Patch != "" {
 		text += ", kept in " + g.Patch

@@ -6,15 +6,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/data/emoji"
+	"react/runner/cli"
 )
 
 func newImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import",
 		Short: "Turn a dataset's folder into a pool and evaluation sets",
-		Args:  args(cobra.NoArgs),
+		Args:  cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError{fmt.Errorf("import what? There is: runner import emoji")}
+			return cli.Usage(fmt.Errorf("import what? There is: runner import emoji"))
 		},
 	}
 	cmd.AddCommand(newImportEmoji())
@@ -32,11 +33,11 @@ LAION-format parquet and webdataset tars of five drawing styles (the pool),
 evaluation sets of two others, Facebook's and Apple's, by groups, and class lists.
 Nothing is fetched by this command.
 
-` + exitHelp,
-		Args: args(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if from == "" || to == "" {
-				return usageError{fmt.Errorf("import emoji needs --from and --to")}
+				return cli.Usage(fmt.Errorf("import emoji needs --from and --to"))
 			}
 			return emoji.Import(cmd.Context(), from, to, o)
 		},

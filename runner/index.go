@@ -18,6 +18,7 @@ import (
 	"react/ops"
 	"react/results"
 	"react/runner/apart"
+	"react/runner/cli"
 	"react/runner/plan"
 )
 
@@ -25,9 +26,9 @@ func newIndex() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "index",
 		Short: "Look at indexes: what they find of the exact hits",
-		Args:  args(cobra.NoArgs),
+		Args:  cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError{fmt.Errorf("index what? There is: runner index tune FILE")}
+			return cli.Usage(fmt.Errorf("index what? There is: runner index tune FILE"))
 		},
 	}
 	cmd.AddCommand(newIndexTune())
@@ -49,11 +50,11 @@ The index and what it is made from must be in the store (runner sweep FILE).
 
 In the spec, index: recall: 0.95 takes the smallest value that reaches 0.95.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if k < 1 {
-				return usageError{fmt.Errorf("-k %d: at least 1", k)}
+				return cli.Usage(fmt.Errorf("-k %d: at least 1", k))
 			}
 			e, err := loadExperiment(cmd.Context(), files[0], sets, storeDir)
 			if err != nil {
@@ -69,8 +70,8 @@ In the spec, index: recall: 0.95 takes the smallest value that reaches 0.95.
 			return writeCurves(to, curves)
 		},
 	}
-	setFlag(cmd, &sets)
-	storeFlag(cmd, &storeDir)
+	cli.SetFlag(cmd, &sets)
+	cli.StoreFlag(cmd, &storeDir)
 	cmd.Flags().IntVarP(&k, "k", "k", 100, "recall of the `K` best hits")
 	cmd.Flags().StringVar(&to, "to", "", "write recall.json, recall.csv and recall.svg into this `directory`")
 	return cmd
@@ -101,7 +102,7 @@ func (e *experiment) indexCurves(ctx context.Context, k int, stderr io.Writer) (
 		curves = append(curves, curve)
 	}
 	if len(curves) == 0 {
-		return nil, usageError{fmt.Errorf("%s has no approximate index (index: kind: \"ivf-flat\" is one)", e.File)}
+		return nil, cli.Usage(fmt.Errorf("%s has no approximate index (index: kind: \"ivf-flat\" is one)", e.File))
 	}
 	return curves, nil
 }
@@ -143,7 +144,7 @@ func (e *experiment) indexCurve(ctx context.Context, stage *plan.Stage, p ops.Tu
 func printCurves(w io.Writer, curves []ops.IndexCurve) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range curves {
-		fmt.Fprintf(table, "%s, %s over %s rows, %s queries\n", c.By, c.Kind, thousands(c.Rows), thousands(c.Queries))
+		fmt.Fprintf(table, "%s, %s over %s rows, %s queries\n", c.By, c.Kind, cli.Thousands(c.Rows), cli.Thousands(c.Queries))
 		fmt.Fprintf(table, "%s\trecall@%d (%%)\tworst class (%%)\tshort hits\n", c.Param, c.K)
 		for _, p := range c.Points {
 			fmt.Fprintf(table, "%d\t%.1f\t%.1f %s\t%d\n", p.Value, 100*p.Recall, 100*p.Worst, p.WorstClass, p.Shortfall)
@@ -159,7 +160,7 @@ func writeCurves(dir string, curves []ops.IndexCurve) error {
 		return err
 	}
 	for name, write := range map[string]func(io.Writer) error{
-		"recall.json": func(w io.Writer) error { return printJSON(w, curves) },
+		"recall.json": func(w io.Writer) error { return cli.PrintJSON(w, curves) },
 		"recall.csv":  func(w io.Writer) error { return curvesCSV(w, curves) },
 		"recall.svg":  func(w io.Writer) error { return curvesSVG(w, curves) },
 	} {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/spec"
 )
@@ -41,8 +42,8 @@ there. A file that exists is never overwritten.
   runner init birds.cue --laion 'meta/*.parquet' --shards 'shards/*.tar' \
       --weights ViT-B-32 --classes birds.txt --dataset birds/test
 
-` + exitHelp,
-		Args: args(cobra.MaximumNArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			file := "experiment.cue"
 			if len(given) == 1 {
@@ -62,7 +63,7 @@ there. A file that exists is never overwritten.
 
 func (o initOptions) run(cmd *cobra.Command, file string) error {
 	if err := o.check(); err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	text, err := o.spec(file)
 	if err != nil {
@@ -74,10 +75,10 @@ func (o initOptions) run(cmd *cobra.Command, file string) error {
 	}
 	err = createFile(file, text)
 	if errors.Is(err, fs.ErrExist) {
-		return usageError{fmt.Errorf("%s is there already; give another name, or remove it", file)}
+		return cli.Usage(fmt.Errorf("%s is there already; give another name, or remove it", file))
 	}
 	if err == nil {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s\nnow: runner plan %s, runner sweep %s\n", file, quote(file), quote(file))
+		fmt.Fprintf(cmd.OutOrStdout(), "%s\nnow: runner plan %s, runner sweep %s\n", file, cli.Quote(file), cli.Quote(file))
 	}
 	return err
 }

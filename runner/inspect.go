@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"react/data/dtype"
 	"react/ops/clip"
+	"react/runner/cli"
 )
 
 func newInspect() *cobra.Command {
@@ -26,11 +28,11 @@ func newInspect() *cobra.Command {
 Face's CLIPModel, or a file (.safetensors, .pt, .bin; OpenAI's and REACT's). It
 runs nothing that is in it and reads no weights but the gates'.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if gates < 1 {
-				return usageError{fmt.Errorf("--gates %d: at least 1", gates)}
+				return cli.Usage(fmt.Errorf("--gates %d: at least 1", gates))
 			}
 			source, err := clip.Open(given[0], o)
 			if err != nil {
@@ -63,7 +65,7 @@ runs nothing that is in it and reads no weights but the gates'.
 // tower are encoded before.
 func printMemory(out io.Writer, sum clip.Summary, batch int) error {
 	if batch < 0 {
-		return usageError{fmt.Errorf("--batch %d: at least 1", batch)}
+		return cli.Usage(fmt.Errorf("--batch %d: at least 1", batch))
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "\nMEMORY, BATCH %d\tONNX\tGO\tXLA, OF THE DEVICE\tIN BF16\n", batch)
@@ -100,8 +102,8 @@ func printSummary(out io.Writer, sum clip.Summary) error {
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	row("weights", "%s", strings.Join(sum.Files, ", "))
 	row("format", "%s, names of %s", sum.Container, sum.Naming)
-	row("config", "%s", orElse(sum.ConfigFile, "deduced from the shapes"))
-	row("arch", "%s", orElse(sum.Arch, "none of those that ship"))
+	row("config", "%s", cmp.Or(sum.ConfigFile, "deduced from the shapes"))
+	row("arch", "%s", cmp.Or(sum.Arch, "none of those that ship"))
 	row("model", "%s", sum.Config.Describe())
 	row("pixels", "%s", sum.Config.DescribePixels())
 	if sum.Activation == "" {
@@ -111,7 +113,7 @@ func printSummary(out io.Writer, sum clip.Summary) error {
 	}
 	row("dtype", "%s", describeTypes(sum.DTypes))
 	p := sum.Parameters
-	row("parameters", "%s: image %s (gates %s), text %s, logit scale 1", thousands(p.Total), thousands(p.Image), thousands(p.Gates), thousands(p.Text))
+	row("parameters", "%s: image %s (gates %s), text %s, logit scale 1", cli.Thousands(p.Total), cli.Thousands(p.Image), cli.Thousands(p.Gates), cli.Thousands(p.Text))
 	row("logit scale", "%.4g", sum.LogitScale)
 	row("gates", "%s", describeGates(sum.Gates))
 	for _, m := range sum.Modes {
@@ -120,17 +122,10 @@ func printSummary(out io.Writer, sum clip.Summary) error {
 	return w.Flush()
 }
 
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
-}
-
 func describeTypes(counts map[dtype.Type]int) string {
 	var parts []string
 	for _, t := range slices.Sorted(maps.Keys(counts)) {
-		parts = append(parts, fmt.Sprintf("%s (%s values)", t, thousands(counts[t])))
+		parts = append(parts, fmt.Sprintf("%s (%s values)", t, cli.Thousands(counts[t])))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -155,17 +150,8 @@ func describeMode(row func(name, format string, args ...any), m clip.ModeSummary
 	if m.NewGates > 0 {
 		added = fmt.Sprintf(", with %d new gated blocks", m.NewGates)
 	}
-	row(m.Mode, "%s in %d tensors%s:", thousands(m.Parameters), len(m.Names), added)
+	row(m.Mode, "%s in %d tensors%s:", cli.Thousands(m.Parameters), len(m.Names), added)
 	for _, line := range clip.GroupNames(m.Names) {
 		row("", "%s", line)
 	}
-}
-
-// thousands writes 151,277,313.
-func thousands(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"react/ops"
+	"react/runner/cli"
 	"react/runner/launch"
 	"react/runner/plan"
 	"react/runner/schedule"
@@ -231,7 +232,7 @@ func (s *submission) send(arrays []*launch.Array) error {
 			return err
 		}
 		s.jobs = append(s.jobs, id)
-		fmt.Fprintf(s.stderr, "job %s: %s %s\n", id, plural(len(a.Indices()), "stage"), a.Op)
+		fmt.Fprintf(s.stderr, "job %s: %s %s\n", id, cli.Plural(len(a.Indices()), "stage"), a.Op)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"react/runner/cli"
 	"react/runner/k8s"
 	"react/runner/slurm"
 )
@@ -90,7 +91,7 @@ func (o *clusterOptions) check(launcher string, given *pflag.FlagSet) error {
 func (o *clusterOptions) site() (slurm.Site, error) {
 	site, err := slurm.ReadSite(slurm.SiteFile())
 	if err != nil {
-		return site, usageError{err}
+		return site, cli.Usage(err)
 	}
 	site = site.Over(o.asked)
 	for name, class := range site.Classes { // flags go before classes too

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/cli"
 	"react/runner/k8s"
 	"react/runner/launch"
 	"react/runner/schedule"
@@ -66,7 +67,7 @@ func (e *experiment) printK8s(cmd *cobra.Command, folder *store.Sweep, o sweepOp
 		}
 	}
 	l.explain(list, len(levels))
-	return printJSON(cmd.OutOrStdout(), list)
+	return cli.PrintJSON(cmd.OutOrStdout(), list)
 }
 
 // size gives a class the resources that the user asks for.
@@ -93,7 +94,7 @@ func (l *launcher) k8sOptions() (*k8s.Options, error) {
 	for _, text := range l.options.cluster.volumes {
 		v, err := k8s.ParseVolume(text)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, cli.Usage(err)
 		}
 		o.Volumes = append(o.Volumes, v)
 	}
@@ -101,7 +102,7 @@ func (l *launcher) k8sOptions() (*k8s.Options, error) {
 		return nil, err
 	}
 	if err := o.Check(); err != nil {
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	}
 	return o, nil
 }
@@ -124,7 +125,7 @@ func (l *launcher) k8sRecord(level int, a *launch.Array) (*launch.Record, error)
 // explain tells how the levels follow each other.
 func (l *launcher) explain(list k8s.List, levels int) {
 	fmt.Fprintf(l.stderr, "%s of %s: the first runs at once, each of the others when the one before is through:\n",
-		plural(len(list.Items), "job"), plural(levels, "level"))
+		cli.Plural(len(list.Items), "job"), cli.Plural(levels, "level"))
 	for level := 1; level < levels; level++ {
 		fmt.Fprintf(l.stderr, "\tkubectl wait --for=condition=complete --timeout=-1s %s\n\tfor job in %s; do kubectl patch $job -p '{\"spec\":{\"suspend\":false}}'; done\n",
 			jobsOf(list, level-1), jobsOf(list, level))

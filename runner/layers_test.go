@@ -44,7 +44,7 @@ func TestOneCaller(t *testing.T) {
 	for library, callers := range map[string][]string{
 		"github.com/DataIntelligenceCrew/go-faiss": {"ops/knn"},
 		"github.com/gomlx/":                        {"ops/clip", "ops/engine"},
-		"github.com/spf13/cobra":                   {"runner"},
+		"github.com/spf13/cobra":                   {"runner", "runner/cli"},
 		"cuelang.org/go":                           {"runner/spec", "schema"},
 		"react/runner/store":                       {"runner", "runner/schedule"},
 	} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"react/runner/cli"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -94,10 +95,10 @@ func (c *countdown) compute() string {
 		}
 	}
 	if unknown > 0 {
-		return fmt.Sprintf(", about %s left besides %s of unknown time", durationText(seconds), plural(unknown, "stage"))
+		return fmt.Sprintf(", about %s left besides %s of unknown time", cli.Duration(seconds), cli.Plural(unknown, "stage"))
 	}
 	if seconds <= 0 {
 		return ""
 	}
-	return fmt.Sprintf(", about %s left", durationText(seconds))
+	return fmt.Sprintf(", about %s left", cli.Duration(seconds))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"react/ops"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/store"
 )
@@ -78,7 +79,7 @@ func (l *lineage) differs(key string) string {
 	}
 	for _, in := range slices.Sorted(maps.Keys(m.Inputs)) {
 		if now, there := l.manifests[in]; there && outputDigest(now) != m.Inputs[in] {
-			return fmt.Sprintf("it was made from other bytes of %s %s than the store has now", now.Op, short(in))
+			return fmt.Sprintf("it was made from other bytes of %s %s than the store has now", now.Op, cli.Short(in))
 		}
 	}
 	return ""
@@ -95,7 +96,7 @@ func (l *lineage) olderThanInputs(m store.Manifest) string {
 			}
 		}
 		if later == len(candidates) {
-			return fmt.Sprintf("it does not record what it read, and its input %s was made again after it", short(candidates[0]))
+			return fmt.Sprintf("it does not record what it read, and its input %s was made again after it", cli.Short(candidates[0]))
 		}
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/cli"
 	"react/runner/launch"
 	"react/runner/store"
 )
@@ -27,8 +28,8 @@ TRIAL is the id of a trial (or its beginning), or the label of a case, in the
 newest sweep that has it. STAGE is a name such as "tune" or "evaluate/task", or
 an op such as "embed".
 
-` + exitHelp,
-		Args: args(cobra.RangeArgs(1, 2)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			s, err := store.Open(storeDir)
 			if err != nil {
@@ -48,7 +49,7 @@ an op such as "embed".
 			return l.print(cmd.Context(), follow)
 		},
 	}
-	storeFlag(cmd, &storeDir)
+	cli.StoreFlag(cmd, &storeDir)
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on printing for as long as one of the stages runs or is queued")
 	cmd.Flags().BoolVar(&failed, "failed", false, "only stages that failed, or were lost on a cluster")
 	return cmd
@@ -131,7 +132,7 @@ func (l *logPrinter) stage(stage stageRecord, st *launch.Status, held bool) erro
 	if l.failed && (state == "done" || state == "running" || state == string(launch.Queued)) {
 		return nil
 	}
-	name := stage.Op + " " + short(stage.Key)
+	name := stage.Op + " " + cli.Short(stage.Key)
 	if err := l.file(l.store.LogPath(stage.Key, stage.Op), name+", "+state); err != nil || st == nil || st.Record == nil {
 		return err
 	}

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -22,10 +21,8 @@ import (
 
 	"react/ops/engine"
 	"react/ops/knn"
+	"react/runner/cli"
 	"react/runner/plan"
-	"react/runner/slurm"
-	"react/runner/spec"
-	"react/runner/store"
 )
 
 func main() {
@@ -85,7 +82,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
-		return usageError{errors.New(strings.TrimSpace(err.Error()))}
+		return cli.Usage(errors.New(strings.TrimSpace(err.Error())))
 	}
 	return err
 }
@@ -101,11 +98,11 @@ they share once each, and prints result tables.
   runner plan  experiments/quickstart.cue    what would run, and what is done
   runner vet   experiments/*.cue             check the files
 
-` + exitHelp,
+` + cli.ExitHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.Usage(err) })
 	for _, g := range commandGroups() {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
 		for _, cmd := range g.commands {
@@ -175,83 +172,11 @@ func commandGroups() []commandGroup {
 	}
 }
 
-// args makes cobra's check of arguments a usage error.
-func args(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, given []string) error {
-		if err := check(cmd, given); err != nil {
-			return usageError{fmt.Errorf("%w\nusage: %s", err, cmd.UseLine())}
-		}
-		return nil
-	}
-}
-
-// storeFlag adds --store.
-func storeFlag(cmd *cobra.Command, dir *string) {
-	standard := os.Getenv("RUNNER_STORE")
-	if standard == "" {
-		standard = ".runner"
-	}
-	cmd.Flags().StringVar(dir, "store", standard, "`directory` of stage outputs and records (default also from RUNNER_STORE)")
-}
-
-// strictEnv is the variable that stands for --strict.
-const strictEnv = "RUNNER_STRICT"
-
-func isStrict() bool { return os.Getenv(strictEnv) != "" }
-
-// setFlag adds the flags of commands that read an experiment's file: --set,
-// whose values may hold commas, as CUE lists do, and --strict.
-func setFlag(cmd *cobra.Command, sets *[]string) {
-	cmd.Flags().StringArrayVar(sets, "set", nil, "override a `path=value` of the file, such as tune.gamma=0.8; may be repeated")
-	cmd.Flags().BoolFunc("strict", "read outside files of 256 MiB and more whole, where keys else name a sample of them (default also from "+strictEnv+")", func(text string) error {
-		on, err := strconv.ParseBool(text)
-		if err != nil || !on {
-			return errors.Join(err, os.Unsetenv(strictEnv))
-		}
-		return os.Setenv(strictEnv, "1")
-	})
-}
-
-// usageError is a mistake in the command line.
-type usageError struct{ error }
-
-// Unwrap returns the mistake.
-func (e usageError) Unwrap() error { return e.error }
-
-// errWork is what plan --check returns when something would run.
-var errWork = errors.New("there is work to do")
-
-const exitHelp = `Exit codes: 0 done, 1 a trial failed or an input is broken or missing,
-2 usage, 3 bad spec, 4 store or launcher, or too little disk or memory,
-6 plan --check or fmt --check found work, 75 worker preempted,
-130 interrupted (the same command goes on from there).`
-
-// exitCode is the one place where errors become exit codes.
-func exitCode(err error) int {
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, new(usageError)):
-		return 2
-	case isSpecError(err):
-		return 3
-	case errors.As(err, new(*store.Error)), errors.As(err, new(*slurm.Error)), errors.As(err, new(*errMisfit)):
-		return 4
-	case errors.Is(err, errWork):
-		return 6
-	case errors.Is(err, errPreempted):
-		return 75
-	case errors.Is(err, context.Canceled):
-		return 130
-	}
-	return 1
-}
-
 // report prints an error for people and returns the exit code. Spec errors and
 // faults of data that a spec names are lines that start with their position,
 // which editors look for.
 func report(err error, stderr io.Writer) int {
-	code := exitCode(err)
+	code := cli.ExitCode(err)
 	faults := plan.Faults(nil)
 	switch {
 	case code == 0, code == 6:
@@ -265,8 +190,4 @@ func report(err error, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "runner: %v\n", err)
 	}
 	return code
-}
-
-func isSpecError(err error) bool {
-	return errors.As(err, new(spec.Errors)) || errors.As(err, new(spec.Error))
 }

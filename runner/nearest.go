@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/store"
 )
@@ -70,7 +71,7 @@ func (c *catalogue) printNearest(w io.Writer, stage stageRecord) {
 		fmt.Fprintf(w, "  it would run: the store has no %s yet\n", stage.Op)
 		return
 	}
-	fmt.Fprintf(w, "  it would run: the nearest in the store, %s %s of %s, differs in\n", near.op, short(near.key), stamp(near.finished))
+	fmt.Fprintf(w, "  it would run: the nearest in the store, %s %s of %s, differs in\n", near.op, cli.Short(near.key), cli.Stamp(near.finished))
 	c.printChanges(w, "\t", changes, map[[2]string]bool{})
 }
 
@@ -94,7 +95,7 @@ func (c *catalogue) printChanges(w io.Writer, indent string, changes []plan.Chan
 		fmt.Fprintf(w, "%s%s: %s → %s\n", indent, ch.Name, shown(ch.Name, ch.Old), shown(ch.Name, ch.New))
 	}
 	if files > maxFileChanges {
-		fmt.Fprintf(w, "%sand %s more\n", indent, plural(files-maxFileChanges, "file"))
+		fmt.Fprintf(w, "%sand %s more\n", indent, cli.Plural(files-maxFileChanges, "file"))
 	}
 }
 
@@ -122,9 +123,9 @@ func (c *catalogue) nameOf(identity string) string {
 		return "none"
 	}
 	if m, ok := c.byName[identity]; ok {
-		return m.op + " " + short(m.key)
+		return m.op + " " + cli.Short(m.key)
 	}
-	return short(identity) + " (no longer in the store)"
+	return cli.Short(identity) + " (no longer in the store)"
 }
 
 // shown is a value of a key's part for people.
@@ -133,13 +134,7 @@ func shown(name, value string) string {
 	case value == "":
 		return "none"
 	case strings.HasPrefix(name, "file "):
-		return short(value)
+		return cli.Short(value)
 	}
 	return value
 }
-
-// short is the part of a key or digest that people read.
-func short(key string) string { return key[:min(12, len(key))] }
-
-// stamp is a time for people.
-func stamp(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }

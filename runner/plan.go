@@ -13,6 +13,7 @@ import (
 
 	"react/ops"
 	"react/ops/engine"
+	"react/runner/cli"
 	"react/runner/estimate"
 	"react/runner/plan"
 	"react/runner/schedule"
@@ -42,8 +43,8 @@ With --without-data, files that are missing are listed with the ways to them, an
 the work is estimated from what the stages are: steps, images, matrix products,
 and the hours of a GPU that sustains --tflops. Keys are then not those of a sweep.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			e, err := loadWith(cmd.Context(), files[0], sets, storeDir, plan.Options{WithoutData: o.withoutData})
 			if err != nil {
@@ -53,13 +54,13 @@ and the hours of a GPU that sustains --tflops. Keys are then not those of a swee
 				return e.printScale(cmd.OutOrStdout(), o)
 			}
 			if err := o.fit.check(); err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			return e.printPlan(cmd.Context(), cmd.OutOrStdout(), o)
 		},
 	}
-	setFlag(cmd, &sets)
-	storeFlag(cmd, &storeDir)
+	cli.SetFlag(cmd, &sets)
+	cli.StoreFlag(cmd, &storeDir)
 	flags := cmd.Flags()
 	flags.BoolVar(&o.asJSON, "json", false, "print the plan as JSON (schema runner.plan/v1)")
 	flags.BoolVar(&o.check, "check", false, "exit with 6 when something would run")
@@ -136,7 +137,7 @@ func (e *experiment) printPlan(ctx context.Context, w io.Writer, o planOptions) 
 		err = errors.Join(f.check(e.store.Root(), o.overcommit), e.checkFit(survey, machine, o.overcommit))
 	}
 	if err == nil && o.check && survey.Count(schedule.ToRun) > 0 {
-		return errWork
+		return cli.ErrWork
 	}
 	return err
 }
@@ -153,8 +154,8 @@ func stageEstimate(e estimate.Estimate) *estimateRecord {
 
 // summary is the one line that plan and sweep begin with.
 func (e *experiment) summary(survey *schedule.Survey) string {
-	text := fmt.Sprintf("%s: %s, %s: %d cached, %d to run", e.Name, plural(len(e.plan.Trials), "trial"),
-		plural(len(e.plan.Stages), "stage"), survey.Count(schedule.Cached), survey.Count(schedule.ToRun))
+	text := fmt.Sprintf("%s: %s, %s: %d cached, %d to run", e.Name, cli.Plural(len(e.plan.Trials), "trial"),
+		cli.Plural(len(e.plan.Stages), "stage"), survey.Count(schedule.Cached), survey.Count(schedule.ToRun))
 	if n := survey.Count(schedule.Unneeded); n > 0 {
 		text += fmt.Sprintf(", %d not needed", n)
 	}
@@ -247,7 +248,7 @@ func (p *planRecord) print(w io.Writer) error {
 		}
 		note := "done"
 		if left > 0 {
-			note = fmt.Sprintf("%d of %s to run", left, plural(len(t.Stages), "result"))
+			note = fmt.Sprintf("%d of %s to run", left, cli.Plural(len(t.Stages), "result"))
 		}
 		fmt.Fprintf(table, "%s\t%s\n", t.Name, note)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -19,6 +18,7 @@ import (
 	"react/data/lost"
 	"react/data/pool"
 	"react/ops"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/spec"
 	"react/runner/spec/bounded"
@@ -28,9 +28,9 @@ func newPool() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pool",
 		Short: "Look at pools: what their filters leave, manifests, differences",
-		Args:  args(cobra.NoArgs),
+		Args:  cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError{fmt.Errorf("pool what? There are: runner pool show FILE, pool pin FILE --to DIR, pool diff A B")}
+			return cli.Usage(fmt.Errorf("pool what? There are: runner pool show FILE, pool pin FILE --to DIR, pool diff A B"))
 		},
 	}
 	cmd.AddCommand(newPoolShow(), newPoolPin(), newPoolDiff())
@@ -57,8 +57,8 @@ fails; then the rows without an image: their download failed, no tar holds their
 shard, their key is in no tar or stands for several images; with --decode also
 images that do not decode, for which every image is read. FILE may be a manifest (a folder that pool pin wrote, or its pool.json).
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if filepath.Ext(given[0]) != ".cue" {
 				man, err := pool.Read(given[0])
@@ -88,14 +88,14 @@ dropped) of a pool of an experiment into DIR. The row hash is LAION's: murmur3
 of url+caption. With it pools of different dates are compared (pool diff) and a
 trial runs on what they share (pool: NAME: filter: within: ["DIR"]).
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if o.to == "" {
-				return usageError{fmt.Errorf("pool pin needs --to DIR")}
+				return cli.Usage(fmt.Errorf("pool pin needs --to DIR"))
 			}
 			if entries, err := os.ReadDir(o.to); err == nil && len(entries) > 0 {
-				return usageError{fmt.Errorf("--to %s: the folder is not empty", o.to)}
+				return cli.Usage(fmt.Errorf("--to %s: the folder is not empty", o.to))
 			}
 			return o.each(cmd.Context(), given[0], cmd.ErrOrStderr(), func(name string, man *pool.Manifest) error {
 				return o.print(cmd.OutOrStdout(), "pool "+name, man)
@@ -116,8 +116,8 @@ func newPoolDiff() *cobra.Command {
 different rows (by row hash) stand in both and in each alone, how many are left in
 both, and what dropped those that are left in one only.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(2)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			for i := range given {
 				given[i] = strings.TrimSuffix(given[i], "/"+pool.ManifestFile)
@@ -127,7 +127,7 @@ both, and what dropped those that are left in one only.
 				return err
 			}
 			if asJSON {
-				return printJSON(cmd.OutOrStdout(), d)
+				return cli.PrintJSON(cmd.OutOrStdout(), d)
 			}
 			return printDifference(cmd.OutOrStdout(), given, d)
 		},
@@ -137,7 +137,7 @@ both, and what dropped those that are left in one only.
 }
 
 func (o *poolOptions) flags(cmd *cobra.Command) {
-	setFlag(cmd, &o.sets)
+	cli.SetFlag(cmd, &o.sets)
 	cmd.Flags().StringVar(&o.name, "pool", "", "only the pool of this `name`")
 }
 
@@ -150,12 +150,12 @@ func (o *poolOptions) each(ctx context.Context, file string, stderr io.Writer, f
 	names := slices.Sorted(maps.Keys(exp.Params.Pool))
 	if o.name != "" {
 		if !slices.Contains(names, o.name) {
-			return usageError{fmt.Errorf("--pool %s: there is %s", o.name, strings.Join(names, ", "))}
+			return cli.Usage(fmt.Errorf("--pool %s: there is %s", o.name, strings.Join(names, ", ")))
 		}
 		names = []string{o.name}
 	}
 	if o.to != "" && len(names) > 1 {
-		return usageError{fmt.Errorf("--pool NAME: which of %s?", strings.Join(names, ", "))}
+		return cli.Usage(fmt.Errorf("--pool NAME: which of %s?", strings.Join(names, ", ")))
 	}
 	for _, name := range names {
 		man, err := o.scan(ctx, name, exp.Params.Pool[name], stderr)
@@ -235,26 +235,26 @@ func writeManifest(ctx context.Context, dir string, src pool.Source, m *pool.Mat
 
 func (o *poolOptions) print(w io.Writer, title string, man *pool.Manifest) error {
 	if o.json {
-		return printJSON(w, man)
+		return cli.PrintJSON(w, man)
 	}
-	fmt.Fprintf(w, "%s: %s rows in %s", title, thousands(int(man.Rows)), plural(len(man.Metadata), "metadata file"))
+	fmt.Fprintf(w, "%s: %s rows in %s", title, cli.Thousands(int(man.Rows)), cli.Plural(len(man.Metadata), "metadata file"))
 	if len(man.Images) > 0 {
-		fmt.Fprintf(w, ", %s", plural(len(man.Images), "tar"))
+		fmt.Fprintf(w, ", %s", cli.Plural(len(man.Images), "tar"))
 	}
 	fmt.Fprintf(w, "\n")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	share := func(n int64) string { return fmt.Sprintf("%.1f %%", 100*float64(n)/float64(man.Rows)) }
-	fmt.Fprintf(table, "  alive\t%s\t%s\n", thousands(int(man.Alive)), share(man.Alive))
+	fmt.Fprintf(table, "  alive\t%s\t%s\n", cli.Thousands(int(man.Alive)), share(man.Alive))
 	for _, cause := range slices.Sorted(maps.Keys(man.Dropped)) {
 		n := man.Dropped[cause]
-		fmt.Fprintf(table, "  dropped: %s\t%s\t%s\tfirst: %s\n", cause, thousands(int(n)), share(n), man.Example[cause])
+		fmt.Fprintf(table, "  dropped: %s\t%s\t%s\tfirst: %s\n", cause, cli.Thousands(int(n)), share(n), man.Example[cause])
 	}
 	if man.BadValues > 0 {
-		fmt.Fprintf(table, "  similarity out of [-1, 1]\t%s\t\ttaken as unknown\n", thousands(int(man.BadValues)))
+		fmt.Fprintf(table, "  similarity out of [-1, 1]\t%s\t\ttaken as unknown\n", cli.Thousands(int(man.BadValues)))
 	}
 	if man.Lost != nil {
 		man.Lost.Each(func(cause lost.Cause, text string, n int64) {
-			fmt.Fprintf(table, "  lost: %s\t%s\t%s\tfirst: %s\n", text, thousands(int(n)), share(n), man.Lost.First[cause])
+			fmt.Fprintf(table, "  lost: %s\t%s\t%s\tfirst: %s\n", text, cli.Thousands(int(n)), share(n), man.Lost.First[cause])
 		})
 	}
 	fmt.Fprintf(table, "  digest\t%.16s\n", man.Digest)
@@ -263,7 +263,7 @@ func (o *poolOptions) print(w io.Writer, title string, man *pool.Manifest) error
 
 func printDifference(w io.Writer, names []string, d *pool.Difference) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(what string, n int64) { fmt.Fprintf(table, "%s\t%s\n", what, thousands(int(n))) }
+	row := func(what string, n int64) { fmt.Fprintf(table, "%s\t%s\n", what, cli.Thousands(int(n))) }
 	if d.SameDigest {
 		fmt.Fprintln(w, "the same rows in the same order, kept and dropped alike")
 	}
@@ -283,22 +283,8 @@ func printDifference(w io.Writer, names []string, d *pool.Difference) error {
 			row(fmt.Sprintf("alive in %c, dropped in %c: %s", 'B'-i, 'A'+i, cause), d.DroppedIn[i][cause])
 		}
 		if files := d.Files[i]; len(files) > 0 {
-			fmt.Fprintf(table, "files of %c alone\t%s (%s)\n", 'A'+i, thousands(len(files)), shortList(files))
+			fmt.Fprintf(table, "files of %c alone\t%s (%s)\n", 'A'+i, cli.Thousands(len(files)), cli.ShortList(files))
 		}
 	}
 	return table.Flush()
-}
-
-// shortList is the first few names.
-func shortList(names []string) string {
-	if len(names) > 3 {
-		return strings.Join(names[:3], ", ") + ", ..."
-	}
-	return strings.Join(names, ", ")
-}
-
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"react/runner/cli"
 	"react/runner/schedule"
 )
 
@@ -63,14 +64,7 @@ func (s *stages) ended(t *schedule.Task, o schedule.Outcome) string {
 	case o.Cached:
 		return ""
 	}
-	return fmt.Sprintf("%s done in %s%s", name, seconds(o.Took), s.rest.left())
-}
-
-func seconds(d time.Duration) string {
-	if d < time.Minute {
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	return d.Round(time.Second).String()
+	return fmt.Sprintf("%s done in %s%s", name, cli.Seconds(o.Took), s.rest.left())
 }
 
 // waits gives the line for a stage that is made elsewhere.

@@ -17,6 +17,7 @@ import (
 	"react/data/lost"
 	"react/results"
 	pages "react/results/report"
+	"react/runner/cli"
 	"react/runner/spec"
 	"react/runner/spec/bounded"
 	"react/runner/store"
@@ -385,7 +386,7 @@ func (p *publication) write(dir string) error {
 		return err
 	}
 	if len(old) > 0 && !slices.Contains(old, publishedDigests) {
-		return usageError{fmt.Errorf("%s holds files and is no folder that runner publish wrote; name another", dir)}
+		return cli.Usage(fmt.Errorf("%s holds files and is no folder that runner publish wrote; name another", dir))
 	}
 	files, err := p.files()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"react/results"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/spec/bounded"
 	"react/runner/store"
@@ -108,20 +109,20 @@ func (c *publicationCheck) stages() {
 	for i := range c.publication.stages {
 		s := &c.publication.stages[i]
 		if plan.KeyOf(s.Lines) != s.Key {
-			c.fault("stage %s %s: its lines are not those of its key", s.Op, short(s.Key))
+			c.fault("stage %s %s: its lines are not those of its key", s.Op, cli.Short(s.Key))
 		}
 		for _, role := range slices.Sorted(maps.Keys(s.In)) {
 			in := c.stageOf[s.In[role]]
 			switch {
 			case in == nil:
-				c.fault("stage %s %s: its input %s, %s, is not among the stages before it", s.Op, short(s.Key), role, short(s.In[role]))
+				c.fault("stage %s %s: its input %s, %s, is not among the stages before it", s.Op, cli.Short(s.Key), role, cli.Short(s.In[role]))
 			case slices.Contains(s.Lines, "in "+role+" "+plan.Identity(in.Lines)):
 				c.reads(role, s, in)
 			case slices.Contains(s.Lines, "in "+role+" "+plan.FormerIdentity(in.Lines)):
 				c.unbound++
 				c.reads(role, s, in)
 			default:
-				c.fault("stage %s %s: its key does not name its input %s, %s", s.Op, short(s.Key), role, short(s.In[role]))
+				c.fault("stage %s %s: its key does not name its input %s, %s", s.Op, cli.Short(s.Key), role, cli.Short(s.In[role]))
 			}
 		}
 		c.stageOf[s.Key] = s
@@ -131,7 +132,7 @@ func (c *publicationCheck) stages() {
 // reads looks at the bytes that a stage was made from.
 func (c *publicationCheck) reads(role string, s, in *publishedStage) {
 	if !readsWhatIsListed(s, in) {
-		c.fault("stage %s %s: it was made from other bytes of its input %s, %s, than are listed", s.Op, short(s.Key), role, short(s.In[role]))
+		c.fault("stage %s %s: it was made from other bytes of its input %s, %s, than are listed", s.Op, cli.Short(s.Key), role, cli.Short(s.In[role]))
 	}
 }
 
@@ -150,15 +151,15 @@ func (c *publicationCheck) spec(ctx context.Context, file string) error {
 	}
 	count := map[string]int{} // of cases and axes; seeds that a trial does not read make one of several
 	for _, t := range exp.Trials {
-		count[t.Label+" "+jsonText(t.Axes)]++
+		count[t.Label+" "+cli.JSONText(t.Axes)]++
 	}
 	for _, t := range c.publication.trials {
 		axes := t.Axes
 		if axes == nil {
 			axes = map[string]any{}
 		}
-		name := t.Label + " " + jsonText(axes)
-		if count[name] == 0 && count[t.Label+" "+jsonText(t.Axes)] == 0 {
+		name := t.Label + " " + cli.JSONText(axes)
+		if count[name] == 0 && count[t.Label+" "+cli.JSONText(t.Axes)] == 0 {
 			c.fault("trial %s: the spec has no such trial", t.Name)
 		}
 	}
@@ -170,7 +171,7 @@ func (c *publicationCheck) trials() {
 	for _, t := range c.publication.trials {
 		for _, name := range slices.Sorted(maps.Keys(t.Stages)) {
 			if c.stageOf[t.Stages[name]] == nil {
-				c.fault("trial %s: its stage %s, %s, is not among the stages", t.Name, name, short(t.Stages[name]))
+				c.fault("trial %s: its stage %s, %s, is not among the stages", t.Name, name, cli.Short(t.Stages[name]))
 			}
 		}
 	}
@@ -191,10 +192,10 @@ func (c *publicationCheck) rows() {
 		case t == nil:
 			what = "is not among the trials"
 		case t.Stages["evaluate/"+row.Set] != row.Key && t.Stages[row.Set] != row.Key:
-			what = "has no stage " + short(row.Key) + " for " + row.Set
+			what = "has no stage " + cli.Short(row.Key) + " for " + row.Set
 		case !reflect.DeepEqual(row.Seed, t.Seed):
 			what = "has another seed than its rows"
-		case !same[at] && jsonText(paramsOfTrial(row)) != jsonText(t.Params):
+		case !same[at] && cli.JSONText(paramsOfTrial(row)) != cli.JSONText(t.Params):
 			what = "has other params than its rows"
 		}
 		same[at] = true
@@ -221,7 +222,7 @@ func (c *publicationCheck) accuracies() {
 	counts := map[string]tally{} // by stage
 	for _, key := range slices.Sorted(maps.Keys(c.cases.predictions)) {
 		if c.stageOf[key] == nil {
-			c.fault("predictions of stage %s: there is no such stage", short(key))
+			c.fault("predictions of stage %s: there is no such stage", cli.Short(key))
 		}
 		var t tally
 		for _, p := range c.cases.predictions[key] {
@@ -240,7 +241,7 @@ func (c *publicationCheck) accuracies() {
 		}
 		told[row.Key] = true
 		if got := float64(t.right) / float64(t.images); math.Abs(row.Value-got) > 1e-9 {
-			c.fault("stage %s: acc@1 is %v in the rows, its predictions give %v", short(row.Key), row.Value, got)
+			c.fault("stage %s: acc@1 is %v in the rows, its predictions give %v", cli.Short(row.Key), row.Value, got)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"react/runner/cli"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,12 +39,12 @@ It exits with 1 where they do not.
 makes tables, figures and page of such a folder again from its own rows and
 predictions, by the statistics of this program. It needs no store.
 
-` + exitHelp,
-		Args: args(cobra.RangeArgs(1, 2)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if o.check || o.refresh {
 				if len(given) != 1 || o.check && o.refresh {
-					return usageError{fmt.Errorf("--check and --refresh take the folder alone, one of them at a time")}
+					return cli.Usage(fmt.Errorf("--check and --refresh take the folder alone, one of them at a time"))
 				}
 				if o.refresh {
 					return o.again(cmd, given[0])
@@ -51,13 +52,13 @@ predictions, by the statistics of this program. It needs no store.
 				return o.verify(cmd, given[0])
 			}
 			if len(given) != 2 {
-				return usageError{fmt.Errorf("publish takes a FILE or SWEEP and the DIR to write, --check DIR, or --refresh DIR")}
+				return cli.Usage(fmt.Errorf("publish takes a FILE or SWEEP and the DIR to write, --check DIR, or --refresh DIR"))
 			}
 			return o.publish(cmd, given[0], given[1])
 		},
 	}
-	setFlag(cmd, &o.sets)
-	storeFlag(cmd, &o.store)
+	cli.SetFlag(cmd, &o.sets)
+	cli.StoreFlag(cmd, &o.store)
 	cmd.Flags().StringVar(&o.gallery, "gallery", "world", "`images` of retrieved pairs: all; world, those of pools that runner made; none")
 	cmd.Flags().BoolVar(&o.check, "check", false, "verify a folder that publish wrote")
 	cmd.Flags().BoolVar(&o.refresh, "refresh", false, "make tables, figures and page of such a folder again from its own data")
@@ -84,7 +85,7 @@ func (o publishOptions) publish(cmd *cobra.Command, name, dir string) error {
 	if err := p.write(dir); err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "written to %s: %s\n", shownPath(dir), p.summary())
+	fmt.Fprintf(cmd.OutOrStdout(), "written to %s: %s\n", cli.ShownPath(dir), p.summary())
 	return nil
 }
 
@@ -97,7 +98,7 @@ func (o publishOptions) again(cmd *cobra.Command, dir string) error {
 	}
 	for _, fault := range faults {
 		if strings.HasPrefix(fault, "data/") {
-			return fmt.Errorf("%s: %s", shownPath(dir), fault)
+			return fmt.Errorf("%s: %s", cli.ShownPath(dir), fault)
 		}
 	}
 	p, err := readPublication(cmd.Context(), dir)
@@ -107,7 +108,7 @@ func (o publishOptions) again(cmd *cobra.Command, dir string) error {
 	if err := p.write(dir); err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "made again in %s: %s\n", shownPath(dir), p.summary())
+	fmt.Fprintf(cmd.OutOrStdout(), "made again in %s: %s\n", cli.ShownPath(dir), p.summary())
 	return nil
 }
 
@@ -117,20 +118,20 @@ func (o publishOptions) verify(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	for _, fault := range faults {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", shownPath(dir), fault)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", cli.ShownPath(dir), fault)
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("%s: %s", shownPath(dir), plural(len(faults), "fault"))
+		return fmt.Errorf("%s: %s", cli.ShownPath(dir), cli.Plural(len(faults), "fault"))
 	}
 	if p.unbound > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s: %s read an approximate index by a key without the depth of the search: what they hold may depend on the largest K of the sweep (publish it again from a new sweep)\n",
-			shownPath(dir), plural(p.unbound, "stage"))
+			cli.ShownPath(dir), cli.Plural(p.unbound, "stage"))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s: as its digests, keys and rows say\n", shownPath(dir), p.summary())
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s: as its digests, keys and rows say\n", cli.ShownPath(dir), p.summary())
 	return nil
 }
 
 // summary counts what the folder holds.
 func (p *publication) summary() string {
-	return fmt.Sprintf("%s, %s, %s, %d rows", plural(len(p.page.Grids), "table"), plural(len(p.trials), "trial"), plural(len(p.stages), "stage"), len(p.rows))
+	return fmt.Sprintf("%s, %s, %s, %d rows", cli.Plural(len(p.page.Grids), "table"), cli.Plural(len(p.trials), "trial"), cli.Plural(len(p.stages), "stage"), len(p.rows))
 }

@@ -6,14 +6,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"react/results"
 	pages "react/results/report"
+	"react/runner/cli"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -42,8 +45,8 @@ such.
 With --plain it leaves out what differs from machine to machine (times, host,
 build), so that the same rows give the same bytes.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := checkGallery(o.gallery); err != nil {
 				return err
@@ -57,12 +60,12 @@ build), so that the same rows give the same bytes.
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "written to %s\n", shownPath(filepath.Join(dir, reportPage)))
+			fmt.Fprintf(cmd.OutOrStdout(), "written to %s\n", cli.ShownPath(filepath.Join(dir, reportPage)))
 			return nil
 		},
 	}
-	setFlag(cmd, &o.sets)
-	storeFlag(cmd, &o.store)
+	cli.SetFlag(cmd, &o.sets)
+	cli.StoreFlag(cmd, &o.store)
 	cmd.Flags().StringVarP(&o.out, "output", "o", "", "write into this `directory` (default: report/ in the sweep's records)")
 	cmd.Flags().StringVar(&o.gallery, "gallery", "all", "`images` of retrieved pairs: all; world, those of pools that runner made; none")
 	cmd.Flags().BoolVar(&o.plain, "plain", false, "leave out times, host and build")
@@ -71,7 +74,7 @@ build), so that the same rows give the same bytes.
 
 func checkGallery(choice string) error {
 	if choice != "all" && choice != "world" && choice != "none" {
-		return usageError{fmt.Errorf("--gallery %s: all, world or none", choice)}
+		return cli.Usage(fmt.Errorf("--gallery %s: all, world or none", choice))
 	}
 	return nil
 }
@@ -93,7 +96,7 @@ func openExperiment(cmd *cobra.Command, name string, sets []string, storeDir str
 		return nil, err
 	}
 	if len(sets) > 0 {
-		return nil, usageError{fmt.Errorf("--set goes with a file; sweep %s has its own", name)}
+		return nil, cli.Usage(fmt.Errorf("--set goes with a file; sweep %s has its own", name))
 	}
 	return loadRecorded(cmd, sweeps[0], storeDir)
 }
@@ -222,7 +225,7 @@ func (r *reporter) state() string {
 	if done == len(r.trials) {
 		return ""
 	}
-	return fmt.Sprintf("%d of %s done; runner sweep goes on", done, plural(len(r.trials), "trial"))
+	return fmt.Sprintf("%d of %s done; runner sweep goes on", done, cli.Plural(len(r.trials), "trial"))
 }
 
 // facts are where the numbers come from.
@@ -243,7 +246,7 @@ func (r *reporter) facts() []pages.Fact {
 		}
 	}
 	const most = 40
-	for i, line := range sortedNames(files) {
+	for i, line := range slices.Sorted(maps.Keys(files)) {
 		if i == most {
 			facts = append(facts, pages.Fact{Name: "outside files", Value: fmt.Sprintf("and %d more, in the manifests", len(files)-most)})
 			break
@@ -277,6 +280,6 @@ func (r *reporter) machine() []pages.Fact {
 	if err != nil {
 		build = []byte(err.Error())
 	}
-	return []pages.Fact{{Name: "stages ran", Value: first + " to " + last}, {Name: "hosts", Value: strings.Join(sortedNames(hosts), ", ")},
-		{Name: "engine's libraries", Value: strings.Join(sortedNames(libraries), ", ")}, {Name: "this program", Value: string(build)}}
+	return []pages.Fact{{Name: "stages ran", Value: first + " to " + last}, {Name: "hosts", Value: strings.Join(slices.Sorted(maps.Keys(hosts)), ", ")},
+		{Name: "engine's libraries", Value: strings.Join(slices.Sorted(maps.Keys(libraries)), ", ")}, {Name: "this program", Value: string(build)}}
 }

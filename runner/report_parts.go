@@ -362,10 +362,8 @@ func (r *reporter) costs(p *pages.Page) error {
 		if name, ok := m.Facts[engineFact].(string); ok {
 			engines[stage.Op][name] = true
 		}
-		c.Engines = strings.Join(sortedNames(engines[stage.Op]), ", ")
+		c.Engines = strings.Join(slices.Sorted(maps.Keys(engines[stage.Op])), ", ")
 	}
 	p.CostNote = fmt.Sprintf("What the stages took when they ran, %.0f s of stages in all; stages may have run side by side or in other sweeps, and a busy machine counts in full.", total)
 	return nil
 }
-
-func sortedNames(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"react/runner/cli"
 	"testing"
 )
 
@@ -117,7 +118,7 @@ func TestReportsAreCurrent(t *testing.T) {
 			}
 			for _, s := range e.plan.Stages {
 				if !made[s.Key] {
-					t.Errorf("stage %s %s is not among those of the report: make tables", s.Op, short(s.Key))
+					t.Errorf("stage %s %s is not among those of the report: make tables", s.Op, cli.Short(s.Key))
 				}
 			}
 			if len(e.plan.Stages) != len(stages) {

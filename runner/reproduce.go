@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/ops/engine"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -45,14 +47,14 @@ another store, of which nothing else is used. --verify compares what was made wi
 the record, digests and metrics, and ends with 1 when they differ; without --from
 it makes the trial in a store of its own, which is dropped.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			switch {
 			case o.jobs < 1:
-				return usageError{fmt.Errorf("--jobs %d: at least 1", o.jobs)}
+				return cli.Usage(fmt.Errorf("--jobs %d: at least 1", o.jobs))
 			case !engine.Known(o.engine):
-				return usageError{fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)}
+				return cli.Usage(fmt.Errorf("--engine %s: %s", o.engine, engine.Choices))
 			}
 			r, done, err := newReproduction(cmd, o, given[0])
 			if err != nil {
@@ -62,7 +64,7 @@ it makes the trial in a store of its own, which is dropped.
 			return r.run(cmd.Context())
 		},
 	}
-	storeFlag(cmd, &o.store)
+	cli.StoreFlag(cmd, &o.store)
 	flags := cmd.Flags()
 	flags.StringVar(&o.from, "from", "", "read the record from the store in this `directory`")
 	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
@@ -133,7 +135,7 @@ func (r *reproduction) run(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(r.out, "trial %s of %s/%s: %s, %d made, %d found in store %s\n", r.trial.Name, r.sweep.Name, r.sweep.Hash,
-		plural(len(stages), "stage"), len(report.Made), len(report.Cached), shownPath(r.to.Root()))
+		cli.Plural(len(stages), "stage"), len(report.Made), len(report.Cached), cli.ShownPath(r.to.Root()))
 	if !r.o.verify {
 		return r.printMetrics(report.Entries)
 	}
@@ -247,15 +249,15 @@ func (r *reproduction) compare(stages []*plan.Stage, entries map[string]store.En
 		}
 		if in := r.otherInput(then); in != "" {
 			differ++
-			fmt.Fprintf(r.out, "%s %s: the record contradicts itself: it was made from other bytes of %s than are on record\n", stage.Op, short(stage.Key), short(in))
+			fmt.Fprintf(r.out, "%s %s: the record contradicts itself: it was made from other bytes of %s than are on record\n", stage.Op, cli.Short(stage.Key), cli.Short(in))
 		}
 		if how := r.difference(then, e); how != "" {
 			differ++
-			fmt.Fprintf(r.out, "%s %s differs: %s; engine %s then, %s now\n", stage.Op, short(stage.Key), how, dash(then.Engine), dash(outputOf(e.Manifest).Engine))
+			fmt.Fprintf(r.out, "%s %s differs: %s; engine %s then, %s now\n", stage.Op, cli.Short(stage.Key), how, cmp.Or(then.Engine, "-"), cmp.Or(outputOf(e.Manifest).Engine, "-"))
 		}
 	}
 	if unknown > 0 {
-		fmt.Fprintf(r.out, "%s have no digest on record (the sweep did not end)\n", plural(unknown, "stage"))
+		fmt.Fprintf(r.out, "%s have no digest on record (the sweep did not end)\n", cli.Plural(unknown, "stage"))
 	}
 	changed, err := r.compareMetrics(entries)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"react/ops"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -44,14 +45,14 @@ func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
 			return differ, ctx.Err()
 		}
 		if err != nil {
-			return differ, fmt.Errorf("rerun of %s %s: %w", stage.Op, short(key), err)
+			return differ, fmt.Errorf("rerun of %s %s: %w", stage.Op, cli.Short(key), err)
 		}
 		if !same {
 			differ++
 		}
 	}
 	if ran < v.o.rerun {
-		fmt.Fprintf(v.w, "only %s could be run again: a sweep must name them, and their inputs must be whole\n", plural(ran, "stage"))
+		fmt.Fprintf(v.w, "only %s could be run again: a sweep must name them, and their inputs must be whole\n", cli.Plural(ran, "stage"))
 	}
 	return differ, nil
 }
@@ -83,7 +84,7 @@ func (v *verifier) restore(r *restorer, key string) (*plan.Stage, error) {
 	record := v.records[key]
 	for role, in := range record.In {
 		if e, ok := v.sound[in]; !ok || len(e.Evicted) > 0 {
-			return nil, fmt.Errorf("stage %s %s: its input %s %s is not whole", record.Op, short(key), role, short(in))
+			return nil, fmt.Errorf("stage %s %s: its input %s %s is not whole", record.Op, cli.Short(key), role, cli.Short(in))
 		}
 		r.made[in] = &plan.Stage{Op: v.records[in].Op, Key: in}
 	}
@@ -137,11 +138,11 @@ func differingOutputs(a, b store.Entry) []string {
 
 // tell prints what a rerun came to.
 func (v *verifier) tell(stage *plan.Stage, differ []string, now, then store.Manifest) {
-	verdict := plural(len(now.Files), "file") + ", the same bytes"
+	verdict := cli.Plural(len(now.Files), "file") + ", the same bytes"
 	if len(differ) > 0 {
-		verdict = fmt.Sprintf("%d of %s differ: %s", len(differ), plural(len(now.Files), "file"), strings.Join(differ, ", "))
+		verdict = fmt.Sprintf("%d of %s differ: %s", len(differ), cli.Plural(len(now.Files), "file"), strings.Join(differ, ", "))
 	}
-	fmt.Fprintf(v.w, "%s %s again in %s (then %s): %s\n", stage.Op, short(stage.Key), took(now), took(then), verdict)
+	fmt.Fprintf(v.w, "%s %s again in %s (then %s): %s\n", stage.Op, cli.Short(stage.Key), took(now), took(then), verdict)
 	was, is := engineName(then), engineName(now)
 	switch {
 	case len(differ) == 0:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"react/ops"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/store"
 )
@@ -32,7 +33,7 @@ func (r *restorer) stages(records []stageRecord) ([]*plan.Stage, error) {
 	for _, record := range records {
 		stage, err := r.stage(record)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("stage %s %s: %w", record.Op, short(record.Key), err))
+			errs = append(errs, fmt.Errorf("stage %s %s: %w", record.Op, cli.Short(record.Key), err))
 		}
 		r.made[record.Key] = stage // also a broken one: its readers are looked at all the same
 		stages = append(stages, stage)
@@ -49,7 +50,7 @@ func (r *restorer) stage(record stageRecord) (*plan.Stage, error) {
 	}
 	for role, key := range record.In {
 		if stage.In[role] = r.made[key]; stage.In[role] == nil {
-			return stage, fmt.Errorf("the record is damaged: it has no stage %s, its input %s", short(key), role)
+			return stage, fmt.Errorf("the record is damaged: it has no stage %s, its input %s", cli.Short(key), role)
 		}
 	}
 	if plan.KeyOf(record.Lines) != record.Key {
@@ -84,7 +85,7 @@ func (r *restorer) checkVersion(record stageRecord) error {
 // is told once.
 func (r *restorer) checkFiles(record stageRecord) error {
 	var errs []error
-	for _, err := range plan.CheckFiles(record.Lines, record.Files, isStrict(), r.identify) {
+	for _, err := range plan.CheckFiles(record.Lines, record.Files, cli.IsStrict(), r.identify) {
 		if !r.told[err.Error()] {
 			r.told[err.Error()] = true
 			errs = append(errs, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/cli"
 	"react/runner/launch"
 	"react/runner/store"
 )
@@ -26,16 +27,16 @@ the current folder, as they did.
 A sweep that was on Slurm goes back to Slurm and resubmits only these stages;
 --mem asks for more memory. Any other runs here.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if !failed {
-				return usageError{errors.New("say --failed: that is what retry does; runner sweep FILE goes on with the rest")}
+				return cli.Usage(errors.New("say --failed: that is what retry does; runner sweep FILE goes on with the rest"))
 			}
 			return retry(cmd, o, names[0])
 		},
 	}
-	storeFlag(cmd, &o.store)
+	cli.StoreFlag(cmd, &o.store)
 	cmd.Flags().BoolVar(&failed, "failed", false, "the stages that failed")
 	addRunFlags(cmd, &o)
 	return cmd
@@ -60,7 +61,7 @@ func retry(cmd *cobra.Command, o sweepOptions, name string) error {
 		o.launcher = "slurm"
 	}
 	if err := o.check(cmd.Flags()); err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	o.cluster.retryFailed = true
 	e, err := loadRecorded(cmd, folder, o.store)

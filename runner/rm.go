@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -22,8 +23,8 @@ outputs stay until runner gc, which frees those that no other sweep names.
 SWEEP is a name, which stands for all sweeps of that name, or NAME/HASH, or the
 beginning of one. A sweep that is running is not deleted.
 
-` + exitHelp,
-		Args: args(cobra.MinimumNArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			s, err := store.Open(storeDir)
 			if err != nil {
@@ -43,7 +44,7 @@ beginning of one. A sweep that is running is not deleted.
 			return s.Collect(func() error { return deleteSweeps(cmd.OutOrStdout(), sweeps) })
 		},
 	}
-	storeFlag(cmd, &storeDir)
+	cli.StoreFlag(cmd, &storeDir)
 	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be deleted")
 	return cmd
 }
@@ -81,7 +82,7 @@ func findSweeps(s *store.Store, names []string) ([]*store.Sweep, error) {
 			}
 		}
 		if !some {
-			return nil, usageError{fmt.Errorf("no sweep %q in store %s%s", name, s.Root(), knownSweeps(all))}
+			return nil, cli.Usage(fmt.Errorf("no sweep %q in store %s%s", name, s.Root(), knownSweeps(all)))
 		}
 	}
 	var list []*store.Sweep

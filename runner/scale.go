@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"react/runner/cli"
 	"react/runner/plan"
 )
 
@@ -40,7 +41,7 @@ func (e *experiment) scales(tflops float64) []opScale {
 // printScale prints a plan without data.
 func (e *experiment) printScale(w io.Writer, o planOptions) error {
 	if o.tflops <= 0 {
-		return usageError{fmt.Errorf("--tflops %g: want a number over 0", o.tflops)}
+		return cli.Usage(fmt.Errorf("--tflops %g: want a number over 0", o.tflops))
 	}
 	p := e.describe()
 	p.Missing, p.Scale = e.plan.Missing, e.scales(o.tflops)
@@ -49,7 +50,7 @@ func (e *experiment) printScale(w io.Writer, o planOptions) error {
 		enc.SetIndent("", "\t")
 		return enc.Encode(p)
 	}
-	fmt.Fprintf(w, "%s: %s, %s\n", e.Name, plural(len(e.plan.Trials), "trial"), plural(len(e.plan.Stages), "stage"))
+	fmt.Fprintf(w, "%s: %s, %s\n", e.Name, cli.Plural(len(e.plan.Trials), "trial"), cli.Plural(len(e.plan.Stages), "stage"))
 	printMissing(w, p.Missing)
 	return printScales(w, p.Scale, o.tflops)
 }
@@ -60,7 +61,7 @@ func printMissing(w io.Writer, missing []plan.Missing) {
 		fmt.Fprintln(w, "all data are there")
 		return
 	}
-	fmt.Fprintf(w, "\nnotice: %s missing here; a sweep needs them\n", plural(len(missing), "input"))
+	fmt.Fprintf(w, "\nnotice: %s missing here; a sweep needs them\n", cli.Plural(len(missing), "input"))
 	for _, m := range missing {
 		fmt.Fprintf(w, "  %s: %s\n", m.Field, m.Path)
 		for _, way := range m.Get {
@@ -116,5 +117,5 @@ func disk(bytes float64) string {
 	if bytes == 0 {
 		return "–"
 	}
-	return bytesText(int64(bytes))
+	return cli.Bytes(int64(bytes))
 }

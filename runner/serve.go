@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/runner/browse"
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -40,14 +41,14 @@ SWEEP is a name, or NAME/HASH; FILE is an experiment. Without either it is the
 sweep that runs, else the newest. It listens on this machine alone; --listen :7789
 opens it to the network.
 
-` + exitHelp,
-		Args: args(cobra.MaximumNArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if err := checkGallery(o.gallery); err != nil {
 				return err
 			}
 			if _, _, err := net.SplitHostPort(o.listen); err != nil {
-				return usageError{fmt.Errorf("--listen %s: %w (127.0.0.1:7789 is one)", o.listen, err)}
+				return cli.Usage(fmt.Errorf("--listen %s: %w (127.0.0.1:7789 is one)", o.listen, err))
 			}
 			e, err := o.open(cmd, strings.Join(given, ""))
 			if err != nil {
@@ -57,8 +58,8 @@ opens it to the network.
 			return o.serve(cmd.Context(), e, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	setFlag(cmd, &o.sets)
-	storeFlag(cmd, &o.store)
+	cli.SetFlag(cmd, &o.sets)
+	cli.StoreFlag(cmd, &o.store)
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:7789", "`address` to serve on; port 0 takes a free one")
 	cmd.Flags().StringVar(&o.gallery, "gallery", "all", "`images` of retrieved pairs: all; world, those of pools that runner made; none")
 	cmd.Flags().DurationVar(&o.every, "every", time.Second, "`time` between two looks at the sweep")

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"react/runner/browsertest"
+	"react/runner/cli"
 )
 
 const servedSpec = `apiVersion: "runner/v1"
@@ -183,9 +183,8 @@ func TestServe(t *testing.T) {
 	s.stop() // with a page that listens
 
 	ctx := context.Background()
-	var usage usageError
 	for _, bad := range [][]string{{"serve", s.file, "--listen", "7789"}, {"serve", s.file, "--gallery", "some"}, {"serve", "nothing", "--store", s.store}} {
-		if err := run(ctx, bad, &said{}, &said{}); !errors.As(err, &usage) {
+		if err := run(ctx, bad, &said{}, &said{}); !cli.IsUsage(err) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/ops"
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -31,8 +33,8 @@ Of outputs that gc has freed it prints what the record kept.
 TRIAL is the id of a trial (or its beginning), or the label of a case; the newest
 sweep in the store that has it is taken, or the one that SWEEP:TRIAL names.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			s, err := store.Open(storeDir)
 			if err != nil {
@@ -55,7 +57,7 @@ sweep in the store that has it is taken, or the one that SWEEP:TRIAL names.
 			return enc.Encode(shown)
 		},
 	}
-	storeFlag(cmd, &storeDir)
+	cli.StoreFlag(cmd, &storeDir)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (schema runner.show/v1)")
 	cmd.Flags().BoolVar(&classes, "classes", false, "numbers of single classes too: accuracy, change against the base, confusions")
 	return cmd
@@ -155,7 +157,7 @@ func showStage(s *store.Store, record stageRecord, recorded outputRecord) (shown
 	case ok:
 		stage.State, stage.Dir, stage.Bytes = "stored", e.Dir, entryBytes(e, -1)
 		if len(e.Evicted) > 0 {
-			stage.State, stage.Why = "freed in part", plural(len(e.Evicted), "large file")+" removed by gc"
+			stage.State, stage.Why = "freed in part", cli.Plural(len(e.Evicted), "large file")+" removed by gc"
 		}
 		recorded = outputOf(e.Manifest)
 	case recorded.Key != "":
@@ -230,19 +232,19 @@ func recordedMetrics(sweep *store.Sweep, trial *trialRecord) ([]metricRecord, er
 }
 
 func (t *shownTrial) print(w io.Writer) error {
-	fmt.Fprintf(w, "trial %s of %s\nrecords %s\n\n", t.Trial.Name, t.Sweep, shownPath(t.Records))
+	fmt.Fprintf(w, "trial %s of %s\nrecords %s\n\n", t.Trial.Name, t.Sweep, cli.ShownPath(t.Records))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "STAGE\tKEY\tSTATE\tTOOK\tENGINE\tSIZE\tFINISHED\n")
 	for _, s := range t.Stages {
-		row := []string{s.label(), short(s.Key), s.State, "-", s.Engine, "-", "-"}
+		row := []string{s.label(), cli.Short(s.Key), s.State, "-", s.Engine, "-", "-"}
 		if !s.Finished.IsZero() {
-			row[3], row[6] = seconds(time.Duration(s.Seconds*float64(time.Second))), stamp(s.Finished)
+			row[3], row[6] = cli.Seconds(time.Duration(s.Seconds*float64(time.Second))), cli.Stamp(s.Finished)
 		}
 		if s.Engine == "" {
 			row[4] = "-"
 		}
 		if s.Dir != "" {
-			row[5] = bytesText(s.Bytes)
+			row[5] = cli.Bytes(s.Bytes)
 		}
 		if s.Why != "" {
 			row[2] += " (" + s.Why + ")"
@@ -261,7 +263,7 @@ func (t *shownTrial) print(w io.Writer) error {
 	}
 	fmt.Fprintf(table, "\nPARAM\tVALUE\n")
 	for _, path := range slices.Sorted(maps.Keys(t.Trial.Params)) {
-		fmt.Fprintf(table, "%s\t%s\n", path, jsonText(t.Trial.Params[path]))
+		fmt.Fprintf(table, "%s\t%s\n", path, cli.JSONText(t.Trial.Params[path]))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -272,7 +274,7 @@ func (t *shownTrial) print(w io.Writer) error {
 	fmt.Fprintln(w, "\nfiles")
 	for _, s := range t.Stages {
 		if s.Dir != "" {
-			fmt.Fprintf(w, "  %s  %s\n", s.label(), shownPath(s.Dir))
+			fmt.Fprintf(w, "  %s  %s\n", s.label(), cli.ShownPath(s.Dir))
 		}
 	}
 	return nil
@@ -294,7 +296,7 @@ func (m *metricRecord) name() string {
 }
 
 // number is a value as short as it can be told from its neighbours.
-func number(v float64) string { return jsonText(v) }
+func number(v float64) string { return cli.JSONText(v) }
 
 func count(n int) string {
 	if n == 0 {
@@ -303,33 +305,23 @@ func count(n int) string {
 	return fmt.Sprint(n)
 }
 
-func jsonText(v any) string {
-	var text strings.Builder
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return fmt.Sprint(v)
-	}
-	return strings.Trim(strings.TrimSpace(text.String()), `"`)
-}
-
 // print shows a run in a few lines.
 func (r *runRecord) print(w io.Writer) {
 	fmt.Fprintf(w, "\nrun %s: %s, %d made, %d found, %d failed\n", r.ID, r.Outcome, r.Stages.Made, r.Stages.Cached, r.Stages.Failed)
 	fmt.Fprintf(w, "  command  %s   (in %s)\n", strings.Join(r.Command, " "), r.Dir)
-	fmt.Fprintf(w, "  program  %s, sha256 %s, source %s\n", r.Binary.Path, short(r.Binary.SHA256), dash(r.Build["vcs.revision"]))
+	fmt.Fprintf(w, "  program  %s, sha256 %s, source %s\n", r.Binary.Path, cli.Short(r.Binary.SHA256), cmp.Or(r.Build["vcs.revision"], "-"))
 	if r.Git != nil {
-		fmt.Fprintf(w, "  git      %s %s, %s\n", short(r.Git.Commit), r.Git.Branch, r.Git.describe())
+		fmt.Fprintf(w, "  git      %s %s, %s\n", cli.Short(r.Git.Commit), r.Git.Branch, r.Git.describe())
 	}
-	fmt.Fprintf(w, "  machine  %s: %s, %s of %s used, %s", r.Host, r.System.CPU, fmt.Sprint(r.System.Procs), plural(r.System.Threads, "thread"), bytesText(r.System.MemoryBytes))
+	fmt.Fprintf(w, "  machine  %s: %s, %s of %s used, %s", r.Host, r.System.CPU, fmt.Sprint(r.System.Procs), cli.Plural(r.System.Threads, "thread"), cli.Bytes(r.System.MemoryBytes))
 	for _, gpu := range r.System.GPUs {
 		fmt.Fprintf(w, ", %s", gpu)
 	}
-	fmt.Fprintf(w, "\n  engine   %s asked, %s opened\n", r.Engine.Asked, dash(r.Engine.Name))
+	fmt.Fprintf(w, "\n  engine   %s asked, %s opened\n", r.Engine.Asked, cmp.Or(r.Engine.Name, "-"))
 	for _, set := range r.Overrides {
 		fmt.Fprintf(w, "  --set    %s\n", set)
 	}
 	for _, d := range r.Data {
-		fmt.Fprintf(w, "  data     %s: %s below %s, sha256 %s\n", d.Role, plural(d.Files, "file"), d.Root, short(d.SHA256))
+		fmt.Fprintf(w, "  data     %s: %s below %s, sha256 %s\n", d.Role, cli.Plural(d.Files, "file"), d.Root, cli.Short(d.SHA256))
 	}
 }

@@ -7,14 +7,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"react/runner/cli"
 	"syscall"
 
 	"golang.org/x/term"
 )
-
-// errPreempted is the cause of a stop that whoever scheduled this process asked
-// for: it wants the machine back and will start the same command again.
-var errPreempted = errors.New("preempted; what is done is kept: run the same command to go on")
 
 // stoppable gives a context that the first SIGINT, SIGTERM, SIGHUP or SIGUSR2
 // cancels: what runs saves its state and stops. The second signal kills, but for
@@ -38,7 +35,7 @@ func stoppable(stderr io.Writer) (ctx context.Context, stop func()) {
 		}
 		fmt.Fprintln(stderr, "runner: stopping: what runs saves its state (once more: killed at once)")
 		if s == syscall.SIGUSR2 {
-			cancel(errPreempted)
+			cancel(cli.ErrPreempted)
 			return
 		}
 		cancel(context.Canceled)
@@ -61,7 +58,7 @@ func hangUp() []os.Signal {
 
 // whyStopped gives the error of a cancelled run the cause of its context.
 func whyStopped(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(cause, errPreempted) {
+	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(cause, cli.ErrPreempted) {
 		return cause
 	}
 	return err

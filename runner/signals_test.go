@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -26,7 +27,7 @@ func stubborn() {
 	fmt.Println("ready")
 	<-ctx.Done()
 	fmt.Println("told")
-	if errors.Is(context.Cause(ctx), errPreempted) {
+	if errors.Is(context.Cause(ctx), cli.ErrPreempted) {
 		os.Exit(report(whyStopped(ctx, fmt.Errorf("interrupted: %w", ctx.Err())), os.Stderr))
 	}
 	select {}

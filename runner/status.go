@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"react/runner/cli"
 	"react/runner/spec/bounded"
 	"react/runner/store"
 )
@@ -41,8 +42,8 @@ sweep that runs, else the newest. --watch keeps a live screen on a terminal unti
 the sweep ends, and prints a line for each change elsewhere. Set NO_COLOR for no
 colours.
 
-` + exitHelp,
-		Args: args(cobra.MaximumNArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			s, err := store.Open(o.store)
 			if err != nil {
@@ -59,8 +60,8 @@ colours.
 			return o.run(cmd.Context(), cmd.OutOrStdout(), w)
 		},
 	}
-	storeFlag(cmd, &o.store)
-	setFlag(cmd, &o.sets)
+	cli.StoreFlag(cmd, &o.store)
+	cli.SetFlag(cmd, &o.sets)
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "go on until the sweep ends")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON (schema runner.status/v1); with --watch a line for each change")
 	cmd.Flags().DurationVar(&o.every, "every", time.Second, "`time` between two looks of --watch")
@@ -73,7 +74,7 @@ func findStatus(ctx context.Context, s *store.Store, what string, sets []string)
 		return sweepOfFile(ctx, s, what, sets)
 	}
 	if len(sets) > 0 {
-		return nil, usageError{errors.New("--set goes with a FILE: it makes another sweep of it")}
+		return nil, cli.Usage(errors.New("--set goes with a FILE: it makes another sweep of it"))
 	}
 	sweeps, err := s.Sweeps()
 	if what != "" && err == nil {
@@ -83,7 +84,7 @@ func findStatus(ctx context.Context, s *store.Store, what string, sets []string)
 		return nil, err
 	}
 	if len(sweeps) == 0 {
-		return nil, usageError{fmt.Errorf("no sweep in store %s yet; runner sweep FILE starts one", s.Root())}
+		return nil, cli.Usage(fmt.Errorf("no sweep in store %s yet; runner sweep FILE starts one", s.Root()))
 	}
 	for _, sweep := range sweeps {
 		if sweep.Held() {
@@ -113,7 +114,7 @@ func sweepOfFile(ctx context.Context, s *store.Store, file string, sets []string
 			break
 		}
 	}
-	return nil, usageError{fmt.Errorf("%s: no sweep of it in store %s yet (runner sweep %s starts one)%s", file, s.Root(), quote(file), hint)}
+	return nil, cli.Usage(fmt.Errorf("%s: no sweep of it in store %s yet (runner sweep %s starts one)%s", file, s.Root(), cli.Quote(file), hint))
 }
 
 // run prints once, or until the sweep ends. An interrupt ends the watching, not

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -108,7 +109,7 @@ func (st *sweepStatus) endText() string {
 func commandLine(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
-		quoted[i] = quote(word)
+		quoted[i] = cli.Quote(word)
 	}
 	return strings.Join(quoted, " ")
 }
@@ -139,9 +140,9 @@ func (st *sweepStatus) leftText() string {
 	case st.Left == nil:
 		return "; time left unknown"
 	case st.Unknown > 0:
-		return fmt.Sprintf("; about %s left besides %s of unknown time", durationText(*st.Left), plural(st.Unknown, "stage"))
+		return fmt.Sprintf("; about %s left besides %s of unknown time", cli.Duration(*st.Left), cli.Plural(st.Unknown, "stage"))
 	}
-	return fmt.Sprintf("; about %s left", durationText(*st.Left))
+	return fmt.Sprintf("; about %s left", cli.Duration(*st.Left))
 }
 
 func (p processStatus) line(at time.Time) string {
@@ -165,7 +166,7 @@ func (p processStatus) line(at time.Time) string {
 	return fmt.Sprintf("%s, for %s", text, since(p.Started, at))
 }
 
-func since(from, to time.Time) string { return durationText(to.Sub(from).Seconds()) }
+func since(from, to time.Time) string { return cli.Duration(to.Sub(from).Seconds()) }
 
 func (t *statusText) running(st *sweepStatus) {
 	if len(st.Running) == 0 {
@@ -179,7 +180,7 @@ func (t *statusText) running(st *sweepStatus) {
 
 // stage is one line about a stage that runs or is queued.
 func (t *statusText) stage(s stageStatus, at time.Time) string {
-	line := fmt.Sprintf("%s %s", t.bold(s.Op), short(s.Key))
+	line := fmt.Sprintf("%s %s", t.bold(s.Op), cli.Short(s.Key))
 	switch {
 	case s.Queued:
 		line += "  " + t.yellow("queued")
@@ -193,10 +194,10 @@ func (t *statusText) stage(s stageStatus, at time.Time) string {
 		line += "  for " + since(s.Since, at)
 	}
 	if s.Left != nil {
-		line += ", about " + durationText(*s.Left) + " left"
+		line += ", about " + cli.Duration(*s.Left) + " left"
 	}
 	if s.Trials > 1 {
-		line += fmt.Sprintf("  (for %s)", plural(s.Trials, "trial"))
+		line += fmt.Sprintf("  (for %s)", cli.Plural(s.Trials, "trial"))
 	} else if len(s.Names) == 1 {
 		line += fmt.Sprintf("  (%s)", s.Names[0])
 	}
@@ -212,13 +213,13 @@ func bar(done, total, width int) string {
 func (t *statusText) failures(st *sweepStatus) {
 	for _, f := range st.Failures {
 		t.add("")
-		t.add("%s", t.red(fmt.Sprintf("%s %s failed: %s", f.Op, short(f.Key), f.Error)))
+		t.add("%s", t.red(fmt.Sprintf("%s %s failed: %s", f.Op, cli.Short(f.Key), f.Error)))
 		names := strings.Join(f.Names, ", ")
 		if f.Trials > len(f.Names) {
 			names += fmt.Sprintf(" and %d more", f.Trials-len(f.Names))
 		}
 		t.add("  trials: %s", names)
-		t.add("  log: %s, %s ago", shownPath(f.Log), since(f.At, st.At))
+		t.add("  log: %s, %s ago", cli.ShownPath(f.Log), since(f.At, st.At))
 		for _, line := range f.Tail {
 			t.add("%s", t.faint("  | "+line))
 		}
@@ -265,7 +266,7 @@ func newChangeLines(w io.Writer) func(*sweepStatus) error {
 		for _, f := range st.Failures {
 			if st.live() && !told[f.Key].Equal(f.At) {
 				told[f.Key] = f.At
-				fmt.Fprintf(w, "%s %s failed: %s\n", f.Op, short(f.Key), f.Error)
+				fmt.Fprintf(w, "%s %s failed: %s\n", f.Op, cli.Short(f.Key), f.Error)
 			}
 		}
 		if st.live() {

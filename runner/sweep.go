@@ -15,6 +15,7 @@ import (
 	"react/ops"
 	"react/ops/engine"
 	"react/runner/apart"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -58,11 +59,11 @@ state, and the same command goes on from there, to the same result; the second
 kills. Killed, a training loses what it did since it was saved last, another
 stage what it did; nothing else is lost. Several sweeps may run on one store.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if err := o.check(cmd.Flags()); err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			e, err := loadExperiment(cmd.Context(), files[0], o.sets, o.store)
 			if err != nil {
@@ -72,8 +73,8 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 			return e.sweep(cmd, o)
 		},
 	}
-	setFlag(cmd, &o.sets)
-	storeFlag(cmd, &o.store)
+	cli.SetFlag(cmd, &o.sets)
+	cli.StoreFlag(cmd, &o.store)
 	addRunFlags(cmd, &o)
 	return cmd
 }
@@ -163,7 +164,7 @@ func (e *experiment) sweepReadOnly(cmd *cobra.Command, o sweepOptions, unwritabl
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), e.summary(survey))
 	if n := survey.Count(schedule.ToRun); n > 0 {
-		return fmt.Errorf("%w; %s to run need a store that can be written", unwritable, plural(n, "stage"))
+		return fmt.Errorf("%w; %s to run need a store that can be written", unwritable, cli.Plural(n, "stage"))
 	}
 	return e.table(cmd.OutOrStdout(), o.tables)
 }
@@ -287,7 +288,9 @@ func stageRunner(stage *plan.Stage, engines *engines, how how) func(context.Cont
 // readAsPlanned runs a stage between two looks at its outside files: what it read
 // must be what its key names, from the first byte to the last.
 func readAsPlanned(stage *plan.Stage, identify plan.Identify, run func() error) error {
-	check := func() error { return errors.Join(plan.CheckFiles(stage.Lines, stage.Files, isStrict(), identify)...) }
+	check := func() error {
+		return errors.Join(plan.CheckFiles(stage.Lines, stage.Files, cli.IsStrict(), identify)...)
+	}
 	if err := check(); err != nil {
 		return fmt.Errorf("since the stage was planned: %w", err)
 	}
@@ -371,6 +374,6 @@ func keptWarnings(w io.Writer, report *schedule.Report) {
 	}
 	sort.Strings(texts)
 	for _, text := range texts {
-		fmt.Fprintf(w, "warning (%s done before): %s\n", plural(stages[text], "stage"), text)
+		fmt.Fprintf(w, "warning (%s done before): %s\n", cli.Plural(stages[text], "stage"), text)
 	}
 }

@@ -5,17 +5,16 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"react/data/lost"
 	"react/ops"
 	"react/results"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -30,8 +29,8 @@ func newTable() *cobra.Command {
 		Long: `table makes the tables of an experiment again from stored rows, prints them and
 writes their files. It runs no stage: trials that are not done are shown as such.
 
-` + exitHelp,
-		Args: args(cobra.ExactArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			e, err := loadExperiment(cmd.Context(), files[0], sets, storeDir)
 			if err != nil {
@@ -41,8 +40,8 @@ writes their files. It runs no stage: trials that are not done are shown as such
 			return e.table(cmd.OutOrStdout(), tables)
 		},
 	}
-	setFlag(cmd, &sets)
-	storeFlag(cmd, &storeDir)
+	cli.SetFlag(cmd, &sets)
+	cli.StoreFlag(cmd, &storeDir)
 	cmd.Flags().StringVar(&tables, "tables", "", "write the tables into this `directory` too")
 	return cmd
 }
@@ -179,7 +178,7 @@ func (e *experiment) putTables(w io.Writer, folder *store.Sweep, rows []results.
 		fmt.Fprintf(w, "%s\n\n", e.Question)
 	}
 	for _, grid := range grids {
-		if err := grid.Text(w, textWidth(w)); err != nil {
+		if err := grid.Text(w, cli.TextWidth(w)); err != nil {
 			return err
 		}
 		fmt.Fprintln(w)
@@ -191,11 +190,11 @@ func (e *experiment) putTables(w io.Writer, folder *store.Sweep, rows []results.
 	}
 	switch {
 	case store.Unwritable(err):
-		fmt.Fprintf(w, "not written: store %s is read-only\n", shownPath(e.store.Root()))
+		fmt.Fprintf(w, "not written: store %s is read-only\n", cli.ShownPath(e.store.Root()))
 	case err != nil:
 		return &store.Error{Root: e.store.Root(), What: "write tables", Err: err}
 	default:
-		fmt.Fprintf(w, "written to %s\n", shownPath(own))
+		fmt.Fprintf(w, "written to %s\n", cli.ShownPath(own))
 	}
 	if dir == "" {
 		return nil
@@ -204,50 +203,17 @@ func (e *experiment) putTables(w io.Writer, folder *store.Sweep, rows []results.
 	if _, err := results.WriteAll(dir, grids); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "written to %s\n", shownPath(dir))
+	fmt.Fprintf(w, "written to %s\n", cli.ShownPath(dir))
 	return nil
-}
-
-// textWidth is the width of the terminal; 0, where there is none, is no limit.
-func textWidth(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok {
-		return 0
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
-}
-
-// shownPath is a path as a user would type it here.
-func shownPath(path string) string {
-	dir, err := os.Getwd()
-	if err != nil {
-		return path
-	}
-	if rel, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(rel, "..") {
-		return rel
-	}
-	return path
 }
 
 // command is what a reader types to get the tables again.
 func (e *experiment) command() string {
 	words := []string{"runner", "sweep", e.File}
 	for _, set := range e.Overrides {
-		words = append(words, "--set", quote(set))
+		words = append(words, "--set", cli.Quote(set))
 	}
 	return strings.Join(words, " ")
-}
-
-// quote makes one word of the shell.
-func quote(word string) string {
-	if strings.ContainsAny(word, " \t\n'\"\\$&|;<>()[]{}*?!#~`") {
-		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-	}
-	return word
 }
 
 // tableSpec is a table of the spec as results reads it: the JSON form is the

@@ -18,6 +18,7 @@ import (
 	"react/data/caught"
 	"react/ops"
 	"react/ops/engine"
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -60,10 +61,10 @@ on the same kind of processor should give the same bytes. Stages are drawn with
 
 It ends with 1 when something is damaged or differs.
 
-` + exitHelp,
+` + cli.ExitHelp,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := o.check(); err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			s, err := store.Open(o.store)
 			if err != nil {
@@ -74,7 +75,7 @@ It ends with 1 when something is damaged or differs.
 			return v.run(cmd.Context(), names)
 		},
 	}
-	storeFlag(cmd, &o.store)
+	cli.StoreFlag(cmd, &o.store)
 	flags := cmd.Flags()
 	flags.IntVarP(&o.jobs, "jobs", "j", runtime.GOMAXPROCS(0), "read this `many` files at a time")
 	flags.BoolVar(&o.setAside, "set-aside", false, "move damaged outputs away, so that a sweep makes them again")
@@ -132,13 +133,13 @@ type errDamaged struct{ damaged, doubted, differ int }
 func (e errDamaged) Error() string {
 	var parts []string
 	if e.damaged > 0 {
-		parts = append(parts, plural(e.damaged, "output")+" damaged")
+		parts = append(parts, cli.Plural(e.damaged, "output")+" damaged")
 	}
 	if e.doubted > 0 {
-		parts = append(parts, plural(e.doubted, "output")+" in doubt")
+		parts = append(parts, cli.Plural(e.doubted, "output")+" in doubt")
 	}
 	if e.differ > 0 {
-		parts = append(parts, plural(e.differ, "rerun")+" gave other bytes")
+		parts = append(parts, cli.Plural(e.differ, "rerun")+" gave other bytes")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -253,7 +254,7 @@ func (v *verifier) checkAll(ctx context.Context, keys []string) error {
 }
 
 func (v *verifier) report(files int, size int64, took time.Duration) {
-	fmt.Fprintf(v.w, "%s, %s, %s read in %s", plural(len(v.sound)+len(v.damaged), "output"), plural(files, "file"), bytesText(size), seconds(took))
+	fmt.Fprintf(v.w, "%s, %s, %s read in %s", cli.Plural(len(v.sound)+len(v.damaged), "output"), cli.Plural(files, "file"), cli.Bytes(size), cli.Seconds(took))
 	switch {
 	case len(v.damaged) == 0 && len(v.doubts) == 0:
 		fmt.Fprintln(v.w, ": all as their manifests say")
@@ -268,10 +269,10 @@ func (v *verifier) report(files int, size int64, took time.Duration) {
 		if op == "" {
 			op = "output"
 		}
-		fmt.Fprintf(v.w, "%s %s: %s\n", op, short(d.Key), d.Why)
+		fmt.Fprintf(v.w, "%s %s: %s\n", op, cli.Short(d.Key), d.Why)
 	}
 	for _, d := range v.doubts {
-		fmt.Fprintf(v.w, "%s %s: in doubt: %s\n", v.sound[d.key].Manifest.Op, short(d.key), d.why)
+		fmt.Fprintf(v.w, "%s %s: in doubt: %s\n", v.sound[d.key].Manifest.Op, cli.Short(d.key), d.why)
 	}
 	if !v.o.setAside {
 		fmt.Fprintln(v.w, "--set-aside moves them away; the next sweep makes them again")
@@ -321,14 +322,14 @@ func (v *verifier) putAside(l *lineage) error {
 			return err
 		}
 		if to != "" {
-			fmt.Fprintf(v.w, "%s moved to %s\n", short(key), to)
+			fmt.Fprintf(v.w, "%s moved to %s\n", cli.Short(key), to)
 		}
 	}
 	if others > 0 {
-		fmt.Fprintf(v.w, "%s moved too: they may have been made from the damaged bytes\n", plural(others, "other output"))
+		fmt.Fprintf(v.w, "%s moved too: they may have been made from the damaged bytes\n", cli.Plural(others, "other output"))
 	}
 	if n := countNot(kept, gone); n > 0 {
-		fmt.Fprintf(v.w, "%s made from them stay: their manifests say that they read the sound bytes (--descendants moves them too)\n", plural(n, "output"))
+		fmt.Fprintf(v.w, "%s made from them stay: their manifests say that they read the sound bytes (--descendants moves them too)\n", cli.Plural(n, "output"))
 	}
 	fmt.Fprintln(v.w, "the next sweep makes them again; runner gc frees their space")
 	return nil

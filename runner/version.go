@@ -8,13 +8,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/ops/engine"
+	"react/runner/cli"
 )
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the build: revision, Go, SIMD, libraries",
-		Args:  args(cobra.NoArgs),
+		Args:  cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := cmd.OutOrStdout()
 			facts := buildFacts()

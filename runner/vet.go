@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/cli"
 	"react/runner/spec/bounded"
 )
 
@@ -21,13 +22,13 @@ It looks at no input data and at no store.
 Here as in every command, evaluating a file may take 60 seconds and 1 GiB of
 memory; RUNNER_SPEC_SECONDS and RUNNER_SPEC_MIB (1024) allow more.
 
-` + exitHelp,
-		Args: args(cobra.MinimumNArgs(1)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			return vet(cmd, files, sets)
 		},
 	}
-	setFlag(cmd, &sets)
+	cli.SetFlag(cmd, &sets)
 	return cmd
 }
 

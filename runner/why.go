@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -30,12 +31,12 @@ TRIAL is the id of a trial (or its beginning), or the label of a case; without
 FILE, the newest sweep in the store that has it is taken. STAGE is a name such as
 "tune" or "evaluate/task", or an op such as "embed" among the stages before it.
 
-` + exitHelp,
-		Args: args(cobra.RangeArgs(2, 3)),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.RangeArgs(2, 3)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if len(given) == 2 {
 				if len(sets) > 0 {
-					return usageError{errors.New("--set changes a file: give FILE TRIAL STAGE")}
+					return cli.Usage(errors.New("--set changes a file: give FILE TRIAL STAGE"))
 				}
 				return whyRecorded(cmd.OutOrStdout(), storeDir, given[0], given[1])
 			}
@@ -46,8 +47,8 @@ FILE, the newest sweep in the store that has it is taken. STAGE is a name such a
 			return e.why(cmd.OutOrStdout(), given[1], given[2])
 		},
 	}
-	setFlag(cmd, &sets)
-	storeFlag(cmd, &storeDir)
+	cli.SetFlag(cmd, &sets)
+	cli.StoreFlag(cmd, &storeDir)
 	return cmd
 }
 
@@ -72,7 +73,7 @@ func (e *experiment) why(w io.Writer, name, stage string) error {
 		return err
 	}
 	if trial == nil {
-		return usageError{fmt.Errorf("%s has no trial %q; runner plan %s prints its trials", e.File, name, e.File)}
+		return cli.Usage(fmt.Errorf("%s has no trial %q; runner plan %s prints its trials", e.File, name, e.File))
 	}
 	return p.why(w, e.store, whyOf{trial, stage, e.File})
 }
@@ -134,7 +135,7 @@ func findTrial(s *store.Store, name string) (*store.Sweep, *planRecord, *trialRe
 			return sweep, &p, trial, err
 		}
 	}
-	return nil, nil, nil, usageError{fmt.Errorf("no trial %q in the sweeps of store %s; runner plan FILE prints trials", name, s.Root())}
+	return nil, nil, nil, cli.Usage(fmt.Errorf("no trial %q in the sweeps of store %s; runner plan FILE prints trials", name, s.Root()))
 }
 
 func (p *planRecord) trial(name string) (*trialRecord, error) {
@@ -149,7 +150,7 @@ func (p *planRecord) trial(name string) (*trialRecord, error) {
 		}
 	}
 	if len(found) > 1 {
-		return nil, usageError{fmt.Errorf("trial %q: %s begin so, such as %s and %s", name, plural(len(found), "trial"), found[0].ID, found[1].ID)}
+		return nil, cli.Usage(fmt.Errorf("trial %q: %s begin so, such as %s and %s", name, cli.Plural(len(found), "trial"), found[0].ID, found[1].ID))
 	}
 	if len(found) == 1 {
 		return found[0], nil
@@ -172,7 +173,7 @@ func (p *planRecord) stagesOf(t *trialRecord, name string) ([]stageRecord, error
 		}
 	}
 	if len(found) == 0 {
-		return nil, usageError{fmt.Errorf("trial %s has no stage %q; it has %s", t.Name, name, strings.Join(known, ", "))}
+		return nil, cli.Usage(fmt.Errorf("trial %s has no stage %q; it has %s", t.Name, name, strings.Join(known, ", ")))
 	}
 	return found, nil
 }
@@ -213,10 +214,10 @@ func entryState(s *store.Store, key string) (state string, there bool) {
 	m := entry.Manifest
 	if len(entry.Evicted) > 0 {
 		return fmt.Sprintf("made %s in %s on %s; gc removed %s, so it runs again when something reads it",
-			stamp(m.Finished), took(m), m.Host, plural(len(entry.Evicted), "large file")), true
+			cli.Stamp(m.Finished), took(m), m.Host, cli.Plural(len(entry.Evicted), "large file")), true
 	}
-	return fmt.Sprintf("made %s in %s on %s", stamp(m.Finished), took(m), m.Host), true
+	return fmt.Sprintf("made %s in %s on %s", cli.Stamp(m.Finished), took(m), m.Host), true
 }
 
 // took is how long a stage ran; a clock that was set back meanwhile makes it 0.
-func took(m store.Manifest) string { return seconds(max(0, m.Finished.Sub(m.Started))) }
+func took(m store.Manifest) string { return cli.Seconds(max(0, m.Finished.Sub(m.Started))) }

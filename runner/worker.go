@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/ops/engine"
+	"react/runner/cli"
 	"react/runner/launch"
 	"react/runner/plan"
 	"react/runner/schedule"
@@ -52,14 +53,14 @@ saves what the stage can go on from and puts its job back into the queue; on
 SIGTERM it saves and stops. Over the memory that its line asks for it stops
 itself, so that the cause is on record.
 
-` + exitHelp,
-		Args: args(cobra.NoArgs),
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !engine.Known(o.engine) {
-				return usageError{fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)}
+				return cli.Usage(fmt.Errorf("--engine %s: %s", o.engine, engine.Choices))
 			}
 			if err := o.fit.check(); err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			w, err := newWorkerProcess(o, cmd.ErrOrStderr())
 			if err != nil {
@@ -69,7 +70,7 @@ itself, so that the cause is on record.
 			return w.work(cmd.Context())
 		},
 	}
-	storeFlag(cmd, &o.store)
+	cli.StoreFlag(cmd, &o.store)
 	flags := cmd.Flags()
 	flags.StringVar(&o.tasks, "tasks", "", "task `file`")
 	flags.IntVar(&o.index, "index", -1, "`line` of the task file, from 0")
@@ -103,7 +104,7 @@ type workerProcess struct {
 
 func newWorkerProcess(o workerOptions, stderr io.Writer) (*workerProcess, error) {
 	if o.tasks == "" {
-		return nil, usageError{errors.New("--tasks FILE is missing")}
+		return nil, cli.Usage(errors.New("--tasks FILE is missing"))
 	}
 	if o.index < 0 {
 		index, err := indexFromEnv()
@@ -132,11 +133,11 @@ func indexFromEnv() (int, error) {
 		}
 		index, err := strconv.Atoi(text)
 		if err != nil || index < 0 {
-			return 0, usageError{fmt.Errorf("%s=%s: not an index", name, text)}
+			return 0, cli.Usage(fmt.Errorf("%s=%s: not an index", name, text))
 		}
 		return index, nil
 	}
-	return 0, usageError{errors.New("no --index, and neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set")}
+	return 0, cli.Usage(errors.New("no --index, and neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set"))
 }
 
 // work makes the stage and leaves word of how it went. What ends the process
@@ -164,7 +165,7 @@ func (w *workerProcess) work(parent context.Context) error {
 	}
 	fmt.Fprintf(w.stderr, "stopped (%s): %v\n", a.Cause, err)
 	w.leave(parent, a.Cause)
-	return errPreempted
+	return cli.ErrPreempted
 }
 
 // sweep is the sweep whose folder the tasks are in, nil for a task file from

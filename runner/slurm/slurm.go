@@ -33,6 +33,9 @@ func (e *Error) Error() string { return fmt.Sprintf("slurm: %s: %v", e.Command, 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// ExitCode is what a program ends with whose launcher cannot be used.
+func (e *Error) ExitCode() int { return 4 }
+
 // patience is how long a command may take; a controller that is starting lets
 // its clients wait.
 const patience = time.Minute

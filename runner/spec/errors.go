@@ -39,6 +39,9 @@ func (e Error) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Pos, e.Path, e.Msg)
 }
 
+// ExitCode is what a program ends with whose file is wrong.
+func (e Error) ExitCode() int { return 3 }
+
 // Errors are all mistakes of a pass, in the order of the file.
 type Errors []Error
 
@@ -50,6 +53,9 @@ func (es Errors) Error() string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// ExitCode is what a program ends with whose file is wrong.
+func (es Errors) ExitCode() int { return 3 }
 
 // err sorts the mistakes, drops repeated ones and returns nil where there are none.
 func (es Errors) err() error {

@@ -82,6 +82,9 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// ExitCode is what a program ends with whose store cannot be used.
+func (e *Error) ExitCode() int { return 4 }
+
 // Open returns the store in dir. It writes nothing: a directory that does not
 // exist is an empty store, made by the first write. A directory that holds
 // something else, or a store of another layout version, is an *Error. So is one

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// parseAge reads a duration as Go does, and whole days and weeks besides: 90m,
+// ParseAge reads a duration as Go does, and whole days and weeks besides: 90m,
 // 12h, 30d, 2w.
-func parseAge(text string) (time.Duration, error) {
+func ParseAge(text string) (time.Duration, error) {
 	for unit, of := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
 		number, ok := strings.CutSuffix(text, unit)
 		if !ok {
@@ -40,8 +40,8 @@ var byteUnits = []struct {
 	{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", 1 << 40}, {"B", 1},
 }
 
-// parseBytes reads a size: 500MiB, 1.5G, 20GB, 4096.
-func parseBytes(text string) (int64, error) {
+// ParseBytes reads a size: 500MiB, 1.5G, 20GB, 4096.
+func ParseBytes(text string) (int64, error) {
 	number, unit := text, 1.0
 	for _, u := range byteUnits {
 		if rest, ok := strings.CutSuffix(text, u.suffix); ok {
@@ -56,8 +56,8 @@ func parseBytes(text string) (int64, error) {
 	return int64(n * unit), nil
 }
 
-// bytesText is a size for people.
-func bytesText(n int64) string {
+// Bytes is a size for people.
+func Bytes(n int64) string {
 	switch {
 	case n < 1<<10:
 		return fmt.Sprintf("%d B", n)
