@@ -18,6 +18,7 @@ import (
 	"react/ops/engine"
 	"react/ops/speed"
 	"react/runner/cli"
+	"react/runner/record"
 )
 
 // benchOptions are the flags of bench.
@@ -38,7 +39,7 @@ type benchReport struct {
 	Precision string            `json:"precision"`
 	Engine    string            `json:"engine"`
 	Libraries map[string]string `json:"libraries"`
-	System    systemFacts       `json:"system"`
+	System    record.System     `json:"system"`
 	Peak      float64           `json:"peak"` // of matrix products, operations a second; 0: not measured
 	Results   []benchResult     `json:"results"`
 }
@@ -125,7 +126,7 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 	for _, text := range e.Warnings() {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", text)
 	}
-	r := benchReport{Schema: "runner.bench/v1", Arch: o.arch, Engine: e.Name(), Precision: o.measure.Precision, Libraries: e.Describe(), System: readSystem()}
+	r := benchReport{Schema: "runner.bench/v1", Arch: o.arch, Engine: e.Name(), Precision: o.measure.Precision, Libraries: e.Describe(), System: record.ReadSystem()}
 	if o.matrix > 0 {
 		if r.Peak, err = clip.MatrixPeak(e, o.matrix, o.measure.Precision == clip.BF16); err != nil {
 			return err
@@ -220,7 +221,7 @@ func memoryOf(engineName string) func() int64 {
 		if err != nil {
 			return 0
 		}
-		return kibibytes(string(status), "VmRSS")
+		return record.Kibibytes(string(status), "VmRSS")
 	}
 }
 

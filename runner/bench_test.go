@@ -11,6 +11,8 @@ import (
 
 	"react/ops"
 	"react/runner/cli"
+	"react/runner/experiment"
+	"react/runner/record"
 )
 
 // manyTrials writes an experiment of n trials, a multiple of 100: rates, depths
@@ -34,15 +36,15 @@ func BenchmarkPlan(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			file := manyTrials(b, n)
 			for b.Loop() {
-				e, err := loadExperiment(b.Context(), file, nil, filepath.Join(b.TempDir(), "store"))
+				e, err := experiment.Load(b.Context(), file, nil, filepath.Join(b.TempDir(), "store"))
 				if err != nil {
 					b.Fatal(err)
 				}
-				if err := e.printPlan(b.Context(), io.Discard, planOptions{engine: "go", overcommit: true}); err != nil {
+				if err := printPlan(b.Context(), e, io.Discard, planOptions{engine: "go", overcommit: true}); err != nil {
 					b.Fatal(err)
 				}
-				if len(e.plan.Trials) != n {
-					b.Fatalf("%d trials, want %d", len(e.plan.Trials), n)
+				if len(e.Plan.Trials) != n {
+					b.Fatalf("%d trials, want %d", len(e.Plan.Trials), n)
 				}
 			}
 			b.ReportMetric(float64(taken())/(1<<20), "MiB-taken")
@@ -62,12 +64,12 @@ func taken() uint64 {
 func BenchmarkNothingToDo(b *testing.B) {
 	file := manyTrials(b, 500)
 	dir := filepath.Join(b.TempDir(), "store")
-	e, err := loadExperiment(b.Context(), file, nil, dir)
+	e, err := experiment.Load(b.Context(), file, nil, dir)
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, stage := range e.plan.Stages {
-		txn, err := e.store.Begin(stage.Key, stage.Op, stage.Lines)
+	for _, stage := range e.Plan.Stages {
+		txn, err := e.Store.Begin(stage.Key, stage.Op, stage.Lines)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -75,11 +77,11 @@ func BenchmarkNothingToDo(b *testing.B) {
 		if err := os.WriteFile(filepath.Join(txn.Dir(), "rows.jsonl"), []byte(cli.JSONText(row)+"\n"), 0o666); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := txn.Commit(map[string]any{engineFact: "go"}, nil); err != nil {
+		if _, err := txn.Commit(map[string]any{record.EngineFact: "go"}, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
-	e.store.Close()
+	e.Store.Close()
 	b.Cleanup(func() { os.Chmod(dir, 0o777) })
 	for b.Loop() {
 		err := run(b.Context(), []string{"sweep", file, "--store", dir, "--engine", "go"}, io.Discard, io.Discard)

@@ -11,6 +11,7 @@ import (
 	"react/ops"
 	"react/runner/browse"
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -24,12 +25,12 @@ type browser struct {
 
 // browsed are the stages that a page is about.
 type browsed struct {
-	plan  *planRecord
-	trial *trialRecord           // nil for an index
-	pairs *stageRecord           // nil for an index, and for a base
-	by    map[string]stageRecord // the searches, by side
-	run   map[string]string      // what a search by text reads: role → key
-	files map[string]ops.Files   // and outside files
+	plan  *record.Plan
+	trial *record.Trial           // nil for an index
+	pairs *record.Stage           // nil for an index, and for a base
+	by    map[string]record.Stage // the searches, by side
+	run   map[string]string       // what a search by text reads: role → key
+	files map[string]ops.Files    // and outside files
 }
 
 // openBrowser finds what is named: a trial, else a stage.
@@ -56,7 +57,7 @@ func openBrowser(ctx context.Context, s *store.Store, engines *engines, name str
 // findBrowsed takes a trial's name first: keys are long, and trial ids are what people have at hand.
 func findBrowsed(s *store.Store, name string) (*browsed, error) {
 	if !isDir(name) {
-		_, p, trial, err := findTrial(s, name)
+		_, p, trial, err := record.FindTrial(s, name)
 		if err == nil {
 			return trialBrowsed(p, trial)
 		}
@@ -79,14 +80,14 @@ func findBrowsed(s *store.Store, name string) (*browsed, error) {
 }
 
 // findStage looks for a key, or its beginning, in the plans of the store's sweeps, newest first.
-func findStage(s *store.Store, key string) (*planRecord, *stageRecord, error) {
+func findStage(s *store.Store, key string) (*record.Plan, *record.Stage, error) {
 	sweeps, err := s.Sweeps()
 	if err != nil || len(key) < 4 {
 		return nil, nil, err
 	}
 	for _, sweep := range sweeps {
-		var p planRecord
-		if err := sweep.ReadJSON(planFile, &p); err != nil {
+		var p record.Plan
+		if err := sweep.ReadJSON(record.PlanFile, &p); err != nil {
 			return nil, nil, err
 		}
 		for i, stage := range p.Stages {
@@ -98,23 +99,15 @@ func findStage(s *store.Store, key string) (*planRecord, *stageRecord, error) {
 	return nil, nil, nil
 }
 
-func (p *planRecord) stage(key string) *stageRecord {
-	i := slices.IndexFunc(p.Stages, func(s stageRecord) bool { return s.Key == key })
-	if i < 0 {
-		return nil
-	}
-	return &p.Stages[i]
-}
-
 // trialBrowsed gathers the stages of a trial's retrieval.
-func trialBrowsed(p *planRecord, trial *trialRecord) (*browsed, error) {
-	pairs := p.stage(trial.Stages["pairs"])
+func trialBrowsed(p *record.Plan, trial *record.Trial) (*browsed, error) {
+	pairs := p.Stage(trial.Stages["pairs"])
 	if pairs == nil {
 		return nil, cli.Usage(fmt.Errorf("trial %s retrieves nothing: it is not tuned on pairs (give another trial, or an index)", trial.Name))
 	}
-	b := &browsed{plan: p, trial: trial, pairs: pairs, by: map[string]stageRecord{}, run: map[string]string{}, files: map[string]ops.Files{}}
+	b := &browsed{plan: p, trial: trial, pairs: pairs, by: map[string]record.Stage{}, run: map[string]string{}, files: map[string]ops.Files{}}
 	b.take(pairs)
-	for _, stage := range p.madeFrom(trial) {
+	for _, stage := range p.MadeFrom(trial) {
 		if by, ok := searchedBy(stage); ok && slices.Contains(values(pairs.In), stage.Key) {
 			b.by[by] = stage
 			b.take(&stage)
@@ -125,8 +118,8 @@ func trialBrowsed(p *planRecord, trial *trialRecord) (*browsed, error) {
 }
 
 // stageBrowsed gathers what reads or made an index, or embeddings.
-func stageBrowsed(p *planRecord, stage *stageRecord) (*browsed, error) {
-	b := &browsed{plan: p, by: map[string]stageRecord{}, run: map[string]string{}, files: map[string]ops.Files{}}
+func stageBrowsed(p *record.Plan, stage *record.Stage) (*browsed, error) {
+	b := &browsed{plan: p, by: map[string]record.Stage{}, run: map[string]string{}, files: map[string]ops.Files{}}
 	switch stage.Op {
 	case "embed":
 		b.run["embeddings"] = stage.Key
@@ -147,7 +140,7 @@ func stageBrowsed(p *planRecord, stage *stageRecord) (*browsed, error) {
 }
 
 // take notes the inputs of a stage, the first of each role.
-func (b *browsed) take(stage *stageRecord) {
+func (b *browsed) take(stage *record.Stage) {
 	by, searched := searchedBy(*stage)
 	for role, key := range stage.In {
 		if searched && (role == "index" || role == "tuned") {
@@ -162,7 +155,7 @@ func (b *browsed) take(stage *stageRecord) {
 			b.files[role] = files
 		}
 	}
-	if made := b.plan.stage(stage.In["embeddings"]); made != nil && made.Op == "embed" {
+	if made := b.plan.Stage(stage.In["embeddings"]); made != nil && made.Op == "embed" {
 		b.take(made)
 	}
 }
@@ -172,7 +165,7 @@ func (b *browsed) findCheckpoint() {
 	if _, ok := b.run["checkpoint"]; ok || len(b.files["checkpoint"].Paths) > 0 {
 		return
 	}
-	queries := b.plan.stage(b.run["queries"])
+	queries := b.plan.Stage(b.run["queries"])
 	if queries == nil {
 		return
 	}
@@ -185,7 +178,7 @@ func (b *browsed) findCheckpoint() {
 }
 
 // searchedBy is the side that a retrieve stage searches.
-func searchedBy(stage stageRecord) (string, bool) {
+func searchedBy(stage record.Stage) (string, bool) {
 	if stage.Op != "retrieve" {
 		return "", false
 	}
@@ -212,7 +205,7 @@ func (b *browser) openFinder(ctx context.Context, what *browsed, engines *engine
 			err = fmt.Errorf("%s %s is no longer in the store whole (runner reproduce TRIAL, or runner sweep FILE, makes it again)", role, cli.Short(key))
 		}
 		if err == nil {
-			err = damaged(b.store, b.store.Check(ctx, entry))
+			err = record.ExplainDamage(b.store, b.store.Check(ctx, entry))
 		}
 		if err != nil {
 			return err
@@ -226,7 +219,7 @@ func (b *browser) openFinder(ctx context.Context, what *browsed, engines *engine
 	if len(params.By) == 0 {
 		params.By = []string{"t2i", "t2t"}
 	}
-	if stage := what.plan.stage(what.run["embeddings"]); stage != nil {
+	if stage := what.plan.Stage(what.run["embeddings"]); stage != nil {
 		var p struct {
 			Precision string `json:"precision"`
 		}

@@ -14,9 +14,10 @@ import (
 	"react/ops"
 	"react/runner/browse"
 	"react/runner/cli"
+	"react/runner/record"
 )
 
-func decodeParams(stage stageRecord, into any) error {
+func decodeParams(stage record.Stage, into any) error {
 	if err := json.Unmarshal(stage.Params, into); err != nil {
 		return fmt.Errorf("stage %s %s: params: %w", stage.Op, cli.Short(stage.Key), err)
 	}
@@ -99,7 +100,7 @@ func (b *browser) image(key string) ([]byte, string, error) {
 
 // openPairs reads a trial's pairs and sorts them by class.
 func (b *browser) openPairs(what *browsed) error {
-	entry, ok, err := lookupResults(b.store, what.pairs.Key)
+	entry, ok, err := record.LookupResults(b.store, what.pairs.Key)
 	if err == nil && !ok {
 		err = fmt.Errorf("the pairs of trial %s, stage %s, are not in the store (runner reproduce %s makes them)", what.trial.Name, cli.Short(what.pairs.Key), what.trial.ID)
 	}
@@ -131,11 +132,11 @@ func (b *browser) openPairs(what *browsed) error {
 func (b *browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
 	marks := map[int64][]browse.Mark{}
 	for _, name := range slices.Sorted(maps.Keys(what.trial.Stages)) {
-		stage := what.plan.stage(what.trial.Stages[name])
+		stage := what.plan.Stage(what.trial.Stages[name])
 		if stage == nil || stage.Op != "audit" {
 			continue
 		}
-		entry, ok, err := lookupResults(b.store, stage.Key)
+		entry, ok, err := record.LookupResults(b.store, stage.Key)
 		if err != nil || !ok {
 			continue // it says so in status; the pairs stand without
 		}

@@ -19,6 +19,7 @@ import (
 
 	"react/runner/browse"
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -96,14 +97,14 @@ func TestBrowse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, p, trial, err := findTrial(s, "tuned")
+	_, p, trial, err := record.FindTrial(s, "tuned")
 	if err != nil {
 		t.Fatal(err)
 	}
 	browseTrial(t, browsing(t, "tuned", "--store", root, "--engine", "go"))
 	for _, op := range []string{"index", "embed", "retrieve"} {
-		i := slices.IndexFunc(p.madeFrom(trial), func(r stageRecord) bool { return r.Op == op })
-		key := p.madeFrom(trial)[i].Key
+		i := slices.IndexFunc(p.MadeFrom(trial), func(r record.Stage) bool { return r.Op == op })
+		key := p.MadeFrom(trial)[i].Key
 		name := key[:12]
 		if op == "index" {
 			entry, _, err := s.Lookup(key)

@@ -17,6 +17,7 @@ import (
 
 	"react/runner/cli"
 	"react/runner/launch"
+	"react/runner/record"
 	"react/runner/slurm"
 	"react/runner/store"
 )
@@ -40,11 +41,11 @@ beginning, or the label of a case.
 			if err != nil {
 				return err
 			}
-			sweeps, err := findSweeps(s, given)
+			sweeps, err := record.FindSweeps(s, given)
 			if err == nil {
 				return cancelSweeps(cmd.OutOrStdout(), s, sweeps)
 			}
-			sweep, p, trial, notTrial := findTrial(s, given[0])
+			sweep, p, trial, notTrial := record.FindTrial(s, given[0])
 			if notTrial != nil {
 				return errors.Join(err, notTrial)
 			}
@@ -58,8 +59,8 @@ beginning, or the label of a case.
 // trialOf is a trial in the records of its sweep.
 type trialOf struct {
 	sweep *store.Sweep
-	plan  *planRecord
-	trial *trialRecord
+	plan  *record.Plan
+	trial *record.Trial
 }
 
 func cancelSweeps(w io.Writer, s *store.Store, sweeps []*store.Sweep) error {
@@ -83,12 +84,12 @@ func cancelSweeps(w io.Writer, s *store.Store, sweeps []*store.Sweep) error {
 func cancelTrial(w io.Writer, s *store.Store, of trialOf) error {
 	needs := map[string]int{}
 	for i := range of.plan.Trials {
-		for _, stage := range of.plan.madeFrom(&of.plan.Trials[i]) {
+		for _, stage := range of.plan.MadeFrom(&of.plan.Trials[i]) {
 			needs[stage.Key]++
 		}
 	}
 	own := map[string]bool{}
-	for _, stage := range of.plan.madeFrom(of.trial) {
+	for _, stage := range of.plan.MadeFrom(of.trial) {
 		own[stage.Key] = needs[stage.Key] == 1
 	}
 	jobs, err := cancelJobs(s, of.sweep, func(key string) bool { return own[key] })
@@ -182,7 +183,7 @@ that Slurm has. 0 is no limit.
 			if err != nil {
 				return err
 			}
-			sweeps, err := findSweeps(s, given[:1])
+			sweeps, err := record.FindSweeps(s, given[:1])
 			if err != nil {
 				return err
 			}

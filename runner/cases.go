@@ -7,6 +7,7 @@ import (
 
 	"react/ops"
 	"react/results"
+	"react/runner/experiment"
 	"react/runner/store"
 )
 
@@ -40,10 +41,10 @@ func read[T any](from func(key string) ([]T, error), key string) ([]T, error) {
 	return from(key)
 }
 
-// cases are those of the experiment's finished stages.
-func (e *experiment) cases(entries map[string]store.Entry) caseSource {
+// casesOf are those of the experiment's finished stages.
+func casesOf(e *experiment.Experiment, entries map[string]store.Entry) caseSource {
 	c := caseSource{stages: map[[2]string]string{}, base: map[string]string{}}
-	for _, t := range e.plan.Trials {
+	for _, t := range e.Plan.Trials {
 		for name, stage := range t.Stages {
 			set, ok := strings.CutPrefix(name, "evaluate/")
 			if !ok {

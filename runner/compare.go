@@ -12,6 +12,8 @@ import (
 
 	"react/results"
 	"react/runner/cli"
+	"react/runner/experiment"
+	"react/runner/record"
 )
 
 // compareOptions are the flags of compare.
@@ -93,40 +95,40 @@ type comparison struct {
 
 // member is one experiment, under a name that no other has.
 type member struct {
-	*experiment
+	*experiment.Experiment
 	name string
 	opts results.Options
 }
 
 func (c *comparison) close() {
 	for _, m := range c.members {
-		m.store.Close()
+		m.Store.Close()
 	}
 }
 
 // add joins an experiment: its trials under its name, with the name as a param.
-func (c *comparison) add(e *experiment) error {
-	m := member{experiment: e, name: e.Name}
+func (c *comparison) add(e *experiment.Experiment) error {
+	m := member{Experiment: e, name: e.Name}
 	for i := range c.members {
 		other := &c.members[i]
 		switch {
 		case other.Digest == e.Digest:
-			e.store.Close()
+			e.Store.Close()
 			return cli.Usage(fmt.Errorf("%s is there twice: %s/%s", e.Name, e.Name, e.Digest[:8]))
 		case other.Name == e.Name:
 			m.name = e.Name + "/" + e.Digest[:8]
 		}
 	}
 	c.members = append(c.members, m)
-	entries, err := e.stored()
+	entries, err := record.StoredEntries(e)
 	if err != nil {
 		return err
 	}
-	rows, err := e.rows(entries)
+	rows, err := rowsOf(e, entries)
 	if err != nil {
 		return err
 	}
-	opts := e.tableOptions(entries, e.failures())
+	opts := tableOptions(e, entries, failuresOf(e))
 	c.members[len(c.members)-1].opts = opts
 	c.notes = append(c.notes, opts.Notes)
 	joined := map[string]map[string]any{} // params by trial: its rows share them

@@ -13,6 +13,7 @@ import (
 	"react/data/glob"
 	"react/ops/engine"
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/spec"
 	"react/runner/store"
 )
@@ -210,10 +211,10 @@ func (c *completer) sweeps() []string {
 const completedSweeps = 5
 
 // eachTrial reads the trials of the newest sweeps, or of a FILE's alone.
-func (c *completer) eachTrial(visit func(w *store.Sweep, t *trialRecord)) {
+func (c *completer) eachTrial(visit func(w *store.Sweep, t *record.Trial)) {
 	sweeps := c.recorded()
 	for _, w := range sweeps[:min(len(sweeps), completedSweeps)] {
-		trials, err := store.ReadLines[trialRecord](w, trialsFile)
+		trials, err := store.ReadLines[record.Trial](w, record.TrialsFile)
 		if err != nil {
 			continue
 		}
@@ -227,7 +228,7 @@ func (c *completer) eachTrial(visit func(w *store.Sweep, t *trialRecord)) {
 func (c *completer) trials() []string {
 	var found []string
 	seen := map[string]bool{}
-	c.eachTrial(func(w *store.Sweep, t *trialRecord) {
+	c.eachTrial(func(w *store.Sweep, t *record.Trial) {
 		for _, value := range []string{t.Label, t.ID} {
 			if value == "" || seen[value] || !strings.HasPrefix(value, c.part) {
 				continue
@@ -248,7 +249,7 @@ func (c *completer) stages() []string {
 	}
 	trial := c.given[len(c.given)-1]
 	names := map[string]bool{}
-	c.eachTrial(func(_ *store.Sweep, t *trialRecord) {
+	c.eachTrial(func(_ *store.Sweep, t *record.Trial) {
 		if t.Label != trial && !strings.HasPrefix(t.ID, trial) {
 			return
 		}

@@ -15,6 +15,7 @@ import (
 
 	"react/runner/cli"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -39,8 +40,8 @@ or SWEEP:TRIAL; a sweep is NAME, NAME/HASH or the beginning of one.
 				return err
 			}
 			w := cmd.OutOrStdout()
-			a, errA := findSweeps(s, given[:1])
-			b, errB := findSweeps(s, given[1:])
+			a, errA := record.FindSweeps(s, given[:1])
+			b, errB := record.FindSweeps(s, given[1:])
 			if errA == nil && errB == nil {
 				return diffSweeps(w, a[0], b[0])
 			}
@@ -57,12 +58,12 @@ or SWEEP:TRIAL; a sweep is NAME, NAME/HASH or the beginning of one.
 // side is one of the two that are compared.
 type side struct {
 	sweep *store.Sweep
-	plan  *planRecord
-	trial *trialRecord
+	plan  *record.Plan
+	trial *record.Trial
 }
 
 func findSide(s *store.Store, name string) (d side, err error) {
-	d.sweep, d.plan, d.trial, err = findTrial(s, name)
+	d.sweep, d.plan, d.trial, err = record.FindTrial(s, name)
 	return d, err
 }
 
@@ -118,7 +119,7 @@ func printValues(w io.Writer, head string, a, b map[string]string) {
 // diffStages compares the stages of the same name.
 func diffStages(w io.Writer, s *store.Store, a, b side) error {
 	known := &catalogue{map[string]made{}, map[string][]made{}}
-	for _, p := range []*planRecord{a.plan, b.plan} {
+	for _, p := range []*record.Plan{a.plan, b.plan} {
 		for _, stage := range p.Stages {
 			known.add(made{op: stage.Op, key: stage.Key, lines: stage.Lines})
 		}
@@ -147,32 +148,32 @@ func diffStages(w io.Writer, s *store.Store, a, b side) error {
 }
 
 func diffMetrics(w io.Writer, s *store.Store, a, b side) error {
-	inA, err := trialMetrics(s, a.sweep, a.trial)
+	inA, err := record.TrialMetrics(s, a.sweep, a.trial)
 	if err != nil {
 		return err
 	}
-	inB, err := trialMetrics(s, b.sweep, b.trial)
+	inB, err := record.TrialMetrics(s, b.sweep, b.trial)
 	if err != nil {
 		return err
 	}
 	of := map[string]float64{}
 	for _, m := range inB {
-		of[m.name()] = m.Value
+		of[m.Name()] = m.Value
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nMETRIC\tA\tB\tB-A\n")
 	for _, m := range inA {
-		other, both := of[m.name()]
-		delete(of, m.name())
+		other, both := of[m.Name()]
+		delete(of, m.Name())
 		if !both {
-			fmt.Fprintf(table, "%s\t%.4g\t-\t\n", m.name(), m.Value)
+			fmt.Fprintf(table, "%s\t%.4g\t-\t\n", m.Name(), m.Value)
 			continue
 		}
-		fmt.Fprintf(table, "%s\t%.4g\t%.4g\t%+.4g\n", m.name(), m.Value, other, other-m.Value)
+		fmt.Fprintf(table, "%s\t%.4g\t%.4g\t%+.4g\n", m.Name(), m.Value, other, other-m.Value)
 	}
 	for _, m := range inB {
-		if _, left := of[m.name()]; left {
-			fmt.Fprintf(table, "%s\t-\t%.4g\t\n", m.name(), m.Value)
+		if _, left := of[m.Name()]; left {
+			fmt.Fprintf(table, "%s\t-\t%.4g\t\n", m.Name(), m.Value)
 		}
 	}
 	return table.Flush()
@@ -192,16 +193,16 @@ func diffSweeps(w io.Writer, a, b *store.Sweep) error {
 		return err
 	}
 	printValues(w, "\nSPEC", specA, specB)
-	var planA, planB planRecord
-	if err := errors.Join(a.ReadJSON(planFile, &planA), b.ReadJSON(planFile, &planB)); err != nil {
+	var planA, planB record.Plan
+	if err := errors.Join(a.ReadJSON(record.PlanFile, &planA), b.ReadJSON(record.PlanFile, &planB)); err != nil {
 		return err
 	}
 	diffTrialLists(w, &planA, &planB)
 	return nil
 }
 
-func diffTrialLists(w io.Writer, a, b *planRecord) {
-	inB := map[string]*trialRecord{}
+func diffTrialLists(w io.Writer, a, b *record.Plan) {
+	inB := map[string]*record.Trial{}
 	for i := range b.Trials {
 		inB[b.Trials[i].ID] = &b.Trials[i]
 	}

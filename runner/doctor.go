@@ -14,6 +14,7 @@ import (
 	"react/ops/engine"
 	"react/ops/knn"
 	"react/runner/cli"
+	"react/runner/record"
 )
 
 // doctorReport is what doctor found, and what --json prints.
@@ -21,7 +22,7 @@ type doctorReport struct {
 	Engines   []engine.Status   `json:"engines"` // in the order in which auto tries them, then xla:cpu
 	Auto      string            `json:"auto"`    // the engine that auto takes; "" when none opens
 	Why       string            `json:"why"`
-	System    systemFacts       `json:"system"`
+	System    record.System     `json:"system"`
 	Libraries map[string]string `json:"libraries"` // linked into the program
 }
 
@@ -56,7 +57,7 @@ libraries inside the program. It downloads nothing and changes nothing.
 func examine() doctorReport {
 	r := doctorReport{
 		Engines: engine.Survey(),
-		System:  readSystem(),
+		System:  record.ReadSystem(),
 		Libraries: map[string]string{
 			"faiss":        knn.Describe(),
 			"libturbojpeg": image.Describe(),

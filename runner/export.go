@@ -18,7 +18,9 @@ import (
 	"react/results"
 	"react/results/export"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -65,8 +67,8 @@ in names, so that there acc@1 is acc_at_1.
 			if err != nil {
 				return err
 			}
-			defer e.store.Close()
-			said, err := e.export(given[1], o.to)
+			defer e.Store.Close()
+			said, err := exportTo(e, given[1], o.to)
 			if err != nil {
 				return err
 			}
@@ -83,16 +85,16 @@ in names, so that there acc@1 is acc_at_1.
 	return cmd
 }
 
-// export writes one form and says what it wrote.
-func (e *experiment) export(dir, to string) (string, error) {
-	entries, err := e.stored()
+// exportTo writes one form and says what it wrote.
+func exportTo(e *experiment.Experiment, dir, to string) (string, error) {
+	entries, err := record.StoredEntries(e)
 	if err != nil {
 		return "", err
 	}
 	if to == "elevater" {
-		return e.exportElevater(dir, entries)
+		return exportElevater(e, dir, entries)
 	}
-	rows, err := e.rows(entries)
+	rows, err := rowsOf(e, entries)
 	if err != nil {
 		return "", err
 	}
@@ -102,7 +104,7 @@ func (e *experiment) export(dir, to string) (string, error) {
 		}
 		return fmt.Sprintf("%d rows", len(rows)), results.WriteFile(filepath.Join(dir, "rows.parquet"), rows)
 	}
-	runs, err := e.runs(entries, rows)
+	runs, err := exportedRuns(e, entries, rows)
 	if err != nil {
 		return "", err
 	}
@@ -114,8 +116,8 @@ func (e *experiment) export(dir, to string) (string, error) {
 	return cli.Plural(len(runs), "run"), err
 }
 
-// runs are the trials that have something to show, and the pretrainings.
-func (e *experiment) runs(entries map[string]store.Entry, rows []results.Row) ([]export.Run, error) {
+// exportedRuns are the trials that have something to show, and the pretrainings.
+func exportedRuns(e *experiment.Experiment, entries map[string]store.Entry, rows []results.Row) ([]export.Run, error) {
 	measured := map[string][]results.Row{}
 	for _, r := range rows {
 		if r.Class == "" {
@@ -124,8 +126,8 @@ func (e *experiment) runs(entries map[string]store.Entry, rows []results.Row) ([
 	}
 	var runs []export.Run
 	pretrained := map[string]bool{}
-	for i := range e.plan.Trials {
-		t := &e.plan.Trials[i]
+	for i := range e.Plan.Trials {
+		t := &e.Plan.Trials[i]
 		if stage := t.Stages[plan.Checkpoint]; stage != nil && !pretrained[stage.Key] {
 			pretrained[stage.Key] = true
 			run := export.Run{ID: stage.Op + "-" + cli.Short(stage.Key), Name: stage.Op}
@@ -136,7 +138,7 @@ func (e *experiment) runs(entries map[string]store.Entry, rows []results.Row) ([
 				runs = append(runs, run)
 			}
 		}
-		run := export.Run{ID: t.ID, Name: trialName(*t), Params: paramTexts(t)}
+		run := export.Run{ID: t.ID, Name: experiment.TrialName(*t), Params: paramTexts(t)}
 		if err := addTraining(&run, plan.Tune, t.Stages[plan.Tune], entries); err != nil {
 			return nil, err
 		}

@@ -17,7 +17,9 @@ import (
 	"react/ops/clip"
 	"react/results/export"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -29,18 +31,18 @@ type submissions struct {
 
 // exportElevater writes a folder for each model and track, with a zip that the leaderboard takes. Evaluations without scores or without the name of
 // a benchmark are left out, and counted.
-func (e *experiment) exportElevater(dir string, entries map[string]store.Entry) (string, error) {
+func exportElevater(e *experiment.Experiment, dir string, entries map[string]store.Entry) (string, error) {
 	tracks := map[string]*submissions{}
-	for i := range e.plan.Trials {
-		t := &e.plan.Trials[i]
+	for i := range e.Plan.Trials {
+		t := &e.Plan.Trials[i]
 		for _, name := range t.StageNames() {
 			evaluation, ok := strings.CutPrefix(name, "evaluate/")
 			if !ok {
 				continue
 			}
-			s, track, err := e.submission(t, evaluation, entries)
+			s, track, err := submissionOf(e, t, evaluation, entries)
 			if err != nil {
-				return "", fmt.Errorf("trial %s: evaluation %s: %w", trialName(*t), evaluation, err)
+				return "", fmt.Errorf("trial %s: evaluation %s: %w", experiment.TrialName(*t), evaluation, err)
 			}
 			if s == nil {
 				continue
@@ -73,8 +75,8 @@ func (t *submissions) add(s export.Submission) {
 	t.all[i].Predictions = append(t.all[i].Predictions, s.Predictions...)
 }
 
-// submission is what an evaluation of a trial adds to a track; nil for nothing.
-func (e *experiment) submission(t *plan.Trial, evaluation string, entries map[string]store.Entry) (*export.Submission, string, error) {
+// submissionOf is what an evaluation of a trial adds to a track; nil for nothing.
+func submissionOf(e *experiment.Experiment, t *plan.Trial, evaluation string, entries map[string]store.Entry) (*export.Submission, string, error) {
 	param := func(field string) any { return t.Params["evaluate."+evaluation+"."+field] }
 	stage := t.Stages["evaluate/"+evaluation]
 	entry, done := entries[stage.Key]
@@ -82,7 +84,7 @@ func (e *experiment) submission(t *plan.Trial, evaluation string, entries map[st
 	if !done || !named || param("scores") != true {
 		return nil, "", nil
 	}
-	if err := checkNamed(e.store, entry, ops.ScoresFile); err != nil {
+	if err := record.CheckNamed(e.Store, entry, ops.ScoresFile); err != nil {
 		return nil, "", err
 	}
 	shape, values, err := npy.Read(filepath.Join(entry.Dir, ops.ScoresFile))

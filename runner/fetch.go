@@ -18,6 +18,7 @@ import (
 	"react/data/image"
 	"react/ops"
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -180,7 +181,7 @@ func (o *fetchOptions) items(name string, stderr io.Writer) (iter.Seq2[fetch.Ite
 	}
 	var dirs []string
 	for _, key := range keys {
-		entry, ok, err := lookupResults(s, key)
+		entry, ok, err := record.LookupResults(s, key)
 		if err != nil {
 			return nil, err
 		}
@@ -199,9 +200,9 @@ func (o *fetchOptions) items(name string, stderr io.Writer) (iter.Seq2[fetch.Ite
 
 // pairsStages are the keys of the pairs of a sweep, or of one trial.
 func pairsStages(s *store.Store, name string) ([]string, error) {
-	if sweeps, err := findSweeps(s, []string{name}); err == nil {
-		var p planRecord
-		if err := sweeps[0].ReadJSON(planFile, &p); err != nil {
+	if sweeps, err := record.FindSweeps(s, []string{name}); err == nil {
+		var p record.Plan
+		if err := sweeps[0].ReadJSON(record.PlanFile, &p); err != nil {
 			return nil, err
 		}
 		var keys []string
@@ -215,7 +216,7 @@ func pairsStages(s *store.Store, name string) ([]string, error) {
 		}
 		return keys, nil
 	}
-	_, _, trial, err := findTrial(s, name)
+	_, _, trial, err := record.FindTrial(s, name)
 	if err != nil {
 		return nil, cli.Usage(fmt.Errorf("no sweep, trial, or list (.parquet, .csv, .tsv, .txt) %q (store %s)", name, s.Root()))
 	}

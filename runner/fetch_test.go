@@ -18,6 +18,7 @@ import (
 	"react/data/shards"
 	"react/ops"
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -106,7 +107,7 @@ func TestFetchItems(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, trial, err := findTrial(s, "tuned")
+	_, _, trial, err := record.FindTrial(s, "tuned")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,9 @@ import (
 	"react/ops"
 	"react/ops/clip"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/schedule"
 )
 
@@ -84,7 +86,7 @@ func (o *fitOptions) limit(engineName string) int64 {
 	case clip.Accelerator(engineName):
 		return gpuBytes()
 	}
-	return readSystem().AvailableBytes
+	return record.ReadSystem().AvailableBytes
 }
 
 // gpuBytes is the memory of the first NVIDIA GPU that the driver's tool lists; 0
@@ -105,10 +107,10 @@ func gpuBytes() int64 {
 // checkFit refuses, before anything runs, stages that would not fit the memory,
 // or that the engine does not compute in the precision asked for. The error has a
 // line for each kind of stage.
-func (e *experiment) checkFit(survey *schedule.Survey, machine *plan.Machine, overcommit bool) error {
+func checkFit(e *experiment.Experiment, survey *schedule.Survey, machine *plan.Machine, overcommit bool) error {
 	var errs []error
 	seen := map[string]bool{}
-	for i, stage := range e.plan.Stages {
+	for i, stage := range e.Plan.Stages {
 		if survey.Status[i] != schedule.ToRun {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -121,12 +122,12 @@ func (f *flips) open() *store.Store {
 func (f *flips) oneOfEachOp() []store.Entry {
 	s := f.open()
 	defer s.Close()
-	l, err := readLineage(s)
+	l, err := record.ReadLineage(s)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	best := map[string]store.Entry{}
-	for _, key := range l.keys {
+	for _, key := range l.Keys {
 		e, ok, err := s.Lookup(key)
 		if err != nil || !ok {
 			f.t.Fatal(ok, err)
@@ -151,13 +152,13 @@ type flipped struct{ path, reader string }
 func (f *flips) files(e store.Entry) (list []flipped) {
 	s := f.open()
 	defer s.Close()
-	l, err := readLineage(s)
+	l, err := record.ReadLineage(s)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	reader := ""
-	for _, key := range l.readers[e.Key] {
-		if a, b := l.manifests[key], l.manifests[reader]; reader == "" || took(a) < took(b) {
+	for _, key := range l.Readers[e.Key] {
+		if a, b := l.Manifests[key], l.Manifests[reader]; reader == "" || took(a) < took(b) {
 			reader = key
 		}
 	}

@@ -15,16 +15,10 @@ import (
 	"react/runner/cli"
 	"react/runner/estimate"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
-
-// memoryFact is the manifest's fact that says how much memory the process held
-// at most while it made the stage alone, in bytes.
-const memoryFact = "memory.peakBytes"
-
-// jobsFact says how many stages ran at a time.
-const jobsFact = "jobs"
 
 // forecast is what running the rest of a plan is expected to take.
 type forecast struct {
@@ -34,36 +28,8 @@ type forecast struct {
 	where  estimate.Where
 	past   *estimate.History
 	jobs   int
-	total  estimateRecord
-	ops    []opEstimate // in the order in which they first run
-}
-
-// estimateRecord is an estimate for machines. What is not known is left out.
-type estimateRecord struct {
-	Seconds     *float64 `json:"seconds,omitempty"` // of the stages that are known
-	Bytes       *float64 `json:"bytes,omitempty"`   // of disk, likewise
-	MemoryBytes *float64 `json:"memoryBytes,omitempty"`
-	Runs        int      `json:"runs"` // stages made before that the time comes from
-}
-
-// opEstimate sums the stages of an op up.
-type opEstimate struct {
-	Op    string `json:"op"`
-	ToRun int    `json:"toRun"`
-	estimateRecord
-	Unknown int `json:"unknown,omitempty"` // stages of which no time is known
-}
-
-// planEstimate is the part of plan --json about what would run.
-type planEstimate struct {
-	Jobs int `json:"jobs"`
-	estimateRecord
-	Unknown        int          `json:"unknown"` // stages of which no time is known
-	Ops            []opEstimate `json:"ops,omitempty"`
-	WorkspaceBytes float64      `json:"workspaceBytes,omitempty"` // on disk while trainings run, for their state
-	FreeBytes      int64        `json:"freeBytes,omitempty"`      // on the store's disk
-	MachineMemory  int64        `json:"machineMemoryBytes,omitempty"`
-	DoesNotFit     []string     `json:"doesNotFit,omitempty"`
+	total  record.Estimate
+	ops    []record.OpEstimate // in the order in which they first run
 }
 
 // newForecast estimates the stages that would run from those that the store
@@ -120,12 +86,12 @@ func forecastOn(engine string, jobs int) forecastOptions {
 // are left out.
 func runOf(m store.Manifest) estimate.Run {
 	r := estimate.Run{Key: m.Key, Lines: m.Lines, Took: m.Finished.Sub(m.Started), Bytes: m.Bytes(), Host: m.Host}
-	r.Engine, _ = m.Facts[engineFact].(string)
+	r.Engine, _ = m.Facts[record.EngineFact].(string)
 	r.Speed, _ = m.Facts["imagesPerSecond"].(float64)
-	if jobs, ok := m.Facts[jobsFact].(float64); ok {
+	if jobs, ok := m.Facts[record.JobsFact].(float64); ok {
 		r.Jobs = int(jobs)
 	}
-	if peak, ok := m.Facts[memoryFact].(float64); ok {
+	if peak, ok := m.Facts[record.MemoryFact].(float64); ok {
 		r.Peak = int64(peak)
 	}
 	if pool, ok := m.Facts["pool"].(map[string]any); ok {
@@ -146,57 +112,21 @@ func (f *forecast) sum() {
 		if !ok {
 			at = len(f.ops)
 			index[t.Op] = at
-			f.ops = append(f.ops, opEstimate{Op: t.Op})
+			f.ops = append(f.ops, record.OpEstimate{Op: t.Op})
 		}
 		op, e := &f.ops[at], f.stages[i]
 		op.ToRun++
 		if !e.Seconds.Known() {
 			op.Unknown++
 		}
-		op.add(e)
+		op.Add(e)
 	}
 	for _, op := range f.ops {
-		f.total.merge(op.estimateRecord)
+		f.total.Merge(op.Estimate)
 	}
 	if seconds, known := f.left(nil); known {
 		f.total.Seconds = &seconds
 	}
-}
-
-// add counts a stage in.
-func (r *estimateRecord) add(e estimate.Estimate) {
-	addTo(&r.Seconds, e.Seconds)
-	addTo(&r.Bytes, e.Bytes)
-	if e.Memory.Known() {
-		most := e.Memory.Value
-		if r.MemoryBytes != nil {
-			most = max(most, *r.MemoryBytes)
-		}
-		r.MemoryBytes = &most
-	}
-	r.Runs = max(r.Runs, e.Seconds.Runs)
-}
-
-func addTo(sum **float64, f estimate.Figure) {
-	if !f.Known() {
-		return
-	}
-	if *sum == nil {
-		*sum = new(float64)
-	}
-	**sum += f.Value
-}
-
-func (r *estimateRecord) merge(o estimateRecord) {
-	for _, sum := range []struct{ into, from **float64 }{{&r.Seconds, &o.Seconds}, {&r.Bytes, &o.Bytes}} {
-		if *sum.from != nil {
-			addTo(sum.into, estimate.Figure{Value: **sum.from, Runs: 1})
-		}
-	}
-	if o.MemoryBytes != nil && (r.MemoryBytes == nil || *o.MemoryBytes > *r.MemoryBytes) {
-		r.MemoryBytes = o.MemoryBytes
-	}
-	r.Runs += o.Runs
 }
 
 // computeMemory fills in, from its model and batch, the memory of each stage that
@@ -217,7 +147,7 @@ func (f *forecast) computeMemory(stages []*plan.Stage, machine *plan.Machine) {
 			f.stages[i].Memory = estimate.Figure{Value: float64(bytes), Runs: estimate.Computed}
 		}
 	}
-	f.ops, f.total = nil, estimateRecord{}
+	f.ops, f.total = nil, record.Estimate{}
 	f.sum()
 }
 
@@ -250,10 +180,10 @@ func (f *forecast) unknown() int {
 }
 
 // record is the forecast for machines.
-func (f *forecast) record(root string) *planEstimate {
-	r := &planEstimate{Jobs: f.jobs, estimateRecord: f.total, Unknown: f.unknown(), Ops: f.ops, WorkspaceBytes: f.workspace(),
-		FreeBytes: freeBytes(root), MachineMemory: readSystem().MemoryBytes}
-	r.DoesNotFit = r.misfits(f)
+func (f *forecast) record(root string) *record.PlanEstimate {
+	r := &record.PlanEstimate{Jobs: f.jobs, Estimate: f.total, Unknown: f.unknown(), Ops: f.ops, WorkspaceBytes: f.workspace(),
+		FreeBytes: freeBytes(root), MachineMemory: record.ReadSystem().MemoryBytes}
+	r.DoesNotFit = misfits(r, f)
 	return r
 }
 
@@ -275,7 +205,7 @@ func (f *forecast) workspace() float64 {
 }
 
 // misfits says what the machine does not have.
-func (r *planEstimate) misfits(f *forecast) []string {
+func misfits(r *record.PlanEstimate, f *forecast) []string {
 	var out []string
 	if r.Bytes != nil && r.FreeBytes > 0 && *r.Bytes+r.WorkspaceBytes > float64(r.FreeBytes) {
 		out = append(out, fmt.Sprintf("the outputs need about %s of disk, and %s more while trainings run; %s is free", cli.Bytes(int64(*r.Bytes)),
@@ -341,7 +271,7 @@ func (f *forecast) print(w io.Writer, root string) error {
 		return nil
 	}
 	r := f.record(root)
-	fmt.Fprintln(w, r.summary())
+	fmt.Fprintln(w, summaryOf(r))
 	for _, what := range r.DoesNotFit {
 		fmt.Fprintln(w, "does not fit:", what)
 	}
@@ -360,8 +290,8 @@ func (f *forecast) print(w io.Writer, root string) error {
 	return table.Flush()
 }
 
-// summary is one line: how long, how much disk, how much memory.
-func (r *planEstimate) summary() string {
+// summaryOf is one line: how long, how much disk, how much memory.
+func summaryOf(r *record.PlanEstimate) string {
 	if r.Seconds == nil {
 		text := "time and disk are unknown: nothing like it was made in this store before"
 		if r.MemoryBytes != nil {

@@ -9,6 +9,7 @@ import (
 
 	"react/runner/cli"
 	"react/runner/estimate"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -64,7 +65,7 @@ func TestMisfit(t *testing.T) {
 			t.Errorf("a small plan: %v", err)
 		}
 		change(f)
-		f.ops, f.total = nil, estimateRecord{}
+		f.ops, f.total = nil, record.Estimate{}
 		f.sum()
 		err := f.check(t.TempDir(), false)
 		if err == nil || !strings.HasPrefix(err.Error(), what) || !strings.Contains(err.Error(), "--overcommit") || cli.ExitCode(err) != 4 {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -342,8 +343,8 @@ func findRoots(s *store.Store) (*roots, error) {
 		r.keys[h.Key] = pinned
 	}
 	for _, sweep := range sweeps {
-		var p planRecord
-		if err := sweep.ReadJSON(planFile, &p); err != nil {
+		var p record.Plan
+		if err := sweep.ReadJSON(record.PlanFile, &p); err != nil {
 			return nil, &store.Error{Root: s.Root(), What: "collect",
 				Err: fmt.Errorf("%w: which outputs it needs cannot be known; runner rm %s/%s deletes its records", err, sweep.Name, sweep.Hash)}
 		}
@@ -354,7 +355,7 @@ func findRoots(s *store.Store) (*roots, error) {
 
 // add marks a plan's stages, readers before inputs. A plan one of whose stages
 // is being made is running, whoever runs it.
-func (r *roots) add(s *store.Store, p *planRecord, held bool) {
+func (r *roots) add(s *store.Store, p *record.Plan, held bool) {
 	for _, stage := range p.Stages {
 		held = held || r.keys[stage.Key] == pinned
 	}

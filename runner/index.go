@@ -19,7 +19,9 @@ import (
 	"react/results"
 	"react/runner/apart"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/record"
 )
 
 func newIndex() *cobra.Command {
@@ -56,11 +58,11 @@ In the spec, index: recall: 0.95 takes the smallest value that reaches 0.95.
 			if k < 1 {
 				return cli.Usage(fmt.Errorf("-k %d: at least 1", k))
 			}
-			e, err := loadExperiment(cmd.Context(), files[0], sets, storeDir)
+			e, err := experiment.Load(cmd.Context(), files[0], sets, storeDir)
 			if err != nil {
 				return err
 			}
-			curves, err := e.indexCurves(cmd.Context(), k, cmd.ErrOrStderr())
+			curves, err := indexCurves(cmd.Context(), e, k, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -78,10 +80,10 @@ In the spec, index: recall: 0.95 takes the smallest value that reaches 0.95.
 }
 
 // indexCurves measures each approximate index once.
-func (e *experiment) indexCurves(ctx context.Context, k int, stderr io.Writer) ([]ops.IndexCurve, error) {
+func indexCurves(ctx context.Context, e *experiment.Experiment, k int, stderr io.Writer) ([]ops.IndexCurve, error) {
 	var curves []ops.IndexCurve
 	seen := map[string]bool{}
-	for _, stage := range e.plan.Stages {
+	for _, stage := range e.Plan.Stages {
 		index := stage.In["index"]
 		if stage.Op != "retrieve" || index == nil || seen[index.Key+stage.In["queries"].Key] {
 			continue
@@ -95,7 +97,7 @@ func (e *experiment) indexCurves(ctx context.Context, k int, stderr io.Writer) (
 			fmt.Fprintf(stderr, "%s: the index is flat, which is exact\n", p.By)
 			continue
 		}
-		curve, err := e.indexCurve(ctx, stage, ops.TuneIndexParams{By: p.By, Index: p.Index, K: k})
+		curve, err := indexCurve(ctx, e, stage, ops.TuneIndexParams{By: p.By, Index: p.Index, K: k})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.By, err)
 		}
@@ -108,7 +110,7 @@ func (e *experiment) indexCurves(ctx context.Context, k int, stderr io.Writer) (
 }
 
 // indexCurve runs the op beside the store, on what is in the store.
-func (e *experiment) indexCurve(ctx context.Context, stage *plan.Stage, p ops.TuneIndexParams) (ops.IndexCurve, error) {
+func indexCurve(ctx context.Context, e *experiment.Experiment, stage *plan.Stage, p ops.TuneIndexParams) (ops.IndexCurve, error) {
 	dir, err := os.MkdirTemp("", "runner-index-")
 	if err != nil {
 		return ops.IndexCurve{}, err
@@ -118,12 +120,12 @@ func (e *experiment) indexCurve(ctx context.Context, stage *plan.Stage, p ops.Tu
 		Warn: func(string, ...any) {}, Fact: func(string, any) {}}
 	for _, role := range slices.Sorted(maps.Keys(stage.In)) {
 		in := stage.In[role]
-		entry, ok, err := e.store.Lookup(in.Key)
+		entry, ok, err := e.Store.Lookup(in.Key)
 		if err == nil && !ok {
 			err = fmt.Errorf("stage %s %.12s is not in the store (runner sweep %s makes it)", in.Op, in.Key, e.File)
 		}
 		if err == nil {
-			err = damaged(e.store, e.store.Check(ctx, entry))
+			err = record.ExplainDamage(e.Store, e.Store.Check(ctx, entry))
 		}
 		if err != nil {
 			return ops.IndexCurve{}, err

@@ -8,6 +8,7 @@ import (
 
 	"react/ops"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/schedule"
 )
 
@@ -72,7 +73,7 @@ func (j jobs) uses(stage *plan.Stage) schedule.Resources {
 // the processor, a number of stages is taken at its word.
 func (j jobs) limits(engine string) schedule.Limits {
 	accelerator := strings.HasPrefix(engine, "xla:") && engine != "xla:cpu"
-	l := schedule.Limits{Memory: readSystem().AvailableBytes}
+	l := schedule.Limits{Memory: record.ReadSystem().AvailableBytes}
 	if accelerator || j == 0 {
 		l.Devices = 1
 	}

@@ -16,8 +16,10 @@ import (
 
 	"react/ops"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/launch"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/slurm"
 	"react/runner/store"
@@ -28,7 +30,7 @@ const slurmFolder = "slurm"
 
 // launcher brings the stages of a sweep to Slurm.
 type launcher struct {
-	*experiment
+	*experiment.Experiment
 	folder  *store.Sweep
 	states  *states
 	options sweepOptions
@@ -121,12 +123,12 @@ func jobOfAttempts(r *launch.Record) string {
 // choose picks the stages to submit: those that are to be made and that the
 // cluster does not have, less those that read one which is not coming.
 func (l *launcher) choose(known map[string]*launch.Status, policy launch.Policy) ([]launch.Stage, map[string]launch.Ref, error) {
-	tasks := l.tasks()
-	survey, err := schedule.Look(l.store, tasks)
+	tasks := l.Tasks()
+	survey, err := schedule.Look(l.Store, tasks)
 	if err != nil {
 		return nil, nil, err
 	}
-	forecast, err := newForecast(l.store, tasks, survey, forecastOn(engineOf(l.options.engine), 1))
+	forecast, err := newForecast(l.Store, tasks, survey, forecastOn(engineOf(l.options.engine), 1))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -144,7 +146,7 @@ func (l *launcher) choose(known map[string]*launch.Status, policy launch.Policy)
 			queued[t.Key] = launch.Ref{Job: st.Record.Job.ID, Index: st.Index}
 			continue
 		}
-		task := l.task(l.plan.Stages[i], t)
+		task := l.task(l.Plan.Stages[i], t)
 		task.Resources.Memory = memoryClass(forecast.stages[i].Memory.Value)
 		policy.Memory = slurm.Bytes(l.site.Class(task.Resources.Class).Mem, task.Resources.Memory)
 		coming := st.Again(policy)
@@ -184,7 +186,7 @@ func (l *launcher) task(s *plan.Stage, t *schedule.Task) *launch.Task {
 	if ops.All[s.Op].UsesEngine {
 		class = "engine"
 	}
-	return &launch.Task{Key: s.Key, Op: s.Op, Params: s.Params, In: keysOf(s.In), Files: s.Files, Lines: s.Lines, Trials: t.Trials,
+	return &launch.Task{Key: s.Key, Op: s.Op, Params: s.Params, In: record.KeysOf(s.In), Files: s.Files, Lines: s.Lines, Trials: t.Trials,
 		Resources: launch.Resources{Class: class}}
 }
 
@@ -273,7 +275,7 @@ func (s *submission) sbatch(r *launch.Record) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	script := slurm.Script{Record: r, Program: s.program, Store: s.store.Root(), Args: append([]string{"--engine", s.options.engine, "--save-every", s.options.saveEvery.String()}, s.options.fit.args()...), WorkDir: dir,
+	script := slurm.Script{Record: r, Program: s.program, Store: s.Store.Root(), Args: append([]string{"--engine", s.options.engine, "--save-every", s.options.saveEvery.String()}, s.options.fit.args()...), WorkDir: dir,
 		Throttle: s.options.cluster.throttle, Exclude: s.exclude, Site: s.site}
 	path := filepath.Join(r.Dir, "submit.sh")
 	write := func() error { return os.WriteFile(path, []byte(script.Text()), 0o777) }

@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/experiment"
 	"react/runner/launch"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/slurm"
 	"react/runner/store"
@@ -31,25 +33,25 @@ const (
 // sweepSlurm submits what is left to run, follows it to its end and prints the
 // tables. Interrupted, it leaves the jobs to themselves; run again, it finds
 // them.
-func (e *experiment) sweepSlurm(cmd *cobra.Command, folder *store.Sweep, o sweepOptions) error {
+func sweepSlurm(e *experiment.Experiment, cmd *cobra.Command, folder *store.Sweep, o sweepOptions) error {
 	site, err := o.cluster.site()
 	if err != nil {
 		return err
 	}
-	l := &launcher{experiment: e, folder: folder, states: newStates(e.store, folder), options: o, site: site, stderr: cmd.ErrOrStderr()}
-	survey, err := schedule.Look(e.store, e.tasks())
+	l := &launcher{Experiment: e, folder: folder, states: newStates(e.Store, folder), options: o, site: site, stderr: cmd.ErrOrStderr()}
+	survey, err := schedule.Look(e.Store, e.Tasks())
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(l.stderr, e.summary(survey))
-	if err := e.checkInputs(cmd.Context(), survey); err != nil {
+	fmt.Fprintln(l.stderr, e.Summary(survey))
+	if err := e.CheckInputs(cmd.Context(), survey); err != nil {
 		return err
 	}
-	e.printWarnings(l.stderr)
-	this := e.provenance(cmd.Context(), o)
-	record := survey.Count(schedule.ToRun) > 0 || !folder.Has(provenanceFile)
-	if record {
-		if err := this.begin(folder); err != nil {
+	e.PrintWarnings(l.stderr)
+	this := record.RunOf(cmd.Context(), e, o.engine, o.keepDiff)
+	recorded := survey.Count(schedule.ToRun) > 0 || !folder.Has(record.ProvenanceFile)
+	if recorded {
+		if err := this.Begin(folder); err != nil {
 			return err
 		}
 	}
@@ -57,15 +59,15 @@ func (e *experiment) sweepSlurm(cmd *cobra.Command, folder *store.Sweep, o sweep
 	if report == nil {
 		return failure
 	}
-	if record {
-		failure = errors.Join(failure, this.end(folder, report, failure))
+	if recorded {
+		failure = errors.Join(failure, this.End(folder, report, failure))
 	}
-	err = e.recordResults(folder, report)
+	err = record.WriteResults(e, folder, report)
 	if err != nil || failure != nil && !errors.As(failure, new(*schedule.Failed)) {
 		return errors.Join(failure, err)
 	}
 	keptWarnings(l.stderr, report)
-	return errors.Join(failure, e.writeTables(cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
+	return errors.Join(failure, writeTables(e, cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
 }
 
 // run submits and follows. The report is nil where there is nothing to print.
@@ -92,7 +94,7 @@ func (l *launcher) run(ctx context.Context) (*schedule.Report, error) {
 
 // again is the command that goes on from here.
 func (l *launcher) again() string {
-	return l.command() + " --launcher slurm"
+	return l.Command() + " --launcher slurm"
 }
 
 // follower tells a person what the cluster does.
@@ -109,7 +111,7 @@ type follower struct {
 // follow watches until nothing is coming any more, and submits again what the
 // policy allows.
 func (f *follower) follow(ctx context.Context, policy launch.Policy) (map[string]*launch.Status, error) {
-	tasks, tried := f.tasks(), ""
+	tasks, tried := f.Tasks(), ""
 	for wait := followFirst; ; {
 		known, err := f.poll()
 		if err != nil {
@@ -208,7 +210,7 @@ func (f *follower) change(t *schedule.Task, st *launch.Status, total int) {
 	case launch.Working:
 		f.reporter.Begin(t, f.count(launch.Working, launch.Finished, launch.Failing)+1, total)
 	case launch.Finished:
-		if entry, ok, err := f.store.Lookup(t.Key); ok && err == nil && before != "" {
+		if entry, ok, err := f.Store.Lookup(t.Key); ok && err == nil && before != "" {
 			f.reporter.End(t, schedule.Outcome{Entry: entry, Took: entry.Manifest.Finished.Sub(entry.Manifest.Started)})
 		}
 	case launch.Failing:
@@ -265,8 +267,8 @@ func (f *follower) tellQueue(known map[string]*launch.Status) {
 
 // conclude makes of what is known what a local run reports.
 func (l *launcher) conclude(known map[string]*launch.Status) (*schedule.Report, error) {
-	tasks := l.tasks()
-	survey, err := schedule.Look(l.store, tasks)
+	tasks := l.Tasks()
+	survey, err := schedule.Look(l.Store, tasks)
 	if err != nil {
 		return nil, err
 	}
@@ -294,7 +296,7 @@ func (l *launcher) conclude(known map[string]*launch.Status) (*schedule.Report, 
 // of the worker.
 func (l *launcher) logOf(st *launch.Status) string {
 	if st.Cause == launch.StageError && st.Attempt != nil {
-		return l.store.LogPath(st.Key, st.Attempt.Op)
+		return l.Store.LogPath(st.Key, st.Attempt.Op)
 	}
 	return launch.Log(st.Record.Dir, st.Index)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/k8s"
 	"react/runner/launch"
 	"react/runner/schedule"
@@ -25,21 +26,21 @@ const k8sFolder = "k8s"
 // printK8s writes the task files of what is left to run and prints the jobs
 // that run them. It submits nothing: run again after they ended, it prints what
 // is left then, or the sweep's tables are there for runner table.
-func (e *experiment) printK8s(cmd *cobra.Command, folder *store.Sweep, o sweepOptions) error {
+func printK8s(e *experiment.Experiment, cmd *cobra.Command, folder *store.Sweep, o sweepOptions) error {
 	site, err := o.cluster.site()
 	if err != nil {
 		return err
 	}
-	l := &launcher{experiment: e, folder: folder, options: o, site: site, stderr: cmd.ErrOrStderr()}
-	survey, err := schedule.Look(e.store, e.tasks())
+	l := &launcher{Experiment: e, folder: folder, options: o, site: site, stderr: cmd.ErrOrStderr()}
+	survey, err := schedule.Look(e.Store, e.Tasks())
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(l.stderr, e.summary(survey))
-	if err := e.checkInputs(cmd.Context(), survey); err != nil {
+	fmt.Fprintln(l.stderr, e.Summary(survey))
+	if err := e.CheckInputs(cmd.Context(), survey); err != nil {
 		return err
 	}
-	e.printWarnings(l.stderr)
+	e.PrintWarnings(l.stderr)
 	stages, _, err := l.choose(nil, launch.Policy{Fresh: true})
 	if err != nil {
 		return err
@@ -88,7 +89,7 @@ func (l *launcher) k8sOptions() (*k8s.Options, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &k8s.Options{Sweep: l.Name + "/" + l.folder.Hash, Image: l.options.cluster.image, Store: l.store.Root(), WorkDir: dir,
+	o := &k8s.Options{Sweep: l.Name + "/" + l.folder.Hash, Image: l.options.cluster.image, Store: l.Store.Root(), WorkDir: dir,
 		Args:     append([]string{"--engine", l.options.engine, "--save-every", l.options.saveEvery.String()}, l.options.fit.args()...),
 		Throttle: l.options.cluster.throttle, Retries: l.options.cluster.retries}
 	for _, text := range l.options.cluster.volumes {

@@ -46,7 +46,7 @@ func TestOneCaller(t *testing.T) {
 		"github.com/gomlx/":                        {"ops/clip", "ops/engine"},
 		"github.com/spf13/cobra":                   {"runner", "runner/cli"},
 		"cuelang.org/go":                           {"runner/spec", "schema"},
-		"react/runner/store":                       {"runner", "runner/schedule"},
+		"react/runner/store":                       {"runner", "runner/schedule", "runner/experiment", "runner/record"},
 	} {
 		for file, imports := range projectImports(t) {
 			dir := filepath.ToSlash(filepath.Dir(file))

@@ -62,7 +62,7 @@ func (r *reporter) licences() ([]byte, error) {
 // usedPools are those that a trial reads.
 func (r *reporter) usedPools() map[string]bool {
 	used := map[string]bool{}
-	for _, t := range r.plan.Trials {
+	for _, t := range r.Plan.Trials {
 		for path := range t.Params {
 			if rest, ok := strings.CutPrefix(path, "pool."); ok {
 				name, _, _ := strings.Cut(rest, ".")

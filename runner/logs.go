@@ -11,6 +11,7 @@ import (
 
 	"react/runner/cli"
 	"react/runner/launch"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -35,13 +36,13 @@ an op such as "embed".
 			if err != nil {
 				return err
 			}
-			sweep, p, trial, err := findTrial(s, given[0])
+			sweep, p, trial, err := record.FindTrial(s, given[0])
 			if err != nil {
 				return err
 			}
-			stages := p.madeFrom(trial)
+			stages := p.MadeFrom(trial)
 			if len(given) == 2 {
-				if stages, err = p.stagesOf(trial, given[1]); err != nil {
+				if stages, err = p.StagesOf(trial, given[1]); err != nil {
 					return err
 				}
 			}
@@ -59,7 +60,7 @@ an op such as "embed".
 type logPrinter struct {
 	store  *store.Store
 	sweep  *store.Sweep
-	stages []stageRecord
+	stages []record.Stage
 	failed bool
 	out    io.Writer
 	read   map[string]int64 // path → bytes that were printed
@@ -118,7 +119,7 @@ func (l *logPrinter) once() (live bool, err error) {
 	return live, nil
 }
 
-func (l *logPrinter) stage(stage stageRecord, st *launch.Status, held bool) error {
+func (l *logPrinter) stage(stage record.Stage, st *launch.Status, held bool) error {
 	_, done, err := l.store.Lookup(stage.Key)
 	state := "not done"
 	switch {

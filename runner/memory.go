@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"sync"
+
+	"react/runner/record"
 )
 
 // peaks tells which stages ran alone: of two at a time nobody can say which one
@@ -30,8 +32,8 @@ func measurePeak(fact func(key string, value any)) (done func(beside int64)) {
 			return
 		}
 		status, err := os.ReadFile("/proc/self/status")
-		if peak := kibibytes(string(status), "VmHWM"); err == nil && peak > 0 {
-			fact(memoryFact, peak+beside)
+		if peak := record.Kibibytes(string(status), "VmHWM"); err == nil && peak > 0 {
+			fact(record.MemoryFact, peak+beside)
 		}
 	}
 }

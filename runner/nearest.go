@@ -8,6 +8,7 @@ import (
 
 	"react/runner/cli"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -26,7 +27,7 @@ type catalogue struct {
 
 // newCatalogue reads the manifests of the store; the stages of p are known
 // besides.
-func newCatalogue(s *store.Store, p *planRecord) (*catalogue, error) {
+func newCatalogue(s *store.Store, p *record.Plan) (*catalogue, error) {
 	c := &catalogue{map[string]made{}, map[string][]made{}}
 	for _, stage := range p.Stages {
 		c.add(made{op: stage.Op, key: stage.Key, lines: stage.Lines})
@@ -65,7 +66,7 @@ func (c *catalogue) nearest(op string, lines []string) (best made, changes []pla
 
 // printNearest says what keeps a stage that is not in the store from being one
 // that is.
-func (c *catalogue) printNearest(w io.Writer, stage stageRecord) {
+func (c *catalogue) printNearest(w io.Writer, stage record.Stage) {
 	near, changes, ok := c.nearest(stage.Op, stage.Lines)
 	if !ok {
 		fmt.Fprintf(w, "  it would run: the store has no %s yet\n", stage.Op)

@@ -11,11 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"react/ops"
 	"react/ops/engine"
 	"react/runner/cli"
 	"react/runner/estimate"
+	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/schedule"
 )
 
@@ -46,17 +47,17 @@ and the hours of a GPU that sustains --tflops. Keys are then not those of a swee
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			e, err := loadWith(cmd.Context(), files[0], sets, storeDir, plan.Options{WithoutData: o.withoutData})
+			e, err := experiment.LoadWith(cmd.Context(), files[0], sets, storeDir, plan.Options{WithoutData: o.withoutData})
 			if err != nil {
 				return err
 			}
 			if o.withoutData {
-				return e.printScale(cmd.OutOrStdout(), o)
+				return printScale(e, cmd.OutOrStdout(), o)
 			}
 			if err := o.fit.check(); err != nil {
 				return cli.Usage(err)
 			}
-			return e.printPlan(cmd.Context(), cmd.OutOrStdout(), o)
+			return printPlan(cmd.Context(), e, cmd.OutOrStdout(), o)
 		},
 	}
 	cli.SetFlag(cmd, &sets)
@@ -98,24 +99,24 @@ func engineOf(flag string) string {
 
 // printPlan prints what a sweep would do; the error says that it would have
 // work, or not fit.
-func (e *experiment) printPlan(ctx context.Context, w io.Writer, o planOptions) error {
-	tasks := e.tasks()
-	survey, err := schedule.Look(e.store, tasks)
+func printPlan(ctx context.Context, e *experiment.Experiment, w io.Writer, o planOptions) error {
+	tasks := e.Tasks()
+	survey, err := schedule.Look(e.Store, tasks)
 	if err == nil {
-		err = e.checkInputs(ctx, survey)
+		err = e.CheckInputs(ctx, survey)
 	}
 	if err != nil {
 		return err
 	}
-	f, err := newForecast(e.store, tasks, survey, forecastOn(engineOf(o.engine), o.jobs.assumed()))
+	f, err := newForecast(e.Store, tasks, survey, forecastOn(engineOf(o.engine), o.jobs.assumed()))
 	if err != nil {
 		return err
 	}
 	name := cmp.Or(f.where.Engine, "go")
 	machine := &plan.Machine{Engine: name, Fit: o.fit.fit(name)}
-	f.computeMemory(e.plan.Stages, machine)
-	p := e.describe()
-	p.Warnings = e.plan.Warnings
+	f.computeMemory(e.Plan.Stages, machine)
+	p := record.Describe(e)
+	p.Warnings = e.Plan.Warnings
 	for i := range p.Stages {
 		p.Stages[i].State = survey.Status[i].String()
 		if damaged := survey.Damaged[i]; damaged != nil {
@@ -124,17 +125,17 @@ func (e *experiment) printPlan(ctx context.Context, w io.Writer, o planOptions) 
 		p.Stages[i].Estimate = stageEstimate(f.stages[i])
 	}
 	if o.asJSON {
-		p.Estimate = f.record(e.store.Root())
+		p.Estimate = f.record(e.Store.Root())
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "\t")
 		err = enc.Encode(p)
 	} else {
-		fmt.Fprintln(w, e.summary(survey))
-		e.printWarnings(w)
-		err = errors.Join(f.print(w, e.store.Root()), p.print(w))
+		fmt.Fprintln(w, e.Summary(survey))
+		e.PrintWarnings(w)
+		err = errors.Join(f.print(w, e.Store.Root()), printStages(&p, w))
 	}
 	if err == nil {
-		err = errors.Join(f.check(e.store.Root(), o.overcommit), e.checkFit(survey, machine, o.overcommit))
+		err = errors.Join(f.check(e.Store.Root(), o.overcommit), checkFit(e, survey, machine, o.overcommit))
 	}
 	if err == nil && o.check && survey.Count(schedule.ToRun) > 0 {
 		return cli.ErrWork
@@ -143,87 +144,16 @@ func (e *experiment) printPlan(ctx context.Context, w io.Writer, o planOptions) 
 }
 
 // stageEstimate is nil where nothing is known.
-func stageEstimate(e estimate.Estimate) *estimateRecord {
+func stageEstimate(e estimate.Estimate) *record.Estimate {
 	if !e.Seconds.Known() && !e.Bytes.Known() {
 		return nil
 	}
-	r := &estimateRecord{}
-	r.add(e)
+	r := &record.Estimate{}
+	r.Add(e)
 	return r
 }
 
-// summary is the one line that plan and sweep begin with.
-func (e *experiment) summary(survey *schedule.Survey) string {
-	text := fmt.Sprintf("%s: %s, %s: %d cached, %d to run", e.Name, cli.Plural(len(e.plan.Trials), "trial"),
-		cli.Plural(len(e.plan.Stages), "stage"), survey.Count(schedule.Cached), survey.Count(schedule.ToRun))
-	if n := survey.Count(schedule.Unneeded); n > 0 {
-		text += fmt.Sprintf(", %d not needed", n)
-	}
-	return text
-}
-
-// planRecord is a plan for machines: plan --json, and plan.json of a sweep.
-type planRecord struct {
-	Schema     string        `json:"schema"`
-	Experiment string        `json:"experiment"`
-	Question   string        `json:"question,omitempty"`
-	Stages     []stageRecord `json:"stages"` // inputs before readers
-	Trials     []trialRecord `json:"trials"`
-	Estimate   *planEstimate `json:"estimate,omitempty"` // plan --json only
-	Warnings   []string      `json:"warnings,omitempty"` // plan --json only
-
-	Missing []plan.Missing `json:"missing,omitempty"` // plan --without-data only
-	Scale   []opScale      `json:"scale,omitempty"`   // plan --without-data only
-}
-
-// stageRecord is one stage of a plan.
-type stageRecord struct {
-	Key     string               `json:"key"`
-	Op      string               `json:"op"`
-	Params  json.RawMessage      `json:"params"`
-	In      map[string]string    `json:"in,omitempty"` // role → key
-	Files   map[string]ops.Files `json:"files,omitempty"`
-	Lines   []string             `json:"lines"`  // the key's preimage
-	Trials  int                  `json:"trials"` // that need it
-	State   string               `json:"state,omitempty"`
-	Damaged string               `json:"damaged,omitempty"` // why the entry in the store is not used
-
-	Estimate *estimateRecord `json:"estimate,omitempty"` // plan --json only
-}
-
-// trialRecord is one trial: a line of trials.jsonl.
-type trialRecord struct {
-	ID     string            `json:"id"`
-	Name   string            `json:"name"`
-	Label  string            `json:"label,omitempty"`
-	Axes   map[string]any    `json:"axes,omitempty"`
-	Seed   *int              `json:"seed,omitempty"`
-	Params map[string]any    `json:"params"`
-	Stages map[string]string `json:"stages"` // name → key
-}
-
-func (e *experiment) describe() planRecord {
-	p := planRecord{Schema: "runner.plan/v1", Experiment: e.Name, Question: e.Question}
-	for i, task := range e.tasks() {
-		stage := e.plan.Stages[i]
-		p.Stages = append(p.Stages, stageRecord{Key: stage.Key, Op: stage.Op, Params: stage.Params,
-			In: keysOf(stage.In), Files: stage.Files, Lines: stage.Lines, Trials: len(task.Trials)})
-	}
-	for _, t := range e.plan.Trials {
-		p.Trials = append(p.Trials, trialRecord{t.ID, trialName(t), t.Label, t.Axes, t.Seed, t.Params, keysOf(t.Stages)})
-	}
-	return p
-}
-
-func keysOf(stages map[string]*plan.Stage) map[string]string {
-	keys := make(map[string]string, len(stages))
-	for name, stage := range stages {
-		keys[name] = stage.Key
-	}
-	return keys
-}
-
-func (p *planRecord) print(w io.Writer) error {
+func printStages(p *record.Plan, w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nSTAGE\tKEY\tTRIALS\tSTATE\n")
 	state := map[string]string{}

@@ -18,6 +18,7 @@ import (
 	"react/results"
 	pages "react/results/report"
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/spec"
 	"react/runner/spec/bounded"
 	"react/runner/store"
@@ -81,7 +82,7 @@ func noting[T any](into map[string][]T, from func(key string) ([]T, error)) func
 
 // publishedTrial is a trial and how far it came.
 type publishedTrial struct {
-	trialRecord
+	record.Trial
 	Status results.Status `json:"status"`
 	Reason string         `json:"reason,omitempty"`
 }
@@ -109,7 +110,7 @@ func (r *reporter) publication() (*publication, error) {
 		return nil, err
 	}
 	p := &publication{page: page, rows: r.rows, cases: r.asked}
-	record := r.describe()
+	record := record.Describe(r.Experiment)
 	for i, state := range r.trials {
 		p.trials = append(p.trials, publishedTrial{record.Trials[i], state.Status, state.Reason})
 	}
@@ -120,7 +121,7 @@ func (r *reporter) publication() (*publication, error) {
 	return p, err
 }
 
-func publishedStageOf(s stageRecord, entries map[string]store.Entry) publishedStage {
+func publishedStageOf(s record.Stage, entries map[string]store.Entry) publishedStage {
 	out := publishedStage{Key: s.Key, Op: s.Op, In: s.In, Lines: s.Lines}
 	entry, ok := entries[s.Key]
 	if !ok {
@@ -128,9 +129,9 @@ func publishedStageOf(s stageRecord, entries map[string]store.Entry) publishedSt
 	}
 	m := entry.Manifest
 	out.Files, out.Inputs, out.Warnings = m.Files, m.Inputs, m.Warnings
-	out.Engine, _ = m.Facts[engineFact].(string)
+	out.Engine, _ = m.Facts[record.EngineFact].(string)
 	out.Libraries, _ = m.Facts["engine.libraries"].(map[string]any)
-	out.Commit, _ = m.Facts[commitFact].(string)
+	out.Commit, _ = m.Facts[record.CommitFact].(string)
 	out.Lost = lostOf(m.Facts)
 	return out
 }

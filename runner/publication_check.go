@@ -15,6 +15,7 @@ import (
 	"react/results"
 	"react/runner/cli"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/spec/bounded"
 	"react/runner/store"
 )
@@ -140,7 +141,7 @@ func (c *publicationCheck) reads(role string, s, in *publishedStage) {
 // Publications made before inputs were recorded do not say.
 func readsWhatIsListed(s, in *publishedStage) bool {
 	read := s.Inputs[in.Key]
-	return read == "" || len(in.Files) == 0 || read == outputDigest(store.Manifest{Files: in.Files})
+	return read == "" || len(in.Files) == 0 || read == record.OutputDigest(store.Manifest{Files: in.Files})
 }
 
 // spec expands the experiment again and compares the trials.

@@ -2,10 +2,11 @@ package main
 
 import (
 	"fmt"
-	"react/runner/cli"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"react/runner/cli"
 )
 
 // publishOptions are the flags of publish.
@@ -73,8 +74,8 @@ func (o publishOptions) publish(cmd *cobra.Command, name, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer e.store.Close()
-	r, err := e.reporter(cmd.Context(), reportOptions{gallery: o.gallery, plain: true})
+	defer e.Store.Close()
+	r, err := openReporter(cmd.Context(), e, reportOptions{gallery: o.gallery, plain: true})
 	if err != nil {
 		return err
 	}

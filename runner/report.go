@@ -17,6 +17,8 @@ import (
 	"react/results"
 	pages "react/results/report"
 	"react/runner/cli"
+	"react/runner/experiment"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -55,8 +57,8 @@ build), so that the same rows give the same bytes.
 			if err != nil {
 				return err
 			}
-			defer e.store.Close()
-			dir, err := e.report(cmd.Context(), o)
+			defer e.Store.Close()
+			dir, err := writeReport(cmd.Context(), e, o)
 			if err != nil {
 				return err
 			}
@@ -83,15 +85,15 @@ func checkGallery(choice string) error {
 const reportPage = "index.html"
 
 // openExperiment takes a spec file or the name of a sweep in the store.
-func openExperiment(cmd *cobra.Command, name string, sets []string, storeDir string) (*experiment, error) {
+func openExperiment(cmd *cobra.Command, name string, sets []string, storeDir string) (*experiment.Experiment, error) {
 	if _, err := os.Stat(name); err == nil || strings.HasSuffix(name, ".cue") {
-		return loadExperiment(cmd.Context(), name, sets, storeDir)
+		return experiment.Load(cmd.Context(), name, sets, storeDir)
 	}
 	s, err := store.Open(storeDir)
 	if err != nil {
 		return nil, err
 	}
-	sweeps, err := findSweeps(s, []string{name})
+	sweeps, err := record.FindSweeps(s, []string{name})
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +103,9 @@ func openExperiment(cmd *cobra.Command, name string, sets []string, storeDir str
 	return loadRecorded(cmd, sweeps[0], storeDir)
 }
 
-// report writes the page, the tables and the figures, and returns where.
-func (e *experiment) report(ctx context.Context, o reportOptions) (string, error) {
-	folder, err := e.sweepFolder()
+// writeReport writes the page, the tables and the figures, and returns where.
+func writeReport(ctx context.Context, e *experiment.Experiment, o reportOptions) (string, error) {
+	folder, err := record.SweepFolder(e)
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +113,7 @@ func (e *experiment) report(ctx context.Context, o reportOptions) (string, error
 	if dir == "" {
 		dir = folder.Path("report")
 	}
-	r, err := e.reporter(ctx, o)
+	r, err := openReporter(ctx, e, o)
 	if err != nil {
 		return "", err
 	}
@@ -138,7 +140,7 @@ func (e *experiment) report(ctx context.Context, o reportOptions) (string, error
 
 // reporter gathers the parts of a page from the store.
 type reporter struct {
-	*experiment
+	*experiment.Experiment
 	ctx     context.Context
 	options reportOptions
 	entries map[string]store.Entry
@@ -150,39 +152,39 @@ type reporter struct {
 	asked   publishedCases // what a table compares
 }
 
-func (e *experiment) reporter(ctx context.Context, o reportOptions) (*reporter, error) {
-	entries, err := e.stored()
+func openReporter(ctx context.Context, e *experiment.Experiment, o reportOptions) (*reporter, error) {
+	entries, err := record.StoredEntries(e)
 	if err != nil {
 		return nil, err
 	}
-	return e.reporterOf(ctx, o, entries)
+	return reporterOf(ctx, e, o, entries)
 }
 
 // reporterOf makes the tables of what is there.
-func (e *experiment) reporterOf(ctx context.Context, o reportOptions, entries map[string]store.Entry) (*reporter, error) {
-	r := &reporter{experiment: e, ctx: ctx, options: o, entries: entries, asked: newCases()}
+func reporterOf(ctx context.Context, e *experiment.Experiment, o reportOptions, entries map[string]store.Entry) (*reporter, error) {
+	r := &reporter{Experiment: e, ctx: ctx, options: o, entries: entries, asked: newCases()}
 	var err error
-	if r.rows, err = e.rows(entries); err != nil {
+	if r.rows, err = rowsOf(e, entries); err != nil {
 		return nil, err
 	}
-	opts := e.tableOptions(entries, e.failures())
+	opts := tableOptions(e, entries, failuresOf(e))
 	r.trials = opts.Trials
-	r.asked.note(e.cases(entries)).fill(&opts)
-	if r.grids, err = e.build(r.rows, opts); err != nil {
+	r.asked.note(casesOf(e, entries)).fill(&opts)
+	if r.grids, err = buildTables(e, r.rows, opts); err != nil {
 		return nil, err
 	}
 	r.choose()
 	return r, nil
 }
 
-// failures are the stages whose last attempt failed, as far as the sweep's
+// failuresOf are the stages whose last attempt failed, as far as the sweep's
 // records say.
-func (e *experiment) failures() []schedule.Failure {
-	folder, err := e.sweepFolder()
-	if err != nil || !folder.Has(planFile) {
+func failuresOf(e *experiment.Experiment) []schedule.Failure {
+	folder, err := record.SweepFolder(e)
+	if err != nil || !folder.Has(record.PlanFile) {
 		return nil
 	}
-	w, err := newWatcher(e.store, folder)
+	w, err := newWatcher(e.Store, folder)
 	if err != nil {
 		return nil
 	}
@@ -201,7 +203,7 @@ func (e *experiment) failures() []schedule.Failure {
 
 // page puts the parts together.
 func (r *reporter) page() (*pages.Page, error) {
-	p := &pages.Page{Name: r.Name, Question: r.Question, File: filepath.ToSlash(r.File), Command: r.command(), Spec: r.Source,
+	p := &pages.Page{Name: r.Name, Question: r.Question, File: filepath.ToSlash(r.File), Command: r.Command(), Spec: r.Source,
 		Overrides: r.Overrides, State: r.state(), Grids: r.grids, Facts: r.facts()}
 	for _, part := range []func(*pages.Page) error{r.figures, r.changes, r.gallery, r.costs} {
 		if r.ctx.Err() != nil {
@@ -231,14 +233,14 @@ func (r *reporter) state() string {
 // facts are where the numbers come from.
 func (r *reporter) facts() []pages.Fact {
 	facts := []pages.Fact{{Name: "experiment", Value: filepath.ToSlash(r.File)}, {Name: "resolved spec", Value: "sha256:" + r.Digest},
-		{Name: "trials", Value: fmt.Sprint(len(r.plan.Trials))}, {Name: "stages", Value: fmt.Sprintf("%d, of which %d are in the store", len(r.plan.Stages), len(r.entries))}}
+		{Name: "trials", Value: fmt.Sprint(len(r.Plan.Trials))}, {Name: "stages", Value: fmt.Sprintf("%d, of which %d are in the store", len(r.Plan.Stages), len(r.entries))}}
 	for _, g := range r.grids {
 		if g.Keys != "" {
 			facts = append(facts, pages.Fact{Name: "keys of table " + g.Table.Name, Value: g.Keys})
 		}
 	}
 	files := map[string]bool{}
-	for _, stage := range r.plan.Stages {
+	for _, stage := range r.Plan.Stages {
 		for _, line := range stage.Lines {
 			if rest, ok := strings.CutPrefix(line, "file "); ok {
 				files[rest] = true
@@ -276,7 +278,7 @@ func (r *reporter) machine() []pages.Fact {
 			}
 		}
 	}
-	build, err := json.Marshal(buildFacts())
+	build, err := json.Marshal(record.BuildFacts())
 	if err != nil {
 		build = []byte(err.Error())
 	}

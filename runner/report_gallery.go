@@ -14,7 +14,9 @@ import (
 	"react/data/shards"
 	"react/ops"
 	pages "react/results/report"
+	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/record"
 )
 
 // The gallery's measures: classes, pairs of each, and the side of an image in
@@ -141,10 +143,10 @@ func (r *reporter) poolShards(world bool, pattern string) ([]string, error) {
 		return plan.ShardFiles(pattern)
 	}
 	made := map[*plan.Stage]bool{}
-	visit(r.best.trials[0].Stages[plan.Pairs], made)
+	experiment.Visit(r.best.trials[0].Stages[plan.Pairs], made)
 	for stage := range made {
 		if entry, ok := r.entries[stage.Key]; ok && stage.Op == "world" {
-			if err := damaged(r.store, r.store.Check(r.ctx, entry)); err != nil {
+			if err := record.ExplainDamage(r.Store, r.Store.Check(r.ctx, entry)); err != nil {
 				return nil, err
 			}
 			return glob.In(filepath.Join(entry.Dir, "pool"), "*.tar")

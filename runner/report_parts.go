@@ -17,7 +17,9 @@ import (
 	"react/ops"
 	"react/results"
 	pages "react/results/report"
+	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/record"
 )
 
 // configuration is the trials that differ in their seed alone.
@@ -28,11 +30,11 @@ type configuration struct {
 }
 
 // configurations are in the order of the plan.
-func (e *experiment) configurations() []*configuration {
+func configurations(e *experiment.Experiment) []*configuration {
 	var list []*configuration
 	byName := map[string]*configuration{}
-	for i := range e.plan.Trials {
-		t := &e.plan.Trials[i]
+	for i := range e.Plan.Trials {
+		t := &e.Plan.Trials[i]
 		name := configurationName(t)
 		if byName[name] == nil {
 			byName[name] = &configuration{name: name, label: t.Label}
@@ -72,7 +74,7 @@ func (r *reporter) choose() {
 		}
 	}
 	best := math.Inf(-1)
-	for _, c := range r.configurations() {
+	for _, c := range configurations(r.Experiment) {
 		if c.trials[0].Stages[plan.Tune] == nil {
 			if r.base == nil {
 				r.base = c
@@ -126,7 +128,7 @@ const mostCurves, curvePoints = 8, 40
 func (r *reporter) losses(p *pages.Page) error {
 	var tuned []results.Curve
 	left := 0
-	for _, c := range r.configurations() {
+	for _, c := range configurations(r.Experiment) {
 		curve, err := r.lossOf(c, plan.Tune)
 		if err != nil {
 			return err
@@ -146,7 +148,7 @@ func (r *reporter) losses(p *pages.Page) error {
 		}
 		p.Figures = append(p.Figures, lossFigure("loss-of-tuning", "Loss of tuning.", caption, tuned))
 	}
-	for _, c := range r.configurations() {
+	for _, c := range configurations(r.Experiment) {
 		curve, err := r.lossOf(&configuration{name: "pretraining", trials: c.trials[:1]}, plan.Checkpoint)
 		if err != nil {
 			return err
@@ -343,7 +345,7 @@ func (r *reporter) costs(p *pages.Page) error {
 	}
 	at, engines := map[string]int{}, map[string]map[string]bool{}
 	total := 0.0
-	for _, stage := range r.plan.Stages {
+	for _, stage := range r.Plan.Stages {
 		entry, ok := r.entries[stage.Key]
 		if !ok {
 			continue
@@ -359,7 +361,7 @@ func (r *reporter) costs(p *pages.Page) error {
 		for _, f := range m.Files {
 			c.Bytes += f.Size
 		}
-		if name, ok := m.Facts[engineFact].(string); ok {
+		if name, ok := m.Facts[record.EngineFact].(string); ok {
 			engines[stage.Op][name] = true
 		}
 		c.Engines = strings.Join(slices.Sorted(maps.Keys(engines[stage.Op])), ", ")

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"react/runner/cli"
 	"testing"
+
+	"react/runner/cli"
+	"react/runner/experiment"
 )
 
 // TestCommittedReports verifies the folders under results/reports from
@@ -93,11 +95,11 @@ func TestReportsAreCurrent(t *testing.T) {
 				t.Skip("its keys need the images that make emoji fetches")
 			}
 			file := experimentFile(t, name)
-			e, err := loadExperiment(t.Context(), file, nil, t.TempDir())
+			e, err := experiment.Load(t.Context(), file, nil, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer e.store.Close()
+			defer e.Store.Close()
 			at := func(file string) string {
 				return filepath.Join("results/reports", name, filepath.FromSlash(file))
 			}
@@ -116,13 +118,13 @@ func TestReportsAreCurrent(t *testing.T) {
 			for _, s := range stages {
 				made[s.Key] = true
 			}
-			for _, s := range e.plan.Stages {
+			for _, s := range e.Plan.Stages {
 				if !made[s.Key] {
 					t.Errorf("stage %s %s is not among those of the report: make tables", s.Op, cli.Short(s.Key))
 				}
 			}
-			if len(e.plan.Stages) != len(stages) {
-				t.Errorf("%d stages now, %d in the report", len(e.plan.Stages), len(stages))
+			if len(e.Plan.Stages) != len(stages) {
+				t.Errorf("%d stages now, %d in the report", len(e.Plan.Stages), len(stages))
 			}
 		})
 	}

@@ -18,7 +18,9 @@ import (
 
 	"react/ops/engine"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -78,9 +80,9 @@ type reproduction struct {
 	o           reproduceOptions
 	from, to    *store.Store
 	sweep       *store.Sweep
-	plan        *planRecord
-	trial       *trialRecord
-	outputs     map[string]outputRecord
+	plan        *record.Plan
+	trial       *record.Trial
+	outputs     map[string]record.Output
 	out, stderr io.Writer
 }
 
@@ -96,10 +98,10 @@ func newReproduction(cmd *cobra.Command, o reproduceOptions, name string) (*repr
 			return nil, nil, err
 		}
 	}
-	if r.sweep, r.plan, r.trial, err = findTrial(r.from, name); err != nil {
+	if r.sweep, r.plan, r.trial, err = record.FindTrial(r.from, name); err != nil {
 		return nil, nil, err
 	}
-	if r.outputs, err = outputsOf(r.sweep); err != nil {
+	if r.outputs, err = record.Outputs(r.sweep); err != nil {
 		return nil, nil, err
 	}
 	done := func() { r.to.Close() }
@@ -118,7 +120,7 @@ func newReproduction(cmd *cobra.Command, o reproduceOptions, name string) (*repr
 
 // run restores the trial's stages, makes those that are not there, and compares.
 func (r *reproduction) run(ctx context.Context) error {
-	records := r.plan.madeFrom(r.trial)
+	records := r.plan.MadeFrom(r.trial)
 	restorer := newRestorer(r.from)
 	for key, output := range r.outputs {
 		restorer.commits[key] = output.Commit
@@ -161,13 +163,13 @@ func (r *reproduction) make(ctx context.Context, stages []*plan.Stage) (*schedul
 	defer engines.close()
 	tasks := make([]*schedule.Task, len(stages))
 	for i, stage := range stages {
-		tasks[i] = &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Needs: inputKeys(stage), Wanted: r.wanted(stage.Key),
+		tasks[i] = &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Needs: experiment.InputKeys(stage), Wanted: r.wanted(stage.Key),
 			Trials: []string{r.trial.Name}, Run: stageRunner(stage, engines, how{workers: max(1, runtime.GOMAXPROCS(0)/r.o.jobs), identify: r.to.Identify})}
 	}
-	this := provenance()
-	this.Engine.Asked, this.Data = r.o.engine, dataOf(stages)
+	this := record.NewRun()
+	this.Engine.Asked, this.Data = r.o.engine, record.DataOf(stages)
 	options := schedule.Options{Store: r.to, Jobs: r.o.jobs, Reporter: newReporter(r.stderr)}
-	soundOptions(&options, r.stderr)
+	record.KeepSound(&options, r.stderr)
 	return recordedRun(ctx, tasks, options, runRecording{this, folder, engines})
 }
 
@@ -176,7 +178,7 @@ func (r *reproduction) folder() (*store.Sweep, error) {
 	if r.to.Root() == r.sweep.Root() {
 		return r.sweep, nil
 	}
-	return r.to.Sweep(r.sweep.Name, sha256Hex([]byte(r.sweep.Hash + r.trial.ID))[:8])
+	return r.to.Sweep(r.sweep.Name, record.SHA256Hex([]byte(r.sweep.Hash + r.trial.ID))[:8])
 }
 
 // recordResult writes what was made as a sweep would, but not over the record
@@ -186,18 +188,18 @@ func (r *reproduction) recordResult(entries map[string]store.Entry) error {
 	if err != nil || folder == r.sweep {
 		return err
 	}
-	var outputs []outputRecord
-	for _, record := range r.plan.madeFrom(r.trial) {
-		if e, ok := entries[record.Key]; ok {
-			outputs = append(outputs, outputOf(e.Manifest))
+	var outputs []record.Output
+	for _, stage := range r.plan.MadeFrom(r.trial) {
+		if e, ok := entries[stage.Key]; ok {
+			outputs = append(outputs, record.OutputOf(e.Manifest))
 		}
 	}
-	metrics, err := metricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
+	metrics, err := record.MetricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
 	if err != nil {
 		return err
 	}
-	return errors.Join(store.WriteLines(folder, outputsFile, outputs),
-		folder.WriteJSON(resultPath(r.trial.ID), resultRecord{r.trial.ID, r.trial.Name, r.trial.Stages, metrics}))
+	return errors.Join(store.WriteLines(folder, record.OutputsFile, outputs),
+		folder.WriteJSON(record.ResultPath(r.trial.ID), record.Result{ID: r.trial.ID, Name: r.trial.Name, Stages: r.trial.Stages, Metrics: metrics}))
 }
 
 func (r *reproduction) wanted(key string) bool {
@@ -211,8 +213,8 @@ func (r *reproduction) record(folder *store.Sweep) error {
 		return nil
 	}
 	p := *r.plan
-	p.Trials, p.Stages = []trialRecord{*r.trial}, r.plan.madeFrom(r.trial)
-	errs := []error{store.WriteLines(folder, trialsFile, p.Trials), folder.WriteJSON(planFile, p)}
+	p.Trials, p.Stages = []record.Trial{*r.trial}, r.plan.MadeFrom(r.trial)
+	errs := []error{store.WriteLines(folder, record.TrialsFile, p.Trials), folder.WriteJSON(record.PlanFile, p)}
 	for _, name := range []string{"spec.cue", "spec.resolved.json", "overrides.json"} {
 		data, err := os.ReadFile(r.sweep.Path(name))
 		if err == nil {
@@ -224,9 +226,9 @@ func (r *reproduction) record(folder *store.Sweep) error {
 }
 
 func (r *reproduction) printMetrics(entries map[string]store.Entry) error {
-	metrics, err := metricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
+	metrics, err := record.MetricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
 	for _, m := range metrics {
-		fmt.Fprintf(r.out, "%s %s\n", m.name(), number(m.Value))
+		fmt.Fprintf(r.out, "%s %s\n", m.Name(), number(m.Value))
 	}
 	return err
 }
@@ -253,7 +255,7 @@ func (r *reproduction) compare(stages []*plan.Stage, entries map[string]store.En
 		}
 		if how := r.difference(then, e); how != "" {
 			differ++
-			fmt.Fprintf(r.out, "%s %s differs: %s; engine %s then, %s now\n", stage.Op, cli.Short(stage.Key), how, cmp.Or(then.Engine, "-"), cmp.Or(outputOf(e.Manifest).Engine, "-"))
+			fmt.Fprintf(r.out, "%s %s differs: %s; engine %s then, %s now\n", stage.Op, cli.Short(stage.Key), how, cmp.Or(then.Engine, "-"), cmp.Or(record.OutputOf(e.Manifest).Engine, "-"))
 		}
 	}
 	if unknown > 0 {
@@ -272,7 +274,7 @@ func (r *reproduction) compare(stages []*plan.Stage, entries map[string]store.En
 
 // otherInput is an input of which an output on record read other bytes than the
 // record has of it, "" for none.
-func (r *reproduction) otherInput(then outputRecord) string {
+func (r *reproduction) otherInput(then record.Output) string {
 	for _, in := range slices.Sorted(maps.Keys(then.Inputs)) {
 		if made, known := r.outputs[in]; known && made.SHA256 != then.Inputs[in] {
 			return in
@@ -284,8 +286,8 @@ func (r *reproduction) otherInput(then outputRecord) string {
 // difference says what differs from the output of then, "" when nothing does.
 // File by file it can be told where the record's store still has that output,
 // or its manifest; else there is one digest for all.
-func (r *reproduction) difference(then outputRecord, now store.Entry) string {
-	if outputOf(now.Manifest).SHA256 == then.SHA256 {
+func (r *reproduction) difference(then record.Output, now store.Entry) string {
+	if record.OutputOf(now.Manifest).SHA256 == then.SHA256 {
 		return ""
 	}
 	old, ok, err := r.from.Lookup(now.Key)
@@ -297,28 +299,28 @@ func (r *reproduction) difference(then outputRecord, now store.Entry) string {
 
 // compareMetrics prints the metrics beside those on record.
 func (r *reproduction) compareMetrics(entries map[string]store.Entry) (changed int, err error) {
-	now, err := metricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
+	now, err := record.MetricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
 	if err != nil {
 		return 0, err
 	}
-	then, err := recordedMetrics(r.sweep, r.trial)
+	then, err := record.RecordedMetrics(r.sweep, r.trial)
 	if err != nil {
 		return 0, err
 	}
 	of := map[string]float64{}
 	for _, m := range then {
-		of[m.name()] = m.Value
+		of[m.Name()] = m.Value
 	}
 	for _, m := range now {
-		was, known := of[m.name()]
+		was, known := of[m.Name()]
 		switch {
 		case !known:
-			fmt.Fprintf(r.out, "%s %s (not on record)\n", m.name(), number(m.Value))
+			fmt.Fprintf(r.out, "%s %s (not on record)\n", m.Name(), number(m.Value))
 		case was == m.Value:
-			fmt.Fprintf(r.out, "%s %s\n", m.name(), number(m.Value))
+			fmt.Fprintf(r.out, "%s %s\n", m.Name(), number(m.Value))
 		default:
 			changed++
-			fmt.Fprintf(r.out, "%s %s, was %s (%.2g off)\n", m.name(), number(m.Value), number(was), math.Abs(m.Value-was))
+			fmt.Fprintf(r.out, "%s %s, was %s (%.2g off)\n", m.Name(), number(m.Value), number(was), math.Abs(m.Value-was))
 		}
 	}
 	return changed, nil

@@ -17,6 +17,7 @@ import (
 	"react/ops"
 	"react/runner/cli"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -27,7 +28,7 @@ func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
 	defer engines.close()
 	r := newRestorer(v.store)
 	for key, e := range v.sound {
-		r.commits[key], _ = e.Manifest.Facts[commitFact].(string)
+		r.commits[key], _ = e.Manifest.Facts[record.CommitFact].(string)
 	}
 	ran := 0
 	for _, key := range v.drawOrder() {
@@ -81,14 +82,14 @@ func (v *verifier) drawOrder() []string {
 // restore makes a stage of its record, its inputs known by key alone: they are
 // not run.
 func (v *verifier) restore(r *restorer, key string) (*plan.Stage, error) {
-	record := v.records[key]
-	for role, in := range record.In {
+	planned := v.records[key]
+	for role, in := range planned.In {
 		if e, ok := v.sound[in]; !ok || len(e.Evicted) > 0 {
-			return nil, fmt.Errorf("stage %s %s: its input %s %s is not whole", record.Op, cli.Short(key), role, cli.Short(in))
+			return nil, fmt.Errorf("stage %s %s: its input %s %s is not whole", planned.Op, cli.Short(key), role, cli.Short(in))
 		}
 		r.made[in] = &plan.Stage{Op: v.records[in].Op, Key: in}
 	}
-	stages, err := r.stages([]stageRecord{record})
+	stages, err := r.stages([]record.Stage{planned})
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +156,7 @@ func (v *verifier) tell(stage *plan.Stage, differ []string, now, then store.Mani
 
 // engineName is "none" for a stage that opened no engine.
 func engineName(m store.Manifest) string {
-	if name, ok := m.Facts[engineFact].(string); ok {
+	if name, ok := m.Facts[record.EngineFact].(string); ok {
 		return name
 	}
 	return "none"

@@ -8,6 +8,7 @@ import (
 	"react/ops"
 	"react/runner/cli"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -26,7 +27,7 @@ func newRestorer(s *store.Store) *restorer {
 // stages restores records that stand inputs first. The error has a line for
 // each thing that keeps them from being made as they were: an op of another
 // version, an outside file that is missing or has changed, each file once.
-func (r *restorer) stages(records []stageRecord) ([]*plan.Stage, error) {
+func (r *restorer) stages(records []record.Stage) ([]*plan.Stage, error) {
 	r.told = map[string]bool{}
 	var stages []*plan.Stage
 	var errs []error
@@ -41,7 +42,7 @@ func (r *restorer) stages(records []stageRecord) ([]*plan.Stage, error) {
 	return stages, errors.Join(errs...)
 }
 
-func (r *restorer) stage(record stageRecord) (*plan.Stage, error) {
+func (r *restorer) stage(record record.Stage) (*plan.Stage, error) {
 	stage := &plan.Stage{Op: record.Op, In: map[string]*plan.Stage{}, Files: record.Files, Key: record.Key, Lines: record.Lines}
 	for _, line := range record.Lines {
 		if params, ok := strings.CutPrefix(line, "params "); ok { // plan.json has them indented
@@ -60,7 +61,7 @@ func (r *restorer) stage(record stageRecord) (*plan.Stage, error) {
 }
 
 // checkVersion refuses what this program would make otherwise.
-func (r *restorer) checkVersion(record stageRecord) error {
+func (r *restorer) checkVersion(record record.Stage) error {
 	op, known := ops.All[record.Op]
 	then := ""
 	for _, line := range record.Lines {
@@ -83,7 +84,7 @@ func (r *restorer) checkVersion(record stageRecord) error {
 
 // checkFiles compares outside files with the digests of the record; each fault
 // is told once.
-func (r *restorer) checkFiles(record stageRecord) error {
+func (r *restorer) checkFiles(record record.Stage) error {
 	var errs []error
 	for _, err := range plan.CheckFiles(record.Lines, record.Files, cli.IsStrict(), r.identify) {
 		if !r.told[err.Error()] {

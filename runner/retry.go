@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/launch"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -48,7 +50,7 @@ func retry(cmd *cobra.Command, o sweepOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	sweeps, err := findSweeps(s, []string{name})
+	sweeps, err := record.FindSweeps(s, []string{name})
 	if err != nil {
 		return err
 	}
@@ -68,17 +70,17 @@ func retry(cmd *cobra.Command, o sweepOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	defer e.store.Close()
-	return e.sweep(cmd, o)
+	defer e.Store.Close()
+	return runSweep(e, cmd, o)
 }
 
 // loadRecorded makes the experiment of a sweep from its records.
-func loadRecorded(cmd *cobra.Command, folder *store.Sweep, storeDir string) (*experiment, error) {
+func loadRecorded(cmd *cobra.Command, folder *store.Sweep, storeDir string) (*experiment.Experiment, error) {
 	var sets []string
 	if err := folder.ReadJSON("overrides.json", &sets); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
-	e, err := loadExperiment(cmd.Context(), folder.Path("spec.cue"), sets, storeDir)
+	e, err := experiment.Load(cmd.Context(), folder.Path("spec.cue"), sets, storeDir)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +99,7 @@ func sweptFile(folder *store.Sweep) string {
 	var p struct {
 		Command []string `json:"command"`
 	}
-	if folder.ReadJSON(provenanceFile, &p) != nil {
+	if folder.ReadJSON(record.ProvenanceFile, &p) != nil {
 		return ""
 	}
 	for _, word := range p.Command {

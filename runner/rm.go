@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -31,7 +31,7 @@ beginning of one. A sweep that is running is not deleted.
 				return err
 			}
 			defer s.Close()
-			sweeps, err := findSweeps(s, names)
+			sweeps, err := record.FindSweeps(s, names)
 			if err != nil {
 				return err
 			}
@@ -65,46 +65,4 @@ func deleteSweeps(w io.Writer, sweeps []*store.Sweep) error {
 	}
 	fmt.Fprintln(w, "runner gc frees the outputs that no other sweep names")
 	return nil
-}
-
-// findSweeps gives the sweeps that names stand for, each once, newest first.
-func findSweeps(s *store.Store, names []string) ([]*store.Sweep, error) {
-	all, err := s.Sweeps()
-	if err != nil {
-		return nil, err
-	}
-	found := map[*store.Sweep]bool{}
-	for _, name := range names {
-		some := false
-		for _, sweep := range all {
-			if sweep.Name == name || strings.Contains(name, "/") && strings.HasPrefix(sweep.Name+"/"+sweep.Hash, name) {
-				found[sweep], some = true, true
-			}
-		}
-		if !some {
-			return nil, cli.Usage(fmt.Errorf("no sweep %q in store %s%s", name, s.Root(), knownSweeps(all)))
-		}
-	}
-	var list []*store.Sweep
-	for _, sweep := range all {
-		if found[sweep] {
-			list = append(list, sweep)
-		}
-	}
-	return list, nil
-}
-
-// knownSweeps is "; it has a, b" for messages.
-func knownSweeps(all []*store.Sweep) string {
-	var names []string
-	for _, sweep := range all {
-		names = append(names, sweep.Name+"/"+sweep.Hash)
-	}
-	if len(names) == 0 {
-		return "; it has none"
-	}
-	if len(names) > 6 {
-		names = append(names[:6], fmt.Sprintf("%d more", len(names)-6))
-	}
-	return "; it has " + strings.Join(names, ", ")
 }

@@ -9,25 +9,19 @@ import (
 	"text/tabwriter"
 
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/record"
 )
 
-// opScale is the work of an op's stages in a plan without data.
-type opScale struct {
-	Op     string `json:"op"`
-	Stages int    `json:"stages"`
-	plan.Scale
-	GPUHours float64 `json:"gpuHours,omitempty"`
-}
-
 // scales sums the stages up by op, in the order in which they first run.
-func (e *experiment) scales(tflops float64) []opScale {
-	var out []opScale
-	for _, s := range e.plan.Stages {
-		at := slices.IndexFunc(out, func(o opScale) bool { return o.Op == s.Op })
+func scales(e *experiment.Experiment, tflops float64) []record.OpScale {
+	var out []record.OpScale
+	for _, s := range e.Plan.Stages {
+		at := slices.IndexFunc(out, func(o record.OpScale) bool { return o.Op == s.Op })
 		if at < 0 {
 			at = len(out)
-			out = append(out, opScale{Op: s.Op})
+			out = append(out, record.OpScale{Op: s.Op})
 		}
 		out[at].Stages++
 		out[at].Add(s.Scale())
@@ -39,18 +33,18 @@ func (e *experiment) scales(tflops float64) []opScale {
 }
 
 // printScale prints a plan without data.
-func (e *experiment) printScale(w io.Writer, o planOptions) error {
+func printScale(e *experiment.Experiment, w io.Writer, o planOptions) error {
 	if o.tflops <= 0 {
 		return cli.Usage(fmt.Errorf("--tflops %g: want a number over 0", o.tflops))
 	}
-	p := e.describe()
-	p.Missing, p.Scale = e.plan.Missing, e.scales(o.tflops)
+	p := record.Describe(e)
+	p.Missing, p.Scale = e.Plan.Missing, scales(e, o.tflops)
 	if o.asJSON {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "\t")
 		return enc.Encode(p)
 	}
-	fmt.Fprintf(w, "%s: %s, %s\n", e.Name, cli.Plural(len(e.plan.Trials), "trial"), cli.Plural(len(e.plan.Stages), "stage"))
+	fmt.Fprintf(w, "%s: %s, %s\n", e.Name, cli.Plural(len(e.Plan.Trials), "trial"), cli.Plural(len(e.Plan.Stages), "stage"))
 	printMissing(w, p.Missing)
 	return printScales(w, p.Scale, o.tflops)
 }
@@ -71,10 +65,10 @@ func printMissing(w io.Writer, missing []plan.Missing) {
 }
 
 // printScales is the table of work; what nothing is known of has a dash.
-func printScales(w io.Writer, scales []opScale, tflops float64) error {
+func printScales(w io.Writer, scales []record.OpScale, tflops float64) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nOP\tSTAGES\tSTEPS\tSAMPLES\tEXAFLOP\tGPU-HOURS\tDISK\n")
-	total := opScale{Op: "all"}
+	total := record.OpScale{Op: "all"}
 	for _, s := range scales {
 		total.Stages += s.Stages
 		total.GPUHours += s.GPUHours

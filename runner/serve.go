@@ -14,6 +14,7 @@ import (
 
 	"react/runner/browse"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/store"
 )
 
@@ -54,7 +55,7 @@ opens it to the network.
 			if err != nil {
 				return err
 			}
-			defer e.store.Close()
+			defer e.Store.Close()
 			return o.serve(cmd.Context(), e, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -68,9 +69,9 @@ opens it to the network.
 
 // open takes a file, also one that was never run, or finds a sweep as status
 // does.
-func (o serveOptions) open(cmd *cobra.Command, name string) (*experiment, error) {
+func (o serveOptions) open(cmd *cobra.Command, name string) (*experiment.Experiment, error) {
 	if _, err := os.Stat(name); name != "" && (err == nil || strings.HasSuffix(name, ".cue")) {
-		return loadExperiment(cmd.Context(), name, o.sets, o.store)
+		return experiment.Load(cmd.Context(), name, o.sets, o.store)
 	}
 	s, err := store.Open(o.store)
 	if err != nil {
@@ -85,7 +86,7 @@ func (o serveOptions) open(cmd *cobra.Command, name string) (*experiment, error)
 }
 
 // serve answers until ctx ends.
-func (o serveOptions) serve(ctx context.Context, e *experiment, stdout, stderr io.Writer) error {
+func (o serveOptions) serve(ctx context.Context, e *experiment.Experiment, stdout, stderr io.Writer) error {
 	site, err := newLiveSite(e, reportOptions{gallery: o.gallery})
 	if err != nil {
 		return err

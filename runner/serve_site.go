@@ -15,12 +15,14 @@ import (
 	"time"
 
 	"react/data/caught"
+	"react/runner/experiment"
+	"react/runner/record"
 	"react/runner/store"
 )
 
 // liveSite is the report of a sweep that may change at any time.
 type liveSite struct {
-	e       *experiment
+	e       *experiment.Experiment
 	options reportOptions
 	folder  *store.Sweep
 	watcher *watcher // nil until the sweep has a record
@@ -33,8 +35,8 @@ type liveSite struct {
 	took      time.Duration // by the last rendering
 }
 
-func newLiveSite(e *experiment, o reportOptions) (*liveSite, error) {
-	folder, err := e.sweepFolder()
+func newLiveSite(e *experiment.Experiment, o reportOptions) (*liveSite, error) {
+	folder, err := record.SweepFolder(e)
 	if err != nil {
 		return nil, err
 	}
@@ -112,13 +114,13 @@ func (s *liveSite) patience() time.Duration {
 
 // look reads the status; a sweep without a record is planned.
 func (s *liveSite) look() (status []byte, stages counts, err error) {
-	if s.watcher == nil && s.folder.Has(planFile) {
-		if s.watcher, err = newWatcher(s.e.store, s.folder); err != nil {
+	if s.watcher == nil && s.folder.Has(record.PlanFile) {
+		if s.watcher, err = newWatcher(s.e.Store, s.folder); err != nil {
 			return nil, stages, err
 		}
 	}
-	st := &sweepStatus{Schema: "runner.status/v1", Sweep: s.folder.Name, Hash: s.folder.Hash, State: "planned", Trials: counts{Total: len(s.e.plan.Trials)},
-		Stages: counts{Total: len(s.e.plan.Stages)}}
+	st := &sweepStatus{Schema: "runner.status/v1", Sweep: s.folder.Name, Hash: s.folder.Hash, State: "planned", Trials: counts{Total: len(s.e.Plan.Trials)},
+		Stages: counts{Total: len(s.e.Plan.Stages)}}
 	if s.watcher != nil {
 		if st, err = s.watcher.read(); err != nil {
 			return nil, stages, err
@@ -136,7 +138,7 @@ func (s *liveSite) look() (status []byte, stages counts, err error) {
 
 // versionNow names what is in the store and what has failed.
 func (s *liveSite) versionNow() (string, error) {
-	entries, err := s.e.entries()
+	entries, err := record.Entries(s.e)
 	if err != nil {
 		return "", err
 	}
@@ -144,7 +146,7 @@ func (s *liveSite) versionNow() (string, error) {
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		fmt.Fprintln(h, key)
 	}
-	for _, f := range s.e.failures() {
+	for _, f := range failuresOf(s.e) {
 		fmt.Fprintln(h, f.Task.Key, f.Err)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
@@ -169,11 +171,11 @@ func (s *liveSite) render(ctx context.Context) ([]byte, error) {
 		return s.rendered, err
 	}
 	start := time.Now()
-	entries, err := s.e.entries()
+	entries, err := record.Entries(s.e)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.e.reporterOf(ctx, s.options, entries)
+	r, err := reporterOf(ctx, s.e, s.options, entries)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"react/ops"
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -65,14 +66,14 @@ sweep in the store that has it is taken, or the one that SWEEP:TRIAL names.
 
 // shownTrial is what show prints.
 type shownTrial struct {
-	Schema  string         `json:"schema"`
-	Sweep   string         `json:"sweep"` // NAME/HASH
-	Records string         `json:"records"`
-	Trial   trialRecord    `json:"trial"`
-	Stages  []shownStage   `json:"stages"` // inputs first
-	Metrics []metricRecord `json:"metrics"`
-	Classes []classRecord  `json:"classes,omitempty"` // with --classes
-	Runs    []runRecord    `json:"runs"`              // that made its stages, oldest first
+	Schema  string          `json:"schema"`
+	Sweep   string          `json:"sweep"` // NAME/HASH
+	Records string          `json:"records"`
+	Trial   record.Trial    `json:"trial"`
+	Stages  []shownStage    `json:"stages"` // inputs first
+	Metrics []record.Metric `json:"metrics"`
+	Classes []classRecord   `json:"classes,omitempty"` // with --classes
+	Runs    []record.Run    `json:"runs"`              // that made its stages, oldest first
 }
 
 // shownStage is one stage of a trial, or of what it is made from.
@@ -94,11 +95,11 @@ type shownStage struct {
 
 // showTrial gathers what is known of a trial.
 func showTrial(s *store.Store, name string) (*shownTrial, error) {
-	sweep, p, trial, err := findTrial(s, name)
+	sweep, p, trial, err := record.FindTrial(s, name)
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := outputsOf(sweep)
+	outputs, err := record.Outputs(sweep)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func showTrial(s *store.Store, name string) (*shownTrial, error) {
 		names[key] = strings.TrimPrefix(names[key]+", "+name, ", ")
 	}
 	made := map[string]bool{}
-	for _, record := range p.madeFrom(trial) {
+	for _, record := range p.MadeFrom(trial) {
 		stage, err := showStage(s, record, outputs[record.Key])
 		if err != nil {
 			return nil, err
@@ -117,10 +118,10 @@ func showTrial(s *store.Store, name string) (*shownTrial, error) {
 		made[stage.Run] = true
 		shown.Stages = append(shown.Stages, stage)
 	}
-	if shown.Metrics, err = trialMetrics(s, sweep, trial); err != nil {
+	if shown.Metrics, err = record.TrialMetrics(s, sweep, trial); err != nil {
 		return nil, err
 	}
-	runs, err := runsOf(sweep)
+	runs, err := record.Runs(sweep)
 	for _, run := range runs {
 		if made[run.ID] || len(runs) == 1 {
 			shown.Runs = append(shown.Runs, run)
@@ -129,25 +130,12 @@ func showTrial(s *store.Store, name string) (*shownTrial, error) {
 	return shown, err
 }
 
-// outputsOf reads what a sweep recorded of its outputs, by key.
-func outputsOf(w *store.Sweep) (map[string]outputRecord, error) {
-	lines, err := store.ReadLines[outputRecord](w, outputsFile)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	outputs := make(map[string]outputRecord, len(lines))
-	for _, line := range lines {
-		outputs[line.Key] = line
-	}
-	return outputs, nil
-}
-
-func showStage(s *store.Store, record stageRecord, recorded outputRecord) (shownStage, error) {
-	stage := shownStage{Op: record.Op, Key: record.Key, State: "not made"}
-	if log := s.LogPath(record.Key, record.Op); fileExists(log) {
+func showStage(s *store.Store, planned record.Stage, recorded record.Output) (shownStage, error) {
+	stage := shownStage{Op: planned.Op, Key: planned.Key, State: "not made"}
+	if log := s.LogPath(planned.Key, planned.Op); fileExists(log) {
 		stage.Log = log
 	}
-	e, ok, err := s.Lookup(record.Key)
+	e, ok, err := s.Lookup(planned.Key)
 	var damaged *store.Damaged
 	switch {
 	case errors.As(err, &damaged):
@@ -159,7 +147,7 @@ func showStage(s *store.Store, record stageRecord, recorded outputRecord) (shown
 		if len(e.Evicted) > 0 {
 			stage.State, stage.Why = "freed in part", cli.Plural(len(e.Evicted), "large file")+" removed by gc"
 		}
-		recorded = outputOf(e.Manifest)
+		recorded = record.OutputOf(e.Manifest)
 	case recorded.Key != "":
 		stage.State = "freed"
 	}
@@ -175,23 +163,9 @@ func fileExists(path string) bool {
 	return err == nil
 }
 
-// trialMetrics are a trial's numbers: from its outputs, else from its record.
-func trialMetrics(s *store.Store, sweep *store.Sweep, trial *trialRecord) ([]metricRecord, error) {
-	whole := true
-	metrics, err := metricsOf(trial.Stages, func(key string) (store.Entry, bool) {
-		e, ok, err := lookupResults(s, key)
-		whole = whole && ok && err == nil
-		return e, ok && err == nil
-	})
-	if err != nil || whole || !sweep.Has(resultPath(trial.ID)) {
-		return metrics, err
-	}
-	return recordedMetrics(sweep, trial)
-}
-
 // classRecord is a number of a single class, or of two.
 type classRecord struct {
-	metricRecord
+	record.Metric
 	Class string `json:"class"`
 	Other string `json:"other,omitempty"`
 }
@@ -200,7 +174,7 @@ type classRecord struct {
 func classMetrics(s *store.Store, stages map[string]string) ([]classRecord, error) {
 	var out []classRecord
 	for _, name := range slices.Sorted(maps.Keys(stages)) {
-		e, ok, err := lookupResults(s, stages[name])
+		e, ok, err := record.LookupResults(s, stages[name])
 		if errors.As(err, new(*store.Error)) {
 			return nil, err
 		}
@@ -213,22 +187,11 @@ func classMetrics(s *store.Store, stages map[string]string) ([]classRecord, erro
 		}
 		for _, row := range rows {
 			if row.Class != "" {
-				out = append(out, classRecord{metricRecord{strings.TrimPrefix(name, "evaluate/"), row.Metric, row.Value, row.N}, row.Class, row.Other})
+				out = append(out, classRecord{record.Metric{Set: strings.TrimPrefix(name, "evaluate/"), Metric: row.Metric, Value: row.Value, N: row.N}, row.Class, row.Other})
 			}
 		}
 	}
 	return out, nil
-}
-
-// recordedMetrics are a trial's numbers as its sweep recorded them, none when
-// it was not done.
-func recordedMetrics(sweep *store.Sweep, trial *trialRecord) ([]metricRecord, error) {
-	var result resultRecord
-	err := sweep.ReadJSON(resultPath(trial.ID), &result)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	return result.Metrics, err
 }
 
 func (t *shownTrial) print(w io.Writer) error {
@@ -253,13 +216,13 @@ func (t *shownTrial) print(w io.Writer) error {
 	}
 	fmt.Fprintf(table, "\nMETRIC\tVALUE\tN\n")
 	for _, m := range t.Metrics {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", m.name(), number(m.Value), count(m.N))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", m.Name(), number(m.Value), count(m.N))
 	}
 	if len(t.Classes) > 0 {
 		fmt.Fprintf(table, "\nMETRIC OF A CLASS\tVALUE\tN\tCLASS\n")
 	}
 	for _, m := range t.Classes {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.name(), number(m.Value), count(m.N), strings.Join(slices.DeleteFunc([]string{m.Class, m.Other}, func(c string) bool { return c == "" }), ", "))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Name(), number(m.Value), count(m.N), strings.Join(slices.DeleteFunc([]string{m.Class, m.Other}, func(c string) bool { return c == "" }), ", "))
 	}
 	fmt.Fprintf(table, "\nPARAM\tVALUE\n")
 	for _, path := range slices.Sorted(maps.Keys(t.Trial.Params)) {
@@ -269,7 +232,7 @@ func (t *shownTrial) print(w io.Writer) error {
 		return err
 	}
 	for _, run := range t.Runs {
-		run.print(w)
+		printRun(&run, w)
 	}
 	fmt.Fprintln(w, "\nfiles")
 	for _, s := range t.Stages {
@@ -287,14 +250,6 @@ func (s *shownStage) label() string {
 	return s.Name
 }
 
-// name is "task/acc@1", as tables call a metric.
-func (m *metricRecord) name() string {
-	if strings.Contains(m.Metric, "/") {
-		return m.Metric
-	}
-	return m.Set + "/" + m.Metric
-}
-
 // number is a value as short as it can be told from its neighbours.
 func number(v float64) string { return cli.JSONText(v) }
 
@@ -305,13 +260,13 @@ func count(n int) string {
 	return fmt.Sprint(n)
 }
 
-// print shows a run in a few lines.
-func (r *runRecord) print(w io.Writer) {
+// printRun shows a run in a few lines.
+func printRun(r *record.Run, w io.Writer) {
 	fmt.Fprintf(w, "\nrun %s: %s, %d made, %d found, %d failed\n", r.ID, r.Outcome, r.Stages.Made, r.Stages.Cached, r.Stages.Failed)
 	fmt.Fprintf(w, "  command  %s   (in %s)\n", strings.Join(r.Command, " "), r.Dir)
 	fmt.Fprintf(w, "  program  %s, sha256 %s, source %s\n", r.Binary.Path, cli.Short(r.Binary.SHA256), cmp.Or(r.Build["vcs.revision"], "-"))
 	if r.Git != nil {
-		fmt.Fprintf(w, "  git      %s %s, %s\n", cli.Short(r.Git.Commit), r.Git.Branch, r.Git.describe())
+		fmt.Fprintf(w, "  git      %s %s, %s\n", cli.Short(r.Git.Commit), r.Git.Branch, r.Git.Describe())
 	}
 	fmt.Fprintf(w, "  machine  %s: %s, %s of %s used, %s", r.Host, r.System.CPU, fmt.Sprint(r.System.Procs), cli.Plural(r.System.Threads, "thread"), cli.Bytes(r.System.MemoryBytes))
 	for _, gpu := range r.System.GPUs {

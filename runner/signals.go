@@ -7,10 +7,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"react/runner/cli"
 	"syscall"
 
 	"golang.org/x/term"
+
+	"react/runner/cli"
 )
 
 // stoppable gives a context that the first SIGINT, SIGTERM, SIGHUP or SIGUSR2

@@ -9,6 +9,7 @@ import (
 
 	"react/ops"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -89,7 +90,9 @@ func TestLineage(t *testing.T) {
 	}
 	cleanReadOnly(t, s.Root())
 	defer s.Close()
-	reads := func(e store.Entry) map[string]string { return map[string]string{e.Key: outputDigest(e.Manifest)} }
+	reads := func(e store.Entry) map[string]string {
+		return map[string]string{e.Key: record.OutputDigest(e.Manifest)}
+	}
 	in := func(e store.Entry) string { return "in input " + plan.Identity(e.Manifest.Lines) }
 	make := func(name string, inputs map[string]string, lines ...string) store.Entry {
 		return publishMade(t, s, name, name, append([]string{"runner key 1", "op " + name + " 1"}, lines...), inputs)
@@ -103,7 +106,7 @@ func TestLineage(t *testing.T) {
 	other := make("snapshot", map[string]string{base.Key: "of other bytes"}, in(base))
 	ofOther := make("resize", reads(other), in(other))
 	apart := make("world", nil)
-	l, err := readLineage(s)
+	l, err := record.ReadLineage(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,24 +122,24 @@ func TestLineage(t *testing.T) {
 		}
 		return len(found) == len(want)
 	}
-	if got := l.descendants(base.Key); !has(got, old, search, pairs, sound, ofSound, other, ofOther) {
+	if got := l.Descendants(base.Key); !has(got, old, search, pairs, sound, ofSound, other, ofOther) {
 		t.Errorf("descendants %v", got)
 	}
-	if got := l.suspects(base.Key); !has(got, old, search, pairs, other, ofOther) {
+	if got := l.Suspects(base.Key); !has(got, old, search, pairs, other, ofOther) {
 		t.Errorf("suspects %v", got)
 	}
-	if got := l.suspects(apart.Key); !has(got) {
+	if got := l.Suspects(apart.Key); !has(got) {
 		t.Errorf("suspects of what nothing reads: %v", got)
 	}
-	if why := l.differs(other.Key); !strings.Contains(why, "it was made from other bytes of pretrain ") {
+	if why := l.Differs(other.Key); !strings.Contains(why, "it was made from other bytes of pretrain ") {
 		t.Errorf("differs: %q", why)
 	}
 	for _, e := range []store.Entry{base, old, search, pairs, sound, ofSound, ofOther} {
-		if why := l.differs(e.Key); why != "" {
+		if why := l.Differs(e.Key); why != "" {
 			t.Errorf("%s differs: %s", e.Manifest.Op, why)
 		}
 	}
-	to, others, err := setAside(s)(base.Key)
+	to, others, err := record.SetAside(s)(base.Key)
 	if err != nil || to == "" || others != 5 {
 		t.Errorf("set aside %s, %d others, %v", to, others, err)
 	}
@@ -157,16 +160,16 @@ func TestDamagedManifestsReaders(t *testing.T) {
 	cleanReadOnly(t, s.Root())
 	defer s.Close()
 	base := publishMade(t, s, "pretrain", "x", []string{"op pretrain 1"}, map[string]string{})
-	sound := publishMade(t, s, "tune", "y", []string{"op tune 1", "in checkpoint " + base.Key}, map[string]string{base.Key: outputDigest(base.Manifest)})
+	sound := publishMade(t, s, "tune", "y", []string{"op tune 1", "in checkpoint " + base.Key}, map[string]string{base.Key: record.OutputDigest(base.Manifest)})
 	old := publishMade(t, s, "tune", "z", []string{"op tune 2", "in checkpoint " + base.Key}, nil)
 	if err := os.Truncate(filepath.Join(base.Dir, "manifest.json"), 20); err != nil {
 		t.Skip("a read-only file cannot be cut by this user: ", err)
 	}
-	l, err := readLineage(s)
+	l, err := record.ReadLineage(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := l.suspects(base.Key); len(got) != 1 || got[0] != old.Key {
+	if got := l.Suspects(base.Key); len(got) != 1 || got[0] != old.Key {
 		t.Errorf("suspects %v, want %s and not %s", got, old.Key, sound.Key)
 	}
 }

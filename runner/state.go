@@ -9,55 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
-
-// stateEvery is the least time between two writes of a process's state;
-// beatEvery the most. A state of another host that is older than beatMissed is
-// a dead process's.
-const (
-	stateEvery = time.Second
-	beatEvery  = 5 * time.Second
-	beatMissed = time.Minute
-)
-
-// processState is what a process says of itself in processes/ of the sweep's
-// folder: schema runner.process/v1. status reads it.
-type processState struct {
-	Schema string `json:"schema"`
-	store.Process
-	Beat    time.Time      `json:"beat"` // of the last write
-	Command []string       `json:"command"`
-	Dir     string         `json:"dir"`
-	Engine  string         `json:"engine,omitempty"`
-	Jobs    string         `json:"jobs"`  // at a time
-	Total   int            `json:"total"` // stages to make
-	Made    int            `json:"made"`  // of them
-	Running []runningState `json:"running"`
-	Failed  []failedState  `json:"failed,omitempty"`
-	Ended   *time.Time     `json:"ended,omitempty"` // nil while it runs, and after a kill
-	End     string         `json:"end,omitempty"`   // done, failed, interrupted, or the error
-}
-
-// runningState is a stage that is being made.
-type runningState struct {
-	Key   string    `json:"key"`
-	Op    string    `json:"op"`
-	Since time.Time `json:"since"`
-	Done  int       `json:"done,omitempty"`
-	Total int       `json:"total,omitempty"`
-	Note  string    `json:"note,omitempty"`
-	Waits string    `json:"waits,omitempty"` // another process makes it: who
-}
-
-// failedState is a stage whose attempt failed.
-type failedState struct {
-	Key   string    `json:"key"`
-	Op    string    `json:"op"`
-	At    time.Time `json:"at"`
-	Error string    `json:"error"`
-}
 
 // recorder is a reporter that writes down what it is told, for status, and
 // tells another. A write that fails is left out: a sweep does not stop because
@@ -69,8 +24,8 @@ type recorder struct {
 	stop, stopped     chan struct{}
 
 	mu      sync.Mutex
-	state   processState
-	running map[string]*runningState
+	state   record.Process
+	running map[string]*record.Running
 	changed bool
 }
 
@@ -98,8 +53,8 @@ func startRecorder(folder *store.Sweep, next schedule.Reporter, o sweepOptions) 
 		return nil, err
 	}
 	r := &recorder{Reporter: next, presence: presence, now: time.Now, stop: make(chan struct{}), stopped: make(chan struct{}),
-		running: map[string]*runningState{}, changed: true,
-		state: processState{Schema: "runner.process/v1", Process: presence.Process, Command: os.Args, Engine: cmp.Or(o.opened, o.engine), Jobs: o.jobs.String(), Total: o.toRun}}
+		running: map[string]*record.Running{}, changed: true,
+		state: record.Process{Schema: "runner.process/v1", Process: presence.Process, Command: os.Args, Engine: cmp.Or(o.opened, o.engine), Jobs: o.jobs.String(), Total: o.toRun}}
 	r.state.Dir, _ = os.Getwd()
 	r.write()
 	go r.keep()
@@ -109,7 +64,7 @@ func startRecorder(folder *store.Sweep, next schedule.Reporter, o sweepOptions) 
 // keep writes what changed once a second, and a heartbeat where nothing did.
 func (r *recorder) keep() {
 	defer close(r.stopped)
-	tick := time.NewTicker(stateEvery)
+	tick := time.NewTicker(record.StateEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -117,7 +72,7 @@ func (r *recorder) keep() {
 			return
 		case <-tick.C:
 			r.mu.Lock()
-			if r.changed || r.now().Sub(r.state.Beat) >= beatEvery {
+			if r.changed || r.now().Sub(r.state.Beat) >= record.BeatEvery {
 				r.write()
 			}
 			r.mu.Unlock()
@@ -128,7 +83,7 @@ func (r *recorder) keep() {
 // write is called with the state locked, or before it is shared.
 func (r *recorder) write() {
 	r.state.Beat = r.now().UTC().Truncate(time.Millisecond)
-	r.state.Running = make([]runningState, 0, len(r.running))
+	r.state.Running = make([]record.Running, 0, len(r.running))
 	for _, s := range r.running {
 		r.state.Running = append(r.state.Running, *s)
 	}
@@ -165,12 +120,12 @@ func endOf(err error) string {
 }
 
 // note changes the entry of a stage, which it makes where there is none.
-func (r *recorder) note(t *schedule.Task, change func(s *runningState)) {
+func (r *recorder) note(t *schedule.Task, change func(s *record.Running)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.running[t.Key]
 	if s == nil {
-		s = &runningState{Key: t.Key, Op: t.Op, Since: r.now().UTC().Truncate(time.Millisecond)}
+		s = &record.Running{Key: t.Key, Op: t.Op, Since: r.now().UTC().Truncate(time.Millisecond)}
 		r.running[t.Key] = s
 	}
 	change(s)
@@ -179,7 +134,7 @@ func (r *recorder) note(t *schedule.Task, change func(s *runningState)) {
 
 // Begin notes the stage.
 func (r *recorder) Begin(t *schedule.Task, n, total int) {
-	r.note(t, func(s *runningState) { s.Since, s.Waits = r.now().UTC().Truncate(time.Millisecond), "" })
+	r.note(t, func(s *record.Running) { s.Since, s.Waits = r.now().UTC().Truncate(time.Millisecond), "" })
 	r.mu.Lock()
 	r.state.Total = total
 	r.mu.Unlock()
@@ -188,13 +143,13 @@ func (r *recorder) Begin(t *schedule.Task, n, total int) {
 
 // Wait notes who makes the stage.
 func (r *recorder) Wait(t *schedule.Task, holder string) {
-	r.note(t, func(s *runningState) { s.Waits = holder })
+	r.note(t, func(s *record.Running) { s.Waits = holder })
 	r.Reporter.Wait(t, holder)
 }
 
 // Progress notes how far the stage is.
 func (r *recorder) Progress(t *schedule.Task, done, total int, note string) {
-	r.note(t, func(s *runningState) { s.Done, s.Total, s.Note = done, total, note })
+	r.note(t, func(s *record.Running) { s.Done, s.Total, s.Note = done, total, note })
 	r.Reporter.Progress(t, done, total, note)
 }
 
@@ -206,7 +161,7 @@ func (r *recorder) End(t *schedule.Task, o schedule.Outcome) {
 	case o.Err == nil && !o.Cached:
 		r.state.Made++
 	case o.Err != nil && !errors.Is(o.Err, context.Canceled):
-		r.state.Failed = append(r.state.Failed, failedState{t.Key, t.Op, r.now().UTC().Truncate(time.Millisecond), o.Err.Error()})
+		r.state.Failed = append(r.state.Failed, record.Failed{Key: t.Key, Op: t.Op, At: r.now().UTC().Truncate(time.Millisecond), Error: o.Err.Error()})
 	}
 	r.changed = true
 	r.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -31,13 +32,13 @@ func TestRecorder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := func() processState {
+	read := func() record.Process {
 		t.Helper()
 		found, err := folder.Processes()
 		if err != nil || len(found) != 1 {
 			t.Fatalf("%v, %v", found, err)
 		}
-		var state processState
+		var state record.Process
 		if err := json.Unmarshal(found[0].Data, &state); err != nil {
 			t.Fatal(err)
 		}

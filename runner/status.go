@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/spec/bounded"
 	"react/runner/store"
 )
@@ -78,7 +79,7 @@ func findStatus(ctx context.Context, s *store.Store, what string, sets []string)
 	}
 	sweeps, err := s.Sweeps()
 	if what != "" && err == nil {
-		sweeps, err = findSweeps(s, []string{what})
+		sweeps, err = record.FindSweeps(s, []string{what})
 	}
 	if err != nil {
 		return nil, err
@@ -100,7 +101,7 @@ func sweepOfFile(ctx context.Context, s *store.Store, file string, sets []string
 		return nil, err
 	}
 	folder, err := s.Sweep(exp.Name, exp.Digest[:8])
-	if err != nil || folder.Has(planFile) {
+	if err != nil || folder.Has(record.PlanFile) {
 		return folder, err
 	}
 	others, err := s.Sweeps()

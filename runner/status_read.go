@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"react/runner/launch"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -104,7 +105,7 @@ type failureStatus struct {
 type watcher struct {
 	store  *store.Store
 	folder *store.Sweep
-	plan   planRecord
+	plan   record.Plan
 	tasks  []*schedule.Task
 	trials map[string]trialsOfStage // by key
 	now    func() time.Time
@@ -118,15 +119,15 @@ const forecastEvery = 15 * time.Second
 
 func newWatcher(s *store.Store, folder *store.Sweep) (*watcher, error) {
 	w := &watcher{store: s, folder: folder, now: time.Now}
-	if err := folder.ReadJSON(planFile, &w.plan); err != nil {
+	if err := folder.ReadJSON(record.PlanFile, &w.plan); err != nil {
 		return nil, err
 	}
-	w.tasks, w.trials = w.plan.tasks(), w.plan.trialsByStage()
+	w.tasks, w.trials = recordedTasks(&w.plan), trialsByStage(&w.plan)
 	return w, nil
 }
 
-// tasks are the stages of a recorded plan, as the schedule looks them up.
-func (p *planRecord) tasks() []*schedule.Task {
+// recordedTasks are the stages of a recorded plan, as the schedule looks them up.
+func recordedTasks(p *record.Plan) []*schedule.Task {
 	tasks := make([]*schedule.Task, len(p.Stages))
 	index := make(map[string]*schedule.Task, len(p.Stages))
 	for i, s := range p.Stages {
@@ -154,7 +155,7 @@ type look struct {
 	survey    *schedule.Survey
 	holders   map[string]store.Holder
 	launched  map[string]*launch.Status
-	processes []processState
+	processes []record.Process
 	lives     []store.Life
 	running   map[string]*stageStatus
 	failed    map[string]*failureStatus
@@ -224,7 +225,7 @@ func (l *look) readProcesses(folder *store.Sweep) error {
 		return err
 	}
 	for _, s := range found {
-		var p processState
+		var p record.Process
 		if json.Unmarshal(s.Data, &p) != nil {
 			continue
 		}
@@ -232,7 +233,7 @@ func (l *look) readProcesses(folder *store.Sweep) error {
 		switch {
 		case p.Ended != nil:
 			life = store.Gone
-		case life == store.Elsewhere && l.at.Sub(p.Beat) > beatMissed:
+		case life == store.Elsewhere && l.at.Sub(p.Beat) > record.BeatMissed:
 			life = store.Gone
 		}
 		l.processes, l.lives = append(l.processes, p), append(l.lives, life)
@@ -307,7 +308,7 @@ func (l *look) startedAfter(at time.Time) bool {
 }
 
 // progressOf is what a process that lives says about a stage.
-func (l *look) progressOf(key string) *runningState {
+func (l *look) progressOf(key string) *record.Running {
 	for i := range l.processes {
 		if l.lives[i] == store.Gone {
 			continue
@@ -333,7 +334,7 @@ func (l *look) shownProcesses() []processStatus {
 }
 
 // trialsByStage finds, for each stage, the trials that are made from it.
-func (p *planRecord) trialsByStage() map[string]trialsOfStage {
+func trialsByStage(p *record.Plan) map[string]trialsOfStage {
 	in := make(map[string]map[string]string, len(p.Stages))
 	for _, s := range p.Stages {
 		in[s.Key] = s.In
@@ -402,7 +403,7 @@ func (w *watcher) count(l *look, st *sweepStatus) {
 	}
 }
 
-func trialCounts(t trialRecord, done, running, bad map[string]bool) counts {
+func trialCounts(t record.Trial, done, running, bad map[string]bool) counts {
 	all, any, failed := true, false, false
 	for _, key := range t.Stages {
 		all, any, failed = all && done[key], any || running[key], failed || bad[key]
@@ -497,7 +498,7 @@ func (st *sweepStatus) live() bool { return st.State == "running" || st.State ==
 
 // judge says in a word how the sweep stands.
 func (st *sweepStatus) judge(l *look) string {
-	alive, last := false, (*processState)(nil)
+	alive, last := false, (*record.Process)(nil)
 	for i := range l.processes {
 		alive = alive || l.lives[i] != store.Gone
 		last = &l.processes[i]
@@ -529,7 +530,7 @@ func (w *watcher) command(l *look) []string {
 	}
 	if n := len(l.processes); n > 0 {
 		run.Command = l.processes[n-1].Command
-	} else if w.folder.ReadJSON(provenanceFile, &run) != nil {
+	} else if w.folder.ReadJSON(record.ProvenanceFile, &run) != nil {
 		return nil
 	}
 	return append([]string{"runner"}, run.Command[min(1, len(run.Command)):]...)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"react/runner/launch"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -28,13 +29,13 @@ func handWatcher(t *testing.T) *watcher {
 		t.Fatal(err)
 	}
 	key := func(c string) string { return strings.Repeat(c, 64) }
-	p := planRecord{Schema: "runner.plan/v1", Stages: []stageRecord{
+	p := record.Plan{Schema: "runner.plan/v1", Stages: []record.Stage{
 		{Key: key("a"), Op: "pretrain"}, {Key: key("b"), Op: "tune", In: map[string]string{"checkpoint": key("a")}},
 		{Key: key("c"), Op: "tune", In: map[string]string{"checkpoint": key("a")}}, {Key: key("d"), Op: "evaluate", In: map[string]string{"checkpoint": key("b")}},
 		{Key: key("e"), Op: "evaluate", In: map[string]string{"checkpoint": key("c")}},
-	}, Trials: []trialRecord{{ID: "1", Name: "1", Stages: map[string]string{"tune": key("b"), "evaluate": key("d")}},
+	}, Trials: []record.Trial{{ID: "1", Name: "1", Stages: map[string]string{"tune": key("b"), "evaluate": key("d")}},
 		{ID: "2", Name: "2", Stages: map[string]string{"tune": key("c"), "evaluate": key("e")}}}}
-	if err := folder.WriteJSON(planFile, p); err != nil {
+	if err := folder.WriteJSON(record.PlanFile, p); err != nil {
 		t.Fatal(err)
 	}
 	w, err := newWatcher(s, folder)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -160,7 +161,7 @@ func (p processStatus) line(at time.Time) string {
 		return fmt.Sprintf("%s: %s %s ago, after %s", text, end, since(*p.Ended, at), since(p.Started, *p.Ended))
 	case p.Life == store.Gone:
 		return fmt.Sprintf("%s: gone", text)
-	case at.Sub(p.Beat) > 6*beatEvery:
+	case at.Sub(p.Beat) > 6*record.BeatEvery:
 		return fmt.Sprintf("%s: silent for %s (suspended, or its machine is)", text, since(p.Beat, at))
 	}
 	return fmt.Sprintf("%s, for %s", text, since(p.Started, at))

@@ -16,7 +16,9 @@ import (
 	"react/ops/engine"
 	"react/runner/apart"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -65,12 +67,12 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 			if err := o.check(cmd.Flags()); err != nil {
 				return cli.Usage(err)
 			}
-			e, err := loadExperiment(cmd.Context(), files[0], o.sets, o.store)
+			e, err := experiment.Load(cmd.Context(), files[0], o.sets, o.store)
 			if err != nil {
 				return err
 			}
-			defer e.store.Close()
-			return e.sweep(cmd, o)
+			defer e.Store.Close()
+			return runSweep(e, cmd, o)
 		},
 	}
 	cli.SetFlag(cmd, &o.sets)
@@ -114,115 +116,115 @@ func (o *sweepOptions) check(given *pflag.FlagSet) error {
 	return o.cluster.check(o.launcher, given)
 }
 
-// sweep runs what is left to run. Tables are printed also when trials failed,
+// runSweep runs what is left to run. Tables are printed also when trials failed,
 // with what is there; the error says what is not.
-func (e *experiment) sweep(cmd *cobra.Command, o sweepOptions) error {
-	if err := e.store.Prepare(); store.Unwritable(err) {
-		return e.sweepReadOnly(cmd, o, err)
+func runSweep(e *experiment.Experiment, cmd *cobra.Command, o sweepOptions) error {
+	if err := e.Store.Prepare(); store.Unwritable(err) {
+		return sweepReadOnly(e, cmd, o, err)
 	} else if err != nil {
 		return err
 	}
-	folder, err := e.sweepFolder()
+	folder, err := record.SweepFolder(e)
 	if err != nil {
 		return err
 	}
-	release, err := folder.Hold(func() error { return e.record(folder) })
+	release, err := folder.Hold(func() error { return record.WritePlan(e, folder) })
 	if err != nil {
 		return err
 	}
 	defer release()
-	for _, text := range warningTexts(e.Experiment) {
+	for _, text := range experiment.WarningTexts(e.Experiment) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", text)
 	}
 	switch o.launcher {
 	case "slurm":
-		return e.sweepSlurm(cmd, folder, o)
+		return sweepSlurm(e, cmd, folder, o)
 	case "k8s":
-		return e.printK8s(cmd, folder, o)
+		return printK8s(e, cmd, folder, o)
 	}
-	report, failure := e.runStages(cmd.Context(), cmd.ErrOrStderr(), folder, o)
+	report, failure := runStages(cmd.Context(), e, cmd.ErrOrStderr(), folder, o)
 	if report == nil {
 		return failure
 	}
 	for _, entry := range report.Entries {
-		e.store.Touch(entry)
+		e.Store.Touch(entry)
 	}
-	err = e.recordResults(folder, report)
+	err = record.WriteResults(e, folder, report)
 	if err != nil || failure != nil && !errors.As(failure, new(*schedule.Failed)) {
 		return errors.Join(failure, err)
 	}
 	keptWarnings(cmd.ErrOrStderr(), report)
-	return errors.Join(failure, e.writeTables(cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
+	return errors.Join(failure, writeTables(e, cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
 }
 
 // sweepReadOnly is sweep on a store that cannot be written: with nothing to run,
 // the tables are all there is to do.
-func (e *experiment) sweepReadOnly(cmd *cobra.Command, o sweepOptions, unwritable error) error {
-	survey, err := schedule.Look(e.store, e.tasks())
+func sweepReadOnly(e *experiment.Experiment, cmd *cobra.Command, o sweepOptions, unwritable error) error {
+	survey, err := schedule.Look(e.Store, e.Tasks())
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), e.summary(survey))
+	fmt.Fprintln(cmd.ErrOrStderr(), e.Summary(survey))
 	if n := survey.Count(schedule.ToRun); n > 0 {
 		return fmt.Errorf("%w; %s to run need a store that can be written", unwritable, cli.Plural(n, "stage"))
 	}
-	return e.table(cmd.OutOrStdout(), o.tables)
+	return printTables(e, cmd.OutOrStdout(), o.tables)
 }
 
 // runStages brings the plan's stages into the store. The report is nil when
 // nothing was begun.
-func (e *experiment) runStages(ctx context.Context, stderr io.Writer, folder *store.Sweep, o sweepOptions) (*schedule.Report, error) {
-	tasks := e.tasks()
-	survey, err := schedule.Look(e.store, tasks)
+func runStages(ctx context.Context, e *experiment.Experiment, stderr io.Writer, folder *store.Sweep, o sweepOptions) (*schedule.Report, error) {
+	tasks := e.Tasks()
+	survey, err := schedule.Look(e.Store, tasks)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintln(stderr, e.summary(survey))
-	if err := e.checkInputs(ctx, survey); err != nil {
+	fmt.Fprintln(stderr, e.Summary(survey))
+	if err := e.CheckInputs(ctx, survey); err != nil {
 		return nil, err
 	}
-	e.printWarnings(stderr)
-	forecast, err := newForecast(e.store, tasks, survey, forecastOn(engineOf(o.engine), o.jobs.assumed()))
+	e.PrintWarnings(stderr)
+	forecast, err := newForecast(e.Store, tasks, survey, forecastOn(engineOf(o.engine), o.jobs.assumed()))
 	if err != nil {
 		return nil, err
 	}
-	if err := forecast.check(e.store.Root(), o.overcommit); err != nil {
+	if err := forecast.check(e.Store.Root(), o.overcommit); err != nil {
 		return nil, err
 	}
 	engines := &engines{spec: o.engine, stderr: stderr}
 	defer engines.close()
-	if err := e.prepareEngine(engines, survey); err != nil {
+	if err := prepareEngine(e, engines, survey); err != nil {
 		return nil, err
 	}
 	machine := &plan.Machine{Engine: engines.name(), Fit: o.fit.fit(engines.name())}
-	if err := e.checkFit(survey, machine, o.overcommit); err != nil {
+	if err := checkFit(e, survey, machine, o.overcommit); err != nil {
 		return nil, err
 	}
-	for i, stage := range e.plan.Stages {
+	for i, stage := range e.Plan.Stages {
 		tasks[i].Uses = o.jobs.uses(stage)
 		tasks[i].Uses.Memory = int64(forecast.stages[i].Memory.Value)
 		if survey.Status[i] == schedule.ToRun {
 			tasks[i].Uses.Memory = max(tasks[i].Uses.Memory, hostBytes(stage, machine))
 		}
-		how := how{workers: tasks[i].Uses.Cores, saveEvery: o.saveEvery, jobs: o.jobs.assumed(), fit: o.fit, identify: e.store.Identify}
+		how := how{workers: tasks[i].Uses.Cores, saveEvery: o.saveEvery, jobs: o.jobs.assumed(), fit: o.fit, identify: e.Store.Identify}
 		tasks[i].Run, tasks[i].Assist = stageRunner(stage, engines, how), stageHelper(stage, engines, how)
 	}
-	options := schedule.Options{Store: e.store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
+	options := schedule.Options{Store: e.Store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
 		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: newTimedReporter(stderr, newCountdown(forecast))}
-	soundOptions(&options, stderr)
+	record.KeepSound(&options, stderr)
 	o.toRun, o.opened = survey.Count(schedule.ToRun), engines.name()
-	if o.toRun == 0 && folder.Has(provenanceFile) {
+	if o.toRun == 0 && folder.Has(record.ProvenanceFile) {
 		return schedule.Run(ctx, tasks, options)
 	}
 	return watched(folder, options, o, func(options schedule.Options) (*schedule.Report, error) {
-		return recordedRun(ctx, tasks, options, runRecording{e.provenance(ctx, o), folder, engines})
+		return recordedRun(ctx, tasks, options, runRecording{record.RunOf(ctx, e, o.engine, o.keepDiff), folder, engines})
 	})
 }
 
 // prepareEngine opens the engine before the first stage, when one will want
 // it: a library that is missing should not show an hour later.
-func (e *experiment) prepareEngine(engines *engines, survey *schedule.Survey) error {
-	for i, stage := range e.plan.Stages {
+func prepareEngine(e *experiment.Experiment, engines *engines, survey *schedule.Survey) error {
+	for i, stage := range e.Plan.Stages {
 		if survey.Status[i] == schedule.ToRun && ops.All[stage.Op].UsesEngine {
 			_, err := engines.open()
 			return err
@@ -271,11 +273,11 @@ func stageRunner(stage *plan.Stage, engines *engines, how how) func(context.Cont
 				return nil, err
 			}
 			run.Fit = how.fit.fit(eng.Name())
-			a.Fact(engineFact, eng.Name())
+			a.Fact(record.EngineFact, eng.Name())
 			a.Fact("engine.libraries", eng.Describe())
 			return eng, nil
 		}
-		a.Fact(jobsFact, how.jobs)
+		a.Fact(record.JobsFact, how.jobs)
 		done, peak := measurePeak(a.Fact), int64(0)
 		defer func() { done(peak) }()
 		return readAsPlanned(stage, how.identify, func() (err error) {
@@ -302,9 +304,6 @@ func readAsPlanned(stage *plan.Stage, identify plan.Identify, run func() error) 
 	}
 	return nil
 }
-
-// engineFact is the manifest's fact that names the engine of a stage.
-const engineFact = "engine"
 
 // engines opens one engine for all stages, when the first asks for it.
 type engines struct {

@@ -15,7 +15,9 @@ import (
 	"react/ops"
 	"react/results"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -32,12 +34,12 @@ writes their files. It runs no stage: trials that are not done are shown as such
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			e, err := loadExperiment(cmd.Context(), files[0], sets, storeDir)
+			e, err := experiment.Load(cmd.Context(), files[0], sets, storeDir)
 			if err != nil {
 				return err
 			}
-			defer e.store.Close()
-			return e.table(cmd.OutOrStdout(), tables)
+			defer e.Store.Close()
+			return printTables(e, cmd.OutOrStdout(), tables)
 		},
 	}
 	cli.SetFlag(cmd, &sets)
@@ -46,94 +48,59 @@ writes their files. It runs no stage: trials that are not done are shown as such
 	return cmd
 }
 
-// table writes tables of whatever is there.
-func (e *experiment) table(w io.Writer, dir string) error {
-	entries, err := e.stored()
+// printTables writes tables of whatever is there.
+func printTables(e *experiment.Experiment, w io.Writer, dir string) error {
+	entries, err := record.StoredEntries(e)
 	if err != nil {
 		return err
 	}
-	folder, err := e.sweepFolder()
+	folder, err := record.SweepFolder(e)
 	if err != nil {
 		return err
 	}
-	return e.writeTables(w, folder, entries, nil, dir)
-}
-
-// stored is entries; none is an error.
-func (e *experiment) stored() (map[string]store.Entry, error) {
-	entries, err := e.entries()
-	if err == nil && len(entries) == 0 {
-		err = fmt.Errorf("%s: no stage of it is in store %s; runner sweep runs it", e.File, e.store.Root())
-	}
-	return entries, err
-}
-
-// entries are those of the experiment's stages that are in the store, by key.
-// Results are as they were made, or it is an error.
-func (e *experiment) entries() (map[string]store.Entry, error) {
-	tasks := e.tasks()
-	survey, err := schedule.Look(e.store, tasks)
-	if err != nil {
-		return nil, err
-	}
-	entries := map[string]store.Entry{}
-	for i, task := range tasks {
-		if found := survey.Damaged[i]; found != nil && task.Wanted { // it is not pending: it has no right number
-			return nil, damaged(e.store, found)
-		}
-		if survey.Status[i] != schedule.Cached {
-			continue
-		}
-		entries[task.Key] = survey.Entries[i]
-		if task.Wanted {
-			if err := checkResults(e.store, survey.Entries[i]); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return entries, nil
+	return writeTables(e, w, folder, entries, nil, dir)
 }
 
 // writeTables prints the experiment's tables and writes them into the sweep's
 // folder, and into dir/NAME where dir is given. failures say why trials have no
 // result; trials without one and without a reason are pending.
-func (e *experiment) writeTables(w io.Writer, folder *store.Sweep, entries map[string]store.Entry, failures []schedule.Failure, dir string) error {
-	rows, grids, err := e.grids(entries, failures)
+func writeTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, entries map[string]store.Entry, failures []schedule.Failure, dir string) error {
+	rows, grids, err := gridsOf(e, entries, failures)
 	if err != nil {
 		return err
 	}
-	return e.putTables(w, folder, rows, grids, dir)
+	return putTables(e, w, folder, rows, grids, dir)
 }
 
-// grids makes the tables of the spec, by name, and the rows that they show.
-func (e *experiment) grids(entries map[string]store.Entry, failures []schedule.Failure) ([]results.Row, []*results.Grid, error) {
-	rows, err := e.rows(entries)
+// gridsOf makes the tables of the spec, by name, and the rows that they show.
+func gridsOf(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) ([]results.Row, []*results.Grid, error) {
+	rows, err := rowsOf(e, entries)
 	if err != nil {
 		return nil, nil, err
 	}
-	grids, err := e.build(rows, e.tableOptions(entries, failures))
+	grids, err := buildTables(e, rows, tableOptions(e, entries, failures))
 	return rows, grids, err
 }
 
 // tableOptions are what tables know besides their rows.
-func (e *experiment) tableOptions(entries map[string]store.Entry, failures []schedule.Failure) results.Options {
-	opts := results.Options{Experiment: filepath.ToSlash(e.File), Command: e.command(), Trials: e.trialStates(entries, failures),
-		Notes: e.lossNotes(entries)}
-	e.cases(entries).fill(&opts)
+func tableOptions(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) results.Options {
+	opts := results.Options{Experiment: filepath.ToSlash(e.File), Command: e.Command(), Trials: trialStates(e, entries, failures),
+		Notes: lossNotes(e, entries)}
+	casesOf(e, entries).fill(&opts)
 	return opts
 }
 
 // lossNotes says of a stage what was left out of the pools and sets that it was
 // made from.
-func (e *experiment) lossNotes(entries map[string]store.Entry) func(key string) []string {
+func lossNotes(e *experiment.Experiment, entries map[string]store.Entry) func(key string) []string {
 	stages := map[string]*plan.Stage{}
-	for _, s := range e.plan.Stages {
+	for _, s := range e.Plan.Stages {
 		stages[s.Key] = s
 	}
 	return func(key string) []string {
 		made := map[*plan.Stage]bool{}
 		if s := stages[key]; s != nil {
-			visit(s, made)
+			experiment.Visit(s, made)
 		}
 		var notes []string
 		for s := range made {
@@ -154,8 +121,8 @@ func lostOf(facts map[string]any) (counts []lost.Count) {
 	return counts
 }
 
-// build makes the tables of the spec, by name.
-func (e *experiment) build(rows []results.Row, opts results.Options) ([]*results.Grid, error) {
+// buildTables makes the tables of the spec, by name.
+func buildTables(e *experiment.Experiment, rows []results.Row, opts results.Options) ([]*results.Grid, error) {
 	var grids []*results.Grid
 	for _, name := range e.Order {
 		spec, err := tableSpec(name, e.Tables[name])
@@ -173,7 +140,7 @@ func (e *experiment) build(rows []results.Row, opts results.Options) ([]*results
 
 // putTables prints and writes. The rows that tables are made of are kept
 // beside them.
-func (e *experiment) putTables(w io.Writer, folder *store.Sweep, rows []results.Row, grids []*results.Grid, dir string) error {
+func putTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, rows []results.Row, grids []*results.Grid, dir string) error {
 	if e.Question != "" {
 		fmt.Fprintf(w, "%s\n\n", e.Question)
 	}
@@ -190,9 +157,9 @@ func (e *experiment) putTables(w io.Writer, folder *store.Sweep, rows []results.
 	}
 	switch {
 	case store.Unwritable(err):
-		fmt.Fprintf(w, "not written: store %s is read-only\n", cli.ShownPath(e.store.Root()))
+		fmt.Fprintf(w, "not written: store %s is read-only\n", cli.ShownPath(e.Store.Root()))
 	case err != nil:
-		return &store.Error{Root: e.store.Root(), What: "write tables", Err: err}
+		return &store.Error{Root: e.Store.Root(), What: "write tables", Err: err}
 	default:
 		fmt.Fprintf(w, "written to %s\n", cli.ShownPath(own))
 	}
@@ -205,15 +172,6 @@ func (e *experiment) putTables(w io.Writer, folder *store.Sweep, rows []results.
 	}
 	fmt.Fprintf(w, "written to %s\n", cli.ShownPath(dir))
 	return nil
-}
-
-// command is what a reader types to get the tables again.
-func (e *experiment) command() string {
-	words := []string{"runner", "sweep", e.File}
-	for _, set := range e.Overrides {
-		words = append(words, "--set", cli.Quote(set))
-	}
-	return strings.Join(words, " ")
 }
 
 // tableSpec is a table of the spec as results reads it: the JSON form is the
@@ -231,12 +189,12 @@ func tableSpec(name string, from any) (results.Table, error) {
 	return table, nil
 }
 
-// rows gathers what the stages of all trials measured. Trials that share a
+// rowsOf gathers what the stages of all trials measured. Trials that share a
 // stage have its rows each.
-func (e *experiment) rows(entries map[string]store.Entry) ([]results.Row, error) {
+func rowsOf(e *experiment.Experiment, entries map[string]store.Entry) ([]results.Row, error) {
 	measured := map[*plan.Stage][]ops.MetricRow{}
 	var rows []results.Row
-	for _, t := range e.plan.Trials {
+	for _, t := range e.Plan.Trials {
 		for _, name := range t.StageNames() {
 			stage := t.Stages[name]
 			entry, ok := entries[stage.Key]
@@ -276,10 +234,10 @@ func paramsBy(params map[string]any) func(other string) map[string]any {
 // those of all that it is made from, joined by "+".
 func enginesOf(stage *plan.Stage, entries map[string]store.Entry) string {
 	made := map[*plan.Stage]bool{}
-	visit(stage, made)
+	experiment.Visit(stage, made)
 	names := map[string]bool{}
 	for s := range made {
-		if name, ok := entries[s.Key].Manifest.Facts[engineFact].(string); ok {
+		if name, ok := entries[s.Key].Manifest.Facts[record.EngineFact].(string); ok {
 			names[name] = true
 		}
 	}
@@ -287,22 +245,22 @@ func enginesOf(stage *plan.Stage, entries map[string]store.Entry) string {
 }
 
 // trialStates tells results what was planned and how far it came.
-func (e *experiment) trialStates(entries map[string]store.Entry, failures []schedule.Failure) []results.Trial {
+func trialStates(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) []results.Trial {
 	failed := map[string]string{}
 	for _, f := range failures {
 		failed[f.Task.Key] = fmt.Sprintf("%s: %v", f.Task.Op, f.Err)
 	}
-	states := make([]results.Trial, len(e.plan.Trials))
-	for i, t := range e.plan.Trials {
+	states := make([]results.Trial, len(e.Plan.Trials))
+	for i, t := range e.Plan.Trials {
 		states[i] = results.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: results.Done}
 		made := map[*plan.Stage]bool{}
 		for _, stage := range t.Stages {
 			if _, ok := entries[stage.Key]; !ok {
 				states[i].Status = results.Pending
 			}
-			visit(stage, made)
+			experiment.Visit(stage, made)
 		}
-		for _, stage := range e.plan.Stages { // in order: the first failure is the cause
+		for _, stage := range e.Plan.Stages { // in order: the first failure is the cause
 			if reason := failed[stage.Key]; reason != "" && made[stage] {
 				states[i].Status, states[i].Reason = results.Failed, reason
 				break

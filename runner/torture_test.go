@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"react/ops"
+	"react/runner/experiment"
 	"react/runner/store"
 )
 
@@ -272,12 +273,12 @@ func (v *victim) report() string {
 
 // TestTortureHasEveryOp keeps the experiment as wide as its name says.
 func TestTortureHasEveryOp(t *testing.T) {
-	e, err := loadExperiment(t.Context(), "../experiments/torture.cue", nil, filepath.Join(t.TempDir(), "store"))
+	e, err := experiment.Load(t.Context(), "../experiments/torture.cue", nil, filepath.Join(t.TempDir(), "store"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	used := map[string]bool{}
-	for _, stage := range e.plan.Stages {
+	for _, stage := range e.Plan.Stages {
 		used[stage.Op] = true
 	}
 	used["knowledge"] = true // reads a dictionary, which the repository has none of; it is of one moment

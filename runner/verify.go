@@ -19,6 +19,7 @@ import (
 	"react/ops"
 	"react/ops/engine"
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -118,8 +119,8 @@ type verifier struct {
 	o         verifyOptions
 	w, stderr io.Writer
 
-	records map[string]stageRecord // of the stages that sweeps name
-	order   []string               // their keys: inputs first in each plan
+	records map[string]record.Stage // of the stages that sweeps name
+	order   []string                // their keys: inputs first in each plan
 	sound   map[string]store.Entry
 	damaged []*store.Damaged
 	doubts  []doubt
@@ -168,15 +169,15 @@ func (v *verifier) run(ctx context.Context, names []string) error {
 func (v *verifier) choose(names []string) ([]string, error) {
 	sweeps, err := v.store.Sweeps()
 	if len(names) > 0 && err == nil {
-		sweeps, err = findSweeps(v.store, names)
+		sweeps, err = record.FindSweeps(v.store, names)
 	}
 	if err != nil {
 		return nil, err
 	}
-	v.records = map[string]stageRecord{}
+	v.records = map[string]record.Stage{}
 	for _, sweep := range sweeps {
-		var p planRecord
-		if err := sweep.ReadJSON(planFile, &p); err != nil {
+		var p record.Plan
+		if err := sweep.ReadJSON(record.PlanFile, &p); err != nil {
 			return nil, err
 		}
 		for _, record := range p.Stages {
@@ -244,7 +245,7 @@ func (v *verifier) checkAll(ctx context.Context, keys []string) error {
 			delete(v.sound, key)
 		}
 	}
-	lineage, err := readLineage(v.store)
+	lineage, err := record.ReadLineage(v.store)
 	if err != nil {
 		return err
 	}
@@ -280,7 +281,7 @@ func (v *verifier) report(files int, size int64, took time.Duration) {
 }
 
 // putAside moves what is damaged or in doubt, and what may have been made of it.
-func (v *verifier) putAside(l *lineage) error {
+func (v *verifier) putAside(l *record.Lineage) error {
 	if !v.o.setAside || len(v.damaged)+len(v.doubts) == 0 {
 		return nil
 	}
@@ -292,7 +293,7 @@ func (v *verifier) putAside(l *lineage) error {
 	}
 	others := 0
 	along := func(key string, suspects []string) error {
-		for _, other := range l.descendants(key) {
+		for _, other := range l.Descendants(key) {
 			switch {
 			case gone[other]:
 			case v.o.offspring || slices.Contains(suspects, other):
@@ -307,12 +308,12 @@ func (v *verifier) putAside(l *lineage) error {
 		return nil
 	}
 	for _, d := range v.damaged {
-		if err := along(d.Key, l.suspects(d.Key)); err != nil {
+		if err := along(d.Key, l.Suspects(d.Key)); err != nil {
 			return err
 		}
 	}
 	for _, d := range v.doubts {
-		if err := along(d.key, l.descendants(d.key)); err != nil {
+		if err := along(d.key, l.Descendants(d.key)); err != nil {
 			return err
 		}
 	}
@@ -360,9 +361,9 @@ func countNot(in, out map[string]bool) (n int) {
 type doubt struct{ key, why string }
 
 // doubt compares what the sound outputs read with their inputs' manifests.
-func (v *verifier) doubt(l *lineage) (doubts []doubt) {
+func (v *verifier) doubt(l *record.Lineage) (doubts []doubt) {
 	for _, key := range slices.Sorted(maps.Keys(v.sound)) {
-		if why := l.differs(key); why != "" {
+		if why := l.Differs(key); why != "" {
 			doubts = append(doubts, doubt{key, why})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"react/ops/engine"
 	"react/runner/cli"
+	"react/runner/record"
 )
 
 func newVersion() *cobra.Command {
@@ -18,7 +19,7 @@ func newVersion() *cobra.Command {
 		Args:  cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := cmd.OutOrStdout()
-			facts := buildFacts()
+			facts := record.BuildFacts()
 			for _, name := range slices.Sorted(maps.Keys(facts)) {
 				fmt.Fprintf(w, "%s %s\n", name, facts[name])
 			}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/spec/bounded"
 )
 
@@ -44,7 +45,7 @@ func vet(cmd *cobra.Command, files, sets []string) error {
 			errs = append(errs, err)
 			continue
 		}
-		for _, text := range warningTexts(exp) {
+		for _, text := range experiment.WarningTexts(exp) {
 			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", text)
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", file)

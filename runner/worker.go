@@ -20,6 +20,7 @@ import (
 	"react/runner/cli"
 	"react/runner/launch"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/slurm"
 	"react/runner/store"
@@ -194,10 +195,10 @@ func (w *workerProcess) hold() (release func(), err error) {
 
 // run is the record of the run that submitted the sweep last, for the stage's
 // manifest; empty where there is none.
-func (w *workerProcess) run() *runRecord {
-	var r runRecord
+func (w *workerProcess) run() *record.Run {
+	var r record.Run
 	if sweep := w.sweep(); sweep != nil {
-		sweep.ReadJSON(provenanceFile, &r)
+		sweep.ReadJSON(record.ProvenanceFile, &r)
 	}
 	return &r
 }
@@ -232,10 +233,10 @@ func (w *workerProcess) make(ctx context.Context) error {
 	defer engines.close()
 	stage := &plan.Stage{Op: w.task.Op, Params: w.task.Params, In: map[string]*plan.Stage{}, Files: w.task.Files, Key: w.task.Key, Lines: w.task.Lines}
 	this := w.run()
-	this.Build = buildFacts() // of this program, not of the one that submits
+	this.Build = record.BuildFacts() // of this program, not of the one that submits
 	how := how{workers: runtime.GOMAXPROCS(0), saveEvery: w.saveEvery, jobs: 1, fit: w.fit, identify: w.store.Identify}
 	task := &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Wanted: true, Trials: w.task.Trials,
-		Run: this.stamp(stageRunner(stage, engines, how)), Assist: stageHelper(stage, engines, how)}
+		Run: this.Stamp(stageRunner(stage, engines, how)), Assist: stageHelper(stage, engines, how)}
 	var tasks []*schedule.Task
 	seen := map[string]bool{}
 	for role, key := range w.task.In {
@@ -248,7 +249,7 @@ func (w *workerProcess) make(ctx context.Context) error {
 	}
 	options := schedule.Options{Store: w.store, Jobs: 1, Retries: ioRetries,
 		Reporter: workerReporter{newReporter(w.stderr), w.pulse, w.task.Key}}
-	soundOptions(&options, w.stderr)
+	record.KeepSound(&options, w.stderr)
 	_, err := schedule.Run(ctx, append(tasks, task), options)
 	return err
 }

@@ -7,9 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"react/data/glob"
 	"strings"
 	"time"
+
+	"react/data/glob"
 )
 
 // evictedName lists what Evict has removed from an entry, as a JSON array of

@@ -8,13 +8,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"react/data/glob"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"react/data/glob"
 )
 
 // leasePeriod is the time between two heartbeats of a lease. One that has not

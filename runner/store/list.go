@@ -8,9 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"react/data/glob"
 	"slices"
 	"sort"
+
+	"react/data/glob"
 )
 
 // Keys returns the keys that have a directory in the store, damaged ones too,

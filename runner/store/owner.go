@@ -6,11 +6,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"react/data/glob"
 	"strings"
 	"syscall"
 
 	"github.com/gofrs/flock"
+
+	"react/data/glob"
 )
 
 // owner is one process's directory of transactions. Its lock file is held for

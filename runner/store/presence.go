@@ -5,12 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"react/data/glob"
 	"sort"
 	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"react/data/glob"
 )
 
 // Process is the head of what a process keeps about itself in a sweep's folder.

@@ -7,9 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"react/data/glob"
 	"sort"
 	"strings"
+
+	"react/data/glob"
 )
 
 // Sweep is the folder of records of one sweep: what was asked, the plan, the

@@ -1,4 +1,4 @@
-package main
+package record
 
 import (
 	"bytes"
@@ -15,7 +15,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"react/runner/cli"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,15 +22,17 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/diff"
+
+	"react/runner/cli"
 )
 
-// gitState is the state of the repository that an experiment's file lies in.
+// Git is the state of the repository that an experiment's file lies in.
 //
 // The repository may be anyone's, and its configuration names programs: filters,
 // monitors, drivers of diffs, hooks. Git is asked for commit, tree and index only,
 // in ways that run none of them; files are compared with the index here, byte for
 // byte, as a checkout without filters has them.
-type gitState struct {
+type Git struct {
 	Commit string `json:"commit"`
 	Branch string `json:"branch,omitempty"`
 	Dirty  bool   `json:"dirty"` // tracked files differ from the commit
@@ -46,8 +47,8 @@ type gitState struct {
 	diff []byte
 }
 
-// describe says in a few words whether files differ from the commit.
-func (g *gitState) describe() string {
+// Describe says in a few words whether files differ from the commit.
+func (g *Git) Describe() string {
 	text := "clean"
 	switch {
 	case g.Unknown != "":
@@ -73,7 +74,7 @@ const gitPatience = 10 * time.Second
 // readGit finds out; nil without git, outside a repository, and in one of another
 // user, which git does not read (safe.directory). keepDiff also gives the
 // differences of tracked files.
-func readGit(ctx context.Context, dir string, keepDiff bool) *gitState {
+func readGit(ctx context.Context, dir string, keepDiff bool) *Git {
 	ctx, cancel := context.WithTimeout(ctx, gitPatience)
 	defer cancel()
 	r := &repository{ctx: ctx, dir: dir}
@@ -81,7 +82,7 @@ func readGit(ctx context.Context, dir string, keepDiff bool) *gitState {
 	if err != nil {
 		return nil
 	}
-	state := &gitState{Commit: strings.TrimSpace(commit)}
+	state := &Git{Commit: strings.TrimSpace(commit)}
 	if branch, err := r.ask("symbolic-ref", "--short", "-q", "HEAD"); err == nil {
 		state.Branch = strings.TrimSpace(branch)
 	}
@@ -363,7 +364,8 @@ func textOf(root *os.Root, path string) (text string, whole bool) {
 	return string(data), err == nil
 }
 
-func sha256Hex(data []byte) string {
+// SHA256Hex is the digest of data as records write it.
+func SHA256Hex(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }

@@ -1,4 +1,4 @@
-package main
+package record
 
 import (
 	"fmt"
@@ -12,37 +12,38 @@ import (
 	"react/runner/store"
 )
 
-// lineage is what the outputs in a store were made from, as their manifests say.
+// Lineage is what the outputs in a store were made from, as their manifests say.
 // Manifests made before inputs were recorded name them by their key lines alone.
-type lineage struct {
-	keys      []string // in order
-	manifests map[string]store.Manifest
+type Lineage struct {
+	Keys      []string // in order
+	Manifests map[string]store.Manifest
 	called    map[string][]string // identity → keys: searches of several depths share one
-	readers   map[string][]string // key → the keys of outputs made from it
+	Readers   map[string][]string // key → the keys of outputs made from it
 }
 
-func readLineage(s *store.Store) (*lineage, error) {
-	l := &lineage{manifests: map[string]store.Manifest{}, called: map[string][]string{}, readers: map[string][]string{}}
+// ReadLineage reads the manifests of a store.
+func ReadLineage(s *store.Store) (*Lineage, error) {
+	l := &Lineage{Manifests: map[string]store.Manifest{}, called: map[string][]string{}, Readers: map[string][]string{}}
 	err := s.Manifests(func(_ string, m store.Manifest) {
-		l.keys = append(l.keys, m.Key)
-		l.manifests[m.Key] = m
+		l.Keys = append(l.Keys, m.Key)
+		l.Manifests[m.Key] = m
 		identity := plan.Identity(m.Lines)
 		l.called[identity] = append(l.called[identity], m.Key)
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range l.keys {
+	for _, key := range l.Keys {
 		for _, in := range l.inputsOf(key) {
-			l.readers[in] = append(l.readers[in], key)
+			l.Readers[in] = append(l.Readers[in], key)
 		}
 	}
 	return l, nil
 }
 
 // inputsOf are the keys of what an output was made from, gone ones too.
-func (l *lineage) inputsOf(key string) (keys []string) {
-	m := l.manifests[key]
+func (l *Lineage) inputsOf(key string) (keys []string) {
+	m := l.Manifests[key]
 	if m.Inputs != nil {
 		return slices.Collect(maps.Keys(m.Inputs))
 	}
@@ -55,7 +56,7 @@ func (l *lineage) inputsOf(key string) (keys []string) {
 
 // named are the inputs that the key lines of a manifest name. A line may mean one
 // of several searches: then all are given.
-func (l *lineage) named(m store.Manifest) (inputs [][]string) {
+func (l *Lineage) named(m store.Manifest) (inputs [][]string) {
 	for _, line := range m.Lines {
 		rest, ok := strings.CutPrefix(line, "in ")
 		_, identity, named := strings.Cut(rest, " ")
@@ -70,15 +71,15 @@ func (l *lineage) named(m store.Manifest) (inputs [][]string) {
 	return inputs
 }
 
-// differs says what an output was made from that is otherwise now, "" for
+// Differs says what an output was made from that is otherwise now, "" for
 // nothing that is known.
-func (l *lineage) differs(key string) string {
-	m := l.manifests[key]
+func (l *Lineage) Differs(key string) string {
+	m := l.Manifests[key]
 	if m.Inputs == nil {
 		return l.olderThanInputs(m)
 	}
 	for _, in := range slices.Sorted(maps.Keys(m.Inputs)) {
-		if now, there := l.manifests[in]; there && outputDigest(now) != m.Inputs[in] {
+		if now, there := l.Manifests[in]; there && OutputDigest(now) != m.Inputs[in] {
 			return fmt.Sprintf("it was made from other bytes of %s %s than the store has now", now.Op, cli.Short(in))
 		}
 	}
@@ -87,11 +88,11 @@ func (l *lineage) differs(key string) string {
 
 // olderThanInputs: what does not record its inputs is taken to have read what they
 // hold now, unless that was made later.
-func (l *lineage) olderThanInputs(m store.Manifest) string {
+func (l *Lineage) olderThanInputs(m store.Manifest) string {
 	for _, candidates := range l.named(m) {
 		later := 0
 		for _, in := range candidates {
-			if now, there := l.manifests[in]; there && now.Started.After(m.Finished) {
+			if now, there := l.Manifests[in]; there && now.Started.After(m.Finished) {
 				later++
 			}
 		}
@@ -102,29 +103,29 @@ func (l *lineage) olderThanInputs(m store.Manifest) string {
 	return ""
 }
 
-// descendants are the outputs made from one, at any distance, nearest first.
-func (l *lineage) descendants(key string) []string {
+// Descendants are the outputs made from one, at any distance, nearest first.
+func (l *Lineage) Descendants(key string) []string {
 	return l.spread(key, func(string, string) bool { return true })
 }
 
-// suspects are the descendants that may have been made from other bytes than the
+// Suspects are the descendants that may have been made from other bytes than the
 // manifest of the output says: those that do not record what they read, or that
 // they read others, and all that is made from those. A record is only made of
 // bytes that were compared with a manifest, so that it counts where that manifest
 // can no longer be read.
-func (l *lineage) suspects(key string) []string {
-	m, known := l.manifests[key]
+func (l *Lineage) Suspects(key string) []string {
+	m, known := l.Manifests[key]
 	return l.spread(key, func(in, reader string) bool {
-		read := l.manifests[reader].Inputs[in]
-		return in != key || read == "" || known && read != outputDigest(m)
+		read := l.Manifests[reader].Inputs[in]
+		return in != key || read == "" || known && read != OutputDigest(m)
 	})
 }
 
 // spread follows the readers of an output where follow says so.
-func (l *lineage) spread(key string, follow func(in, reader string) bool) (found []string) {
+func (l *Lineage) spread(key string, follow func(in, reader string) bool) (found []string) {
 	seen := map[string]bool{key: true}
 	for queue := []string{key}; len(queue) > 0; queue = queue[1:] {
-		for _, reader := range l.readers[queue[0]] {
+		for _, reader := range l.Readers[queue[0]] {
 			if !seen[reader] && follow(queue[0], reader) {
 				seen[reader] = true
 				found = append(found, reader)
@@ -135,17 +136,17 @@ func (l *lineage) spread(key string, follow func(in, reader string) bool) (found
 	return found
 }
 
-// outputDigest is what manifests and records call the bytes of an output.
-func outputDigest(m store.Manifest) string { return m.Digest(ops.TimedFile) }
+// OutputDigest is what manifests and records call the bytes of an output.
+func OutputDigest(m store.Manifest) string { return m.Digest(ops.TimedFile) }
 
-// setAside moves a damaged output away with its suspects.
-func setAside(s *store.Store) func(key string) (to string, others int, err error) {
+// SetAside moves a damaged output away with its suspects.
+func SetAside(s *store.Store) func(key string) (to string, others int, err error) {
 	return func(key string) (string, int, error) {
-		l, err := readLineage(s)
+		l, err := ReadLineage(s)
 		if err != nil {
 			return "", 0, err
 		}
-		suspects := l.suspects(key)
+		suspects := l.Suspects(key)
 		for _, other := range suspects {
 			if _, err := s.SetAside(other); err != nil {
 				return "", 0, err

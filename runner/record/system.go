@@ -1,17 +1,18 @@
-package main
+package record
 
 import (
 	"os"
-	"react/data/glob"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+
+	"react/data/glob"
 )
 
-// systemFacts are the parts of a machine that decide how fast things go. What
+// System are the parts of a machine that decide how fast things go. What
 // cannot be read is empty or 0.
-type systemFacts struct {
+type System struct {
 	OS             string   `json:"os"` // as Go names it: linux/amd64
 	CPU            string   `json:"cpu"`
 	Threads        int      `json:"threads"`  // of the machine
@@ -22,13 +23,14 @@ type systemFacts struct {
 	GPUs           []string `json:"gpus,omitempty"`
 }
 
-func readSystem() systemFacts {
-	s := systemFacts{OS: runtime.GOOS + "/" + runtime.GOARCH, CPU: "unknown", Threads: runtime.NumCPU(), Procs: runtime.GOMAXPROCS(0)}
+// ReadSystem asks the system of this process.
+func ReadSystem() System {
+	s := System{OS: runtime.GOOS + "/" + runtime.GOARCH, CPU: "unknown", Threads: runtime.NumCPU(), Procs: runtime.GOMAXPROCS(0)}
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		s.readCPU(string(info))
 	}
 	if info, err := os.ReadFile("/proc/meminfo"); err == nil {
-		s.MemoryBytes, s.AvailableBytes = kibibytes(string(info), "MemTotal"), kibibytes(string(info), "MemAvailable")
+		s.MemoryBytes, s.AvailableBytes = Kibibytes(string(info), "MemTotal"), Kibibytes(string(info), "MemAvailable")
 	}
 	s.limit(readNumber("/sys/fs/cgroup/memory.max"), readNumber("/sys/fs/cgroup/memory.current")-cached("/sys/fs/cgroup/memory.stat"))
 	const first = "/sys/fs/cgroup/memory/" // version 1 of control groups
@@ -43,7 +45,7 @@ func readSystem() systemFacts {
 }
 
 // readCPU takes the first processor of Linux's cpuinfo.
-func (s *systemFacts) readCPU(info string) {
+func (s *System) readCPU(info string) {
 	if model := field(info, "model name"); model != "" {
 		s.CPU = model
 	}
@@ -56,7 +58,7 @@ func (s *systemFacts) readCPU(info string) {
 }
 
 // limit applies a control group's limit and use, in bytes; 0 is none.
-func (s *systemFacts) limit(limit, used int64) {
+func (s *System) limit(limit, used int64) {
 	if limit <= 0 || s.MemoryBytes > 0 && limit >= s.MemoryBytes {
 		return
 	}
@@ -90,8 +92,8 @@ func field(text, name string) string {
 	return ""
 }
 
-// kibibytes is a field of meminfo in bytes.
-func kibibytes(text, name string) int64 {
+// Kibibytes is a field of meminfo in bytes.
+func Kibibytes(text, name string) int64 {
 	n, _ := strconv.ParseInt(strings.TrimSuffix(field(text, name), " kB"), 10, 64)
 	return n << 10
 }

@@ -1,4 +1,4 @@
-package main
+package record
 
 import (
 	"os"
@@ -188,12 +188,12 @@ func TestRepositoryOfAnother(t *testing.T) {
 }
 
 func TestCommitOfRun(t *testing.T) {
-	for want, r := range map[string]runRecord{
+	for want, r := range map[string]Run{
 		"":                                  {},
-		"aa":                                {Build: map[string]string{"vcs.revision": "aa", "vcs.modified": "false"}, Git: &gitState{Commit: "bb"}},
+		"aa":                                {Build: map[string]string{"vcs.revision": "aa", "vcs.modified": "false"}, Git: &Git{Commit: "bb"}},
 		"aa+changes":                        {Build: map[string]string{"vcs.revision": "aa", "vcs.modified": "true"}},
-		"bb of the experiment's repository": {Git: &gitState{Commit: "bb"}},
-		"bb+changes of the experiment's repository": {Git: &gitState{Commit: "bb", Dirty: true}},
+		"bb of the experiment's repository": {Git: &Git{Commit: "bb"}},
+		"bb+changes of the experiment's repository": {Git: &Git{Commit: "bb", Dirty: true}},
 	} {
 		if got := r.commit(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -1,4 +1,4 @@
-package main
+package record
 
 import (
 	"errors"
@@ -10,15 +10,15 @@ import (
 	"react/runner/store"
 )
 
-// soundOptions say how a run keeps damage from spreading.
-func soundOptions(o *schedule.Options, stderr io.Writer) {
-	o.Aside, o.Volatile = setAside(o.Store), []string{ops.TimedFile}
+// KeepSound say how a run keeps damage from spreading.
+func KeepSound(o *schedule.Options, stderr io.Writer) {
+	o.Aside, o.Volatile = SetAside(o.Store), []string{ops.TimedFile}
 	o.Notice = func(text string) { fmt.Fprintln(stderr, text) }
 }
 
-// lookupResults finds an entry whose results are read: they are compared with
+// LookupResults finds an entry whose results are read: they are compared with
 // their digests first.
-func lookupResults(s *store.Store, key string) (store.Entry, bool, error) {
+func LookupResults(s *store.Store, key string) (store.Entry, bool, error) {
 	e, ok, err := s.Lookup(key)
 	if err == nil && ok {
 		err = checkResults(s, e)
@@ -28,20 +28,20 @@ func lookupResults(s *store.Store, key string) (store.Entry, bool, error) {
 
 // checkResults compares what tables and reports may be made of with its digests.
 func checkResults(s *store.Store, e store.Entry) error {
-	return damaged(s, s.CheckSome(e, schedule.IsResult))
+	return ExplainDamage(s, s.CheckSome(e, schedule.IsResult))
 }
 
-// checkNamed compares files of an entry that are read by name.
-func checkNamed(s *store.Store, e store.Entry, names ...string) error {
+// CheckNamed compares files of an entry that are read by name.
+func CheckNamed(s *store.Store, e store.Entry, names ...string) error {
 	named := map[string]bool{}
 	for _, name := range names {
 		named[name] = true
 	}
-	return damaged(s, s.CheckSome(e, func(f store.File) bool { return named[f.Path] }))
+	return ExplainDamage(s, s.CheckSome(e, func(f store.File) bool { return named[f.Path] }))
 }
 
-// damaged says of a damaged entry what to do.
-func damaged(s *store.Store, err error) error {
+// ExplainDamage says of a damaged entry what to do.
+func ExplainDamage(s *store.Store, err error) error {
 	if !errors.As(err, new(*store.Damaged)) {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package experiment
 
 import (
 	"context"
@@ -16,22 +16,22 @@ import (
 	"react/runner/store"
 )
 
-// experiment is a file on its way to results: its trials, stages and tasks,
+// Experiment is a file on its way to results: its trials, stages and tasks,
 // and the store that they are in.
-type experiment struct {
+type Experiment struct {
 	*spec.Experiment
-	plan  *plan.Plan
-	store *store.Store
+	Plan  *plan.Plan
+	Store *store.Store
 }
 
-// loadExperiment reads a file, expands it and keys its stages. It writes
+// Load reads a file, expands it and keys its stages. It writes
 // nothing but fingerprints, and those only into a store that exists.
-func loadExperiment(ctx context.Context, file string, sets []string, storeDir string) (*experiment, error) {
-	return loadWith(ctx, file, sets, storeDir, plan.Options{})
+func Load(ctx context.Context, file string, sets []string, storeDir string) (*Experiment, error) {
+	return LoadWith(ctx, file, sets, storeDir, plan.Options{})
 }
 
-// loadWith is loadExperiment with a plan's options.
-func loadWith(ctx context.Context, file string, sets []string, storeDir string, o plan.Options) (*experiment, error) {
+// LoadWith is Load with a plan's options.
+func LoadWith(ctx context.Context, file string, sets []string, storeDir string, o plan.Options) (*Experiment, error) {
 	exp, err := bounded.Load(ctx, file, sets)
 	if err != nil {
 		return nil, err
@@ -51,11 +51,11 @@ func loadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	if err != nil {
 		return nil, err
 	}
-	return &experiment{exp, p, s}, nil
+	return &Experiment{exp, p, s}, nil
 }
 
-// warningTexts are the warnings of an experiment's file, each with its place.
-func warningTexts(exp *spec.Experiment) []string {
+// WarningTexts are the warnings of an experiment's file, each with its place.
+func WarningTexts(exp *spec.Experiment) []string {
 	var out []string
 	for _, w := range exp.Warnings {
 		out = append(out, w.Error())
@@ -73,55 +73,55 @@ func identify(ctx context.Context, s *store.Store) func(path string) (string, er
 	}
 }
 
-// checkInputs looks at the outside data of what is to run, before it runs.
-func (e *experiment) checkInputs(ctx context.Context, survey *schedule.Survey) error {
-	e.plan.Warnings = warningTexts(e.Experiment)
-	return e.plan.CheckInputs(ctx, func(i int) bool { return survey.Status[i] == schedule.ToRun }, identify(ctx, e.store))
+// CheckInputs looks at the outside data of what is to run, before it runs.
+func (e *Experiment) CheckInputs(ctx context.Context, survey *schedule.Survey) error {
+	e.Plan.Warnings = WarningTexts(e.Experiment)
+	return e.Plan.CheckInputs(ctx, func(i int) bool { return survey.Status[i] == schedule.ToRun }, identify(ctx, e.Store))
 }
 
-// printWarnings says what may mean something else than it seems to.
-func (e *experiment) printWarnings(w io.Writer) {
-	for _, text := range e.plan.Warnings {
+// PrintWarnings says what may mean something else than it seems to.
+func (e *Experiment) PrintWarnings(w io.Writer) {
+	for _, text := range e.Plan.Warnings {
 		fmt.Fprintln(w, "warning:", text)
 	}
 }
 
-// tasks are the stages without what they do; sweep adds that. Stages that
+// Tasks are the stages without what they do; sweep adds that. Stages that
 // trials name are wanted, others only where one of those runs.
-func (e *experiment) tasks() []*schedule.Task {
+func (e *Experiment) Tasks() []*schedule.Task {
 	wanted := map[*plan.Stage]bool{}
 	trials := map[*plan.Stage][]string{}
-	for _, t := range e.plan.Trials {
-		seen, label := map[*plan.Stage]bool{}, trialName(t)
+	for _, t := range e.Plan.Trials {
+		seen, label := map[*plan.Stage]bool{}, TrialName(t)
 		for _, name := range t.StageNames() {
 			wanted[t.Stages[name]] = true
-			visit(t.Stages[name], seen)
+			Visit(t.Stages[name], seen)
 		}
 		for stage := range seen {
 			trials[stage] = append(trials[stage], label)
 		}
 	}
-	tasks := make([]*schedule.Task, len(e.plan.Stages))
-	for i, stage := range e.plan.Stages {
-		tasks[i] = &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Needs: inputKeys(stage),
+	tasks := make([]*schedule.Task, len(e.Plan.Stages))
+	for i, stage := range e.Plan.Stages {
+		tasks[i] = &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Needs: InputKeys(stage),
 			Wanted: wanted[stage], Trials: trials[stage]}
 	}
 	return tasks
 }
 
-// visit marks a stage and all that it is made from.
-func visit(s *plan.Stage, seen map[*plan.Stage]bool) {
+// Visit marks a stage and all that it is made from.
+func Visit(s *plan.Stage, seen map[*plan.Stage]bool) {
 	if seen[s] {
 		return
 	}
 	seen[s] = true
 	for _, in := range s.In {
-		visit(in, seen)
+		Visit(in, seen)
 	}
 }
 
-// inputKeys are the keys of a stage's inputs, each once, sorted.
-func inputKeys(s *plan.Stage) []string {
+// InputKeys are the keys of a stage's inputs, each once, sorted.
+func InputKeys(s *plan.Stage) []string {
 	seen := map[string]bool{}
 	var keys []string
 	for _, in := range s.In {
@@ -134,9 +134,9 @@ func inputKeys(s *plan.Stage) []string {
 	return keys
 }
 
-// trialName is how messages call a trial: by its case or its axes, its seed
+// TrialName is how messages call a trial: by its case or its axes, its seed
 // and its id.
-func trialName(t plan.Trial) string {
+func TrialName(t plan.Trial) string {
 	var parts []string
 	if t.Label != "" {
 		parts = append(parts, t.Label)

@@ -1,4 +1,4 @@
-package main
+package record
 
 import (
 	"os"
@@ -8,13 +8,13 @@ import (
 )
 
 func TestSystemFacts(t *testing.T) {
-	var s systemFacts
+	var s System
 	s.readCPU("processor\t: 0\nmodel name\t: AMD EPYC 7B13\nflags\t\t: fpu avx2 avx512f fma\nprocessor\t: 1\nmodel name\t: other\n")
 	if s.CPU != "AMD EPYC 7B13" || !slices.Equal(s.Features, []string{"avx2", "fma", "avx512f"}) {
 		t.Errorf("got %+v", s)
 	}
 	info := "MemTotal:       24630280 kB\nMemFree:  1 kB\nMemAvailable:   20000000 kB\n"
-	if got := kibibytes(info, "MemAvailable"); got != 20000000<<10 {
+	if got := Kibibytes(info, "MemAvailable"); got != 20000000<<10 {
 		t.Errorf("available: %d", got)
 	}
 	s.MemoryBytes, s.AvailableBytes = 24<<30, 20<<30

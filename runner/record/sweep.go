@@ -1,4 +1,4 @@
-package main
+package record
 
 import (
 	"maps"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"react/ops"
+	"react/runner/experiment"
 	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -14,28 +15,28 @@ import (
 
 // Records of a sweep, by name in its folder.
 const (
-	planFile       = "plan.json"
-	trialsFile     = "trials.jsonl"
-	outputsFile    = "outputs.jsonl"
-	provenanceFile = "provenance.json" // the newest of runsFolder
+	PlanFile       = "plan.json"
+	TrialsFile     = "trials.jsonl"
+	OutputsFile    = "outputs.jsonl"
+	ProvenanceFile = "provenance.json" // the newest of runsFolder
 	runsFolder     = "runs"            // a file for each run that had something to do
 )
 
-// sweepFolder is where the records of this resolved spec are.
-func (e *experiment) sweepFolder() (*store.Sweep, error) {
-	return e.store.Sweep(e.Name, e.Digest[:8])
+// SweepFolder is where the records of this resolved spec are.
+func SweepFolder(e *experiment.Experiment) (*store.Sweep, error) {
+	return e.Store.Sweep(e.Name, e.Digest[:8])
 }
 
-// record writes what was asked and planned, before anything runs.
-func (e *experiment) record(w *store.Sweep) error {
-	p := e.describe()
+// WritePlan writes what was asked and planned, before anything runs.
+func WritePlan(e *experiment.Experiment, w *store.Sweep) error {
+	p := Describe(e)
 	overrides := append([]string{}, e.Overrides...)
 	for _, write := range []func() error{
 		func() error { return w.Write("spec.cue", e.Source) },
 		func() error { return w.Write("spec.resolved.json", e.Resolved) },
 		func() error { return w.WriteJSON("overrides.json", overrides) },
-		func() error { return store.WriteLines(w, trialsFile, p.Trials) },
-		func() error { return w.WriteJSON(planFile, p) },
+		func() error { return store.WriteLines(w, TrialsFile, p.Trials) },
+		func() error { return w.WriteJSON(PlanFile, p) },
 		w.Latest,
 	} {
 		if err := write(); err != nil {
@@ -45,27 +46,27 @@ func (e *experiment) record(w *store.Sweep) error {
 	return nil
 }
 
-// resultRecord is trials/<id>/result.json; that it is there says that the
+// Result is trials/<id>/result.json; that it is there says that the
 // trial is done.
-type resultRecord struct {
+type Result struct {
 	ID      string            `json:"id"`
 	Name    string            `json:"name"`
 	Stages  map[string]string `json:"stages"` // name → key
-	Metrics []metricRecord    `json:"metrics,omitempty"`
+	Metrics []Metric          `json:"metrics,omitempty"`
 }
 
-// metricRecord is one number of a trial: of an evaluation set, or of a stage
+// Metric is one number of a trial: of an evaluation set, or of a stage
 // such as pairs.
-type metricRecord struct {
+type Metric struct {
 	Set    string  `json:"set"`
 	Metric string  `json:"metric"`
 	Value  float64 `json:"value"`
 	N      int     `json:"n,omitempty"`
 }
 
-// outputRecord is a line of outputs.jsonl: what a stage's output was, for the
+// Output is a line of outputs.jsonl: what a stage's output was, for the
 // day when the store has it no more.
-type outputRecord struct {
+type Output struct {
 	Key    string `json:"key"`
 	Op     string `json:"op"`
 	SHA256 string `json:"sha256"` // of the list of the files' digests, ops.TimedFile left out
@@ -79,38 +80,40 @@ type outputRecord struct {
 	Finished time.Time         `json:"finished"`
 }
 
-func outputOf(m store.Manifest) outputRecord {
+// OutputOf is what a manifest says of an output, for the record.
+func OutputOf(m store.Manifest) Output {
 	fact := func(name string) string { text, _ := m.Facts[name].(string); return text }
-	return outputRecord{Key: m.Key, Op: m.Op, SHA256: outputDigest(m), Inputs: m.Inputs, Engine: fact(engineFact), Commit: fact(commitFact), Run: fact(runFact),
+	return Output{Key: m.Key, Op: m.Op, SHA256: OutputDigest(m), Inputs: m.Inputs, Engine: fact(EngineFact), Commit: fact(CommitFact), Run: fact(runFact),
 		Host: m.Host, Started: m.Started, Finished: m.Finished}
 }
 
-// recordResults writes a result for each trial whose stages all have entries,
+// WriteResults writes a result for each trial whose stages all have entries,
 // and what the outputs are. Where nothing was made since, nothing is written.
-func (e *experiment) recordResults(w *store.Sweep, report *schedule.Report) error {
+func WriteResults(e *experiment.Experiment, w *store.Sweep, report *schedule.Report) error {
 	made := map[string]bool{}
 	for _, t := range report.Made {
 		made[t.Key] = true
 	}
-	if err := e.recordOutputs(w, report.Entries); err != nil {
+	if err := writeOutputs(e, w, report.Entries); err != nil {
 		return err
 	}
-	for _, t := range e.plan.Trials {
-		if !madeIn(t, made) && w.Has(resultPath(t.ID)) || !done(t, report.Entries) {
+	for _, t := range e.Plan.Trials {
+		if !madeIn(t, made) && w.Has(ResultPath(t.ID)) || !done(t, report.Entries) {
 			continue
 		}
-		metrics, err := metricsOf(keysOf(t.Stages), func(key string) (store.Entry, bool) { e, ok := report.Entries[key]; return e, ok })
+		metrics, err := MetricsOf(KeysOf(t.Stages), func(key string) (store.Entry, bool) { e, ok := report.Entries[key]; return e, ok })
 		if err != nil {
 			return err
 		}
-		if err := w.WriteJSON(resultPath(t.ID), resultRecord{t.ID, trialName(t), keysOf(t.Stages), metrics}); err != nil {
+		if err := w.WriteJSON(ResultPath(t.ID), Result{t.ID, experiment.TrialName(t), KeysOf(t.Stages), metrics}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func resultPath(trial string) string { return "trials/" + trial + "/result.json" }
+// ResultPath is a trial's result in the folder of its sweep.
+func ResultPath(trial string) string { return "trials/" + trial + "/result.json" }
 
 func done(t plan.Trial, entries map[string]store.Entry) bool {
 	for _, stage := range t.Stages {
@@ -131,20 +134,20 @@ func madeIn(t plan.Trial, made map[string]bool) bool {
 	return false
 }
 
-func (e *experiment) recordOutputs(w *store.Sweep, entries map[string]store.Entry) error {
-	var outputs []outputRecord
-	for _, stage := range e.plan.Stages {
+func writeOutputs(e *experiment.Experiment, w *store.Sweep, entries map[string]store.Entry) error {
+	var outputs []Output
+	for _, stage := range e.Plan.Stages {
 		if entry, ok := entries[stage.Key]; ok {
-			outputs = append(outputs, outputOf(entry.Manifest))
+			outputs = append(outputs, OutputOf(entry.Manifest))
 		}
 	}
-	return store.WriteLines(w, outputsFile, outputs)
+	return store.WriteLines(w, OutputsFile, outputs)
 }
 
-// metricsOf reads a trial's numbers from its stages' rows, those of single
+// MetricsOf reads a trial's numbers from its stages' rows, those of single
 // classes left out, in the order of the stages' names.
-func metricsOf(stages map[string]string, entry func(key string) (store.Entry, bool)) ([]metricRecord, error) {
-	var metrics []metricRecord
+func MetricsOf(stages map[string]string, entry func(key string) (store.Entry, bool)) ([]Metric, error) {
+	var metrics []Metric
 	for _, name := range slices.Sorted(maps.Keys(stages)) {
 		e, ok := entry(stages[name])
 		if !ok {
@@ -156,7 +159,7 @@ func metricsOf(stages map[string]string, entry func(key string) (store.Entry, bo
 		}
 		for _, row := range rows {
 			if row.Class == "" {
-				metrics = append(metrics, metricRecord{strings.TrimPrefix(name, "evaluate/"), row.Metric, row.Value, row.N})
+				metrics = append(metrics, Metric{strings.TrimPrefix(name, "evaluate/"), row.Metric, row.Value, row.N})
 			}
 		}
 	}

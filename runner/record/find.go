@@ -1,0 +1,77 @@
+package record
+
+import (
+	"fmt"
+	"strings"
+
+	"react/runner/cli"
+	"react/runner/store"
+)
+
+// FindSweeps gives the sweeps that names stand for, each once, newest first.
+func FindSweeps(s *store.Store, names []string) ([]*store.Sweep, error) {
+	all, err := s.Sweeps()
+	if err != nil {
+		return nil, err
+	}
+	found := map[*store.Sweep]bool{}
+	for _, name := range names {
+		some := false
+		for _, sweep := range all {
+			if sweep.Name == name || strings.Contains(name, "/") && strings.HasPrefix(sweep.Name+"/"+sweep.Hash, name) {
+				found[sweep], some = true, true
+			}
+		}
+		if !some {
+			return nil, cli.Usage(fmt.Errorf("no sweep %q in store %s%s", name, s.Root(), knownSweeps(all)))
+		}
+	}
+	var list []*store.Sweep
+	for _, sweep := range all {
+		if found[sweep] {
+			list = append(list, sweep)
+		}
+	}
+	return list, nil
+}
+
+// knownSweeps is "; it has a, b" for messages.
+func knownSweeps(all []*store.Sweep) string {
+	var names []string
+	for _, sweep := range all {
+		names = append(names, sweep.Name+"/"+sweep.Hash)
+	}
+	if len(names) == 0 {
+		return "; it has none"
+	}
+	if len(names) > 6 {
+		names = append(names[:6], fmt.Sprintf("%d more", len(names)-6))
+	}
+	return "; it has " + strings.Join(names, ", ")
+}
+
+// FindTrial looks through the sweeps, newest first, or through those that the
+// SWEEP of "SWEEP:TRIAL" names. A label that several trials share (over seeds)
+// is taken as its first trial; part of an id that begins several is a mistake.
+func FindTrial(s *store.Store, name string) (*store.Sweep, *Plan, *Trial, error) {
+	sweeps, err := s.Sweeps()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if of, rest, ok := strings.Cut(name, ":"); ok {
+		if some, err := FindSweeps(s, []string{of}); err == nil {
+			sweeps, name = some, rest
+		}
+	}
+	for _, sweep := range sweeps {
+		var p Plan
+		if err := sweep.ReadJSON(PlanFile, &p); err != nil {
+			return nil, nil, nil, err
+		}
+		trial, err := p.Trial(name)
+		if trial != nil || err != nil {
+			return sweep, &p, trial, err
+		}
+	}
+	return nil, nil, nil, cli.Usage(fmt.Errorf("no trial %q in the sweeps of store %s; runner plan FILE prints trials", name, s.Root()))
+}

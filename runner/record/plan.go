@@ -1,0 +1,148 @@
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"react/ops"
+	"react/runner/cli"
+	"react/runner/experiment"
+	"react/runner/plan"
+)
+
+// Plan is a plan for machines: plan --json, and plan.json of a sweep.
+type Plan struct {
+	Schema     string        `json:"schema"`
+	Experiment string        `json:"experiment"`
+	Question   string        `json:"question,omitempty"`
+	Stages     []Stage       `json:"stages"` // inputs before readers
+	Trials     []Trial       `json:"trials"`
+	Estimate   *PlanEstimate `json:"estimate,omitempty"` // plan --json only
+	Warnings   []string      `json:"warnings,omitempty"` // plan --json only
+
+	Missing []plan.Missing `json:"missing,omitempty"` // plan --without-data only
+	Scale   []OpScale      `json:"scale,omitempty"`   // plan --without-data only
+}
+
+// Stage is one stage of a plan.
+type Stage struct {
+	Key     string               `json:"key"`
+	Op      string               `json:"op"`
+	Params  json.RawMessage      `json:"params"`
+	In      map[string]string    `json:"in,omitempty"` // role → key
+	Files   map[string]ops.Files `json:"files,omitempty"`
+	Lines   []string             `json:"lines"`  // the key's preimage
+	Trials  int                  `json:"trials"` // that need it
+	State   string               `json:"state,omitempty"`
+	Damaged string               `json:"damaged,omitempty"` // why the entry in the store is not used
+
+	Estimate *Estimate `json:"estimate,omitempty"` // plan --json only
+}
+
+// Trial is one trial: a line of trials.jsonl.
+type Trial struct {
+	ID     string            `json:"id"`
+	Name   string            `json:"name"`
+	Label  string            `json:"label,omitempty"`
+	Axes   map[string]any    `json:"axes,omitempty"`
+	Seed   *int              `json:"seed,omitempty"`
+	Params map[string]any    `json:"params"`
+	Stages map[string]string `json:"stages"` // name → key
+}
+
+// Describe writes down what an experiment expands to.
+func Describe(e *experiment.Experiment) Plan {
+	p := Plan{Schema: "runner.plan/v1", Experiment: e.Name, Question: e.Question}
+	for i, task := range e.Tasks() {
+		stage := e.Plan.Stages[i]
+		p.Stages = append(p.Stages, Stage{Key: stage.Key, Op: stage.Op, Params: stage.Params,
+			In: KeysOf(stage.In), Files: stage.Files, Lines: stage.Lines, Trials: len(task.Trials)})
+	}
+	for _, t := range e.Plan.Trials {
+		p.Trials = append(p.Trials, Trial{t.ID, experiment.TrialName(t), t.Label, t.Axes, t.Seed, t.Params, KeysOf(t.Stages)})
+	}
+	return p
+}
+
+// KeysOf are the keys of stages, by the same names.
+func KeysOf(stages map[string]*plan.Stage) map[string]string {
+	keys := make(map[string]string, len(stages))
+	for name, stage := range stages {
+		keys[name] = stage.Key
+	}
+	return keys
+}
+
+// Trial finds a trial by its id, the beginning of one, or its label; nil where there
+// is none. What begins several ids is a mistake in the command line.
+func (p *Plan) Trial(name string) (*Trial, error) {
+	var found []*Trial
+	for i := range p.Trials {
+		t := &p.Trials[i]
+		if t.ID == name || t.Label == name {
+			return t, nil
+		}
+		if strings.HasPrefix(t.ID, name) {
+			found = append(found, t)
+		}
+	}
+	if len(found) > 1 {
+		return nil, cli.Usage(fmt.Errorf("trial %q: %s begin so, such as %s and %s", name, cli.Plural(len(found), "trial"), found[0].ID, found[1].ID))
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	return nil, nil
+}
+
+// StagesOf finds a trial's stage by name, or the stages with that op among all
+// that the trial is made from, in the order they run.
+func (p *Plan) StagesOf(t *Trial, name string) ([]Stage, error) {
+	made := p.MadeFrom(t)
+	known := slices.Sorted(maps.Keys(t.Stages))
+	var found []Stage
+	for _, s := range made {
+		if s.Key == t.Stages[name] || s.Op == name && t.Stages[name] == "" {
+			found = append(found, s)
+		}
+		if !slices.Contains(known, s.Op) {
+			known = append(known, s.Op)
+		}
+	}
+	if len(found) == 0 {
+		return nil, cli.Usage(fmt.Errorf("trial %s has no stage %q; it has %s", t.Name, name, strings.Join(known, ", ")))
+	}
+	return found, nil
+}
+
+// MadeFrom lists a trial's stages and all that they are made from, inputs
+// first.
+func (p *Plan) MadeFrom(t *Trial) []Stage {
+	needed := map[string]bool{}
+	for _, key := range t.Stages {
+		needed[key] = true
+	}
+	var made []Stage
+	for i := len(p.Stages) - 1; i >= 0; i-- { // readers before inputs
+		if s := p.Stages[i]; needed[s.Key] {
+			made = append(made, s)
+			for _, key := range s.In {
+				needed[key] = true
+			}
+		}
+	}
+	slices.Reverse(made)
+	return made
+}
+
+// Stage finds a stage by its key, nil where the plan has none.
+func (p *Plan) Stage(key string) *Stage {
+	i := slices.IndexFunc(p.Stages, func(s Stage) bool { return s.Key == key })
+	if i < 0 {
+		return nil
+	}
+	return &p.Stages[i]
+}
