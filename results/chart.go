@@ -1,13 +1,14 @@
 package results
 
 import (
-	"bytes"
 	"fmt"
-	"html"
-	"io"
-	"math"
 	"slices"
-	"strconv"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"react/results/render"
 )
 
 // Curve is a line of a Chart.
@@ -25,110 +26,62 @@ type Chart struct {
 	Curves []Curve `json:"curves"`
 }
 
-// The chart's measures, in pixels.
+// The measures of charts.
 const (
-	chartWidth, chartHeight = 700, 260
-	chartLeft, chartTop     = 56, 16
-	chartRight, chartBottom = 260, 44 // right: the names
+	chartWidth, chartHeight = 440 * px, 260 * px // of the plot
+	chartTop, chartMargin   = 16 * px, 12 * px
 )
 
-// axes maps values to pixels between round numbers that enclose them.
-type axes struct {
-	lowX, highX, stepX, lowY, highY, stepY float64
-	width, height, left, top               float64
-}
-
-func newAxes(x, y []float64) axes {
-	a := axes{width: chartWidth - chartLeft - chartRight, height: chartHeight - chartTop - chartBottom, left: chartLeft, top: chartTop}
-	a.lowX, a.highX, a.stepX = enclose(x)
-	a.lowY, a.highY, a.stepY = enclose(y)
-	return a
-}
-
-// enclose gives round ends and the step between ticks for some values.
-func enclose(values []float64) (low, high, step float64) {
-	low, high = math.Inf(1), math.Inf(-1)
-	for _, v := range values {
-		if isFinite(v) {
-			low, high = min(low, v), max(high, v)
-		}
-	}
-	if math.IsInf(low, 0) {
-		low, high = 0, 1
-	}
-	if high-low < 1e-9*max(1, math.Abs(high)) {
-		low, high = low-0.5*max(math.Abs(low), 1e-3), high+0.5*max(math.Abs(high), 1e-3)
-	}
-	step = roundStep((high - low) / 5)
-	return step * math.Floor(low/step+1e-9), step * math.Ceil(high/step-1e-9), step
-}
-
-func (a axes) x(v float64) float64 { return a.left + (v-a.lowX)/(a.highX-a.lowX)*a.width }
-func (a axes) y(v float64) float64 { return a.top + (a.highY-v)/(a.highY-a.lowY)*a.height }
-
-// ticks are the round numbers of an axis.
-func ticks(low, high, step float64) []float64 {
-	var out []float64
-	for i := range int(math.Round((high-low)/step)) + 1 {
-		out = append(out, low+float64(i)*step)
-	}
-	return out
-}
-
-// tickText writes a tick with the decimals that the step needs.
-func tickText(v, step float64) string {
-	s := strconv.FormatFloat(v, 'f', max(0, -int(math.Floor(math.Log10(step*(1+1e-9))))), 64)
-	return minus(s)
-}
-
-func (a axes) draw(out io.Writer, x, y string) {
-	bottom := a.top + a.height
-	for _, v := range ticks(a.lowY, a.highY, a.stepY) {
-		fmt.Fprintf(out, `<path d="M%s %sh%s" stroke="#ddd" stroke-width="0.7"/><text x="%s" y="%s" text-anchor="end">%s</text>`+"\n",
-			px(a.left), px(a.y(v)), px(a.width), px(a.left-5), px(a.y(v)+textDrop), tickText(v, a.stepY))
-	}
-	fmt.Fprintf(out, `<path d="M%s %sv%sh%s" fill="none" stroke="#222"/>`+"\n", px(a.left), px(a.top), px(a.height), px(a.width))
-	for _, v := range ticks(a.lowX, a.highX, a.stepX) {
-		fmt.Fprintf(out, `<text x="%s" y="%s" text-anchor="middle">%s</text>`+"\n", px(a.x(v)), px(bottom+15), tickText(v, a.stepX))
-	}
-	fmt.Fprintf(out, `<text x="%s" y="%s" text-anchor="middle" fill="#555">%s</text>`+"\n", px(a.left+a.width/2), px(bottom+32), escape(x))
-	fmt.Fprintf(out, `<text transform="translate(12 %s) rotate(-90)" text-anchor="middle" fill="#555">%s</text>`+"\n", px(a.top+a.height/2), escape(y))
-}
-
-// SVG draws the chart. The same chart gives the same bytes.
-func (c Chart) SVG() []byte {
-	var out bytes.Buffer
+// Drawing draws the chart, with the names of its curves on the right.
+func (c Chart) Drawing() render.Drawing {
 	var x, y []float64
+	var names []string
 	for _, s := range c.Curves {
 		x, y = append(x, s.X...), append(y, s.Y...)
+		names = append(names, cut(clean(s.Name), 38))
 	}
-	a := newAxes(x, y)
-	height := max(chartHeight, chartTop+18*len(c.Curves)+10)
-	openSVG(&out, chartWidth, height, c.Title)
-	a.draw(&out, c.X, c.Y)
-	for i, s := range c.Curves {
-		fmt.Fprintf(&out, `<path d="%s" %s/>`+"\n", a.path(s), stroke(i))
-		top := chartTop + 18*i
-		fmt.Fprintf(&out, `<path d="M%d %dh%d" %s/><text x="%d" y="%d" font-size="10">%s</text>`+"\n", chartWidth-chartRight+12, top+6, markerWidth, stroke(i),
-			chartWidth-chartRight+markerWidth+18, top+10, escape(cut(clean(s.Name), 38)))
-	}
-	out.WriteString("</svg>\n")
-	return out.Bytes()
+	q := render.Axes(false)
+	enclose(x, 5).set(&q.X, 1)
+	enclose(y, 5).set(&q.Y, 1)
+	q.X.Label.Text, q.Y.Label.Text = clean(c.X), clean(c.Y)
+	q.Add(c)
+	key := render.NewKey(names, 0, false)
+	return render.Drawing{Title: clean(c.Title), Width: chartWidth + key.Width + 2*chartMargin,
+		Height: max(chartHeight, chartTop+key.Height+chartMargin),
+		Draw: func(page draw.Canvas) {
+			bottom := page.Max.Y - chartHeight + chartMargin/2 - page.Min.Y
+			q.Draw(draw.Crop(page, chartMargin/2, -key.Width-2*chartMargin, bottom, -chartTop))
+			key.Draw(page, chartWidth+chartMargin, page.Max.Y-chartTop+4*px)
+		}}
 }
 
-// path leaves a gap where a value is no number.
-func (a axes) path(s Curve) string {
-	var d bytes.Buffer
-	pen := "M"
-	for i := range s.X {
-		if !isFinite(s.Y[i]) {
-			pen = "M"
-			continue
+// Plot draws the curves between the axes of a plot. Where a value is no number
+// is a gap, and what lies on the axis is left to the axis.
+func (c Chart) Plot(area draw.Canvas, q *plot.Plot) {
+	x, y := q.Transforms(&area)
+	for i, s := range c.Curves {
+		var run []vg.Point
+		for j, v := range s.Y {
+			point := vg.Point{X: x(s.X[j]), Y: y(v)}
+			onAxis := j > 0 && v == q.Y.Min && s.Y[j-1] == v
+			if isFinite(v) && !onAxis {
+				run = append(run, point)
+				continue
+			}
+			strokeRun(area, i, run)
+			if run = nil; onAxis {
+				run = []vg.Point{point}
+			}
 		}
-		fmt.Fprintf(&d, "%s%s %s", pen, px(a.x(s.X[i])), px(a.y(s.Y[i])))
-		pen = "L"
+		strokeRun(area, i, run)
 	}
-	return d.String()
+}
+
+// strokeRun draws points of curve i that have no gap between them.
+func strokeRun(area draw.Canvas, i int, run []vg.Point) {
+	if len(run) > 1 {
+		area.StrokeLines(render.Stroke(i), run)
+	}
 }
 
 // Histogram is a drawing of how values of some groups are distributed.
@@ -152,10 +105,10 @@ func (h Histogram) Chart() Chart {
 	for _, g := range h.Groups {
 		all = append(all, g.Values...)
 	}
-	low, high, _ := enclose(all)
+	ends := enclose(all, 5)
 	chart := Chart{Title: h.Title, X: h.X, Y: "share of the hits (%)"}
 	for _, g := range h.Groups {
-		chart.Curves = append(chart.Curves, outline(g, low, high))
+		chart.Curves = append(chart.Curves, outline(g, ends.low, ends.high))
 	}
 	return chart
 }
@@ -196,38 +149,47 @@ type Moves struct {
 	Classes []Move `json:"classes"`
 }
 
-const moveHeight = 14
+const moveHeight, movesWidth = 14 * px, 352 * px
 
-// SVG draws, for each class, where it was (hollow) and is (filled): to the
+// Drawing draws, for each class, where it was (hollow) and is (filled): to the
 // right blue discs, to the left orange squares, so that grey print tells them
 // apart too.
-func (c Moves) SVG() []byte {
-	left := 60
-	for _, m := range c.Classes {
-		left = max(left, 14+6*wide(clean(cut(m.Name, 32))))
-	}
-	a := axes{lowX: 0, highX: 100, stepX: 20, width: 340, left: float64(left), top: 8, height: float64(moveHeight * len(c.Classes))}
-	var out bytes.Buffer
-	openSVG(&out, left+360, moveHeight*len(c.Classes)+52, c.Title)
-	for _, v := range ticks(a.lowX, a.highX, a.stepX) {
-		fmt.Fprintf(&out, `<path d="M%s %sv%s" stroke="#ddd" stroke-width="0.7"/><text x="%s" y="%s" text-anchor="middle">%s</text>`+"\n",
-			px(a.x(v)), px(a.top), px(a.height), px(a.x(v)), px(a.top+a.height+14), tickText(v, a.stepX))
-	}
-	fmt.Fprintf(&out, `<text x="%s" y="%s" text-anchor="middle" fill="#555">%s</text>`+"\n", px(a.left+a.width/2), px(a.top+a.height+32), escape(c.X))
+func (c Moves) Drawing() render.Drawing {
+	q := render.Axes(true)
+	axis{0, 100, 20}.set(&q.X, 1)
+	q.X.Label.Text, q.X.Width, q.X.Tick.Width, q.Y.Width = clean(c.X), 0, 0, 0
+	q.Y.Tick.Label.Font.Size = render.SmallSize
+	q.Y.Min, q.Y.Max = -0.5, float64(len(c.Classes))-0.5
+	var names []string
+	var ticks plot.ConstantTicks
 	for i, m := range c.Classes {
-		y := a.top + moveHeight*(float64(i)+0.5)
+		names = append(names, cut(clean(m.Name), 32))
+		ticks = append(ticks, plot.Tick{Value: float64(len(c.Classes) - 1 - i), Label: names[i]})
+	}
+	q.Y.Tick.Marker = ticks
+	q.Add(c)
+	return render.Drawing{Title: clean(c.Title),
+		Width:  render.Widest(q.Y.Tick.Label, names) + movesWidth + 2*chartMargin,
+		Height: moveHeight*vg.Length(len(c.Classes)) + 52*px,
+		Draw: func(page draw.Canvas) {
+			q.Draw(draw.Crop(page, chartMargin/2, -chartMargin, chartMargin/2, -chartMargin))
+		}}
+}
+
+// Plot draws the moves between the axes of a plot.
+func (c Moves) Plot(area draw.Canvas, q *plot.Plot) {
+	x, y := q.Transforms(&area)
+	for i, m := range c.Classes {
 		series := 0 // a disc in the first colour
 		if m.After < m.Before {
 			series = 1 // a square in the second
 		}
-		fmt.Fprintf(&out, `<text x="%d" y="%s" text-anchor="end" font-size="10">%s</text>`, left-8, px(y+textDrop), html.EscapeString(clean(cut(m.Name, 32))))
-		from, to := a.x(100*m.Before), a.x(100*m.After)
-		fmt.Fprintf(&out, `<path d="M%s %sH%s" stroke="%s" stroke-width="1.6"/><circle cx="%s" cy="%s" r="2.8" fill="#fff" stroke="#555"/>`, px(from), px(y), px(to), colours[series], px(from), px(y))
-		drawMarker(&out, to, y, series)
-		out.WriteByte('\n')
+		from := vg.Point{X: x(100 * m.Before), Y: y(float64(len(c.Classes) - 1 - i))}
+		to := vg.Point{X: x(100 * m.After), Y: from.Y}
+		area.StrokeLine2(render.Line(render.Colour(series), 1.6), from.X, from.Y, to.X, to.Y)
+		render.Ring(area, from)
+		render.Mark(area, to, series)
 	}
-	out.WriteString("</svg>\n")
-	return out.Bytes()
 }
 
 // Smooth averages a series over windows of equal length, at most points of

@@ -5,17 +5,20 @@ import (
 	"fmt"
 	"math"
 	"testing"
+
+	"react/results/render"
 )
 
 func TestCharts(t *testing.T) {
 	name := "a <b> & \"c\""
 	x := []float64{0, 10, 20}
-	for kind, svg := range map[string][]byte{
-		"chart":     Chart{name, name, name, []Curve{{name, x, []float64{1, math.NaN(), 3}}, {"level", x, []float64{2, 2, 2}}}}.SVG(),
-		"no curve":  Chart{Title: name}.SVG(),
-		"histogram": Histogram{name, name, []Sample{{name, []float64{0.1, 0.2, 0.2}}, {"none", nil}}}.Chart().SVG(),
-		"moves":     Moves{name, name, []Move{{name, 0.2, 0.7}, {"down", 0.5, 0.1}, {"stays", 1, 1}}}.SVG(),
+	for kind, drawing := range map[string]render.Drawing{
+		"chart":     Chart{name, name, name, []Curve{{name, x, []float64{1, math.NaN(), 3}}, {"level", x, []float64{2, 2, 2}}}}.Drawing(),
+		"no curve":  Chart{Title: name}.Drawing(),
+		"histogram": Histogram{name, name, []Sample{{name, []float64{0.1, 0.2, 0.2}}, {"none", nil}}}.Chart().Drawing(),
+		"moves":     Moves{name, name, []Move{{name, 0.2, 0.7}, {"down", 0.5, 0.1}, {"stays", 1, 1}}}.Drawing(),
 	} {
+		svg := drawing.SVG()
 		wellFormed(t, svg)
 		if bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) || bytes.Contains(svg, []byte("<b>")) {
 			t.Errorf("%s:\n%s", kind, svg)
@@ -27,13 +30,13 @@ func TestCharts(t *testing.T) {
 // farther off than a step.
 func TestEnclose(t *testing.T) {
 	for _, v := range [][]float64{{0.1, 0.9}, {-3, 250}, {1e-7, 2e-7}, {5, 5}, {0, 0}, {99, 101}} {
-		low, high, step := enclose(v)
+		a := enclose(v, 5)
 		for _, x := range v {
-			if x < low-1e-9*step || x > high+1e-9*step {
-				t.Errorf("%v is not in [%v, %v]", x, low, high)
+			if x < a.low-1e-9*a.step || x > a.high+1e-9*a.step {
+				t.Errorf("%v is not in [%v, %v]", x, a.low, a.high)
 			}
 		}
-		if n := len(ticks(low, high, step)); n < 2 || n > 12 {
+		if n := len(a.ticks(1)); n < 2 || n > 12 {
 			t.Errorf("%v: %d ticks", v, n)
 		}
 	}

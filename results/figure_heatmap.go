@@ -1,92 +1,104 @@
 package results
 
 import (
-	"bufio"
-	"fmt"
-	"html"
-	"io"
+	"image/color"
 	"math"
 	"slices"
 	"strings"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"react/results/render"
 )
 
-// The heat map's measures, in pixels.
+// The measures of heat maps.
 const (
-	tileHeight, tileLeast = 26, 46
-	mapTop, mapBottom     = 46, 34
-	mapGap                = 18
+	tileHeight, tileLeast = 26 * px, 46 * px
+	mapTop, mapBottom     = 46 * px, 38 * px
+	mapLeast, mapGap      = 120 * px, 18 * px
+	nameGap               = 6 * px
 )
 
 // cividis are stops of the colour map of that name (Nuñez et al., 2018): its
 // lightness rises evenly, so that it reads the same in grey and to the
 // colour-blind.
-var cividis = [][3]float64{{0, 34, 78}, {53, 69, 108}, {102, 105, 112}, {148, 142, 119}, {200, 184, 102}, {254, 232, 56}}
+var cividis = [][3]float64{
+	{0, 34, 78}, {53, 69, 108}, {102, 105, 112}, {148, 142, 119}, {200, 184, 102}, {254, 232, 56},
+}
 
 // shade is the colour of a place between 0 and 1, and that of text on it.
-func shade(at float64) (fill, text string) {
+func shade(at float64) (fill, text color.NRGBA) {
 	at = min(max(at, 0), 1) * float64(len(cividis)-1)
 	i := min(int(at), len(cividis)-2)
 	var c [3]float64
 	for j := range c {
 		c[j] = cividis[i][j] + (at-float64(i))*(cividis[i+1][j]-cividis[i][j])
 	}
-	text = "#fff"
+	text = render.White
 	if 0.2126*c[0]+0.7152*c[1]+0.0722*c[2] > 125 {
-		text = "#000"
+		text = render.RGB(0)
 	}
-	return fmt.Sprintf("#%02x%02x%02x", int(c[0]+0.5), int(c[1]+0.5), int(c[2]+0.5)), text
+	return color.NRGBA{uint8(c[0] + 0.5), uint8(c[1] + 0.5), uint8(c[2] + 0.5), 255}, text
 }
 
 // heatmap draws a map for each metric, lines by columns, with the mean in each
 // tile; a line that spans columns has one tile over them. What has no number
 // says why.
-func (g *Grid) heatmap(w io.Writer) error {
-	out := bufio.NewWriter(w)
-	left, tile := 0, tileLeast
+func (g *Grid) heatmap() render.Drawing {
+	var names, heads []string
 	for i := range g.Lines {
-		left = max(left, 14+6*wide(clean(g.Lines[i].title())))
+		names = append(names, clean(g.Lines[i].title()))
 	}
 	for _, c := range g.Columns {
-		tile = max(tile, 10+6*wide(clean(c.Shown)))
+		heads = append(heads, clean(c.Shown))
 	}
-	mapWidth := left + max(tile*len(g.Columns), 120) + mapGap
-	height := mapTop + tileHeight*len(g.Lines) + mapBottom
-	openSVG(out, mapWidth*len(g.Metrics), height, g.figureTitle())
-	for m := range g.Metrics {
-		fmt.Fprintf(out, `<g transform="translate(%d 0)">`+"\n", m*mapWidth)
-		g.drawMap(out, m, left, tile)
-		fmt.Fprintln(out, "</g>")
-	}
-	fmt.Fprintln(out, "</svg>")
-	return out.Flush()
+	style := render.Text(render.TextSize, render.Ink, draw.XLeft)
+	left := render.Widest(style, names) + mapGap
+	tile := max(tileLeast, render.Widest(style, heads)+10*px)
+	width := left + max(tile*vg.Length(len(heads)), mapLeast)
+	height := mapTop + tileHeight*vg.Length(len(names)) + mapBottom
+	return g.drawing(width*vg.Length(len(g.Metrics))+mapGap/2, height, func(c draw.Canvas) {
+		for m := range g.Metrics {
+			area := heatArea{Canvas: c, Metric: g.Metrics[m], tile: tile}
+			area.left = c.Min.X + vg.Length(m)*width + left
+			area.low, area.high = g.rangeOf(m)
+			area.draw(g, m, names, heads)
+		}
+	})
 }
 
-func (g *Grid) drawMap(out io.Writer, metric, left, tile int) {
-	m := g.Metrics[metric]
-	fmt.Fprintf(out, `<text x="%d" y="16" font-weight="bold">%s</text>`+"\n", left, html.EscapeString(clean(m.title())))
-	for c, column := range g.Columns {
-		fmt.Fprintf(out, `<text x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", left+c*tile+tile/2, mapTop-8, html.EscapeString(clean(column.Shown)))
+// heatArea is where the map of one metric stands, and its range.
+type heatArea struct {
+	draw.Canvas
+	Metric
+	left, tile vg.Length
+	low, high  float64
+}
+
+func (a heatArea) draw(g *Grid, metric int, names, heads []string) {
+	render.Put(a.Canvas, render.Head(), a.left, a.Max.Y-12*px, clean(a.title()))
+	style := render.Text(render.TextSize, render.Ink, draw.XCenter)
+	for i, head := range heads {
+		middle := a.left + (vg.Length(i)+0.5)*a.tile
+		render.Put(a.Canvas, style, middle, a.Max.Y-mapTop+12*px, head)
 	}
-	low, high := g.rangeOf(metric)
+	style.XAlign = draw.XRight
+	top := a.Max.Y - mapTop
 	for i := range g.Lines {
-		l, y := &g.Lines[i], mapTop+i*tileHeight
-		fmt.Fprintf(out, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", left-6, y+tileHeight/2+textDrop, html.EscapeString(clean(l.title())))
-		for c := 0; c < len(g.Columns); {
+		render.Put(a.Canvas, style, a.left-nameGap, top-tileHeight/2, names[i])
+		cells := g.Lines[i].Cells[metric]
+		for c := 0; c < len(heads); {
 			end := c + 1
-			for end < len(g.Columns) && shared(l.Cells[metric], end, c) {
+			for end < len(heads) && shared(cells, end, c) {
 				end++
 			}
-			drawTile(out, m, l.Cells[metric][c], tileBox{left + c*tile, y, (end - c) * tile, low, high})
+			a.drawTile(cells[c], a.left+vg.Length(c)*a.tile, top, vg.Length(end-c)*a.tile)
 			c = end
 		}
+		top -= tileHeight
 	}
-	drawScale(out, m, tileBox{left, mapTop + len(g.Lines)*tileHeight + 12, max(tile*len(g.Columns), 120), low, high})
-}
-
-// tileBox is where a tile stands and the range of its map.
-type tileBox struct {
-	x, y, width int
-	low, high   float64
+	a.drawScale(top-12*px, max(a.tile*vg.Length(len(heads)), mapLeast))
 }
 
 // rangeOf is the least and largest mean of a metric.
@@ -100,64 +112,70 @@ func (g *Grid) rangeOf(metric int) (low, high float64) {
 	return low, high
 }
 
-func drawTile(out io.Writer, m Metric, c *Cell, b tileBox) {
+func (a heatArea) drawTile(c *Cell, left, top, width vg.Length) {
 	if c.Status == Empty {
 		return
 	}
-	fill, ink, word := "#eee", "#555", string(c.Status)
+	fill, ink, word := render.RGB(0xeeeeee), render.Grey, string(c.Status)
 	if !math.IsNaN(c.Mean) {
 		at := 0.5
-		if b.high > b.low {
-			at = (c.Mean - b.low) / (b.high - b.low)
+		if a.high > a.low {
+			at = (c.Mean - a.low) / (a.high - a.low)
 		}
 		fill, ink = shade(at)
-		word = minus(m.formatMean(c.Mean))
+		word = minus(a.formatMean(c.Mean))
 	}
-	fmt.Fprintf(out, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s" stroke="#fff"/>`, b.x, b.y, b.width, tileHeight, fill)
-	fmt.Fprintf(out, `<text x="%d" y="%d" text-anchor="middle" fill="%s">%s</text>`+"\n", b.x+b.width/2, b.y+tileHeight/2+textDrop, ink, html.EscapeString(word))
+	const rim = px / 2
+	render.Box(a.Canvas, left+rim, top-rim, width-2*rim, tileHeight-2*rim, fill)
+	style := render.Text(render.TextSize, ink, draw.XCenter)
+	render.Put(a.Canvas, style, left+width/2, top-tileHeight/2, word)
 }
 
-// drawScale draws the colours from the least to the largest value.
-func drawScale(out io.Writer, m Metric, b tileBox) {
-	if b.high <= b.low || math.IsInf(b.low, 0) {
+// drawScale draws the colours from the least to the largest value. Each lies
+// over the last up to the right end, so that no seams show.
+func (a heatArea) drawScale(top, width vg.Length) {
+	if a.high <= a.low || math.IsInf(a.low, 0) {
 		return
 	}
-	const steps = 24
+	const steps = 48
 	for i := range steps {
 		fill, _ := shade(float64(i) / (steps - 1))
-		x := b.x + b.width*i/steps
-		fmt.Fprintf(out, `<rect x="%d" y="%d" width="%d" height="6" fill="%s"/>`, x, b.y, b.x+b.width*(i+1)/steps-x, fill)
+		from := width * vg.Length(i) / steps
+		render.Box(a.Canvas, a.left+from, top, width-from, 6*px, fill)
 	}
-	fmt.Fprintf(out, "\n"+`<text x="%d" y="%d" font-size="10">%s</text><text x="%d" y="%d" font-size="10" text-anchor="end">%s</text>`+"\n",
-		b.x, b.y+18, minus(m.formatMean(b.low)), b.x+b.width, b.y+18, minus(m.formatMean(b.high)))
+	style := render.Text(render.SmallSize, render.Ink, draw.XLeft)
+	render.Put(a.Canvas, style, a.left, top-14*px, minus(a.formatMean(a.low)))
+	style.XAlign = draw.XRight
+	render.Put(a.Canvas, style, a.left+width, top-14*px, minus(a.formatMean(a.high)))
 }
 
-// The bars' measures, in pixels.
+// The measures of bars.
 const (
-	barHeight, barRoom   = 15, 190 // room: for bars and what is written beside them
-	barTop, barBottom    = 26, 10
-	barValueRoom, barGap = 78, 20
-	textDrop             = 4 // from the middle of a text to its baseline; renderers differ in what else they know
+	barHeight, barRoom = 15 * px, 190 * px // room: for bars and whiskers
+	barTop, barBottom  = 26 * px, 10 * px
+	barGap             = 20 * px
 )
 
 // bars draws a panel for each metric with a bar for each line and column, from
 // zero; whiskers are ± one standard deviation over seeds, the baseline is grey.
-func (g *Grid) bars(w io.Writer) error {
-	out := bufio.NewWriter(w)
-	names := g.barNames()
-	left := 0
-	for _, n := range names {
-		left = max(left, 14+6*wide(clean(n.text)))
+func (g *Grid) bars() render.Drawing {
+	bars := g.barNames()
+	var names, values []string
+	for _, b := range bars {
+		names = append(names, b.text)
+		for m := range g.Metrics {
+			values = append(values, g.barValue(m, b))
+		}
 	}
-	panel := left + barRoom + barValueRoom + barGap
-	openSVG(out, panel*len(g.Metrics), barTop+barHeight*len(names)+barBottom, g.figureTitle())
-	for m := range g.Metrics {
-		fmt.Fprintf(out, `<g transform="translate(%d 0)">`+"\n", m*panel)
-		g.drawBars(out, m, left, names)
-		fmt.Fprintln(out, "</g>")
-	}
-	fmt.Fprintln(out, "</svg>")
-	return out.Flush()
+	left := render.Widest(render.Text(render.TextSize, render.Ink, draw.XLeft), names) + 2*nameGap
+	small := render.Text(render.SmallSize, render.Ink, draw.XLeft)
+	width := left + barRoom + render.Widest(small, values) + barGap
+	height := barTop + barHeight*vg.Length(len(bars)) + barBottom
+	return g.drawing(width*vg.Length(len(g.Metrics)), height, func(c draw.Canvas) {
+		for m := range g.Metrics {
+			g.drawBars(c, m, c.Min.X+vg.Length(m)*width+left, bars)
+		}
+	})
 }
 
 // barName is one bar: a line and a column of it.
@@ -178,42 +196,51 @@ func (g *Grid) barNames() []barName {
 			if !slices.ContainsFunc(l.Cells, has) {
 				continue
 			}
-			names = append(names, barName{strings.Join(nonEmpty(l.title(), columnOf(l.Cells[0][c], g.Columns[c])), ", "), i, c})
+			text := strings.Join(nonEmpty(l.title(), columnOf(l.Cells[0][c], g.Columns[c])), ", ")
+			names = append(names, barName{clean(text), i, c})
 		}
 	}
 	return names
 }
 
-func (g *Grid) drawBars(out io.Writer, metric, left int, names []barName) {
-	m := g.Metrics[metric]
-	most := 0.0
-	for _, n := range names {
-		if c := g.Lines[n.line].Cells[metric][n.column]; !math.IsNaN(c.Mean) {
-			most = max(most, math.Abs(c.Mean)+spreadOf(c))
-		}
+// barValue is what is written beside a bar, or in place of one.
+func (g *Grid) barValue(metric int, b barName) string {
+	c := g.Lines[b.line].Cells[metric][b.column]
+	p := c.piece(g.Metrics[metric], g.Table.Spread, 0)
+	if math.IsNaN(c.Mean) {
+		return p.main
 	}
-	fmt.Fprintf(out, `<text x="%d" y="16" font-weight="bold">%s</text>`+"\n", left, html.EscapeString(clean(m.title())))
-	for i, n := range names {
-		l, y := &g.Lines[n.line], barTop+i*barHeight
-		c := l.Cells[metric][n.column]
-		fmt.Fprintf(out, `<text x="%d" y="%d" text-anchor="end">%s</text>`, left-6, y+barHeight/2+textDrop, html.EscapeString(clean(n.text)))
-		if math.IsNaN(c.Mean) || most == 0 {
-			fmt.Fprintf(out, `<text x="%d" y="%d" fill="#777">%s</text>`+"\n", left+4, y+barHeight/2+textDrop, html.EscapeString(c.piece(m, "", 0).main))
-			continue
-		}
-		scale := barRoom / most
-		fill := colours[0]
-		if l.baseline {
-			fill = "#999"
-		}
-		fmt.Fprintf(out, `<rect x="%d" y="%d" width="%s" height="%d" fill="%s"/>`, left, y+2, px(math.Abs(c.Mean)*scale), barHeight-4, fill)
-		if s := spreadOf(c); s > 0 {
-			fmt.Fprintf(out, `<path d="M%s %dh%s" stroke="#000" stroke-width="1.2"/>`, px(float64(left)+(math.Abs(c.Mean)-s)*scale), y+barHeight/2, px(2*s*scale))
-		}
-		fmt.Fprintf(out, `<text x="%s" y="%d" font-size="10">%s</text>`+"\n", px(float64(left)+(math.Abs(c.Mean)+spreadOf(c))*scale+4), y+barHeight/2+textDrop,
-			html.EscapeString(minus(c.piece(m, g.Table.Spread, 0).figure())))
-	}
+	return minus(strings.Join(nonEmpty(p.main, p.spread), " "))
 }
 
-// figure is the piece's number as a figure shows it.
-func (p *piece) figure() string { return strings.Join(nonEmpty(p.main, p.spread), " ") }
+func (g *Grid) drawBars(c draw.Canvas, metric int, left vg.Length, bars []barName) {
+	most := 0.0
+	for _, b := range bars {
+		if cell := g.Lines[b.line].Cells[metric][b.column]; !math.IsNaN(cell.Mean) {
+			most = max(most, math.Abs(cell.Mean)+spreadOf(cell))
+		}
+	}
+	render.Put(c, render.Head(), left, c.Max.Y-12*px, clean(g.Metrics[metric].title()))
+	for i, b := range bars {
+		y := c.Max.Y - barTop - (vg.Length(i)+0.5)*barHeight
+		render.Put(c, render.Text(render.TextSize, render.Ink, draw.XRight), left-nameGap, y, b.text)
+		cell := g.Lines[b.line].Cells[metric][b.column]
+		if math.IsNaN(cell.Mean) || most == 0 {
+			style := render.Text(render.TextSize, render.RGB(0x777777), draw.XLeft)
+			render.Put(c, style, left+4*px, y, g.barValue(metric, b))
+			continue
+		}
+		fill := render.Colour(0)
+		if g.Lines[b.line].baseline {
+			fill = render.RGB(0x999999)
+		}
+		at := func(v float64) vg.Length { return left + vg.Length(v/most)*barRoom }
+		mean, spread := math.Abs(cell.Mean), spreadOf(cell)
+		render.Box(c, left, y+barHeight/2-2*px, at(mean)-left, barHeight-4*px, fill)
+		if spread > 0 {
+			c.StrokeLine2(render.Line(render.RGB(0), 1.2), at(mean-spread), y, at(mean+spread), y)
+		}
+		small := render.Text(render.SmallSize, render.Ink, draw.XLeft)
+		render.Put(c, small, at(mean+spread)+4*px, y, g.barValue(metric, b))
+	}
+}

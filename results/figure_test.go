@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"strings"
 	"testing"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	record "gonum.org/v1/plot/vg/recorder"
+
+	"react/results/render"
 )
 
 func svg(t *testing.T, spec Table, rows []Row, opts Options) string {
@@ -104,6 +109,65 @@ func TestFigureNumbersAscend(t *testing.T) {
 	}
 }
 
+// TestNameOfALevel holds that a name stands at the right end where that is free,
+// and elsewhere where it would hide marks or another name.
+func TestNameOfALevel(t *testing.T) {
+	c := draw.NewCanvas(&record.Canvas{}, 200, 100)
+	first := nameLevel(c, "base", 40, nil)
+	if at := first[len(first)-1]; at.X != 200 || at.Y < 40 {
+		t.Errorf("the name ends at %v, want at the right end, over the level", at)
+	}
+	if last := nameLevel(c, "base", 2, nil); last[0].Y < 2 {
+		t.Errorf("a name at %v is under the axis", last[0])
+	}
+	taken := append([]vg.Point{{X: 100, Y: 45}, {X: 100, Y: 35}, {X: 60, Y: 46}}, first...)
+	second := nameLevel(c, "random pairs", 41, taken)
+	if box := (vg.Rectangle{Min: second[0], Max: second[len(second)-1]}); within(box, taken) > 0 {
+		t.Errorf("the name in %v hides %d points", box, within(box, taken))
+	}
+}
+
+// TestFiguresAreTheSame holds that each kind of figure has the same bytes in
+// each format when it is drawn again, and what the formats need to be read.
+func TestFiguresAreTheSame(t *testing.T) {
+	spec, rows, opts := halfDone()
+	spec.Labels = map[string]string{"base": "γ = 0.9"}
+	drawings := map[string]func() render.Drawing{
+		"chart": Chart{"γ", "x", "y", []Curve{{"γ ± 1", []float64{1, 2}, []float64{-1, 2}}}}.Drawing,
+		"moves": Moves{"γ", "x", []Move{{"γ", 0.2, 0.7}}}.Drawing,
+	}
+	for _, kind := range []string{"lines", "heatmap", "bars"} {
+		spec := spec
+		spec.Figure, spec.Caption = kind, "γ"
+		drawings[kind] = func() render.Drawing {
+			d, err := mustBuild(t, spec, rows, opts).Drawing()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+	}
+	for kind, drawing := range drawings {
+		first, err := FigureFiles(kind, drawing())
+		again, other := FigureFiles(kind, drawing())
+		if err != nil || other != nil {
+			t.Fatal(err, other)
+		}
+		for i, parts := range [][]string{
+			{"<title>γ</title>"}, {"%PDF-1.", "/FontFile2", "/CreationDate (D:19700101000000)"}, {"PNG"},
+		} {
+			if !bytes.Equal(first[i].Data, again[i].Data) {
+				t.Errorf("%s has other bytes the second time", first[i].Path)
+			}
+			for _, part := range parts {
+				if !bytes.Contains(first[i].Data, []byte(part)) {
+					t.Errorf("%s lacks %s", first[i].Path, part)
+				}
+			}
+		}
+	}
+}
+
 func TestHeatmapAndBars(t *testing.T) {
 	spec, rows, opts := halfDone()
 	spec.Labels = map[string]string{"base": "base <b> & co"}
@@ -125,11 +189,7 @@ func TestShadesRise(t *testing.T) {
 	last := -1.0
 	for i := range 101 {
 		fill, _ := shade(float64(i) / 100)
-		var r, g, b int
-		if _, err := fmt.Sscanf(fill, "#%02x%02x%02x", &r, &g, &b); err != nil {
-			t.Fatal(err)
-		}
-		light := 0.2126*float64(r) + 0.7152*float64(g) + 0.0722*float64(b)
+		light := 0.2126*float64(fill.R) + 0.7152*float64(fill.G) + 0.0722*float64(fill.B)
 		if light < last-0.5 {
 			t.Errorf("at %d %%: lightness %v after %v", i, light, last)
 		}

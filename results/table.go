@@ -37,7 +37,7 @@ type Table struct {
 	// Order lists labels and values of paths that come first, in this order.
 	Order Names `json:"order,omitempty"`
 	// Figure is "lines", "bars" or "heatmap" where the table is drawn too
-	// (Grid.SVG).
+	// (Grid.Drawing).
 	Figure string `json:"figure,omitempty"`
 	// Labels are what is printed in place of paths, metrics, values and the
 	// labels of cases. Files for programs keep the names of the spec.

@@ -2,6 +2,7 @@ package results
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -65,28 +66,21 @@ func (g *Grid) figureFiles() ([]File, error) {
 	if g.Table.Figure == "" || len(g.Lines) == 0 {
 		return nil, nil
 	}
-	var svg bytes.Buffer
-	if err := g.SVG(&svg); err != nil {
+	d, err := g.Drawing()
+	if err != nil {
 		return nil, err
 	}
-	return FigureFiles(g.Table.Name, svg.Bytes())
+	return FigureFiles(g.Table.Name, d)
 }
 
 // FigureFiles are a drawing as NAME.svg, .pdf and .png.
-func FigureFiles(name string, svg []byte) ([]File, error) {
+func FigureFiles(name string, d render.Drawing) ([]File, error) {
 	name = fileName(name)
-	files := []File{{name + ".svg", svg}}
-	for _, f := range []struct {
-		ext   string
-		write func(io.Writer, []byte) error
-	}{{".pdf", render.PDF}, {".png", render.PNG}} {
-		var b bytes.Buffer
-		if err := f.write(&b, svg); err != nil {
-			return nil, fmt.Errorf("file %s%s: %w", name, f.ext, err)
-		}
-		files = append(files, File{name + f.ext, b.Bytes()})
+	var pdf, png bytes.Buffer
+	if err := errors.Join(d.PDF(&pdf), d.PNG(&png)); err != nil {
+		return nil, fmt.Errorf("figure %s: %w", name, err)
 	}
-	return files, nil
+	return []File{{name + ".svg", d.SVG()}, {name + ".pdf", pdf.Bytes()}, {name + ".png", png.Bytes()}}, nil
 }
 
 // WriteFiles writes files into dir, as WriteAll does.

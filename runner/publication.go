@@ -342,11 +342,11 @@ func figureFiles(page *pages.Page) ([]results.File, error) {
 		if f.Table != "" {
 			continue
 		}
-		svg, err := page.SVG(f)
+		drawing, err := page.Drawing(f)
 		if err != nil {
 			return nil, err
 		}
-		drawn, err := results.FigureFiles(f.Name, svg)
+		drawn, err := results.FigureFiles(f.Name, drawing)
 		if err != nil {
 			return nil, err
 		}

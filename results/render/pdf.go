@@ -3,46 +3,37 @@ package render
 import (
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"codeberg.org/go-fonts/liberation/liberationsansbold"
 	"codeberg.org/go-fonts/liberation/liberationsansregular"
 	"codeberg.org/go-pdf/fpdf"
+	xfont "golang.org/x/image/font"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 )
-
-// inch is how many CSS pixels and how many points go into one.
-const pixelsPerInch, pointsPerInch = 96, 72
 
 // face is the name of the font within PDF.
 const face = "sans"
 
-// PDF writes a drawing as one page of its size, with its title as the
+// PDF writes the drawing as one page of its size, with its title as the
 // document's.
-func PDF(w io.Writer, svg []byte) error {
-	d, err := parse(svg)
-	if err != nil {
-		return fmt.Errorf("drawing: %w", err)
-	}
-	const unit = pointsPerInch / float64(pixelsPerInch)
-	doc := fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: fpdf.SizeType{Wd: d.width * unit, Ht: d.height * unit}})
+func (d Drawing) PDF(w io.Writer) error {
+	size := fpdf.SizeType{Wd: d.Width.Points(), Ht: d.Height.Points()}
+	doc := fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: size})
 	doc.SetCatalogSort(true) // with the dates, what would differ between two runs
 	doc.SetCreationDate(time.Unix(0, 0).UTC())
 	doc.SetModificationDate(time.Unix(0, 0).UTC())
 	doc.SetProducer("runner", true)
-	doc.SetTitle(d.title, true)
+	doc.SetTitle(d.Title, true)
 	doc.SetMargins(0, 0, 0)
 	doc.SetAutoPageBreak(false, 0)
 	doc.AddUTF8FontFromBytes(face, "", liberationsansregular.TTF)
 	doc.AddUTF8FontFromBytes(face, "B", liberationsansbold.TTF)
 	doc.AddPage()
-	p := pdfPen{doc, unit}
-	for _, s := range d.shapes {
-		if s.text.value != "" {
-			p.text(s)
-		} else {
-			p.path(s)
-		}
-	}
+	d.Draw(draw.NewCanvas(&pdfPen{pen{height: d.Height, unit: vg.Points(1)}, doc}, d.Width, d.Height))
 	if err := doc.Output(w); err != nil {
 		return fmt.Errorf("drawing as PDF: %w", err)
 	}
@@ -50,78 +41,64 @@ func PDF(w io.Writer, svg []byte) error {
 }
 
 type pdfPen struct {
-	*fpdf.Fpdf
-	unit float64 // points of a pixel
+	pen
+	doc *fpdf.Fpdf
 }
 
-// style sets colours and line, and says what is to be painted, as PDF calls it:
-// "D", "F", "FD" or nothing.
-func (p pdfPen) style(s shape) (style string) {
-	if s.fill != nil {
-		p.SetFillColor(int(s.fill.r), int(s.fill.g), int(s.fill.b))
-		p.SetTextColor(int(s.fill.r), int(s.fill.g), int(s.fill.b))
-		style = "F"
-	}
-	if s.stroke != nil {
-		p.SetDrawColor(int(s.stroke.r), int(s.stroke.g), int(s.stroke.b))
-		p.SetLineWidth(s.width * p.unit)
-		dashes := make([]float64, len(s.dashes))
-		for i, v := range s.dashes {
-			dashes[i] = v * p.unit
-		}
-		p.SetDashPattern(dashes, 0)
-		style += "D"
-	}
-	return style
-}
+func (p *pdfPen) Fill(path vg.Path) { p.paint(path, "F") }
 
-func (p pdfPen) path(s shape) {
-	style := p.style(s)
-	if style == "" || len(s.path) == 0 {
+func (p *pdfPen) Stroke(path vg.Path) {
+	if p.width <= 0 {
 		return
 	}
-	at := func(q point) (float64, float64) { return q.x * p.unit, q.y * p.unit }
-	for _, step := range s.path {
-		switch step.op {
-		case 'M':
-			p.MoveTo(at(step.points[0]))
-		case 'L':
-			p.LineTo(at(step.points[0]))
-		case 'C':
-			ax, ay := at(step.points[0])
-			bx, by := at(step.points[1])
-			x, y := at(step.points[2])
-			p.CurveBezierCubicTo(ax, ay, bx, by, x, y)
-		case 'Z':
-			p.ClosePath()
-		}
+	dashes := make([]float64, len(p.dashes))
+	for i, d := range p.dashes {
+		dashes[i] = d.Points()
 	}
-	p.DrawPath(style)
+	p.doc.SetDashPattern(dashes, 0)
+	p.doc.SetLineWidth(p.width.Points())
+	p.paint(path, "D")
 }
 
-// text writes the rim, where there is one, and then the characters.
-func (p pdfPen) text(s shape) {
+func (p *pdfPen) paint(path vg.Path, style string) {
+	p.colour()
+	p.path(path, func(op byte, v ...float64) {
+		switch op {
+		case 'M':
+			p.doc.MoveTo(v[0], v[1])
+		case 'L':
+			p.doc.LineTo(v[0], v[1])
+		case 'C':
+			p.doc.CurveBezierCubicTo(v[0], v[1], v[2], v[3], v[4], v[5])
+		case 'Z':
+			p.doc.ClosePath()
+		}
+	})
+	p.doc.DrawPath(style)
+}
+
+func (p *pdfPen) colour() {
+	r, g, b, opacity := rgba(p.ink)
+	p.doc.SetFillColor(r, g, b)
+	p.doc.SetDrawColor(r, g, b)
+	p.doc.SetTextColor(r, g, b)
+	if now, _ := p.doc.GetAlpha(); now != opacity {
+		p.doc.SetAlpha(opacity, "Normal")
+	}
+}
+
+func (p *pdfPen) FillString(f font.Face, at vg.Point, text string) {
 	style := ""
-	if s.text.bold {
+	if f.Font.Weight == xfont.WeightBold {
 		style = "B"
 	}
-	p.SetFont(face, style, s.text.size*p.unit)
-	x, y := s.text.at.x*p.unit, s.text.at.y*p.unit
-	if s.text.turned {
-		p.TransformBegin()
-		p.TransformRotate(90, x, y)
+	p.colour()
+	p.doc.SetFont(face, style, f.Font.Size.Points())
+	x, y := p.at(at)
+	if p.turn != 0 {
+		p.doc.TransformBegin()
+		p.doc.TransformRotate(p.turn*180/math.Pi, x, y)
+		defer p.doc.TransformEnd()
 	}
-	start := x - map[string]float64{"start": 0, "middle": 0.5, "end": 1}[s.text.anchor]*p.GetStringWidth(s.text.value)
-	p.style(s)
-	if s.stroke != nil {
-		const outline = 1
-		p.SetTextRenderingMode(outline)
-		p.Text(start, y, s.text.value)
-	}
-	const filled = 0
-	p.SetTextRenderingMode(filled)
-	p.Text(start, y, s.text.value)
-	if s.text.turned {
-		p.TransformEnd()
-	}
+	p.doc.Text(x, y, text)
 }

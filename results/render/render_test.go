@@ -2,106 +2,106 @@ package render
 
 import (
 	"bytes"
+	"compress/zlib"
+	"fmt"
 	"image/png"
+	"io"
 	"math"
-	"os"
-	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf16"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 )
 
-// figures are the committed drawings: every kind that the program draws.
-func figures(t *testing.T) map[string][]byte {
+// written is a drawing of pixels in the three formats.
+func written(
+	t *testing.T, width, height vg.Length, paint func(draw.Canvas),
+) (svg string, pdf, picture []byte) {
 	t.Helper()
-	paths, err := filepath.Glob("../testdata/*.svg")
-	more, bad := filepath.Glob("../tables/*/*.svg")
-	if err != nil || bad != nil || len(paths)+len(more) < 5 {
-		t.Fatal("no drawings", err, bad, paths, more)
-	}
-	out := map[string][]byte{}
-	for _, path := range append(paths, more...) {
-		if out[path], err = os.ReadFile(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
-}
-
-func written(t *testing.T, svg []byte) (pdf, picture []byte) {
-	t.Helper()
+	d := Drawing{Title: "shapes & γ", Width: width * Pixel, Height: height * Pixel, Draw: paint}
 	var a, b bytes.Buffer
-	if err := PDF(&a, svg); err != nil {
+	if err := d.PDF(&a); err != nil {
 		t.Fatal(err)
 	}
-	if err := PNG(&b, svg); err != nil {
+	if err := d.PNG(&b); err != nil {
 		t.Fatal(err)
 	}
-	return a.Bytes(), b.Bytes()
+	return string(d.SVG()), a.Bytes(), b.Bytes()
 }
 
-// TestFigures holds that all that is drawn can be rendered, in its size, the
-// same each time.
-func TestFigures(t *testing.T) {
-	for path, svg := range figures(t) {
-		d, err := parse(svg)
-		if err != nil {
-			t.Errorf("%s: %v", path, err)
-			continue
-		}
-		if !strings.Contains(path, "testdata") { // of those, one of each kind
-			continue
-		}
-		pdf, picture := written(t, svg)
-		pdfAgain, again := written(t, svg)
-		if !bytes.Equal(pdf, pdfAgain) || !bytes.Equal(picture, again) {
-			t.Errorf("%s: other bytes the second time", path)
-		}
-		img, err := png.Decode(bytes.NewReader(picture))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if size := img.Bounds().Size(); size.X != int(math.Ceil(d.width*Scale)) || size.Y != int(math.Ceil(d.height*Scale)) {
-			t.Errorf("%s: %v pixels for a drawing of %v x %v", path, size, d.width, d.height)
-		}
-		for _, part := range []string{"%PDF-1.", "/FontFile2", "/CreationDate (D:19700101000000)"} {
-			if !bytes.Contains(pdf, []byte(part)) {
-				t.Errorf("%s: the PDF lacks %s", path, part)
+func shapes(c draw.Canvas) {
+	at := func(x, y vg.Length) vg.Point { return vg.Point{X: x * Pixel, Y: y * Pixel} }
+	Box(c, 10*Pixel, 30*Pixel, 10*Pixel, 10*Pixel, RGB(0xff0000))
+	Box(c, 20*Pixel, 30*Pixel, 10*Pixel, 10*Pixel, RGB(0x0000ff))
+	half := White
+	half.A = 128
+	Box(c, 25*Pixel, 30*Pixel, 5*Pixel, 10*Pixel, half)
+	Mark(c, at(32, 8), 4)
+	c.StrokeLine2(Line(Ink, 1, 10, 10), 0, 15.5*Pixel, 40*Pixel, 15.5*Pixel)
+}
+
+// TestPixels looks at places whose colours are known.
+func TestPixels(t *testing.T) {
+	_, _, picture := written(t, 40, 30, shapes)
+	img, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size := img.Bounds().Size(); size.X != 40*Scale || size.Y != 30*Scale {
+		t.Errorf("the size is %v", size)
+	}
+	white, ink := [3]uint32{255, 255, 255}, [3]uint32{0x22, 0x22, 0x22}
+	for _, c := range []struct {
+		x, y float64 // from the top left
+		want [3]uint32
+	}{
+		{5, 5, white}, {15, 5, [3]uint32{255, 0, 0}}, {22, 5, [3]uint32{0, 0, 255}},
+		{27, 5, [3]uint32{128, 128, 255}}, {32, 22, white}, {35, 22, [3]uint32{0x56, 0xb4, 0xe9}},
+		{37, 22, white}, {5, 14.5, ink}, {15, 14.5, white}, {25, 14.5, ink},
+	} {
+		r, g, b, _ := img.At(int(c.x*Scale), int(c.y*Scale)).RGBA()
+		for i, got := range []uint32{r >> 8, g >> 8, b >> 8} {
+			if math.Abs(float64(got)-float64(c.want[i])) > 1 {
+				t.Errorf("at %v, %v: got %v, want %v", c.x, c.y, []uint32{r >> 8, g >> 8, b >> 8}, c.want)
+				break
 			}
 		}
 	}
 }
 
-const shapes = `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30" viewBox="0 0 40 30" font-size="11" fill="#222"><title>shapes &amp; γ</title>
-<rect width="40" height="30" fill="#fff"/><g transform="translate(10 0)"><rect x="0" y="0" width="10" height="10" fill="#f00"/></g>
-<circle cx="30" cy="20" r="6" fill="none" stroke="#00ff00" stroke-width="4"/><path d="M2 28V18h4L9 28z" fill="#00f"/><path d="M0 14H40" stroke="#222" stroke-dasharray="10 10" fill="none"/></svg>`
-
-// TestPixels looks at places whose colours are known.
-func TestPixels(t *testing.T) {
-	_, picture := written(t, []byte(shapes))
-	img, err := png.Decode(bytes.NewReader(picture))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		x, y float64
-		want [3]uint32
-	}{
-		{5, 5, [3]uint32{255, 255, 255}}, {15, 5, [3]uint32{255, 0, 0}}, {30, 20, [3]uint32{255, 255, 255}}, {36, 20, [3]uint32{0, 255, 0}}, {30, 26, [3]uint32{0, 255, 0}},
-		{4, 24, [3]uint32{0, 0, 255}}, {8, 20, [3]uint32{255, 255, 255}}, {5, 14, [3]uint32{0x22, 0x22, 0x22}}, {15, 14, [3]uint32{255, 255, 255}}, {25, 14, [3]uint32{0x22, 0x22, 0x22}},
+// TestSVG holds the page's coordinates, and what screen readers are told.
+func TestSVG(t *testing.T) {
+	svg, _, _ := written(t, 40, 30, shapes)
+	for _, part := range []string{
+		`<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30" viewBox="0 0 40 30" role="img"`,
+		"<title>shapes &amp; γ</title>",
+		`<path d="M10 10L20 10L20 0L10 0Z" fill="#ff0000"/>`, `fill="#ffffff" fill-opacity="0.5"`,
+		`<path d="M0 14.5L40 14.5" fill="none" stroke="#222222" stroke-width="1"` +
+			` stroke-dasharray="10 10"/>`,
 	} {
-		r, g, b, _ := img.At(int(c.x*Scale), int(c.y*Scale)).RGBA()
-		if got := [3]uint32{r >> 8, g >> 8, b >> 8}; got != c.want {
-			t.Errorf("at %v, %v: got %v, want %v", c.x, c.y, got, c.want)
+		if !strings.Contains(svg, part) {
+			t.Errorf("no %s in\n%s", part, svg)
 		}
 	}
+}
+
+func texts(c draw.Canvas) {
+	end := Head()
+	end.XAlign = draw.XRight
+	Put(c, end, 78*Pixel, 64*Pixel, "γ ± −1 <b>")
+	turned := Text(12*Pixel, RGB(0xff0000), draw.XLeft)
+	turned.Rotation = math.Pi / 2
+	c.FillText(turned, vg.Point{X: 20 * Pixel, Y: 5 * Pixel}, "turned")
+	Put(c, Text(12*Pixel, White, draw.XLeft), 0, 40*Pixel, "猫")
 }
 
 // TestText looks for ink where a text stands: left of its end, above its start
 // when it is turned.
 func TestText(t *testing.T) {
-	svg := `<svg width="80" height="80" font-size="12" fill="#000"><rect width="80" height="80" fill="#fff"/><text x="78" y="20" text-anchor="end" font-weight="bold">γ = 0.9</text>` +
-		`<text transform="translate(20 75) rotate(-90)" fill="#f00" stroke="#fff" stroke-width="3">turned</text></svg>`
-	_, picture := written(t, []byte(svg))
+	svg, _, picture := written(t, 80, 80, texts)
 	img, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
 		t.Fatal(err)
@@ -116,33 +116,70 @@ func TestText(t *testing.T) {
 		}
 		return n
 	}
-	if ink(30, 8, 78, 24) < 100 || ink(0, 0, 30, 8) > 0 || ink(10, 35, 22, 75) < 100 || ink(26, 30, 80, 80) > 0 {
-		t.Errorf("ink: %d, %d, %d, %d", ink(30, 8, 78, 24), ink(0, 0, 30, 8), ink(10, 35, 22, 75), ink(26, 30, 80, 80))
+	end, turned := ink(20, 10, 79, 22), ink(10, 35, 22, 75)
+	over, rest := ink(0, 0, 80, 9), ink(26, 30, 80, 80)
+	if end < 100 || over > 0 || turned < 100 || rest > 0 {
+		t.Errorf("ink: %d, %d, %d, %d", end, over, turned, rest)
+	}
+	width := short(float64(Head().Width("γ ± −1 <b>") / Pixel))
+	for _, part := range []string{
+		`font-weight="bold" textLength="` + width + `">γ ± −1 &lt;b&gt;</text>`,
+		`rotate(-90)" font-size="12" fill="#ff0000"`, `fill="#ffffff">猫</text>`,
+	} {
+		if !strings.Contains(svg, part) {
+			t.Errorf("no %s in\n%s", part, svg)
+		}
 	}
 }
 
-// TestErrors holds that nothing is left out in silence.
-func TestErrors(t *testing.T) {
-	for body, want := range map[string]string{
-		`<line x1="1"/>`:                                 "line",
-		`<rect x="one"/>`:                                `x: "one" is not a number`,
-		`<rect fill="red"/>`:                             `fill: "red" is not a colour`,
-		`<path d="M0 0Q1 1 2 2"/>`:                       "not one that drawings use",
-		`<path d="M0 0a3 3 0 1 0 2 0"/>`:                 "not half a circle",
-		`<g transform="scale(2)"/>`:                      "transform",
-		`<text stroke-width="x">a</text>`:                "stroke-width",
-		`<path d="M0 0"`:                                 "XML syntax error",
-		`<text transform="translate(1)">a</text>`:        "transform",
-		`<path d="M1 1" stroke-dasharray="a"/>`:          "invalid syntax",
-		`<text font-size="NaN">a</text>`:                 "font-size",
-		`<path transform="translate(1 1) rotate(-90)"/>`: "turned",
-	} {
-		err := PDF(&bytes.Buffer{}, []byte(`<svg width="9" height="9">`+body+`</svg>`))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want an error with %q", body, err, want)
+// TestPDFHoldsTexts reads the page: characters that have no place in the usual
+// tables of PDF's fonts must be those that were written.
+func TestPDFHoldsTexts(t *testing.T) {
+	_, pdf, _ := written(t, 80, 80, texts)
+	var page bytes.Buffer
+	streams := regexp.MustCompile(`(?s)stream\n(.*?)\nendstream`)
+	for _, stream := range streams.FindAllSubmatch(pdf, -1) {
+		if r, err := zlib.NewReader(bytes.NewReader(stream[1])); err == nil {
+			raw, _ := io.ReadAll(r)
+			page.Write(raw)
 		}
 	}
-	if err := PNG(&bytes.Buffer{}, []byte("no drawing")); err == nil {
-		t.Error("text is no drawing")
+	for _, text := range []string{"γ ± −1 <b>", "turned"} {
+		var want []byte
+		for _, unit := range utf16.Encode([]rune(text)) {
+			want = append(want, byte(unit>>8), byte(unit))
+		}
+		if !bytes.Contains(page.Bytes(), want) {
+			t.Errorf("the PDF does not hold %q", text)
+		}
+	}
+}
+
+// TestSeriesDiffer holds that no two of 49 series have one colour and dashes.
+func TestSeriesDiffer(t *testing.T) {
+	seen := map[string]int{}
+	for i := range 49 {
+		look := fmt.Sprint(Stroke(i))
+		if other, ok := seen[look]; ok {
+			t.Errorf("series %d and %d look the same", other, i)
+		}
+		seen[look] = i
+	}
+}
+
+// TestKey holds that names go on in another row where the width ends.
+func TestKey(t *testing.T) {
+	names := []string{"full", "locked-text", "gated-image", "a name as long as the row is wide"}
+	k := NewKey(names, 200*Pixel, true)
+	if k.Height != 3*keyLine {
+		t.Errorf("%v rows", k.Height/keyLine)
+	}
+	for i, at := range k.at[:3] {
+		if at.X+keyStroke+Text(TextSize, Ink, 0).Width(names[i]) > 200*Pixel {
+			t.Errorf("%s is cut off", names[i])
+		}
+	}
+	if column := NewKey(names, 0, false); column.Height != 4*keyLine || column.at[3].X != 0 {
+		t.Errorf("a column: %v", column)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"io"
 
 	"react/results"
+	"react/results/render"
 )
 
 // Page is everything that the page shows. Parts that are empty are left out.
@@ -53,28 +54,29 @@ type Figure struct {
 	Moves   *results.Moves `json:"moves,omitempty"`
 }
 
-// SVG draws a figure of the page.
-func (p *Page) SVG(f Figure) ([]byte, error) {
+// Drawing draws a figure of the page.
+func (p *Page) Drawing(f Figure) (render.Drawing, error) {
 	switch {
 	case f.Chart != nil:
-		return f.Chart.SVG(), nil
+		return f.Chart.Drawing(), nil
 	case f.Moves != nil:
-		return f.Moves.SVG(), nil
+		return f.Moves.Drawing(), nil
 	}
 	for _, g := range p.Grids {
 		if g.Table.Name == f.Table {
-			var b bytes.Buffer
-			err := g.SVG(&b)
-			return b.Bytes(), err
+			return g.Drawing()
 		}
 	}
-	return nil, fmt.Errorf("figure %s: the page has no table %q", f.Name, f.Table)
+	return render.Drawing{}, fmt.Errorf("figure %s: the page has no table %q", f.Name, f.Table)
 }
 
-// Drawing is SVG for the page itself.
-func (p *Page) Drawing(f Figure) (template.HTML, error) {
-	svg, err := p.SVG(f)
-	return template.HTML(svg), err
+// SVG is a figure for the page itself.
+func (p *Page) SVG(f Figure) (template.HTML, error) {
+	d, err := p.Drawing(f)
+	if err != nil {
+		return "", err
+	}
+	return template.HTML(d.SVG()), nil
 }
 
 // Class is what was retrieved for one class.
