@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -58,19 +60,27 @@ const predictionsFile = "predictions.parquet"
 var evaluate = onEngine(define(5, "evaluate", runEvaluate))
 
 func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
-	switch {
-	case p.Kind == "zeroshot" && p.Protocol != "":
+	score := scorers[p.Kind]
+	if score == nil {
+		return fmt.Errorf("kind %q is none of %s", p.Kind,
+			strings.Join(slices.Sorted(maps.Keys(scorers)), ", "))
+	}
+	return score(ctx, run, p)
+}
+
+// scorers are what the op does, by the kind of evaluation.
+var scorers = map[string]func(ctx context.Context, run *Run, p EvaluateParams) error{
+	"zeroshot":  classification,
+	"retrieval": retrieval,
+	"probe":     linearProbe,
+	"finetune":  meanOfSamples,
+	"mean":      meanScore,
+}
+
+// classification scores the images of a folder, or those of features by a protocol.
+func classification(ctx context.Context, run *Run, p EvaluateParams) error {
+	if p.Protocol != "" {
 		return zeroShot(ctx, run, p)
-	case p.Kind == "retrieval":
-		return retrieval(ctx, run, p)
-	case p.Kind == "probe" && p.Probe != nil:
-		return linearProbe(ctx, run, p)
-	case p.Kind == "finetune":
-		return meanOfSamples(run, p)
-	case p.Kind == "mean":
-		return meanScore(run)
-	case p.Kind != "zeroshot":
-		return fmt.Errorf("kind %q is none of zeroshot, retrieval, probe, finetune and mean", p.Kind)
 	}
 	dir, err := run.input("dataset")
 	if err != nil {

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -15,7 +16,7 @@ import (
 
 // meanOfSamples gives the mean of fine-tunings that differ in their seed. In: "sample.SEED" for each, fine-tune stages. Out: rows.jsonl as a probe's,
 // finetune.json with all runs, of one sample its predictions.parquet, and scores.npy where asked.
-func meanOfSamples(run *Run, p EvaluateParams) error {
+func meanOfSamples(_ context.Context, run *Run, p EvaluateParams) error {
 	seeds := map[int]string{}
 	for role, dir := range run.In {
 		if seed, err := strconv.Atoi(strings.TrimPrefix(role, "sample.")); err == nil {

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -50,6 +51,9 @@ type probeSample struct {
 // where the head starts from text; file "prompts". Out: rows.jsonl with means over the samples and score-std, probe.json, and predictions.parquet
 // where there is one sample of one label an image.
 func linearProbe(ctx context.Context, run *Run, p EvaluateParams) error {
+	if p.Probe == nil {
+		return errors.New("kind \"probe\" without params of a probe")
+	}
 	train, err := run.features("train")
 	if err != nil {
 		return err

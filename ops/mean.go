@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,7 +10,7 @@ import (
 
 // meanScore is the plain mean of the scores of other evaluations, as ELEVATER's is of its 20 sets: each counts once, however many images it has.
 // In: "of.NAME" for each. Out: rows.jsonl with score; n is the number of evaluations, and a row for each of them has its name as class.
-func meanScore(run *Run) error {
+func meanScore(_ context.Context, run *Run, _ EvaluateParams) error {
 	var all []MetricRow
 	sum := 0.0
 	for _, role := range slices.Sorted(maps.Keys(run.In)) {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"react/results/evaluation"
 	"react/results/stat"
 )
 
@@ -55,7 +56,7 @@ func (s *caseStore) measure(p Point, set, metric string) (measured, error) {
 	switch {
 	case stages[set]:
 		return measured{why: whyStage}, nil
-	case metric == "score" && kindOf(p, set) == "mean":
+	case metric == "score" && evaluation.Of(kindOf(p, set)).Combines:
 		return s.meanOfSets(p, set)
 	case metric == "score":
 		return s.score(p, set, p.Value)

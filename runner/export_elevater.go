@@ -15,6 +15,7 @@ import (
 	"react/data/npy"
 	"react/ops"
 	"react/ops/clip"
+	"react/results/evaluation"
 	"react/results/export"
 	"react/runner/cli"
 	"react/runner/experiment"
@@ -76,9 +77,9 @@ func (t *submissions) add(s export.Submission) {
 }
 
 // submissionOf is what an evaluation of a trial adds to a track; nil for nothing.
-func submissionOf(e *experiment.Experiment, t *plan.Trial, evaluation string, entries map[string]store.Entry) (*export.Submission, string, error) {
-	param := func(field string) any { return t.Params["evaluate."+evaluation+"."+field] }
-	stage := t.Stages["evaluate/"+evaluation]
+func submissionOf(e *experiment.Experiment, t *plan.Trial, name string, entries map[string]store.Entry) (*export.Submission, string, error) {
+	param := func(field string) any { return t.Params["evaluate."+name+"."+field] }
+	stage := t.Stages["evaluate/"+name]
 	entry, done := entries[stage.Key]
 	benchmark, named := param("benchmark").(string)
 	if !done || !named || param("scores") != true {
@@ -98,7 +99,8 @@ func submissionOf(e *experiment.Experiment, t *plan.Trial, evaluation string, en
 	if want := found.Splits["test"].Images; want > 0 && shape[1] != want {
 		return nil, "", fmt.Errorf("%d images were scored, the test split of %s has %d", shape[1], benchmark, want)
 	}
-	kind, _ := param("kind").(string)
+	of, _ := param("kind").(string)
+	kind := evaluation.Of(of)
 	s := &export.Submission{Model: modelName(t), Dataset: toolkitName(found), Images: shape[1], Classes: shape[2], Predictions: values}
 	if err := learnt(s, kind, param("shots"), entry.Dir); err != nil {
 		return nil, "", err
@@ -106,16 +108,13 @@ func submissionOf(e *experiment.Experiment, t *plan.Trial, evaluation string, en
 	if err := countParams(s, stage, kind, entries); err != nil {
 		return nil, "", err
 	}
-	return s, track(t, kind, s.Shots, param("samples") == nil && kind != "zeroshot"), nil
+	return s, track(t, kind.Name, s.Shots, param("samples") == nil && kind.Learns), nil
 }
 
-// reports are the files in which an evaluation that learns names its seeds.
-var reports = map[string]string{"probe": "probe.json", "finetune": "finetune.json"}
-
 // learnt notes shots and seeds, as the toolkit calls them.
-func learnt(s *export.Submission, kind string, shots any, dir string) error {
+func learnt(s *export.Submission, kind evaluation.Kind, shots any, dir string) error {
 	s.Seeds = []int{0}
-	if reports[kind] == "" {
+	if !kind.Learns {
 		return nil
 	}
 	s.Shots = -1
@@ -123,7 +122,7 @@ func learnt(s *export.Submission, kind string, shots any, dir string) error {
 		s.Shots = int(n)
 	}
 	var report struct{ Runs []struct{ Seed int } }
-	raw, err := os.ReadFile(filepath.Join(dir, reports[kind]))
+	raw, err := os.ReadFile(filepath.Join(dir, kind.Report))
 	if err == nil {
 		err = json.Unmarshal(raw, &report)
 	}
@@ -138,7 +137,7 @@ func learnt(s *export.Submission, kind string, shots any, dir string) error {
 }
 
 // countParams counts parameters, by which the leaderboard ranks too.
-func countParams(s *export.Submission, stage *plan.Stage, kind string, entries map[string]store.Entry) error {
+func countParams(s *export.Submission, stage *plan.Stage, kind evaluation.Kind, entries map[string]store.Entry) error {
 	model := modelOf(stage)
 	if model == nil {
 		return errors.New("its model is not known")
@@ -146,10 +145,10 @@ func countParams(s *export.Submission, stage *plan.Stage, kind string, entries m
 	s.Backbone, s.Visual, s.Params = model.Parameters(), model.VisualParameters(), model.Parameters()
 	head := int64(s.Classes * (model.Dim() + 1))
 	switch prompt := stage.In["prompt"]; {
-	case kind == "probe":
-		s.Params, s.Trainable = s.Params+head, float64(head)
-	case kind == "finetune":
+	case kind.TrainsTower:
 		s.Params, s.Trainable = s.Params+head, float64(s.Visual+head)
+	case kind.Learns:
+		s.Params, s.Trainable = s.Params+head, float64(head)
 	case prompt != nil:
 		w, err := clip.ReadSafetensors(filepath.Join(entries[prompt.Key].Dir, ops.LearnedPromptFile))
 		if err != nil {

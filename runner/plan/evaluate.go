@@ -14,34 +14,56 @@ import (
 // evaluate gives the stage that scores what a trial made, after the one that scores the base on the same; or the one that looks at the pairs.
 func (c *composer) evaluate(name string, m model) (*Stage, error) {
 	c.read("evaluate." + name)
-	if c.p.Evaluate[name].Kind == "pairs" {
-		return c.audit(name, m.pairs)
+	kind := c.p.Evaluate[name].Kind
+	of := kinds()[kind]
+	if of == nil {
+		return nil, fmt.Errorf("evaluate.%s.kind: no stage is known for %q", name, kind)
 	}
-	if c.p.Evaluate[name].Kind == "mean" {
-		return c.mean(name, m)
+	return of(c, name, m)
+}
+
+// kinds give the stage of an evaluation of what a trial made, by its kind.
+func kinds() map[string]func(c *composer, name string, m model) (*Stage, error) {
+	return map[string]func(c *composer, name string, m model) (*Stage, error){
+		"zeroshot":  (*composer).zeroShot,
+		"retrieval": afterBase((*composer).retrieval),
+		"probe":     afterBase((*composer).probe),
+		"finetune":  afterBase((*composer).fineTune),
+		"pairs": func(c *composer, name string, m model) (*Stage, error) {
+			return c.audit(name, m.pairs)
+		},
+		"mean": (*composer).mean,
 	}
-	of := c.classification
-	switch e := c.p.Evaluate[name]; {
-	case e.Kind == "retrieval":
-		of = c.retrieval
-	case e.Kind == "probe":
-		of = c.probe
-	case e.Kind == "finetune":
-		of = c.fineTune
-	case e.Protocol != "":
-		of = c.protocol
+}
+
+// scoring gives the stage that scores a checkpoint; base is the base's stage, nil for the base itself.
+type scoring func(c *composer, name string, checkpoint source, base *Stage) (*Stage, error)
+
+// afterBase scores the base, and what was tuned beside it.
+func afterBase(of scoring) func(c *composer, name string, m model) (*Stage, error) {
+	return func(c *composer, name string, m model) (*Stage, error) {
+		stage, err := of(c, name, c.base, nil)
+		if err != nil || m.tuned.stage == c.base.stage {
+			return stage, err
+		}
+		return of(c, name, m.tuned, stage)
 	}
-	stage, err := of(name, c.base, nil)
+}
+
+// zeroShot classifies with the prompts, or with the prompt that was learned.
+func (c *composer) zeroShot(name string, m model) (*Stage, error) {
+	of := scoring((*composer).classification)
+	if c.p.Evaluate[name].Protocol != "" {
+		of = (*composer).protocol
+	}
+	if m.prompt == nil {
+		return afterBase(of)(c, name, m)
+	}
+	base, err := of(c, name, c.base, nil)
 	if err != nil {
 		return nil, err
 	}
-	if m.prompt != nil && c.p.Evaluate[name].Kind == "zeroshot" {
-		return c.prompted(name, stage, m.prompt)
-	}
-	if m.tuned.stage == c.base.stage {
-		return stage, nil
-	}
-	return of(name, m.tuned, stage)
+	return c.prompted(name, base, m.prompt)
 }
 
 // mean gives the mean of other evaluations of the same model.

@@ -9,13 +9,14 @@ import (
 	"react/data/datasets"
 	"react/ops"
 	"react/ops/knn"
+	"react/results/evaluation"
 	"react/runner/spec"
 )
 
 // judgesPairs says whether an evaluation looks at what was retrieved.
 func judgesPairs(p *spec.Params) bool {
 	for _, e := range p.Evaluate {
-		if e.Kind == "pairs" {
+		if evaluation.Of(e.Kind).JudgesPairs {
 			return true
 		}
 	}
@@ -112,7 +113,7 @@ func (c *composer) guard(params *ops.PairsParams, base source, in inputs) error 
 	c.read("pairs.leakHash", "pairs.leakCosine")
 	params.LeakHash, params.LeakCosine = c.p.Pairs.LeakHash, c.p.Pairs.LeakCosine
 	for _, name := range slices.Sorted(maps.Keys(c.p.Evaluate)) {
-		if c.p.Evaluate[name].Kind == "mean" {
+		if evaluation.Of(c.p.Evaluate[name].Kind).Combines {
 			continue // its evaluations are looked at themselves
 		}
 		c.read("evaluate." + name)
@@ -133,7 +134,7 @@ func (c *composer) fingerprint(name string, base source) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	captions := e.Kind == "retrieval"
+	captions := evaluation.Of(e.Kind).Captions
 	set, dataset, err := c.poolSet(path+".dataset", e.Dataset, "dataset",
 		c.splitFiles(datasets.Options{Entry: entry}, captions))
 	if err != nil {
