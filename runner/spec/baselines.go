@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"react/results/evaluation"
 )
 
 // promptDefaults are those of mode prompt, CoOp's; other modes have no such fields.
@@ -100,24 +102,14 @@ func (s scene) checkPrompt() {
 
 // checkMean holds a mean to the evaluations that it is of: they are there, each once, and are no means.
 func (s scene) checkMean(path string) {
-	s.checkTraining(path, "mean")
-	s.checkScores(path, "mean")
-	for _, field := range []string{"dataset", "benchmark", "prompts", "promptsFile", "protocol", "train", "knowledge", "truncate"} {
-		if p := path + "." + field; s.given(p) && !s.isBad(p) {
-			s.report(p, "not read by kind \"mean\", which is of other evaluations (of)")
-		}
-	}
 	var of []string
-	if !s.v.has(path+".of") || json.Unmarshal(s.v[path+".of"], &of) != nil {
-		s.report(path+".of", "missing (names of the evaluations, such as [\"cars\", \"pets\"])")
-		return
-	}
+	_ = json.Unmarshal(s.v[path+".of"], &of) // the schema has seen that it is a list
 	seen := map[string]bool{}
 	for _, name := range of {
 		switch kind := s.v.text("evaluate." + name + ".kind"); {
 		case kind == "":
 			s.report(path+".of", "no evaluation %q%s", name, didYouMean(name, s.v.names("evaluate"), "evaluations"))
-		case kind == "mean" || kind == "retrieval":
+		case !evaluation.Of(kind).Classifies:
 			s.report(path+".of", "%q is a %s, which has no score (zeroshot, probe or finetune)", name, kind)
 		case seen[name]:
 			s.report(path+".of", "%q is there twice (once)", name)

@@ -22,14 +22,16 @@ type node struct {
 	leaf   cue.Value
 	form   form // leaf: the constraint, readable
 
-	doc      string // the schema's comment, once document has read it
-	more     string // the comment of the definition that the field has
-	example  string // a value that fits, as CUE; "" where the constraint or the default gives one
-	required string // "always"; "tune": by trials that tune; "pairs": by those that retrieve; "images": by evaluations of images; "" not
-	oneof    string // group of alternatives of which exactly one is given
-	optional bool   // a group that may be left out, and then has no values
-	ref      string // "pool": the value names a pool
-	set      bool   // the value may be "pool:NAME/SET"
+	doc      string      // the schema's comment, once document has read it
+	more     string      // the comment of the definition that the field has
+	example  string      // a value that fits, as CUE; "" where the constraint or the default gives one
+	required string      // "always"; "tune": by trials that tune; "pairs": by those that retrieve; "" not
+	needed   []condition // it must be given
+	only     []condition // it is read; all of them hold
+	oneof    string      // group of alternatives of which exactly one is given
+	optional bool        // a group that may be left out, and then has no values
+	ref      string      // "pool": the value names a pool
+	set      bool        // the value may be "pool:NAME/SET"
 }
 
 func (n *node) isLeaf() bool { return n.fields == nil && n.elem == nil }
@@ -73,8 +75,9 @@ type contract struct {
 	defaultLR map[string]json.RawMessage            // by tune.mode
 	leaks     map[string]json.RawMessage            // of pairs, where leaks are looked for
 	training  map[string]map[string]json.RawMessage // of evaluations, by optimizer
-	metrics   []string                              // of a zeroshot evaluation
-	more      map[string][]string                   // figures of other evaluations
+	learning  map[string]json.RawMessage            // of evaluations that learn
+	metrics   map[string][]string                   // of evaluations, by kind
+	protocol  []string                              // figures that a protocol adds
 	worldSets []string                              // evaluation sets of a world pool
 	figures   map[string][]string                   // of stages
 }
@@ -96,7 +99,9 @@ func newContract() (*contract, error) {
 	if err := c.readDefaults(v.LookupPath(cue.ParsePath("#Defaults")), ""); err != nil {
 		return nil, fmt.Errorf("schema: #Defaults: %w", err)
 	}
-	for path, into := range map[string]any{"#DefaultLR": &c.defaultLR, "#DefaultLeaks": &c.leaks, "#ClassificationMetrics": &c.metrics, "#MoreMetrics": &c.more, "#WorldSets": &c.worldSets,
+	for path, into := range map[string]any{"#DefaultLR": &c.defaultLR, "#DefaultLeaks": &c.leaks,
+		"#EvaluationMetrics": &c.metrics, "#ProtocolMetrics": &c.protocol,
+		"#WorldSets": &c.worldSets, "#DefaultLearning": &c.learning,
 		"#StageMetrics": &c.figures, "#DefaultTraining": &c.training} {
 		if err := v.LookupPath(cue.ParsePath(path)).Decode(into); err != nil {
 			return nil, fmt.Errorf("schema: %s: %w", path, err)
@@ -166,6 +171,10 @@ func (n *node) attribute(a cue.Attribute) {
 		if arg == "" {
 			n.required = "always"
 		}
+	case "needs":
+		n.needed = append(n.needed, newCondition(a))
+	case "only":
+		n.only = append(n.only, newCondition(a))
 	case "oneof":
 		n.oneof = arg
 	case "optional":

@@ -2,95 +2,55 @@ package spec
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
 	"react/data/datasets"
+	"react/results/evaluation"
 )
 
-// probeFields are those that only a probe and fine-tuning read (method only a probe), with what they are where a file does not say.
-var probeFields = []struct{ name, value string }{{"train", ""}, {"trainList", ""}, {"method", `"sgd"`}, {"init", `"language"`}, {"shots", "0"}, {"samples", ""}, {"best", `"last"`}}
-
-// learns says whether a kind trains on labelled images.
-func learns(kind string) bool { return kind == "probe" || kind == "finetune" }
-
-// fillProbe gives a probe, or fine-tuning, its defaults: three draws of few shots, one of all images.
-func (v values) fillProbe(path string) {
-	kind := v.text(path + ".kind")
-	if !learns(kind) {
+// fillLearning gives an evaluation that learns its defaults: three draws of few shots, one of all
+// images.
+func (c *contract) fillLearning(v values, at string) {
+	kind := v.text(at + ".kind")
+	if !evaluation.Of(kind).Learns {
 		return
 	}
-	for _, f := range probeFields {
-		if p := path + "." + f.name; !v.has(p) && f.value != "" && (f.name != "method" || kind == "probe") {
-			v[p] = json.RawMessage(f.value)
+	fields := c.params.child("evaluate").elem
+	for name, raw := range c.learning {
+		if p := at + "." + name; !v.has(p) && fields.child(name).only[0].holds(kind) {
+			v[p] = raw
 		}
 	}
-	if p := path + ".samples"; !v.has(p) {
+	if p := at + ".samples"; !v.has(p) {
 		v[p] = json.RawMessage("3")
-		if v.number(path+".shots") == 0 {
+		if v.number(at+".shots") == 0 {
 			v[p] = json.RawMessage("1")
 		}
 	}
 }
 
-// checkKind reports fields that an evaluation of its kind does not read.
+// checkKind holds together the fields that an evaluation of its kind reads.
 func (s scene) checkKind(path string) {
-	kind := s.v.text(path + ".kind")
-	if kind == "" || s.isBad(path+".kind") {
+	if s.isBad(path + ".kind") {
 		return
 	}
-	unread := func(field, what string) {
-		if p := path + "." + field; s.given(p) && !s.isBad(p) {
-			s.report(p, "not read by kind %q (%s)", kind, what)
-		}
-	}
-	if kind == "mean" {
+	kind := evaluation.Of(s.v.text(path + ".kind"))
+	if kind.Combines {
 		s.checkMean(path)
-		return
 	}
-	unread("of", "of mean")
-	for _, f := range probeFields {
-		if f.name == "method" && kind != "probe" {
-			unread(f.name, "of probe")
-		} else if !learns(kind) {
-			unread(f.name, "of probe and finetune")
-		}
-	}
-	if kind == "pairs" {
-		unread("truncate", "of what reads prompts or captions")
-	}
-	if kind == "probe" {
-		s.checkProbe(path)
-	}
-	s.checkTraining(path, kind)
-	s.checkScores(path, kind)
-	if kind != "zeroshot" {
-		unread("protocol", "of zeroshot")
-	}
-	if kind == "retrieval" {
-		unread("promptsFile", "of zeroshot, probe and finetune")
-		unread("knowledge", "of zeroshot, probe and finetune")
+	if kind.Captions {
 		s.checkCaptions(path)
 	}
-	if kind == "pairs" {
-		unread("prompts", "of zeroshot, retrieval, probe and finetune")
-		unread("promptsFile", "of zeroshot, probe and finetune")
+	if kind.TrainsTower {
+		s.checkTraining(path + ".training")
 	}
-	if learns(kind) && s.v.number(path+".shots") == 0 && s.v.number(path+".samples") > 1 {
+	if kind.Learns && s.v.number(path+".shots") == 0 && s.v.number(path+".samples") > 1 {
 		s.report(path+".samples", "%s draws of all images are one (shots, or 1)", s.v[path+".samples"])
 	}
-}
-
-// checkProbe reports fields that only training by steps reads.
-func (s scene) checkProbe(path string) {
-	method := s.v.text(path + ".method")
-	if method == "sgd" || method == "" || s.isBad(path+".method") {
-		return
-	}
-	for _, field := range []string{"init", "best"} {
-		if p := path + "." + field; s.given(p) && !s.isBad(p) {
-			s.report(p, "not read by method %q (of sgd)", method)
-		}
+	if kind.Protocols {
+		s.checkScores(path)
 	}
 }
 
@@ -144,5 +104,60 @@ func (s scene) benchmarkExists(p string) {
 			names = append(names, e.Name)
 		}
 		s.report(p, "no benchmark %q%s", name, didYouMean(name, names, "benchmarks"))
+	}
+}
+
+// mostRuns bounds a grid of learning rates and weight decays.
+const mostRuns = 100
+
+// fillTraining gives fine-tuning what its optimizer implies, and an augmentation that is begun the rest of it.
+func (c *contract) fillTraining(v values, at string) {
+	if !evaluation.Of(v.text(at + ".kind")).TrainsTower {
+		return
+	}
+	path := at + ".training"
+	if p := path + ".optimizer"; !v.has(p) {
+		v[p] = json.RawMessage(`"sgd"`)
+	}
+	for name, raw := range c.training[v.text(path+".optimizer")] {
+		if p := path + "." + name; !v.has(p) {
+			v[p] = raw
+		}
+	}
+	if !v.below(path + ".augment") {
+		return
+	}
+	for name, raw := range c.defaults {
+		if rest, ok := strings.CutPrefix(name, "tune.augment."); ok && !v.has(path+".augment."+rest) {
+			v[path+".augment."+rest] = raw
+		}
+	}
+}
+
+// below reports whether a group, or anything in it, has a value.
+func (v values) below(group string) bool {
+	return v.has(group) || slices.ContainsFunc(slices.Collect(maps.Keys(v)), func(p string) bool { return strings.HasPrefix(p, group+".") })
+}
+
+// checkTraining holds fine-tuning's numbers together.
+func (s scene) checkTraining(path string) {
+	var rates, decays []float64
+	_ = json.Unmarshal(s.v[path+".lr"], &rates) // the schema has seen that they are lists
+	_ = json.Unmarshal(s.v[path+".weightDecay"], &decays)
+	if n := len(rates) * len(decays); n > mostRuns {
+		s.report(path+".weightDecay", "%d learning rates times %d weight decays are %d runs (at most %d)", len(rates), len(decays), n, mostRuns)
+	}
+	if warmup, epochs := s.v.number(path+".warmup"), s.v.number(path+".epochs"); warmup > epochs {
+		s.report(path+".warmup", "%g is over epochs %g (at most that)", warmup, epochs)
+	}
+	for _, ends := range []string{".augment.crop", ".augment.ratio"} {
+		s.ordered(path + ends)
+	}
+}
+
+// checkScores: a kind that goes by a protocol has a probability of each class only with one.
+func (s scene) checkScores(path string) {
+	if p := path + ".scores"; s.given(p) && string(s.v[p]) == "true" && !s.v.has(path+".protocol") {
+		s.report(p, "kept by zeroshot with a protocol only (protocol: \"elevater\", or the name of a benchmark)")
 	}
 }

@@ -339,12 +339,14 @@ func (p place) needed() string {
 	switch {
 	case p.required == "tune":
 		return "by trials that tune"
-	case p.required == "images":
-		return "but for kind mean"
 	case p.required == "pairs":
 		return "by trials that retrieve"
+	case p.required != "" && len(p.only) > 0:
+		return "by " + p.only[0].String()
 	case p.required != "":
 		return "always"
+	case len(p.node.needed) > 0:
+		return "by " + p.node.needed[0].String()
 	case p.oneof == "" || p.in == nil:
 		return ""
 	}

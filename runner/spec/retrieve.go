@@ -3,11 +3,15 @@ package spec
 import (
 	"encoding/json"
 	"slices"
+
+	"react/results/evaluation"
 )
 
 // judgesPairs says whether an evaluation looks at what was retrieved, so that a trial retrieves even if it does not tune.
 func (v values) judgesPairs() bool {
-	return slices.ContainsFunc(v.names("evaluate"), func(name string) bool { return v.text("evaluate."+name+".kind") == "pairs" })
+	return slices.ContainsFunc(v.names("evaluate"), func(name string) bool {
+		return evaluation.Of(v.text("evaluate." + name + ".kind")).JudgesPairs
+	})
 }
 
 // modalities are retrieve.by.

@@ -52,10 +52,10 @@ func parent(path string) string {
 func (s scene) check() {
 	for _, n := range s.params.fields {
 		s.section(n)
+		s.eachField(n, n.name, s.checkConditions)
 	}
 	s.checkNames()
 	s.checkBackbone()
-	s.checkIndex()
 	s.checkTune()
 	s.checkRetrieve()
 	s.checkPairs()
@@ -109,6 +109,7 @@ func (s scene) report(path, format string, args ...any) {
 // missing finds required fields that have no value, groups with no alternative or several, and names of pools that are not there.
 func (s scene) missing(n *node, path string, found func(n *node, path string)) {
 	switch {
+	case !s.v.reads(n, path):
 	case n.elem != nil:
 		for _, name := range s.v.names(path) {
 			s.missing(n.elem, join(path, name), found)
@@ -127,12 +128,26 @@ func (s scene) missing(n *node, path string, found func(n *node, path string)) {
 	}
 }
 
+// eachField visits what is below a node, and the node, as often as there are names for it.
+func (s scene) eachField(n *node, path string, visit func(n *node, path string)) {
+	visit(n, path)
+	if n.elem != nil {
+		for _, name := range s.v.names(path) {
+			s.eachField(n.elem, join(path, name), visit)
+		}
+	}
+	if n.absent() && !s.v.has(path) {
+		return
+	}
+	for _, f := range n.fields {
+		s.eachField(f, join(path, f.name), visit)
+	}
+}
+
 func (s scene) needs(n *node, path string) bool {
 	mode := s.v.text("tune.mode")
 	tunes := mode != "none" && !s.isBad("tune.mode")
 	switch n.required {
-	case "images":
-		return s.v.text(parent(path)+".kind") != "mean"
 	case "tune":
 		return tunes
 	case "pairs":
@@ -272,25 +287,6 @@ func (s scene) checkTake() {
 		s.report(path+"keep", "missing (take needs the steps between kept checkpoints)")
 	case math.Mod(take, keep) != 0:
 		s.report(path+"take", "no checkpoint is kept after step %g (a multiple of keep, %g)", take, keep)
-	}
-}
-
-// checkIndex finds what a kind needs and has no default.
-func (s scene) checkIndex() {
-	kind := s.v.text("index.kind")
-	if s.isBad("index.kind") {
-		return
-	}
-	for field, kinds := range map[string][]string{"code": {"ivf-pq", "opq-ivf-pq"}, "factory": {"factory"}, "memoryGiB": {"auto"}} {
-		if slices.Contains(kinds, kind) && !s.v.has("index."+field) {
-			s.report("index."+field, "missing (kind %q needs %s)", kind, s.params.child("index").child(field).form)
-		}
-	}
-	if s.v.has("index.shardRows") && kind == "exact" {
-		s.report("index.shardRows", "given with kind %q, which keeps no index and streams the embeddings (another kind)", kind)
-	}
-	if s.v.has("index.recall") && (kind == "flat" || kind == "exact") {
-		s.report("index.recall", "given with kind %q, which is exact (an approximate kind)", kind)
 	}
 }
 

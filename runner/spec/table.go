@@ -10,6 +10,7 @@ import (
 
 	"cuelang.org/go/cue"
 
+	"react/results/evaluation"
 	"react/results/reference"
 )
 
@@ -379,13 +380,14 @@ func (t tableReader) metricError(s string) string {
 func (t tableReader) metricsOf(path string) (string, []string) {
 	set := t.base.set
 	kind := set.text(path + ".kind")
-	if more, ok := t.more[kind]; ok {
-		return kind, more
+	if t.metrics[kind] == nil { // a wrong one was reported, and one that only cases give is not known here
+		kind = evaluation.Kinds()[0].Name
 	}
-	if set.has(path+".protocol") || set.has(path+".benchmark") || set.has(path+".promptsFile") {
-		return "zeroshot", append(t.metrics[:len(t.metrics):len(t.metrics)], t.more["protocol"]...)
+	scored := set.has(path+".protocol") || set.has(path+".benchmark") || set.has(path+".promptsFile")
+	if scored && evaluation.Of(kind).Protocols {
+		return kind, slices.Concat(t.metrics[kind], t.protocol)
 	}
-	return "zeroshot", t.metrics
+	return kind, t.metrics[kind]
 }
 
 // readFilter flattens the filter. A field takes a value, or a list of values of which any will do.

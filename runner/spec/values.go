@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"react/results/evaluation"
 )
 
 // values are fields of the sections by path: JSON for a leaf, nil for a section or group that is present.
@@ -122,15 +124,15 @@ func (c *contract) withDefaults(v values) values {
 	}
 	for _, name := range out.names("evaluate") { // an evaluation asks as the task does, unless it says otherwise
 		at := "evaluate." + name
-		out.fillProbe(at)
+		c.fillLearning(out, at)
 		c.fillTraining(out, at)
 		ownPrompts := out.has(at+".benchmark") || out.has(at+".promptsFile")
-		asks := !slices.Contains([]string{"retrieval", "pairs", "mean"}, out.text(at+".kind"))
-		if p := at + ".prompts"; !out.has(p) && out.has("task.prompts") && !ownPrompts && asks {
+		kind := evaluation.Of(out.text(at + ".kind"))
+		if p := at + ".prompts"; !out.has(p) && out.has("task.prompts") && !ownPrompts && kind.Classifies {
 			out[p] = out["task.prompts"]
 		}
 		out.fillKnowledge(at)
-		if p := at + ".protocol"; !out.has(p) && (ownPrompts || out.has(at+".knowledge")) && out.text(at+".kind") == "zeroshot" {
+		if p := at + ".protocol"; !out.has(p) && (ownPrompts || out.has(at+".knowledge")) && kind.Protocols {
 			out[p] = json.RawMessage(`"openai"`)
 		}
 	}
