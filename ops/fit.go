@@ -59,7 +59,13 @@ func (p TuneParams) options() clip.TrainOptions {
 }
 
 // textLocked says whether captions are encoded once for all steps.
-func (p TuneParams) textLocked() bool { return p.Mode == clip.LockedText || p.Mode == clip.GatedImage }
+func (p TuneParams) textLocked() bool { return p.mode().TextLocked() }
+
+// mode is the params' own; clip.NewTrainer refuses a name that there is not.
+func (p TuneParams) mode() clip.Mode {
+	m, _ := clip.ModeOf(p.Mode)
+	return m
+}
 
 func given(a *clip.AdamW) clip.AdamW {
 	if a == nil {

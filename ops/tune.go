@@ -15,7 +15,7 @@ import (
 
 // TuneParams are the params of tune.
 type TuneParams struct {
-	Mode          string        `json:"mode"`  // full, locked-image, locked-text, gated-image
+	Mode          string        `json:"mode"`  // a name of clip.Modes
 	Gamma         float64       `json:"gamma"` // over 1 is off
 	PositivesFrom string        `json:"positivesFrom,omitempty"`
 	Steps         int           `json:"steps"`
@@ -106,9 +106,9 @@ func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *sh
 	return t, t.trainer.Reset(start)
 }
 
-// gated is the checkpoint that training starts from: with closed gates in mode gated-image, unless it was tuned so before.
+// gated is the checkpoint that training starts from: with closed gates in a mode that trains gates, unless it was tuned so before.
 func (b *backbone) gated(p TuneParams) (*clip.Checkpoint, error) {
-	if p.Mode == clip.GatedImage {
+	if p.mode().Gates {
 		return b.checkpoint.WithGates(p.GatedDepth, uint64(p.Seed))
 	}
 	return &clip.Checkpoint{Config: b.checkpoint.Config, Weights: b.checkpoint.Weights}, nil

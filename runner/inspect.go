@@ -79,7 +79,7 @@ func printMemory(out io.Writer, sum clip.Summary, batch int) error {
 		}
 		row := m.Mode
 		for _, at := range []struct{ engine, precision string }{{"onnx", clip.F32}, {"go", clip.F32}, {"xla:cuda", clip.F32}, {"xla:cuda", clip.BF16}} {
-			o := clip.TrainOptions{Mode: m.Mode, Batch: batch, Precision: at.precision, CachedText: m.Mode == clip.LockedText || m.Mode == clip.GatedImage}
+			o := clip.TrainOptions{Mode: m.Mode, Batch: batch, Precision: at.precision, CachedText: m.TextLocked}
 			need, err := clip.EstimateTraining(cfg, o, at.engine)
 			if err != nil {
 				return err

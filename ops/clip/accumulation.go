@@ -53,9 +53,9 @@ func (t *Trainer) newAccumulation() (*accumulation, error) {
 	return a, nil
 }
 
-func (t *Trainer) trainsImage() bool { return t.opts.Mode != LockedImage }
+func (t *Trainer) trainsImage() bool { return t.opts.mode().trainsImage() }
 
-func (t *Trainer) trainsText() bool { return !textLocked(t.opts.Mode) }
+func (t *Trainer) trainsText() bool { return t.opts.mode().Text }
 
 func (t *Trainer) buildFeatures(g *Graph) []*Node {
 	tape := t.tape(g, nil)

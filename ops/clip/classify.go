@@ -44,7 +44,7 @@ func (o TrainOptions) checkClasses() error {
 	switch {
 	case o.Classes < 0:
 		return fmt.Errorf("trainer: %d classes", o.Classes)
-	case o.Classes > 0 && !textLocked(o.Mode):
+	case o.Classes > 0 && o.mode().Text:
 		return fmt.Errorf("trainer: classes against a fixed head in mode %s, which trains the text tower", o.Mode)
 	case o.Classes > 0 && (o.CachedText || o.PositivesFixed):
 		return fmt.Errorf("trainer: a step that classifies reads no captions")

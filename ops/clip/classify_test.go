@@ -43,7 +43,7 @@ func TestClassifyingSteps(t *testing.T) {
 			t.Errorf("%s: the loss went from %v to %v", mode, stats[0].Loss, stats[27].Loss)
 		}
 		for _, name := range sameBits(start, checkpointOf(t, tr)) {
-			if !trains(name, mode) {
+			if !tr.opts.mode().trains(name) {
 				t.Errorf("%s: %s is locked and has changed", mode, name)
 			}
 		}

@@ -89,7 +89,7 @@ func TestConfigReadsWhatItUnderstands(t *testing.T) {
 }
 
 func TestTrainableAsReferenceLists(t *testing.T) {
-	for _, mode := range Modes {
+	for _, mode := range ModeNames() {
 		var tr trace
 		readJSON(t, fixture(t, "train_"+mode, "trace.json"), &tr)
 		cfg, err := LoadConfig(fixture(t, "train_"+mode, ConfigFile))

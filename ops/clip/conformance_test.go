@@ -110,7 +110,7 @@ func (r run) params() StepParams {
 }
 
 func TestSixStepsAgreeWithReference(t *testing.T) {
-	for _, mode := range Modes {
+	for _, mode := range ModeNames() {
 		t.Run(mode, func(t *testing.T) {
 			if testing.Short() && mode != Full && mode != GatedImage {
 				t.Skip("-short: full and gated-image cover what the other modes train")

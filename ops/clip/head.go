@@ -70,7 +70,7 @@ func (o TrainOptions) checkHead() error {
 		return nil
 	case h.Classes < 2:
 		return fmt.Errorf("trainer: a head of %d classes", h.Classes)
-	case o.Mode != LockedText || o.Classes > 0 || o.CachedText || o.PositivesFixed:
+	case o.mode() != (Mode{Name: LockedText, Image: true}) || o.Classes > 0 || o.CachedText || o.PositivesFixed:
 		return fmt.Errorf("trainer: a head goes with mode %s and labels, no captions", LockedText)
 	case !slices.Contains([]string{ByBatch, ByLength, NoNormalization}, h.Normalization):
 		return fmt.Errorf("trainer: unknown normalization %q", h.Normalization)

@@ -95,7 +95,7 @@ func EstimateTraining(cfg Config, o TrainOptions, engineName string) (Memory, er
 	if err != nil {
 		return Memory{}, fmt.Errorf("memory of a step: %w", err)
 	}
-	all, training := count(cfg, everyName)*bytesOf, (count(cfg, func(name string) bool { return trains(name, o.Mode) })+int64(o.Head.Classes*(cfg.Dim()+1)))*bytesOf
+	all, training := count(cfg, everyName)*bytesOf, (count(cfg, o.mode().trains)+int64(o.Head.Classes*(cfg.Dim()+1)))*bytesOf
 	pixels := int64(3*cfg.ImageSize()*cfg.ImageSize()) * bytesOf
 	m := Memory{Parameters: all, Moments: int64(len(o.stateful())-1) * training, Gradients: step.gradients, Activations: step.other,
 		Inputs: int64(o.rows()) * pixels, Host: ProcessBytes + 2*all + batchesAhead*int64(o.Batch)*pixels}

@@ -48,10 +48,11 @@ type ModeSummary struct {
 	Parameters int      `json:"parameters"`
 	Names      []string `json:"names"`
 	Reason     string   `json:"reason,omitempty"` // why the mode is not for this model
+	TextLocked bool     `json:"-"`                // captions can be encoded once for all steps
 }
 
 // Summary reads the few values that it shows and leaves the rest. gates is how
-// many gated blocks the gated-image mode would add to a model that has none.
+// many gated blocks a mode that needs them would add to a model that has none.
 func (s *Source) Summary(gates int) (Summary, error) {
 	sum := Summary{Path: s.Path, Files: s.Files, Container: s.Container, Naming: s.Naming, ConfigFile: s.ConfigFile, Arch: s.Arch,
 		Activation: s.Activation, ActivationFrom: s.ActivationFrom, Config: s.Config, DTypes: s.DTypes(), Gates: []GateSummary{}}
@@ -112,13 +113,13 @@ func (s *Source) scalar(name string) (float64, error) {
 	return float64(data[0]), nil
 }
 
-func summarizeMode(cfg Config, mode string, gates int) ModeSummary {
-	m := ModeSummary{Mode: mode, Names: []string{}}
-	if mode == GatedImage && cfg.Gates() == 0 && !cfg.ResNet() {
+func summarizeMode(cfg Config, mode Mode, gates int) ModeSummary {
+	m := ModeSummary{Mode: mode.Name, Names: []string{}, TextLocked: mode.TextLocked()}
+	if mode.AddsGates(cfg) {
 		m.NewGates = min(gates, cfg.Model.Vision.Layers)
 		cfg = cfg.WithGates(m.NewGates)
 	}
-	names, err := Trainable(cfg, mode)
+	names, err := Trainable(cfg, mode.Name)
 	if err != nil {
 		m.Reason = err.Error()
 		return m

@@ -3,20 +3,95 @@ package clip
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
-// The tuning modes, by what trains beside logit_scale.
+// The names of the tuning modes.
 const (
-	Full        = "full"         // both towers
-	LockedImage = "locked-image" // the text tower
-	LockedText  = "locked-text"  // the image tower
-	GatedImage  = "gated-image"  // the gated blocks of the image tower
+	Full        = "full"
+	LockedImage = "locked-image"
+	LockedText  = "locked-text"
+	GatedImage  = "gated-image"
 )
 
+// Mode is a tuning mode: what of a model trains beside logit_scale. Whatever else
+// differs between modes follows from it. The default learning rate stands in the
+// schema, in #DefaultLR under the mode's name.
+type Mode struct {
+	Name  string
+	Image bool // the image tower trains, gated blocks included
+	Text  bool // the text tower trains
+	Gates bool // of the image tower only gated blocks train, which a model without them is given
+}
+
 // Modes lists the tuning modes.
-var Modes = []string{Full, LockedImage, LockedText, GatedImage}
+var Modes = []Mode{
+	{Name: Full, Image: true, Text: true},
+	{Name: LockedImage, Text: true},
+	{Name: LockedText, Image: true},
+	{Name: GatedImage, Gates: true},
+}
+
+// ModeOf finds a mode by its name. Of an unknown name, which is an error, the
+// mode trains nothing.
+func ModeOf(name string) (Mode, error) {
+	for _, m := range Modes {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return Mode{Name: name}, fmt.Errorf("unknown mode %q: one of %s", name, strings.Join(ModeNames(), ", "))
+}
+
+// ModeNames lists the names of the modes.
+func ModeNames() []string { return modeNames(func(Mode) bool { return true }) }
+
+// TextLockedModes lists the names of the modes that leave the text tower as it is.
+func TextLockedModes() []string { return modeNames(Mode.TextLocked) }
+
+func modeNames(has func(Mode) bool) []string {
+	var names []string
+	for _, m := range Modes {
+		if has(m) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// TextLocked says whether captions can be encoded once for all steps.
+func (m Mode) TextLocked() bool { return !m.Text }
+
+// trainsImage says whether gradients go into the image tower.
+func (m Mode) trainsImage() bool { return m.Image || m.Gates }
+
+// AddsGates says whether a model has to be given gated blocks first.
+func (m Mode) AddsGates(cfg Config) bool { return m.Gates && cfg.Gates() == 0 && !cfg.ResNet() }
+
+// FLOPs are the operations of a pair's step, forward and back. The way back costs
+// as much as forward for the gradient of the activations, wherever something
+// before them trains, and as much again for that of the weights that train.
+// Captions of a locked text tower are encoded once, before, and not counted.
+func (m Mode) FLOPs(cfg Config) float64 {
+	f := cfg.FLOPs()
+	total := f.Image
+	switch {
+	case m.Image:
+		total += 2 * f.Image
+	case m.Gates: // both in the gated blocks, and through the frozen one after each, which is as large
+		total += 3 * f.Gates
+	}
+	if m.Text {
+		total += 3 * f.Text
+	}
+	return total
+}
+
+// mode is the mode of a step; NewTrainer refuses a name that there is not.
+func (o TrainOptions) mode() Mode {
+	m, _ := ModeOf(o.Mode)
+	return m
+}
 
 // errNoGates says why a ResNet has no gated blocks.
 var errNoGates = errors.New("the image tower is a ResNet, and gated blocks stand before the blocks of a transformer; take full, locked-text or locked-image")
@@ -26,40 +101,35 @@ var errNoGates = errors.New("the image tower is a ResNet, and gated blocks stand
 // statistics of a ResNet's BatchNorms train in no mode; their gains and biases
 // do wherever the image tower does.
 func Trainable(cfg Config, mode string) ([]string, error) {
-	if !slices.Contains(Modes, mode) {
-		return nil, fmt.Errorf("unknown mode %q: one of %s", mode, strings.Join(Modes, ", "))
+	m, err := ModeOf(mode)
+	if err != nil {
+		return nil, err
 	}
-	if mode == GatedImage && cfg.ResNet() {
+	if m.Gates && cfg.ResNet() {
 		return nil, fmt.Errorf("mode %s: %w", mode, errNoGates)
 	}
-	if mode == GatedImage && cfg.Gates() == 0 {
+	if m.Gates && cfg.Gates() == 0 {
 		return nil, fmt.Errorf("mode %s: the model has no gated blocks", mode)
 	}
 	var names []string
 	for _, p := range parameters(cfg) {
-		if trains(p.name, mode) {
+		if m.trains(p.name) {
 			names = append(names, p.name)
 		}
 	}
 	return names, nil
 }
 
-func trains(name, mode string) bool {
-	visual := isVisual(name)
+func (m Mode) trains(name string) bool {
 	switch {
 	case isStatistic(name):
 		return false
-	case name == "logit_scale" || mode == Full:
+	case name == "logit_scale":
 		return true
-	case mode == LockedImage:
-		return !visual
-	case mode == LockedText:
-		return visual
+	case isVisual(name):
+		return m.Image || m.Gates && isGate(name)
 	}
-	return isGate(name)
+	return m.Text
 }
-
-// textLocked says whether captions can be encoded once for all steps.
-func textLocked(mode string) bool { return mode == LockedText || mode == GatedImage }
 
 func isVisual(name string) bool { return strings.HasPrefix(name, "visual.") }

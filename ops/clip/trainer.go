@@ -112,7 +112,7 @@ func NewTrainer(e *engine.Engine, cfg Config, opts TrainOptions) (*Trainer, erro
 	if opts.MicroBatch < 0 || opts.MicroBatch > opts.Batch {
 		return nil, fmt.Errorf("trainer: a micro-batch of %d of a batch of %d", opts.MicroBatch, opts.Batch)
 	}
-	if opts.CachedText && !textLocked(opts.Mode) {
+	if opts.CachedText && opts.mode().Text {
 		return nil, fmt.Errorf("trainer: cached text features in mode %s, which trains the text tower", opts.Mode)
 	}
 	if err := errors.Join(opts.checkClasses(), opts.checkHead()); err != nil {

@@ -24,7 +24,7 @@ const Embed = "embed"
 
 // Works lists what Measure knows. Where the text tower is locked, captions are
 // encoded once, so a step has none: as tuning does it.
-func Works() []string { return append([]string{Embed}, clip.Modes...) }
+func Works() []string { return append([]string{Embed}, clip.ModeNames()...) }
 
 // Options say what to measure.
 type Options struct {
@@ -34,7 +34,7 @@ type Options struct {
 	Precision  string        // clip.F32 or clip.BF16; "" is F32
 	MicroBatch int           // pairs that go through the towers at a time in a step; 0 for the whole batch
 	Recompute  bool          // make the activations of each block again in the backward pass
-	Gates      int           // gated blocks of gated-image
+	Gates      int           // gated blocks that a mode adds where it needs them
 	Rounds     int           // timed, after two that are not
 	Limit      time.Duration // no round begins after it; 0 is none
 	InUse      func() int64  // bytes in use now, asked after each round; may be nil
@@ -98,22 +98,19 @@ func Median(d []time.Duration) time.Duration {
 	return (d[(len(d)-1)/2] + d[len(d)/2]) / 2
 }
 
-// operations of a round: a backward pass costs what it needs, the gradient of
-// the activations as much as forward wherever something below trains, and that
-// of the weights as much again where they train.
+// operations of a round.
 func (o Options) operations() float64 {
-	f, n := o.Config.FLOPs(), float64(o.Batch)
-	switch o.Work {
-	case clip.Full:
-		return n * 3 * (f.Image + f.Text)
-	case clip.LockedText:
-		return n * 3 * f.Image
-	case clip.LockedImage:
-		return n * (f.Image + 3*f.Text)
-	case clip.GatedImage: // back through the gates and the frozen blocks that each stands before
-		return n * (f.Image + 3*f.Gates)
+	n := float64(o.Batch)
+	if o.Work == Embed {
+		return n * o.Config.FLOPs().Image
 	}
-	return n * f.Image
+	return n * o.mode().FLOPs(o.Config)
+}
+
+// mode is that of a work other than Embed; prepare refuses unknown ones.
+func (o Options) mode() clip.Mode {
+	m, _ := clip.ModeOf(o.Work)
+	return m
 }
 
 // prepare gives the function of a round.
@@ -125,7 +122,7 @@ func (o *Options) prepare(e *engine.Engine) (run func() error, stop func(), err 
 	if o.Work == Embed {
 		return o.embedder(e, c)
 	}
-	if o.Work == clip.GatedImage {
+	if o.mode().Gates {
 		if c, err = c.WithGates(o.Gates, 2); err != nil {
 			return nil, nil, err
 		}
@@ -147,7 +144,7 @@ func (o Options) embedder(e *engine.Engine, c *clip.Checkpoint) (func() error, f
 }
 
 func (o Options) trainer(e *engine.Engine, c *clip.Checkpoint) (func() error, func(), error) {
-	cached := o.Work == clip.LockedText || o.Work == clip.GatedImage
+	cached := o.mode().TextLocked()
 	tr, err := clip.NewTrainer(e, c.Config, clip.TrainOptions{Mode: o.Work, Batch: o.Batch, CachedText: cached, Clip: 1,
 		MicroBatch: o.MicroBatch, Recompute: o.Recompute, Precision: o.Precision})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/ops/clip"
 	"react/runner/plan"
 )
 
@@ -205,7 +206,7 @@ func (h *History) model(n *node) string {
 			}
 			return n.model + gates
 		}
-		if n.op == "tune" && n.text("mode") == "gated-image" {
+		if mode, err := clip.ModeOf(n.text("mode")); err == nil && n.op == "tune" && mode.Gates {
 			gates = fmt.Sprintf("+%g gates", n.number("gatedDepth"))
 		}
 		if n.op == "resize" {

@@ -56,7 +56,7 @@ func (b *builder) describe(s *Stage, params any) {
 		model.Model.Vision.ImageSize = p.ImageSize
 		s.Model = &model
 	case ops.TuneParams:
-		if p.Mode == clip.GatedImage && s.Model.Gates() == 0 {
+		if m, err := clip.ModeOf(p.Mode); err == nil && m.Gates && s.Model.Gates() == 0 {
 			model := s.Model.WithGates(p.GatedDepth)
 			s.Model = &model
 		}

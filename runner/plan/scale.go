@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"os"
 	"strings"
@@ -73,7 +74,7 @@ func (s *Stage) Scale() Scale {
 	return Scale{}
 }
 
-// trainingScale counts a forward pass as one and the way back as two of what trains; captions of a locked text tower are encoded once, which is left out.
+// trainingScale is a step of the mode (clip.Mode.FLOPs) for each pair.
 func (s *Stage) trainingScale() Scale {
 	var p struct {
 		Mode         string
@@ -83,18 +84,12 @@ func (s *Stage) trainingScale() Scale {
 	if s.Model == nil || json.Unmarshal(s.Params, &p) != nil {
 		return Scale{}
 	}
-	f := s.Model.FLOPs()
-	samples := float64(p.Steps) * float64(p.Batch)
-	each := 3 * (f.Image + f.Text)
-	switch p.Mode {
-	case clip.LockedText:
-		each = 3 * f.Image
-	case clip.LockedImage:
-		each = f.Image + 3*f.Text
-	case clip.GatedImage: // back through the gates and the blocks after them
-		blocks := float64(max(1, s.Model.Model.Vision.Layers))
-		each = f.Image + 2*(f.Gates+(f.Image-f.Gates)*float64(s.Model.Gates())/blocks)
+	mode, err := clip.ModeOf(cmp.Or(p.Mode, clip.Full)) // pretraining has none to choose
+	if err != nil {
+		return Scale{}
 	}
+	samples := float64(p.Steps) * float64(p.Batch)
+	each := mode.FLOPs(*s.Model)
 	return Scale{Steps: p.Steps, Samples: samples, FLOPs: samples * each, Bytes: float64(s.Model.Parameters()) * fullBytes}
 }
 

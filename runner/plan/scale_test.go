@@ -72,7 +72,7 @@ func TestPlanWithoutData(t *testing.T) {
 		"index":    {Samples: 1e6, Bytes: 1e6 * 512 * 4},
 		"retrieve": {Samples: 1e6, FLOPs: 2e6 * queries * 512, Bytes: queries * 40 * 40},
 		"pairs":    {Samples: 20 * queries, Bytes: 20 * queries * 160, Images: 20 * queries},
-		"tune":     {Steps: 100, Samples: 3200, FLOPs: 3200 * (fg.Image + 2*(fg.Gates+(fg.Image-fg.Gates)/2)), Bytes: 4 * float64(gated.Parameters())},
+		"tune":     {Steps: 100, Samples: 3200, FLOPs: 3200 * (fg.Image + 3*fg.Gates), Bytes: 4 * float64(gated.Parameters())},
 	}
 	seen := map[string]bool{}
 	for _, s := range p.Stages {

@@ -235,11 +235,15 @@ func (c *composer) tune(start source, pairs, labels *Stage) (*Stage, error) {
 	if t.Gamma.Off || labels != nil {
 		params.Gamma = ops.GammaOff
 	}
-	if t.Mode == "full" || t.Mode == "locked-image" { // with the text tower locked the positives never move
+	mode, err := clip.ModeOf(t.Mode)
+	if err != nil {
+		return nil, err
+	}
+	if mode.Text { // with the text tower locked the positives never move
 		params.PositivesFrom = t.PositivesFrom
 		c.read("tune.positivesFrom")
 	}
-	if t.Mode == "gated-image" {
+	if mode.Gates {
 		if err := c.gates(); err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/ops/clip"
 	"react/results/evaluation"
 )
 
@@ -73,8 +74,8 @@ func (s scene) checkTune() {
 		if s.isBad(p) || of == "" || of == "contrastive" {
 			continue
 		}
-		if mode == "full" || mode == "locked-image" {
-			s.report(p, "%s trains the image side against the text of the classes, and mode %q trains the text tower (locked-text or gated-image)", of, mode)
+		if m, err := clip.ModeOf(mode); err == nil && m.Text {
+			s.report(p, "%s trains the image side against the text of the classes, and mode %q trains the text tower (%s)", of, mode, strings.Join(clip.TextLockedModes(), " or "))
 			return
 		}
 		if control := s.v.text("pairs.control"); of == "retrieved-class" && (control != "none" && control != "") {

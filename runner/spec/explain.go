@@ -13,6 +13,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
 
+	"react/ops/clip"
 	"react/schema"
 )
 
@@ -399,7 +400,7 @@ func (c *contract) exampleOf(n *node, key string) string {
 		return spaced(raw)
 	}
 	if key == "tune.lr" {
-		return spaced(c.defaultLR["full"])
+		return spaced(c.defaultLR[clip.Modes[0].Name])
 	}
 	if n.ref != "" {
 		return strconv.Quote(sampleNames[n.ref])

@@ -250,7 +250,8 @@ func (s scene) checkBackbone() {
 // architecture is not known here; the plan reads it.
 func (s scene) checkGates() {
 	arch := s.v.text("backbone.arch")
-	if s.v.text("tune.mode") != "gated-image" || s.isBad("tune.mode") || !s.v.has("backbone.pretrain") {
+	mode, err := clip.ModeOf(s.v.text("tune.mode"))
+	if err != nil || !mode.Gates || s.isBad("tune.mode") || !s.v.has("backbone.pretrain") {
 		return
 	}
 	model, err := clip.Arch(arch)

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"encoding/json"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/load"
 
+	"react/ops/clip"
 	"react/schema"
 )
 
@@ -216,5 +218,19 @@ tables: main: {rows: "tune.mode", metrics: ["task/acc@1"]}
 		if _, err := Parse("x.cue", []byte(bad), Options{}); err == nil {
 			t.Errorf("%s: Load takes it", swap[1])
 		}
+	}
+}
+
+// TestSchemaHasTheModes: tune.mode takes the names of clip.Modes, none and prompt, which tune no
+// weights, and each that trains has a default learning rate.
+func TestSchemaHasTheModes(t *testing.T) {
+	k := contractOf(t)
+	n, _ := k.find("tune.mode")
+	trained := append(clip.ModeNames(), "prompt")
+	if got, want := n.form.spelling().literals, append([]string{"none"}, trained...); !slices.Equal(got, want) {
+		t.Errorf("tune.mode takes %q, the table of modes has %q", got, want)
+	}
+	if got, want := slices.Sorted(maps.Keys(k.defaultLR)), slices.Sorted(slices.Values(trained)); !slices.Equal(got, want) {
+		t.Errorf("#DefaultLR has %q, the table of modes %q", got, want)
 	}
 }
