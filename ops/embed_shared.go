@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"react/base/wholefile"
 )
 
 // ErrNotBegun is what an op returns with Run.Assist where the process that makes the stage has not come so far that it can be helped.
@@ -58,11 +60,7 @@ func (b *blocks) invite() error {
 	if err != nil {
 		return err
 	}
-	next := filepath.Join(dir, "new")
-	if err := os.WriteFile(next, data, 0o666); err != nil {
-		return err
-	}
-	return os.Rename(next, filepath.Join(dir, invitation))
+	return wholefile.Write(filepath.Join(dir, invitation), data, 0o666)
 }
 
 // invited says whether this process can help.

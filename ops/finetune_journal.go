@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"react/base/wholefile"
 	"react/data/glob"
 	"react/data/npy"
 	"react/ops/blas"
@@ -103,19 +104,10 @@ func (j *fineTuneJournal) save() error {
 	if err != nil {
 		return err
 	}
-	return j.write(journalFile, func(path string) error { return os.WriteFile(path, append(raw, '\n'), 0o666) })
-}
-
-// write makes a file of the journal whole or not at all.
-func (j *fineTuneJournal) write(name string, fn func(path string) error) error {
 	if err := os.MkdirAll(j.dir, 0o777); err != nil {
 		return err
 	}
-	next := filepath.Join(j.dir, name+".new")
-	if err := fn(next); err != nil {
-		return err
-	}
-	return os.Rename(next, filepath.Join(j.dir, name))
+	return wholefile.Write(filepath.Join(j.dir, journalFile), append(raw, '\n'), 0o666)
 }
 
 // keepLogits keeps the best epoch's, under a name of their own: until the journal is saved, it names those before.
@@ -123,17 +115,18 @@ func (j *fineTuneJournal) keepLogits(m blas.Matrix) error {
 	if j.dir == "" {
 		return nil
 	}
-	before, sum := j.Logits, ""
-	err := j.write(logitsNext, func(path string) (err error) {
-		if err = npy.Write(path, []int{m.Rows, m.Cols}, m.Values, "<f4"); err == nil {
-			sum, err = syncedDigest(path)
-		}
+	if err := os.MkdirAll(j.dir, 0o777); err != nil {
 		return err
-	})
-	if err == nil {
-		err = os.Rename(filepath.Join(j.dir, logitsNext), filepath.Join(j.dir, logitsOf(sum)))
 	}
+	before, next := j.Logits, filepath.Join(j.dir, logitsNext)
+	if err := npy.Write(next, []int{m.Rows, m.Cols}, m.Values, "<f4"); err != nil {
+		return err
+	}
+	sum, err := syncedDigest(next)
 	if err != nil {
+		return err
+	}
+	if err := wholefile.Publish(next, filepath.Join(j.dir, logitsOf(sum))); err != nil {
 		return err
 	}
 	j.Logits = sum

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"react/base/wholefile"
 	"react/ops/clip"
 	"react/ops/engine"
 )
@@ -173,14 +174,7 @@ func writeState(dir string, state trainingState) error {
 	if err != nil {
 		return err
 	}
-	next := filepath.Join(dir, stateFile+".new")
-	if err := os.WriteFile(next, append(data, '\n'), 0o666); err != nil {
-		return err
-	}
-	if _, err := syncedDigest(next); err != nil {
-		return err
-	}
-	return os.Rename(next, filepath.Join(dir, stateFile))
+	return wholefile.Write(filepath.Join(dir, stateFile), append(data, '\n'), 0o666)
 }
 
 // dropOthers removes the files of earlier states.

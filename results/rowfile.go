@@ -45,7 +45,7 @@ func WriteFile(path string, rows []Row) error {
 	if err := write(&b, rows); err != nil {
 		return fmt.Errorf("file %s: %w", path, err)
 	}
-	return writeAtomic(path, b.Bytes())
+	return WriteBytes(path, b.Bytes())
 }
 
 func isParquet(path string) bool { return strings.EqualFold(filepath.Ext(path), ".parquet") }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"react/base/wholefile"
 	"react/results/render"
 )
 
@@ -94,7 +95,7 @@ func WriteFiles(dir string, files []File) ([]string, error) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			return nil, err
 		}
-		if err := writeAtomic(path, f.Data); err != nil {
+		if err := WriteBytes(path, f.Data); err != nil {
 			return nil, err
 		}
 		paths = append(paths, path)
@@ -153,31 +154,10 @@ func fileName(name string) string {
 	return safe
 }
 
-// WriteBytes puts data at path, whole or not at all.
-func WriteBytes(path string, data []byte) error { return writeAtomic(path, data) }
-
-// writeAtomic puts data at path by way of a synced temporary file beside it.
-func writeAtomic(path string, data []byte) error {
+// WriteBytes puts data at path, whole or not at all; a file that holds it already stays untouched.
+func WriteBytes(path string, data []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
 		return nil
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // gone already when all went well
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err == nil {
-		err = tmp.Chmod(0o644)
-	}
-	if closing := tmp.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return fmt.Errorf("file %s: %w", path, err)
-	}
-	return os.Rename(tmp.Name(), path)
+	return wholefile.WriteMode(path, data, 0o644)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"react/base/wholefile"
 	"react/ops"
 	"react/runner/cli"
 	"react/runner/experiment"
@@ -315,9 +316,5 @@ func keepProgram(dir string) (string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err
 	}
-	next := path + ".new"
-	if err := os.WriteFile(next, data, 0o755); err != nil {
-		return "", err
-	}
-	return path, os.Rename(next, path)
+	return path, wholefile.Write(path, data, 0o755)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/twmb/murmur3"
 
+	"react/base/wholefile"
 	"react/data/columns"
 	"react/data/glob"
 	"react/data/jsonfile"
@@ -102,24 +103,12 @@ func (s settings) String() string {
 	return fmt.Sprintf("%d a shard, %s", s.PerShard, s.Shape)
 }
 
-// writeWhole writes a file under another name, syncs and renames it.
+// writeWhole writes a file in the folder for what is not whole yet, and then gives it its name.
 func writeWhole(tmp, name string, data []byte) error {
 	if err := os.WriteFile(tmp, data, 0o666); err != nil {
 		return err
 	}
-	return place(tmp, name)
-}
-
-// place syncs a file and gives it its name.
-func place(tmp, name string) error {
-	file, err := os.OpenFile(tmp, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp, name)
+	return wholefile.Publish(tmp, name)
 }
 
 // Names of shard i's files.
@@ -266,5 +255,5 @@ func (f *folder) writeList(i int, items []Item) error {
 	if err := errors.Join(w.Append(len(items), v), w.Close()); err != nil {
 		return err
 	}
-	return place(tmp, f.list(i))
+	return wholefile.Publish(tmp, f.list(i))
 }

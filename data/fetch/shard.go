@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"react/base/wholefile"
 	"react/data/columns"
 	"react/data/shards"
 )
@@ -120,7 +121,7 @@ func (s *openShard) finish() error {
 		tmp := s.folder.tmp(filepath.Base(base) + ext)
 		err := write(tmp)
 		if err == nil {
-			err = place(tmp, base+ext)
+			err = wholefile.Publish(tmp, base+ext)
 		}
 		if err != nil {
 			return errors.Join(err, ignoreMissing(os.Remove(tmp)))
@@ -308,7 +309,7 @@ func (f *folder) reopen(i int, all bool) (bool, error) {
 	if err := s.f.Close(); err != nil {
 		return false, err
 	}
-	return true, place(tmp, f.spool(i))
+	return true, wholefile.Publish(tmp, f.spool(i))
 }
 
 func isAgain(a answer, all bool) bool { return a.Status != success && (all || a.Temporary) }

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 
+	"react/base/wholefile"
 	"react/data/dtype"
 	"react/data/jsonfile"
 	"react/data/mmap"
@@ -231,33 +232,22 @@ func writeSafetensors(path string, w *Weights, metadata string) error {
 // writeFile writes beside the file and renames: the file that is replaced may
 // be the one that the weights are mapped from.
 func writeFile(path string, header []byte, w *Weights) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	buf := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
-	_, err = f.Write(append(buf, header...))
-	for _, name := range w.names {
-		if err != nil {
-			break
+	err := wholefile.Fill(path, 0o644, func(f *os.File) error {
+		buf := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
+		_, err := f.Write(append(buf, header...))
+		for _, name := range w.names {
+			if err != nil {
+				break
+			}
+			buf = buf[:0]
+			for _, v := range w.tensors[name].Data {
+				buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
+			}
+			_, err = f.Write(buf)
 		}
-		buf = buf[:0]
-		for _, v := range w.tensors[name].Data {
-			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
-		}
-		_, err = f.Write(buf)
-	}
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
+		return errors.Join(err, f.Chmod(0o644))
+	})
 	if err != nil {
-		os.Remove(f.Name())
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"react/base/wholefile"
 	"react/data/glob"
 
 	faiss "github.com/DataIntelligenceCrew/go-faiss"
@@ -220,8 +221,5 @@ func writeWhole(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", append(b, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return wholefile.Write(path, append(b, '\n'), 0o644)
 }

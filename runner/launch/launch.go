@@ -32,6 +32,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"react/base/wholefile"
 	"react/ops"
 )
 
@@ -144,23 +145,10 @@ func ReadJSON(path string, v any) (found bool, err error) {
 	return true, nil
 }
 
-// writeFile makes the folder of path, writes beside it and renames.
+// writeFile makes the folder of path and writes the file whole or not at all.
 func writeFile(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return wholefile.WriteMode(path, data, 0o644)
 }

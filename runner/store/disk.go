@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -139,23 +138,10 @@ func openDigest(ctx context.Context, path string) (*os.File, string, error) {
 // digestStep is how many bytes are read between two looks at the context.
 const digestStep = 64 << 20
 
-// replaceFile puts data at path whole or not at all, without waiting for the
-// disk.
+// replaceFile puts data at path whole or not at all, without waiting for the disk.
 func replaceFile(path string, data []byte) error {
-	temp := filepath.Join(filepath.Dir(path),
-		fmt.Sprintf("%s%s-%08x", tempPrefix, filepath.Base(path), rand.Uint32()))
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		os.Remove(temp)
-	}
-	return err
+	unsynced := disk{sync: func(*os.File) error { return nil }}
+	return unsynced.writeFile(path, data)
 }
 
 // OpenAppend opens a file of a store to add to it; flags are those of os.OpenFile. A link in its place, which
