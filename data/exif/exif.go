@@ -1,42 +1,60 @@
+// Package exif reads how the camera was held when an image was taken. img2dataset, and what
+// downloads as it does, decodes images without turning them and stores them without their EXIF
+// data, so the row beside the image is the only place left that tells.
+//
+// Of the other tags that img2dataset writes there (camera, time, place) nothing is read: no
+// reader of its output is known to use them.
 package exif
 
 import (
 	"bytes"
 	"encoding/binary"
-	"strings"
+	"fmt"
 )
 
-// Tag is a name, such as "GPS GPSLatitude", with its value as text.
-type Tag struct{ Name, Value string }
+// None is what JSON gives for a file that says nothing of its orientation.
+const None = "{}"
 
-// Tags are those of a file, each name once; none where the file has no EXIF data.
-func Tags(file []byte) []Tag {
-	body := find(file)
-	if len(body) < 8 {
-		return nil
+// orientations are ExifRead's words for the values of the tag.
+var orientations = []string{1: "Horizontal (normal)", "Mirrored horizontal", "Rotated 180",
+	"Mirrored vertical", "Mirrored horizontal then rotated 90 CCW", "Rotated 90 CW",
+	"Mirrored horizontal then rotated 90 CW", "Rotated 90 CCW"}
+
+// JSON is the orientation under the name and in the words that img2dataset has for it:
+// {"Image Orientation": "Rotated 90 CW"}. Files come from the web: what points outside of
+// the file is not there.
+func JSON(file []byte) string {
+	if n := orientation(find(file)); n > 0 && n < len(orientations) {
+		return fmt.Sprintf(`{"Image Orientation": %q}`, orientations[n])
 	}
-	r := &reader{body: body, order: binary.BigEndian, at: map[string]int{}}
-	if body[0] == 'I' {
-		r.order = binary.LittleEndian
-	}
-	r.file()
-	return r.tags
+	return None
 }
 
-// JSON is Tags as img2dataset writes them: Python's json.dumps of its dict.
-func JSON(file []byte) string {
-	var b strings.Builder
-	b.WriteByte('{')
-	for i, tag := range Tags(file) {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		quote(&b, tag.Name)
-		b.WriteString(": ")
-		quote(&b, tag.Value)
+// orientation looks the tag up in the first of TIFF's lists of tags; 0 is without.
+func orientation(body []byte) int {
+	const tag, short, field = 0x0112, 3, 12
+	if len(body) < 8 {
+		return 0
 	}
-	b.WriteByte('}')
-	return b.String()
+	var order binary.ByteOrder = binary.BigEndian
+	if body[0] == 'I' {
+		order = binary.LittleEndian
+	}
+	at := uint64(order.Uint32(body[4:]))
+	if at+2 > uint64(len(body)) {
+		return 0
+	}
+	rest := body[at+2:]
+	for range order.Uint16(body[at:]) {
+		if len(rest) < field {
+			break
+		}
+		if order.Uint16(rest) == tag && order.Uint16(rest[2:]) == short {
+			return int(order.Uint16(rest[8:]))
+		}
+		rest = rest[field:]
+	}
+	return 0
 }
 
 // find is the part of a file that has TIFF's layout; nil without one.
@@ -90,99 +108,3 @@ func findWebP(rest []byte) []byte {
 	}
 	return nil
 }
-
-// reader walks the IFDs, TIFF's lists of tags.
-type reader struct {
-	body  []byte
-	order binary.ByteOrder
-	tags  []Tag
-	at    map[string]int
-}
-
-// maxTags and maxIFDs bound what is read of a file; cameras write a hundred tags in two or three.
-const (
-	maxTags = 1000
-	maxIFDs = 16
-)
-
-// file reads the chain of IFDs (image, thumbnail), then the one of EXIF proper.
-func (r *reader) file() {
-	seen := map[uint32]bool{}
-	exif := uint32(0)
-	at := r.u32(4)
-	for n := 0; at != 0 && !seen[at] && n < maxIFDs; n++ {
-		seen[at] = true
-		name := "Thumbnail"
-		switch {
-		case n == 0:
-			name = "Image"
-		case n > 1:
-			name = "IFD " + itoa(n)
-		}
-		if place := r.ifd(at, name, tables["main"]); n == 0 {
-			exif = place
-		}
-		at = r.u32(int(at) + 2 + 12*int(r.u16(int(at))))
-	}
-	if exif != 0 {
-		r.ifd(exif, "EXIF", tables["main"])
-	}
-}
-
-// exifOffset is the tag that points to the IFD of EXIF proper.
-const exifOffset = 0x8769
-
-// left out, as img2dataset's call asks ExifRead to: XMP, maker notes, user comments.
-func leftOut(tag uint16) bool { return tag == 0x02bc || tag == 0x927c || tag == 0x9286 }
-
-// ifd reads the tags of an IFD and of those it points to; it gives the place of
-// EXIF's own, 0 without one.
-func (r *reader) ifd(at uint32, name string, table map[uint16]entry) (exif uint32) {
-	for i := range int(r.u16(int(at))) {
-		start := int(at) + 2 + 12*i
-		if start+12 > len(r.body) || len(r.tags) >= maxTags {
-			return exif
-		}
-		tag := r.u16(start)
-		if leftOut(tag) {
-			continue
-		}
-		field := r.field(start)
-		if field == nil {
-			continue
-		}
-		e, known := table[tag]
-		if !known {
-			e.name = "Tag 0x" + hex4(tag)
-		}
-		if e.ifd != "" && len(field.values) > 0 && field.values[0].whole() {
-			r.ifd(uint32(field.values[0].num), e.ifd, tables[e.ifd])
-		}
-		if tag == exifOffset && len(field.values) > 0 {
-			exif = uint32(field.values[0].num)
-		}
-		r.put(name+" "+e.name, strings.TrimSpace(e.text(field)))
-	}
-	return exif
-}
-
-// put keeps the place of a name that comes again, and its last value.
-func (r *reader) put(name, value string) {
-	if i, ok := r.at[name]; ok {
-		r.tags[i].Value = value
-		return
-	}
-	r.at[name] = len(r.tags)
-	r.tags = append(r.tags, Tag{name, value})
-}
-
-// bytes are n at a place; zeros where the file ends before.
-func (r *reader) bytes(at, n int) []byte {
-	if at < 0 || at > len(r.body)-n {
-		return make([]byte, n)
-	}
-	return r.body[at : at+n]
-}
-
-func (r *reader) u16(at int) uint16 { return r.order.Uint16(r.bytes(at, 2)) }
-func (r *reader) u32(at int) uint32 { return r.order.Uint32(r.bytes(at, 4)) }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -46,12 +45,9 @@ func stored(t *testing.T, h *host, shape Shape, paths ...string) (map[string]ans
 	return byPath, images
 }
 
-// TestEXIF: what an image came with is in its row, also where the image was encoded anew, and after a shard was opened again.
+// TestEXIF: how an image was turned is in its row, also where the image was encoded anew, and after a shard was opened again.
 func TestEXIF(t *testing.T) {
-	want, err := os.ReadFile("../exif/testdata/little.jpg.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	const want = `{"Image Orientation": "Rotated 90 CW"}`
 	h := serve(t)
 	opts := fast(t.TempDir())
 	opts.Retries = -1
@@ -62,7 +58,7 @@ func TestEXIF(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := rows(t, opts.Dir)
-		if a := got[h.URL+"/exif/1 a"]; a.EXIF != string(want) {
+		if a := got[h.URL+"/exif/1 a"]; a.EXIF != want {
 			t.Fatalf("retry %q: got %q", retry, a.EXIF)
 		}
 		if a, b := got[h.URL+"/ok/1 b"], got[h.URL+"/healing/1 c"]; a.EXIF != "{}" || b.EXIF != map[bool]string{true: "{}"}[b.Status == success] {

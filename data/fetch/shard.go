@@ -51,13 +51,9 @@ func (f *folder) open(i int, seen func(answer)) (*openShard, error) {
 	return s, err
 }
 
-// keep notes an answer for its items. It shares strings where it can: an open
-// shard has ten thousand.
+// keep notes an answer for its items.
 func (s *openShard) keep(rec spooled, at placed) {
 	a := rec.Answer
-	if a.EXIF != noEXIF {
-		a.EXIF = "" // read again from the spool: some cameras write kilobytes
-	}
 	for _, item := range rec.Items {
 		s.answers[item], s.images[item] = &a, at
 	}
@@ -144,21 +140,11 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// noEXIF is what most images have.
-const noEXIF = "{}"
-
 // row is an item's answer with what is the item's own.
-func (s *openShard) row(i int) (answer, error) {
+func (s *openShard) row(i int) answer {
 	a := *s.answers[i]
-	if a.Status == success && a.EXIF == "" {
-		rec, err := s.spool.record(s.images[i])
-		if err != nil {
-			return a, err
-		}
-		a.EXIF = rec.Answer.EXIF
-	}
 	a.URL, a.Caption, a.Key = s.items[i].URL, s.items[i].Caption, s.folder.key(s.number, i)
-	return a, nil
+	return a
 }
 
 func (s *openShard) writeTar(path string) error {
@@ -168,12 +154,9 @@ func (s *openShard) writeTar(path string) error {
 	}
 	var buf []byte
 	for i := range s.items {
-		a, err := s.row(i)
-		if err == nil && a.Status != success {
+		a := s.row(i)
+		if a.Status != success {
 			continue
-		}
-		if err != nil {
-			return errors.Join(err, w.Close())
 		}
 		if buf, err = s.spool.read(s.images[i], buf); err == nil {
 			err = w.Put(a.Key, s.folder.settings.Shape.Format, buf, a.Caption, a)
@@ -206,10 +189,7 @@ func (s *openShard) writeRows(path string) error {
 		}
 	}
 	for i := range s.items {
-		a, err := s.row(i)
-		if err != nil {
-			return errors.Join(err, w.Close())
-		}
+		a := s.row(i)
 		for c, text := range []string{0: a.URL, 1: a.Caption, 2: a.Key, 3: a.Status, 4: a.Error, 9: a.EXIF, 10: a.SHA256} {
 			if v[c].Strings != nil {
 				v[c].Strings[i], v[c].Null[i] = text, text == "" && c > 3

@@ -36,8 +36,8 @@ type spooled struct {
 
 // placed is where an image is in a spool, behind the JSON of its record.
 type placed struct {
-	offset     int64
-	size, text int // bytes of the image, of the JSON
+	offset int64
+	size   int // bytes of the image
 }
 
 // openSpool reads the whole records that are there.
@@ -91,7 +91,7 @@ func readRecord(r io.Reader, start, size int64) (rec spooled, at placed, length 
 		return rec, at, 0, errors.New("damaged record")
 	}
 	err = json.Unmarshal(body[:text], &rec)
-	return rec, placed{start + recordHead + text, int(image), int(text)}, length, err
+	return rec, placed{start + recordHead + text, int(image)}, length, err
 }
 
 // put appends a record. After an error the file is as it was before.
@@ -109,18 +109,9 @@ func (s *spool) put(rec spooled, image []byte) (placed, error) {
 	if _, err := s.f.WriteAt(s.buf, s.end); err != nil {
 		return placed{}, errors.Join(fmt.Errorf("file %s: %w", s.f.Name(), err), s.f.Truncate(s.end))
 	}
-	at := placed{s.end + recordHead + int64(len(text)), len(image), len(text)}
+	at := placed{s.end + recordHead + int64(len(text)), len(image)}
 	s.end += int64(len(s.buf))
 	return at, nil
-}
-
-// record reads the JSON again.
-func (s *spool) record(at placed) (rec spooled, err error) {
-	text := make([]byte, at.text)
-	if _, err = s.f.ReadAt(text, at.offset-int64(at.text)); err == nil {
-		err = json.Unmarshal(text, &rec)
-	}
-	return rec, err
 }
 
 func (s *spool) read(at placed, buf []byte) ([]byte, error) {
