@@ -29,7 +29,7 @@ func TestPython(t *testing.T) {
 	for _, c := range golden.Cases {
 		r := New(c.Seed)
 		for i, want := range c.Bits {
-			if got := r.Uint32(); got != want {
+			if got := r.source.Uint32(); got != want {
 				t.Errorf("seed %d: bits %d: got %d, want %d", c.Seed, i, got, want)
 			}
 		}
