@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"react/base/words"
 )
 
 // effect is what mainEffect made rows of.
@@ -159,9 +161,13 @@ func (e *effect) describe(path string, used []sample, combos, dropped int) {
 		rows[i] = s.row
 	}
 	e.text = fmt.Sprintf("Main effect of %s: each value is the mean over the same %s of %s.", path,
-		plural(combos, "combination", "combinations"), listOr(combinationPaths(path, rows), "all else"))
+		words.Plural(combos, "combination"), listOr(combinationPaths(path, rows), "all else"))
 	if dropped > 0 {
-		e.text += fmt.Sprintf(" %s not all values of it at every seed and left out.", plural(dropped, "other has", "others have"))
+		have := "have"
+		if dropped == 1 {
+			have = "has"
+		}
+		e.text += fmt.Sprintf(" %s %s not all values of it at every seed and left out.", words.Plural(dropped, "other"), have)
 	}
 }
 

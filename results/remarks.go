@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"react/base/words"
 )
 
 // remark writes the sentences under the table: what ± is over, how many
@@ -203,16 +205,16 @@ func (b *builder) aboutCorrection() []string {
 	for m := range g.Metrics {
 		b.eachDifference(m, func(d *Difference) {
 			if d.Fixed && !math.IsNaN(d.P) && g.Family > 0 {
-				d.Notes = b.addNote(d.Notes, "fixed beforehand: corrected among "+plural(g.FixedTests, "fixed comparison", "fixed comparisons")+", not with the others")
+				d.Notes = b.addNote(d.Notes, "fixed beforehand: corrected among "+words.Plural(g.FixedTests, "fixed comparison")+", not with the others")
 			}
 		})
 	}
 	var families []string
 	if g.Family > 0 {
-		families = append(families, "the table's "+plural(g.Family, "exploratory test", "exploratory tests"))
+		families = append(families, "the table's "+words.Plural(g.Family, "exploratory test"))
 	}
 	if g.FixedTests > 0 {
-		families = append(families, "the "+plural(g.FixedTests, "comparison", "comparisons")+" fixed beforehand")
+		families = append(families, "the "+words.Plural(g.FixedTests, "comparison")+" fixed beforehand")
 	}
 	if max(g.Family, g.FixedTests) == 1 {
 		return []string{"Not corrected: there is one test only in " + strings.Join(families, " and one in ") + "."}
@@ -220,13 +222,6 @@ func (b *builder) aboutCorrection() []string {
 	return []string{"Corrected: Holm's method over " + strings.Join(families, ", and apart from them over ") +
 		"; the corrected interval of a test is that of the level of its step, 0.05 by the number of tests not yet rejected, so that it leaves out 0 exactly where " +
 		"the corrected p is below 0.05."}
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 func (b *builder) aboutFewSeeds() string {
@@ -241,7 +236,7 @@ func (b *builder) aboutFewSeeds() string {
 	if least != most {
 		where = " in some cells"
 	}
-	return fmt.Sprintf("Warning: only %s%s; below %d neither ± nor what a test knows of seeds says much.", plural(least, "seed", "seeds"), where, minSeeds)
+	return fmt.Sprintf("Warning: only %s%s; below %d neither ± nor what a test knows of seeds says much.", words.Plural(least, "seed"), where, minSeeds)
 }
 
 // aboutInputs says what is known of the data, each once.
@@ -284,7 +279,7 @@ func (b *builder) aboutHoles() string {
 	var parts []string
 	for _, s := range []Status{Failed, Pending, Partial} {
 		if counts[s] > 0 {
-			parts = append(parts, plural(counts[s], "cell ", "cells ")+string(s))
+			parts = append(parts, words.Plural(counts[s], "cell")+" "+string(s))
 		}
 	}
 	if len(parts) == 0 {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"react/base/words"
 )
 
 // sheet is a grid of short texts, before any writer's marks: the values, or
@@ -315,7 +317,7 @@ func (g *Grid) provenanceTexts() []string {
 	if g.Command != "" {
 		out = append(out, "command "+g.Command)
 	}
-	out = append(out, plural(len(g.Trials), "trial", "trials"))
+	out = append(out, words.Plural(len(g.Trials), "trial"))
 	if g.Keys != "" {
 		out = append(out, "keys "+g.Keys)
 	}

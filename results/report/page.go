@@ -15,6 +15,7 @@ import (
 	"html/template"
 	"io"
 
+	"react/base/words"
 	"react/results"
 	"react/results/render"
 )
@@ -135,7 +136,7 @@ var page = template.Must(template.New("page.tmpl").Funcs(template.FuncMap{
 	"percent": func(v float64) string { return fmt.Sprintf("%.1f", 100*v) },
 	"points":  points,
 	"time":    duration,
-	"size":    size,
+	"size":    words.Bytes,
 }).ParseFS(assets, "page.tmpl"))
 
 func asset(name string) string {
@@ -182,19 +183,4 @@ func duration(seconds float64) string {
 		return fmt.Sprintf("%d min %02d s", int(seconds)/60, int(seconds)%60)
 	}
 	return fmt.Sprintf("%d h %02d min", int(seconds)/3600, int(seconds)/60%60)
-}
-
-// size writes bytes in binary units.
-func size(bytes int64) string {
-	v, unit := float64(bytes), "B"
-	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if v < 1024 {
-			break
-		}
-		v, unit = v/1024, next
-	}
-	if unit == "B" {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	return fmt.Sprintf("%.1f %s", v, unit)
 }

@@ -10,15 +10,12 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"react/base/words"
 )
 
 // Plural is "1 trial", "2 trials".
-func Plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
+func Plural(n int, noun string) string { return words.Plural(n, noun) }
 
 // Duration is a rough time for people: two units.
 func Duration(seconds float64) string {

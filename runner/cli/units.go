@@ -2,10 +2,11 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"react/base/words"
 )
 
 // ParseAge reads a duration as Go does, and whole days and weeks besides: 90m,
@@ -57,16 +58,4 @@ func ParseBytes(text string) (int64, error) {
 }
 
 // Bytes is a size for people.
-func Bytes(n int64) string {
-	switch {
-	case n < 1<<10:
-		return fmt.Sprintf("%d B", n)
-	case n < 1<<20:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
-	case n < 1<<30:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	case n < 1<<40:
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
-	}
-	return fmt.Sprintf("%.1f TiB", float64(n)/(1<<40))
-}
+func Bytes(n int64) string { return words.Bytes(n) }

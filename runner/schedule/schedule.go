@@ -32,6 +32,7 @@ import (
 	"strings"
 	"time"
 
+	"react/base/words"
 	"react/runner/store"
 )
 
@@ -123,9 +124,9 @@ func (e *Failed) Error() string {
 	for _, f := range e.Failures {
 		b.WriteString(f.Error() + "\n")
 	}
-	fmt.Fprintf(&b, "%s failed", count(len(e.Failures), "stage"))
+	fmt.Fprintf(&b, "%s failed", words.Plural(len(e.Failures), "stage"))
 	if e.NotRun > 0 {
-		fmt.Fprintf(&b, ", %s did not run", count(e.NotRun, "stage"))
+		fmt.Fprintf(&b, ", %s did not run", words.Plural(e.NotRun, "stage"))
 	}
 	return b.String()
 }
@@ -468,13 +469,6 @@ func (h *indexHeap) Pop() any {
 	last := (*h)[len(*h)-1]
 	*h = (*h)[:len(*h)-1]
 	return last
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // list joins the first most names.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"react/base/words"
 	"react/runner/store"
 )
 
@@ -157,7 +158,7 @@ func (r *run) setAside(t *Task, damaged *store.Damaged) error {
 	}
 	text := fmt.Sprintf("%v; moved to %s, made again", damaged, to)
 	if others > 0 {
-		text += fmt.Sprintf(", with %s that may have been made from it", count(others, "output"))
+		text += fmt.Sprintf(", with %s that may have been made from it", words.Plural(others, "output"))
 	}
 	r.opts.Reporter.Warn(t, text)
 	return nil

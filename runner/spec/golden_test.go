@@ -39,7 +39,7 @@ func runScript(t *testing.T, a *txtar.Archive) (changed bool) {
 	t.Helper()
 	got := ""
 	for _, line := range strings.Split(string(a.Comment), "\n") {
-		args := words(line)
+		args := splitLine(line)
 		switch {
 		case len(args) > 4 && args[0] == "exits" && args[2] == "runner" && args[3] == "vet":
 			got = vet(t, a, args[4:])
@@ -85,8 +85,8 @@ func member(t *testing.T, a *txtar.Archive, name string) *txtar.File {
 	return nil
 }
 
-// words splits a line of a script; single quotes hold spaces.
-func words(line string) []string {
+// splitLine splits a line of a script; single quotes hold spaces.
+func splitLine(line string) []string {
 	var out []string
 	for i, part := range strings.Split(line, "'") {
 		if i%2 == 1 {
