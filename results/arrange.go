@@ -167,7 +167,7 @@ func (b *builder) findBaseline() error {
 	if len(found) > 0 {
 		return nil
 	}
-	return b.spec.errorf("baseline %q is no line of the table%s", name, hint(name, b.lineNames()))
+	return b.spec.fault("baseline", "%q is no line of the table%s", name, hint(name, b.lineNames()))
 }
 
 func (b *builder) linesNamed(name string) []*lineKey {

@@ -13,6 +13,56 @@ import (
 // when a name in the spec (path, metric, baseline) is nowhere in the rows of a
 // finished sweep; what merely is not there yet is shown as such.
 func Build(spec Table, rows []Row, opts Options) (*Grid, error) {
+	b, err := layOut(spec, rows, opts)
+	if err != nil {
+		return nil, err
+	}
+	b.fill()
+	if err := b.compare(); err != nil {
+		return nil, err
+	}
+	if err := b.setBeside(); err != nil {
+		return nil, err
+	}
+	b.markBest()
+	b.provenance()
+	b.remark()
+	return b.grid, nil
+}
+
+// Check finds what Build would refuse of a table whose trials are planned: of rows
+// to come, without numbers. A mistake in a field is a *FieldError.
+func Check(spec Table, rows []Row, opts Options) (faults []error) {
+	b, err := layOut(spec, rows, opts)
+	if err != nil {
+		return []error{err}
+	}
+	if len(b.lines) == 0 {
+		return nil
+	}
+	for i, c := range spec.Fixed {
+		for _, f := range []struct{ field, line string }{{"row", c.Row}, {"against", c.Against}} {
+			if _, err := b.fixedLines(fmt.Sprintf("fixed[%d].%s", i, f.field), f.line); err != nil {
+				faults = append(faults, err)
+			}
+		}
+	}
+	for i, p := range spec.Published {
+		if _, err := b.fixedLines(fmt.Sprintf("published[%d].row", i), p.Row); err != nil {
+			faults = append(faults, err)
+		}
+		if names := b.grid.columnNames(); p.Column != "" && !slices.Contains(names, p.Column) {
+			faults = append(faults, b.noColumn(i, p.Column))
+		}
+	}
+	if spec.Figure == "lines" && !slices.ContainsFunc(b.lines, func(l *lineKey) bool { return l.label == "" }) {
+		faults = append(faults, spec.noAxis())
+	}
+	return faults
+}
+
+// layOut makes the lines and columns of a table, without numbers.
+func layOut(spec Table, rows []Row, opts Options) (*builder, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
 	}
@@ -35,20 +85,7 @@ func Build(spec Table, rows []Row, opts Options) (*Grid, error) {
 	}
 	b.cases = caseStore{opts: &b.opts, rows: rows}
 	b.pick(rows)
-	if err := b.arrange(); err != nil {
-		return nil, err
-	}
-	b.fill()
-	if err := b.compare(); err != nil {
-		return nil, err
-	}
-	if err := b.setBeside(); err != nil {
-		return nil, err
-	}
-	b.markBest()
-	b.provenance()
-	b.remark()
-	return b.grid, nil
+	return b, b.arrange()
 }
 
 // builder holds what the steps of Build hand on.
@@ -106,26 +143,26 @@ func ofClass(class string) string {
 // checkNames finds paths and metrics that no row and no trial knows. A metric
 // may come yet while the sweep is not complete.
 func (b *builder) checkNames(rows []Row) error {
-	if len(rows) == 0 {
+	if len(rows)+len(b.opts.Trials) == 0 {
 		return nil
 	}
 	params, metrics := b.namesIn(rows)
-	for _, path := range b.paths {
-		if !params[path] {
-			return b.spec.errorf("path %q is in no row%s", path, hint(path, sortedKeys(params)))
+	for i, path := range b.paths {
+		if field := map[bool]string{true: "rows", false: "columns"}[i < len(b.spec.Rows)]; !params[path] {
+			return b.spec.fault(field, "no trial reads %q%s", path, hint(path, sortedKeys(params)))
 		}
 	}
 	for _, f := range b.spec.filters() {
 		if !params[f.path] {
-			return b.spec.errorf("filter: path %q is in no row%s", f.path, hint(f.path, sortedKeys(params)))
+			return b.spec.fault("filter."+f.path, "no trial reads it%s", hint(f.path, sortedKeys(params)))
 		}
 	}
-	for _, m := range b.spec.Metrics {
+	for i, m := range b.spec.Metrics {
 		if set, metric := splitMetric(m); set == "*" {
 			m = anySet(metrics, metric)
 		}
 		if !metrics[m] && !b.opts.incomplete() {
-			return b.spec.errorf("metric %q is in no row%s", m, hint(m, sortedKeys(metrics)))
+			return b.spec.fault(fmt.Sprintf("metrics[%d]", i), "no trial gives %q%s", m, hint(m, sortedKeys(metrics)))
 		}
 	}
 	return nil
@@ -148,7 +185,7 @@ func (b *builder) namesIn(rows []Row) (params, metrics map[string]bool) {
 	for _, t := range b.opts.Trials {
 		addKeys(params, t.Params)
 	}
-	for _, name := range []string{"label", "seed", "class", "set", "engine"} { // the paths that are not params
+	for _, name := range []string{"label", "seed", "class", OtherClass, "set", "engine"} { // the paths that are not params
 		params[name] = true
 	}
 	return params, metrics

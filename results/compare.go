@@ -13,7 +13,7 @@ func (b *builder) compare() error {
 		return b.spec.errorf("%w", err)
 	}
 	if err := b.compareFixed(); err != nil {
-		return b.spec.errorf("%w", err)
+		return err
 	}
 	b.correct()
 	return nil
@@ -104,23 +104,24 @@ func (b *builder) compareLines(i, against, metric int, out []*Difference) error 
 // compareFixed computes the comparisons that the spec fixed. One that is a
 // difference to the baseline already is that difference, marked as fixed.
 func (b *builder) compareFixed() error {
-	for _, c := range b.spec.Fixed {
+	for at, c := range b.spec.Fixed {
 		if c.Metric == "" {
 			c.Metric = b.spec.Metrics[0]
 		}
 		metric := slices.Index(b.spec.Metrics, c.Metric)
-		lines, err := b.fixedLines(c.Row)
+		field := fmt.Sprintf("fixed[%d].", at)
+		lines, err := b.fixedLines(field+"row", c.Row)
 		if err != nil {
 			return err
 		}
-		others, err := b.fixedLines(c.Against)
+		others, err := b.fixedLines(field+"against", c.Against)
 		if err != nil {
 			return err
 		}
 		for _, i := range lines {
 			if j := b.partner(i, others); j >= 0 && j != i {
 				if err := b.addFixed(c, i, j, metric); err != nil {
-					return err
+					return b.spec.errorf("%w", err)
 				}
 			}
 		}
@@ -128,7 +129,8 @@ func (b *builder) compareFixed() error {
 	return nil
 }
 
-func (b *builder) fixedLines(name string) ([]int, error) {
+// fixedLines are the lines of a name that a field gives.
+func (b *builder) fixedLines(field, name string) ([]int, error) {
 	var out []int
 	for _, l := range b.linesNamed(name) {
 		out = append(out, slices.Index(b.lines, l))
@@ -136,7 +138,7 @@ func (b *builder) fixedLines(name string) ([]int, error) {
 	if len(out) > 0 || len(b.lines) == 0 {
 		return out, nil
 	}
-	return nil, fmt.Errorf("fixed: %q is no line of the table%s", name, hint(name, b.lineNames()))
+	return nil, b.spec.fault(field, "%q is no line of the table%s", name, hint(name, b.lineNames()))
 }
 
 func (b *builder) addFixed(c Comparison, i, j, metric int) error {

@@ -50,7 +50,7 @@ func mainEffect(spec *Table, rows []Row) ([]Row, *effect, error) {
 	}
 	complete, dropped, count := balanced(samples)
 	if len(kept) > 0 && len(complete) == 0 {
-		return nil, nil, spec.errorf("effect: no combination of %s has all %d values of %s at every seed", listOr(free, "the other params"), count, spec.Effect)
+		return nil, nil, spec.fault("effect", "no combination of %s has all %d values of %s at every seed", listOr(free, "the other params"), count, spec.Effect)
 	}
 	e := &effect{trials: map[string]bool{}, keys: map[string]bool{}}
 	var used []sample

@@ -66,11 +66,15 @@ func (g *Grid) SVG(w io.Writer) error {
 	return err
 }
 
+// noAxis says that all lines are cases: nothing lies along x.
+func (t *Table) noAxis() error {
+	return t.fault("figure", "no line of the table has a value of %s, all are cases", t.Rows[len(t.Rows)-1])
+}
+
 func (g *Grid) curves() (render.Drawing, error) {
 	panels := g.panels()
 	if len(panels) == 0 {
-		stub := g.Stub[len(g.Stub)-1]
-		return render.Drawing{}, g.Table.errorf("figure: no line of the table has a value of %s", stub)
+		return render.Drawing{}, g.Table.noAxis()
 	}
 	columns := min(len(panels), panelsPerRow)
 	plots := make([][]*plot.Plot, (len(panels)+columns-1)/columns)

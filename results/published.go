@@ -21,30 +21,36 @@ type Beside struct {
 
 // setBeside fills Grid.Beside from Table.Published.
 func (b *builder) setBeside() error {
-	for _, p := range b.spec.Published {
+	for at, p := range b.spec.Published {
 		ref, ok := reference.Find(p.Ref)
 		if !ok {
-			return b.spec.errorf("published: no reference value has the id %q%s", p.Ref, hint(p.Ref, reference.IDs()))
+			return b.spec.fault(fmt.Sprintf("published[%d].ref", at), "no reference value has the id %q%s", p.Ref, hint(p.Ref, reference.IDs()))
 		}
-		lines, err := b.fixedLines(p.Row)
+		lines, err := b.fixedLines(fmt.Sprintf("published[%d].row", at), p.Row)
 		if err != nil {
-			return b.spec.errorf("published: %q is no line of the table%s", p.Row, hint(p.Row, b.lineNames()))
+			return err
 		}
 		metric := 0
 		if p.Metric != "" {
 			metric = slices.Index(b.spec.Metrics, p.Metric)
 		}
 		for _, i := range lines {
-			if err := b.addBeside(&b.grid.Lines[i], metric, p.Column, ref); err != nil {
-				return err
+			if !b.addBeside(&b.grid.Lines[i], metric, p.Column, ref) {
+				return b.noColumn(at, p.Column)
 			}
 		}
 	}
 	return nil
 }
 
-// addBeside takes the cell of the column, or the first that has a number.
-func (b *builder) addBeside(l *Line, metric int, column string, ref reference.Value) error {
+// noColumn says that a published figure names a column that is not there.
+func (b *builder) noColumn(at int, column string) error {
+	return b.spec.fault(fmt.Sprintf("published[%d].column", at), "no column %q%s", column, hint(column, b.grid.columnNames()))
+}
+
+// addBeside takes the cell of the column, or the first that has a number; false where no column has
+// the name.
+func (b *builder) addBeside(l *Line, metric int, column string, ref reference.Value) bool {
 	found := column == ""
 	for c, cell := range l.Cells[metric] {
 		if column != "" && b.grid.Columns[c].Name != column {
@@ -58,10 +64,7 @@ func (b *builder) addBeside(l *Line, metric int, column string, ref reference.Va
 			Reference: ref, Difference: cell.Mean - ref.Value, Differs: differs(b.grid.Metrics[metric], cell, ref)})
 		break
 	}
-	if !found {
-		return b.spec.errorf("published: no column %q%s", column, hint(column, b.grid.columnNames()))
-	}
-	return nil
+	return found
 }
 
 // differs compares what our trial read with what the published figure was

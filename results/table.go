@@ -93,6 +93,19 @@ func (n *Names) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(n))
 }
 
+// FieldError is a mistake in a field of a table.
+type FieldError struct {
+	Table, Field string // the path of the field within the table: "fixed[0].row"
+	Msg          string
+}
+
+// Error is the table, the field and what is wrong.
+func (e *FieldError) Error() string { return fmt.Sprintf("table %q: %s: %s", e.Table, e.Field, e.Msg) }
+
+func (t *Table) fault(field, format string, args ...any) error {
+	return &FieldError{t.Name, field, fmt.Sprintf(format, args...)}
+}
+
 func (t *Table) errorf(format string, args ...any) error {
 	return fmt.Errorf("table %q: %w", t.Name, fmt.Errorf(format, args...))
 }

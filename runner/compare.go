@@ -172,7 +172,7 @@ func (c *comparison) grids(only string) ([]*results.Grid, error) {
 		Queries: ofMember(c, func(o results.Options) func(trial, set string) ([]results.Query, error) { return o.Queries })}
 	var grids []*results.Grid
 	for _, name := range names {
-		spec, err := tableSpec(name, first.Tables[name])
+		spec, err := experiment.TableSpec(name, first.Tables[name])
 		if err != nil {
 			return nil, err
 		}

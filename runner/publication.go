@@ -18,6 +18,7 @@ import (
 	"react/results"
 	pages "react/results/report"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/record"
 	"react/runner/spec"
 	"react/runner/spec/bounded"
@@ -206,7 +207,7 @@ func (p *publication) makeTables(exp *spec.Experiment) error {
 	}
 	p.source().fill(&opts)
 	for _, name := range exp.Order {
-		table, err := tableSpec(name, exp.Tables[name])
+		table, err := experiment.TableSpec(name, exp.Tables[name])
 		if err != nil {
 			return err
 		}

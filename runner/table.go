@@ -125,7 +125,7 @@ func lostOf(facts map[string]any) (counts []lost.Count) {
 func buildTables(e *experiment.Experiment, rows []results.Row, opts results.Options) ([]*results.Grid, error) {
 	var grids []*results.Grid
 	for _, name := range e.Order {
-		spec, err := tableSpec(name, e.Tables[name])
+		spec, err := experiment.TableSpec(name, e.Tables[name])
 		if err != nil {
 			return nil, err
 		}
@@ -174,21 +174,6 @@ func putTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, rows 
 	return nil
 }
 
-// tableSpec is a table of the spec as results reads it: the JSON form is the
-// same.
-func tableSpec(name string, from any) (results.Table, error) {
-	table := results.Table{}
-	data, err := json.Marshal(from)
-	if err == nil {
-		err = json.Unmarshal(data, &table)
-	}
-	if err != nil {
-		return table, fmt.Errorf("table %s: %w", name, err)
-	}
-	table.Name = name
-	return table, nil
-}
-
 // rowsOf gathers what the stages of all trials measured. Trials that share a
 // stage have its rows each.
 func rowsOf(e *experiment.Experiment, entries map[string]store.Entry) ([]results.Row, error) {
@@ -208,7 +193,7 @@ func rowsOf(e *experiment.Experiment, entries map[string]store.Entry) ([]results
 				}
 			}
 			engine := enginesOf(stage, entries)
-			params := paramsBy(t.Params)
+			params := experiment.ParamsBy(t.Params)
 			for _, m := range measured[stage] {
 				rows = append(rows, results.Row{Trial: t.ID, Label: t.Label, Set: strings.TrimPrefix(name, "evaluate/"), Metric: m.Metric,
 					Class: m.Class, Params: params(m.Other), Seed: t.Seed, Value: m.Value, N: m.N, Engine: engine, Key: stage.Key})
@@ -216,18 +201,6 @@ func rowsOf(e *experiment.Experiment, entries map[string]store.Entry) ([]results
 		}
 	}
 	return rows, nil
-}
-
-// paramsBy gives a trial's params, with the other class of a number about two.
-func paramsBy(params map[string]any) func(other string) map[string]any {
-	with := map[string]map[string]any{"": params}
-	return func(other string) map[string]any {
-		if with[other] == nil {
-			with[other] = maps.Clone(params)
-			with[other][results.OtherClass] = other
-		}
-		return with[other]
-	}
 }
 
 // enginesOf names the engines that a stage's numbers went through: its own and

@@ -82,6 +82,15 @@ func (s *Set) Codes() (what, do string) {
 	return "", ""
 }
 
+// CodesWarning is what plans and stages say of such a set; "" of any other.
+func (s *Set) CodesWarning() string {
+	what, do := s.Codes()
+	if what == "" {
+		return ""
+	}
+	return fmt.Sprintf("set %s: %s (%s)", s.Dir, what, do)
+}
+
 // wordNetNames is the advice for classes called by WordNet ids.
 func (s *Set) wordNetNames(byFile string) string {
 	ids := WordNetIDs()

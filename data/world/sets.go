@@ -23,6 +23,19 @@ func sets(p Params) []set {
 	return []set{kindSet("task", p.taskKinds()), kindSet("choose", p.chooseKinds()), others}
 }
 
+// ClassNames are the classes of a set, nil where there is no such set.
+func ClassNames(p Params, name string) []string {
+	if p.check() != nil {
+		return nil
+	}
+	for _, s := range sets(p) {
+		if s.name == name {
+			return s.classes
+		}
+	}
+	return nil
+}
+
 func kindSet(name string, kinds []kind) set {
 	s := set{name: name, sample: func(class int, rng *rand.Rand) picture { return sampleNamed(&kinds[class], photo, rng) }}
 	for _, k := range kinds {

@@ -51,6 +51,9 @@ func LoadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	if err != nil {
 		return nil, err
 	}
+	if err := CheckTables(exp, p.Trials, false); err != nil {
+		return nil, err
+	}
 	return &Experiment{exp, p, s}, nil
 }
 

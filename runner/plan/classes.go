@@ -5,8 +5,12 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
+	"react/data/caught"
 	"react/data/datasets"
+	"react/data/world"
+	"react/runner/spec"
 )
 
 // warnOf is warn of what a field names.
@@ -21,8 +25,8 @@ func (c *inputCheck) classNames(s inputSet, set *datasets.Set) {
 		return
 	}
 	field := c.datasetField(s)
-	if what, do := set.Codes(); what != "" {
-		c.warnOf(field, "%s (%s)", what, do)
+	if text := set.CodesWarning(); text != "" {
+		c.warnOf(field, "%s", text)
 	}
 	if s.train {
 		return
@@ -32,6 +36,52 @@ func (c *inputCheck) classNames(s inputSet, set *datasets.Set) {
 			c.warnOf(field, "its classes are not those of task.classes (%s): %s", ref, text)
 		}
 		c.compared = append(c.compared, comparison{ref, field, set.Classes})
+	}
+}
+
+// ClassNames are the classes that the trials ask for, sorted; not ok where a list cannot be read, or would have to be for a plan that is Unseen.
+func ClassNames(exp *spec.Experiment, unseen bool) (names []string, ok bool) {
+	read := map[string]bool{}
+	for _, t := range exp.Trials {
+		var classes []string
+		ref := t.Params.Task.Classes
+		benchmark, isBenchmark := strings.CutPrefix(ref, "benchmark:")
+		generated, isGenerated := strings.CutPrefix(ref, "pool:")
+		pool, set, _ := strings.Cut(generated, "/")
+		w := t.Params.Pool[pool].World
+		key := fmt.Sprint(ref, w)
+		if read[key] {
+			continue
+		}
+		read[key] = true
+		switch {
+		case isBenchmark:
+			classes, _, _ = datasets.QueryClasses(benchmark)
+		case isGenerated && w != nil:
+			classes = world.ClassNames(world.Params(*w), set)
+		case !isGenerated && !unseen:
+			_ = caught.Do(ref, func() (err error) { classes, err = datasets.ReadClasses(ref); return err })
+		}
+		if len(classes) == 0 {
+			return nil, false
+		}
+		names = append(names, classes...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), true
+}
+
+// named warns of what tables of classes name and no class is called.
+func (c *inputCheck) named() {
+	unmet := c.plan.Experiment.Unmet
+	if len(unmet) == 0 {
+		return
+	}
+	names, ok := ClassNames(c.plan.Experiment, false)
+	for _, u := range unmet {
+		if ok && !slices.Contains(names, u.Name) {
+			c.warn(u.Error.Error() + ", and no class")
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package plan
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func TestClassWarnings(t *testing.T) {
 		{"in part", "cat\ndog\nowl\n", []string{"cat dog ape"}, []string{`evaluate.e0.dataset: its classes are not those of task.classes (CLASSES): only of the task: "owl"; only of the set: "ape"`}},
 		{"written otherwise", "cat\nwild dog\n", []string{"cat wild_dog"}, []string{`written otherwise: "wild dog" is "wild_dog" there`}},
 		{"none", "cat\ndog\n", []string{"owl ape"}, []string{`task.classes: no set that is tested on has one of its 2 classes: the first is "cat" here and "ape" in evaluate.e0.dataset`}},
-		{"WordNet ids", "tench\ngoldfish\n", []string{"n01440764 n01443537"}, []string{`evaluate.e0.dataset: the 2 classes are called by WordNet ids, such as "n01440764"`, "task.classes: no set"}},
+		{"WordNet ids", "tench\ngoldfish\n", []string{"n01440764 n01443537"}, []string{`set0: the 2 classes are called by WordNet ids, such as "n01440764"`, "task.classes: no set"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -69,5 +70,41 @@ func TestClassWarnings(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNamesInTablesOfClasses: what such a table orders or renames is a class of the task, or warned of with its place. The lists of files, of
+// benchmarks and of generated pools tell.
+func TestNamesInTablesOfClasses(t *testing.T) {
+	dir := t.TempDir()
+	file, list := filepath.Join(dir, "x.cue"), filepath.Join(dir, "classes.txt")
+	if err := os.WriteFile(list, []byte("cat\ndog\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for ref, class := range map[string]string{list: "dog", "benchmark:cifar-10": "dog", "pool:w/others": "red circle"} {
+		text := strings.Replace(header, "pool:w/task\", prompts", ref+"\", prompts", 1) + `tune: mode: "none"
+tables: main: {rows: ["label", "class"], metrics: ["balance/own"], order: ["` + class + `", "owl"], labels: {"` + class + `": "x", owl: "y", "label": "z"}}
+`
+		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		exp, err := spec.Load(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest := func(path string) (string, error) { return path, nil }
+		p, err := New(exp, Options{Fingerprint: digest})
+		if err == nil {
+			err = p.CheckInputs(t.Context(), func(int) bool { return false }, digest)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.ReplaceAll(strings.Join(p.Warnings, "\n"), file, "x.cue")
+		want := `x.cue:11:COL: tables.main.order[1]: "owl" is no label of a case, and no value of label, class, and no class
+x.cue:11:COL: tables.main.labels."owl": "owl" is no path, metric, label or value of the table, and no class`
+		if got = regexp.MustCompile(`:11:\d+:`).ReplaceAllString(got, ":11:COL:"); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", ref, got, want)
+		}
 	}
 }

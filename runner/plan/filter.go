@@ -26,6 +26,9 @@ func (c *composer) filter(name string, from, emb source) (source, error) {
 		"blocklist": func() (ops.Files, error) { return globs(f.Blocklist) },
 		"within":    func() (ops.Files, error) { return manifests(f.Within) },
 	} {
+		if c.opts.Unseen {
+			continue
+		}
 		files, err := find()
 		if err != nil {
 			return source{}, fmt.Errorf("pool.%s.filter.%s: %w", name, role, err)
@@ -35,6 +38,9 @@ func (c *composer) filter(name string, from, emb source) (source, error) {
 		}
 	}
 	stage, err := c.add("filter", FilterParams(c.p.Pool[name]), in.in, in.files)
+	if err == nil && stage.Field == "" {
+		stage.Field = "pool." + name
+	}
 	return source{stage: stage}, err
 }
 

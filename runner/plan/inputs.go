@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/data/caught"
 	"react/data/datasets"
 	"react/data/embeddings"
 	"react/ops"
@@ -35,13 +36,14 @@ func (p *Plan) CheckInputs(ctx context.Context, runs func(stage int) bool, finge
 			return err
 		}
 		if runs(i) {
-			c.stage(ctx, s)
+			c.caught(s, func() { c.stage(ctx, s) })
 		}
 	}
 	if len(c.faults) > 0 {
 		return c.faults
 	}
 	c.untested()
+	c.named()
 	return nil
 }
 
@@ -94,6 +96,26 @@ func (c *inputCheck) once(kind string, f ops.Files) bool {
 	}
 	c.seen[key] = true
 	return true
+}
+
+// caught looks at a stage's inputs. Outside data reach parsers that may panic: that is a fault of the files of this stage, and no end to the looks
+// at others.
+func (c *inputCheck) caught(s *Stage, look func()) {
+	err := caught.Do("", func() error { look(); return nil })
+	if err == nil {
+		return
+	}
+	files := map[string]bool{}
+	for _, of := range append(slices.Collect(maps.Values(s.In)), s) { // a classifier's images are those of its features
+		for _, f := range of.Files {
+			name := f.Root
+			if len(f.Paths) == 1 {
+				name = f.Paths[0]
+			}
+			files[name] = true
+		}
+	}
+	c.fault(s.Op, fmt.Errorf("%s: %w", strings.Join(slices.Sorted(maps.Keys(files)), ", "), err))
 }
 
 func (c *inputCheck) stage(ctx context.Context, s *Stage) {

@@ -61,6 +61,46 @@ func TestSharedImagesInArchives(t *testing.T) {
 	}
 }
 
+// TestAPanicIsAFaultOfItsFiles: a reader that panics on one input names its files, and the other inputs are looked at.
+func TestAPanicIsAFaultOfItsFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"train/cat/a.png", "train/dog/b.png", "test/cat/c.png", "test/dog/d.png", "prompts.json"} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "x.cue")
+	text := header + "tune: mode: \"none\"\nevaluate: a: {kind: \"probe\", init: \"random\", dataset: \"" + dir + "/test\", train: \"" + dir + "/train\"}\n" +
+		"evaluate: b: {kind: \"zeroshot\", dataset: \"" + dir + "/test\", promptsFile: \"" + dir + "/prompts.json\"}\n"
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	exp, err := spec.Load(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := func(path string) (string, error) { return path, nil }
+	p, err := New(exp, Options{Fingerprint: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.CheckInputs(t.Context(), func(int) bool { return true }, func(path string) (string, error) {
+		if strings.HasSuffix(path, "b.png") {
+			panic("odd bytes")
+		}
+		return path, nil
+	})
+	for _, want := range []string{file + ":", dir + "/train", "odd bytes", "evaluate.b.promptsFile: "} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, no %q", err, want)
+		}
+	}
+}
+
 // TestContextsOfOtherClasses: a context of each class says nothing of a class that it was not learned for, which is known before it is learned.
 func TestContextsOfOtherClasses(t *testing.T) {
 	dir := t.TempDir()

@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 
+	"react/data/caught"
 	"react/data/laion"
 	"react/data/world"
 	"react/ops"
@@ -82,11 +83,18 @@ func (b *builder) modelOf(path string) *clip.Config {
 		return cfg
 	}
 	var cfg *clip.Config
-	if source, err := clip.Open(path, clip.OpenOptions{}); err == nil {
-		model := source.Config
-		cfg = &model
-		_ = source.Close() // read only
+	if b.opts.Unseen {
+		return nil
 	}
+	_ = caught.Do(path, func() error {
+		source, err := clip.Open(path, clip.OpenOptions{})
+		if err == nil {
+			model := source.Config
+			cfg = &model
+			_ = source.Close() // read only
+		}
+		return err
+	})
 	b.models[path] = cfg
 	return cfg
 }
@@ -109,10 +117,14 @@ func (b *builder) rowsIn(s *Stage) int {
 		return n
 	}
 	n := 0
-	if reader, err := laion.Open(f.Paths, laion.Options{}); err == nil {
-		n = int(reader.NumRows())
-		_ = reader.Close()
-	}
+	_ = caught.Do(f.Root, func() error { // what is wrong, CheckInputs says
+		reader, err := laion.Open(f.Paths, laion.Options{})
+		if err == nil {
+			n = int(reader.NumRows())
+			_ = reader.Close()
+		}
+		return err
+	})
 	b.rows[f.Paths[0]] = n
 	return n
 }

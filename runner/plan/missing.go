@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/data/caught"
 	"react/data/datasets"
 	"react/ops"
 	"react/ops/clip"
@@ -38,7 +39,11 @@ func (e missingError) Error() string { return string(e) }
 
 // outside finds the files of a field. Where they are missing and the plan may do without, it notes that and gives a role without files.
 func (c *composer) outside(field, path string, find func(string) (ops.Files, error)) (ops.Files, error) {
-	f, err := find(path)
+	if c.opts.Unseen {
+		return ops.Files{Root: path}, nil
+	}
+	var f ops.Files
+	err := caught.Do(path, func() (err error) { f, err = find(path); return err })
 	if err == nil {
 		return f, nil
 	}

@@ -39,6 +39,7 @@ type Stage struct {
 
 	Model *clip.Config // that it loads or trains, where that is known before it runs; no part of the key
 	Rows  int          // of the pool that it reads; 0 where that is not known
+	Field string       // of the spec, that its warnings are about; "" where they name none; no part of the key
 
 	identity string
 }
@@ -77,6 +78,8 @@ type Options struct {
 	Fingerprint func(path string) (string, error)
 	// WithoutData goes on where outside files are missing, and lists them. Keys of what reads them are not those that it will have.
 	WithoutData bool
+	// Unseen looks for no outside file. Only the trials' labels, params, seeds and names of stages are those of a sweep.
+	Unseen bool
 }
 
 // New makes the plan. Trials that differ only in params that their stages do not read are one trial.

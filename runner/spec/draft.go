@@ -21,6 +21,7 @@ type Draft struct {
 	Excluded  int
 	Places    map[string]Pos
 	Warnings  Errors
+	Unmet     []ClassName
 }
 
 // draftTrial is one assignment of the axes, with all its seeds.
@@ -65,7 +66,7 @@ func (t draftTrial) values(base values) values {
 // Experiment gives the params their types; file is what positions call it.
 func (d *Draft) Experiment(file string) (*Experiment, error) {
 	e := &Experiment{Name: d.Name, Question: d.Question, File: file, Overrides: d.Overrides, Source: d.Source,
-		Tables: d.Tables, Order: d.Order, Excluded: d.Excluded, Warnings: d.Warnings, places: d.Places}
+		Tables: d.Tables, Order: d.Order, Excluded: d.Excluded, Warnings: d.Warnings, Unmet: d.Unmet, places: d.Places}
 	var err error
 	if e.Params, err = d.Base.params(nil, nil); err != nil {
 		return nil, Errors{{Pos: Pos{File: file}, Msg: err.Error()}}

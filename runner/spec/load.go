@@ -28,6 +28,7 @@ type Experiment struct {
 	Trials    []Trial          // grid first (the last axis fastest), then cases; seeds innermost
 	Excluded  int              // trials that sweep.exclude left out
 	Warnings  Errors           // what meets nothing in the file: patterns, labels, orders, filters
+	Unmet     []ClassName      // what a table of classes names and nothing in the file meets: may be a class
 	Resolved  []byte           // canonical JSON of all of the above but File and Source: equal for equal meaning, whatever the spelling
 	Digest    string           // sha256 of Resolved, hex
 
@@ -299,7 +300,7 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 		c.errs.add(s.excludePos, "sweep.exclude", "leaves out every trial")
 	}
 	d.Places = sweptPlaces(base.pos, all)
-	d.Warnings = c.warnings()
+	d.Warnings, d.Unmet = c.warnings()
 }
 
 func (c *checker) addTrial(d *Draft, a assignment, v values, s sweep) {

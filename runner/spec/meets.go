@@ -16,7 +16,14 @@ import (
 // nothing is most often a slip of the pen, and is warned of.
 type expectation struct {
 	Error
-	met func(m *met) bool
+	met   func(m *met) bool
+	class string // what may be the name of a class, which the file does not say; "" elsewhere
+}
+
+// ClassName is a name in a table of classes that is a mistake unless a class has it.
+type ClassName struct {
+	Name string
+	Error
 }
 
 // met is what there is to meet: the labels of trials, and the values of the paths that tables name.
@@ -28,7 +35,7 @@ type met struct {
 
 // expect notes an expectation.
 func (c *checker) expect(pos Pos, shown string, fulfilled func(m *met) bool, format string, args ...any) {
-	c.expected = append(c.expected, expectation{Error{pos, shown, fmt.Sprintf(format, args...)}, fulfilled})
+	c.expected = append(c.expected, expectation{Error{pos, shown, fmt.Sprintf(format, args...)}, fulfilled, ""})
 }
 
 // watch has the values of a path noted.
@@ -52,15 +59,19 @@ func (m *met) note(label string, v values) {
 	}
 }
 
-// warnings are the expectations that nothing met, in the order of the file.
-func (c *checker) warnings() Errors {
-	var out Errors
+// warnings are the expectations that nothing met, in the order of the file; and those that the name
+// of a class may meet.
+func (c *checker) warnings() (out Errors, classes []ClassName) {
 	for _, e := range c.expected {
-		if !e.met(c.met) {
+		switch {
+		case e.met(c.met):
+		case e.class != "":
+			classes = append(classes, ClassName{e.class, e.Error})
+		default:
 			out = append(out, e.Error)
 		}
 	}
-	return out.sorted()
+	return out.sorted(), classes
 }
 
 // valueTexts are the ways in which a value may be written in a table's fields: as it is, and a
@@ -108,27 +119,31 @@ func (c *checker) expectExclude(pos Pos, shown string) {
 // noTrialShows is what an empty cell is called.
 const noTrialShows = "–"
 
-// expectNames: what a table orders and renames is in it. Of classes the file does not say what they
-// are called.
+// expectNames: what a table orders and renames is in it, or may be a class.
 func (t tableReader) expectNames(out Table) {
 	paths := append(slices.Clone(out.Rows), out.Columns...)
 	t.watch(paths...)
-	if contains(paths, "class") || contains(paths, "class.other") || contains(paths, "set") {
-		return
+	classes := contains(paths, "class") || contains(paths, "class.other")
+	name := func(text string) {
+		if classes {
+			t.expected[len(t.expected)-1].class = text
+		}
 	}
 	p := t.path + ".order"
 	for i, text := range out.Order {
 		t.expect(t.elementPos(t.vals[p], i), fmt.Sprintf("%s[%d]", p, i), func(m *met) bool { return m.names(text, paths) },
 			"%q is no label of a case, and no value of %s", text, strings.Join(paths, ", "))
+		name(text)
 	}
 	p = t.path + ".labels"
-	for _, name := range slices.Sorted(maps.Keys(out.Labels)) {
-		at := t.maps[p].LookupPath(cue.MakePath(cue.Str(name)))
+	for _, text := range slices.Sorted(maps.Keys(out.Labels)) {
+		at := t.maps[p].LookupPath(cue.MakePath(cue.Str(text)))
 		known := append(slices.Clone(paths), out.Metrics...)
 		known = append(known, out.Baseline, noTrialShows)
-		t.expect(t.fieldPos(at), join(p, strconv.Quote(name)),
-			func(m *met) bool { return contains(known, name) || m.names(name, paths) },
-			"%q is no path, metric, label or value of the table", name)
+		t.expect(t.fieldPos(at), join(p, strconv.Quote(text)),
+			func(m *met) bool { return contains(known, text) || m.names(text, paths) },
+			"%q is no path, metric, label or value of the table", text)
+		name(text)
 	}
 }
 

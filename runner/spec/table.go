@@ -80,6 +80,14 @@ func (c *checker) readTables(v cue.Value, base *assignment, labels []string) (ma
 				raws[path] = raw
 			}
 		}})
+	for _, found := range []map[string]cue.Value{vals, maps} {
+		for path, v := range found {
+			base.pos[path] = c.valuePos(v)
+		}
+	}
+	for path, v := range filters {
+		base.pos[path+".filter"] = c.valuePos(v)
+	}
 	names := raws.names("tables")
 	slices.SortStableFunc(names, func(a, b string) int { // what a comprehension makes stands in one place
 		p, q := c.fieldPos(vals["tables."+a]), c.fieldPos(vals["tables."+b])
@@ -129,6 +137,9 @@ func (t tableReader) read(name string) Table {
 		}
 	}
 	t.checkBaseline(out.Baseline)
+	t.placeElements("metrics", len(out.Metrics))
+	t.placeElements("fixed", len(out.Fixed), "row", "against")
+	t.placeElements("published", len(out.Published), "row", "column")
 	t.checkFixed(out)
 	t.checkPublished(out)
 	t.checkAxesOf(out)
@@ -143,6 +154,20 @@ func (t tableReader) read(name string) Table {
 	t.expectMetrics(out)
 	t.expectBaseline(out)
 	return out
+}
+
+// placeElements notes where the elements of a list are, and fields of them: what is wrong with those
+// is known when the trials are.
+func (t tableReader) placeElements(field string, n int, fields ...string) {
+	p := join(t.path, field)
+	for i := range n {
+		t.base.pos[fmt.Sprintf("%s[%d]", p, i)] = t.elementPos(t.vals[p], i)
+		for _, f := range fields {
+			if v := t.vals[p].LookupPath(cue.MakePath(cue.Index(i), cue.Str(f))); v.Exists() {
+				t.base.pos[fmt.Sprintf("%s[%d].%s", p, i, f)] = t.valuePos(v)
+			}
+		}
+	}
 }
 
 // checkRepeats refuses a path or a metric that is there twice: its second lines would repeat the first.

@@ -1,0 +1,98 @@
+package experiment
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"react/results"
+	"react/runner/plan"
+	"react/runner/spec"
+)
+
+// CheckTables finds what tables would be refused for when all trials are done, with
+// the places in the file.
+func CheckTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
+	var mistakes spec.Errors
+	classes, _ := plan.ClassNames(exp, unseen)
+	for _, name := range exp.Order {
+		table, err := TableSpec(name, exp.Tables[name])
+		if err != nil {
+			return err
+		}
+		rows, planned := rowsToCome(table, trials, classes)
+		for _, err := range results.Check(table, rows, results.Options{Trials: planned}) {
+			var at *results.FieldError
+			if !errors.As(err, &at) {
+				return fmt.Errorf("%s: %w", exp.File, err)
+			}
+			path := "tables." + name + "." + at.Field
+			mistakes = append(mistakes, spec.Error{Pos: exp.Place(path), Path: path, Msg: at.Msg})
+		}
+	}
+	if len(mistakes) == 0 {
+		return nil
+	}
+	return mistakes
+}
+
+// rowsToCome are the rows that trials will give a table when they are done, as far
+// as that is known before they run.
+func rowsToCome(table results.Table, trials []plan.Trial, classes []string) (rows []results.Row, planned []results.Trial) {
+	byClass := slices.Contains(append(slices.Clone(table.Rows), table.Columns...), "class")
+	if !byClass || len(classes)*len(trials) > 100_000 || slices.Contains(table.Rows, "class") && slices.Contains(table.Rows, results.OtherClass) {
+		classes = nil // too many lines to name them all
+	}
+	for _, t := range trials {
+		status, params := results.Done, ParamsBy(t.Params)
+		for _, m := range table.Metrics {
+			set, metric, _ := strings.Cut(m, "/")
+			evaluation := t.Stages["evaluate/"+set]
+			if table.Effect != "" && (evaluation == nil || metric == "agreement" || metric == "delta") {
+				status = results.Pending // whether every trial has such a row, only its stages tell
+				continue
+			}
+			if evaluation == nil && t.Stages[set] == nil {
+				continue
+			}
+			row := results.Row{Trial: t.ID, Label: t.Label, Set: set, Metric: metric, Params: t.Params, Seed: t.Seed}
+			rows = append(rows, row)
+			for i, class := range classes { // each as the first and as the second
+				row.Class, row.Params = class, params(classes[(i+1)%len(classes)])
+				rows = append(rows, row)
+			}
+		}
+		planned = append(planned, results.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: status})
+	}
+	return rows, planned
+}
+
+// TableSpec is a table of the spec as results reads it: the JSON form is the
+// same.
+func TableSpec(name string, from any) (results.Table, error) {
+	table := results.Table{}
+	data, err := json.Marshal(from)
+	if err == nil {
+		err = json.Unmarshal(data, &table)
+	}
+	if err != nil {
+		return table, fmt.Errorf("table %s: %w", name, err)
+	}
+	table.Name = name
+	return table, nil
+}
+
+// ParamsBy gives a trial's params, with the other class of a number about two.
+func ParamsBy(params map[string]any) func(other string) map[string]any {
+	with := map[string]map[string]any{"": params}
+	return func(other string) map[string]any {
+		if with[other] == nil {
+			with[other] = maps.Clone(params)
+			with[other][results.OtherClass] = other
+		}
+		return with[other]
+	}
+}
