@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"react/data/glob"
 	"react/data/laion"
 	"react/data/lost"
+	"react/data/pool"
 	"react/data/shards"
 	"react/ops"
 )
@@ -53,7 +53,10 @@ func (c *inputCheck) metadata(s *Stage) {
 func (c *inputCheck) lacking(ctx context.Context, s *Stage) {
 	meta, tars := s.Files["pool.laion"], s.Files["pool.shards"]
 	files := shards.Lacking(meta.Paths, tars.Paths)
-	var p struct{ MaxBadShare float64 }
+	var p struct {
+		MaxBad      int
+		MaxBadShare float64
+	}
 	if len(files) == 0 || s.Op != "embed" && s.Op != "pretrain" || !c.once("shards of "+s.Op, meta) || json.Unmarshal(s.Params, &p) != nil {
 		return
 	}
@@ -63,10 +66,24 @@ func (c *inputCheck) lacking(ctx context.Context, s *Stage) {
 		return
 	}
 	field := strings.TrimSuffix(c.poolField(meta), ".laion") + ".shards"
-	if err := count.Check(p.MaxBadShare); err != nil { // addresses may lead to other tars: the stage looks there too
-		c.warn(fmt.Sprintf("%s: %v", field, err))
-	} else if count.Faults() > 0 {
-		c.warn(fmt.Sprintf("%s: %v", field, &count))
+	err = count.Check(p.MaxBadShare)
+	if err != nil && s.In["filter"] == nil { // addresses may lead to other tars: look as the stage will
+		run := &ops.Run{Warn: func(string, ...any) {}}
+		found, failed := ops.PoolImages(ctx, pool.Source{Metadata: meta.Paths, Images: tars.Paths, MaxBad: p.MaxBad}, false, run)
+		if failed == nil {
+			failed = found.Check(p.MaxBadShare)
+		}
+		if failed != nil {
+			c.fault(field, failed)
+			return
+		}
+		count, err = found, nil
+	}
+	switch {
+	case err != nil: // the filter may drop those rows
+		c.warnOf(field, "%v", err)
+	case count.Faults() > 0:
+		c.warnOf(field, "%v", &count)
 	}
 }
 
