@@ -98,8 +98,8 @@ func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 // warnOfCodes says where classes are called by codes: kept with the stage, it is said of every sweep
 // that uses it.
 func (r *Run) warnOfCodes(set *datasets.Set) {
-	if what, _ := set.Codes(); what != "" {
-		r.Warn("set %s: %s (runner data check says what to do)", set.Dir, what)
+	if text := set.CodesWarning(); text != "" {
+		r.Warn("%s", text)
 	}
 }
 

@@ -50,7 +50,7 @@ func runFilter(ctx context.Context, run *Run, p FilterParams) error {
 		run.Warn("filter.blocklist: none of its %d hashes is of a row of this pool", man.BlockList)
 	}
 	if man.Rows-man.Alive == man.Dropped[pool.Unreadable] {
-		run.Warn("the filter drops none of the pool's %d rows", man.Rows)
+		run.Warn("filter: none of the pool's %d rows is dropped", man.Rows)
 	}
 	if man.Alive == 0 {
 		return fmt.Errorf("no row of %d is left: dropped by %s", man.Rows, countsOf(man.Dropped))

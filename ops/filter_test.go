@@ -131,7 +131,7 @@ func TestAFilterThatMeetsNothingWarns(t *testing.T) {
 		want   []string
 	}{
 		{pool.Filter{Fraction: 0.5}, nil, nil},
-		{pool.Filter{MinChars: 1}, nil, []string{"the filter drops none of the pool's %d rows"}},
+		{pool.Filter{MinChars: 1}, nil, []string{"filter: none of the pool's %d rows is dropped"}},
 		{pool.Filter{Fraction: 0.5}, []string{list}, []string{"filter.blocklist: none of its %d hashes is of a row of this pool"}},
 	} {
 		files := map[string]Files{"pool.laion": {Paths: mustGlob(t, w.pool+"/pool")}}

@@ -66,7 +66,7 @@ func sweepSlurm(e *experiment.Experiment, cmd *cobra.Command, folder *store.Swee
 	if err != nil || failure != nil && !errors.As(failure, new(*schedule.Failed)) {
 		return errors.Join(failure, err)
 	}
-	keptWarnings(l.stderr, report)
+	keptWarnings(e, l.stderr, report)
 	return errors.Join(failure, writeTables(e, cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
 }
 

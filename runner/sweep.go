@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -133,9 +135,6 @@ func runSweep(e *experiment.Experiment, cmd *cobra.Command, o sweepOptions) erro
 		return err
 	}
 	defer release()
-	for _, text := range experiment.WarningTexts(e.Experiment) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", text)
-	}
 	switch o.launcher {
 	case "slurm":
 		return sweepSlurm(e, cmd, folder, o)
@@ -153,7 +152,7 @@ func runSweep(e *experiment.Experiment, cmd *cobra.Command, o sweepOptions) erro
 	if err != nil || failure != nil && !errors.As(failure, new(*schedule.Failed)) {
 		return errors.Join(failure, err)
 	}
-	keptWarnings(cmd.ErrOrStderr(), report)
+	keptWarnings(e, cmd.ErrOrStderr(), report)
 	return errors.Join(failure, writeTables(e, cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
 }
 
@@ -210,7 +209,7 @@ func runStages(ctx context.Context, e *experiment.Experiment, stderr io.Writer, 
 		tasks[i].Run, tasks[i].Assist = stageRunner(stage, engines, how), stageHelper(stage, engines, how)
 	}
 	options := schedule.Options{Store: e.Store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
-		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: newTimedReporter(stderr, newCountdown(forecast))}
+		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: placingReporter{newTimedReporter(stderr, newCountdown(forecast)), e}}
 	record.KeepSound(&options, stderr)
 	o.toRun, o.opened = survey.Count(schedule.ToRun), engines.name()
 	if o.toRun == 0 && folder.Has(record.ProvenanceFile) {
@@ -358,13 +357,44 @@ func (e *engines) close() {
 	}
 }
 
+// placingReporter prints the warnings of stages with their places, and none that
+// was printed before the sweep began.
+type placingReporter struct {
+	schedule.Reporter
+	of *experiment.Experiment
+}
+
+// Warn passes on what is new.
+func (r placingReporter) Warn(t *schedule.Task, text string) {
+	if text = placed(r.of, t, text); text != "" {
+		r.Reporter.Warn(t, text)
+	}
+}
+
+// placed is a stage's warning with the place in the file of the field that it
+// names; "" where it was said of the inputs.
+func placed(e *experiment.Experiment, t *schedule.Task, text string) string {
+	if slices.ContainsFunc(e.Plan.Warnings, func(said string) bool { return strings.HasSuffix(said, text) }) {
+		return ""
+	}
+	name, _, _ := strings.Cut(text, ":")
+	for _, stage := range e.Plan.Stages {
+		if path := stage.Field + "." + name; stage.Key == t.Key && stage.Field != "" && !strings.Contains(name, " ") {
+			return fmt.Sprintf("%s: %s.%s", e.Place(path), stage.Field, text)
+		}
+	}
+	return text
+}
+
 // keptWarnings prints the warnings of stages that were found done, once each:
 // they hold for the tables as much as on the day they were made.
-func keptWarnings(w io.Writer, report *schedule.Report) {
+func keptWarnings(e *experiment.Experiment, w io.Writer, report *schedule.Report) {
 	stages := map[string]int{}
 	for _, t := range report.Cached {
 		for _, text := range report.Entries[t.Key].Manifest.Warnings {
-			stages[t.Op+": "+text]++
+			if text = placed(e, t, text); text != "" {
+				stages[t.Op+": "+text]++
+			}
 		}
 	}
 	texts := make([]string, 0, len(stages))
