@@ -2,9 +2,11 @@ package ops
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +70,36 @@ func TestLinearProbe(t *testing.T) {
 		}
 		_, again := do(t, "evaluate", EvaluateParams{Kind: "probe", Probe: &p}, in, nil)
 		sameFile(t, dir, again, "probe.json")
+	}
+}
+
+// TestProbeOfSeveralSamples: each is the probe of its own seed alone, all start from the probe's seed,
+// and the figures are their mean and their sample deviation.
+func TestProbeOfSeveralSamples(t *testing.T) {
+	in := map[string]string{"train": madeClusters(t, 6, 30, 2, 1), "features": madeClusters(t, 6, 40, 2, 2)}
+	for _, method := range []string{"prototypes", "logistic"} {
+		p := ProbeParams{Method: method, Shots: 5, Samples: 3, Seed: 7}
+		_, dir := do(t, "evaluate", EvaluateParams{Kind: "probe", Probe: &p}, in, nil)
+		got := rowsOf(t, dir)
+		var scores, accs []float64
+		for i := range p.Samples {
+			alone := ProbeParams{Method: method, Shots: 5, Samples: 1, Seed: p.Seed + int64(i)}
+			_, dir := do(t, "evaluate", EvaluateParams{Kind: "probe", Probe: &alone}, in, nil)
+			scores, accs = append(scores, rowsOf(t, dir)["score"]), append(accs, rowsOf(t, dir)["mean-per-class"])
+		}
+		if slices.Max(scores) == slices.Min(scores) {
+			t.Fatalf("%s: all samples score %v: the test sees nothing", method, scores[0])
+		}
+		mean := (scores[0] + scores[1] + scores[2]) / 3
+		std := 0.0
+		for _, s := range scores {
+			std += (s - mean) * (s - mean) / 2
+		}
+		for name, want := range map[string]float64{"score": mean, "score-std": math.Sqrt(std), "mean-per-class": (accs[0] + accs[1] + accs[2]) / 3, "train-images": 30} {
+			if math.Abs(got[name]-want) > 1e-12 {
+				t.Errorf("%s: %s is %v, want %v of the scores %v", method, name, got[name], want, scores)
+			}
+		}
 	}
 }
 
