@@ -3,6 +3,7 @@ package datasets
 import (
 	"archive/zip"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,7 @@ type publishedForm struct {
 }
 
 var publishedForms = []publishedForm{
-	{bench: "oxford-flowers-102", mark: "imagelabels.mat", roots: []string{"flowers-102"}, read: readFlowers, beside: []string{"imagelabels.mat"},
+	{bench: "oxford-flowers-102", mark: "imagelabels.mat", roots: []string{"flowers-102"}, read: readMat(flowers), beside: []string{"imagelabels.mat"},
 		lists: map[string][]string{"train": {"setid.mat"}, "val": {"setid.mat"}, testFolder: {"setid.mat"}}},
 	{bench: "oxford-pets", mark: "annotations/list.txt", roots: []string{"oxford-iiit-pet"}, read: readPets,
 		lists: map[string][]string{"train": {"annotations/trainval.txt"}, testFolder: {"annotations/test.txt"}}},
@@ -35,7 +36,7 @@ var publishedForms = []publishedForm{
 		lists: map[string][]string{"train": {"meta/train.txt"}, testFolder: {"meta/test.txt"}}},
 	{bench: "fgvc-aircraft", mark: "variants.txt", roots: []string{"data", "fgvc-aircraft-2013b/data"}, read: readAircraft, beside: []string{"variants.txt"},
 		lists: map[string][]string{"train": {"images_variant_train.txt"}, "val": {"images_variant_val.txt"}, testFolder: {"images_variant_test.txt"}}},
-	{bench: "stanford-cars", mark: "devkit/cars_meta.mat", roots: []string{"stanford_cars"}, read: readCars, beside: []string{"devkit/cars_meta.mat", "cars_meta.mat"},
+	{bench: "stanford-cars", mark: "devkit/cars_meta.mat", roots: []string{"stanford_cars"}, read: readMat(cars), beside: []string{"devkit/cars_meta.mat", "cars_meta.mat"},
 		lists: map[string][]string{"train": {"devkit/cars_train_annos.mat", "cars_train_annos.mat"},
 			testFolder: {"cars_test_annos_withlabels.mat", "devkit/cars_test_annos_withlabels.mat"}}},
 	{bench: "gtsrb", mark: "GT-final_test.csv", roots: []string{"gtsrb", "GTSRB"}, read: readSigns,
@@ -236,68 +237,68 @@ func readAircraft(p *published) (err error) {
 	})
 }
 
-// readFlowers reads setid.mat, the numbers of a split's images, and imagelabels.mat, the labels of
-// all images, from 1.
-func readFlowers(p *published) error {
-	sets, err := matfile.Read(p.list)
-	if err != nil {
-		return err
-	}
-	all, err := matfile.Read(p.path(p.Dir, "imagelabels.mat"))
-	if err != nil {
-		return err
-	}
-	name := map[string]string{"train": "trnid", "val": "valid", testFolder: "tstid"}[p.Split]
-	labels, ids := all["labels"].Numbers, sets[name].Numbers
-	if len(labels) == 0 || len(ids) == 0 {
-		return fmt.Errorf("no variable %s, or no labels in imagelabels.mat", name)
-	}
-	for _, id := range ids {
-		if id < 1 || id > float64(len(labels)) {
-			return fmt.Errorf("image %v of %s is none of %d", id, name, len(labels))
-		}
-		if err := p.add(fmt.Sprintf("jpg/image_%05d.jpg", int(id)), int(labels[int(id)-1])-1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// readCars reads annotations with the fields class, from 1, and fname; cars_meta.mat names the
-// classes.
-func readCars(p *published) error {
-	vars, err := matfile.Read(p.list)
-	if err != nil {
-		return err
-	}
-	for _, name := range p.form.beside {
-		path := p.path(p.Dir, name)
-		if !isFile(path) || len(p.Classes) > 0 {
-			continue
-		}
-		meta, err := matfile.Read(path)
+// readMat reads the list of a split, and the first file beside it that is there, as MATLAB's, of which
+// listed makes paths and labels from 1.
+func readMat(listed func(p *published, vars map[string]matfile.Array) (paths []string, labels []float64, err error)) func(p *published) error {
+	return func(p *published) error {
+		vars, err := matfile.Read(p.list)
 		if err != nil {
 			return err
 		}
-		for _, c := range meta["class_names"].Cells {
-			p.Classes = append(p.Classes, c.Text)
+		for _, name := range p.form.beside {
+			path := p.path(p.Dir, name)
+			if !isFile(path) {
+				continue
+			}
+			more, err := matfile.Read(path)
+			if err != nil {
+				return err
+			}
+			maps.Copy(vars, more)
+			break
 		}
+		paths, labels, err := listed(p, vars)
+		for i := 0; i < len(paths) && err == nil; i++ {
+			err = p.add(paths[i], int(labels[i])-1)
+		}
+		return err
+	}
+}
+
+// flowers are the numbers of a split's images, of setid.mat, and the labels of all images, of
+// imagelabels.mat.
+func flowers(p *published, vars map[string]matfile.Array) (paths []string, labels []float64, err error) {
+	name := map[string]string{"train": "trnid", "val": "valid", testFolder: "tstid"}[p.Split]
+	all, ids := vars["labels"].Numbers, vars[name].Numbers
+	if len(all) == 0 || len(ids) == 0 {
+		return nil, nil, fmt.Errorf("no variable %s, or no labels in imagelabels.mat", name)
+	}
+	for _, id := range ids {
+		if !(id >= 1 && id <= float64(len(all))) {
+			return nil, nil, fmt.Errorf("image %v of %s is none of %d", id, name, len(all))
+		}
+		paths, labels = append(paths, fmt.Sprintf("jpg/image_%05d.jpg", int(id))), append(labels, all[int(id)-1])
+	}
+	return paths, labels, nil
+}
+
+// cars are annotations with the fields class and fname; cars_meta.mat names the classes.
+func cars(p *published, vars map[string]matfile.Array) (paths []string, labels []float64, err error) {
+	for _, c := range vars["class_names"].Cells {
+		p.Classes = append(p.Classes, c.Text)
 	}
 	folder := map[string]string{"train": "cars_train", testFolder: "cars_test"}[p.Split]
-	fields := vars["annotations"].Fields
-	classes, names := fields["class"], fields["fname"]
+	classes, names := vars["annotations"].Fields["class"], vars["annotations"].Fields["fname"]
 	if len(classes) == 0 || len(classes) != len(names) {
-		return fmt.Errorf("annotations of %d classes for %d files (those of the test images without labels are called cars_test_annos.mat)", len(classes), len(names))
+		return nil, nil, fmt.Errorf("annotations of %d classes for %d files (those of the test images without labels are called cars_test_annos.mat)", len(classes), len(names))
 	}
 	for i, c := range classes {
 		if len(c.Numbers) != 1 {
-			return fmt.Errorf("annotation %d has no class", i)
+			return nil, nil, fmt.Errorf("annotation %d has no class", i)
 		}
-		if err := p.add(folder+"/"+names[i].Text, int(c.Numbers[0])-1); err != nil {
-			return err
-		}
+		paths, labels = append(paths, folder+"/"+names[i].Text), append(labels, c.Numbers[0])
 	}
-	return nil
+	return paths, labels, nil
 }
 
 // readSigns reads GTSRB's test images, listed with semicolons. Its training images are folders.
