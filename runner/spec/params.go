@@ -147,7 +147,7 @@ type Retrieve struct {
 type Pairs struct {
 	Dedup   bool   `json:"dedup"`
 	Control string `json:"control"` // none, random, caption-match, continued, oracle
-	Seed    int64  `json:"seed"`    // of the random control
+	Seed    int64  `json:"seed"`    // of the draws of random, caption-match and oracle
 
 	Draw string `json:"draw,omitempty"` // each, one: whether each seed draws; "" is each
 
