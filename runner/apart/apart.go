@@ -16,13 +16,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"sync"
 	"syscall"
 	"time"
 
 	"react/ops"
+	"react/runner/child"
 )
 
 // request is what a child is to do: the parts of an ops.Run that are data.
@@ -63,17 +63,26 @@ func Run(ctx context.Context, op string, run *ops.Run, params json.RawMessage) (
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	c, err := start(ctx, request{Op: op, Params: params, Dir: run.Dir, Partial: run.Partial,
-		SaveEvery: run.SaveEvery, In: run.In, Files: run.Files, Workers: run.Workers})
+	said, libraries := io.Pipe() // what libraries print
+	c, err := child.Start(ctx, childEnv, request{Op: op, Params: params, Dir: run.Dir, Partial: run.Partial,
+		SaveEvery: run.SaveEvery, In: run.In, Files: run.Files, Workers: run.Workers},
+		func(cmd *exec.Cmd) { cmd.Stdout, cmd.Stderr = libraries, libraries })
 	if err != nil { // no /proc, or no more processes
 		return here()
 	}
-	last, err := c.follow(run)
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		logLines(run.Log, said)
+	}()
+	last, err := follow(c, run)
+	libraries.Close()
+	<-printed
 	switch {
 	case ctx.Err() != nil:
 		return last.Peak, ctx.Err()
 	case err != nil:
-		return last.Peak, c.died(ctx, op)
+		return last.Peak, died(ctx, c, op)
 	case last.Error != "":
 		return last.Peak, failure{last.Error, last.Errno}
 	}
@@ -92,15 +101,6 @@ func (f failure) Error() string { return f.text }
 // Is compares with the system's errors, such as that of a full disk.
 func (f failure) Is(target error) bool {
 	return f.errno != 0 && (target == error(f.errno) || f.errno.Is(target))
-}
-
-// child is a process that makes a stage.
-type child struct {
-	cmd    *exec.Cmd
-	words  *os.File // messages
-	stderr *os.File // what libraries print
-	alive  *os.File // its end tells the child that the parent is gone
-	asked  chan struct{}
 }
 
 // running are the processes of children.
@@ -131,61 +131,12 @@ func mark(pid int, on bool) {
 	}
 }
 
-// start starts this program as a child and asks it.
-func start(ctx context.Context, q request) (_ *child, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	raw, err := json.Marshal(q)
-	if err != nil {
-		return nil, err
-	}
-	var theirs, ours [3]*os.File
-	for i := range ours {
-		r, w, err := os.Pipe()
-		if err != nil {
-			closeAll(theirs[:i], ours[:i])
-			return nil, err
-		}
-		theirs[i], ours[i] = w, r
-	}
-	theirs[0], ours[0] = ours[0], theirs[0] // the first is read by the child
-	c := &child{cmd: exec.CommandContext(ctx, self), alive: ours[0], words: ours[1], stderr: ours[2], asked: make(chan struct{})}
-	c.cmd.Env = append(os.Environ(), childEnv+"=1")
-	c.cmd.Stdout, c.cmd.Stderr, c.cmd.ExtraFiles = theirs[2], theirs[2], theirs[:2]
-	err = c.cmd.Start()
-	closeAll(theirs[:])
-	if err != nil {
-		closeAll(ours[:])
-		return nil, err
-	}
-	mark(c.cmd.Process.Pid, true)
-	go func() {
-		c.alive.Write(raw) // as long as the child reads; follow closes the pipe
-		close(c.asked)
-	}()
-	return c, nil
-}
-
-func closeAll(lists ...[]*os.File) {
-	for _, files := range lists {
-		for _, f := range files {
-			f.Close()
-		}
-	}
-}
-
 // follow passes on what the child says until it has ended; an error is a child that ended without
 // saying how.
-func (c *child) follow(run *ops.Run) (last end, err error) {
-	printed := make(chan struct{})
-	go func() {
-		defer close(printed)
-		logLines(run.Log, c.stderr)
-	}()
+func follow(c *child.Process, run *ops.Run) (last end, err error) {
+	mark(c.Pid(), true)
 	err = errors.New("no end")
-	for words := json.NewDecoder(c.words); ; {
+	for words := json.NewDecoder(c.Answers); ; {
 		var m message
 		if words.Decode(&m) != nil {
 			break
@@ -196,12 +147,8 @@ func (c *child) follow(run *ops.Run) (last end, err error) {
 		}
 		m.pass(run)
 	}
-	c.cmd.Wait() // how it ended, ProcessState says
-	mark(c.cmd.Process.Pid, false)
-	<-printed
-	c.alive.Close()
-	<-c.asked
-	closeAll([]*os.File{c.words, c.stderr})
+	c.Wait() // how it ended, its State says
+	mark(c.Pid(), false)
 	return last, err
 }
 
@@ -224,19 +171,16 @@ func (m *message) pass(run *ops.Run) {
 const stopping = time.Second
 
 // died says why a child ended before its stage.
-func (c *child) died(ctx context.Context, op string) error {
-	status, _ := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if status.Signaled() {
-		switch status.Signal() {
-		case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2: // before it ignored them
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(stopping):
-			}
-		case syscall.SIGKILL:
-			return fmt.Errorf("the process of %s was killed, by somebody or because the system is out of memory", op)
+func died(ctx context.Context, c *child.Process, op string) error {
+	switch c.Signal() {
+	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2: // before it ignored them
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(stopping):
 		}
+	case syscall.SIGKILL:
+		return fmt.Errorf("the process of %s was killed, by somebody or because the system is out of memory", op)
 	}
-	return fmt.Errorf("the process of %s ended by itself (%v); the stage's log has what it said", op, c.cmd.ProcessState)
+	return fmt.Errorf("the process of %s ended by itself (%v); the stage's log has what it said", op, c.State())
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,34 +17,27 @@ import (
 	"react/data/caught"
 	"react/ops"
 	"react/ops/engine"
+	"react/runner/child"
 )
 
 // childEnv, when set, makes the program make one stage and end.
 const childEnv = "RUNNER_STAGE_APART"
 
 func init() {
-	if os.Getenv(childEnv) != "" {
-		os.Unsetenv(childEnv)
+	if child.Asked(childEnv) {
 		os.Exit(serve())
 	}
 }
 
-// serve makes the stage that file 3 asks for, and speaks on file 4.
+// serve makes the stage that is asked for.
 func serve() int {
-	// A terminal's and a cluster's signals go to both processes; the parent ends this one.
-	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2)
-	asked, words := os.NewFile(3, "request"), os.NewFile(4, "messages")
-	dec := json.NewDecoder(asked)
 	var q request
-	if err := dec.Decode(&q); err != nil {
+	words, err := child.Question(&q, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2)
+	if err != nil {
 		return 1
 	}
-	go func() { // the pipe ends with the parent
-		io.Copy(io.Discard, asked)
-		os.Exit(1)
-	}()
 	s := &speaker{to: json.NewEncoder(words)}
-	err := caught.Do("", func() error { return ops.All[q.Op].Run(context.Background(), s.run(q), q.Params) })
+	err = caught.Do("", func() error { return ops.All[q.Op].Run(context.Background(), s.run(q), q.Params) })
 	last := &end{Peak: peak()}
 	if err != nil {
 		last.Error = err.Error()

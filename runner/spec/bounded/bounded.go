@@ -16,11 +16,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"react/runner/child"
 	"react/runner/spec"
 )
 
@@ -90,7 +92,7 @@ func ask(ctx context.Context, q question) (*answer, error) {
 		return q.answer().result()
 	}
 	var a answer
-	err = errors.Join(json.NewDecoder(io.LimitReader(c.stdout, maxAnswer)).Decode(&a), c.wait())
+	err = errors.Join(json.NewDecoder(io.LimitReader(c.Answers, maxAnswer)).Decode(&a), c.Wait())
 	switch {
 	case err == nil:
 		return a.result()
@@ -98,7 +100,7 @@ func ask(ctx context.Context, q question) (*answer, error) {
 		return nil, ctx.Err()
 	case timed.Err() != nil:
 		return nil, tooMuch(q.File, fmt.Sprintf("takes over %d s", seconds), secondsEnv, 10*seconds)
-	case c.signaled(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP): // of the terminal, before it was ignored
+	case slices.Contains([]syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}, c.Signal()): // of the terminal, before it was ignored
 		return nil, context.Canceled
 	}
 	return nil, c.died(q)
@@ -133,75 +135,33 @@ func tooMuch(file, what, variable string, more int) error {
 		Msg: fmt.Sprintf("evaluating it %s (fewer comprehensions and references that multiply each other, or %s=%d)", what, variable, more)}}
 }
 
-// child is a process that reads a file.
-type child struct {
-	cmd    *exec.Cmd
-	stdout io.Reader
+// asked is a child that reads a file.
+type asked struct {
+	*child.Process
 	stderr bytes.Buffer
-	alive  *os.File // closed when the parent is gone
-	asked  chan struct{}
 }
 
-// start starts this program as a child and asks it. The question does not go through standard input, which
-// the file may be.
-func start(ctx context.Context, q question) (*child, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	raw, err := json.Marshal(q)
-	if err != nil {
-		return nil, err
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	c := &child{cmd: exec.CommandContext(ctx, self), alive: w, asked: make(chan struct{})}
-	c.cmd.Env = append(os.Environ(), childEnv+"=1", "OPENBLAS_NUM_THREADS=1") // whose threads begin with the program
-	c.cmd.Stdin, c.cmd.Stderr, c.cmd.ExtraFiles = os.Stdin, &c.stderr, []*os.File{r}
-	if c.stdout, err = c.cmd.StdoutPipe(); err == nil {
-		err = c.cmd.Start()
-	}
-	if err != nil {
-		w.Close()
-		return nil, err
-	}
-	go func() {
-		w.Write(raw) // as long as the child reads; wait closes the pipe
-		close(c.asked)
-	}()
-	return c, nil
-}
-
-func (c *child) wait() error {
-	err := c.cmd.Wait()
-	c.alive.Close()
-	<-c.asked
-	return err
-}
-
-func (c *child) signaled(signals ...syscall.Signal) bool {
-	status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	for _, s := range signals {
-		if ok && status.Signaled() && status.Signal() == s {
-			return true
-		}
-	}
-	return false
+// start asks a child. The question does not go through standard input, which the file may be.
+func start(ctx context.Context, q question) (*asked, error) {
+	c := &asked{}
+	var err error
+	c.Process, err = child.Start(ctx, childEnv, q, func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, "OPENBLAS_NUM_THREADS=1") // whose threads begin with the program
+		cmd.Stdin, cmd.Stderr = os.Stdin, &c.stderr
+	})
+	return c, err
 }
 
 // died says why there is no answer.
-func (c *child) died(q question) error {
+func (c *asked) died(q question) error {
 	said := c.stderr.String()
 	switch {
 	case strings.Contains(said, "stack overflow"), strings.Contains(said, "stack exceeds"):
 		return spec.Errors{{Pos: spec.Pos{File: q.File}, Msg: "nested too deeply (a value inside of thousands of others)"}}
-	case c.cmd.ProcessState.ExitCode() == exitMemory, c.signaled(syscall.SIGKILL),
+	case c.State().ExitCode() == exitMemory, c.Signal() == syscall.SIGKILL,
 		strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"):
 		return tooMuch(q.File, fmt.Sprintf("takes over %d MiB of memory", q.MiB), memoryEnv, 4*q.MiB)
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(said), "\n")
-	return spec.Errors{{Pos: spec.Pos{File: q.File}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v: %s", c.cmd.ProcessState, line)}}
+	return spec.Errors{{Pos: spec.Pos{File: q.File}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v: %s", c.State(), line)}}
 }

@@ -3,10 +3,8 @@ package bounded
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"math"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
@@ -14,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"react/runner/child"
 	"react/runner/spec"
 )
 
@@ -27,26 +26,20 @@ const exitMemory = 91
 const maxStack = 256 << 20
 
 func init() {
-	if os.Getenv(childEnv) != "" {
+	if child.Asked(childEnv) {
 		os.Exit(serve())
 	}
 }
 
-// serve answers the question of file 3 on standard output.
+// serve answers the question.
 func serve() int {
-	signal.Ignore(os.Interrupt) // a terminal's goes to both processes; the parent ends this one
-	pipe := os.NewFile(3, "question")
-	dec := json.NewDecoder(pipe)
 	var q question
-	if err := dec.Decode(&q); err != nil {
+	answers, err := child.Question(&q, os.Interrupt)
+	if err != nil {
 		return 1
 	}
-	go func() { // the pipe ends with the parent
-		io.Copy(io.Discard, io.MultiReader(dec.Buffered(), pipe))
-		os.Exit(1)
-	}()
 	bound(q.MiB)
-	if err := json.NewEncoder(os.Stdout).Encode(q.answer()); err != nil {
+	if err := json.NewEncoder(answers).Encode(q.answer()); err != nil {
 		return 1
 	}
 	return 0
