@@ -101,7 +101,7 @@ func (s scene) checkPrompt() {
 	s.benchmarkExists("tune.benchmark")
 }
 
-// checkMean holds a mean to the evaluations that it is of: they are there, each once, and are no means.
+// checkMean holds a mean to the evaluations that it is of: they are there, each once, with a score.
 func (s scene) checkMean(path string) {
 	var of []string
 	_ = json.Unmarshal(s.v[path+".of"], &of) // the schema has seen that it is a list
@@ -111,10 +111,21 @@ func (s scene) checkMean(path string) {
 		case kind == "":
 			s.report(path+".of", "no evaluation %q%s", name, didYouMean(name, s.v.names("evaluate"), "evaluations"))
 		case !evaluation.Of(kind).Classifies:
-			s.report(path+".of", "%q is a %s, which has no score (zeroshot, probe or finetune)", name, kind)
+			s.report(path+".of", "%q is a %s, which has no score (%s)", name, kind, scoredKinds())
 		case seen[name]:
 			s.report(path+".of", "%q is there twice (once)", name)
 		}
 		seen[name] = true
 	}
+}
+
+// scoredKinds are the kinds that a mean can be of.
+func scoredKinds() string {
+	var names []string
+	for _, k := range evaluation.Kinds() {
+		if k.Classifies {
+			names = append(names, k.Name)
+		}
+	}
+	return listed(names, "or")
 }
