@@ -50,12 +50,12 @@ func (t *training) newTrainer(run *Run, eng *engine.Engine, cfg clip.Config, o c
 
 // options are what a training of the params compiles to, before Fit.
 func (p PretrainParams) options() clip.TrainOptions {
-	return clip.TrainOptions{Mode: clip.Full, Batch: p.Batch, Clip: p.Clip, Precision: p.Precision, AdamW: given(p.AdamW)}
+	return clip.TrainOptions{Mode: clip.Full, GammaOff: true, Batch: p.Batch, Clip: p.Clip, Precision: p.Precision, AdamW: given(p.AdamW)}
 }
 
 func (p TuneParams) options() clip.TrainOptions {
 	return clip.TrainOptions{Mode: p.Mode, Batch: p.Batch, Clip: p.Clip, Precision: p.Precision, AdamW: given(p.AdamW),
-		CachedText: p.textLocked(), PositivesFixed: !p.textLocked() && p.PositivesFrom == "base"}
+		CachedText: p.textLocked(), GammaOff: p.Gamma == GammaOff, PositivesFixed: !p.textLocked() && p.PositivesFrom == "base"}
 }
 
 // textLocked says whether captions are encoded once for all steps.

@@ -74,7 +74,7 @@ func runPretrain(ctx context.Context, run *Run, p PretrainParams) error {
 	}
 	t := &training{images: newImageSource(data.set, data.samples), norm: normalizationOf(cfg), dim: cfg.Dim(), context: context,
 		tokens: encodeAll(tok, data.captions), steps: p.Steps, batch: p.Batch, warmup: p.Warmup, lr: p.LR, weightDecay: p.WeightDecay,
-		gamma: GammaOff, alphaLR: 1, augment: p.Augment, seed: uint64(p.Seed), positivesWarned: true}
+		alphaLR: 1, augment: p.Augment, seed: uint64(p.Seed), positivesWarned: true}
 	if err := t.newTrainer(run, eng, cfg, p.options()); err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ func encodeAs(tok *tokenizer.Tokenizer, captions []string, how tokenizer.Truncat
 	return ids, nil
 }
 
-// GammaOff is over any cosine: only the pair itself is a positive, which is plain InfoNCE.
+// GammaOff stands in the params of tune for plain InfoNCE (clip.TrainOptions.GammaOff).
 const GammaOff = 2
 
 func normalizationOf(cfg clip.Config) normalization {

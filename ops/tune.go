@@ -16,7 +16,7 @@ import (
 // TuneParams are the params of tune.
 type TuneParams struct {
 	Mode          string        `json:"mode"`  // a name of clip.Modes
-	Gamma         float64       `json:"gamma"` // over 1 is off
+	Gamma         float64       `json:"gamma"` // or GammaOff
 	PositivesFrom string        `json:"positivesFrom,omitempty"`
 	Steps         int           `json:"steps"`
 	Batch         int           `json:"batch"`

@@ -154,7 +154,7 @@ func (t *Trainer) partedStep(given *given, b Batch, p StepParams) ([]compute.Buf
 	if !t.opts.classifies() {
 		given.put(featuresInput, v, batch, dim)
 	}
-	t.giveTargets(given, b)
+	t.giveTargets(given, b, p.Gamma)
 	outputs, err := t.run(t.parts.loss, given, t.isStatistic)
 	if err != nil {
 		return nil, err

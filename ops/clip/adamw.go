@@ -37,20 +37,27 @@ func (a AdamW) orDefault() AdamW {
 	return a
 }
 
-// hyper holds the numbers of a step that change without a new graph, in the
-// order of the input [1, numHyper]. The corrections of the moments' bias are
+// hyper holds AdamW's numbers of a step, which change without a new graph, by
+// their places in the input [1, numHyper]. The corrections of the moments' bias are
 // folded into step and epsilon, as m/(√v/c + ε)·s = m/(√v + cε)·cs.
 type hyper struct {
 	adam      AdamW
-	gamma     *Node // [1, 1], as all
-	step      *Node // lr, corrected
+	step      *Node // [1, 1], as all: lr, corrected
 	alphaStep *Node // the same for the gates' alphas
 	keep      *Node // 1 - lr·weight decay
 	epsilon   *Node // corrected
 	clip      *Node // largest global norm
 }
 
-const numHyper = 6
+// The places of AdamW's numbers in the input.
+const (
+	atStep = iota
+	atAlphaStep
+	atKeep
+	atEpsilon
+	atClip
+	numHyper
+)
 
 // noClip is a norm that no gradient has.
 const noClip = 1e30
@@ -58,17 +65,7 @@ const noClip = 1e30
 func newHyper(g *Graph, adam AdamW) hyper {
 	in := input(g, hyperInput, 1, numHyper)
 	at := func(i int) *Node { return Slice(in, AxisRange(), AxisRange(i, i+1)) }
-	return hyper{adam: adam.orDefault(), gamma: at(0), step: at(1), alphaStep: at(2), keep: at(3), epsilon: at(4), clip: at(5)}
-}
-
-// hyper gives the numbers of the step, an input of the graph from when they are
-// first asked for.
-func (t *tape) hyper(adam AdamW) hyper {
-	if t.numbers == nil {
-		h := newHyper(t.g, adam)
-		t.numbers = &h
-	}
-	return *t.numbers
+	return hyper{adam: adam.orDefault(), step: at(atStep), alphaStep: at(atAlphaStep), keep: at(atKeep), epsilon: at(atEpsilon), clip: at(atClip)}
 }
 
 // hyperValues are the values of a step, counted from 1.
@@ -84,7 +81,13 @@ func hyperValues(p StepParams, adam AdamW, clip float64, step int) []float32 {
 		alpha = 1
 	}
 	size := p.LR / mean * root
-	return []float32{float32(p.Gamma), float32(size), float32(size * alpha), float32(1 - p.LR*p.WeightDecay), float32(adam.Epsilon * root), float32(clip)}
+	return []float32{
+		atStep:      float32(size),
+		atAlphaStep: float32(size * alpha),
+		atKeep:      float32(1 - p.LR*p.WeightDecay),
+		atEpsilon:   float32(adam.Epsilon * root),
+		atClip:      float32(clip),
+	}
 }
 
 // moments are the running means of a parameter's gradient and of its square.

@@ -68,15 +68,21 @@ func (t *Trainer) lossOf(tape *tape, u, v *Node) lossGraph {
 	if t.opts.Classes > 0 {
 		return classification(u, input(tape.g, headInput, t.opts.Classes, dim), tape.at("logit_scale"), input(tape.g, targetsInput, batch, t.opts.Classes))
 	}
+	if t.opts.GammaOff {
+		return contrastive(u, v, tape.at("logit_scale"), identity(tape.g, batch))
+	}
 	base := v
 	if t.opts.PositivesFixed {
 		base = input(tape.g, baseInput, batch, dim)
 	}
-	return contrastive(u, v, tape.at("logit_scale"), tape.hyper(t.opts.AdamW).gamma, base)
+	return contrastive(u, v, tape.at("logit_scale"), positives(base, input(tape.g, gammaInput, 1, 1)))
 }
 
 // giveTargets puts what the loss reads beside features.
-func (t *Trainer) giveTargets(given *given, b Batch) {
+func (t *Trainer) giveTargets(given *given, b Batch, gamma float64) {
+	if !t.opts.GammaOff && !t.opts.classifies() {
+		given.put(gammaInput, []float32{float32(gamma)}, 1, 1)
+	}
 	if t.opts.PositivesFixed {
 		given.put(baseInput, b.BaseText, t.opts.Batch, t.cfg.Dim())
 	}

@@ -19,6 +19,7 @@ const (
 	pixelsInput   = "pixels"
 	tokensInput   = "tokens"
 	hyperInput    = "hyper"
+	gammaInput    = "gamma"
 	featuresInput = "textFeatures"
 	baseInput     = "baseText"
 	distinctInput = "distinct"

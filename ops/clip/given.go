@@ -43,7 +43,7 @@ func (g *given) hyper(p StepParams, o TrainOptions, step int) {
 	if o.Head.Classes > 0 {
 		values = headHyperValues(p, o, step)
 	}
-	g.put(hyperInput, values, 1, numHyper)
+	g.put(hyperInput, values, 1, len(values))
 }
 
 func (g *given) free() {

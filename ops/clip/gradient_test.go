@@ -106,7 +106,7 @@ func compareGradients(t *testing.T, e *engine.Engine, c *Checkpoint, mode string
 		u, pullU := normalize(image)
 		text, pullText := tape.textTower(Const(g, ids))
 		v, pullV := normalize(text)
-		l := contrastive(u, v, tape.at("logit_scale"), ConstAs(u, [][]float32{{0.5}}), StopGradient(v))
+		l := contrastive(u, v, tape.at("logit_scale"), positives(StopGradient(v), ConstAs(u, [][]float32{{0.5}})))
 		if tape.anyTrains(isVisual) {
 			pullImage(pullU(l.dImage(), true))
 		}
@@ -245,6 +245,6 @@ func adamwGraph(params []parameter, adam AdamW) func(g *Graph) []*Node {
 			w, m := h.update(p, in("w:", p), grads[i], by, moments{in("m:", p), in("v:", p)})
 			out = append(out, w, m.mean, m.square)
 		}
-		return append(out, h.gamma) // every input must be used
+		return out
 	}
 }

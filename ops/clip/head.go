@@ -182,11 +182,14 @@ func binaryCrossEntropy(logits, targets *Node) (value, slope *Node) {
 	return Add(Sub(MaxScalar(logits, 0), Mul(logits, targets)), tail), Sub(Logistic(logits), targets)
 }
 
-// headHyper holds the numbers of a step with a head, in the order of the input.
+// headHyper holds the numbers of a step with a head, in the order of the input
+// [1, numHeadHyper].
 type headHyper struct{ step, towerStep, decay, towerDecay, epsilon, clip *Node }
 
+const numHeadHyper = 6
+
 func newHeadHyper(g *Graph) headHyper {
-	in := input(g, hyperInput, 1, numHyper)
+	in := input(g, hyperInput, 1, numHeadHyper)
 	at := func(i int) *Node { return Slice(in, AxisRange(), AxisRange(i, i+1)) }
 	return headHyper{at(0), at(1), at(2), at(3), at(4), at(5)}
 }
@@ -206,7 +209,7 @@ func headHyperValues(p StepParams, o TrainOptions, step int) []float32 {
 		return []float32{float32(p.LR), float32(p.LR * tower), float32(p.WeightDecay), float32(p.WeightDecay), 0, float32(clip)}
 	}
 	v := hyperValues(StepParams{LR: p.LR, WeightDecay: p.WeightDecay, AlphaLR: tower}, o.AdamW, o.Clip, step)
-	return []float32{v[1], v[2], v[3], float32(1 - p.LR*tower*p.WeightDecay), v[4], v[5]}
+	return []float32{v[atStep], v[atAlphaStep], v[atKeep], float32(1 - p.LR*tower*p.WeightDecay), v[atEpsilon], v[atClip]}
 }
 
 // headUpdates are the statistics of a step and the new values, as updates.

@@ -23,7 +23,6 @@ type tape struct {
 	nodes  map[string]*Node
 	grads  map[string]*Node
 
-	numbers   *hyper       // of the step; see hyper
 	dtype     dtypes.DType // of activations between layers; parameters are f32
 	recompute bool         // see recomputed
 }

@@ -18,14 +18,19 @@ type lossGraph struct {
 	statistics []*Node // new values of HeadOptions.statistics
 }
 
+// positives is the mask [B, B] of P(i): the k with base_k·base_i ≥ gamma, and i
+// itself; base are text features of length 1, through which nothing is
+// differentiated.
+func positives(base, gamma *Node) *Node {
+	similar := matmul(base, transpose(base)) // [B, B]
+	return Max(ConvertDType(GreaterOrEqual(similar, gamma), dtypes.Float32), identity(base.Graph(), base.Shape().Dimensions[0]))
+}
+
 // contrastive builds the loss of image features u and text features v, both
-// [B, E] of length 1. P(i) are the k with base_k·base_i ≥ gamma, and i itself; base
-// are text features of length 1, through which nothing is differentiated.
-func contrastive(u, v, scaleLog, gamma, base *Node) lossGraph {
+// [B, E] of length 1, with a mask of positives.
+func contrastive(u, v, scaleLog, mask *Node) lossGraph {
 	n := 1 / float64(u.Shape().Dimensions[0])
 	scale := Exp(scaleLog)
-	similar := matmul(base, transpose(base)) // [B, B]
-	mask := Max(ConvertDType(GreaterOrEqual(similar, gamma), dtypes.Float32), identity(u.Graph(), u.Shape().Dimensions[0]))
 	logits := Mul(matmul(u, transpose(v)), scale) // rows are images
 	rows, drows := logMeanPositive(logits, mask, -1)
 	columns, dcolumns := logMeanPositive(logits, mask, 0)

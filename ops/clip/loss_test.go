@@ -3,6 +3,7 @@ package clip
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -21,7 +22,7 @@ func runLoss(t *testing.T, e *engine.Engine, u, v, base []float32, n int, scaleL
 	t.Helper()
 	dim := len(u) / n
 	program, err := e.Program(fmt.Sprintf("loss %d %d", n, dim), func(g *Graph) []*Node {
-		l := contrastive(input(g, "u", n, dim), input(g, "v", n, dim), input(g, "scaleLog", 1, 1), input(g, "gamma", 1, 1), input(g, "base", n, dim))
+		l := contrastive(input(g, "u", n, dim), input(g, "v", n, dim), input(g, "scaleLog", 1, 1), positives(input(g, "base", n, dim), input(g, "gamma", 1, 1)))
 		return []*Node{l.loss, l.positives, l.direct[0], l.dImage(), l.dText()}
 	})
 	if err != nil {
@@ -119,6 +120,35 @@ func TestOwnPairIsAlwaysPositive(t *testing.T) {
 	onEngines(t, func(t *testing.T, e *engine.Engine) {
 		if got := runLoss(t, e, u, short, short, 2, 0, 1); got.positives != 1 || math.IsNaN(got.loss) {
 			t.Errorf("positives %v, loss %v", got.positives, got.loss)
+		}
+	})
+}
+
+// TestOffComparesNoCaptions: without γ a step reads none, and trains to the bit as with one over
+// any cosine, in one part and in several.
+func TestOffComparesNoCaptions(t *testing.T) {
+	c := stir(smallModel(1, true))
+	onEngines(t, func(t *testing.T, e *engine.Engine) {
+		for _, micro := range []int{0, 2} {
+			var ends []*Checkpoint
+			for _, off := range []bool{false, true} {
+				tr, _ := train(t, e, c, TrainOptions{Mode: Full, Batch: 6, MicroBatch: micro, GammaOff: off, Clip: 1}, 0)
+				for i := range 3 {
+					s, err := tr.Step(randomBatch(c.Config, 6, uint64(i)), StepParams{LR: 1e-2, WeightDecay: 0.1, Gamma: 2})
+					if err != nil || s.MeanPositives != 1 {
+						t.Fatalf("%v positives, %v", s.MeanPositives, err)
+					}
+				}
+				for _, p := range tr.programs() {
+					if off && slices.Contains(p.Inputs(), gammaInput) {
+						t.Error("γ is read where it is off")
+					}
+				}
+				ends = append(ends, checkpointOf(t, tr))
+			}
+			if differ := sameBits(ends[0], ends[1]); differ != nil {
+				t.Errorf("micro-batch %d: %v differ", micro, differ)
+			}
 		}
 	})
 }

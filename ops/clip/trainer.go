@@ -22,6 +22,7 @@ type TrainOptions struct {
 	Precision      string  // F32 or BF16; "" is F32
 	AdamW          AdamW   // the zero value: as for a ViT
 	CachedText     bool    // a step gets text features instead of tokens; only where the text tower is locked
+	GammaOff       bool    // plain InfoNCE: each pair is its own only positive, and no captions are compared
 	PositivesFixed bool    // P(i) is of BaseText, given with each batch, and not of the current text features
 	Classes        int     // over 0: cross entropy against Head with Targets, given with each batch, in place of captions; only where the text tower is locked
 	Clip           float64 // largest global norm of the gradient; 0 for no clipping
@@ -58,7 +59,7 @@ type Batch struct {
 type StepParams struct {
 	LR          float64
 	WeightDecay float64 // of matrices
-	Gamma       float64 // over 1: plain InfoNCE
+	Gamma       float64 // cosine of captions from which another pair is a positive; not with GammaOff
 	AlphaLR     float64 // multiplies LR for the gates' alphas; 0 is 1
 	TowerLR     float64 // with Head: multiplies LR for the tower; 0 is 1
 }
@@ -139,7 +140,7 @@ func NewTrainer(e *engine.Engine, cfg Config, opts TrainOptions) (*Trainer, erro
 // compile gives a program of the trainer's, by all that its graph depends on.
 func (t *Trainer) compile(kind string, build func(g *Graph) []*Node) (*engine.Program, error) {
 	o := t.opts
-	key, err := programKey(kind, t.cfg, o.Mode, fmt.Sprint(o.Batch, o.rows(), o.CachedText, o.PositivesFixed, o.Classes, o.Recompute, t.dtype, o.AdamW, o.Head))
+	key, err := programKey(kind, t.cfg, o.Mode, fmt.Sprint(o.Batch, o.rows(), o.CachedText, o.GammaOff, o.PositivesFixed, o.Classes, o.Recompute, t.dtype, o.AdamW, o.Head))
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ func (t *Trainer) updates(tape *tape, grads []*Node, l lossGraph) []*Node {
 	if t.opts.Head.Classes > 0 {
 		return t.headUpdates(tape, grads, l)
 	}
-	h := tape.hyper(t.opts.AdamW)
+	h := newHyper(tape.g, t.opts.AdamW)
 	norm := globalNorm(grads)
 	by := h.gradientWeights(norm)
 	outputs := []*Node{t.statsOf(tape, norm, l)}
@@ -338,7 +339,7 @@ func (t *Trainer) wholeStep(given *given, b Batch, p StepParams) ([]compute.Buff
 		return nil, err
 	}
 	given.hyper(p, t.opts, t.step+1)
-	t.giveTargets(given, b)
+	t.giveTargets(given, b, p.Gamma)
 	if t.opts.CachedText {
 		given.put(featuresInput, b.TextFeatures, t.opts.Batch, t.cfg.Dim())
 	}
