@@ -1,7 +1,6 @@
 package slurm
 
 import (
-	"fmt"
 	"os"
 	"regexp"
 	"strconv"
@@ -54,6 +53,3 @@ func MemoryFromEnv() int64 {
 	}
 	return mib * cpus << 20
 }
-
-// Job returns the name of an element.
-func Job(job string, index int) Element { return Element(fmt.Sprintf("%s_%d", job, index)) }
