@@ -62,7 +62,7 @@ func BenchmarkBuild(b *testing.B) {
 func BenchmarkReadRows(b *testing.B) {
 	rows := manyRows()
 	var lines, columns bytes.Buffer
-	if err := WriteJSONL(&lines, rows); err != nil {
+	if err := writeJSONL(&lines, rows); err != nil {
 		b.Fatal(err)
 	}
 	if err := WriteParquet(&columns, rows); err != nil {
@@ -70,7 +70,7 @@ func BenchmarkReadRows(b *testing.B) {
 	}
 	b.Run("jsonl", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := ReadJSONL(bytes.NewReader(lines.Bytes()), "f"); err != nil {
+			if _, err := readJSONL(bytes.NewReader(lines.Bytes()), "f"); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -104,7 +104,7 @@ func (b *builder) flip(d *Difference, line, other *Cell, metric string) (why str
 		return whyOther, nil
 	}
 	f := stat.SignFlip(contrast, flipDraws, flipSeed)
-	d.Method = map[unit]Method{ofClasses: FlipClasses, ofImages: FlipImages, ofSets: FlipSets}[mine[0].unit]
+	d.Method = map[unit]Method{ofClasses: flipClasses, ofImages: flipImages, ofSets: flipSets}[mine[0].unit]
 	d.Flips = &FlipTest{Clusters: contrast.Clusters, Cases: mine[0].cases, Draws: f.Draws, Seeds: contrast.Seeds,
 		OneSeed: oneSeed(line) || oneSeed(other), flips: f}
 	d.P = f.P()
@@ -169,7 +169,7 @@ func (b *builder) mcNemar(d *Difference, line, other *Cell, metric string) (why 
 			d.P = math.Max(d.P, pair.P)
 		}
 	}
-	d.Method = McNemarTest
+	d.Method = mcNemarTest
 	return "", nil
 }
 

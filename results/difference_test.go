@@ -75,7 +75,7 @@ func tested(t *testing.T, spec Table, rows []Row, opts Options) *Difference {
 func TestFlipsOverClasses(t *testing.T) {
 	rows, opts := casesStudy(eightClasses(), "acc@1")
 	d := tested(t, against("task/acc@1"), rows, opts)
-	if d.Method != FlipClasses || d.Flips == nil || d.Flips.Clusters != 8 || d.Flips.Cases != 48 || len(d.Flips.Seeds) != 1 || d.Flips.OneSeed {
+	if d.Method != flipClasses || d.Flips == nil || d.Flips.Clusters != 8 || d.Flips.Cases != 48 || len(d.Flips.Seeds) != 1 || d.Flips.OneSeed {
 		t.Fatalf("got %+v with %+v", d, d.Flips)
 	}
 	gains := []float64{5, 1, 3, 3, 5, 1, 4, 3} // over three seeds, of 6 images each
@@ -117,11 +117,11 @@ func TestMetricsOfOneUnit(t *testing.T) {
 		method Method
 		why    string
 	}{
-		{metric: "acc@1", method: FlipClasses},
-		{metric: "mean-per-class", method: FlipClasses},
-		{metric: "score", method: FlipClasses},
-		{metric: "delta", method: FlipClasses},
-		{metric: "acc@5", method: FlipClasses, change: func(rows []Row, _ *Options) {
+		{metric: "acc@1", method: flipClasses},
+		{metric: "mean-per-class", method: flipClasses},
+		{metric: "score", method: flipClasses},
+		{metric: "delta", method: flipClasses},
+		{metric: "acc@5", method: flipClasses, change: func(rows []Row, _ *Options) {
 			for i := range rows {
 				rows[i].Value = 1
 			}
@@ -212,7 +212,7 @@ func TestSeedsOfATest(t *testing.T) {
 		rows, opts := casesStudy(c.trials, "acc@1")
 		g := mustBuild(t, against("task/acc@1"), rows, opts)
 		d := lineOf(t, g, "full").Differences[0][0]
-		if d.Method != FlipClasses || len(d.Flips.Seeds) != c.sources || d.Flips.OneSeed != c.one {
+		if d.Method != flipClasses || len(d.Flips.Seeds) != c.sources || d.Flips.OneSeed != c.one {
 			t.Errorf("%s: got %+v", c.name, d.Flips)
 		}
 		if said := strings.Contains(textOf(t, g, 0), "a side of a test has one seed"); said != c.one {
@@ -241,7 +241,7 @@ func TestAgreement(t *testing.T) {
 	spec := against("task/agreement")
 	spec.Baseline = "tune.mode=gated"
 	d := tested(t, spec, kept, opts)
-	if d.Method != FlipClasses || !(d.Value < 0) || !(d.P < 0.05) {
+	if d.Method != flipClasses || !(d.Value < 0) || !(d.P < 0.05) {
 		t.Errorf("got %+v, %q", d, d.why)
 	}
 }
@@ -254,7 +254,7 @@ func TestMcNemarByName(t *testing.T) {
 	spec.Test = "mcnemar"
 	g := mustBuild(t, spec, rows, opts)
 	d := lineOf(t, g, "full").Differences[0][0]
-	if d.Method != McNemarTest || len(d.Pairs) != 3 || !math.IsNaN(d.Low) {
+	if d.Method != mcNemarTest || len(d.Pairs) != 3 || !math.IsNaN(d.Low) {
 		t.Fatalf("got %+v", d)
 	}
 	largest := 0.0
@@ -307,7 +307,7 @@ func TestMeanOfSets(t *testing.T) {
 		all = append(all, r, small, suite)
 	}
 	d := tested(t, against("suite/score"), all, opts)
-	if d.Method != FlipSets || d.Flips.Clusters != 16 || d.Flips.Cases != 56 {
+	if d.Method != flipSets || d.Flips.Clusters != 16 || d.Flips.Cases != 56 {
 		t.Fatalf("got %+v with %+v, %q", d, d.Flips, d.why)
 	}
 	if !(d.Low < d.Value && d.Value < d.High) {
@@ -336,7 +336,7 @@ func TestRecallByImage(t *testing.T) {
 			{Trial: "full", Set: "flickr", Metric: metric, Value: values[1], N: 8, Params: map[string]any{"tune.mode": "full"}},
 		}
 		d := tested(t, against("flickr/"+metric), rows, Options{Queries: queries})
-		if d.Method != FlipImages || d.Flips.Clusters != 8 || (d.P < 0.05) != strings.HasSuffix(metric, "@1") || (d.Low > 0) != (d.P < 0.05) {
+		if d.Method != flipImages || d.Flips.Clusters != 8 || (d.P < 0.05) != strings.HasSuffix(metric, "@1") || (d.Low > 0) != (d.P < 0.05) {
 			t.Errorf("%s: got %+v with %+v, %q", metric, d, d.Flips, d.why)
 		}
 		if d := tested(t, against("flickr/"+metric), rows, Options{}); d.why != whyNotStored {
@@ -369,7 +369,7 @@ func TestEffectIsTested(t *testing.T) {
 	}
 	spec := Table{Name: "effect", Rows: Names{"tune.mode"}, Metrics: Names{"task/acc@1"}, Effect: "tune.mode", Baseline: "tune.mode=a"}
 	d := lineOf(t, mustBuild(t, spec, rows, opts), "b").Differences[0][0]
-	if d.Method != FlipClasses || d.Flips.Clusters != 8 || !(d.P < 0.05) || !(d.High < 0) {
+	if d.Method != flipClasses || d.Flips.Clusters != 8 || !(d.P < 0.05) || !(d.High < 0) {
 		t.Errorf("got %+v with %+v, %q", d, d.Flips, d.why)
 	}
 }

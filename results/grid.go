@@ -100,10 +100,10 @@ type Method string
 
 // The methods. An empty method is a difference without a test.
 const (
-	FlipClasses Method = "sign flips of classes"
-	FlipImages  Method = "sign flips of images with their captions"
-	FlipSets    Method = "sign flips of classes within sets"
-	McNemarTest Method = "exact McNemar over images"
+	flipClasses Method = "sign flips of classes"
+	flipImages  Method = "sign flips of images with their captions"
+	flipSets    Method = "sign flips of classes within sets"
+	mcNemarTest Method = "exact McNemar over images"
 )
 
 // Difference compares a cell with the baseline's cell.

@@ -24,10 +24,10 @@ type parquetPrediction struct {
 	Rank      int32  `parquet:"rank"`
 }
 
-// ReadPredictions reads key, label, predicted and, where it is there, rank from
+// readPredictions reads key, label, predicted and, where it is there, rank from
 // a .parquet or .jsonl file. Other columns are ignored; Correct follows from
 // label and predicted. A key that is there twice is an error.
-func ReadPredictions(path string) ([]Prediction, error) {
+func readPredictions(path string) ([]Prediction, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

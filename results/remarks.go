@@ -111,10 +111,10 @@ func countText(counts map[int]bool) string {
 
 // methodText says in words what a method does.
 var methodText = map[Method]string{
-	FlipClasses: flipText("classes", "images of a class are flipped together"),
-	FlipImages:  flipText("images with their captions", "captions of an image are flipped together"),
-	FlipSets:    flipText("classes within each set", "every set counts once, images of a class are flipped together"),
-	McNemarTest: "exact McNemar test over single images, the largest p of the seeds; it takes the images of a class for independent, " +
+	flipClasses: flipText("classes", "images of a class are flipped together"),
+	flipImages:  flipText("images with their captions", "captions of an image are flipped together"),
+	flipSets:    flipText("classes within each set", "every set counts once, images of a class are flipped together"),
+	mcNemarTest: "exact McNemar test over single images, the largest p of the seeds; it takes the images of a class for independent, " +
 		"which makes p too small where they are not, and no interval goes with it",
 }
 
@@ -124,7 +124,7 @@ func flipText(clusters, how string) string {
 		clusters, how, flipDraws, flipSeed)
 }
 
-var allMethods = []Method{FlipClasses, FlipImages, FlipSets, McNemarTest}
+var allMethods = []Method{flipClasses, flipImages, flipSets, mcNemarTest}
 
 // methods lists the methods of the grid's tests, in a fixed order.
 func (g *Grid) methods() []Method {

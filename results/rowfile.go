@@ -25,7 +25,7 @@ func ReadFile(path string) ([]Row, error) {
 	}
 	defer f.Close()
 	if !isParquet(path) {
-		return ReadJSONL(f, path)
+		return readJSONL(f, path)
 	}
 	info, err := f.Stat()
 	if err != nil {
@@ -37,7 +37,7 @@ func ReadFile(path string) ([]Row, error) {
 // WriteFile writes rows as .jsonl or .parquet, in the order given. The file
 // appears whole or not at all.
 func WriteFile(path string, rows []Row) error {
-	write := WriteJSONL
+	write := writeJSONL
 	if isParquet(path) {
 		write = WriteParquet
 	}
@@ -50,8 +50,8 @@ func WriteFile(path string, rows []Row) error {
 
 func isParquet(path string) bool { return strings.EqualFold(filepath.Ext(path), ".parquet") }
 
-// WriteJSONL writes one row a line.
-func WriteJSONL(w io.Writer, rows []Row) error {
+// writeJSONL writes one row a line.
+func writeJSONL(w io.Writer, rows []Row) error {
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
@@ -68,9 +68,9 @@ func WriteJSONL(w io.Writer, rows []Row) error {
 	return out.Flush()
 }
 
-// ReadJSONL reads one row a line; empty lines are skipped and unknown fields
+// readJSONL reads one row a line; empty lines are skipped and unknown fields
 // ignored. name is the file's name for errors.
-func ReadJSONL(r io.Reader, name string) ([]Row, error) {
+func readJSONL(r io.Reader, name string) ([]Row, error) {
 	var rows []Row
 	in, shared := bufio.NewReader(r), paramsCache{}
 	for number := 1; ; number++ {

@@ -72,7 +72,7 @@ func TestRowFiles(t *testing.T) {
 
 func TestWholeNumbersKeepTheirDigits(t *testing.T) {
 	line := `{"trial":"a","set":"s","metric":"m","value":1,"params":{"seed":18446744073709551615,"id":9007199254740993}}`
-	rows, err := ReadJSONL(strings.NewReader(line), "f")
+	rows, err := readJSONL(strings.NewReader(line), "f")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,11 +92,11 @@ func TestReadErrors(t *testing.T) {
 		{"odd value", `{"trial":"a","set":"s","metric":"m","value":"x"}`, "file f: line 1: value: json: cannot unmarshal string into Go value of type float64"},
 	}
 	for _, tt := range tests {
-		if _, err := ReadJSONL(strings.NewReader(tt.in), "f"); err == nil || err.Error() != tt.want {
+		if _, err := readJSONL(strings.NewReader(tt.in), "f"); err == nil || err.Error() != tt.want {
 			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
 		}
 	}
-	rows, err := ReadJSONL(strings.NewReader(good+"\r\n\n"+strings.Replace(good, "value", `later":[1],"value`, 1)), "f")
+	rows, err := readJSONL(strings.NewReader(good+"\r\n\n"+strings.Replace(good, "value", `later":[1],"value`, 1)), "f")
 	if err != nil || len(rows) != 2 {
 		t.Errorf("unknown fields and empty lines: got %d rows, %v", len(rows), err)
 	}
@@ -168,7 +168,7 @@ func TestReadPredictions(t *testing.T) {
 	}
 	lines := write(t, dir, "p.jsonl", `{"key":"k1","label":3,"predicted":3,"rank":1}`+"\n"+`{"key":"k2","label":0,"predicted":1,"rank":2}`)
 	for _, path := range []string{stored, lines} {
-		if got, err := ReadPredictions(path); err != nil || !reflect.DeepEqual(got, want) {
+		if got, err := readPredictions(path); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %v, %v", path, got, err)
 		}
 	}
@@ -178,7 +178,7 @@ func TestReadPredictions(t *testing.T) {
 		"row 0: invalid character":                  `x`,
 	} {
 		path := write(t, dir, "bad.jsonl", in)
-		if _, err := ReadPredictions(path); err == nil || !strings.Contains(err.Error(), path+": "+name) {
+		if _, err := readPredictions(path); err == nil || !strings.Contains(err.Error(), path+": "+name) {
 			t.Errorf("got %v, want %s", err, name)
 		}
 	}
@@ -195,22 +195,22 @@ func write(t *testing.T, dir, name, text string) string {
 
 func FuzzReadJSONL(f *testing.F) {
 	var b bytes.Buffer
-	if err := WriteJSONL(&b, someRows()); err != nil {
+	if err := writeJSONL(&b, someRows()); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())
 	f.Add([]byte(`{"trial":"a","set":"s","metric":"m","value":null,"params":{"a":{"b":[1,{}]}}}`))
 	f.Add([]byte("{}\n\n[]"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		rows, err := ReadJSONL(bytes.NewReader(in), "f")
+		rows, err := readJSONL(bytes.NewReader(in), "f")
 		if err != nil {
 			return
 		}
 		var out bytes.Buffer
-		if err := WriteJSONL(&out, rows); err != nil {
+		if err := writeJSONL(&out, rows); err != nil {
 			t.Fatal(err)
 		}
-		again, err := ReadJSONL(&out, "f")
+		again, err := readJSONL(&out, "f")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -260,7 +260,7 @@ func TestOpenErrors(t *testing.T) {
 
 // TestWriterIsAFunctionOfTheRows writes more than a row group in odd pieces.
 func TestWriterIsAFunctionOfTheRows(t *testing.T) {
-	const n = GroupRows + 5000
+	const n = groupRows + 5000
 	cols := []Column{{Name: "s"}, {Name: "d", Dict: true}, {Name: "i", Kind: Int}}
 	v := []*Vector{{}, {}, {}}
 	for i := range n {
@@ -328,7 +328,7 @@ func TestSkipTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const rows = 2*GroupRows + 500
+	const rows = 2*groupRows + 500
 	v := &Vector{}
 	for i := range int64(rows) {
 		v.Ints = append(v.Ints, i)
@@ -341,7 +341,7 @@ func TestSkipTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for _, c := range []struct{ to, next int64 }{{0, 0}, {50, 10}, {GroupRows, GroupRows}, {GroupRows + 5, GroupRows + 10}, {rows - 1, 2 * GroupRows}} {
+	for _, c := range []struct{ to, next int64 }{{0, 0}, {50, 10}, {groupRows, groupRows}, {groupRows + 5, groupRows + 10}, {rows - 1, 2 * groupRows}} {
 		f.SkipTo(c.to)
 		b, err := f.Next(10)
 		if err != nil || b.Row != c.next || b.Cols[0].Ints[0] != c.next {

@@ -12,8 +12,8 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
-// GroupRows is the number of rows in a row group that we write.
-const GroupRows = 100_000
+// groupRows is the number of rows in a row group that we write.
+const groupRows = 100_000
 
 // blockRows is the number of rows given to the library at once. It ends pages
 // at calls, so that calls of one size make the bytes a function of the values.
@@ -82,7 +82,7 @@ func newSchema(cols []Column) (*schema.GroupNode, error) {
 
 func properties(cols []Column) *parquet.WriterProperties {
 	opts := []parquet.WriterProperty{parquet.WithCompression(compress.Codecs.Snappy), parquet.WithDictionaryDefault(false),
-		parquet.WithMaxRowGroupLength(GroupRows)}
+		parquet.WithMaxRowGroupLength(groupRows)}
 	for _, col := range cols {
 		opts = append(opts, parquet.WithDictionaryFor(col.Name, col.Dict))
 	}
@@ -93,7 +93,7 @@ func properties(cols []Column) *parquet.WriterProperties {
 // Vector is n nulls. The slices may be reused after it returns.
 func (w *Writer) Append(n int, cols []*Vector) error {
 	for at := 0; at < n && w.err == nil; {
-		to := min(n, at+blockRows-w.pending, at+GroupRows-w.rows-w.pending)
+		to := min(n, at+blockRows-w.pending, at+groupRows-w.rows-w.pending)
 		for i := range w.cols {
 			if err := w.hold(i, cols[i], at, to); err != nil {
 				return err
@@ -101,7 +101,7 @@ func (w *Writer) Append(n int, cols []*Vector) error {
 		}
 		w.pending += to - at
 		at = to
-		if w.pending == blockRows || w.rows+w.pending == GroupRows {
+		if w.pending == blockRows || w.rows+w.pending == groupRows {
 			w.err = w.flush()
 		}
 	}
@@ -157,7 +157,7 @@ func (w *Writer) flush() (err error) {
 		v.Strings, v.Ints, v.Floats, v.Null = v.Strings[:0], v.Ints[:0], v.Floats[:0], v.Null[:0]
 	}
 	w.rows, w.pending = w.rows+w.pending, 0
-	if w.rows < GroupRows {
+	if w.rows < groupRows {
 		return nil
 	}
 	return w.closeGroup()

@@ -116,8 +116,8 @@ func Find(name string) (*Entry, error) {
 	return nil, fmt.Errorf("no dataset %q in the catalogue (there are %s)", name, strings.Join(names, ", "))
 }
 
-// WordNetIDs are the ids of ImageNet-1K's classes, in the order of its labels, which is theirs.
-func WordNetIDs() []string {
+// wordNetIDs are the ids of ImageNet-1K's classes, in the order of its labels, which is theirs.
+func wordNetIDs() []string {
 	raw, err := catalogueFiles.ReadFile("catalogue/imagenet-wnids.txt")
 	if err != nil {
 		panic(err) // embedded

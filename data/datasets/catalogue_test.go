@@ -266,7 +266,7 @@ func TestFoldersByName(t *testing.T) {
 
 // TestImageNetFolders: ImageNet's family, folders named by WordNet ids and by labels.
 func TestImageNetFolders(t *testing.T) {
-	ids := WordNetIDs()
+	ids := wordNetIDs()
 	dirs := map[string]string{}
 	for _, name := range []string{"imagenet-1k", "imagenet-v2", "imagenet-sketch", "imagenet-a", "imagenet-r"} {
 		e, err := Find(name)

@@ -93,7 +93,7 @@ func (s *Set) CodesWarning() string {
 
 // wordNetNames is the advice for classes called by WordNet ids.
 func (s *Set) wordNetNames(byFile string) string {
-	ids := WordNetIDs()
+	ids := wordNetIDs()
 	name, known := "its name", 0
 	for _, c := range s.Classes {
 		at := slices.Index(ids, c)

@@ -79,13 +79,13 @@ type Options struct {
 	MaxBadShare float64 // of the images that are listed: those that may not be there
 }
 
-// ErrNoImage is what Read gives for an image that has no bytes: a null in a table.
-var ErrNoImage = errors.New("no image bytes")
+// errNoImage is what Read gives for an image that has no bytes: a null in a table.
+var errNoImage = errors.New("no image bytes")
 
 // LostCause is why Read gave no image, where it is only that image that is not there; "" for an error of the disk or the like.
 func LostCause(err error) lost.Cause {
 	switch {
-	case errors.Is(err, ErrNoImage):
+	case errors.Is(err, errNoImage):
 		return lost.NoBytes
 	case errors.Is(err, os.ErrNotExist):
 		return lost.NotThere

@@ -228,7 +228,7 @@ func plainName(name string) string {
 
 // foldersByID are the labels of folders named by WordNet ids or by labels. Every class must be there.
 func foldersByID(folders []string, e *Entry) ([]int, error) {
-	ids := WordNetIDs()
+	ids := wordNetIDs()
 	place := make([]int, len(folders))
 	seen := make([]bool, len(e.Classes))
 	for i, name := range folders {
@@ -265,7 +265,7 @@ func (s *Set) nameSubset() error {
 		}
 		return nil
 	}
-	ids := WordNetIDs()
+	ids := wordNetIDs()
 	for _, name := range s.Classes {
 		at := slices.Index(ids, name)
 		if at < 0 {

@@ -50,7 +50,7 @@ func ilsvrcImage(number int) string { return fmt.Sprintf("%s%08d.JPEG", ilsvrcIm
 // readILSVRC reads the validation images with the devkit's labels, which are turned into the order of WordNet ids.
 func (s *Set) readILSVRC(o Options) error {
 	if o.Entry == nil {
-		s.Classes = WordNetIDs()
+		s.Classes = wordNetIDs()
 	}
 	if o.Split == "train" {
 		return s.ilsvrcTrain(filepath.Join(s.Dir, ilsvrcTrain))
@@ -106,7 +106,7 @@ func devkitLabels(meta string) (map[int]int, error) {
 	if len(ids) == 0 || len(ids) != len(wnids) {
 		return nil, fmt.Errorf("file %s: no synsets with ILSVRC2012_ID and WNID", meta)
 	}
-	order := WordNetIDs()
+	order := wordNetIDs()
 	label := map[int]int{}
 	for i, id := range ids {
 		if at := slices.Index(order, wnids[i].Text); at >= 0 && len(id.Numbers) == 1 {
@@ -183,7 +183,7 @@ func (s *Set) ilsvrcTrain(name string) error {
 		at span
 	}
 	var all []placed
-	order := WordNetIDs()
+	order := wordNetIDs()
 	err = eachMember(f, span{0, info.Size()}, func(class string, at span) error {
 		id := strings.TrimSuffix(filepath.Base(class), ".tar")
 		label := slices.Index(order, id)

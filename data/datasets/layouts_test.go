@@ -360,7 +360,7 @@ func TestCheck(t *testing.T) {
 // TestILSVRCTrain: the tar of tars as published, in the order of unpacked folders; classes that are not there, and members that are none.
 func TestILSVRCTrain(t *testing.T) {
 	e, _ := Find("imagenet-1k")
-	ids := WordNetIDs()
+	ids := wordNetIDs()
 	dir := put(t, t.TempDir(), map[string]string{ilsvrcTrain: pack(t,
 		ids[7]+".tar", pack(t, ids[7]+"_2.JPEG", "seven two", ids[7]+"_10.JPEG", "seven ten"),
 		ids[2]+".tar", pack(t, ids[2]+"_5.JPEG", "two"))})

@@ -204,7 +204,7 @@ func (g *imageGroup) row(row int) ([]byte, error) {
 	if raw := g.images[row-g.start]; len(raw) > 0 {
 		return raw, nil
 	}
-	return nil, ErrNoImage
+	return nil, errNoImage
 }
 
 // load keeps the images of the page that holds a row.

@@ -196,7 +196,7 @@ func TestCodes(t *testing.T) {
 			t.Errorf("%q: got %q (%q)", tc.classes, what, do)
 		}
 	}
-	whole := &Set{Layout: "folders", Classes: WordNetIDs()}
+	whole := &Set{Layout: "folders", Classes: wordNetIDs()}
 	if _, do := whole.Codes(); !strings.HasPrefix(do, `benchmark: "imagenet-1k" gives their names`) {
 		t.Errorf("all of ImageNet: %q", do)
 	}

@@ -12,8 +12,8 @@ import (
 	"fmt"
 )
 
-// None is what JSON gives for a file that says nothing of its orientation.
-const None = "{}"
+// none is what JSON gives for a file that says nothing of its orientation.
+const none = "{}"
 
 // orientations are ExifRead's words for the values of the tag.
 var orientations = []string{1: "Horizontal (normal)", "Mirrored horizontal", "Rotated 180",
@@ -27,7 +27,7 @@ func JSON(file []byte) string {
 	if n := orientation(find(file)); n > 0 && n < len(orientations) {
 		return fmt.Sprintf(`{"Image Orientation": %q}`, orientations[n])
 	}
-	return None
+	return none
 }
 
 // orientation looks the tag up in the first of TIFF's lists of tags; 0 is without.

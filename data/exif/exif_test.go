@@ -48,8 +48,8 @@ func TestJSON(t *testing.T) {
 
 // TestOrientations: every value in both orders of bytes, and what is none.
 func TestOrientations(t *testing.T) {
-	for value, want := range map[byte]string{0: None, 1: `{"Image Orientation": "Horizontal (normal)"}`,
-		8: `{"Image Orientation": "Rotated 90 CCW"}`, 9: None} {
+	for value, want := range map[byte]string{0: none, 1: `{"Image Orientation": "Horizontal (normal)"}`,
+		8: `{"Image Orientation": "Rotated 90 CCW"}`, 9: none} {
 		for order, file := range map[string]string{
 			"little": "II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00" + string([]byte{value, 0, 0, 0}),
 			"big":    "MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01" + string([]byte{0, value, 0, 0}),
@@ -58,7 +58,7 @@ func TestOrientations(t *testing.T) {
 				t.Errorf("%s, %d: got %s, want %s", order, value, got, want)
 			}
 			for n := range len(file) {
-				if got := JSON([]byte(file[:n])); got != None {
+				if got := JSON([]byte(file[:n])); got != none {
 					t.Errorf("%s, %d bytes: got %s", order, n, got)
 				}
 			}
@@ -75,7 +75,7 @@ func FuzzJSON(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		if text := JSON(raw); text != None && !strings.HasPrefix(text, `{"Image Orientation": "`) || !json.Valid([]byte(text)) {
+		if text := JSON(raw); text != none && !strings.HasPrefix(text, `{"Image Orientation": "`) || !json.Valid([]byte(text)) {
 			t.Errorf("%q", text)
 		}
 	})

@@ -88,7 +88,7 @@ func view(img *RGB, x, y, w, h int) *RGB {
 	if w == img.W && h == img.H {
 		return img
 	}
-	return Crop(img, x, y, w, h)
+	return crop(img, x, y, w, h)
 }
 
 // box is torchvision's RandomResizedCrop.get_params: ten tries, then the

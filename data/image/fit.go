@@ -56,7 +56,7 @@ func (f Fit) Apply(img *RGB) (*RGB, error) {
 	out := Resize(img, w, h, filter)
 	switch f.Mode {
 	case "center_crop":
-		return Crop(out, (w-f.Size)/2, (h-f.Size)/2, f.Size, f.Size), nil
+		return crop(out, (w-f.Size)/2, (h-f.Size)/2, f.Size, f.Size), nil
 	case "border":
 		return onWhite(out, f.Size), nil
 	}

@@ -39,8 +39,8 @@ func checkSize(w, h, limit int) error {
 	return nil
 }
 
-// Crop copies the w x h pixels at (x, y); what lies outside is black.
-func Crop(img *RGB, x, y, w, h int) *RGB {
+// crop copies the w x h pixels at (x, y); what lies outside is black.
+func crop(img *RGB, x, y, w, h int) *RGB {
 	out := New(w, h)
 	x0, x1 := max(x, 0), min(x+w, img.W)
 	if x0 >= x1 {
@@ -56,7 +56,7 @@ func Crop(img *RGB, x, y, w, h int) *RGB {
 // shorter than size gets black borders.
 func CenterCrop(img *RGB, size int) *RGB {
 	x, y := cropOffset(img.W, size), cropOffset(img.H, size)
-	return Crop(img, x, y, size, size)
+	return crop(img, x, y, size, size)
 }
 
 // cropOffset is Python's int(round((length-size)/2)). A negative offset is a

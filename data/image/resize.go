@@ -150,7 +150,7 @@ func resample(img *RGB, w, h int, f Filter, win window) *RGB {
 		vertical = newWeights(f, img.H, h, win.y, win.h)
 		y0, y1 = vertical.inputs()
 	}
-	mid := Crop
+	mid := crop
 	if w != img.W {
 		horizontal := newWeights(f, img.W, w, win.x, win.w)
 		mid = func(img *RGB, _, y, _, n int) *RGB { return rows(img, horizontal, 0, y, n) }
@@ -167,7 +167,7 @@ func resampleTall(img *RGB, w, h int, f Filter, win window) *RGB {
 	vertical, horizontal := newWeights(f, img.H, h, win.y, win.h), newWeights(f, img.W, w, win.x, win.w)
 	x0, x1 := horizontal.inputs()
 	y0, y1 := vertical.inputs()
-	out := columns(Crop(img, x0, y0, x1-x0, y1-y0), vertical, y0)
+	out := columns(crop(img, x0, y0, x1-x0, y1-y0), vertical, y0)
 	return rows(out, horizontal, x0, 0, out.H)
 }
 

@@ -17,8 +17,8 @@ type Source interface {
 	Look(name string) (text string, found bool)
 }
 
-// Candidates are the spellings under which a name is looked up, the best first. base gives the base forms of a word.
-func Candidates(name string, base func(word string) []string) []string {
+// candidates are the spellings under which a name is looked up, the best first. base gives the base forms of a word.
+func candidates(name string, base func(word string) []string) []string {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r != '\'' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	var out []string
 	for ; len(words) > 0; words = words[1:] {

@@ -22,7 +22,7 @@ func OpenWiktionary(path string, names []string) (*Wiktionary, error) {
 	w := &Wiktionary{gloss: map[string]string{}, of: map[string]string{}}
 	want := map[string]bool{}
 	for _, name := range names {
-		for _, c := range Candidates(name, detached) {
+		for _, c := range candidates(name, detached) {
 			want[c] = true
 		}
 	}
@@ -127,7 +127,7 @@ func (w *Wiktionary) readKLITE(r io.Reader, want map[string]bool) error {
 		return err
 	}
 	for _, c := range classes {
-		for _, name := range Candidates(c.Name, func(string) []string { return nil })[:min(1, len(c.Name))] {
+		for _, name := range candidates(c.Name, func(string) []string { return nil })[:min(1, len(c.Name))] {
 			if want[name] && c.Definition != "" {
 				w.gloss[name] = c.Definition
 			}
@@ -138,7 +138,7 @@ func (w *Wiktionary) readKLITE(r io.Reader, want map[string]bool) error {
 
 // Look gives the definition of a name, or of the word that it is a form of.
 func (w *Wiktionary) Look(name string) (string, bool) {
-	for _, c := range Candidates(name, detached) {
+	for _, c := range candidates(name, detached) {
 		if gloss := w.gloss[c]; gloss != "" {
 			return gloss, true
 		}

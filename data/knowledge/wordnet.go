@@ -120,7 +120,7 @@ func (w *WordNet) at(offset int64) (synset, error) {
 
 // find gives the first sense of a name.
 func (w *WordNet) find(name string) (synset, bool) {
-	for _, candidate := range Candidates(name, w.base) {
+	for _, candidate := range candidates(name, w.base) {
 		if offsets := w.senses[strings.ReplaceAll(candidate, " ", "_")]; len(offsets) > 0 {
 			s, err := w.at(offsets[0])
 			return s, err == nil

@@ -10,8 +10,8 @@ import (
 	"react/data/columns"
 )
 
-// DefaultBatch is the number of rows of a batch when Options do not say.
-const DefaultBatch = 4096
+// defaultBatch is the number of rows of a batch when Options do not say.
+const defaultBatch = 4096
 
 // Options of a Reader.
 type Options struct {
@@ -66,7 +66,7 @@ func Open(files []string, opts Options) (*Reader, error) {
 		return nil, err
 	}
 	if opts.BatchSize == 0 {
-		opts.BatchSize = DefaultBatch
+		opts.BatchSize = defaultBatch
 	}
 	r := &Reader{files: slices.Sorted(slices.Values(files)), opts: opts, want: want}
 	first := "" // name of the URL column in the first file

@@ -62,7 +62,7 @@ func TestFieldNames(t *testing.T) {
 		"names":  {fileOf(compressed(t, arrayOf(mxStruct, 1, elementOf(miInt32, ints(1)), elementOf(miInt8, bytes.Repeat([]byte("a"), many))))), "its variables take over"},
 		"length": {fileOf(arrayOf(mxStruct, 1, elementOf(miInt32, make([]byte, many)), elementOf(miInt8, nil))), "the length of field names takes"},
 	} {
-		if _, err := Parse(c.raw); err == nil || len(err.Error()) > 200 || !strings.Contains(err.Error(), c.want) {
+		if _, err := parse(c.raw); err == nil || len(err.Error()) > 200 || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %.200v, want %q", name, err, c.want)
 		}
 	}

@@ -30,7 +30,7 @@ func Read(path string) (map[string]Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	vars, err := Parse(raw)
+	vars, err := parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("file %s: %w", path, err)
 	}
@@ -85,8 +85,8 @@ func (b *budget) take(n int) error {
 	return nil
 }
 
-// Parse reads the bytes of a file.
-func Parse(raw []byte) (map[string]Array, error) {
+// parse reads the bytes of a file.
+func parse(raw []byte) (map[string]Array, error) {
 	if len(raw) < 128 || !bytes.Equal(raw[126:128], []byte("IM")) {
 		return nil, errors.New("not a little-endian MATLAB 5 file")
 	}

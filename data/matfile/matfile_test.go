@@ -59,7 +59,7 @@ func TestRefused(t *testing.T) {
 		"cut":                 {raw[:len(raw)-9], "ends early"},
 		"cut in a tag":        {raw[:132], "ends early"},
 	} {
-		if _, err := Parse(c.raw); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := parse(c.raw); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
 	}
@@ -77,7 +77,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		vars, err := Parse(raw)
+		vars, err := parse(raw)
 		if err != nil && vars != nil {
 			t.Error("variables beside an error")
 		}
@@ -107,11 +107,11 @@ func bomb(variables, cells int) []byte {
 
 // TestMemoryIsBounded has a file of a few kilobytes that would become gigabytes.
 func TestMemoryIsBounded(t *testing.T) {
-	if vars, err := Parse(bomb(1, 1000)); err != nil || len(vars["x"].Cells) != 1000 {
+	if vars, err := parse(bomb(1, 1000)); err != nil || len(vars["x"].Cells) != 1000 {
 		t.Fatalf("%d cells, %v", len(vars["x"].Cells), err)
 	}
 	raw := bomb(1, 5<<20)
-	if _, err := Parse(raw); err == nil || !strings.Contains(err.Error(), "over 512 MiB") || len(raw) > 1<<18 {
+	if _, err := parse(raw); err == nil || !strings.Contains(err.Error(), "over 512 MiB") || len(raw) > 1<<18 {
 		t.Errorf("%d bytes: %v", len(raw), err)
 	}
 }

@@ -28,9 +28,9 @@ func (s hashSet) has(hash uint64) bool {
 	return ok
 }
 
-// ReadHashes reads row hashes: a .parquet with a column hash, or with URL and TEXT (or url and caption) that are hashed here, as the rows are
+// readHashes reads row hashes: a .parquet with a column hash, or with URL and TEXT (or url and caption) that are hashed here, as the rows are
 // that Re-LAION took out; an .npy of int64; a .txt with one number a line, signed or not, # beginning a comment.
-func ReadHashes(path string) ([]uint64, error) {
+func readHashes(path string) ([]uint64, error) {
 	switch filepath.Ext(path) {
 	case ".parquet":
 		return parquetHashes(path)
@@ -103,7 +103,7 @@ func parquetHashes(path string) ([]uint64, error) {
 		for i := range b.Len {
 			switch {
 			case !hashed:
-				out = append(out, HashOf(b.Cols[1].String(i), b.Cols[2].String(i))[0])
+				out = append(out, hashOf(b.Cols[1].String(i), b.Cols[2].String(i))[0])
 			case b.Cols[0].IsNull(i):
 				return nil, fmt.Errorf("file %s: row %d: hash is null", path, b.Row+int64(i))
 			default:

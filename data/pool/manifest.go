@@ -185,7 +185,7 @@ func (w *writer) batch(c *laion.Columns) error {
 	var record [16]byte
 	for i := range c.Len {
 		row := c.Row(i)
-		hash := HashOf(row.URL, row.Text)
+		hash := hashOf(row.URL, row.Text)
 		cause := w.matcher.Cause(&row, hash)
 		v[0].Ints[i], v[1].Ints[i] = int64(hash[0]), int64(hash[1])
 		v[2].Strings[i], v[2].Null[i] = cause, cause == ""

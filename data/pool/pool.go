@@ -45,15 +45,15 @@ type Filter struct {
 
 // Lists are the outside files of a filter.
 type Lists struct {
-	Block  []string // hashes of rows to drop (see ReadHashes)
+	Block  []string // hashes of rows to drop (see readHashes)
 	Within []string // rows.parquet of manifests; a row must be alive in each
 }
 
 // Hash is the row hash as 128 bits; the first half is LAION-5B's column hash.
 type Hash [2]uint64
 
-// HashOf hashes a row.
-func HashOf(url, text string) Hash {
+// hashOf hashes a row.
+func hashOf(url, text string) Hash {
 	h := murmur3.New128()
 	h.Write([]byte(url))
 	h.Write([]byte(text))
@@ -110,7 +110,7 @@ func NewMatcher(f Filter, lists Lists) (*Matcher, error) {
 		m.keep = uint64(f.Fraction * (1 << 63) * 2)
 	}
 	for _, name := range lists.Block {
-		hashes, err := ReadHashes(name)
+		hashes, err := readHashes(name)
 		if err != nil {
 			return nil, err
 		}

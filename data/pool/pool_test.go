@@ -149,7 +149,7 @@ func TestDrift(t *testing.T) {
 			t.Errorf("%s: got %d alive, dropped %v", name, man.Alive, man.Dropped)
 		}
 		var got Hash
-		if err := eachRow(filepath.Join(dir, RowsFile), func(h Hash, _ string) error { got = h; return nil }); err != nil || got != HashOf("u", "t") {
+		if err := eachRow(filepath.Join(dir, RowsFile), func(h Hash, _ string) error { got = h; return nil }); err != nil || got != hashOf("u", "t") {
 			t.Errorf("%s: row hash %v, %v; want that of url+text", name, got, err)
 		}
 	}
@@ -165,7 +165,7 @@ func TestHash(t *testing.T) {
 		{"http://a/1.jpg", "café", -3053913621384876753, -5726867947333915416},
 		{"https://example.org/cat.png", "a photo of a cat, sitting", 7074570387476618620, -7967043230259010816},
 	} {
-		got := HashOf(c.url, c.text)
+		got := hashOf(c.url, c.text)
 		if int64(got[0]) != c.first || int64(got[1]) != c.other {
 			t.Errorf("%q + %q: got %d, %d, want %d, %d", c.url, c.text, int64(got[0]), int64(got[1]), c.first, c.other)
 		}
@@ -235,12 +235,12 @@ func TestBlocklists(t *testing.T) {
 	path := many(t, 10, 0)
 	dir := t.TempDir()
 	text := filepath.Join(dir, "list.txt")
-	a, b := HashOf("http://host/2", "caption 2")[0], HashOf("http://host/3", "caption 3")[0]
+	a, b := hashOf("http://host/2", "caption 2")[0], hashOf("http://host/3", "caption 3")[0]
 	if err := os.WriteFile(text, fmt.Appendf(nil, "# taken down\n%d\n\n%d # signed\n", a, int64(b)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	hashes, rows := filepath.Join(dir, "hash.parquet"), filepath.Join(dir, "rows.parquet")
-	metadata(t, hashes, []string{"hash"}, [][]any{{int(HashOf("http://host/5", "caption 5")[0])}})
+	metadata(t, hashes, []string{"hash"}, [][]any{{int(hashOf("http://host/5", "caption 5")[0])}})
 	metadata(t, rows, []string{"URL", "TEXT"}, [][]any{{"http://host/7", "caption 7"}, {"http://host/7", "another"}})
 	man, out := scan(t, Filter{}, Lists{Block: []string{text, hashes, rows}}, path)
 	alive, err := ReadAlive(out)
@@ -257,7 +257,7 @@ func TestBlocklists(t *testing.T) {
 		if err := os.WriteFile(bad, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadHashes(bad); err == nil || !strings.Contains(err.Error(), bad) {
+		if _, err := readHashes(bad); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%s: got %v, want an error that names it", name, err)
 		}
 	}

@@ -17,8 +17,8 @@ func Hidden(name string) bool {
 		slices.Contains(litter, strings.ToLower(name))
 }
 
-// HiddenPath says whether a name in a path is Hidden. The path is one below a set's or pool's
+// hiddenPath says whether a name in a path is Hidden. The path is one below a set's or pool's
 // folder, or in an archive: what stands above that folder does not hide what it holds.
-func HiddenPath(path string) bool {
+func hiddenPath(path string) bool {
 	return slices.ContainsFunc(strings.Split(filepath.ToSlash(path), "/"), Hidden)
 }

@@ -18,7 +18,7 @@ func TestHidden(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]bool{"./a/0.png": false, "__MACOSX/a/0.png": true, "a/.b/0.png": true, "../a": false} {
-		if HiddenPath(path) != want {
+		if hiddenPath(path) != want {
 			t.Errorf("%q: got %v", path, !want)
 		}
 	}

@@ -86,7 +86,7 @@ func WalkIn(ctx context.Context, f io.ReaderAt, size int64, fn func(Member, io.R
 			return err
 		}
 		end = m.Offset + (m.Size+511)/512*512
-		if m.Key == "" || HiddenPath(h.Name) {
+		if m.Key == "" || hiddenPath(h.Name) {
 			continue
 		}
 		if err := fn(m, t); err != nil {

@@ -151,9 +151,9 @@ func (t *Tokenizer) findFixed(ids map[string]int32) (err error) {
 	return err
 }
 
-// LoadMerges reads OpenAI's bpe_simple_vocab_16e6.txt.gz: CLIP's own vocabulary of
+// loadMerges reads OpenAI's bpe_simple_vocab_16e6.txt.gz: CLIP's own vocabulary of
 // 49,408 tokens. Context is DefaultContext.
-func LoadMerges(path string) (*Tokenizer, error) {
+func loadMerges(path string) (*Tokenizer, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -236,7 +236,7 @@ func Load(dir string) (*Tokenizer, error) {
 	for _, kind := range []struct {
 		name string
 		load func(path string) (*Tokenizer, error)
-	}{{fileName, loadFile}, {vocabName, loadPair}, {openAIName, LoadMerges}} {
+	}{{fileName, loadFile}, {vocabName, loadPair}, {openAIName, loadMerges}} {
 		path := filepath.Join(dir, kind.name)
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t, err := kind.load(path)

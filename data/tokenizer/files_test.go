@@ -159,7 +159,7 @@ func TestLoadNamesTheFile(t *testing.T) {
 	if _, err := Load(dir); err == nil || !strings.HasPrefix(err.Error(), "file "+path+": ") {
 		t.Errorf("cut: got %v", err)
 	}
-	if _, err := LoadMerges(path); err == nil || !strings.HasPrefix(err.Error(), "file "+path+": ") {
+	if _, err := loadMerges(path); err == nil || !strings.HasPrefix(err.Error(), "file "+path+": ") {
 		t.Errorf("not gzip: got %v", err)
 	}
 }

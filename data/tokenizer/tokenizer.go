@@ -3,9 +3,9 @@
 // and Hugging Face's CLIP tokenizers do it.
 //
 // A tokenizer comes from captions (Train) or from a checkpoint's folder (Load):
-// its tokenizer.json, vocab.json and merges.txt, or OpenAI's merges file
-// (LoadMerges); Save writes a tokenizer.json that Hugging
-// Face's tokenizers library loads and that gives the same ids there.
+// its tokenizer.json, vocab.json and merges.txt, or OpenAI's merges file;
+// Save writes a tokenizer.json that Hugging Face's tokenizers library loads and that gives the
+// same ids there.
 //
 // Words used here: a symbol is a string of CLIP's printable alphabet, one
 // character for each byte; a word is what the splitting pattern finds in a

@@ -57,7 +57,7 @@ func openAI(t testing.TB) *Tokenizer {
 	if _, err := os.Stat(path); err != nil {
 		t.Skipf("OpenAI's merges file is not ours to commit, and %s is not here", path)
 	}
-	tok, err := LoadMerges(path)
+	tok, err := loadMerges(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,9 +28,9 @@ type Submission struct {
 	Predictions     []float32 `json:"-"` // [seeds, images, classes], probabilities; written as "predictions" with 6 digits
 }
 
-// ElevaterFile and elevaterZip are what prepare_submit.py of the toolkit makes of the files of all benchmarks.
+// elevaterFile and elevaterZip are what prepare_submit.py of the toolkit makes of the files of all benchmarks.
 const (
-	ElevaterFile = "all_predictions.json"
+	elevaterFile = "all_predictions.json"
 	elevaterZip  = "all_predictions.zip"
 )
 
@@ -58,7 +58,7 @@ func Elevater(dir string, all []Submission) error {
 
 func zipAll(w io.Writer, all []Submission) error {
 	z := zip.NewWriter(w)
-	entry, err := z.Create(ElevaterFile)
+	entry, err := z.Create(elevaterFile)
 	if err != nil {
 		return err
 	}

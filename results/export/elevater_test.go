@@ -32,7 +32,7 @@ func TestElevater(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer z.Close()
-	if len(z.File) != 1 || z.File[0].Name != ElevaterFile {
+	if len(z.File) != 1 || z.File[0].Name != elevaterFile {
 		t.Fatalf("%d files", len(z.File))
 	}
 	f, err := z.File[0].Open()

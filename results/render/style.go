@@ -14,7 +14,7 @@ import (
 var (
 	Ink   = RGB(0x222222)
 	Grey  = RGB(0x555555) // names of axes and levels
-	Faint = RGB(0xdddddd) // lines behind the data
+	faint = RGB(0xdddddd) // lines behind the data
 	White = RGB(0xffffff)
 )
 
@@ -163,7 +163,7 @@ type behind struct{ across bool }
 
 func (b behind) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	line := Line(Faint, 0.7)
+	line := Line(faint, 0.7)
 	if b.across {
 		for _, t := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
 			c.StrokeLine2(line, x(t.Value), c.Min.Y, x(t.Value), c.Max.Y)
