@@ -83,7 +83,8 @@ const auditFile = "audit.json"
 //
 //	1: first
 //	2: JPEGs of odd subsampling are read
-var audit = define(2, "audit", runAudit)
+var audit = define(2, "audit", runAudit,
+	says[AuditParams](noWork, sameParams, noMemory, noCheck))
 
 type auditor struct {
 	run     *Run

@@ -55,7 +55,8 @@ const mostShared = 12
 //
 //	1: first
 //	2: JPEGs of odd subsampling are read
-var balance = define(2, "balance", runBalance)
+var balance = define(2, "balance", runBalance,
+	says[BalanceParams](noWork, sameParams, noMemory, noCheck))
 
 type balancer struct {
 	run     *Run

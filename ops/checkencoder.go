@@ -54,7 +54,8 @@ const (
 //	2: images of keys that start again join by address, as embed's
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var checkEncoder = onEngine(define(3, "check-encoder", runCheckEncoder))
+var checkEncoder = onEngine(define(3, "check-encoder", runCheckEncoder,
+	says[CheckEncoderParams](noWork, sameParams, noMemory, noCheck)))
 
 // encoderChecker holds a sample of rows.
 type encoderChecker struct {

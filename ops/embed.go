@@ -13,6 +13,7 @@ import (
 	"react/data/embeddings"
 	"react/data/lost"
 	"react/data/shards"
+	"react/ops/clip"
 )
 
 // EmbedParams are the params of embed.
@@ -35,7 +36,25 @@ const embedBlock = 4096
 //	2: rows whose key stands for several images, or for one with another caption, join by address or not at all; maxBadShare
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var embed = divisible(onEngine(define(3, "embed", runEmbed)))
+var embed = divisible(onEngine(define(3, "embed", runEmbed,
+	says[EmbedParams](EmbedParams.work, EmbedParams.pace, EmbedParams.memory, EmbedParams.check))))
+
+func (p EmbedParams) work(at Known) Work {
+	if at.Model == nil {
+		return Work{}
+	}
+	f, rows := at.Model.FLOPs(), float64(at.Rows)
+	return Work{Samples: rows, FLOPs: rows * (f.Image + f.Text),
+		Bytes: rows * (2*float64(at.Model.Dim())*halfBytes + metaBytes)}
+}
+
+func (p EmbedParams) pace(at Known) Pace {
+	return Pace{Work: float64(at.Rows), Volume: float64(at.Rows), Model: true}
+}
+
+func (p EmbedParams) memory(at Place) (clip.Memory, error) { return at.encoding(p.Precision) }
+
+func (p EmbedParams) check(look Inspector) { look.Shards(p.MaxBad, p.MaxBadShare) }
 
 type embedder struct {
 	run      *Run

@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/datasets"
+	"react/ops/clip"
 )
 
 // EvaluateParams are the params of evaluate.
@@ -57,7 +58,43 @@ const predictionsFile = "predictions.parquet"
 //	4: images that cannot be read are left out, up to maxBadShare
 //	5: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var evaluate = onEngine(define(5, "evaluate", runEvaluate))
+var evaluate = onEngine(define(5, "evaluate", runEvaluate,
+	says[EvaluateParams](EvaluateParams.work, EvaluateParams.pace, EvaluateParams.memory, EvaluateParams.check)))
+
+// work is the images and captions of a retrieval's test split through the towers; other kinds
+// compute next to nothing.
+func (p EvaluateParams) work(at Known) Work {
+	if at.Model == nil || p.Kind != "retrieval" {
+		return Work{}
+	}
+	images, e, ok := at.imagesOf(p.Benchmark, "test")
+	if !ok {
+		return Work{}
+	}
+	f := at.Model.FLOPs()
+	return Work{Samples: images, FLOPs: images*f.Image + float64(e.Splits["test"].Captions)*f.Text}
+}
+
+func (p EvaluateParams) pace(at Known) Pace {
+	return Pace{Work: float64(at.Images), Volume: float64(at.Images), Model: true, Kind: p.Kind + p.Set}
+}
+
+func (p EvaluateParams) memory(at Place) (clip.Memory, error) { return at.encoding(p.Precision) }
+
+func (p EvaluateParams) check(look Inspector) {
+	tested := look.Images("features")
+	switch {
+	case p.Kind == "retrieval":
+		look.Captioned(look.Images(own))
+	case p.Probe != nil:
+		look.Training(look.Images("train"), tested, p.Probe.Shots)
+	case p.Protocol != "":
+		look.Prompt(tested)
+	case p.Kind == "zeroshot":
+		look.Labelled(look.Images(own))
+	}
+	look.Prompts(tested)
+}
 
 func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 	score := scorers[p.Kind]

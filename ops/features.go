@@ -19,6 +19,7 @@ import (
 	"react/data/lost"
 	"react/data/npy"
 	"react/ops/blas"
+	"react/ops/clip"
 )
 
 // FeaturesParams are the params of features.
@@ -66,7 +67,24 @@ const (
 //	3: lists that were not known made a set one class; hidden files were images
 //	4: images that cannot be read are left out, up to maxBadShare
 //	5: crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var features = onEngine(define(5, "features", runFeatures))
+var features = imagesOnly(onEngine(define(5, "features", runFeatures,
+	says[FeaturesParams](FeaturesParams.work, sameParams, FeaturesParams.memory, FeaturesParams.check))))
+
+// work is a set's images through the image tower.
+func (p FeaturesParams) work(at Known) Work {
+	if at.Model == nil {
+		return Work{}
+	}
+	n, _, ok := at.imagesOf(p.Benchmark, cmp.Or(p.Split, "test"))
+	if !ok {
+		return Work{}
+	}
+	return Work{Samples: n, FLOPs: n * at.Model.FLOPs().Image, Bytes: n * (float64(at.Model.Dim())*fullBytes + metaBytes)}
+}
+
+func (p FeaturesParams) memory(at Place) (clip.Memory, error) { return at.encoding(p.Precision) }
+
+func (p FeaturesParams) check(look Inspector) { look.Labelled(look.Images(own)) }
 
 func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
 	set, err := run.labelledSet("dataset", p)

@@ -27,7 +27,10 @@ type FilterParams struct {
 //
 //	1: first
 //	2: decimals and dates of the metadata are no numbers
-var filter = define(2, "filter", runFilter)
+var filter = define(2, "filter", runFilter,
+	says[FilterParams](noWork, sameParams, noMemory, FilterParams.check))
+
+func (p FilterParams) check(look Inspector) { look.Metadata(p.Columns()) }
 
 func runFilter(ctx context.Context, run *Run, p FilterParams) error {
 	src, err := run.metadata()

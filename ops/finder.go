@@ -73,11 +73,20 @@ func OpenFinder(ctx context.Context, run *Run, p FinderParams) (_ *Finder, err e
 	return f, f.openEncoder(run, p.Precision)
 }
 
-// sides of an embeddings folder, by how they are searched.
-var sides = map[string]string{"t2t": "text", "t2i": "image"}
+// SideOf is the side of an embeddings folder that a modality searches; ok is false for those that
+// search none.
+func SideOf(by string) (side string, ok bool) {
+	switch by {
+	case "t2t":
+		return "text", true
+	case "t2i":
+		return "image", true
+	}
+	return "", false
+}
 
 func (f *Finder) openSide(run *Run, by string) error {
-	name, ok := sides[by]
+	name, ok := SideOf(by)
 	if !ok {
 		return fmt.Errorf("retriever %q is neither t2t nor t2i", by)
 	}
@@ -211,7 +220,8 @@ func (f *Finder) search(ctx context.Context, query []float32, by string, k int) 
 	if x := f.indexes[by]; x != nil {
 		return x.Search(ctx, query, k)
 	}
-	matrix, err := side(f.folder, sides[by])
+	name, _ := SideOf(by)
+	matrix, err := side(f.folder, name)
 	if err != nil {
 		return knn.Hits{}, err
 	}

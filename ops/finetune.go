@@ -54,7 +54,68 @@ const fineTuneFile = "finetune.json"
 //	3: images that cannot be read are left out, up to maxBadShare
 //	4: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var fineTune = onEngine(define(4, "fine-tune", runFineTune))
+var fineTune = onEngine(define(4, "fine-tune", runFineTune,
+	says[FineTuneParams](FineTuneParams.work, sameParams, FineTuneParams.memory, FineTuneParams.check)))
+
+// searchRuns is the most that ELEVATER's search tries of weight decay at one learning rate.
+const searchRuns = 15
+
+// work is a search on four fifths of the training images, at its longest, and the training on all;
+// the images are known of a benchmark.
+func (p FineTuneParams) work(at Known) Work {
+	if at.Model == nil {
+		return Work{}
+	}
+	images, e, ok := at.imagesOf(p.Train.Benchmark, "train")
+	if !ok {
+		return Work{}
+	}
+	if p.Shots > 0 {
+		images = float64(p.Shots * len(e.Classes))
+	}
+	decays := len(p.WeightDecay)
+	if decays == 0 {
+		decays = searchRuns
+	}
+	passes := float64(p.Epochs)
+	if p.SearchEpochs > 0 {
+		passes += 0.8 * float64(len(p.LR)*decays*p.SearchEpochs)
+	}
+	samples := images * passes
+	return Work{Steps: int(samples / float64(p.Batch)), Samples: samples, FLOPs: samples * 3 * at.Model.FLOPs().Image,
+		Bytes: float64(e.Splits["test"].Images) * metaBytes}
+}
+
+// fineTuneClasses stands for the number of classes where it is not known before the images are read: a head is small beside its tower.
+const fineTuneClasses = 100
+
+// memory is the training's, and that of what embeds images to score it, which is there at the same time.
+func (p FineTuneParams) memory(at Place) (clip.Memory, error) {
+	if at.Model == nil {
+		return clip.Memory{}, nil
+	}
+	classes := fineTuneClasses
+	if e, err := datasets.Find(p.Test.Benchmark); err == nil {
+		classes = len(e.Classes)
+	}
+	m, err := at.training(*at.Model, p.options(p.Batch, classes, false, *at.Model))
+	if err != nil {
+		return m, err
+	}
+	scoring, err := at.encoding(p.Embedding)
+	m.Parameters += scoring.Parameters
+	m.Activations = max(m.Activations, scoring.Activations)
+	m.Inputs += scoring.Inputs
+	return m, err
+}
+
+func (p FineTuneParams) check(look Inspector) {
+	test := Images{Split: p.Test.Split, Benchmark: p.Test.Benchmark, MaxBadShare: p.Test.MaxBadShare, Files: look.Files("test")}
+	learned := Images{Split: p.Train.Split, Benchmark: p.Train.Benchmark, MaxBadShare: p.Train.MaxBadShare, Files: look.Files("train"),
+		List: look.Files("list"), Learned: true}
+	look.Training(learned, test, p.Shots)
+	look.Prompts(test)
+}
 
 func runFineTune(ctx context.Context, run *Run, p FineTuneParams) error {
 	f, err := newFineTuner(ctx, run, p)

@@ -46,7 +46,16 @@ const fingerprintsFile = "fingerprints.parquet"
 //	3: lists that were not known made a set one class; hidden files were images
 //	4: images that cannot be read are left out, up to maxBadShare
 //	5: crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var fingerprint = onEngine(define(5, "fingerprint", runFingerprint))
+var fingerprint = onEngine(define(5, "fingerprint", runFingerprint,
+	says[FingerprintParams](noWork, sameParams, noMemory, FingerprintParams.check)))
+
+func (p FingerprintParams) check(look Inspector) {
+	if p.Captions {
+		look.Captioned(look.Images(own))
+	} else {
+		look.Labelled(look.Images(own))
+	}
+}
 
 // testImages are the images of a set of either sort.
 type testImages struct {

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"react/data/embeddings"
+	"react/ops/clip"
 	"react/ops/knn"
 )
 
@@ -22,7 +23,39 @@ type IndexParams struct {
 // Shards are built one by one, so that one is in memory at a time, and an attempt goes on with those that the one before it finished.
 //
 //	1: first
-var index = apart(define(1, "index", runIndex))
+var index = apart(define(1, "index", runIndex,
+	says[IndexParams](IndexParams.work, IndexParams.pace, IndexParams.memory, IndexParams.check)))
+
+// work is vectors in f32, or a code for each.
+func (p IndexParams) work(at Known) Work {
+	if at.Model == nil {
+		return Work{}
+	}
+	each := float64(at.Model.Dim()) * fullBytes
+	if p.Code > 0 {
+		each = float64(p.Code) + 8 // and the row's number
+	}
+	return Work{Samples: float64(at.Rows), Bytes: float64(at.Rows) * each}
+}
+
+func (p IndexParams) pace(at Known) Pace {
+	return Pace{Work: float64(at.Rows), Volume: float64(at.Rows), Kind: without(p, "seed", "side")}
+}
+
+// memory is an index, or one shard of it, whose room grows by doubling, and the sample that it is trained on.
+func (p IndexParams) memory(at Place) (clip.Memory, error) {
+	if at.Model == nil || at.Rows == 0 {
+		return clip.Memory{}, nil
+	}
+	x, err := at.resolve(p.Params, p.ShardRows)
+	if err != nil {
+		return clip.Memory{}, err
+	}
+	dim := at.Model.Dim()
+	return clip.Memory{Host: 2*x.Bytes(at.shard(p.ShardRows), dim) + min(int64(x.TrainSize), int64(at.Rows))*int64(dim)*4 + clip.ProcessBytes}, nil
+}
+
+func (p IndexParams) check(look Inspector) { look.Index(p) }
 
 func runIndex(ctx context.Context, run *Run, p IndexParams) error {
 	folder, err := run.embeddings()

@@ -42,7 +42,8 @@ type knowledgeReport struct {
 // "wiktionary". Out: prompts.json ({class: [prompts]}), knowledge.json.
 //
 //	1: first
-var knowledgeOf = onOneCore(define(1, "knowledge", runKnowledge))
+var knowledgeOf = onOneCore(define(1, "knowledge", runKnowledge,
+	says[KnowledgeParams](noWork, sameParams, noMemory, noCheck)))
 
 func runKnowledge(_ context.Context, run *Run, p KnowledgeParams) error {
 	dir, err := run.input("features")

@@ -11,7 +11,6 @@
 package ops
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,6 +20,7 @@ import (
 
 	"react/data/embeddings"
 	"react/data/lost"
+	"react/ops/clip"
 	"react/ops/engine"
 )
 
@@ -32,8 +32,20 @@ type Op struct {
 	Cores      int  // that a stage keeps busy; 0 is as many as there are
 	Divisible  bool // can do parts of a stage that another process makes, with Run.Assist
 	Apart      bool // computes in calls that hear no context: a process of its own can be ended
+	NoText     bool // encodes images only, so that nothing depends on a checkpoint's tokenizer
 	// Run fills run.Dir; params is what Canonical gave for the op's params type.
 	Run func(ctx context.Context, run *Run, params json.RawMessage) error
+
+	// What is known of a stage before it runs; none is nil.
+	Work   func(params json.RawMessage, at Known) Work
+	Pace   func(params json.RawMessage, at Known) Pace
+	Memory func(params json.RawMessage, at Place) (clip.Memory, error) // at its peak, in bytes by part; zero where it is little or not known
+	Check  func(params json.RawMessage, look Inspector)                // of its outside data
+
+	// Deepen gives the params of a stage with another depth, and the depth that they had. Where
+	// shared is true its readers take what they want of it: it is made once, as deep as any wants,
+	// and their keys leave the depth out. nil for ops without.
+	Deepen func(params json.RawMessage, depth int) (other json.RawMessage, had int, shared bool)
 }
 
 // Run is what one execution of a stage is given: where to read and write, and how; never what.
@@ -93,19 +105,6 @@ var All = map[string]Op{
 	"evaluate":      evaluate,
 }
 
-// define makes an op of a function over its typed params.
-func define[P any](version int, name string, fn func(context.Context, *Run, P) error) Op {
-	return Op{Name: name, Version: version, Run: func(ctx context.Context, run *Run, raw json.RawMessage) error {
-		var p P
-		dec := json.NewDecoder(bytes.NewReader(raw))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&p); err != nil {
-			return fmt.Errorf("params of %s: %w", name, err)
-		}
-		return fn(ctx, run, p)
-	}}
-}
-
 // onEngine marks an op as one that opens an engine.
 func onEngine(op Op) Op {
 	op.UsesEngine = true
@@ -127,6 +126,26 @@ func divisible(op Op) Op {
 // apart marks an op that is best run in a process of its own.
 func apart(op Op) Op {
 	op.Apart = true
+	return op
+}
+
+// imagesOnly marks an op that encodes no text.
+func imagesOnly(op Op) Op {
+	op.NoText = true
+	return op
+}
+
+// deepens marks an op whose params have a depth; at sets another one.
+func deepens[P any](op Op, at func(p P, depth int) (other P, had int, shared bool)) Op {
+	op.Deepen = func(raw json.RawMessage, depth int) (json.RawMessage, int, bool) {
+		var p P
+		if json.Unmarshal(raw, &p) != nil {
+			return raw, 0, false
+		}
+		other, had, shared := at(p, depth)
+		deeper, err := Canonical(other)
+		return deeper, had, shared && err == nil
+	}
 	return op
 }
 

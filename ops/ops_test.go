@@ -72,6 +72,37 @@ func writeFolder(t *testing.T, dim int, vectors []float32, meta []embeddings.Met
 	return dir
 }
 
+// nothing is an Inspector of a stage without inputs.
+type nothing struct{ Inspector }
+
+func (nothing) Files(string) Files           { return Files{} }
+func (nothing) Images(string) Images         { return Images{} }
+func (nothing) Labelled(Images)              {}
+func (nothing) Captioned(Images)             {}
+func (nothing) Training(Images, Images, int) {}
+func (nothing) Prompts(Images)               {}
+func (nothing) Index(IndexParams)            {}
+func (nothing) Metadata([]string)            {}
+func (nothing) Shards(int, float64)          {}
+
+// TestEveryOpSpeaksOfItsStages: what nothing is known of is no work and takes no memory, and is no fault.
+func TestEveryOpSpeaksOfItsStages(t *testing.T) {
+	for name, op := range All {
+		if op.Name != name {
+			t.Errorf("op %q is listed as %q", op.Name, name)
+		}
+		raw := json.RawMessage("{}")
+		if w := op.Work(raw, Known{}); w != (Work{}) {
+			t.Errorf("%s: %+v", name, w)
+		}
+		op.Pace(raw, Known{})
+		op.Check(raw, nothing{})
+		if _, err := op.Memory(json.RawMessage("[]"), Place{}); err == nil || !strings.Contains(err.Error(), "params of "+name) {
+			t.Errorf("%s: params that are a list: %v", name, err)
+		}
+	}
+}
+
 func TestLearningRate(t *testing.T) {
 	for _, c := range []struct {
 		step int

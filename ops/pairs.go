@@ -90,7 +90,28 @@ const (
 //	2: as embed's
 //	3: labels of a pool none of which is a class of the task are of another meaning, and left out
 //	4: JPEGs of odd subsampling are read
-var pairs = onOneCore(define(4, "pairs", runPairs))
+var pairs = onOneCore(define(4, "pairs", runPairs,
+	says[PairsParams](PairsParams.work, PairsParams.pace, noMemory, noCheck)))
+
+// depth is how many hits of a query are looked at for the K that are wanted.
+func (p PairsParams) depth() int { return p.K * p.Overfetch }
+
+// work is what K asks for, before the same row of several queries is counted once.
+func (p PairsParams) work(at Known) Work {
+	n := float64(p.K) * float64(at.Queries) * float64(at.Ways)
+	if p.Control == "continued" {
+		n = float64(at.Rows)
+	}
+	return Work{Samples: n, Bytes: n * (metaBytes + hitBytes), Images: n}
+}
+
+func (p PairsParams) pace(at Known) Pace {
+	out := Pace{Work: float64(at.Rows), Volume: float64(p.K) * float64(at.Queries), Kind: p.Control}
+	if p.Control == "continued" {
+		out.Volume = out.Work
+	}
+	return out
+}
 
 func runPairs(ctx context.Context, run *Run, p PairsParams) error {
 	m, err := openMaker(ctx, run, p)
@@ -297,7 +318,7 @@ func (m *maker) split(hits []Hit) []hitList {
 			lists[c].class = int32(c)
 		}
 	}
-	depth := m.p.K * m.p.Overfetch
+	depth := m.p.depth()
 	for _, h := range hits {
 		l := &lists[of(h)]
 		l.class = h.Class

@@ -199,7 +199,7 @@ func inner(a, b []float32) float64 {
 func (f *fuser) countUnproven(fused []candidate, parts []hitList) {
 	bound := 0.0
 	for _, part := range parts {
-		if len(part.hits) < f.m.p.K*f.m.p.Overfetch { // the whole pool is in the list, or what is left has too low a score
+		if len(part.hits) < f.m.p.depth() { // the whole pool is in the list, or what is left has too low a score
 			return
 		}
 		last := part.hits[len(part.hits)-1]

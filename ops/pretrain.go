@@ -43,7 +43,24 @@ type PretrainParams struct {
 //	2: as embed's
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   JPEGs of odd subsampling are read
-var pretrain = onEngine(define(3, "pretrain", runPretrain))
+var pretrain = onEngine(define(3, "pretrain", runPretrain,
+	says[PretrainParams](PretrainParams.work, PretrainParams.pace, PretrainParams.memory, PretrainParams.check)))
+
+func (p PretrainParams) work(at Known) Work { return trainingWork(at, clip.Full, p.Steps, p.Batch) }
+
+func (p PretrainParams) pace(Known) Pace {
+	out := trainingPace(p.Steps, p.Batch, p.Precision)
+	if p.Keep > 0 {
+		out.Volume += float64(p.Steps) / float64(p.Keep)
+	}
+	return out
+}
+
+func (p PretrainParams) memory(at Place) (clip.Memory, error) {
+	return at.training(p.Model.WithVocab(p.Vocab), p.options())
+}
+
+func (p PretrainParams) check(look Inspector) { look.Shards(p.MaxBad, p.MaxBadShare) }
 
 // curve is the summary of a training's loss.
 type curve struct {

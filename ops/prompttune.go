@@ -52,7 +52,14 @@ const LearnedPromptFile = "prompt.safetensors"
 //
 //	1: first
 //	2: captions are cleaned as ftfy does (same ids for printable ASCII)
-var promptTune = onEngine(define(2, "prompt-tune", runPromptTune))
+var promptTune = onEngine(define(2, "prompt-tune", runPromptTune,
+	says[PromptTuneParams](noWork, PromptTuneParams.pace, noMemory, PromptTuneParams.check)))
+
+func (p PromptTuneParams) pace(Known) Pace { return trainingPace(p.Steps, p.Batch, p.Contexts) }
+
+func (p PromptTuneParams) check(look Inspector) {
+	look.Training(look.Images("train"), Images{}, p.Shots)
+}
 
 func runPromptTune(ctx context.Context, run *Run, p PromptTuneParams) error {
 	train, err := run.features("train")

@@ -60,7 +60,8 @@ const (
 //	2: embeddings that are not finite are an error, and no more below the threshold
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var pseudoLabel = onEngine(define(3, "pseudo-label", runPseudoLabel))
+var pseudoLabel = onEngine(define(3, "pseudo-label", runPseudoLabel,
+	says[PseudoLabelParams](noWork, sameParams, noMemory, noCheck)))
 
 func runPseudoLabel(ctx context.Context, run *Run, p PseudoLabelParams) error {
 	classes, err := run.classes(p.Set)

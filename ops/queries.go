@@ -10,6 +10,7 @@ import (
 
 	"react/data/datasets"
 	"react/data/embeddings"
+	"react/ops/clip"
 )
 
 // QueriesParams are the params of queries.
@@ -37,7 +38,14 @@ const queriesFile = "queries.parquet"
 //
 //	1: first
 //	2: captions are cleaned as ftfy does (same ids for printable ASCII)
-var queries = onEngine(define(2, "queries", runQueries))
+var queries = onEngine(define(2, "queries", runQueries,
+	says[QueriesParams](noWork, QueriesParams.pace, QueriesParams.memory, noCheck)))
+
+func (p QueriesParams) pace(at Known) Pace {
+	return Pace{Work: float64(at.Queries), Volume: float64(at.Queries), Model: true}
+}
+
+func (p QueriesParams) memory(at Place) (clip.Memory, error) { return at.encoding(p.Precision) }
 
 func runQueries(ctx context.Context, run *Run, p QueriesParams) error {
 	classes, err := run.classes(p.Set)

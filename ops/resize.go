@@ -17,7 +17,9 @@ type ResizeParams struct {
 //
 //	1: first
 //	2: the config keeps how the checkpoint's files prepare images
-var resize = onOneCore(define(2, "resize", func(ctx context.Context, run *Run, p ResizeParams) error {
+var resize = onOneCore(define(2, "resize", runResize, says[ResizeParams](noWork, sameParams, noMemory, noCheck)))
+
+func runResize(ctx context.Context, run *Run, p ResizeParams) error {
 	dir, err := run.input("checkpoint")
 	if err != nil {
 		return err
@@ -38,4 +40,4 @@ var resize = onOneCore(define(2, "resize", func(ctx context.Context, run *Run, p
 		return err
 	}
 	return ctx.Err()
-}))
+}

@@ -12,6 +12,7 @@ import (
 
 	"react/data/embeddings"
 	"react/data/pool"
+	"react/ops/clip"
 	"react/ops/knn"
 )
 
@@ -60,7 +61,29 @@ const tieMargin = 1e-5
 // candidates grows with the depth, and what stands first with it. A query that finds fewer rows is counted as a shortfall.
 //
 //	1: first
-var retrieve = apart(define(1, "retrieve", runRetrieve))
+var retrieve = deepens(apart(define(1, "retrieve", runRetrieve,
+	says[RetrieveParams](RetrieveParams.work, RetrieveParams.pace, RetrieveParams.memory, noCheck))), RetrieveParams.withDepth)
+
+// withDepth is another depth; a search that only appends hits is made once for all that read it.
+func (p RetrieveParams) withDepth(depth int) (other RetrieveParams, had int, shared bool) {
+	other = p
+	other.Depth = depth
+	return other, p.Depth, p.Appends()
+}
+
+func (p RetrieveParams) work(at Known) Work {
+	if at.Model == nil {
+		return Work{}
+	}
+	rows, queries := float64(at.Rows), float64(at.Queries)
+	return Work{Samples: rows, FLOPs: 2 * rows * queries * float64(at.Model.Dim()), Bytes: queries * float64(p.Depth) * hitBytes}
+}
+
+func (p RetrieveParams) pace(at Known) Pace {
+	return Pace{Work: float64(at.Rows) * float64(at.Queries), Volume: float64(at.Queries) * float64(p.Depth)}
+}
+
+func (p RetrieveParams) memory(at Place) (clip.Memory, error) { return at.searching(p.By, p.Index) }
 
 // searcher is the state of one retrieve stage.
 type searcher struct {
@@ -131,7 +154,7 @@ func runRetrieve(ctx context.Context, run *Run, p RetrieveParams) error {
 
 // openSearcher opens what a search reads. The caller closes folder and index.
 func openSearcher(ctx context.Context, run *Run, p RetrieveParams) (*embeddings.Folder, *searcher, error) {
-	sideName, ok := map[string]string{"t2t": "text", "t2i": "image"}[p.By]
+	sideName, ok := SideOf(p.By)
 	if !ok {
 		return nil, nil, fmt.Errorf("retriever %q is neither t2t nor t2i", p.By)
 	}

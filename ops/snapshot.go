@@ -15,7 +15,9 @@ type SnapshotParams struct {
 // snapshot takes one of the checkpoints that a pretraining kept on its way. In: "pretrain". Out: the checkpoint's files, the same bytes.
 //
 //	1: first
-var snapshot = onOneCore(define(1, "snapshot", func(ctx context.Context, run *Run, p SnapshotParams) error {
+var snapshot = onOneCore(define(1, "snapshot", runSnapshot, says[SnapshotParams](noWork, sameParams, noMemory, noCheck)))
+
+func runSnapshot(ctx context.Context, run *Run, p SnapshotParams) error {
 	dir, err := run.input("pretrain")
 	if err != nil {
 		return err
@@ -35,4 +37,4 @@ var snapshot = onOneCore(define(1, "snapshot", func(ctx context.Context, run *Ru
 		}
 	}
 	return ctx.Err()
-}))
+}

@@ -43,7 +43,29 @@ type TuneParams struct {
 //	1: first
 //	2: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var tune = onEngine(define(2, "tune", runTune))
+var tune = onEngine(define(2, "tune", runTune,
+	says[TuneParams](TuneParams.work, TuneParams.pace, TuneParams.memory, noCheck)))
+
+func (p TuneParams) work(at Known) Work { return trainingWork(at, p.Mode, p.Steps, p.Batch) }
+
+func (p TuneParams) pace(Known) Pace {
+	return trainingPace(p.Steps, p.Batch, without(p, "gamma", "steps", "batch", "lr", "warmup", "weightDecay", "clip", "alphaLR",
+		"seed", "maxBad", "augment"))
+}
+
+// memory adds the text tower that encoded the captions, which stays on the device.
+func (p TuneParams) memory(at Place) (clip.Memory, error) {
+	if at.Model == nil {
+		return clip.Memory{}, nil
+	}
+	o := p.options()
+	m, err := at.training(*at.Model, o)
+	if err != nil || !o.CachedText && !o.PositivesFixed {
+		return m, err
+	}
+	m.Parameters += clip.TextBytes(*at.Model)
+	return m, nil
+}
 
 func runTune(ctx context.Context, run *Run, p TuneParams) error {
 	b, err := run.backboneIn(p.Precision)

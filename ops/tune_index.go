@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"react/ops/clip"
 	"react/ops/knn"
 )
 
@@ -52,7 +53,10 @@ const curveFile = "curve.json"
 // Hits as good as the K-th best but for rounding count as found: captions repeat, and which of several equal ones is returned says nothing.
 //
 //	1: first
-var tuneIndex = apart(define(1, "tune-index", runTuneIndex))
+var tuneIndex = apart(define(1, "tune-index", runTuneIndex,
+	says[TuneIndexParams](noWork, sameParams, TuneIndexParams.memory, noCheck)))
+
+func (p TuneIndexParams) memory(at Place) (clip.Memory, error) { return at.searching(p.By, p.Index) }
 
 func runTuneIndex(ctx context.Context, run *Run, p TuneIndexParams) error {
 	t, err := openIndexTuner(ctx, run, p)

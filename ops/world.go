@@ -11,9 +11,18 @@ import (
 // (a compiler that fuses multiply and add may round a pixel otherwise).
 //
 //	1: first
-var world = define(1, "world", func(ctx context.Context, run *Run, p dataworld.Params) error {
+var world = define(1, "world", runWorld, says[dataworld.Params](noWork, worldPace, noMemory, noCheck))
+
+func runWorld(ctx context.Context, run *Run, p dataworld.Params) error {
 	if err := ctx.Err(); err != nil { // a small world is drawn between two looks at ctx
 		return err
 	}
 	return dataworld.Generate(ctx, run.Dir, p)
-})
+}
+
+// worldPace is images to draw, of the pool and of three sets.
+func worldPace(p dataworld.Params, _ Known) Pace {
+	size := float64(max(p.Size, 1))
+	work := float64(p.Rows+3*p.Classes*p.TestPerClass) * size
+	return Pace{Work: work, Volume: work * size}
+}

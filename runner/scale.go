@@ -24,7 +24,7 @@ func scales(e *experiment.Experiment, tflops float64) []record.OpScale {
 			out = append(out, record.OpScale{Op: s.Op})
 		}
 		out[at].Stages++
-		out[at].Add(s.Scale())
+		out[at].Add(s.Work())
 	}
 	for i := range out {
 		out[i].GPUHours = out[i].FLOPs / (tflops * 1e12) / 3600
@@ -72,7 +72,7 @@ func printScales(w io.Writer, scales []record.OpScale, tflops float64) error {
 	for _, s := range scales {
 		total.Stages += s.Stages
 		total.GPUHours += s.GPUHours
-		total.Add(s.Scale)
+		total.Add(s.Work)
 	}
 	for _, s := range append(scales, total) {
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.Op, s.Stages, figure(float64(s.Steps), "%.0f"), shortCount(s.Samples), figure(s.FLOPs/1e18, "%.3g"), figure(s.GPUHours, "%.3g"), disk(s.Bytes))

@@ -126,9 +126,9 @@ func (h *History) Estimate(key string, lines []string, where Where) Estimate {
 	}
 	runs := h.runs[n.op]
 	e := Estimate{
-		Seconds: f.seconds(alike(runs, f, f.work, where), where),
-		Bytes:   f.scaled(alike(runs, f, f.volume, Where{}), func(r *run) (float64, float64) { return float64(r.Bytes), r.volume }, f.volume),
-		Memory:  f.memory(alike(withPeak(runs), f, f.batch, Where{Engine: where.Engine})),
+		Seconds: f.seconds(alike(runs, f, f.Work, where), where),
+		Bytes:   f.scaled(alike(runs, f, f.Volume, Where{}), func(r *run) (float64, float64) { return float64(r.Bytes), r.Volume }, f.Volume),
+		Memory:  f.memory(alike(withPeak(runs), f, f.Batch, Where{Engine: where.Engine})),
 	}
 	h.memo[id] = e
 	return e
@@ -191,15 +191,15 @@ func filter(runs []*run, fits func(*run) bool) []*run {
 // run had as many beside it, each takes as much longer as there are more.
 func (f feature) seconds(runs []*run, where Where) Figure {
 	share := func(r *run) float64 { return max(1, float64(max(where.Jobs, 1))/float64(max(r.Jobs, 1))) }
-	fast := filter(runs, func(r *run) bool { return r.Speed > 0 && f.work > 0 })
+	fast := filter(runs, func(r *run) bool { return r.Speed > 0 && f.Work > 0 })
 	if len(fast) > 0 {
-		fast = nearest(fast, f.work, func(r *run) float64 { return r.work })
+		fast = nearest(fast, f.Work, func(r *run) float64 { return r.Work })
 		return figure(fast, func(r *run) float64 {
-			steps := min(r.work/r.Speed, r.Took.Seconds())
-			return share(r) * (r.Took.Seconds() - steps + steps*f.work/r.work)
+			steps := min(r.Work/r.Speed, r.Took.Seconds())
+			return share(r) * (r.Took.Seconds() - steps + steps*f.Work/r.Work)
 		})
 	}
-	return f.scaled(runs, func(r *run) (float64, float64) { return share(r) * r.Took.Seconds(), r.work }, f.work)
+	return f.scaled(runs, func(r *run) (float64, float64) { return share(r) * r.Took.Seconds(), r.Work }, f.Work)
 }
 
 // scaled is the value of the runs of nearest size, in proportion to the size.
@@ -215,9 +215,9 @@ func (f feature) scaled(runs []*run, of func(*run) (value, size float64), size f
 // memory grows with the batch; a smaller batch does not shrink it, since the
 // model and the data stay.
 func (f feature) memory(runs []*run) Figure {
-	return figure(nearest(runs, f.batch, func(r *run) float64 { return r.batch }), func(r *run) float64 {
-		if f.batch > r.batch && r.batch > 0 {
-			return float64(r.Peak) * f.batch / r.batch
+	return figure(nearest(runs, f.Batch, func(r *run) float64 { return r.Batch }), func(r *run) float64 {
+		if f.Batch > r.Batch && r.Batch > 0 {
+			return float64(r.Peak) * f.Batch / r.Batch
 		}
 		return float64(r.Peak)
 	})

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/ops"
 	"react/ops/clip"
 	"react/runner/plan"
 )
@@ -18,6 +19,7 @@ import (
 // node is a stage as the lines of its key tell of it.
 type node struct {
 	op     string
+	raw    json.RawMessage // params
 	params map[string]any
 	in     map[string]string // role → identity
 	files  map[string]string // role → digest of the files' names and digests
@@ -26,22 +28,29 @@ type node struct {
 
 // feature is what decides a stage's time and size.
 type feature struct {
-	work   float64 // what the time grows with; 0 where that is not known
-	volume float64 // what the output grows with; 0 likewise
-	batch  float64 // what the memory grows with; 0 where nothing
-	kind   string  // what has to be the same
-	like   string  // kind without the outside files
+	ops.Pace
+	kind string // what has to be the same
+	like string // kind without the outside files
 }
 
 func (f feature) memoKey(op string) string {
-	return fmt.Sprintf("%s\x00%g\x00%g\x00%g\x00%s\x00", op, f.work, f.volume, f.batch, f.kind)
+	return fmt.Sprintf("%s\x00%g\x00%g\x00%g\x00%s\x00", op, f.Work, f.Volume, f.Batch, f.kind)
 }
 
 func identityOf(key string, lines []string) string {
-	if len(lines) > 1 && strings.HasPrefix(lines[1], "op retrieve ") { // readers do not see the depth
+	if op := ops.All[opOf(lines)]; op.Deepen != nil { // readers may not see the depth
 		return plan.Identity(lines)
 	}
 	return key
+}
+
+// opOf is the op that the lines of a key name.
+func opOf(lines []string) string {
+	if len(lines) < 2 {
+		return ""
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(lines[1], "op "), " ")
+	return name
 }
 
 // add reads the lines of a key.
@@ -58,7 +67,8 @@ func (h *History) add(key string, lines []string) *node {
 		case "op":
 			n.op, _, _ = strings.Cut(rest, " ")
 		case "params":
-			json.Unmarshal([]byte(rest), &n.params) // what does not parse has no params, and is of no kind
+			n.raw = json.RawMessage(rest)
+			json.Unmarshal(n.raw, &n.params) // what does not parse has no params, and is of no kind
 		case "in":
 			role, identity, _ := strings.Cut(rest, " ")
 			n.in[role] = identity
@@ -107,16 +117,6 @@ func (n *node) text(name string) string {
 	return v
 }
 
-// except gives the params but some, as text.
-func (n *node) except(names ...string) string {
-	rest := maps.Clone(n.params)
-	for _, name := range names {
-		delete(rest, name)
-	}
-	raw, _ := json.Marshal(rest) // keys are sorted
-	return string(raw)
-}
-
 // feature is what decides the time of a stage, read once.
 func (h *History) feature(n *node) feature {
 	f, ok := h.features[n]
@@ -127,58 +127,27 @@ func (h *History) feature(n *node) feature {
 	return f
 }
 
-// readFeature reads the params. An op that is not known here is of the kind of
-// its params.
+// readFeature asks the op. One that is not known here is of the kind of its params.
 func (h *History) readFeature(n *node) feature {
-	f := feature{work: 1, volume: 1, like: n.op}
-	switch n.op {
-	case "world":
-		f.work = n.number("rows") + 3*n.number("classes")*n.number("testPerClass")
-		f.work *= max(n.number("size"), 1)
-		f.volume = f.work * max(n.number("size"), 1)
-	case "pretrain":
-		f.work, f.batch = n.number("steps")*n.number("batch"), n.number("batch")
-		if keep := n.number("keep"); keep > 0 {
-			f.volume += n.number("steps") / keep
+	f := feature{like: n.op + string(n.raw)}
+	if op, ok := ops.All[n.op]; ok {
+		f.Pace = op.Pace(n.raw, h.known(n))
+		f.like = n.op + f.Kind
+		if f.Model {
+			f.like += h.model(n)
 		}
-		f.like += h.model(n) + n.text("precision")
-	case "tune":
-		f.work, f.batch = n.number("steps")*n.number("batch"), n.number("batch")
-		f.like += h.model(n) + n.except("gamma", "steps", "batch", "lr", "warmup", "weightDecay", "clip", "alphaLR", "seed", "maxBad", "augment")
-	case "prompt-tune":
-		f.work, f.batch = n.number("steps")*n.number("batch"), n.number("batch")
-		f.like += h.model(n) + n.text("contexts")
-	case "embed":
-		f.work = h.poolRows(n)
-		f.volume = f.work
-		f.like += h.model(n)
-	case "queries":
-		f.work = h.numQueries(n)
-		f.volume = f.work
-		f.like += h.model(n)
-	case "index":
-		f.work = h.poolRows(n)
-		f.volume = f.work
-		f.like += n.except("seed", "side")
-	case "retrieve":
-		queries := h.numQueries(h.input(n, "queries"))
-		f.work, f.volume = h.poolRows(n)*queries, queries*n.number("depth")
-	case "pairs":
-		f.work = h.poolRows(n)
-		f.volume = n.number("k") * h.numQueries(h.input(n, "queries"))
-		f.like += n.text("control")
-		if n.text("control") == "continued" {
-			f.volume = f.work
-		}
-	case "evaluate":
-		f.work = h.images(n)
-		f.volume = f.work
-		f.like += h.model(n) + n.text("kind") + n.text("set")
-	default:
-		f.like += n.except("seed")
 	}
 	f.kind = f.like + h.outside(n, 0)
 	return f
+}
+
+// known is what an op is told of a stage.
+func (h *History) known(n *node) ops.Known {
+	asks := n
+	if in := h.input(n, "queries"); in.op != "" {
+		asks = in
+	}
+	return ops.Known{Rows: int(h.poolRows(n)), Queries: int(h.numQueries(asks)), Images: int(h.images(n))}
 }
 
 // outside are the outside files that a stage reads, or that its inputs were made

@@ -10,6 +10,7 @@ import (
 	"react/data/caught"
 	"react/data/datasets"
 	"react/data/world"
+	"react/ops"
 	"react/runner/spec"
 )
 
@@ -20,7 +21,7 @@ func (c *inputCheck) warnOf(field, format string, args ...any) {
 
 // classNames warns of classes that are called by codes, and of those of a task and of a set to test
 // on that are the same in part only.
-func (c *inputCheck) classNames(s inputSet, set *datasets.Set) {
+func (c *inputCheck) classNames(s ops.Images, set *datasets.Set) {
 	if set == nil {
 		return
 	}
@@ -28,7 +29,7 @@ func (c *inputCheck) classNames(s inputSet, set *datasets.Set) {
 	if text := set.CodesWarning(); text != "" {
 		c.warnOf(field, "%s", text)
 	}
-	if s.train {
+	if s.Learned {
 		return
 	}
 	for _, ref := range slices.Sorted(maps.Keys(c.taskClasses())) {

@@ -99,33 +99,35 @@ func Compare(old, new []string) (changes []Change, same int) {
 func KeyOf(lines []string) string { return hash(lines) }
 
 // Identity is what the keys of a stage's readers call it, found from the lines of its own key.
-func Identity(lines []string) string { return identity(lines, ops.RetrieveParams.Appends) }
+func Identity(lines []string) string {
+	id, _ := identity(lines, false)
+	return id
+}
 
 // FormerIdentity is what they called it up to commit 82a2c7e: any search without its depth, also
 // where the first hits depend on it. It is for records made then.
 func FormerIdentity(lines []string) string {
-	return identity(lines, func(ops.RetrieveParams) bool { return true })
+	id, _ := identity(lines, true)
+	return id
 }
 
-// identity leaves out the depth of searches that share theirs.
-func identity(lines []string, shares func(ops.RetrieveParams) bool) string {
-	for i, line := range lines {
-		raw, ok := strings.CutPrefix(line, "params ")
-		if !ok || i == 0 || !strings.HasPrefix(lines[i-1], "op retrieve ") {
-			continue
-		}
-		var p ops.RetrieveParams
-		if json.Unmarshal([]byte(raw), &p) != nil || !shares(p) {
-			break
-		}
-		p.Depth = 0
-		shallow, err := ops.Canonical(p)
-		if err != nil {
-			break
-		}
-		without := slices.Clone(lines)
-		without[i] = "params " + string(shallow)
-		return hash(without)
+// identity leaves out the depth of what is shared at any, or, with always, of all that have one; and
+// gives the depth that was left out.
+func identity(lines []string, always bool) (id string, depth int) {
+	if len(lines) < 3 {
+		return hash(lines), 0
 	}
-	return hash(lines)
+	name, _, _ := strings.Cut(strings.TrimPrefix(lines[1], "op "), " ")
+	params, ok := strings.CutPrefix(lines[2], "params ")
+	deepen := ops.All[name].Deepen
+	if !ok || deepen == nil {
+		return hash(lines), 0
+	}
+	shallow, depth, shared := deepen(json.RawMessage(params), 0)
+	if !shared && !always {
+		return hash(lines), 0
+	}
+	without := slices.Clone(lines)
+	without[2] = "params " + string(shallow)
+	return hash(without), depth
 }

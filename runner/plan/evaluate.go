@@ -302,7 +302,7 @@ func (c *composer) audit(name string, pairs *Stage) (*Stage, error) {
 	}
 	in := madeFrom(pairs, "embeddings", "queries", "filter", "pool", "hits.t2t", "hits.t2i", "hits.text-match")
 	in.in["fingerprint"] = print
-	params := ops.AuditParams{LeakHash: c.p.Pairs.LeakHash, LeakCosine: c.p.Pairs.LeakCosine, Depth: c.p.Retrieve.K * c.p.Retrieve.Overfetch,
+	params := ops.AuditParams{LeakHash: c.p.Pairs.LeakHash, LeakCosine: c.p.Pairs.LeakCosine, Depth: c.p.Retrieve.Depth(),
 		MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
 	if in.in["queries"] != nil {
 		var err error
@@ -334,7 +334,7 @@ func (c *composer) balance(pairs *Stage, stages map[string]*Stage) error {
 		return nil
 	}
 	in := madeFrom(pairs, "embeddings", "queries", "pool", "hits.t2t", "hits.t2i", "hits.text-match")
-	params := ops.BalanceParams{Depth: c.p.Retrieve.K * c.p.Retrieve.Overfetch, K: c.p.Retrieve.K, Per: c.p.Retrieve.Per, Fuse: named(c.p.Retrieve.Fuse, "union")}
+	params := ops.BalanceParams{Depth: c.p.Retrieve.Depth(), K: c.p.Retrieve.K, Per: c.p.Retrieve.Per, Fuse: named(c.p.Retrieve.Fuse, "union")}
 	var err error
 	if params.Set, err = c.classes(in); err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"react/data/caught"
 	"react/data/datasets"
 	"react/data/embeddings"
+	"react/data/laion"
 	"react/ops"
 	"react/ops/clip"
 )
@@ -61,7 +62,7 @@ type inputCheck struct {
 	plan        *Plan
 	fingerprint func(path string) (string, error)
 	seen        map[string]bool          // faults, and what needs no second look
-	sets        map[string]*datasets.Set // by inputSet.id
+	sets        map[string]*datasets.Set // by setID
 	faults      Faults
 
 	tasks    map[string][]string // see taskClasses
@@ -123,64 +124,73 @@ func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 		_, err := datasets.ReadClasses(f.Paths[0])
 		c.fault("task.classes", err)
 	}
-	if f := s.Files["checkpoint"]; s.Model != nil && s.Op != "features" && c.once("tokenizer", f) {
+	op := ops.All[s.Op]
+	if f := s.Files["checkpoint"]; s.Model != nil && !op.NoText && c.once("tokenizer", f) {
 		_, err := ops.Tokenizer(f.Root, *s.Model)
 		c.fault("backbone.weights", err)
 	}
-	if s.Op == "index" {
-		c.fault("index.kind", c.index(s))
-	}
+	op.Check(s.Params, inspector{c, ctx, s})
 	c.synonyms(s)
-	c.metadata(s)
-	c.lacking(ctx, s)
-	var p struct {
-		Kind     string
-		Captions bool
-		Probe    *ops.ProbeParams
-		Shots    int
-		inputSet
-		Train, Test inputSet // fine-tune
+	c.metadata(s, s.Files["pool.laion"], laion.Options{})
+}
+
+// inspector is an inputCheck at a stage.
+type inspector struct {
+	*inputCheck
+	ctx context.Context
+	s   *Stage
+}
+
+func (i inspector) Files(role string) ops.Files { return i.s.Files[role] }
+
+func (i inspector) Images(role string) ops.Images {
+	if role == "" {
+		return i.setOf(i.s)
 	}
-	if json.Unmarshal(s.Params, &p) != nil {
+	if in := i.s.In[role]; in != nil {
+		return i.setOf(in)
+	}
+	return ops.Images{}
+}
+
+func (i inspector) Labelled(of ops.Images) { i.classNames(of, i.labelled(of)) }
+
+func (i inspector) Captioned(of ops.Images) { i.captions(of) }
+
+func (i inspector) Training(learned, test ops.Images, shots int) {
+	i.training(i.ctx, learned, test, shots)
+}
+
+func (i inspector) Prompt(test ops.Images) {
+	if prompt := i.s.In["prompt"]; prompt != nil {
+		i.shared(i.ctx, i.setOf(prompt.In["train"]), test)
+		i.contexts(prompt, test)
+	}
+}
+
+func (i inspector) Prompts(of ops.Images) {
+	f := i.s.Files["prompts"]
+	if !i.once("prompts of "+setID(of), f) {
 		return
 	}
-	switch {
-	case s.Op == "features", s.Op == "evaluate" && p.Kind == "zeroshot" && s.In["features"] == nil, s.Op == "fingerprint" && !p.Captions:
-		of := c.setOf(s)
-		c.classNames(of, c.labelled(of))
-	case s.Op == "evaluate" && p.Kind == "retrieval", s.Op == "fingerprint":
-		c.captions(c.setOf(s))
-	case s.Op == "evaluate" && p.Probe != nil:
-		c.training(ctx, c.setOf(s.In["train"]), c.setOf(s.In["features"]), p.Probe.Shots)
-	case s.Op == "evaluate" && s.In["prompt"] != nil:
-		c.shared(ctx, c.setOf(s.In["prompt"].In["train"]), c.setOf(s.In["features"]))
-		c.contexts(s.In["prompt"], c.setOf(s.In["features"]))
-	case s.Op == "prompt-tune":
-		c.training(ctx, c.setOf(s.In["train"]), inputSet{}, p.Shots)
-	case s.Op == "fine-tune":
-		p.Train.files, p.Train.list, p.Train.train = s.Files["train"], s.Files["list"], true
-		p.Test.files = s.Files["test"]
-		c.training(ctx, p.Train, p.Test, p.Shots)
+	if set := i.labelled(of); set != nil {
+		_, err := ops.ReadPrompts(f.Paths[0], set.Classes, set.Names)
+		i.fault(i.field("promptsFile", of, f), err)
 	}
-	tested := p.Test
-	if s.In["features"] != nil {
-		tested = c.setOf(s.In["features"])
-	}
-	if f := s.Files["prompts"]; c.once("prompts of "+tested.id(), f) {
-		if set := c.labelled(tested); set != nil {
-			_, err := ops.ReadPrompts(f.Paths[0], set.Classes, set.Names)
-			c.fault(c.field("promptsFile", tested, f), err)
-		}
-	}
+}
+
+func (i inspector) Index(p ops.IndexParams) { i.fault("index.kind", i.index(i.s, p)) }
+
+func (i inspector) Metadata(columns []string) { i.columns(i.s, columns) }
+
+func (i inspector) Shards(maxBad int, maxBadShare float64) {
+	i.metadata(i.s, i.s.Files["pool.laion"], laion.Options{})
+	i.lacking(i.ctx, i.s, maxBad, maxBadShare)
 }
 
 // index says what is wrong with an index of so many rows of such a length, as far as that is known
 // before the embeddings are made.
-func (c *inputCheck) index(s *Stage) error {
-	var p ops.IndexParams
-	if json.Unmarshal(s.Params, &p) != nil {
-		return nil
-	}
+func (c *inputCheck) index(s *Stage, p ops.IndexParams) error {
 	rows, dim := int64(s.Rows), 0
 	if s.Model != nil {
 		dim = s.Model.Dim()
@@ -203,7 +213,7 @@ func (c *inputCheck) index(s *Stage) error {
 }
 
 // contexts of their own have only the classes that a prompt is learned for.
-func (c *inputCheck) contexts(prompt *Stage, tested inputSet) {
+func (c *inputCheck) contexts(prompt *Stage, tested ops.Images) {
 	var p ops.PromptTuneParams
 	if json.Unmarshal(prompt.Params, &p) != nil || p.Contexts != clip.ClassContext {
 		return
@@ -220,29 +230,22 @@ func (c *inputCheck) contexts(prompt *Stage, tested inputSet) {
 	}
 }
 
-// inputSet is outside images, as a stage reads them.
-type inputSet struct {
-	Split, Benchmark string
-	MaxBadShare      float64
-	files, list      ops.Files // of the set, and which of its images are used
-	train            bool      // learned from
-}
-
-func (s inputSet) id() string {
-	return strings.Join([]string{s.files.Root, s.Split, s.Benchmark, strings.Join(s.list.Paths, " ")}, "\x00")
+// setID tells sets of images apart.
+func setID(s ops.Images) string {
+	return strings.Join([]string{s.Files.Root, s.Split, s.Benchmark, strings.Join(s.List.Paths, " ")}, "\x00")
 }
 
 // setOf is the set of a stage that reads one.
-func (c *inputCheck) setOf(s *Stage) inputSet {
-	out := inputSet{files: s.Files["dataset"], list: s.Files["list"]}
+func (c *inputCheck) setOf(s *Stage) ops.Images {
+	out := ops.Images{Files: s.Files["dataset"], List: s.Files["list"]}
 	if json.Unmarshal(s.Params, &out) != nil {
-		return inputSet{}
+		return ops.Images{}
 	}
-	out.train = slices.ContainsFunc(c.plan.Stages, func(reader *Stage) bool { return reader.In["train"] == s })
+	out.Learned = slices.ContainsFunc(c.plan.Stages, func(reader *Stage) bool { return reader.In["train"] == s })
 	return out
 }
 
-func (s inputSet) options() (datasets.Options, error) {
+func setOptions(s ops.Images) (datasets.Options, error) {
 	o := datasets.Options{Split: s.Split, MaxBadShare: s.MaxBadShare}
 	var err error
 	if s.Benchmark != "" {
@@ -265,37 +268,37 @@ func (c *inputCheck) synonyms(s *Stage) {
 }
 
 // labelled opens a set, nil where it is not there yet or has a fault.
-func (c *inputCheck) labelled(s inputSet) *datasets.Set {
-	if set, ok := c.sets[s.id()]; ok {
+func (c *inputCheck) labelled(s ops.Images) *datasets.Set {
+	if set, ok := c.sets[setID(s)]; ok {
 		return set
 	}
-	o, err := s.options()
-	if err != nil || len(s.files.Paths) == 0 {
+	o, err := setOptions(s)
+	if err != nil || len(s.Files.Paths) == 0 {
 		return nil
 	}
-	c.sets[s.id()] = nil
-	set, err := datasets.OpenSplit(s.files.Root, o)
+	c.sets[setID(s)] = nil
+	set, err := datasets.OpenSplit(s.Files.Root, o)
 	if err != nil {
 		c.fault(c.datasetField(s), err)
 		return nil
 	}
-	if len(s.list.Paths) > 0 {
-		if err := set.Keep(s.list.Paths[0]); err != nil {
+	if len(s.List.Paths) > 0 {
+		if err := set.Keep(s.List.Paths[0]); err != nil {
 			set.Close()
-			c.fault(c.field("trainList", s, s.list), err)
+			c.fault(c.field("trainList", s, s.List), err)
 			return nil
 		}
 	}
-	c.sets[s.id()] = set
+	c.sets[setID(s)] = set
 	return set
 }
 
-func (c *inputCheck) captions(s inputSet) {
-	o, err := s.options()
-	if err != nil || !c.once("captions", s.files) {
+func (c *inputCheck) captions(s ops.Images) {
+	o, err := setOptions(s)
+	if err != nil || !c.once("captions", s.Files) {
 		return
 	}
-	set, err := datasets.OpenCaptions(s.files.Root, o)
+	set, err := datasets.OpenCaptions(s.Files.Root, o)
 	if err != nil {
 		c.fault(c.datasetField(s), err)
 		return
@@ -304,7 +307,7 @@ func (c *inputCheck) captions(s inputSet) {
 }
 
 // training looks at images to learn from: the classes of the test images, enough of each, and none of the test images.
-func (c *inputCheck) training(ctx context.Context, train, test inputSet, shots int) {
+func (c *inputCheck) training(ctx context.Context, train, test ops.Images, shots int) {
 	set := c.labelled(train)
 	if set == nil {
 		return
@@ -324,10 +327,10 @@ func (c *inputCheck) training(ctx context.Context, train, test inputSet, shots i
 }
 
 // shared compares the images of two sets by their bytes.
-func (c *inputCheck) shared(ctx context.Context, train, test inputSet) {
-	pair := "shared " + train.id() + test.id()
+func (c *inputCheck) shared(ctx context.Context, train, test ops.Images) {
+	pair := "shared " + setID(train) + setID(test)
 	a, b := c.labelled(train), c.labelled(test)
-	if c.seen[pair] || a == nil || b == nil || a == b || tooLarge(a, train.files) || tooLarge(b, test.files) {
+	if c.seen[pair] || a == nil || b == nil || a == b || tooLarge(a, train.Files) || tooLarge(b, test.Files) {
 		return
 	}
 	c.seen[pair] = true
@@ -390,13 +393,13 @@ func (c *inputCheck) digests(ctx context.Context, s *datasets.Set, each func(i i
 }
 
 // datasetField is the field that names a set.
-func (c *inputCheck) datasetField(s inputSet) string {
-	return c.field(map[bool]string{true: "train", false: "dataset"}[s.train], s, s.files)
+func (c *inputCheck) datasetField(s ops.Images) string {
+	return c.field(map[bool]string{true: "train", false: "dataset"}[s.Learned], s, s.Files)
 }
 
 // field finds the field of the spec that names files of a set: evaluate.NAME.KEY by the path that it gives and the benchmark, for "train" also what
 // stands in its place.
-func (c *inputCheck) field(key string, s inputSet, f ops.Files) string {
+func (c *inputCheck) field(key string, s ops.Images, f ops.Files) string {
 	keys := []string{key}
 	if key == "train" {
 		keys = []string{"train", "labelled", "dataset"}

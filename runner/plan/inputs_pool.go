@@ -2,7 +2,6 @@ package plan
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"math"
@@ -17,23 +16,21 @@ import (
 	"react/ops"
 )
 
-// metadata opens the footers of a pool's parquet files: columns that are not there or of
-// another type are told before hours of work, and columns that are passed over are warned of.
-func (c *inputCheck) metadata(s *Stage) {
-	files, opts := s.Files["pool.laion"], laion.Options{}
-	folder := s.Files["embeddings"]
-	if s.Op == "filter" {
-		var p ops.FilterParams
-		if json.Unmarshal(s.Params, &p) != nil {
-			return
-		}
-		opts.Required = p.Columns()
-		opts.Columns = append([]string{"key", "label", "truth"}, opts.Required...)
-		if opts.NoURL = len(folder.Paths) > 0; opts.NoURL {
-			files = folder
-			files.Paths, _ = glob.In(folder.Root, "metadata/*.parquet") // the stage says what cannot be read
-		}
+// columns looks at the metadata that a filter reads: those of a pool, or of a folder of embeddings.
+func (c *inputCheck) columns(s *Stage, required []string) {
+	opts := laion.Options{Required: required, Columns: append([]string{"key", "label", "truth"}, required...)}
+	files := s.Files["pool.laion"]
+	if folder := s.Files["embeddings"]; len(folder.Paths) > 0 {
+		opts.NoURL = true
+		files = folder
+		files.Paths, _ = glob.In(folder.Root, "metadata/*.parquet") // the stage says what cannot be read
 	}
+	c.metadata(s, files, opts)
+}
+
+// metadata opens the footers of a pool's parquet files, once for each op: columns that are not there
+// or of another type are told before hours of work, and columns that are passed over are warned of.
+func (c *inputCheck) metadata(s *Stage, files ops.Files, opts laion.Options) {
 	if len(files.Paths) > maxFileLines || !c.once("metadata of "+s.Op, files) {
 		return
 	}
@@ -50,14 +47,10 @@ func (c *inputCheck) metadata(s *Stage) {
 
 // lacking counts the rows of the metadata files beside which no tar stands, where the names of both tell: a pool that was not copied whole. Rows whose
 // own status says that there is no image are not missed.
-func (c *inputCheck) lacking(ctx context.Context, s *Stage) {
+func (c *inputCheck) lacking(ctx context.Context, s *Stage, maxBad int, maxBadShare float64) {
 	meta, tars := s.Files["pool.laion"], s.Files["pool.shards"]
 	files := shards.Lacking(meta.Paths, tars.Paths)
-	var p struct {
-		MaxBad      int
-		MaxBadShare float64
-	}
-	if len(files) == 0 || s.Op != "embed" && s.Op != "pretrain" || !c.once("shards of "+s.Op, meta) || json.Unmarshal(s.Params, &p) != nil {
+	if len(files) == 0 || !c.once("shards of "+s.Op, meta) {
 		return
 	}
 	count, err := countLacking(ctx, meta.Paths, files)
@@ -66,12 +59,12 @@ func (c *inputCheck) lacking(ctx context.Context, s *Stage) {
 		return
 	}
 	field := strings.TrimSuffix(c.poolField(meta), ".laion") + ".shards"
-	err = count.Check(p.MaxBadShare)
+	err = count.Check(maxBadShare)
 	if err != nil && s.In["filter"] == nil { // addresses may lead to other tars: look as the stage will
 		run := &ops.Run{Warn: func(string, ...any) {}}
-		found, failed := ops.PoolImages(ctx, pool.Source{Metadata: meta.Paths, Images: tars.Paths, MaxBad: p.MaxBad}, false, run)
+		found, failed := ops.PoolImages(ctx, pool.Source{Metadata: meta.Paths, Images: tars.Paths, MaxBad: maxBad}, false, run)
 		if failed == nil {
-			failed = found.Check(p.MaxBadShare)
+			failed = found.Check(maxBadShare)
 		}
 		if failed != nil {
 			c.fault(field, failed)

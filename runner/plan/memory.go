@@ -23,7 +23,7 @@ func (m *Machine) Memory(s *Stage) (clip.Memory, error) { return m.With(s, m.Fit
 
 // With is Memory where trainings are made to fit in another way.
 func (m *Machine) With(s *Stage, fit ops.Fit) (clip.Memory, error) {
-	return ops.EstimateMemory(s.Op, s.Params, ops.Place{Model: s.Model, Rows: s.Rows, Engine: m.Engine, Fit: fit, ShardRows: s.shardRows(), Estimator: &m.estimator})
+	return ops.All[s.Op].Memory(s.Params, ops.Place{Known: ops.Known{Model: s.Model, Rows: s.Rows}, Engine: m.Engine, Fit: fit, ShardRows: s.shardRows(), Estimator: &m.estimator})
 }
 
 // shardRows is the size of the shards of the index that a stage searches.

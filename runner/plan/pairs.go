@@ -201,7 +201,7 @@ type found struct {
 }
 
 func (c *composer) retrieve(by string, from found) (*Stage, error) {
-	depth := c.p.Retrieve.K * c.p.Retrieve.Overfetch
+	depth := c.p.Retrieve.Depth()
 	in := newInputs()
 	in.give("embeddings", from.emb)
 	in.give("filter", from.filter)
@@ -220,7 +220,7 @@ func (c *composer) retrieve(by string, from found) (*Stage, error) {
 	if params.Kind != "exact" {
 		of := newInputs()
 		of.give("embeddings", from.emb)
-		side := map[string]string{"t2t": "text", "t2i": "image"}[by]
+		side, _ := ops.SideOf(by)
 		index, err := c.add("index", ops.IndexParams{Side: side, Params: params, ShardRows: c.p.Index.ShardRows}, of.in, of.files)
 		if err != nil {
 			return nil, err

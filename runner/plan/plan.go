@@ -10,6 +10,7 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -42,6 +43,7 @@ type Stage struct {
 	Field string       // of the spec, that its warnings are about; "" where they name none; no part of the key
 
 	identity string
+	depth    int // that Params have, where the identity leaves it out
 }
 
 // Trial is one assignment of the axes and a seed, with the stages that its results are read from.
@@ -84,20 +86,12 @@ type Options struct {
 
 // New makes the plan. Trials that differ only in params that their stages do not read are one trial.
 func New(exp *spec.Experiment, opts Options) (*Plan, error) {
-	b := &builder{opts: opts, at: exp, balanced: showsBalance(exp.Tables), depth: map[string]int{}, stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[listing]ops.Files{}, fileLine: map[roleFiles][]string{},
+	b := &builder{opts: opts, at: exp, balanced: showsBalance(exp.Tables), stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[listing]ops.Files{}, fileLine: map[roleFiles][]string{},
 		models: map[string]*clip.Config{}, rows: map[string]int{}, expected: map[string]int{}}
-	sections := make([][]spec.Section, len(exp.Trials))
-	for i := range exp.Trials { // the depth of a search is the largest of all its trials, so it is known only after a first pass
-		sections[i] = b.sections(&exp.Trials[i].Params)
-		if _, err := b.trunk(&exp.Trials[i], sections[i]); err != nil {
-			return nil, err
-		}
-	}
-	b.stages, b.order, b.trunks = map[string]*Stage{}, nil, map[string]*trunk{}
 	p := &Plan{Experiment: exp}
 	seen := map[string]bool{}
 	for i := range exp.Trials {
-		t, err := b.trial(&exp.Trials[i], sections[i])
+		t, err := b.trial(&exp.Trials[i])
 		if err != nil {
 			return nil, err
 		}
@@ -106,6 +100,7 @@ func New(exp *spec.Experiment, opts Options) (*Plan, error) {
 			p.Trials = append(p.Trials, t)
 		}
 	}
+	slices.SortStableFunc(b.missing, func(a, b Missing) int { return cmp.Compare(a.rank(), b.rank()) })
 	p.Stages, p.Missing = b.order, b.missing
 	return p, nil
 }
@@ -137,9 +132,8 @@ func (t Trial) StageNames() []string {
 type builder struct {
 	opts     Options
 	at       *spec.Experiment  // for places in its file
-	stages   map[string]*Stage // by key
+	stages   map[string]*Stage // by identity
 	order    []*Stage
-	depth    map[string]int // identity of a retrieve stage → largest depth
 	digest   map[string]string
 	trunks   map[string]*trunk         // by the sections that they are made of
 	flat     map[string]map[string]any // by section
@@ -154,7 +148,7 @@ type builder struct {
 	balanced bool           // a table shows how classes share the pairs
 }
 
-// add keys a stage and returns the one that is kept for that key.
+// add keys a stage and returns the one that is kept for its identity, as deep as any that was added.
 func (b *builder) add(op string, params any, in map[string]*Stage, files map[string]ops.Files) (*Stage, error) {
 	s := &Stage{Op: op, In: in, Files: files}
 	var err error
@@ -165,42 +159,17 @@ func (b *builder) add(op string, params any, in map[string]*Stage, files map[str
 		return nil, err
 	}
 	s.Key = hash(s.Lines)
-	s.identity = s.Key
-	if p, ok := params.(ops.RetrieveParams); ok && p.Appends() {
-		if err := b.deepen(s, p); err != nil {
-			return nil, err
+	s.identity, s.depth = identity(s.Lines, false)
+	if old, ok := b.stages[s.identity]; ok {
+		if s.depth > old.depth { // no reader was given more than the identity
+			old.Params, old.Lines, old.Key, old.depth = s.Params, s.Lines, s.Key, s.depth
 		}
-	}
-	if old, ok := b.stages[s.Key]; ok {
 		return old, nil
 	}
 	b.describe(s, params)
-	b.stages[s.Key] = s
+	b.stages[s.identity] = s
 	b.order = append(b.order, s)
 	return s, nil
-}
-
-// deepen gives a search that only appends hits the largest depth that any trial wants of it, and an identity without the depth.
-func (b *builder) deepen(s *Stage, p ops.RetrieveParams) error {
-	depth := p.Depth
-	p.Depth = 0
-	raw, err := ops.Canonical(p)
-	if err != nil {
-		return err
-	}
-	lines, err := b.lines(s, raw)
-	if err != nil {
-		return err
-	}
-	s.identity = hash(lines)
-	b.depth[s.identity] = max(b.depth[s.identity], depth)
-	p.Depth = b.depth[s.identity]
-	if s.Params, err = ops.Canonical(p); err != nil {
-		return err
-	}
-	s.Lines, err = b.lines(s, s.Params)
-	s.Key = hash(s.Lines)
-	return err
 }
 
 // lines are the preimage of a key.

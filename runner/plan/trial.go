@@ -14,7 +14,8 @@ import (
 )
 
 // trial makes the stages of one trial.
-func (b *builder) trial(t *spec.Trial, sections []spec.Section) (Trial, error) {
+func (b *builder) trial(t *spec.Trial) (Trial, error) {
+	sections := b.sections(&t.Params)
 	out := Trial{Label: t.Label, Axes: t.Axes, Stages: map[string]*Stage{}}
 	from, err := b.trunk(t, sections)
 	if err != nil {

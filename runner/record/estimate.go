@@ -1,8 +1,8 @@
 package record
 
 import (
+	"react/ops"
 	"react/runner/estimate"
-	"react/runner/plan"
 )
 
 // Estimate is an estimate for machines. What is not known is left out.
@@ -74,6 +74,6 @@ func (r *Estimate) Merge(o Estimate) {
 type OpScale struct {
 	Op     string `json:"op"`
 	Stages int    `json:"stages"`
-	plan.Scale
+	ops.Work
 	GPUHours float64 `json:"gpuHours,omitempty"`
 }
