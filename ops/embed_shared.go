@@ -15,7 +15,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"react/base/wholefile"
+	"react/data/wholefile"
 )
 
 // ErrNotBegun is what an op returns with Run.Assist where the process that makes the stage has not come so far that it can be helped.

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"react/base/wholefile"
 	"react/data/glob"
 	"react/data/npy"
+	"react/data/wholefile"
 	"react/ops/blas"
 	"react/ops/engine"
 )

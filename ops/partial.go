@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"react/base/wholefile"
+	"react/data/wholefile"
 	"react/ops/clip"
 	"react/ops/engine"
 )

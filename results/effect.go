@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"react/base/words"
+	"react/data/words"
 )
 
 // effect is what mainEffect made rows of.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"react/base/words"
+	"react/data/words"
 )
 
 // hint is ` (did you mean "x"?)` for the nearest of the names, or the names

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"react/base/words"
+	"react/data/words"
 )
 
 // remark writes the sentences under the table: what ± is over, how many

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode"
 
-	"react/base/words"
+	"react/data/words"
 )
 
 // sheet is a grid of short texts, before any writer's marks: the values, or

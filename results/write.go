@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"react/base/wholefile"
+	"react/data/wholefile"
 	"react/results/render"
 )
 

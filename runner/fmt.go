@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
-	"react/base/wholefile"
+	"react/data/wholefile"
 	"react/runner/cli"
 	"react/runner/spec/bounded"
 )

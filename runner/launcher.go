@@ -14,7 +14,7 @@ import (
 	"strings"
 	"syscall"
 
-	"react/base/wholefile"
+	"react/data/wholefile"
 	"react/ops"
 	"react/runner/cli"
 	"react/runner/experiment"

@@ -17,10 +17,10 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/twmb/murmur3"
 
-	"react/base/wholefile"
 	"react/data/columns"
 	"react/data/glob"
 	"react/data/jsonfile"
+	"react/data/wholefile"
 )
 
 // stateDir holds what is ours; img2dataset looks for *.json and *.tar beside it.

@@ -11,9 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"react/base/wholefile"
 	"react/data/columns"
 	"react/data/shards"
+	"react/data/wholefile"
 )
 
 // openShard is a shard that is being filled.

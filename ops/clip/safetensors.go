@@ -10,10 +10,10 @@ import (
 	"os"
 	"slices"
 
-	"react/base/wholefile"
 	"react/data/dtype"
 	"react/data/jsonfile"
 	"react/data/mmap"
+	"react/data/wholefile"
 )
 
 // Tensor is one parameter, in the layout of PyTorch ([out, in] for a linear

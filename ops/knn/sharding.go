@@ -8,10 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"react/base/wholefile"
-	"react/data/glob"
 
 	faiss "github.com/DataIntelligenceCrew/go-faiss"
+
+	"react/data/glob"
+	"react/data/wholefile"
 )
 
 // Sharding makes indexes of Each rows of a source, the last of fewer, one at a time, so that no more than one is ever in memory. What is trained is

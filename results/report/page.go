@@ -15,7 +15,7 @@ import (
 	"html/template"
 	"io"
 
-	"react/base/words"
+	"react/data/words"
 	"react/results"
 	"react/results/render"
 )

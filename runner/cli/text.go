@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/term"
 
-	"react/base/words"
+	"react/data/words"
 )
 
 // Plural is "1 trial", "2 trials".

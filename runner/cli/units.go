@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"react/base/words"
+	"react/data/words"
 )
 
 // ParseAge reads a duration as Go does, and whole days and weeks besides: 90m,

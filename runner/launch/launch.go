@@ -32,7 +32,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"react/base/wholefile"
+	"react/data/wholefile"
 	"react/ops"
 )
 

@@ -32,7 +32,7 @@ import (
 	"strings"
 	"time"
 
-	"react/base/words"
+	"react/data/words"
 	"react/runner/store"
 )
 

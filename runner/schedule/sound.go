@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"react/base/words"
+	"react/data/words"
 	"react/runner/store"
 )
 

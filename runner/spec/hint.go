@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"react/base/words"
+	"react/data/words"
 )
 
 // didYouMean is ` (did you mean "x"?)` for the nearest of the choices, or a list of all of them where none is near and they are few.
