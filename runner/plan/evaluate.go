@@ -302,10 +302,10 @@ func (c *composer) audit(name string, pairs *Stage) (*Stage, error) {
 	}
 	in := madeFrom(pairs, "embeddings", "queries", "filter", "pool", "hits.t2t", "hits.t2i", "hits.text-match")
 	in.in["fingerprint"] = print
-	params := ops.AuditParams{LeakHash: c.p.Pairs.LeakHash, LeakCosine: c.p.Pairs.LeakCosine, Depth: c.p.Retrieve.Depth(),
+	params := ops.AuditParams{LeakHash: c.p.Pairs.LeakHash, LeakCosine: c.p.Pairs.LeakCosine,
 		MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
-	if in.in["queries"] != nil {
-		var err error
+	if in.in["queries"] != nil { // else nothing was searched, and no depth is read
+		params.Depth = c.p.Retrieve.Depth()
 		if params.Set, err = c.classes(in); err != nil {
 			return nil, err
 		}
