@@ -2,12 +2,7 @@ package plan
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
-
-	"react/runner/spec"
 )
 
 // idChanges are changes of one field each, to values that are not the defaults.
@@ -57,23 +52,12 @@ evaluate: tuned: {kind: "finetune", dataset: "pool:w/task", train: "pool:w/choos
 	}
 }
 
-// tryTrial plans the one trial of a spec; nil for a mistake in it.
+// tryTrial plans the one trial of a text; nil where it is no spec.
 func tryTrial(t *testing.T, text string) *Trial {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "x.cue")
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	exp, err := spec.Load(file, nil)
+	p, err := tryToPlan(t, text)
 	if err != nil {
 		t.Log(err)
-		return nil
-	}
-	p, err := New(exp, Options{Fingerprint: func(path string) (string, error) { return "digest of " + filepath.Base(path), nil }})
-	if err != nil {
-		if !strings.Contains(err.Error(), "retrieve") && !strings.Contains(err.Error(), "tune") {
-			t.Log(err)
-		}
 		return nil
 	}
 	return &p.Trials[0]

@@ -31,19 +31,25 @@ func load(t testing.TB, more string) *Plan {
 // loadSpec plans a spec.
 func loadSpec(t testing.TB, text string) *Plan {
 	t.Helper()
+	p, err := tryToPlan(t, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// tryToPlan plans what may be no spec.
+func tryToPlan(t testing.TB, text string) (*Plan, error) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "x.cue")
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	exp, err := spec.Load(file, nil)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	p, err := New(exp, Options{Fingerprint: func(path string) (string, error) { return "digest of " + filepath.Base(path), nil }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return New(exp, Options{Fingerprint: func(path string) (string, error) { return "digest of " + filepath.Base(path), nil }})
 }
 
 func keys(p *Plan, op string) map[string]bool {
