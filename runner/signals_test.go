@@ -52,6 +52,7 @@ func TestSecondSignalKills(t *testing.T) {
 // TestHangUp: a terminal that goes away stops what runs as SIGTERM does; that the
 // shell says so once more does not kill it, and another signal does.
 func TestHangUp(t *testing.T) {
+	hearHangUps(t)
 	cmd, out := startStubborn(t)
 	cmd.Process.Signal(syscall.SIGHUP)
 	if line, err := out.ReadString('\n'); line != "told\n" {
@@ -87,6 +88,7 @@ func TestNoHangUp(t *testing.T) {
 
 // TestWorkerHangsUp: a worker hears SIGHUP and SIGTERM alike.
 func TestWorkerHangsUp(t *testing.T) {
+	hearHangUps(t)
 	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
 		w := &workerProcess{stderr: io.Discard}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -114,6 +116,14 @@ func TestPreempted(t *testing.T) {
 	if errors.As(cmd.Wait(), &exit); string(rest) != "told\n" || err != nil || exit.ExitCode() != 75 {
 		t.Errorf("%q, %v, %v", rest, err, exit)
 	}
+}
+
+// hearHangUps: where the tests themselves were told to outlive their terminal, as by
+// nohup, children would inherit that and never hear SIGHUP.
+func hearHangUps(t *testing.T) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(c) })
 }
 
 func startStubborn(t *testing.T) (*exec.Cmd, *bufio.Reader) {
