@@ -30,7 +30,7 @@ const archiveLimit = 4 << 30
 // of generated pools are looked at when they are there. The error has a line for each fault, with the field of the spec that names the data. What may mean
 // something else than it seems to is added to the plan's Warnings.
 func (p *Plan) CheckInputs(ctx context.Context, runs func(stage int) bool, fingerprint func(path string) (string, error)) error {
-	c := &inputCheck{plan: p, fingerprint: fingerprint, seen: map[string]bool{}, sets: map[string]*datasets.Set{}}
+	c := &inputCheck{plan: p, fingerprint: fingerprint, seen: map[string]bool{}, sets: map[string]*datasets.Set{}, learned: learnedFrom(p.Stages)}
 	defer c.close()
 	for i, s := range p.Stages {
 		if err := ctx.Err(); err != nil {
@@ -63,6 +63,7 @@ type inputCheck struct {
 	fingerprint func(path string) (string, error)
 	seen        map[string]bool          // faults, and what needs no second look
 	sets        map[string]*datasets.Set // by setID
+	learned     map[*Stage]bool          // whose images some stage learns from
 	faults      Faults
 
 	tasks    map[string][]string // see taskClasses
@@ -241,8 +242,20 @@ func (c *inputCheck) setOf(s *Stage) ops.Images {
 	if json.Unmarshal(s.Params, &out) != nil {
 		return ops.Images{}
 	}
-	out.Learned = slices.ContainsFunc(c.plan.Stages, func(reader *Stage) bool { return reader.In["train"] == s })
+	out.Learned = c.learned[s]
 	return out
+}
+
+// learnedFrom are the stages whose images others learn from, found in one pass: a plan may have tens of
+// thousands of stages, each of which asks.
+func learnedFrom(stages []*Stage) map[*Stage]bool {
+	learned := map[*Stage]bool{}
+	for _, reader := range stages {
+		if train := reader.In["train"]; train != nil {
+			learned[train] = true
+		}
+	}
+	return learned
 }
 
 func setOptions(s ops.Images) (datasets.Options, error) {
