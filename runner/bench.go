@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/words"
 	"react/ops/clip"
 	"react/ops/engine"
 	"react/ops/speed"
@@ -151,7 +152,7 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	if failed > 0 {
-		return fmt.Errorf("%s not measured", cli.Plural(failed, "work"))
+		return fmt.Errorf("%s not measured", words.Plural(failed, "work"))
 	}
 	return nil
 }
@@ -162,7 +163,7 @@ func (r *benchReport) print(out io.Writer, o *benchOptions) error {
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(r)
 	}
-	fmt.Fprintf(out, "%s, batch %d, %s, %s on %s (%s)\n", r.Arch, o.measure.Batch, r.Precision, r.Engine, r.System.CPU, cli.Plural(r.System.Procs, "thread"))
+	fmt.Fprintf(out, "%s, batch %d, %s, %s on %s (%s)\n", r.Arch, o.measure.Batch, r.Precision, r.Engine, r.System.CPU, words.Plural(r.System.Procs, "thread"))
 	for _, gpu := range r.System.GPUs {
 		fmt.Fprintln(out, "GPU:", gpu)
 	}

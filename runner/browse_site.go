@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/data/words"
 	"react/ops"
 	"react/runner/browse"
 	"react/runner/cli"
@@ -43,7 +44,7 @@ func (b *browser) describe(what *browsed, name string) {
 		fact(role, cli.Short(what.run[role]))
 	}
 	for _, role := range slices.Sorted(maps.Keys(what.files)) {
-		fact(role, fmt.Sprintf("%s below %s", cli.Plural(len(what.files[role].Paths), "file"), what.files[role].Root))
+		fact(role, fmt.Sprintf("%s below %s", words.Plural(len(what.files[role].Paths), "file"), what.files[role].Root))
 	}
 	if what.trial == nil {
 		return

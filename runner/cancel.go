@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/words"
 	"react/runner/cli"
 	"react/runner/launch"
 	"react/runner/record"
@@ -72,7 +73,7 @@ func cancelSweeps(w io.Writer, s *store.Store, sweeps []*store.Sweep) error {
 		}
 		stopped := stopProcesses(sweep)
 		if jobs > 0 || stopped > 0 {
-			fmt.Fprintf(w, "%s: ended %s and %s\n", name, cli.Plural(jobs, "job"), cli.Plural(stopped, "local run"))
+			fmt.Fprintf(w, "%s: ended %s and %s\n", name, words.Plural(jobs, "job"), words.Plural(stopped, "local run"))
 			continue
 		}
 		fmt.Fprintf(w, "%s: nothing of it runs\n", name)
@@ -99,7 +100,7 @@ func cancelTrial(w io.Writer, s *store.Store, of trialOf) error {
 	if jobs == 0 && len(processesOf(of.sweep)) > 0 {
 		return fmt.Errorf("sweep %s runs on this machine, which cannot leave out one trial; runner cancel %s ends all of it", of.sweep.Name, of.sweep.Name)
 	}
-	fmt.Fprintf(w, "trial %s: ended %s\n", of.trial.Name, cli.Plural(jobs, "job"))
+	fmt.Fprintf(w, "trial %s: ended %s\n", of.trial.Name, words.Plural(jobs, "job"))
 	return nil
 }
 
@@ -216,6 +217,6 @@ func scale(w io.Writer, s *store.Store, sweep *store.Sweep, n int) error {
 			return err
 		}
 	}
-	fmt.Fprintf(w, "%s/%s: %s of at most %d at a time\n", sweep.Name, sweep.Hash, cli.Plural(len(ids), "job array"), n)
+	fmt.Fprintf(w, "%s/%s: %s of at most %d at a time\n", sweep.Name, sweep.Hash, words.Plural(len(ids), "job array"), n)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/data/datasets"
+	"react/data/words"
 	"react/runner/cli"
 )
 
@@ -178,7 +179,7 @@ func printCheck(out io.Writer, r datasets.Report, quick bool) error {
 		wrong++
 	}
 	if wrong > 0 {
-		return fmt.Errorf("%s: %s", r.Dir, cli.Plural(wrong, "finding"))
+		return fmt.Errorf("%s: %s", r.Dir, words.Plural(wrong, "finding"))
 	}
 	return nil
 }

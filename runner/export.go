@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/words"
 	"react/results"
 	"react/results/export"
 	"react/runner/cli"
@@ -113,7 +114,7 @@ func exportTo(e *experiment.Experiment, dir, to string) (string, error) {
 	} else {
 		err = export.TensorBoard(dir, runs)
 	}
-	return cli.Plural(len(runs), "run"), err
+	return words.Plural(len(runs), "run"), err
 }
 
 // exportedRuns are the trials that have something to show, and the pretrainings.

@@ -13,11 +13,11 @@ import (
 
 	"react/data/datasets"
 	"react/data/npy"
+	"react/data/words"
 	"react/ops"
 	"react/ops/clip"
 	"react/results/evaluation"
 	"react/results/export"
-	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/plan"
 	"react/runner/record"
@@ -62,7 +62,7 @@ func exportElevater(e *experiment.Experiment, dir string, entries map[string]sto
 			return "", err
 		}
 	}
-	return cli.Plural(len(tracks), "submission"), nil
+	return words.Plural(len(tracks), "submission"), nil
 }
 
 // add puts the draws of another of the trial's seeds behind those of a benchmark that is there.

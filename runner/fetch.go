@@ -16,6 +16,7 @@ import (
 
 	"react/data/fetch"
 	"react/data/image"
+	"react/data/words"
 	"react/ops"
 	"react/runner/cli"
 	"react/runner/record"
@@ -190,7 +191,7 @@ func (o *fetchOptions) items(name string, stderr io.Writer) (iter.Seq2[fetch.Ite
 		}
 	}
 	if len(dirs) == 0 {
-		return nil, fmt.Errorf("%s: none of its %s is in the store: run the sweep first", name, cli.Plural(len(keys), "stage")+" of pairs")
+		return nil, fmt.Errorf("%s: none of its %s is in the store: run the sweep first", name, words.Plural(len(keys), "stage")+" of pairs")
 	}
 	if missing := len(keys) - len(dirs); missing > 0 {
 		fmt.Fprintf(stderr, "warning: %d of %d lists of pairs are not in the store yet; the same command fetches theirs later\n", missing, len(keys))
@@ -274,7 +275,7 @@ func (l *fetchLine) print() {
 		left = ", " + cli.Seconds(time.Duration(float64(rest)/perSecond*float64(time.Second)).Round(time.Second)) + " left"
 	}
 	fmt.Fprintf(l.w, "fetch: %s of %s, %s images, %.1f/s, %s/s%s\n", cli.Thousands(s.Done), cli.Thousands(s.Items), cli.Thousands(s.Succeeded), perSecond,
-		cli.Bytes(int64(float64(s.Bytes)/max(s.Elapsed.Seconds(), 1e-3))), left)
+		words.Bytes(int64(float64(s.Bytes)/max(s.Elapsed.Seconds(), 1e-3))), left)
 }
 
 // printFetched is the summary.

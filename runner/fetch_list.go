@@ -14,7 +14,7 @@ import (
 	"react/data/fetch"
 	"react/data/glob"
 	"react/data/laion"
-	"react/runner/cli"
+	"react/data/words"
 )
 
 // listKinds are the files of addresses that fetch reads, by the end of their names.
@@ -181,10 +181,10 @@ func (l *leftOut) withAddress(items iter.Seq2[fetch.Item, error]) iter.Seq2[fetc
 // print says what was left out, if anything.
 func (l *leftOut) print(w io.Writer) {
 	if l.noAddress > 0 {
-		fmt.Fprintf(w, "  %s without an address, not fetched\n", cli.Plural(l.noAddress, "row"))
+		fmt.Fprintf(w, "  %s without an address, not fetched\n", words.Plural(l.noAddress, "row"))
 	}
 	if l.notText > 0 {
 		fmt.Fprintf(w, "  %s not in UTF-8: letters of another encoding are replaced "+
-			"(save the list as UTF-8)\n", cli.Plural(l.notText, "row"))
+			"(save the list as UTF-8)\n", words.Plural(l.notText, "row"))
 	}
 }

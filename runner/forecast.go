@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"react/data/words"
 	"react/runner/cli"
 	"react/runner/estimate"
 	"react/runner/plan"
@@ -208,15 +209,15 @@ func (f *forecast) workspace() float64 {
 func misfits(r *record.PlanEstimate, f *forecast) []string {
 	var out []string
 	if r.Bytes != nil && r.FreeBytes > 0 && *r.Bytes+r.WorkspaceBytes > float64(r.FreeBytes) {
-		out = append(out, fmt.Sprintf("the outputs need about %s of disk, and %s more while trainings run; %s is free", cli.Bytes(int64(*r.Bytes)),
-			cli.Bytes(int64(r.WorkspaceBytes)), cli.Bytes(r.FreeBytes)))
+		out = append(out, fmt.Sprintf("the outputs need about %s of disk, and %s more while trainings run; %s is free", words.Bytes(int64(*r.Bytes)),
+			words.Bytes(int64(r.WorkspaceBytes)), words.Bytes(r.FreeBytes)))
 	}
 	if r.MachineMemory <= 0 {
 		return out
 	}
 	for i, t := range f.tasks {
 		if m := f.stages[i].Memory; m.Known() && m.Value > float64(r.MachineMemory) {
-			out = append(out, fmt.Sprintf("stage %s needs about %s of memory; this machine has %s", t.Name(), cli.Bytes(int64(m.Value)), cli.Bytes(r.MachineMemory)))
+			out = append(out, fmt.Sprintf("stage %s needs about %s of memory; this machine has %s", t.Name(), words.Bytes(int64(m.Value)), words.Bytes(r.MachineMemory)))
 			break
 		}
 	}
@@ -285,7 +286,7 @@ func (f *forecast) print(w io.Writer, root string) error {
 		if op.Unknown > 0 && op.Seconds != nil {
 			time += fmt.Sprintf(" and %d unknown", op.Unknown)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", op.Op, op.ToRun, time, sizeOf(op.Bytes), sizeOf(op.MemoryBytes), cli.Plural(op.Runs, "run"))
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", op.Op, op.ToRun, time, sizeOf(op.Bytes), sizeOf(op.MemoryBytes), words.Plural(op.Runs, "run"))
 	}
 	return table.Flush()
 }
@@ -295,19 +296,19 @@ func summaryOf(r *record.PlanEstimate) string {
 	if r.Seconds == nil {
 		text := "time and disk are unknown: nothing like it was made in this store before"
 		if r.MemoryBytes != nil {
-			text += fmt.Sprintf("; %s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), cli.Bytes(r.MachineMemory))
+			text += fmt.Sprintf("; %s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), words.Bytes(r.MachineMemory))
 		}
 		return text
 	}
 	parts := []string{fmt.Sprintf("about %s with -j %d", durationOf(r.Seconds), r.Jobs)}
 	if r.Unknown > 0 {
-		parts[0] += fmt.Sprintf(", besides %s of unknown time", cli.Plural(r.Unknown, "stage"))
+		parts[0] += fmt.Sprintf(", besides %s of unknown time", words.Plural(r.Unknown, "stage"))
 	}
 	if r.Bytes != nil {
-		parts = append(parts, fmt.Sprintf("%s of disk (%s free)", sizeOf(r.Bytes), cli.Bytes(r.FreeBytes)))
+		parts = append(parts, fmt.Sprintf("%s of disk (%s free)", sizeOf(r.Bytes), words.Bytes(r.FreeBytes)))
 	}
 	if r.MemoryBytes != nil {
-		parts = append(parts, fmt.Sprintf("%s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), cli.Bytes(r.MachineMemory)))
+		parts = append(parts, fmt.Sprintf("%s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), words.Bytes(r.MachineMemory)))
 	}
 	return strings.Join(parts, "; ") + "; from stages made before"
 }
@@ -323,5 +324,5 @@ func sizeOf(bytes *float64) string {
 	if bytes == nil {
 		return "unknown"
 	}
-	return cli.Bytes(int64(*bytes))
+	return words.Bytes(int64(*bytes))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/words"
 	"react/runner/cli"
 	"react/runner/record"
 	"react/runner/store"
@@ -153,7 +154,7 @@ func (g *garbage) free(s *store.Store) error {
 
 // print sums by reason and op.
 func (g *garbage) print(w io.Writer, verb string) error {
-	fmt.Fprintf(w, "%s %s of %s", verb, cli.Bytes(g.bytes()), cli.Bytes(g.total))
+	fmt.Fprintf(w, "%s %s of %s", verb, words.Bytes(g.bytes()), words.Bytes(g.total))
 	if len(g.items) == 0 {
 		fmt.Fprintln(w, ": nothing to free")
 		return nil
@@ -180,7 +181,7 @@ func (g *garbage) print(w io.Writer, verb string) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nWHY\tOP\tOUTPUTS\tSIZE\n")
 	for _, x := range groups {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", x.why, x.op, x.count, cli.Bytes(x.bytes))
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", x.why, x.op, x.count, words.Bytes(x.bytes))
 	}
 	return table.Flush()
 }

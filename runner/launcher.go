@@ -15,8 +15,8 @@ import (
 	"syscall"
 
 	"react/data/wholefile"
+	"react/data/words"
 	"react/ops"
-	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/launch"
 	"react/runner/plan"
@@ -235,7 +235,7 @@ func (s *submission) send(arrays []*launch.Array) error {
 			return err
 		}
 		s.jobs = append(s.jobs, id)
-		fmt.Fprintf(s.stderr, "job %s: %s %s\n", id, cli.Plural(len(a.Indices()), "stage"), a.Op)
+		fmt.Fprintf(s.stderr, "job %s: %s %s\n", id, words.Plural(len(a.Indices()), "stage"), a.Op)
 	}
 	return nil
 }

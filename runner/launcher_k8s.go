@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/words"
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/k8s"
@@ -126,7 +127,7 @@ func (l *launcher) k8sRecord(level int, a *launch.Array) (*launch.Record, error)
 // explain tells how the levels follow each other.
 func (l *launcher) explain(list k8s.List, levels int) {
 	fmt.Fprintf(l.stderr, "%s of %s: the first runs at once, each of the others when the one before is through:\n",
-		cli.Plural(len(list.Items), "job"), cli.Plural(levels, "level"))
+		words.Plural(len(list.Items), "job"), words.Plural(levels, "level"))
 	for level := 1; level < levels; level++ {
 		fmt.Fprintf(l.stderr, "\tkubectl wait --for=condition=complete --timeout=-1s %s\n\tfor job in %s; do kubectl patch $job -p '{\"spec\":{\"suspend\":false}}'; done\n",
 			jobsOf(list, level-1), jobsOf(list, level))

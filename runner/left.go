@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"react/data/words"
 	"react/runner/cli"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -95,7 +96,7 @@ func (c *countdown) compute() string {
 		}
 	}
 	if unknown > 0 {
-		return fmt.Sprintf(", about %s left besides %s of unknown time", cli.Duration(seconds), cli.Plural(unknown, "stage"))
+		return fmt.Sprintf(", about %s left besides %s of unknown time", cli.Duration(seconds), words.Plural(unknown, "stage"))
 	}
 	if seconds <= 0 {
 		return ""

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"react/data/words"
 	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/record"
@@ -96,7 +97,7 @@ func (c *catalogue) printChanges(w io.Writer, indent string, changes []plan.Chan
 		fmt.Fprintf(w, "%s%s: %s → %s\n", indent, ch.Name, shown(ch.Name, ch.Old), shown(ch.Name, ch.New))
 	}
 	if files > maxFileChanges {
-		fmt.Fprintf(w, "%sand %s more\n", indent, cli.Plural(files-maxFileChanges, "file"))
+		fmt.Fprintf(w, "%sand %s more\n", indent, words.Plural(files-maxFileChanges, "file"))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/words"
 	"react/ops/engine"
 	"react/runner/cli"
 	"react/runner/estimate"
@@ -178,7 +179,7 @@ func printStages(p *record.Plan, w io.Writer) error {
 		}
 		note := "done"
 		if left > 0 {
-			note = fmt.Sprintf("%d of %s to run", left, cli.Plural(len(t.Stages), "result"))
+			note = fmt.Sprintf("%d of %s to run", left, words.Plural(len(t.Stages), "result"))
 		}
 		fmt.Fprintf(table, "%s\t%s\n", t.Name, note)
 	}

@@ -17,6 +17,7 @@ import (
 	"react/data/laion"
 	"react/data/lost"
 	"react/data/pool"
+	"react/data/words"
 	"react/ops"
 	"react/runner/cli"
 	"react/runner/plan"
@@ -237,9 +238,9 @@ func (o *poolOptions) print(w io.Writer, title string, man *pool.Manifest) error
 	if o.json {
 		return cli.PrintJSON(w, man)
 	}
-	fmt.Fprintf(w, "%s: %s rows in %s", title, cli.Thousands(int(man.Rows)), cli.Plural(len(man.Metadata), "metadata file"))
+	fmt.Fprintf(w, "%s: %s rows in %s", title, cli.Thousands(int(man.Rows)), words.Plural(len(man.Metadata), "metadata file"))
 	if len(man.Images) > 0 {
-		fmt.Fprintf(w, ", %s", cli.Plural(len(man.Images), "tar"))
+		fmt.Fprintf(w, ", %s", words.Plural(len(man.Images), "tar"))
 	}
 	fmt.Fprintf(w, "\n")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/words"
 	"react/runner/cli"
 )
 
@@ -122,11 +123,11 @@ func (o publishOptions) verify(cmd *cobra.Command, dir string) error {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", cli.ShownPath(dir), fault)
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("%s: %s", cli.ShownPath(dir), cli.Plural(len(faults), "fault"))
+		return fmt.Errorf("%s: %s", cli.ShownPath(dir), words.Plural(len(faults), "fault"))
 	}
 	if p.unbound > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s: %s read an approximate index by a key without the depth of the search: what they hold may depend on the largest K of the sweep (publish it again from a new sweep)\n",
-			cli.ShownPath(dir), cli.Plural(p.unbound, "stage"))
+			cli.ShownPath(dir), words.Plural(p.unbound, "stage"))
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s: as its digests, keys and rows say\n", cli.ShownPath(dir), p.summary())
 	return nil
@@ -134,5 +135,5 @@ func (o publishOptions) verify(cmd *cobra.Command, dir string) error {
 
 // summary counts what the folder holds.
 func (p *publication) summary() string {
-	return fmt.Sprintf("%s, %s, %s, %d rows", cli.Plural(len(p.page.Grids), "table"), cli.Plural(len(p.trials), "trial"), cli.Plural(len(p.stages), "stage"), len(p.rows))
+	return fmt.Sprintf("%s, %s, %s, %d rows", words.Plural(len(p.page.Grids), "table"), words.Plural(len(p.trials), "trial"), words.Plural(len(p.stages), "stage"), len(p.rows))
 }

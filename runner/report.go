@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/words"
 	"react/results"
 	pages "react/results/report"
 	"react/runner/cli"
@@ -227,7 +228,7 @@ func (r *reporter) state() string {
 	if done == len(r.trials) {
 		return ""
 	}
-	return fmt.Sprintf("%d of %s done; runner sweep goes on", done, cli.Plural(len(r.trials), "trial"))
+	return fmt.Sprintf("%d of %s done; runner sweep goes on", done, words.Plural(len(r.trials), "trial"))
 }
 
 // facts are where the numbers come from.

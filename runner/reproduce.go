@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/words"
 	"react/ops/engine"
 	"react/runner/cli"
 	"react/runner/experiment"
@@ -137,7 +138,7 @@ func (r *reproduction) run(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(r.out, "trial %s of %s/%s: %s, %d made, %d found in store %s\n", r.trial.Name, r.sweep.Name, r.sweep.Hash,
-		cli.Plural(len(stages), "stage"), len(report.Made), len(report.Cached), cli.ShownPath(r.to.Root()))
+		words.Plural(len(stages), "stage"), len(report.Made), len(report.Cached), cli.ShownPath(r.to.Root()))
 	if !r.o.verify {
 		return r.printMetrics(report.Entries)
 	}
@@ -259,7 +260,7 @@ func (r *reproduction) compare(stages []*plan.Stage, entries map[string]store.En
 		}
 	}
 	if unknown > 0 {
-		fmt.Fprintf(r.out, "%s have no digest on record (the sweep did not end)\n", cli.Plural(unknown, "stage"))
+		fmt.Fprintf(r.out, "%s have no digest on record (the sweep did not end)\n", words.Plural(unknown, "stage"))
 	}
 	changed, err := r.compareMetrics(entries)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"react/data/words"
 	"react/ops"
 	"react/runner/cli"
 	"react/runner/plan"
@@ -53,7 +54,7 @@ func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
 		}
 	}
 	if ran < v.o.rerun {
-		fmt.Fprintf(v.w, "only %s could be run again: a sweep must name them, and their inputs must be whole\n", cli.Plural(ran, "stage"))
+		fmt.Fprintf(v.w, "only %s could be run again: a sweep must name them, and their inputs must be whole\n", words.Plural(ran, "stage"))
 	}
 	return differ, nil
 }
@@ -139,9 +140,9 @@ func differingOutputs(a, b store.Entry) []string {
 
 // tell prints what a rerun came to.
 func (v *verifier) tell(stage *plan.Stage, differ []string, now, then store.Manifest) {
-	verdict := cli.Plural(len(now.Files), "file") + ", the same bytes"
+	verdict := words.Plural(len(now.Files), "file") + ", the same bytes"
 	if len(differ) > 0 {
-		verdict = fmt.Sprintf("%d of %s differ: %s", len(differ), cli.Plural(len(now.Files), "file"), strings.Join(differ, ", "))
+		verdict = fmt.Sprintf("%d of %s differ: %s", len(differ), words.Plural(len(now.Files), "file"), strings.Join(differ, ", "))
 	}
 	fmt.Fprintf(v.w, "%s %s again in %s (then %s): %s\n", stage.Op, cli.Short(stage.Key), took(now), took(then), verdict)
 	was, is := engineName(then), engineName(now)

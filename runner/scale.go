@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"react/data/words"
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/plan"
@@ -44,7 +45,7 @@ func printScale(e *experiment.Experiment, w io.Writer, o planOptions) error {
 		enc.SetIndent("", "\t")
 		return enc.Encode(p)
 	}
-	fmt.Fprintf(w, "%s: %s, %s\n", e.Name, cli.Plural(len(e.Plan.Trials), "trial"), cli.Plural(len(e.Plan.Stages), "stage"))
+	fmt.Fprintf(w, "%s: %s, %s\n", e.Name, words.Plural(len(e.Plan.Trials), "trial"), words.Plural(len(e.Plan.Stages), "stage"))
 	printMissing(w, p.Missing)
 	return printScales(w, p.Scale, o.tflops)
 }
@@ -55,7 +56,7 @@ func printMissing(w io.Writer, missing []plan.Missing) {
 		fmt.Fprintln(w, "all data are there")
 		return
 	}
-	fmt.Fprintf(w, "\nnotice: %s missing here; a sweep needs them\n", cli.Plural(len(missing), "input"))
+	fmt.Fprintf(w, "\nnotice: %s missing here; a sweep needs them\n", words.Plural(len(missing), "input"))
 	for _, m := range missing {
 		fmt.Fprintf(w, "  %s: %s\n", m.Field, m.Path)
 		for _, way := range m.Get {
@@ -111,5 +112,5 @@ func disk(bytes float64) string {
 	if bytes == 0 {
 		return "–"
 	}
-	return cli.Bytes(int64(bytes))
+	return words.Bytes(int64(bytes))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/words"
 	"react/ops"
 	"react/runner/cli"
 	"react/runner/record"
@@ -145,7 +146,7 @@ func showStage(s *store.Store, planned record.Stage, recorded record.Output) (sh
 	case ok:
 		stage.State, stage.Dir, stage.Bytes = "stored", e.Dir, entryBytes(e, -1)
 		if len(e.Evicted) > 0 {
-			stage.State, stage.Why = "freed in part", cli.Plural(len(e.Evicted), "large file")+" removed by gc"
+			stage.State, stage.Why = "freed in part", words.Plural(len(e.Evicted), "large file")+" removed by gc"
 		}
 		recorded = record.OutputOf(e.Manifest)
 	case recorded.Key != "":
@@ -207,7 +208,7 @@ func (t *shownTrial) print(w io.Writer) error {
 			row[4] = "-"
 		}
 		if s.Dir != "" {
-			row[5] = cli.Bytes(s.Bytes)
+			row[5] = words.Bytes(s.Bytes)
 		}
 		if s.Why != "" {
 			row[2] += " (" + s.Why + ")"
@@ -268,7 +269,7 @@ func printRun(r *record.Run, w io.Writer) {
 	if r.Git != nil {
 		fmt.Fprintf(w, "  git      %s %s, %s\n", cli.Short(r.Git.Commit), r.Git.Branch, r.Git.Describe())
 	}
-	fmt.Fprintf(w, "  machine  %s: %s, %s of %s used, %s", r.Host, r.System.CPU, fmt.Sprint(r.System.Procs), cli.Plural(r.System.Threads, "thread"), cli.Bytes(r.System.MemoryBytes))
+	fmt.Fprintf(w, "  machine  %s: %s, %s of %s used, %s", r.Host, r.System.CPU, fmt.Sprint(r.System.Procs), words.Plural(r.System.Threads, "thread"), words.Bytes(r.System.MemoryBytes))
 	for _, gpu := range r.System.GPUs {
 		fmt.Fprintf(w, ", %s", gpu)
 	}
@@ -277,6 +278,6 @@ func printRun(r *record.Run, w io.Writer) {
 		fmt.Fprintf(w, "  --set    %s\n", set)
 	}
 	for _, d := range r.Data {
-		fmt.Fprintf(w, "  data     %s: %s below %s, sha256 %s\n", d.Role, cli.Plural(d.Files, "file"), d.Root, cli.Short(d.SHA256))
+		fmt.Fprintf(w, "  data     %s: %s below %s, sha256 %s\n", d.Role, words.Plural(d.Files, "file"), d.Root, cli.Short(d.SHA256))
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"react/data/words"
 	"react/runner/cli"
 	"react/runner/record"
 	"react/runner/store"
@@ -141,7 +142,7 @@ func (st *sweepStatus) leftText() string {
 	case st.Left == nil:
 		return "; time left unknown"
 	case st.Unknown > 0:
-		return fmt.Sprintf("; about %s left besides %s of unknown time", cli.Duration(*st.Left), cli.Plural(st.Unknown, "stage"))
+		return fmt.Sprintf("; about %s left besides %s of unknown time", cli.Duration(*st.Left), words.Plural(st.Unknown, "stage"))
 	}
 	return fmt.Sprintf("; about %s left", cli.Duration(*st.Left))
 }
@@ -198,7 +199,7 @@ func (t *statusText) stage(s stageStatus, at time.Time) string {
 		line += ", about " + cli.Duration(*s.Left) + " left"
 	}
 	if s.Trials > 1 {
-		line += fmt.Sprintf("  (for %s)", cli.Plural(s.Trials, "trial"))
+		line += fmt.Sprintf("  (for %s)", words.Plural(s.Trials, "trial"))
 	} else if len(s.Names) == 1 {
 		line += fmt.Sprintf("  (%s)", s.Names[0])
 	}

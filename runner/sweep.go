@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"react/data/words"
 	"react/ops"
 	"react/ops/engine"
 	"react/runner/apart"
@@ -165,7 +166,7 @@ func sweepReadOnly(e *experiment.Experiment, cmd *cobra.Command, o sweepOptions,
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), e.Summary(survey))
 	if n := survey.Count(schedule.ToRun); n > 0 {
-		return fmt.Errorf("%w; %s to run need a store that can be written", unwritable, cli.Plural(n, "stage"))
+		return fmt.Errorf("%w; %s to run need a store that can be written", unwritable, words.Plural(n, "stage"))
 	}
 	return printTables(e, cmd.OutOrStdout(), o.tables)
 }
@@ -403,6 +404,6 @@ func keptWarnings(e *experiment.Experiment, w io.Writer, report *schedule.Report
 	}
 	sort.Strings(texts)
 	for _, text := range texts {
-		fmt.Fprintf(w, "warning (%s done before): %s\n", cli.Plural(stages[text], "stage"), text)
+		fmt.Fprintf(w, "warning (%s done before): %s\n", words.Plural(stages[text], "stage"), text)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"react/data/caught"
+	"react/data/words"
 	"react/ops"
 	"react/ops/engine"
 	"react/runner/cli"
@@ -134,13 +135,13 @@ type errDamaged struct{ damaged, doubted, differ int }
 func (e errDamaged) Error() string {
 	var parts []string
 	if e.damaged > 0 {
-		parts = append(parts, cli.Plural(e.damaged, "output")+" damaged")
+		parts = append(parts, words.Plural(e.damaged, "output")+" damaged")
 	}
 	if e.doubted > 0 {
-		parts = append(parts, cli.Plural(e.doubted, "output")+" in doubt")
+		parts = append(parts, words.Plural(e.doubted, "output")+" in doubt")
 	}
 	if e.differ > 0 {
-		parts = append(parts, cli.Plural(e.differ, "rerun")+" gave other bytes")
+		parts = append(parts, words.Plural(e.differ, "rerun")+" gave other bytes")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -255,7 +256,7 @@ func (v *verifier) checkAll(ctx context.Context, keys []string) error {
 }
 
 func (v *verifier) report(files int, size int64, took time.Duration) {
-	fmt.Fprintf(v.w, "%s, %s, %s read in %s", cli.Plural(len(v.sound)+len(v.damaged), "output"), cli.Plural(files, "file"), cli.Bytes(size), cli.Seconds(took))
+	fmt.Fprintf(v.w, "%s, %s, %s read in %s", words.Plural(len(v.sound)+len(v.damaged), "output"), words.Plural(files, "file"), words.Bytes(size), cli.Seconds(took))
 	switch {
 	case len(v.damaged) == 0 && len(v.doubts) == 0:
 		fmt.Fprintln(v.w, ": all as their manifests say")
@@ -327,10 +328,10 @@ func (v *verifier) putAside(l *record.Lineage) error {
 		}
 	}
 	if others > 0 {
-		fmt.Fprintf(v.w, "%s moved too: they may have been made from the damaged bytes\n", cli.Plural(others, "other output"))
+		fmt.Fprintf(v.w, "%s moved too: they may have been made from the damaged bytes\n", words.Plural(others, "other output"))
 	}
 	if n := countNot(kept, gone); n > 0 {
-		fmt.Fprintf(v.w, "%s made from them stay: their manifests say that they read the sound bytes (--descendants moves them too)\n", cli.Plural(n, "output"))
+		fmt.Fprintf(v.w, "%s made from them stay: their manifests say that they read the sound bytes (--descendants moves them too)\n", words.Plural(n, "output"))
 	}
 	fmt.Fprintln(v.w, "the next sweep makes them again; runner gc frees their space")
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/data/words"
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/record"
@@ -127,7 +128,7 @@ func entryState(s *store.Store, key string) (state string, there bool) {
 	m := entry.Manifest
 	if len(entry.Evicted) > 0 {
 		return fmt.Sprintf("made %s in %s on %s; gc removed %s, so it runs again when something reads it",
-			cli.Stamp(m.Finished), took(m), m.Host, cli.Plural(len(entry.Evicted), "large file")), true
+			cli.Stamp(m.Finished), took(m), m.Host, words.Plural(len(entry.Evicted), "large file")), true
 	}
 	return fmt.Sprintf("made %s in %s on %s", cli.Stamp(m.Finished), took(m), m.Host), true
 }

@@ -10,12 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/term"
-
-	"react/data/words"
 )
-
-// Plural is "1 trial", "2 trials".
-func Plural(n int, noun string) string { return words.Plural(n, noun) }
 
 // Duration is a rough time for people: two units.
 func Duration(seconds float64) string {

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"react/data/words"
 )
 
 // ParseAge reads a duration as Go does, and whole days and weeks besides: 90m,
@@ -56,6 +54,3 @@ func ParseBytes(text string) (int64, error) {
 	}
 	return int64(n * unit), nil
 }
-
-// Bytes is a size for people.
-func Bytes(n int64) string { return words.Bytes(n) }

@@ -3,6 +3,8 @@ package cli
 import (
 	"testing"
 	"time"
+
+	"react/data/words"
 )
 
 func TestParseAge(t *testing.T) {
@@ -30,7 +32,7 @@ func TestBytes(t *testing.T) {
 		}
 	}
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1 << 10: "1.0 KiB", 3 << 19: "1.5 MiB", 5 << 30: "5.0 GiB", 3 << 40: "3.0 TiB"} {
-		if got := Bytes(n); got != want {
+		if got := words.Bytes(n); got != want {
 			t.Errorf("%d: got %s, want %s", n, got, want)
 		}
 	}

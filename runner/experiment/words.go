@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"strings"
 
+	"react/data/words"
 	"react/runner/cli"
 	"react/runner/schedule"
 )
 
 // Summary is the one line that plan and sweep begin with.
 func (e *Experiment) Summary(survey *schedule.Survey) string {
-	text := fmt.Sprintf("%s: %s, %s: %d cached, %d to run", e.Name, cli.Plural(len(e.Plan.Trials), "trial"),
-		cli.Plural(len(e.Plan.Stages), "stage"), survey.Count(schedule.Cached), survey.Count(schedule.ToRun))
+	text := fmt.Sprintf("%s: %s, %s: %d cached, %d to run", e.Name, words.Plural(len(e.Plan.Trials), "trial"),
+		words.Plural(len(e.Plan.Stages), "stage"), survey.Count(schedule.Cached), survey.Count(schedule.ToRun))
 	if n := survey.Count(schedule.Unneeded); n > 0 {
 		text += fmt.Sprintf(", %d not needed", n)
 	}

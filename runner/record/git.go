@@ -23,6 +23,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 
+	"react/data/words"
 	"react/runner/cli"
 )
 
@@ -54,7 +55,7 @@ func (g *Git) Describe() string {
 	case g.Unknown != "":
 		return "changed or not: unknown (" + g.Unknown + ")"
 	case g.ChangesSHA256 != "":
-		text = fmt.Sprintf("%s changed, sha256 %s", cli.Plural(g.Changed, "file"), cli.Short(g.ChangesSHA256))
+		text = fmt.Sprintf("%s changed, sha256 %s", words.Plural(g.Changed, "file"), cli.Short(g.ChangesSHA256))
 	case g.Dirty:
 		text = "changed, diff sha256 " + cli.Short(g.DiffSHA256)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/data/words"
 	"react/ops"
 	"react/runner/cli"
 	"react/runner/experiment"
@@ -90,7 +91,7 @@ func (p *Plan) Trial(name string) (*Trial, error) {
 		}
 	}
 	if len(found) > 1 {
-		return nil, cli.Usage(fmt.Errorf("trial %q: %s begin so, such as %s and %s", name, cli.Plural(len(found), "trial"), found[0].ID, found[1].ID))
+		return nil, cli.Usage(fmt.Errorf("trial %q: %s begin so, such as %s and %s", name, words.Plural(len(found), "trial"), found[0].ID, found[1].ID))
 	}
 	if len(found) == 1 {
 		return found[0], nil
