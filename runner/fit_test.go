@@ -2,12 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 
-	"react/ops"
-	"react/ops/clip"
 	"react/runner/plan"
 )
 
@@ -23,44 +20,5 @@ func TestPrecisionIsCheckedBeforeStagesRun(t *testing.T) {
 	}
 	if err := checkPrecision(&plan.Stage{Op: "embed", Params: json.RawMessage(`{"maxBad":0}`)}, "onnx"); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestFitFlags(t *testing.T) {
-	for _, c := range []struct {
-		given fitOptions
-		want  ops.Fit
-	}{
-		{fitOptions{batch: "whole", memory: "none"}, ops.Fit{}},
-		{fitOptions{batch: "auto", memory: "2GiB", recompute: true}, ops.Fit{MicroBatch: ops.AutoBatch, Memory: 2 << 30, Recompute: true}},
-		{fitOptions{batch: "64", memory: "none"}, ops.Fit{MicroBatch: 64}},
-	} {
-		if err := c.given.check(); err != nil {
-			t.Fatal(err)
-		}
-		if got := c.given.fit("go"); got != c.want {
-			t.Errorf("%+v: %+v, want %+v", c.given, got, c.want)
-		}
-	}
-	auto := fitOptions{batch: "whole", memory: "auto"}
-	if got := auto.limit("go"); got != 0 && got < 1<<20 { // 0 where the system does not say
-		t.Errorf("this machine has %d bytes", got)
-	}
-	o := fitOptions{batch: "auto", memory: "none", recompute: true}
-	if got := o.args(); !slices.Equal(got, []string{"--batch", "auto", "--memory", "none", "--recompute"}) {
-		t.Errorf("a worker is given %v", got)
-	}
-}
-
-// TestResNetsAreNamedSo holds what the rule for gated-image goes by.
-func TestResNetsAreNamedSo(t *testing.T) {
-	for _, name := range clip.Archs() {
-		cfg, err := clip.Arch(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if cfg.ResNet() != strings.HasPrefix(name, "RN") {
-			t.Errorf("%s: the names of ResNets, and only theirs, begin with RN (runner/spec's rule goes by it)", name)
-		}
 	}
 }

@@ -78,8 +78,11 @@ type forecastOptions struct {
 	where  estimate.Where
 }
 
-// forecastOn is for this machine.
+// forecastOn is for this machine and the engine that --engine names.
 func forecastOn(engine string, jobs int) forecastOptions {
+	if engine == "auto" {
+		engine = ""
+	}
 	return forecastOptions{jobs: jobs, engine: engine, where: estimate.Where{Engine: engine, Host: store.HostName(), Jobs: jobs}}
 }
 

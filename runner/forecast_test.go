@@ -88,21 +88,21 @@ func TestCountdown(t *testing.T) {
 	say := func(want string) {
 		t.Helper()
 		now = now.Add(time.Minute)
-		if got := c.left(); got != want {
+		if got := c.Left(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 	say(", about 3m40s left besides 1 stage of unknown time")
-	c.end(f.tasks[0], schedule.Outcome{Cached: true})
+	c.End(f.tasks[0], schedule.Outcome{Cached: true})
 	say(", about 3m40s left")
-	c.progress(f.tasks[1], 50, 100)
+	c.Progress(f.tasks[1], 50, 100)
 	say(", about 2m50s left")
-	c.end(f.tasks[1], schedule.Outcome{Entry: store.Entry{}, Err: errors.New("no pair")})
+	c.End(f.tasks[1], schedule.Outcome{Entry: store.Entry{}, Err: errors.New("no pair")})
 	say(", about 2m00s left")
 	c.expected, c.took = 10, 20
 	say(", about 4m00s left")
-	c.end(f.tasks[2], schedule.Outcome{Cached: true})
-	c.end(f.tasks[3], schedule.Outcome{Cached: true})
+	c.End(f.tasks[2], schedule.Outcome{Cached: true})
+	c.End(f.tasks[3], schedule.Outcome{Cached: true})
 	say("")
 }
 

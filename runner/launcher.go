@@ -129,7 +129,7 @@ func (l *launcher) choose(known map[string]*launch.Status, policy launch.Policy)
 	if err != nil {
 		return nil, nil, err
 	}
-	forecast, err := newForecast(l.Store, tasks, survey, forecastOn(engineOf(l.options.engine), 1))
+	forecast, err := newForecast(l.Store, tasks, survey, forecastOn(l.options.Engine, 1))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -276,7 +276,7 @@ func (s *submission) sbatch(r *launch.Record) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	script := slurm.Script{Record: r, Program: s.program, Store: s.Store.Root(), Args: append([]string{"--engine", s.options.engine, "--save-every", s.options.saveEvery.String()}, s.options.fit.args()...), WorkDir: dir,
+	script := slurm.Script{Record: r, Program: s.program, Store: s.Store.Root(), Args: s.options.Settings.Args(), WorkDir: dir,
 		Throttle: s.options.cluster.throttle, Exclude: s.exclude, Site: s.site}
 	path := filepath.Join(r.Dir, "submit.sh")
 	write := func() error { return os.WriteFile(path, []byte(script.Text()), 0o777) }

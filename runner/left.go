@@ -29,18 +29,15 @@ func newCountdown(f *forecast) *countdown {
 	return &countdown{forecast: f, now: time.Now, done: map[string]float64{}}
 }
 
-// progress notes how far a running stage is.
-func (c *countdown) progress(t *schedule.Task, done, total int) {
-	if c != nil && total > 0 {
+// Progress notes how far a running stage is.
+func (c *countdown) Progress(t *schedule.Task, done, total int) {
+	if total > 0 {
 		c.done[t.Key] = min(float64(done)/float64(total), 0.99)
 	}
 }
 
-// end notes how a stage ended, and learns from one that was made.
-func (c *countdown) end(t *schedule.Task, o schedule.Outcome) {
-	if c == nil {
-		return
-	}
+// End notes how a stage ended, and learns from one that was made.
+func (c *countdown) End(t *schedule.Task, o schedule.Outcome) {
 	c.done[t.Key] = 1 // failed ones too: they are not made now
 	if o.Err != nil || o.Cached {
 		return
@@ -65,9 +62,9 @@ func (c *countdown) learn(t *schedule.Task, entry store.Entry) {
 // leftEvery is the least time between two looks at the whole plan.
 const leftEvery = time.Second
 
-// left is ", about 2m10s left", or "" where nothing is known or left.
-func (c *countdown) left() string {
-	if c == nil || c.forecast.past == nil {
+// Left is ", about 2m10s left", or "" where nothing is known or left.
+func (c *countdown) Left() string {
+	if c.forecast.past == nil {
 		return ""
 	}
 	if now := c.now(); c.at.IsZero() || now.Sub(c.at) >= leftEvery {

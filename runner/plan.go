@@ -15,6 +15,7 @@ import (
 	"react/ops/engine"
 	"react/runner/cli"
 	"react/runner/estimate"
+	"react/runner/exec"
 	"react/runner/experiment"
 	"react/runner/plan"
 	"react/runner/record"
@@ -55,7 +56,7 @@ and the hours of a GPU that sustains --tflops. Keys are then not those of a swee
 			if o.withoutData {
 				return printScale(e, cmd.OutOrStdout(), o)
 			}
-			if err := o.fit.check(); err != nil {
+			if err := o.fit.Check(); err != nil {
 				return cli.Usage(err)
 			}
 			return printPlan(cmd.Context(), e, cmd.OutOrStdout(), o)
@@ -72,7 +73,7 @@ and the hours of a GPU that sustains --tflops. Keys are then not those of a swee
 	overcommitFlag(cmd, &o.overcommit)
 	flags.BoolVar(&o.withoutData, "without-data", false, "plan although data are missing: say what, how to get it, and how much work there is")
 	flags.Float64Var(&o.tflops, "tflops", 60, "with --without-data: what a GPU sustains, in 10^12 operations a second")
-	o.fit.flags(flags)
+	o.fit.Flags(flags)
 	return cmd
 }
 
@@ -81,21 +82,13 @@ type planOptions struct {
 	asJSON, check, overcommit bool
 	withoutData               bool
 	tflops                    float64
-	jobs                      jobs
+	jobs                      exec.Jobs
 	engine                    string
-	fit                       fitOptions
+	fit                       exec.Fit
 }
 
 func overcommitFlag(cmd *cobra.Command, overcommit *bool) {
 	cmd.Flags().BoolVar(overcommit, "overcommit", false, "go on although disk or memory are estimated not to suffice")
-}
-
-// engineOf is the engine that --engine names; "" for auto.
-func engineOf(flag string) string {
-	if flag == "auto" {
-		return ""
-	}
-	return flag
 }
 
 // printPlan prints what a sweep would do; the error says that it would have
@@ -109,12 +102,12 @@ func printPlan(ctx context.Context, e *experiment.Experiment, w io.Writer, o pla
 	if err != nil {
 		return err
 	}
-	f, err := newForecast(e.Store, tasks, survey, forecastOn(engineOf(o.engine), o.jobs.assumed()))
+	f, err := newForecast(e.Store, tasks, survey, forecastOn(o.engine, o.jobs.Assumed()))
 	if err != nil {
 		return err
 	}
 	name := cmp.Or(f.where.Engine, "go")
-	machine := &plan.Machine{Engine: name, Fit: o.fit.fit(name)}
+	machine := &plan.Machine{Engine: name, Fit: o.fit.On(name)}
 	f.computeMemory(e.Plan.Stages, machine)
 	p := record.Describe(e)
 	p.Warnings = e.Plan.Warnings

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"react/runner/exec"
 	"react/runner/launch"
 	"react/runner/record"
 	"react/runner/schedule"
@@ -460,9 +461,9 @@ func (w *watcher) left(l *look, st *sweepStatus) {
 func (l *look) jobs() int {
 	n := 0
 	for i, p := range l.processes {
-		var j jobs
+		var j exec.Jobs
 		if l.lives[i] != store.Gone && j.Set(p.Jobs) == nil {
-			n += j.assumed()
+			n += j.Assumed()
 		}
 	}
 	return max(n, 1)

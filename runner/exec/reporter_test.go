@@ -1,4 +1,4 @@
-package main
+package exec
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 func TestLines(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Unix(0, 0)
-	r := &lineReporter{w: &out, every: plainEvery, now: func() time.Time { return now }, stages: stages{begun: map[*schedule.Task]string{}}}
+	r := &lineReporter{w: &out, every: PlainEvery, now: func() time.Time { return now }, stages: stages{begun: map[*schedule.Task]string{}, rest: unknownRest{}}}
 	tune := &schedule.Task{Op: "tune", Key: strings.Repeat("0a", 32)}
 	cached := &schedule.Task{Op: "world", Key: strings.Repeat("1b", 32)}
 	r.End(cached, schedule.Outcome{Cached: true})
@@ -55,7 +55,7 @@ func TestBar(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r := &barReporter{w: f, stages: stages{begun: map[*schedule.Task]string{}}}
+	r := &barReporter{w: f, stages: stages{begun: map[*schedule.Task]string{}, rest: unknownRest{}}}
 	tune := &schedule.Task{Op: "tune", Key: strings.Repeat("0a", 32)}
 	r.Begin(tune, 1, 1)
 	r.Progress(tune, 1, 0, "a total that is not known")

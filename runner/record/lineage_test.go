@@ -1,62 +1,15 @@
-package main
+package record
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"react/ops"
+	"react/runner/internal/storetest"
 	"react/runner/plan"
-	"react/runner/record"
 	"react/runner/store"
 )
-
-// TestReadAsPlanned: a stage reads the outside files that its key names, from
-// before its first byte to after its last, or it fails.
-func TestReadAsPlanned(t *testing.T) {
-	s, err := store.Open(filepath.Join(t.TempDir(), "store"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "classnames.txt")
-	write := func(text string) error { return os.WriteFile(path, []byte(text), 0o666) }
-	for name, c := range map[string]struct {
-		before func() error
-		run    func() error
-		want   string
-		ran    bool
-	}{
-		"as planned":            {run: func() error { return nil }, ran: true},
-		"changed before it ran": {func() error { return write("dog") }, func() error { return nil }, "since the stage was planned: outside file ", false},
-		"changed while it ran":  {nil, func() error { return write("dog") }, "while the stage ran: outside file ", true},
-		"gone while it ran":     {nil, func() error { return os.Remove(path) }, "while the stage ran: outside file ", true},
-		"it fails":              {nil, func() error { return errors.New("row 3") }, "row 3", true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if err := write("cat"); err != nil {
-				t.Fatal(err)
-			}
-			digest, err := s.Identify(path, true)
-			if err != nil {
-				t.Fatal(err)
-			}
-			stage := &plan.Stage{Lines: []string{"file classes classnames.txt " + digest},
-				Files: map[string]ops.Files{"classes": {Root: filepath.Dir(path), Paths: []string{path}}}}
-			if c.before != nil {
-				if err := c.before(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			ran := false
-			err = readAsPlanned(stage, s.Identify, func() error { ran = true; return c.run() })
-			if ran != c.ran || (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
-				t.Errorf("ran %v, %v; want %v, %q", ran, err, c.ran, c.want)
-			}
-		})
-	}
-}
 
 // publishMade puts an output into the store as a stage would.
 func publishMade(t *testing.T, s *store.Store, name, text string, lines []string, inputs map[string]string) store.Entry {
@@ -84,14 +37,9 @@ func publishMade(t *testing.T, s *store.Store, name, text string, lines []string
 // record are followed by their key lines, through searches too, whose readers do not
 // name their depth.
 func TestLineage(t *testing.T) {
-	s, err := store.Open(filepath.Join(t.TempDir(), "store"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cleanReadOnly(t, s.Root())
-	defer s.Close()
+	s := storetest.Open(t)
 	reads := func(e store.Entry) map[string]string {
-		return map[string]string{e.Key: record.OutputDigest(e.Manifest)}
+		return map[string]string{e.Key: OutputDigest(e.Manifest)}
 	}
 	in := func(e store.Entry) string { return "in input " + plan.Identity(e.Manifest.Lines) }
 	make := func(name string, inputs map[string]string, lines ...string) store.Entry {
@@ -106,7 +54,7 @@ func TestLineage(t *testing.T) {
 	other := make("snapshot", map[string]string{base.Key: "of other bytes"}, in(base))
 	ofOther := make("resize", reads(other), in(other))
 	apart := make("world", nil)
-	l, err := record.ReadLineage(s)
+	l, err := ReadLineage(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +87,7 @@ func TestLineage(t *testing.T) {
 			t.Errorf("%s differs: %s", e.Manifest.Op, why)
 		}
 	}
-	to, others, err := record.SetAside(s)(base.Key)
+	to, others, err := SetAside(s)(base.Key)
 	if err != nil || to == "" || others != 5 {
 		t.Errorf("set aside %s, %d others, %v", to, others, err)
 	}
@@ -153,19 +101,14 @@ func TestLineage(t *testing.T) {
 // TestDamagedManifestsReaders: where the manifest itself is damaged, who recorded
 // what was read of it has read what it said.
 func TestDamagedManifestsReaders(t *testing.T) {
-	s, err := store.Open(filepath.Join(t.TempDir(), "store"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cleanReadOnly(t, s.Root())
-	defer s.Close()
+	s := storetest.Open(t)
 	base := publishMade(t, s, "pretrain", "x", []string{"op pretrain 1"}, map[string]string{})
-	sound := publishMade(t, s, "tune", "y", []string{"op tune 1", "in checkpoint " + base.Key}, map[string]string{base.Key: record.OutputDigest(base.Manifest)})
+	sound := publishMade(t, s, "tune", "y", []string{"op tune 1", "in checkpoint " + base.Key}, map[string]string{base.Key: OutputDigest(base.Manifest)})
 	old := publishMade(t, s, "tune", "z", []string{"op tune 2", "in checkpoint " + base.Key}, nil)
 	if err := os.Truncate(filepath.Join(base.Dir, "manifest.json"), 20); err != nil {
 		t.Skip("a read-only file cannot be cut by this user: ", err)
 	}
-	l, err := record.ReadLineage(s)
+	l, err := ReadLineage(s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -10,19 +10,17 @@ import (
 	"syscall"
 
 	"golang.org/x/term"
-
-	"react/runner/cli"
 )
 
-// stoppable gives a context that the first SIGINT, SIGTERM, SIGHUP or SIGUSR2
+// Stoppable gives a context that the first SIGINT, SIGTERM, SIGHUP or SIGUSR2
 // cancels: what runs saves its state and stops. The second signal kills, but for
 // SIGHUP: where a terminal goes away, the kernel and the shell each send one. SIGUSR2 is what
 // Slurm is asked to send before it takes a node away (not SIGUSR1, which NCCL
 // takes for itself). stop gives the signals back.
-func stoppable(stderr io.Writer) (ctx context.Context, stop func()) {
+func Stoppable(stderr io.Writer) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(signals, append(hangUp(), os.Interrupt, syscall.SIGTERM, syscall.SIGUSR2)...)
+	signal.Notify(signals, append(HangUp(), os.Interrupt, syscall.SIGTERM, syscall.SIGUSR2)...)
 	go func() {
 		defer close(done)
 		s, ok := <-signals
@@ -36,7 +34,7 @@ func stoppable(stderr io.Writer) (ctx context.Context, stop func()) {
 		}
 		fmt.Fprintln(stderr, "runner: stopping: what runs saves its state (once more: killed at once)")
 		if s == syscall.SIGUSR2 {
-			cancel(cli.ErrPreempted)
+			cancel(ErrPreempted)
 			return
 		}
 		cancel(context.Canceled)
@@ -48,18 +46,18 @@ func stoppable(stderr io.Writer) (ctx context.Context, stop func()) {
 	}
 }
 
-// hangUp is SIGHUP, which stops as SIGTERM does, or nothing where this process was
+// HangUp is SIGHUP, which stops as SIGTERM does, or nothing where this process was
 // started to outlive its terminal, as nohup does.
-func hangUp() []os.Signal {
+func HangUp() []os.Signal {
 	if signal.Ignored(syscall.SIGHUP) {
 		return nil
 	}
 	return []os.Signal{syscall.SIGHUP}
 }
 
-// whyStopped gives the error of a cancelled run the cause of its context.
-func whyStopped(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(cause, cli.ErrPreempted) {
+// WhyStopped gives the error of a cancelled run the cause of its context.
+func WhyStopped(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(cause, ErrPreempted) {
 		return cause
 	}
 	return err

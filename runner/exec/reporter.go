@@ -1,4 +1,4 @@
-package main
+package exec
 
 import (
 	"context"
@@ -17,26 +17,42 @@ import (
 	"react/runner/schedule"
 )
 
-// plainEvery is the least time between two progress lines where there is no
+// PlainEvery is the least time between two progress lines where there is no
 // terminal.
-const plainEvery = 5 * time.Second
+const PlainEvery = 5 * time.Second
 
-// newReporter shows a bar on a terminal, lines elsewhere. No colours are used.
-func newReporter(w io.Writer) schedule.Reporter { return newTimedReporter(w, nil) }
+// Rest tells how long the rest of a run takes, from what it is told of stages. One
+// goroutine at a time uses it.
+type Rest interface {
+	Progress(t *schedule.Task, done, total int)
+	End(t *schedule.Task, o schedule.Outcome)
+	// Left is ", about 2m10s left", or "" where nothing is known or left.
+	Left() string
+}
 
-// newTimedReporter also says how long the rest takes, as the countdown has it.
-func newTimedReporter(w io.Writer, rest *countdown) schedule.Reporter {
+// unknownRest says nothing.
+type unknownRest struct{}
+
+func (unknownRest) Progress(*schedule.Task, int, int)    {}
+func (unknownRest) End(*schedule.Task, schedule.Outcome) {}
+func (unknownRest) Left() string                         { return "" }
+
+// NewReporter shows a bar on a terminal, lines elsewhere, without colours.
+func NewReporter(w io.Writer) schedule.Reporter { return NewTimedReporter(w, unknownRest{}) }
+
+// NewTimedReporter also says how long the rest takes.
+func NewTimedReporter(w io.Writer, rest Rest) schedule.Reporter {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 		return &barReporter{w: f, stages: stages{begun: map[*schedule.Task]string{}, rest: rest}}
 	}
-	return &lineReporter{w: w, every: plainEvery, now: time.Now, stages: stages{begun: map[*schedule.Task]string{}, rest: rest}}
+	return &lineReporter{w: w, every: PlainEvery, now: time.Now, stages: stages{begun: map[*schedule.Task]string{}, rest: rest}}
 }
 
 // stages remembers what the running stages are called: "[3/84] tune 0a1b2c3d4e5f".
 type stages struct {
 	mu    sync.Mutex
 	begun map[*schedule.Task]string
-	rest  *countdown // nil: nothing is said of it
+	rest  Rest
 }
 
 func (s *stages) begin(t *schedule.Task, n, total int) string {
@@ -55,7 +71,7 @@ func (s *stages) name(t *schedule.Task) string {
 func (s *stages) ended(t *schedule.Task, o schedule.Outcome) string {
 	name := s.name(t)
 	delete(s.begun, t)
-	s.rest.end(t, o)
+	s.rest.End(t, o)
 	switch {
 	case errors.Is(o.Err, context.Canceled):
 		return name + " stopped"
@@ -64,7 +80,7 @@ func (s *stages) ended(t *schedule.Task, o schedule.Outcome) string {
 	case o.Cached:
 		return ""
 	}
-	return fmt.Sprintf("%s done in %s%s", name, cli.Seconds(o.Took), s.rest.left())
+	return fmt.Sprintf("%s done in %s%s", name, cli.Seconds(o.Took), s.rest.Left())
 }
 
 // waits gives the line for a stage that is made elsewhere.
@@ -101,10 +117,10 @@ func (r *lineReporter) Wait(t *schedule.Task, holder string) {
 func (r *lineReporter) Progress(t *schedule.Task, done, total int, note string) {
 	r.stages.mu.Lock()
 	defer r.stages.mu.Unlock()
-	r.stages.rest.progress(t, done, total)
+	r.stages.rest.Progress(t, done, total)
 	if now := r.now(); now.Sub(r.last) >= r.every {
 		r.last = now
-		fmt.Fprintf(r.w, "%s %d/%d %s%s\n", r.stages.name(t), done, total, note, r.stages.rest.left())
+		fmt.Fprintf(r.w, "%s %d/%d %s%s\n", r.stages.name(t), done, total, note, r.stages.rest.Left())
 	}
 }
 
@@ -151,7 +167,7 @@ func (r *barReporter) Wait(t *schedule.Task, holder string) {
 func (r *barReporter) Progress(t *schedule.Task, done, total int, note string) {
 	r.stages.mu.Lock()
 	defer r.stages.mu.Unlock()
-	r.stages.rest.progress(t, done, total)
+	r.stages.rest.Progress(t, done, total)
 	if r.of != t || r.bar.GetMax() != total {
 		r.show(t, total)
 	}

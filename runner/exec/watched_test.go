@@ -1,4 +1,4 @@
-package main
+package exec
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func TestRecorder(t *testing.T) {
 		return state
 	}
 	next := &toldReporter{}
-	r, err := startRecorder(folder, next, sweepOptions{engine: "go", jobs: 2, toRun: 3})
+	r, err := startRecorder(folder, next, record.Process{Engine: "go", Jobs: "2", Total: 3})
 	if err != nil {
 		t.Fatal(err)
 	}

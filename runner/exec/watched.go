@@ -1,7 +1,6 @@
-package main
+package exec
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -29,13 +28,14 @@ type recorder struct {
 	changed bool
 }
 
-// watched runs with a reporter that also keeps what it is told where status
-// finds it. Where nothing is to run nothing is written.
-func watched(folder *store.Sweep, options schedule.Options, o sweepOptions, run func(schedule.Options) (*schedule.Report, error)) (*schedule.Report, error) {
-	if o.toRun == 0 {
+// Watched runs with a reporter that also keeps what it is told where status finds
+// it; of the process are given engine, jobs and total. Where nothing is to run
+// nothing is written.
+func Watched(folder *store.Sweep, options schedule.Options, process record.Process, run func(schedule.Options) (*schedule.Report, error)) (*schedule.Report, error) {
+	if process.Total == 0 {
 		return run(options)
 	}
-	recorder, err := startRecorder(folder, options.Reporter, o)
+	recorder, err := startRecorder(folder, options.Reporter, process)
 	if err != nil {
 		return nil, err
 	}
@@ -47,15 +47,15 @@ func watched(folder *store.Sweep, options schedule.Options, o sweepOptions, run 
 
 // startRecorder makes the process's file in the sweep's folder and keeps it
 // fresh until close.
-func startRecorder(folder *store.Sweep, next schedule.Reporter, o sweepOptions) (*recorder, error) {
+func startRecorder(folder *store.Sweep, next schedule.Reporter, process record.Process) (*recorder, error) {
 	presence, err := folder.Join()
 	if err != nil {
 		return nil, err
 	}
+	process.Schema, process.Process, process.Command = "runner.process/v1", presence.Process, os.Args
+	process.Dir, _ = os.Getwd()
 	r := &recorder{Reporter: next, presence: presence, now: time.Now, stop: make(chan struct{}), stopped: make(chan struct{}),
-		running: map[string]*record.Running{}, changed: true,
-		state: record.Process{Schema: "runner.process/v1", Process: presence.Process, Command: os.Args, Engine: cmp.Or(o.opened, o.engine), Jobs: o.jobs.String(), Total: o.toRun}}
-	r.state.Dir, _ = os.Getwd()
+		running: map[string]*record.Running{}, changed: true, state: process}
 	r.write()
 	go r.keep()
 	return r, nil

@@ -1,23 +1,23 @@
-package main
+package exec
 
 import (
 	"fmt"
 	"runtime"
 	"strconv"
-	"strings"
 
 	"react/ops"
+	"react/ops/clip"
 	"react/runner/plan"
 	"react/runner/record"
 	"react/runner/schedule"
 )
 
-// jobs is the value of --jobs: how many stages run at a time; 0 is as many as
+// Jobs is the value of --jobs: how many stages run at a time; 0 is as many as
 // cores, memory and devices allow.
-type jobs int
+type Jobs int
 
 // String is the value as it is given.
-func (j *jobs) String() string {
+func (j *Jobs) String() string {
 	if *j == 0 {
 		return "auto"
 	}
@@ -25,7 +25,7 @@ func (j *jobs) String() string {
 }
 
 // Set reads a number or "auto".
-func (j *jobs) Set(text string) error {
+func (j *Jobs) Set(text string) error {
 	if text == "auto" {
 		*j = 0
 		return nil
@@ -34,29 +34,29 @@ func (j *jobs) Set(text string) error {
 	if err != nil || n < 1 {
 		return fmt.Errorf(`a number of stages from 1, or "auto"`)
 	}
-	*j = jobs(n)
+	*j = Jobs(n)
 	return nil
 }
 
 // Type is what usage lines call it.
-func (j *jobs) Type() string { return "N|auto" }
+func (j *Jobs) Type() string { return "N|auto" }
 
-// atOnce is the most stages at a time, whatever they use.
-func (j jobs) atOnce() int {
+// AtOnce is the most stages at a time, whatever they use.
+func (j Jobs) AtOnce() int {
 	if j == 0 {
 		return 2 * runtime.GOMAXPROCS(0)
 	}
 	return int(j)
 }
 
-// assumed is how many stages at a time estimates count with. With "auto" most of
+// Assumed is how many stages at a time estimates count with. With "auto" most of
 // the time is the engine's, which runs one at a time.
-func (j jobs) assumed() int { return max(int(j), 1) }
+func (j Jobs) Assumed() int { return max(int(j), 1) }
 
-// uses is what a stage takes of the machine. With a number of stages each has
+// Uses is what a stage takes of the machine. With a number of stages each has
 // its share of the cores; with "auto" each has what it uses well, and others
 // run beside it on what is left.
-func (j jobs) uses(stage *plan.Stage) schedule.Resources {
+func (j Jobs) Uses(stage *plan.Stage) schedule.Resources {
 	op, procs := ops.All[stage.Op], runtime.GOMAXPROCS(0)
 	share := procs
 	if j > 0 {
@@ -69,12 +69,11 @@ func (j jobs) uses(stage *plan.Stage) schedule.Resources {
 	return schedule.Resources{Cores: cores, Device: op.UsesEngine}
 }
 
-// limits are those of this machine. An accelerator is one stage's at a time. On
+// Limits are those of this machine. An accelerator is one stage's at a time. On
 // the processor, a number of stages is taken at its word.
-func (j jobs) limits(engine string) schedule.Limits {
-	accelerator := strings.HasPrefix(engine, "xla:") && engine != "xla:cpu"
+func (j Jobs) Limits(engine string) schedule.Limits {
 	l := schedule.Limits{Memory: record.ReadSystem().AvailableBytes}
-	if accelerator || j == 0 {
+	if clip.Accelerator(engine) || j == 0 {
 		l.Devices = 1
 	}
 	if j == 0 {
