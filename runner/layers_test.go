@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -39,42 +40,59 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// runnerOrder are the packages under runner: each imports only packages of the lines
-// before its own, and package runner, the commands, imports them all.
-var runnerOrder = []string{
-	"child cli launch mutants slurm/slurmtest browsertest",
-	"apart spec slurm k8s browse",
-	"spec/bounded plan",
-	"estimate",
-	"store",
-	"internal/storetest",
-	"schedule",
-	"experiment",
-	"record",
-	"exec",
+// orders are the packages of a folder: each imports only packages of the lines before its own.
+// "." is the folder's own package: under runner the commands, which import all; under results the
+// rows, which all read.
+var orders = map[string][]string{
+	"runner": {
+		"child cli launch mutants slurm/slurmtest browsertest",
+		"apart spec slurm k8s browse",
+		"spec/bounded plan",
+		"estimate",
+		"store",
+		"internal/storetest",
+		"schedule",
+		"experiment",
+		"record",
+		"exec",
+		".",
+	},
+	"results": {
+		"evaluation plain reference render stat .",
+		"internal/modes",
+		"grid",
+		"internal/sample",
+		"figures",
+		"writers",
+		"report export",
+	},
 }
 
-// TestRunnerOrder holds the direction of imports between the packages under runner.
-func TestRunnerOrder(t *testing.T) {
-	line := map[string]int{"runner": len(runnerOrder)}
-	for i, names := range runnerOrder {
-		for _, name := range strings.Fields(names) {
-			line["runner/"+name] = i
+// TestOrders holds the direction of imports between the packages of a folder.
+func TestOrders(t *testing.T) {
+	line := map[string]int{}
+	for top, order := range orders {
+		for i, names := range order {
+			for _, name := range strings.Fields(names) {
+				line[path.Join(top, name)] = i
+			}
 		}
 	}
 	for file, imports := range projectImports(t) {
-		dir := filepath.ToSlash(filepath.Dir(file))
-		if dir != "runner" && !strings.HasPrefix(dir, "runner/") {
+		dir := path.Dir(file)
+		top, _, _ := strings.Cut(dir, "/")
+		if orders[top] == nil {
 			continue
 		}
 		own, listed := line[dir]
 		if !listed {
-			t.Errorf("%s: package %s has no line in runnerOrder", file, dir)
+			t.Errorf("%s: package %s has no line in orders", file, dir)
 		}
-		for _, path := range imports {
-			to := strings.TrimPrefix(path, "react/")
-			if at, ours := line[to]; ours && to != dir && at >= own {
-				t.Errorf("%s imports %s, which stands after it, or beside it, in runnerOrder", file, path)
+		for _, imported := range imports {
+			to := strings.TrimPrefix(imported, "react/")
+			at, ours := line[to]
+			if ours && to != dir && strings.HasPrefix(to+"/", top+"/") && at >= own {
+				t.Errorf("%s imports %s, which stands after it, or beside it, in orders", file, imported)
 			}
 		}
 	}
