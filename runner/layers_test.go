@@ -54,7 +54,11 @@ var orders = map[string][]string{
 		"schedule",
 		"experiment",
 		"record",
-		"exec",
+		"exec tables",
+		"forecast",
+		"cluster reproduce",
+		"status sweep",
+		"report",
 		".",
 	},
 	"results": {

@@ -18,6 +18,7 @@ import (
 	"react/runner/cli"
 	"react/runner/exec"
 	"react/runner/experiment"
+	"react/runner/forecast"
 	"react/runner/plan"
 	"react/runner/record"
 	"react/runner/schedule"
@@ -168,11 +169,11 @@ func runStages(ctx context.Context, e *experiment.Experiment, stderr io.Writer, 
 		return nil, err
 	}
 	e.PrintWarnings(stderr)
-	forecast, err := newForecast(e.Store, tasks, survey, forecastOn(o.Engine, o.jobs.Assumed()))
+	expected, err := forecast.New(e.Store, tasks, survey, forecast.On(o.Engine, o.jobs.Assumed()))
 	if err != nil {
 		return nil, err
 	}
-	if err := forecast.check(e.Store.Root(), o.overcommit); err != nil {
+	if err := expected.Check(e.Store.Root(), o.overcommit); err != nil {
 		return nil, err
 	}
 	engines := exec.NewEngines(o.Engine, stderr)
@@ -181,20 +182,17 @@ func runStages(ctx context.Context, e *experiment.Experiment, stderr io.Writer, 
 		return nil, err
 	}
 	machine := &plan.Machine{Engine: engines.Name(), Fit: o.Fit.On(engines.Name())}
-	if err := checkFit(e, survey, machine, o.overcommit); err != nil {
+	if err := forecast.CheckFit(e.Plan.Stages, survey, machine, o.overcommit); err != nil {
 		return nil, err
 	}
 	for i, stage := range e.Plan.Stages {
 		tasks[i].Uses = o.jobs.Uses(stage)
-		tasks[i].Uses.Memory = int64(forecast.stages[i].Memory.Value)
-		if survey.Status[i] == schedule.ToRun {
-			tasks[i].Uses.Memory = max(tasks[i].Uses.Memory, hostBytes(stage, machine))
-		}
+		tasks[i].Uses.Memory = expected.Memory(i, stage, machine)
 		maker := exec.Maker{Engines: engines, Workers: tasks[i].Uses.Cores, Jobs: o.jobs.Assumed(), SaveEvery: o.SaveEvery, Fit: o.Fit, Identify: e.Store.Identify}
 		tasks[i].Run, tasks[i].Assist = maker.Run(stage), maker.Assist(stage)
 	}
 	options := schedule.Options{Store: e.Store, Jobs: o.jobs.AtOnce(), Limits: o.jobs.Limits(engines.Name()),
-		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: placingReporter{exec.NewTimedReporter(stderr, newCountdown(forecast)), e}}
+		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: placingReporter{exec.NewTimedReporter(stderr, forecast.NewCountdown(expected)), e}}
 	record.KeepSound(&options, stderr)
 	toRun := survey.Count(schedule.ToRun)
 	if toRun == 0 && folder.Has(record.ProvenanceFile) {

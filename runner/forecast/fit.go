@@ -1,4 +1,4 @@
-package main
+package forecast
 
 import (
 	"encoding/json"
@@ -8,18 +8,18 @@ import (
 
 	"react/ops"
 	"react/ops/clip"
-	"react/runner/experiment"
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/schedule"
 )
 
-// checkFit refuses, before anything runs, stages that would not fit the memory,
+// CheckFit refuses, before anything runs, stages that would not fit the memory,
 // or that the engine does not compute in the precision asked for. The error has a
 // line for each kind of stage.
-func checkFit(e *experiment.Experiment, survey *schedule.Survey, machine *plan.Machine, overcommit bool) error {
+func CheckFit(stages []*plan.Stage, survey *schedule.Survey, machine *plan.Machine, overcommit bool) error {
 	var errs []error
 	seen := map[string]bool{}
-	for i, stage := range e.Plan.Stages {
+	for i, stage := range stages {
 		if survey.Status[i] != schedule.ToRun {
 			continue
 		}
@@ -57,8 +57,8 @@ func checkMemory(stage *plan.Stage, machine *plan.Machine) error {
 	if limit == 0 || needs <= limit {
 		return nil
 	}
-	return &errMisfit{hints: true, what: []string{fmt.Sprintf("%s needs about %s of memory, and there are %s (%v); %s", stage.Op, clip.FormatBytes(needs),
-		clip.FormatBytes(limit), m, waysOut(stage, machine))}}
+	return cli.NoRoom(fmt.Errorf("%s needs about %s of memory, and there are %s (%v); %s", stage.Op, clip.FormatBytes(needs),
+		clip.FormatBytes(limit), m, waysOut(stage, machine)))
 }
 
 // hostBytes is what a stage takes of the machine's own memory; 0 where it is not

@@ -1,4 +1,4 @@
-package main
+package forecast
 
 import (
 	"fmt"
@@ -10,11 +10,11 @@ import (
 	"react/runner/store"
 )
 
-// countdown says, while a sweep runs, how long the rest takes: by what was made
+// Countdown says, while a sweep runs, how long the rest takes: by what was made
 // before, by what is made now, and by how much slower or faster this run is than
 // those were. It is used with its reporter's lock held.
-type countdown struct {
-	forecast *forecast
+type Countdown struct {
+	forecast *Forecast
 	now      func() time.Time
 	done     map[string]float64 // share of each stage that is done
 	expected float64            // seconds, of the stages made in this run
@@ -25,19 +25,20 @@ type countdown struct {
 	at     time.Time // when text was made
 }
 
-func newCountdown(f *forecast) *countdown {
-	return &countdown{forecast: f, now: time.Now, done: map[string]float64{}}
+// NewCountdown counts a forecast down.
+func NewCountdown(f *Forecast) *Countdown {
+	return &Countdown{forecast: f, now: time.Now, done: map[string]float64{}}
 }
 
 // Progress notes how far a running stage is.
-func (c *countdown) Progress(t *schedule.Task, done, total int) {
+func (c *Countdown) Progress(t *schedule.Task, done, total int) {
 	if total > 0 {
 		c.done[t.Key] = min(float64(done)/float64(total), 0.99)
 	}
 }
 
 // End notes how a stage ended, and learns from one that was made.
-func (c *countdown) End(t *schedule.Task, o schedule.Outcome) {
+func (c *Countdown) End(t *schedule.Task, o schedule.Outcome) {
 	c.done[t.Key] = 1 // failed ones too: they are not made now
 	if o.Err != nil || o.Cached {
 		return
@@ -45,7 +46,7 @@ func (c *countdown) End(t *schedule.Task, o schedule.Outcome) {
 	c.learn(t, o.Entry)
 }
 
-func (c *countdown) learn(t *schedule.Task, entry store.Entry) {
+func (c *Countdown) learn(t *schedule.Task, entry store.Entry) {
 	f := c.forecast
 	if f.past == nil {
 		return
@@ -63,7 +64,7 @@ func (c *countdown) learn(t *schedule.Task, entry store.Entry) {
 const leftEvery = time.Second
 
 // Left is ", about 2m10s left", or "" where nothing is known or left.
-func (c *countdown) Left() string {
+func (c *Countdown) Left() string {
 	if c.forecast.past == nil {
 		return ""
 	}
@@ -78,8 +79,8 @@ func (c *countdown) Left() string {
 	return c.text
 }
 
-func (c *countdown) compute() string {
-	seconds, known := c.forecast.left(func(key string) float64 { return c.done[key] })
+func (c *Countdown) compute() string {
+	seconds, known := c.forecast.Left(func(key string) float64 { return c.done[key] })
 	if !known {
 		return ""
 	}
@@ -88,7 +89,7 @@ func (c *countdown) compute() string {
 	}
 	unknown := 0
 	for i, t := range c.forecast.tasks {
-		if c.forecast.survey.Status[i] == schedule.ToRun && !c.forecast.stages[i].Seconds.Known() && c.done[t.Key] < 1 {
+		if c.forecast.survey.Status[i] == schedule.ToRun && !c.forecast.Stages[i].Seconds.Known() && c.done[t.Key] < 1 {
 			unknown++
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package forecast
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package main
+package forecast
 
 import (
 	"bytes"
@@ -15,15 +15,15 @@ import (
 )
 
 // handForecast is a world, a base and two tunings of which times are known.
-func handForecast(jobs int) *forecast {
-	f := &forecast{jobs: jobs, survey: &schedule.Survey{}}
+func handForecast(jobs int) *Forecast {
+	f := &Forecast{jobs: jobs, survey: &schedule.Survey{}}
 	known := func(seconds, bytes, memory float64) estimate.Estimate {
 		return estimate.Estimate{Seconds: estimate.Figure{Value: seconds, Runs: 3}, Bytes: estimate.Figure{Value: bytes, Runs: 3}, Memory: estimate.Figure{Value: memory, Runs: 3}}
 	}
 	add := func(op, key string, e estimate.Estimate, needs ...string) {
 		f.tasks = append(f.tasks, &schedule.Task{Op: op, Key: strings.Repeat(key, 64), Needs: needs})
 		f.survey.Status = append(f.survey.Status, schedule.ToRun)
-		f.stages = append(f.stages, e)
+		f.Stages = append(f.Stages, e)
 	}
 	base := strings.Repeat("1", 64)
 	add("world", "0", estimate.Estimate{})
@@ -42,7 +42,7 @@ func TestForecastSums(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := handForecast(2).print(&out, t.TempDir()); err != nil {
+	if err := handForecast(2).Print(&out, t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"about 2m40s with -j 2, besides 1 stage of unknown time; 4.0 MiB of disk (", "; 2.0 GiB of memory at most (this machine has ",
@@ -56,22 +56,22 @@ func TestForecastSums(t *testing.T) {
 // TestMisfit: more than the disk or the memory has is refused, unless told
 // otherwise.
 func TestMisfit(t *testing.T) {
-	for what, change := range map[string]func(f *forecast){
-		"the outputs need about 4096.0 TiB of disk, and 12.0 MiB more while trainings run; ": func(f *forecast) { f.stages[0].Bytes = estimate.Figure{Value: 1 << 52, Runs: 1} },
-		"stage tune 222222222222 needs about 1024.0 TiB of memory; this machine has ":        func(f *forecast) { f.stages[2].Memory.Value = 1 << 50 },
+	for what, change := range map[string]func(f *Forecast){
+		"the outputs need about 4096.0 TiB of disk, and 12.0 MiB more while trainings run; ": func(f *Forecast) { f.Stages[0].Bytes = estimate.Figure{Value: 1 << 52, Runs: 1} },
+		"stage tune 222222222222 needs about 1024.0 TiB of memory; this machine has ":        func(f *Forecast) { f.Stages[2].Memory.Value = 1 << 50 },
 	} {
 		f := handForecast(1)
-		if err := f.check(t.TempDir(), false); err != nil {
+		if err := f.Check(t.TempDir(), false); err != nil {
 			t.Errorf("a small plan: %v", err)
 		}
 		change(f)
 		f.ops, f.total = nil, record.Estimate{}
 		f.sum()
-		err := f.check(t.TempDir(), false)
+		err := f.Check(t.TempDir(), false)
 		if err == nil || !strings.HasPrefix(err.Error(), what) || !strings.Contains(err.Error(), "--overcommit") || cli.ExitCode(err) != 4 {
 			t.Errorf("got %v, exit code %d", err, cli.ExitCode(err))
 		}
-		if err := f.check(t.TempDir(), true); err != nil {
+		if err := f.Check(t.TempDir(), true); err != nil {
 			t.Errorf("--overcommit: %v", err)
 		}
 	}
@@ -83,7 +83,7 @@ func TestCountdown(t *testing.T) {
 	f := handForecast(1)
 	f.past = estimate.New(nil, nil)
 	now := time.Unix(0, 0)
-	c := newCountdown(f)
+	c := NewCountdown(f)
 	c.now = func() time.Time { return now }
 	say := func(want string) {
 		t.Helper()
@@ -104,12 +104,4 @@ func TestCountdown(t *testing.T) {
 	c.End(f.tasks[2], schedule.Outcome{Cached: true})
 	c.End(f.tasks[3], schedule.Outcome{Cached: true})
 	say("")
-}
-
-func TestDurationText(t *testing.T) {
-	for seconds, want := range map[float64]string{0.2: "1s", 1.6: "2s", 59.9: "60s", 61: "1m01s", 3599: "59m59s", 3600: "1h00m", 90000: "25h00m", 200000: "2d07h"} {
-		if got := cli.Duration(seconds); got != want {
-			t.Errorf("%v: got %s, want %s", seconds, got, want)
-		}
-	}
 }
