@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"react/data/embeddings"
 	"react/data/shards"
+	"react/ops/op"
 )
 
 // AuditParams are the params of audit.
@@ -37,15 +37,6 @@ type Audit struct {
 	Recall   []IndexRecall   `json:"recall"`
 	Classes  []ClassAudit    `json:"classes"`
 	Shared   []SharedPairs   `json:"shared"` // classes that have pairs in common, most first; all others have none
-}
-
-// Five are quantiles.
-type Five struct {
-	Least  float64 `json:"least"`
-	Q25    float64 `json:"q25"`
-	Median float64 `json:"median"`
-	Q75    float64 `json:"q75"`
-	Most   float64 `json:"most"`
 }
 
 // ClassAudit is what was retrieved for a class.
@@ -83,11 +74,11 @@ const auditFile = "audit.json"
 //
 //	1: first
 //	2: JPEGs of odd subsampling are read
-var audit = define(2, "audit", runAudit,
-	says[AuditParams](noWork, sameParams, noMemory, noCheck))
+var audit = op.Define(2, "audit", runAudit,
+	op.Says[AuditParams](op.NoWork, op.SameParams, op.NoMemory, op.NoCheck))
 
 type auditor struct {
-	run     *Run
+	run     *op.Run
 	p       AuditParams
 	folder  *embeddings.Folder
 	classes []string
@@ -98,7 +89,7 @@ type auditor struct {
 	images  *imageProbe
 }
 
-func runAudit(ctx context.Context, run *Run, p AuditParams) error {
+func runAudit(ctx context.Context, run *op.Run, p AuditParams) error {
 	a, err := openAuditor(ctx, run, p)
 	if err != nil {
 		return err
@@ -109,14 +100,14 @@ func runAudit(ctx context.Context, run *Run, p AuditParams) error {
 			return err
 		}
 	}
-	if err := run.writeJSON(auditFile, a.out); err != nil {
+	if err := run.WriteJSON(auditFile, a.out); err != nil {
 		return err
 	}
-	return run.writeRows(a.rows())
+	return run.WriteRows(a.rows())
 }
 
-func openAuditor(ctx context.Context, run *Run, p AuditParams) (*auditor, error) {
-	dir, err := run.input("pairs")
+func openAuditor(ctx context.Context, run *op.Run, p AuditParams) (*auditor, error) {
+	dir, err := run.Input("pairs")
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +124,7 @@ func openAuditor(ctx context.Context, run *Run, p AuditParams) (*auditor, error)
 		return nil, fmt.Errorf("file %s: %w", filepath.Join(dir, reportFile), err)
 	}
 	if _, ok := run.In["queries"]; ok {
-		if a.classes, err = run.classes(p.Set); err != nil {
+		if a.classes, err = classesOf(run, p.Set); err != nil {
 			return nil, err
 		}
 	}
@@ -141,13 +132,13 @@ func openAuditor(ctx context.Context, run *Run, p AuditParams) (*auditor, error)
 		return nil, err
 	}
 	a.images.hashed = true
-	a.folder, err = run.embeddings()
+	a.folder, err = run.Embeddings()
 	return a, err
 }
 
 // findLeaks compares the pairs with the test images by every measure there is.
 func (a *auditor) findLeaks(ctx context.Context) error {
-	dir, err := a.run.input("fingerprint")
+	dir, err := a.run.Input("fingerprint")
 	if err != nil {
 		return err
 	}
@@ -198,12 +189,12 @@ func (a *auditor) writeLeaks(g *guard) error {
 	if len(list) == 0 {
 		return nil
 	}
-	return parquet.WriteFile(a.run.path(passedFile), list)
+	return parquet.WriteFile(a.run.Path(passedFile), list)
 }
 
 // balance fills in the classes, what they share, and the scores.
 func (a *auditor) balance(context.Context) error {
-	names, err := a.run.names(a.classes)
+	names, err := namesOf(a.run, a.classes)
 	if err != nil {
 		return err
 	}
@@ -283,18 +274,6 @@ func sharedPairs(shared map[[2]int]int, classes []string) []SharedPairs {
 		list = append(list, SharedPairs{classes[ab[0]], classes[ab[1]], shared[ab]})
 	}
 	return list
-}
-
-func share(part, whole int) float64 { return float64(part) / float64(max(1, whole)) }
-
-// five are the quantiles of some values, by the nearest rank; zero without any.
-func five(values []float64) Five {
-	if len(values) == 0 {
-		return Five{}
-	}
-	slices.Sort(values)
-	at := func(q float64) float64 { return values[int(math.Round(q*float64(len(values)-1)))] }
-	return Five{at(0), at(0.25), at(0.5), at(0.75), at(1)}
 }
 
 // findDead counts the rows that hits name and that have no image in the shards: dead links, or never fetched.
@@ -386,9 +365,9 @@ func (a *auditor) recallOf(ctx context.Context, by string, hits []Hit) (IndexRec
 
 // rows are what tables can show. N stays 0: tables say of N that it is test images. Where nothing was found for classes, as by the random control,
 // there is nothing to say of them.
-func (a *auditor) rows() []MetricRow {
-	var rows []MetricRow
-	add := func(metric string, value float64) { rows = append(rows, MetricRow{Metric: metric, Value: value}) }
+func (a *auditor) rows() []op.MetricRow {
+	var rows []op.MetricRow
+	add := func(metric string, value float64) { rows = append(rows, op.MetricRow{Metric: metric, Value: value}) }
 	add("unique", float64(len(a.pairs)))
 	add("shortfall", share(a.report.Shortfall, a.report.Wanted))
 	if a.report.Found > 0 {
@@ -427,8 +406,8 @@ func (a *auditor) rows() []MetricRow {
 		if a.report.Found == 0 {
 			break
 		}
-		rows = append(rows, MetricRow{Metric: "pairs", Value: float64(c.Pairs), Class: c.Class}, MetricRow{Metric: "name-rate", Value: c.NameRate, Class: c.Class},
-			MetricRow{Metric: "leaks", Value: float64(c.Leaks), Class: c.Class})
+		rows = append(rows, op.MetricRow{Metric: "pairs", Value: float64(c.Pairs), Class: c.Class}, op.MetricRow{Metric: "name-rate", Value: c.NameRate, Class: c.Class},
+			op.MetricRow{Metric: "leaks", Value: float64(c.Leaks), Class: c.Class})
 	}
 	return rows
 }
@@ -436,5 +415,5 @@ func (a *auditor) rows() []MetricRow {
 // ReadAudit reads the output of audit.
 func ReadAudit(dir string) (Audit, error) {
 	var a Audit
-	return a, readJSON(filepath.Join(dir, auditFile), &a)
+	return a, op.ReadJSON(filepath.Join(dir, auditFile), &a)
 }

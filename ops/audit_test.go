@@ -13,7 +13,9 @@ import (
 
 	"react/data/embeddings"
 	"react/data/npy"
+	"react/ops/internal/optest"
 	"react/ops/knn"
+	"react/ops/op"
 )
 
 // auditOf audits a pairs stage of a world, with fingerprints of no pool image unless they are given.
@@ -35,7 +37,7 @@ func auditOf(t *testing.T, w *pairsWorld, in map[string]string, pairs string, de
 	for _, name := range classNames(w.asked(t)) {
 		classes += name + "\n"
 	}
-	_, dir := do(t, "audit", AuditParams{Depth: depth, LeakHash: &four, LeakCosine: 0.9999}, in, map[string]Files{"classes": classesFile(t, "classes", "c.txt", classes)})
+	_, dir := do(t, "audit", AuditParams{Depth: depth, LeakHash: &four, LeakCosine: 0.9999}, in, map[string]op.Files{"classes": classesFile(t, "classes", "c.txt", classes)})
 	a, err := ReadAudit(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +149,7 @@ func TestAuditFindsTestImagesAmongPairs(t *testing.T) {
 
 // TestFingerprint of a world's set: every image once, with what a pool is searched for.
 func TestFingerprint(t *testing.T) {
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
 	_, dir := do(t, "fingerprint", FingerprintParams{Set: "task"}, map[string]string{"checkpoint": base, "dataset": pool}, nil)
 	prints, vectors, err := readFingerprints(dir)
@@ -166,21 +168,21 @@ func TestFingerprint(t *testing.T) {
 
 // TestEmbeddingsOfAnotherEncoderAreRefused: a folder is taken if this checkpoint made it, in the order of its metadata; else the error says what differs.
 func TestEmbeddingsOfAnotherEncoderAreRefused(t *testing.T) {
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	params := smallPretrain(t)
 	_, base := do(t, "pretrain", params, map[string]string{"pool": pool}, nil)
 	params.Seed = 9
 	_, stranger := do(t, "pretrain", params, map[string]string{"pool": pool}, nil)
 	_, folder := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
-	check := func(checkpoint, folder string) (*stageRun, error) {
-		r := newRun(t, map[string]string{"checkpoint": checkpoint, "embeddings": folder, "pool": pool}, nil)
+	check := func(checkpoint, folder string) (*optest.Run, error) {
+		r := optest.New(t, map[string]string{"checkpoint": checkpoint, "embeddings": folder, "pool": pool}, nil)
 		return r, try(r, "check-encoder", CheckEncoderParams{})
 	}
 	r, err := check(base, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.facts["encoder"].(EncoderCheck); got.Captions != 64 || got.Images != 64 || got.Text < 0.999 || got.Image < 0.999 {
+	if got := r.Facts["encoder"].(EncoderCheck); got.Captions != 64 || got.Images != 64 || got.Text < 0.999 || got.Image < 0.999 {
 		t.Errorf("of its own: %+v", got)
 	}
 	if _, err := check(stranger, folder); err == nil || !strings.Contains(err.Error(), "64 captions embedded again have a median cosine of") || !strings.Contains(err.Error(), folder) {
@@ -231,12 +233,12 @@ func turned(t *testing.T, dir, side string) string {
 
 // TestTheSimilarityColumnGuardsTheOrder of images where there are no shards to embed them again.
 func TestTheSimilarityColumnGuardsTheOrder(t *testing.T) {
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
 	_, made := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
 	folder := withSimilarity(t, made) // its images are random: those of an untrained model are all alike
 	check := func(folder string) error {
-		return try(newRun(t, map[string]string{"checkpoint": base, "embeddings": folder}, nil), "check-encoder", CheckEncoderParams{})
+		return try(optest.New(t, map[string]string{"checkpoint": base, "embeddings": folder}, nil), "check-encoder", CheckEncoderParams{})
 	}
 	if err := check(folder); err != nil {
 		t.Errorf("in order: %v", err)

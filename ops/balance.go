@@ -5,12 +5,14 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/embeddings"
+	"react/ops/op"
 )
 
 // BalanceParams are the params of balance; K, Per and Fuse are those of the pairs.
@@ -55,11 +57,11 @@ const mostShared = 12
 //
 //	1: first
 //	2: JPEGs of odd subsampling are read
-var balance = define(2, "balance", runBalance,
-	says[BalanceParams](noWork, sameParams, noMemory, noCheck))
+var balance = op.Define(2, "balance", runBalance,
+	op.Says[BalanceParams](op.NoWork, op.SameParams, op.NoMemory, op.NoCheck))
 
 type balancer struct {
-	run     *Run
+	run     *op.Run
 	p       BalanceParams
 	classes []string
 	index   map[string]int
@@ -67,16 +69,16 @@ type balancer struct {
 	out     Balance
 }
 
-func runBalance(ctx context.Context, run *Run, p BalanceParams) error {
+func runBalance(ctx context.Context, run *op.Run, p BalanceParams) error {
 	b := &balancer{run: run, p: p, index: map[string]int{}}
-	dir, err := run.input("pairs")
+	dir, err := run.Input("pairs")
 	if err != nil {
 		return err
 	}
 	if b.pairs, err = ReadPairs(dir); err != nil {
 		return err
 	}
-	if b.classes, err = run.classes(p.Set); err != nil {
+	if b.classes, err = classesOf(run, p.Set); err != nil {
 		return err
 	}
 	b.out.Classes = make([]ClassBalance, len(b.classes))
@@ -89,15 +91,15 @@ func runBalance(ctx context.Context, run *Run, p BalanceParams) error {
 			return err
 		}
 	}
-	if err := run.writeJSON(balanceFile, b.out); err != nil {
+	if err := run.WriteJSON(balanceFile, b.out); err != nil {
 		return err
 	}
-	return run.writeRows(b.rows())
+	return run.WriteRows(b.rows())
 }
 
 // places counts the lists of each class: one a modality for each of its queries, or one for all of them; fused modalities are one.
 func (b *balancer) places(context.Context) error {
-	dir, err := b.run.input("queries")
+	dir, err := b.run.Input("queries")
 	if err != nil {
 		return err
 	}
@@ -140,7 +142,7 @@ func (b *balancer) places(context.Context) error {
 
 // count goes through the pairs.
 func (b *balancer) count(context.Context) error {
-	names, err := b.run.names(b.classes)
+	names, err := namesOf(b.run, b.classes)
 	if err != nil {
 		return err
 	}
@@ -230,7 +232,7 @@ func (b *balancer) dead(ctx context.Context) error {
 	if err != nil || images.set == nil {
 		return err
 	}
-	folder, err := b.run.embeddings()
+	folder, err := b.run.Embeddings()
 	if err != nil {
 		return err
 	}
@@ -278,11 +280,13 @@ func (b *balancer) causes(shards []string, gone map[string][]int) error {
 			if class.DeadBy == nil {
 				class.DeadBy = map[string]int{}
 			}
-			class.DeadBy[digits.ReplaceAllStringFunc(cause, keepStatus)]++
+			class.DeadBy[numbers.ReplaceAllStringFunc(cause, keepStatus)]++
 		}
 	}
 	return nil
 }
+
+var numbers = regexp.MustCompile(`[0-9]+`)
 
 // keepStatus leaves HTTP's status codes, which name a cause, and makes other numbers one.
 func keepStatus(number string) string {
@@ -293,11 +297,11 @@ func keepStatus(number string) string {
 }
 
 // rows are what tables show, each of a class.
-func (b *balancer) rows() []MetricRow {
-	var rows []MetricRow
+func (b *balancer) rows() []op.MetricRow {
+	var rows []op.MetricRow
 	for _, c := range b.out.Classes {
 		add := func(metric string, value float64) {
-			rows = append(rows, MetricRow{Metric: metric, Value: value, Class: c.Class})
+			rows = append(rows, op.MetricRow{Metric: metric, Value: value, Class: c.Class})
 		}
 		add("pairs", float64(c.Pairs))
 		add("own", float64(c.Own))
@@ -320,7 +324,7 @@ func (b *balancer) rows() []MetricRow {
 }
 
 // sharedRows are the overlap matrix of the classes that share most, with their pairs on the diagonal.
-func (b *balancer) sharedRows() []MetricRow {
+func (b *balancer) sharedRows() []op.MetricRow {
 	total := make([]int, len(b.classes))
 	matrix := map[[2]int]int{}
 	for _, s := range b.out.Shared {
@@ -334,11 +338,11 @@ func (b *balancer) sharedRows() []MetricRow {
 		matrix[[2]int{c, c}] = b.out.Classes[c].Pairs
 	}
 	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(total[y], total[x]) })
-	var rows []MetricRow
+	var rows []op.MetricRow
 	order = order[:min(mostShared, len(order))]
 	for _, x := range order {
 		for _, y := range order {
-			rows = append(rows, MetricRow{Metric: "common", Value: float64(matrix[[2]int{x, y}]), Class: b.classes[x], Other: b.classes[y]})
+			rows = append(rows, op.MetricRow{Metric: "common", Value: float64(matrix[[2]int{x, y}]), Class: b.classes[x], Other: b.classes[y]})
 		}
 	}
 	return rows
@@ -347,5 +351,5 @@ func (b *balancer) sharedRows() []MetricRow {
 // ReadBalance reads the output of balance.
 func ReadBalance(dir string) (Balance, error) {
 	var b Balance
-	return b, readJSON(filepath.Join(dir, balanceFile), &b)
+	return b, op.ReadJSON(filepath.Join(dir, balanceFile), &b)
 }

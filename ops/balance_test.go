@@ -12,19 +12,20 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/shards"
+	"react/ops/op"
 )
 
 // balanceOf runs the op on what pairs were made of.
-func balanceOf(t *testing.T, w *pairsWorld, pairs string, p BalanceParams) (Balance, []MetricRow) {
+func balanceOf(t *testing.T, w *pairsWorld, pairs string, p BalanceParams) (Balance, []op.MetricRow) {
 	t.Helper()
 	in := w.in()
 	in["pairs"] = pairs
-	_, dir := do(t, "balance", p, in, map[string]Files{"classes": classesFile(t, "classes", "c.txt", strings.Join(classNames(w.asked(t)), "\n")+"\n")})
+	_, dir := do(t, "balance", p, in, map[string]op.Files{"classes": classesFile(t, "classes", "c.txt", strings.Join(classNames(w.asked(t)), "\n")+"\n")})
 	b, err := ReadBalance(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := ReadRows(dir)
+	rows, err := op.ReadRows(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func TestBalanceCounts(t *testing.T) {
 			t.Errorf("row %+v is of no class", row)
 		}
 	}
-	if n := len(slices.DeleteFunc(rows, func(r MetricRow) bool { return r.Metric != "common" })); n != 36 || len(common) <= 6 {
+	if n := len(slices.DeleteFunc(rows, func(r op.MetricRow) bool { return r.Metric != "common" })); n != 36 || len(common) <= 6 {
 		t.Errorf("%d rows of the overlap matrix of six classes, %d of them with pairs", n, len(common))
 	}
 }
@@ -160,7 +161,7 @@ func TestPlacesFollowTheLists(t *testing.T) {
 		"rrf":        {BalanceParams{K: 5, Per: "class", Fuse: "rrf"}, []string{"t2t", "t2i", TextMatch}, 5},
 		"names":      {BalanceParams{K: 5, Per: "prompt"}, []string{TextMatch}, 5},
 	} {
-		b := &balancer{run: &Run{In: map[string]string{"queries": w.queries}}, p: c.p, classes: classNames(w.asked(t)), out: Balance{Classes: make([]ClassBalance, 3)}}
+		b := &balancer{run: &op.Run{In: map[string]string{"queries": w.queries}}, p: c.p, classes: classNames(w.asked(t)), out: Balance{Classes: make([]ClassBalance, 3)}}
 		for _, by := range c.by {
 			b.run.In["hits."+by] = "there"
 		}

@@ -11,9 +11,10 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"react/data/tokenizer"
 	"react/ops/clip"
+	"react/ops/internal/optest"
 	"react/ops/knn"
+	"react/ops/op"
 )
 
 // baselineWorld is a pool of retrieved pairs with a base, shared by the tests of this file.
@@ -22,9 +23,9 @@ type baselineWorld struct{ pool, base, pairs, test, train string }
 func newBaselineWorld(t *testing.T) baselineWorld {
 	t.Helper()
 	w := baselineWorld{}
-	_, w.pool = do(t, "world", smallWorld, nil, nil)
+	_, w.pool = do(t, "world", optest.SmallWorld, nil, nil)
 	pre := smallPretrain(t)
-	pre.Steps, pre.Batch, pre.LR, pre.Augment = 150, 32, 3e-3, noAugment
+	pre.Steps, pre.Batch, pre.LR, pre.Augment = 150, 32, 3e-3, optest.NoAugment
 	_, w.base = do(t, "pretrain", pre, map[string]string{"pool": w.pool}, nil)
 	_, folder := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": w.base, "pool": w.pool}, nil)
 	_, queries := do(t, "queries", QueriesParams{Set: "task", Prompts: []string{"a {}"}}, map[string]string{"checkpoint": w.base, "classes": w.pool}, nil)
@@ -34,7 +35,7 @@ func newBaselineWorld(t *testing.T) baselineWorld {
 	_, w.pairs = do(t, "pairs", PairsParams{K: 10, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"},
 		map[string]string{"embeddings": folder, "pool": w.pool, "queries": queries, "hits.t2t": hits}, nil)
 	_, w.test = do(t, "features", FeaturesParams{Set: "task"}, map[string]string{"checkpoint": w.base, "dataset": w.pool}, nil)
-	more := smallWorld
+	more := optest.SmallWorld
 	more.Seed, more.TestPerClass = 9, 8
 	_, other := do(t, "world", more, nil, nil)
 	_, w.train = do(t, "features", FeaturesParams{Set: "task"}, map[string]string{"checkpoint": w.base, "dataset": other}, nil)
@@ -112,7 +113,7 @@ func checkLabels(t *testing.T, w baselineWorld) {
 	if len(found) != len(list) || math.Abs(rows["confidence"]-1) > 1e-6 || rows["precision"] <= 0 {
 		t.Errorf("%d labels by retrieval, %v", len(found), rows)
 	}
-	run := newRun(t, map[string]string{"checkpoint": w.base, "pairs": w.pairs, "pool": w.pool, "classes": w.pool}, nil)
+	run := optest.New(t, map[string]string{"checkpoint": w.base, "pairs": w.pairs, "pool": w.pool, "classes": w.pool}, nil)
 	if err := try(run, "pseudo-label", PseudoLabelParams{From: "teacher", Set: "task", Prompts: []string{"a {}"}, Threshold: 1.5}); err == nil || !strings.Contains(err.Error(), "none of") {
 		t.Errorf("a threshold that nothing reaches: %v", err)
 	}
@@ -127,7 +128,7 @@ func checkSelfTraining(t *testing.T, w baselineWorld) {
 	if err := parquet.WriteFile(filepath.Join(dir, labelsFile), labels); err != nil {
 		t.Fatal(err)
 	}
-	p := TuneParams{Mode: "locked-text", Gamma: GammaOff, Steps: 60, Batch: 16, LR: 3e-3, Warmup: 5, Precision: "f32", Augment: noAugment, Seed: 1}
+	p := TuneParams{Mode: "locked-text", Gamma: GammaOff, Steps: 60, Batch: 16, LR: 3e-3, Warmup: 5, Precision: "f32", Augment: optest.NoAugment, Seed: 1}
 	in := map[string]string{"checkpoint": w.base, "pairs": w.pairs, "pool": w.pool, "labels": dir}
 	_, student := do(t, "tune", p, in, nil)
 	if rows := rowsOf(t, student); math.Abs(rows["positives"]-1) > 1e-6 || rows["loss"] > 0.7 {
@@ -154,7 +155,7 @@ func checkSelfTraining(t *testing.T, w baselineWorld) {
 	do(t, "tune", gated, in, nil) // goes on with the gates that are there
 	full := p
 	full.Mode = "full"
-	run := newRun(t, in, nil)
+	run := optest.New(t, in, nil)
 	if err := try(run, "tune", full); err == nil || !strings.Contains(err.Error(), "mode full, which trains the text tower") {
 		t.Errorf("got %v", err)
 	}
@@ -180,13 +181,13 @@ func checkPrompts(t *testing.T, w baselineWorld) {
 		_, eval := do(t, "evaluate", EvaluateParams{Kind: "zeroshot", Prompts: []string{"a {}"}, Protocol: "openai"}, in, nil)
 		checkRows(t, eval, []string{"acc@1", "ece"})
 		_, again := do(t, "prompt-tune", p, map[string]string{"checkpoint": w.base, "train": w.train}, nil)
-		sameFile(t, dir, again, LearnedPromptFile)
+		optest.SameFile(t, dir, again, LearnedPromptFile)
 	}
 	for _, position := range []string{"middle", "front"} {
 		p := PromptTuneParams{Contexts: "class", Length: 3, Position: position, Shots: 0, Steps: 2, Batch: 8, LR: 0.002, Seed: 1}
 		_, dir := do(t, "prompt-tune", p, map[string]string{"checkpoint": w.base, "train": w.train}, nil)
 		others := madeClusters(t, 3, 4, 0.5, 1)
-		run := newRun(t, map[string]string{"checkpoint": w.base, "features": others, "prompt": dir}, nil)
+		run := optest.New(t, map[string]string{"checkpoint": w.base, "features": others, "prompt": dir}, nil)
 		if err := try(run, "evaluate", EvaluateParams{Kind: "zeroshot", Protocol: "openai", Prompts: []string{"{}"}}); err == nil || !strings.Contains(err.Error(), "features have 12 values") {
 			t.Errorf("got %v", err)
 		}
@@ -200,7 +201,7 @@ func checkPrompts(t *testing.T, w baselineWorld) {
 		{PromptTuneParams{Contexts: "shared", Length: 4, Position: "end", Shots: 9, Steps: 1, Batch: 2}, "class 0 has 8 images, fewer than 9 shots"},
 		{PromptTuneParams{Contexts: "each", Length: 4, Position: "end", Steps: 1, Batch: 2}, `contexts "each" is none of`},
 	} {
-		run := newRun(t, map[string]string{"checkpoint": w.base, "train": w.train}, nil)
+		run := optest.New(t, map[string]string{"checkpoint": w.base, "train": w.train}, nil)
 		if err := try(run, "prompt-tune", c.p); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
 		}
@@ -247,7 +248,7 @@ func checkKnowledge(t *testing.T, w baselineWorld) {
 	if err := os.WriteFile(path, line, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]Files{"wiktionary": {Root: filepath.Dir(path), Paths: []string{path}}}
+	files := map[string]op.Files{"wiktionary": {Root: filepath.Dir(path), Paths: []string{path}}}
 	run, dir := do(t, "knowledge", KnowledgeParams{From: []string{"wiktionary"}, Prompts: []string{"a {}", "the {}"}}, map[string]string{"features": w.test}, files)
 	var prompts map[string][]string
 	if raw, err = os.ReadFile(filepath.Join(dir, promptsFile)); err == nil {
@@ -263,61 +264,14 @@ func checkKnowledge(t *testing.T, w baselineWorld) {
 	if got := prompts[set.Classes[1]]; !slices.Equal(got, []string{"a " + set.Names[1][0], "the " + set.Names[1][0]}) {
 		t.Errorf("a class of which nothing is known: %q", got)
 	}
-	if len(run.warnings) != 1 || !strings.Contains(run.warnings[0], "nothing is known") {
-		t.Errorf("warnings %q", run.warnings)
+	if len(run.Warnings) != 1 || !strings.Contains(run.Warnings[0], "nothing is known") {
+		t.Errorf("warnings %q", run.Warnings)
 	}
 	_, eval := do(t, "evaluate", EvaluateParams{Kind: "zeroshot", Protocol: "openai"}, map[string]string{"checkpoint": w.base, "features": w.test, "prompts": dir}, nil)
 	checkRows(t, eval, []string{"acc@1"})
-	none := newRun(t, map[string]string{"features": w.test}, nil)
+	none := optest.New(t, map[string]string{"features": w.test}, nil)
 	if err := try(none, "knowledge", KnowledgeParams{From: []string{"wordnet"}, Prompts: []string{"{}"}}); err == nil || !strings.Contains(err.Error(), `no files for role "wordnet"`) {
 		t.Errorf("got %v", err)
-	}
-}
-
-// TestPromptLayout places four vectors around a name of one word and the full stop.
-func TestPromptLayout(t *testing.T) {
-	tok, err := tokenizer.Train(slices.Values([]string{"a dog"}), 520, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name, stop := wordsOf(tok, "x")[0], wordsOf(tok, ".")[0]
-	sot, eot := tok.SOT(), tok.EOT()
-	for position, want := range map[string][2][]int32{
-		"end":    {{sot, 0, 0, 0, 0, name, stop, eot, 0, 0}, {-1, 0, 1, 2, 3, -1, -1, -1, -1, -1}},
-		"middle": {{sot, 0, 0, name, 0, 0, stop, eot, 0, 0}, {-1, 0, 1, -1, 2, 3, -1, -1, -1, -1}},
-		"front":  {{sot, name, 0, 0, 0, 0, stop, eot, 0, 0}, {-1, -1, 0, 1, 2, 3, -1, -1, -1, -1}},
-	} {
-		p := learnedPrompt{Length: 4, Position: position}
-		l, err := p.layout(tok, []string{"x", "x x x x x x"})
-		if err != nil || !slices.Equal(l.Tokens[:10], want[0]) || !slices.Equal(l.Slots[:10], want[1]) {
-			t.Errorf("%s: got %v %v, want %v, %v", position, l.Tokens[:10], l.Slots[:10], want, err)
-		}
-		if got := l.Tokens[10:]; got[9] != eot || len(got) != 10 {
-			t.Errorf("%s: a long name is cut to %v", position, got)
-		}
-	}
-}
-
-// TestBarePromptIsTheTemplate: begun from a template's words, without CoOp's full stop, the tokens are the template's own.
-func TestBarePromptIsTheTemplate(t *testing.T) {
-	tok, err := tokenizer.Train(slices.Values([]string{"an emoji of a dog"}), 530, 16)
-	if err != nil {
-		t.Fatal(err)
-	}
-	words := wordsOf(tok, "an emoji of")
-	p := learnedPrompt{Length: len(words), Position: "end", Bare: true}
-	l, err := p.layout(tok, []string{"dog"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, slot := range l.Slots {
-		if slot >= 0 {
-			l.Tokens[i] = words[slot]
-		}
-	}
-	want := make([]int32, tok.Context())
-	if tok.Encode("an emoji of dog", want); !slices.Equal(l.Tokens, want) {
-		t.Errorf("got %v, want %v", l.Tokens, want)
 	}
 }
 
@@ -325,7 +279,7 @@ func TestBarePromptIsTheTemplate(t *testing.T) {
 func TestMeanScore(t *testing.T) {
 	rows := func(text string) string {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, rowsFile), []byte(text), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "rows.jsonl"), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
 		return dir
@@ -333,13 +287,13 @@ func TestMeanScore(t *testing.T) {
 	scored := rows(`{"metric":"score","value":0.5,"n":10}` + "\n" + `{"metric":"acc@1","value":0.9,"n":10}`)
 	plain := rows(`{"metric":"acc@1","value":0.2,"n":1000}` + "\n" + `{"metric":"acc@1","value":1,"n":1,"class":"x"}`)
 	_, dir := do(t, "evaluate", EvaluateParams{Kind: "mean"}, map[string]string{"of.a": scored, "of.b": plain}, nil)
-	got, err := ReadRows(dir)
-	want := []MetricRow{{Metric: "score", Value: 0.35, N: 2}, {Metric: "score", Value: 0.5, N: 10, Class: "a"}, {Metric: "score", Value: 0.2, N: 1000, Class: "b"}}
+	got, err := op.ReadRows(dir)
+	want := []op.MetricRow{{Metric: "score", Value: 0.35, N: 2}, {Metric: "score", Value: 0.5, N: 10, Class: "a"}, {Metric: "score", Value: 0.2, N: 1000, Class: "b"}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v, %v", got, want, err)
 	}
 	for _, in := range []map[string]string{{}, {"of.c": rows(`{"metric":"i2t-recall@1","value":1,"n":1}`)}} {
-		if err := try(newRun(t, in, nil), "evaluate", EvaluateParams{Kind: "mean"}); err == nil {
+		if err := try(optest.New(t, in, nil), "evaluate", EvaluateParams{Kind: "mean"}); err == nil {
 			t.Errorf("a mean of %v", in)
 		}
 	}

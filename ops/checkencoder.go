@@ -10,6 +10,7 @@ import (
 
 	"react/data/embeddings"
 	"react/data/shards"
+	"react/ops/op"
 )
 
 // CheckEncoderParams are the params of check-encoder.
@@ -54,12 +55,12 @@ const (
 //	2: images of keys that start again join by address, as embed's
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var checkEncoder = onEngine(define(3, "check-encoder", runCheckEncoder,
-	says[CheckEncoderParams](noWork, sameParams, noMemory, noCheck)))
+var checkEncoder = op.OnEngine(op.Define(3, "check-encoder", runCheckEncoder,
+	op.Says[CheckEncoderParams](op.NoWork, op.SameParams, op.NoMemory, op.NoCheck)))
 
 // encoderChecker holds a sample of rows.
 type encoderChecker struct {
-	run    *Run
+	run    *op.Run
 	folder *embeddings.Folder
 	b      *backbone
 	set    *shards.Set // nil without shards
@@ -68,8 +69,8 @@ type encoderChecker struct {
 	out    EncoderCheck
 }
 
-func runCheckEncoder(ctx context.Context, run *Run, p CheckEncoderParams) error {
-	dir, err := run.input("embeddings")
+func runCheckEncoder(ctx context.Context, run *op.Run, p CheckEncoderParams) error {
+	dir, err := run.Input("embeddings")
 	if err != nil {
 		return err
 	}
@@ -79,14 +80,14 @@ func runCheckEncoder(ctx context.Context, run *Run, p CheckEncoderParams) error 
 	}
 	defer c.folder.Close()
 	c.folder.MaxBad = p.MaxBad
-	if c.b, err = run.backboneIn(p.Precision); err != nil {
+	if c.b, err = openBackbone(run, p.Precision); err != nil {
 		return err
 	}
 	defer c.b.close()
 	if want := c.b.checkpoint.Config.Dim(); want != c.folder.Dim() {
 		return fmt.Errorf("folder %s: embeddings of %d, and this backbone's are of %d: they are of another encoder", dir, c.folder.Dim(), want)
 	}
-	files, err := run.pool()
+	files, err := poolOf(run)
 	if err == nil && len(files.shards) > 0 {
 		c.set, err = shards.Index(ctx, files.shards, p.MaxBad)
 	}
@@ -105,7 +106,7 @@ func runCheckEncoder(ctx context.Context, run *Run, p CheckEncoderParams) error 
 		return fmt.Errorf("folder %s: nothing says of which encoder it is: no text_emb with captions, no shards with its images, no similarity column", dir)
 	}
 	run.Fact("encoder", c.out)
-	return run.writeJSON(checkFile, c.out)
+	return run.WriteJSON(checkFile, c.out)
 }
 
 // sample draws readable rows.

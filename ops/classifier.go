@@ -16,13 +16,11 @@ import (
 	"react/data/npy"
 	"react/data/tokenizer"
 	"react/ops/blas"
+	"react/ops/op"
 )
 
-// Files of a classifier that was made of text: a tuned model whose text tower is the base's takes the base's.
-const (
-	classifierFile = "classifier.npy"
-	classifierID   = "classifier.json"
-)
+// classifierID stands beside it: a tuned model whose text tower is the base's takes the base's classifier.
+const classifierID = "classifier.json"
 
 // classifierKey is classifier.json.
 type classifierKey struct {
@@ -31,9 +29,9 @@ type classifierKey struct {
 
 // cachedHead embeds the prompts of each class, or takes what the base's evaluation made of the same text tower and prompts. What it gives is
 // kept in the stage.
-func (r *Run) cachedHead(ctx context.Context, b *backbone, prompts [][]string) (blas.Matrix, error) {
-	key := classifierKey{Made: b.textDigest(prompts)}
-	head, ok, err := r.baseHead(key, len(prompts), b.checkpoint.Config.Dim())
+func cachedHead(ctx context.Context, run *op.Run, b *backbone, prompts [][]string) (blas.Matrix, error) {
+	key := classifierKey{Made: textDigest(b, prompts)}
+	head, ok, err := baseHead(run, key, len(prompts), b.checkpoint.Config.Dim())
 	if err != nil {
 		return head, err
 	}
@@ -42,16 +40,16 @@ func (r *Run) cachedHead(ctx context.Context, b *backbone, prompts [][]string) (
 			return head, err
 		}
 	}
-	r.Fact("classifier", map[bool]string{true: "the base's", false: "made"}[ok])
-	if err := npy.Write(r.path(classifierFile), []int{head.Rows, head.Cols}, head.Values, "<f4"); err != nil {
+	run.Fact("classifier", map[bool]string{true: "the base's", false: "made"}[ok])
+	if err := npy.Write(run.Path(classifierFile), []int{head.Rows, head.Cols}, head.Values, "<f4"); err != nil {
 		return head, err
 	}
-	return head, r.writeJSON(classifierID, key)
+	return head, run.WriteJSON(classifierID, key)
 }
 
 // baseHead reads the base's classifier where it is the one that is wanted.
-func (r *Run) baseHead(want classifierKey, classes, dim int) (blas.Matrix, bool, error) {
-	dir, ok := r.In["base"]
+func baseHead(run *op.Run, want classifierKey, classes, dim int) (blas.Matrix, bool, error) {
+	dir, ok := run.In["base"]
 	if !ok {
 		return blas.Matrix{}, false, nil
 	}
@@ -71,7 +69,7 @@ func (r *Run) baseHead(want classifierKey, classes, dim int) (blas.Matrix, bool,
 }
 
 // textDigest identifies what embeds the prompts: every parameter that is not of the image tower, and the prompts.
-func (b *backbone) textDigest(prompts [][]string) string {
+func textDigest(b *backbone, prompts [][]string) string {
 	h := sha256.New()
 	for _, name := range b.checkpoint.Weights.Names() {
 		if strings.HasPrefix(name, "visual.") || name == "logit_scale" {

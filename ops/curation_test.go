@@ -10,7 +10,6 @@ import (
 	"image/color"
 	"image/png"
 	"math"
-	"math/bits"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -176,34 +175,6 @@ func (w *pairsWorld) asked(t *testing.T) []Query {
 	return rows
 }
 
-// TestReciprocalRanks works one query out by hand.
-func TestReciprocalRanks(t *testing.T) {
-	hits := func(modality string, rows ...int64) hitList {
-		l := hitList{}
-		for i, row := range rows {
-			l.hits = append(l.hits, candidate{Hit: Hit{Row: row, Rank: int32(i + 1), Modality: modality, Prompt: "a {}"}})
-		}
-		return l
-	}
-	m := &maker{p: PairsParams{Fuse: "rrf", K: 3, Overfetch: 1}, classes: []string{"cat"}, queries: []Query{{}}}
-	lists, err := m.fuse([][]hitList{{hits("t2t", 10, 20, 30)}, {hits("t2i", 20, 40, 10)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []int64
-	for _, h := range lists[0].hits {
-		rows = append(rows, h.Row)
-	}
-	// 20: 1/62+1/61; 10: 1/61+1/63; 40: 1/62; 30: 1/63
-	if want := []int64{20, 10, 40, 30}; !slices.Equal(rows, want) {
-		t.Errorf("got %v, want %v", rows, want)
-	}
-	first := lists[0].hits[0]
-	if math.Abs(float64(first.Score)-(1.0/62+1.0/61)) > 1e-7 || len(first.parts) != 2 || first.parts[1].Modality != "t2i" || first.parts[1].Rank != 1 {
-		t.Errorf("got %+v", first)
-	}
-}
-
 // TestLeastScoresAndBudgets: hits under the least score are left out without a shortfall, and a budget is a prefix.
 func TestLeastScoresAndBudgets(t *testing.T) {
 	w := spreadWorld(t, 200, 4, 60)
@@ -261,89 +232,6 @@ func TestNoImageStandsForTwoClasses(t *testing.T) {
 		}
 		if full+report.Shortfall == 0 || full < len(perQuery)/2 {
 			t.Errorf("%s: %d of %d queries have their K, shortfall %d", policy, full, len(perQuery), report.Shortfall)
-		}
-	}
-}
-
-// TestAClassShowsItsBestClaim: over all lists of a class the highest score and the smallest rank count.
-func TestAClassShowsItsBestClaim(t *testing.T) {
-	hit := func(score float32) candidate { return candidate{Hit: Hit{Row: 3, Score: score}} }
-	other := candidate{Hit: Hit{Row: 4, Score: 0.1}}
-	s := &settlement{m: &maker{images: &imageProbe{ids: map[string]string{}}, leaders: map[string]string{}}, claims: map[classImage]claim{},
-		meta: map[int64]embeddings.Meta{3: {Key: "3", URL: "3"}, 4: {Key: "4", URL: "4"}}}
-	if err := s.collect(t.Context(), []hitList{{hits: []candidate{other, hit(0.9)}}, {hits: []candidate{hit(0.2)}}, {hits: []candidate{other, hit(0.5)}}}); err != nil {
-		t.Fatal(err)
-	}
-	id, err := s.m.images.identity(s.meta[3])
-	if got := s.claims[classImage{0, id}]; err != nil || got != (claim{0.9, 0}) {
-		t.Errorf("got %+v, %v, want score 0.9 and rank 0", got, err)
-	}
-}
-
-// TestSettlementIsStable: whatever the order of the lists, the same classes have the same images; and no class would rather have an image that would
-// rather have it.
-func TestSettlementIsStable(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 1))
-	for round := range 40 {
-		const classes, images, k = 5, 30, 4
-		score := func(c, i int) float32 { return float32((c*7919+i*104729+round*31)%1000) / 1000 }
-		build := func(order []int) []hitList {
-			var lists []hitList
-			for _, c := range order {
-				l := hitList{class: int32(c)}
-				for i := range images {
-					l.hits = append(l.hits, candidate{Hit: Hit{Row: int64(i), Class: int32(c), Score: score(c, i)}})
-				}
-				slices.SortFunc(l.hits, byScore)
-				lists = append(lists, l)
-			}
-			return lists
-		}
-		settle := func(order []int, policy string) map[int][]int64 {
-			meta := map[int64]embeddings.Meta{}
-			for i := range int64(images) {
-				meta[i] = embeddings.Meta{Key: fmt.Sprint(i), URL: fmt.Sprint(i)}
-			}
-			m := &maker{p: PairsParams{K: k, Overfetch: 100, Dedup: true, Collisions: policy}, classes: []string{"a", "b", "c", "d", "e"},
-				images: &imageProbe{ids: map[string]string{}}, leaders: map[string]string{}, passed: map[int64]Passed{}}
-			lists := build(order)
-			if err := m.settle(t.Context(), lists, meta); err != nil {
-				t.Fatal(err)
-			}
-			out := map[int][]int64{}
-			for _, l := range lists {
-				for _, h := range l.hits {
-					out[int(l.class)] = append(out[int(l.class)], h.Row)
-				}
-			}
-			return out
-		}
-		for _, policy := range []string{"best", "first", "drop"} {
-			want := settle([]int{0, 1, 2, 3, 4}, policy)
-			if got := settle(rng.Perm(classes), policy); fmt.Sprint(got) != fmt.Sprint(want) {
-				t.Fatalf("%s: got %v, in another order %v", policy, want, got)
-			}
-			owner := map[int64]int{}
-			for c, rows := range want {
-				for _, row := range rows {
-					if of, taken := owner[row]; taken {
-						t.Fatalf("%s: image %d is of classes %d and %d", policy, row, of, c)
-					}
-					owner[row] = c
-				}
-			}
-			if policy != "best" {
-				continue
-			}
-			for c, rows := range want {
-				worst := score(c, int(rows[len(rows)-1]))
-				for i := range images {
-					of, taken := owner[int64(i)]
-					if of != c && score(c, i) > worst && (!taken || score(c, i) > score(of, i)) {
-						t.Fatalf("class %d would rather have image %d, and it class %d", c, i, c)
-					}
-				}
-			}
 		}
 	}
 }
@@ -422,71 +310,6 @@ func drawnWorld(t *testing.T, n, classes int) *pairsWorld {
 	w := newPairsWorld(t, n, classes, func(i int) int { return i }, nil)
 	rewriteShard(t, w, func(i int) []byte { return drawn(t, i/3, uint64(i)) })
 	return w
-}
-
-// TestNearCosineDoesNotChain: a row joins a row that stands for itself, so that steps that are each small do not make far images one.
-func TestNearCosineDoesNotChain(t *testing.T) {
-	const n, dim = 40, 16
-	vectors := make([]float32, n*dim)
-	meta := make([]embeddings.Meta, n)
-	for i := range n { // a quarter circle in steps of 2.25 degrees
-		a := float64(i) * math.Pi / 2 / n
-		vectors[i*dim], vectors[i*dim+1] = float32(math.Cos(a)), float32(math.Sin(a))
-		meta[i] = embeddings.Meta{Key: fmt.Sprint(i), URL: fmt.Sprint(i), Row: int64(i)}
-	}
-	folder, err := embeddings.Open(writeFolder(t, dim, vectors, meta))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	m := &maker{p: PairsParams{NearCosine: math.Cos(5 * math.Pi / 180), Dedup: true}, folder: folder, images: &imageProbe{ids: map[string]string{}},
-		leaders: map[string]string{}, passed: map[int64]Passed{}, run: &newRun(t, nil, nil).Run}
-	byRow := map[int64]embeddings.Meta{}
-	var rows []int64
-	for i := range int64(n) {
-		byRow[i], rows = meta[i], append(rows, i)
-	}
-	if err := m.screen(t.Context(), rows, byRow); err != nil {
-		t.Fatal(err)
-	}
-	leads := 0
-	for i := range int64(n) {
-		if m.led(m.images.known(meta[i])) == m.images.known(meta[i]) {
-			leads++
-		}
-	}
-	if leads != 14 { // each stands for itself and two more: 0, 3, 6, ... 39
-		t.Errorf("%d rows stand for themselves, want 14", leads)
-	}
-}
-
-func TestHashTableFindsTheNearest(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	for _, most := range []int{0, 1, 4, 9, 32} {
-		table := newHashTable(most)
-		var all []uint64
-		for i := range 300 {
-			h := rng.Uint64()
-			if i%3 > 0 {
-				h = all[rng.IntN(len(all))]
-				for range rng.IntN(8) {
-					h ^= 1 << rng.IntN(64)
-				}
-			}
-			best, at := 65, -1
-			for j, other := range all {
-				if d := bits.OnesCount64(h ^ other); d < best {
-					best, at = d, j
-				}
-			}
-			of, differ, ok := table.nearest(h)
-			if ok != (best <= most) || ok && (of != at || differ != best) {
-				t.Fatalf("%d bits: got %d at %d, %v; want %d at %d", most, differ, of, ok, best, at)
-			}
-			table.add(h, i)
-			all = append(all, h)
-		}
-	}
 }
 
 // TestLeaksAreDroppedAndRefilled: rows that are a test file, nearly its picture, its embedding or its caption are left out of pairs and controls, each

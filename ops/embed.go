@@ -14,6 +14,7 @@ import (
 	"react/data/lost"
 	"react/data/shards"
 	"react/ops/clip"
+	"react/ops/op"
 )
 
 // EmbedParams are the params of embed.
@@ -36,28 +37,28 @@ const embedBlock = 4096
 //	2: rows whose key stands for several images, or for one with another caption, join by address or not at all; maxBadShare
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var embed = divisible(onEngine(define(3, "embed", runEmbed,
-	says[EmbedParams](EmbedParams.work, EmbedParams.pace, EmbedParams.memory, EmbedParams.check))))
+var embed = op.Divisible(op.OnEngine(op.Define(3, "embed", runEmbed,
+	op.Says[EmbedParams](EmbedParams.work, EmbedParams.pace, EmbedParams.memory, EmbedParams.check))))
 
-func (p EmbedParams) work(at Known) Work {
+func (p EmbedParams) work(at op.Known) op.Work {
 	if at.Model == nil {
-		return Work{}
+		return op.Work{}
 	}
 	f, rows := at.Model.FLOPs(), float64(at.Rows)
-	return Work{Samples: rows, FLOPs: rows * (f.Image + f.Text),
-		Bytes: rows * (2*float64(at.Model.Dim())*halfBytes + metaBytes)}
+	return op.Work{Samples: rows, FLOPs: rows * (f.Image + f.Text),
+		Bytes: rows * (2*float64(at.Model.Dim())*op.HalfBytes + op.MetaBytes)}
 }
 
-func (p EmbedParams) pace(at Known) Pace {
-	return Pace{Work: float64(at.Rows), Volume: float64(at.Rows), Model: true}
+func (p EmbedParams) pace(at op.Known) op.Pace {
+	return op.Pace{Work: float64(at.Rows), Volume: float64(at.Rows), Model: true}
 }
 
-func (p EmbedParams) memory(at Place) (clip.Memory, error) { return at.encoding(p.Precision) }
+func (p EmbedParams) memory(at op.Place) (clip.Memory, error) { return encodingMemory(at, p.Precision) }
 
-func (p EmbedParams) check(look Inspector) { look.Shards(p.MaxBad, p.MaxBadShare) }
+func (p EmbedParams) check(look op.Inspector) { look.Shards(p.MaxBad, p.MaxBadShare) }
 
 type embedder struct {
-	run      *Run
+	run      *op.Run
 	backbone *backbone
 	out      *embeddings.Writer
 	set      *shards.Set
@@ -81,18 +82,18 @@ type embedder struct {
 	shown   int          // rows that progress has told of
 }
 
-func runEmbed(ctx context.Context, run *Run, p EmbedParams) error {
+func runEmbed(ctx context.Context, run *op.Run, p EmbedParams) error {
 	return embedPool(ctx, run, p, embedBlock)
 }
 
 // embedPool computes and writes a block of so many rows at a time. What is computed for a block does not depend on the others, so that an
 // attempt goes on with the blocks that the one before it kept.
-func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) error {
-	files, err := run.pool()
+func embedPool(ctx context.Context, run *op.Run, p EmbedParams, blockRows int) error {
+	files, err := poolOf(run)
 	if err != nil {
 		return err
 	}
-	b, err := run.backboneIn(p.Precision)
+	b, err := openBackbone(run, p.Precision)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) erro
 		return err
 	}
 	e := &embedder{run: run, backbone: b, set: reader.set, maxBad: p.MaxBad, maxShare: p.MaxBadShare, reader: reader, causes: map[string]int{}, mine: map[int]bool{}, counted: map[int]bool{},
-		blocks: &blocks{run: run, engine: engineFacts(eng)}}
+		blocks: &blocks{run: run, engine: op.EngineFacts(eng)}}
 	if run.Assist {
 		if err := e.blocks.invited(); err != nil {
 			return err
@@ -128,7 +129,7 @@ func embedPool(ctx context.Context, run *Run, p EmbedParams, blockRows int) erro
 	}
 	if err == nil {
 		stats.lost.AddN(lost.Undecodable, int64(e.bad), mostOf(e.causes))
-		err = run.lose(stats.lost, p.MaxBadShare)
+		err = run.Lose(stats.lost, p.MaxBadShare)
 	}
 	if err != nil {
 		return errors.Join(err, e.out.Close())
@@ -215,7 +216,7 @@ func (e *embedder) write(b embeddedBlock) error {
 // report tells how far the pool is read, and how fast this attempt computes; at is a row of the block, done those of it that are computed.
 func (e *embedder) report(at, done int) {
 	e.shown = max(e.shown, int(e.rows[at].Index)+1)
-	p := Progress{Done: e.shown, Total: int(e.reader.total), Note: "rows"}
+	p := op.Progress{Done: e.shown, Total: int(e.reader.total), Note: "rows"}
 	if done == len(e.rows) {
 		done = 0 // they are in computed
 	}

@@ -11,6 +11,8 @@ import (
 
 	"react/data/shards"
 	"react/ops/engine"
+	"react/ops/internal/optest"
+	"react/ops/op"
 )
 
 // TestEmbedCountsCauses damages images in different ways: they are left out and
@@ -36,15 +38,15 @@ func TestEmbedCountsCauses(t *testing.T) {
 	}
 	partial := filepath.Join(t.TempDir(), "partial")
 	for _, what := range []string{"computed", "resumed"} {
-		run := newRun(t, map[string]string{"checkpoint": base, "pool": pool}, nil)
+		run := optest.New(t, map[string]string{"checkpoint": base, "pool": pool}, nil)
 		run.Partial, run.SaveEvery = partial, 1
 		run.OpenEngine = func() (*engine.Engine, error) { return on, nil }
-		var told []Progress
-		run.Progress = func(p Progress) { told = append(told, p) }
+		var told []op.Progress
+		run.Progress = func(p op.Progress) { told = append(told, p) }
 		if err := embedPool(t.Context(), &run.Run, EmbedParams{MaxBad: 3, MaxBadShare: 0.05}, 64); err != nil {
 			t.Fatal(err)
 		}
-		causes, _ := run.facts["undecodableBy"].(map[string]int)
+		causes, _ := run.Facts["undecodableBy"].(map[string]int)
 		sum := 0
 		for cause, n := range causes {
 			sum += n
@@ -52,21 +54,21 @@ func TestEmbedCountsCauses(t *testing.T) {
 				t.Errorf("%s: cause %q is of one image alone", what, cause)
 			}
 		}
-		if len(causes) != 2 || sum != 3 || !slices.ContainsFunc(slices.Collect(maps.Keys(causes)), func(c string) bool { return strings.HasPrefix(c, "not an image that is read") && causes[c] == 2 }) || run.facts["undecodable"] != 3 {
-			t.Errorf("%s: %v, causes %v", what, run.facts["undecodable"], causes)
+		if len(causes) != 2 || sum != 3 || !slices.ContainsFunc(slices.Collect(maps.Keys(causes)), func(c string) bool { return strings.HasPrefix(c, "not an image that is read") && causes[c] == 2 }) || run.Facts["undecodable"] != 3 {
+			t.Errorf("%s: %v, causes %v", what, run.Facts["undecodable"], causes)
 		}
 		last := told[len(told)-1]
-		if last.Total != smallWorld.Rows || last.Done != last.Total || what == "computed" && !strings.HasSuffix(last.Note, " images/s") {
+		if last.Total != optest.SmallWorld.Rows || last.Done != last.Total || what == "computed" && !strings.HasSuffix(last.Note, " images/s") {
 			t.Errorf("%s: the last progress is %+v", what, last)
 		}
 		if first := told[0].Note; what == "computed" && !regexp.MustCompile(`^rows, [0-9]+ images/s, ends in [0-9hms]+$`).MatchString(first) {
 			t.Errorf("the first progress is noted %q", first)
 		}
-		if !slices.IsSortedFunc(told, func(a, b Progress) int { return a.Done - b.Done }) {
+		if !slices.IsSortedFunc(told, func(a, b op.Progress) int { return a.Done - b.Done }) {
 			t.Errorf("%s: progress goes back: %+v", what, told)
 		}
 	}
-	run := newRun(t, map[string]string{"checkpoint": base, "pool": pool}, nil)
+	run := optest.New(t, map[string]string{"checkpoint": base, "pool": pool}, nil)
 	run.OpenEngine = func() (*engine.Engine, error) { return on, nil }
 	if err := embedPool(t.Context(), &run.Run, EmbedParams{MaxBad: 2, MaxBadShare: 0.05}, 64); err == nil || !strings.Contains(err.Error(), "3 images do not decode, more than maxBad 2: row ") || !strings.Contains(err.Error(), "00000.tar: key ") {
 		t.Errorf("over maxBad: %v", err)
@@ -81,7 +83,7 @@ func twoStepBase(t *testing.T) (on *engine.Engine, pool, base string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(on.Close)
-	_, pool = do(t, "world", smallWorld, nil, nil)
+	_, pool = do(t, "world", optest.SmallWorld, nil, nil)
 	p := smallPretrain(t)
 	p.Steps = 2
 	_, base = do(t, "pretrain", p, map[string]string{"pool": pool}, nil)

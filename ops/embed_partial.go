@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"react/data/npy"
+	"react/ops/op"
 )
 
 // blockWorth is the least time that a block must have taken to be kept, unless Run saves more often: the blocks of small pools are not.
@@ -42,16 +41,9 @@ type blockFile struct {
 //	2: a digest of block.json itself: a row number that a disk changed was believed
 const embedFormat = 2
 
-// sumOf is the digest of a record of an attempt, whose own field for it is empty then.
-func sumOf(record any) (string, error) {
-	data, err := json.Marshal(record)
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:]), err
-}
-
 // blocks keeps an embedding's blocks in Run.Partial, each in a directory of its own.
 type blocks struct {
-	run    *Run
+	run    *op.Run
 	engine map[string]string
 	cost   time.Duration // of keeping one
 	told   bool          // that some are of no use
@@ -66,7 +58,7 @@ func (b *blocks) put(i, rows int, block embeddedBlock, took time.Duration) {
 	if b.run.SaveEvery > 0 {
 		worth = min(worth, b.run.SaveEvery)
 	}
-	if b.run.Partial == "" || took < max(worth, saveShare*b.cost) {
+	if b.run.Partial == "" || took < max(worth, op.SaveShare*b.cost) {
 		return
 	}
 	start := time.Now()
@@ -101,14 +93,14 @@ func (b *blocks) fill(dir string, rows int, block embeddedBlock) error {
 		path := filepath.Join(dir, name)
 		err := npy.Write(path, []int{len(block.keep), len(vectors) / max(1, len(block.keep))}, vectors, "<f2")
 		if err == nil {
-			state.Files[name], err = syncedDigest(path)
+			state.Files[name], err = op.SyncedDigest(path)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	var err error
-	if state.Sum, err = sumOf(state); err != nil {
+	if state.Sum, err = op.SumOf(state); err != nil {
 		return err
 	}
 	data, err := json.Marshal(state)
@@ -150,7 +142,7 @@ func (b *blocks) read(dir string, rows int) (embeddedBlock, error) {
 	}
 	sum := state.Sum
 	state.Sum = ""
-	if now, err := sumOf(state); err != nil || now != sum {
+	if now, err := op.SumOf(state); err != nil || now != sum {
 		return block, errors.Join(errors.New("block.json was changed: it does not have the digest in it"), err)
 	}
 	block.keep, block.causes = state.Keep, state.Causes
@@ -159,7 +151,7 @@ func (b *blocks) read(dir string, rows int) (embeddedBlock, error) {
 		if !there {
 			continue
 		}
-		sum, err := syncedDigest(filepath.Join(dir, name))
+		sum, err := op.SyncedDigest(filepath.Join(dir, name))
 		if err != nil {
 			return block, fmt.Errorf("damaged: %v", err)
 		}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"react/ops/engine"
+	"react/ops/internal/optest"
+	"react/ops/op"
 )
 
 // sharedPool is a small pool with a checkpoint, and the folder that one process makes of it.
@@ -30,26 +32,26 @@ func newSharedPool(t *testing.T) *sharedPool {
 	t.Helper()
 	on, pool, base := twoStepBase(t)
 	s := &sharedPool{in: map[string]string{"checkpoint": base, "pool": pool}, engine: on}
-	alone, err := s.embed(t, t.Context(), "", false, func(Progress) {})
+	alone, err := s.embed(t, t.Context(), "", false, func(op.Progress) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.want = contents(t, alone.Dir)
+	s.want = optest.Contents(t, alone.Dir)
 	return s
 }
 
 // embed is one process.
-func (s *sharedPool) embed(t *testing.T, ctx context.Context, partial string, assist bool, progress func(Progress)) (*stageRun, error) {
-	run := newRun(t, s.in, nil)
+func (s *sharedPool) embed(t *testing.T, ctx context.Context, partial string, assist bool, progress func(op.Progress)) (*optest.Run, error) {
+	run := optest.New(t, s.in, nil)
 	run.Partial, run.Assist, run.Progress = partial, assist, progress
 	run.OpenEngine = func() (*engine.Engine, error) { return s.engine, nil }
 	return run, embedPool(ctx, &run.Run, EmbedParams{}, sharedBlock)
 }
 
 // once calls fn the first time.
-func once(fn func()) func(Progress) {
+func once(fn func()) func(op.Progress) {
 	var done sync.Once
-	return func(Progress) { done.Do(fn) }
+	return func(op.Progress) { done.Do(fn) }
 }
 
 // TestSharedEmbedding: whoever computes which block, in whatever order, the folder is that of one process, byte for byte.
@@ -58,16 +60,16 @@ func TestSharedEmbedding(t *testing.T) {
 		t.Skip("six embeddings")
 	}
 	s := newSharedPool(t)
-	nothing := func(Progress) {}
-	check := func(t *testing.T, run *stageRun, err error, shared int) {
+	nothing := func(op.Progress) {}
+	check := func(t *testing.T, run *optest.Run, err error, shared int) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n, _ := run.facts["sharedBlocks"].(int); n < shared || shared == 0 && n > 0 {
-			t.Errorf("%v blocks are by others, want at least %d", run.facts["sharedBlocks"], shared)
+		if n, _ := run.Facts["sharedBlocks"].(int); n < shared || shared == 0 && n > 0 {
+			t.Errorf("%v blocks are by others, want at least %d", run.Facts["sharedBlocks"], shared)
 		}
-		sameFiles(t, contents(t, run.Dir), s.want)
+		optest.SameFiles(t, optest.Contents(t, run.Dir), s.want)
 	}
 
 	t.Run("a helper does all but the first", func(t *testing.T) {
@@ -83,7 +85,7 @@ func TestSharedEmbedding(t *testing.T) {
 		partial := filepath.Join(t.TempDir(), "partial")
 		begun, last := make(chan bool), make(chan bool)
 		var helper sync.WaitGroup
-		run, err := func() (*stageRun, error) {
+		run, err := func() (*optest.Run, error) {
 			first := once(func() {
 				helper.Go(func() {
 					slow := once(func() { close(begun); <-last }) // with a block in its hands
@@ -94,7 +96,7 @@ func TestSharedEmbedding(t *testing.T) {
 				<-begun
 			})
 			var ended sync.Once
-			return s.embed(t, t.Context(), partial, false, func(p Progress) {
+			return s.embed(t, t.Context(), partial, false, func(p op.Progress) {
 				first(p)
 				if p.Done == p.Total { // the rest is done, without the block that the helper has
 					ended.Do(func() { close(last) })
@@ -128,7 +130,7 @@ func TestSharedEmbedding(t *testing.T) {
 		}
 		run, err := s.embed(t, t.Context(), partial, false, nothing)
 		check(t, run, err, 0)
-		if n, _ := run.facts["resumedBlocks"].(int); n < 4 {
+		if n, _ := run.Facts["resumedBlocks"].(int); n < 4 {
 			t.Errorf("resumed %d blocks, want what the helper kept", n)
 		}
 	})
@@ -138,20 +140,20 @@ func TestSharedEmbedding(t *testing.T) {
 func TestHelpThatIsNotWanted(t *testing.T) {
 	s := newSharedPool(t)
 	partial := filepath.Join(t.TempDir(), "partial")
-	if _, err := s.embed(t, t.Context(), partial, true, func(Progress) {}); !errors.Is(err, ErrNotBegun) {
+	if _, err := s.embed(t, t.Context(), partial, true, func(op.Progress) {}); !errors.Is(err, ErrNotBegun) {
 		t.Errorf("nobody began: %v", err)
 	}
 	if _, err := os.Stat(partial); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a helper makes the directory: %v", err)
 	}
-	b := &blocks{run: &Run{Partial: partial}, engine: map[string]string{"name": "another"}}
+	b := &blocks{run: &op.Run{Partial: partial}, engine: map[string]string{"name": "another"}}
 	if err := b.invite(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.embed(t, t.Context(), partial, true, func(Progress) {}); err == nil || !strings.Contains(err.Error(), "both would round otherwise") {
+	if _, err := s.embed(t, t.Context(), partial, true, func(op.Progress) {}); err == nil || !strings.Contains(err.Error(), "both would round otherwise") {
 		t.Errorf("another engine: %v", err)
 	}
-	b.engine = maps.Clone(engineFacts(s.engine))
+	b.engine = maps.Clone(op.EngineFacts(s.engine))
 	if err := b.invite(); err != nil {
 		t.Fatal(err)
 	}
@@ -165,37 +167,6 @@ func TestHelpThatIsNotWanted(t *testing.T) {
 	}
 	if _, err := os.Stat(partial); !errors.Is(err, os.ErrNotExist) {
 		t.Error("a helper leaves a directory behind after the stage was published")
-	}
-}
-
-// TestOneHolderOfABlock: the lock of a block is one process's, and free once it lets go.
-func TestOneHolderOfABlock(t *testing.T) {
-	a := &blocks{run: &Run{Partial: t.TempDir()}}
-	if err := a.invite(); err != nil {
-		t.Fatal(err)
-	}
-	b := &blocks{run: &Run{Partial: a.run.Partial, Assist: true}}
-	release, ok, err := a.claim(3)
-	if err != nil || !ok {
-		t.Fatal(ok, err)
-	}
-	if _, ok, err := b.claim(3); ok || err != nil {
-		t.Errorf("both have it, %v", err)
-	}
-	if other, ok, err := b.claim(4); !ok || err != nil {
-		t.Errorf("another block: %v, %v", ok, err)
-	} else {
-		other()
-	}
-	release()
-	again, ok, err := b.claim(3)
-	if err != nil || !ok {
-		t.Fatalf("released: %v, %v", ok, err)
-	}
-	again()
-	b.wrote(2)
-	if !b.there(1) || b.there(2) {
-		t.Errorf("two blocks are written: there %v, %v", b.there(1), b.there(2))
 	}
 }
 
@@ -252,13 +223,13 @@ func TestProcessesShareAnEmbedding(t *testing.T) {
 		t.Skip("processes that load models")
 	}
 	s := newSharedPool(t)
-	nothing := func(Progress) {}
+	nothing := func(op.Progress) {}
 
 	partial := filepath.Join(t.TempDir(), "partial")
 	var kill func()
 	first := once(func() { kill = s.hanging(t, "help", partial) })
 	var end sync.Once
-	run, err := s.embed(t, t.Context(), partial, false, func(p Progress) {
+	run, err := s.embed(t, t.Context(), partial, false, func(p op.Progress) {
 		first(p)
 		if p.Done == p.Total { // everything but what the other has is done
 			end.Do(kill)
@@ -267,7 +238,7 @@ func TestProcessesShareAnEmbedding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameFiles(t, contents(t, run.Dir), s.want)
+	optest.SameFiles(t, optest.Contents(t, run.Dir), s.want)
 
 	partial = filepath.Join(t.TempDir(), "partial")
 	kill = s.hanging(t, "make", partial)
@@ -278,8 +249,8 @@ func TestProcessesShareAnEmbedding(t *testing.T) {
 	if run, err = s.embed(t, t.Context(), partial, false, nothing); err != nil {
 		t.Fatal(err)
 	}
-	if n, _ := run.facts["resumedBlocks"].(int); n < 4 {
+	if n, _ := run.Facts["resumedBlocks"].(int); n < 4 {
 		t.Errorf("resumed %d blocks, want all but the one that the maker had", n)
 	}
-	sameFiles(t, contents(t, run.Dir), s.want)
+	optest.SameFiles(t, optest.Contents(t, run.Dir), s.want)
 }

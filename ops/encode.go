@@ -9,6 +9,7 @@ import (
 	"react/data/tokenizer"
 	"react/ops/clip"
 	"react/ops/engine"
+	"react/ops/op"
 )
 
 // encodeBatch is the static batch of the encoders; the last one is padded.
@@ -26,9 +27,9 @@ type backbone struct {
 // truncations are what params call them; "" is the first.
 var truncations = map[string]tokenizer.Truncation{"": tokenizer.KeepEOT, "keep-eot": tokenizer.KeepEOT, "elevater-compat": tokenizer.DropEOT, "error": tokenizer.Refuse}
 
-// backboneIn loads role "checkpoint", to embed in a precision; "" is f32.
-func (r *Run) backboneIn(precision string) (*backbone, error) {
-	dir, err := r.input("checkpoint")
+// openBackbone loads role "checkpoint", to embed in a precision; "" is f32.
+func openBackbone(run *op.Run, precision string) (*backbone, error) {
+	dir, err := run.Input("checkpoint")
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +44,7 @@ func (r *Run) backboneIn(precision string) (*backbone, error) {
 	if scale := logitScaleOf(c); math.IsNaN(scale) || scale > math.MaxFloat32 {
 		return nil, fmt.Errorf("%s: logit_scale: its exponential is %g: no score can be multiplied by that", dir, scale)
 	}
-	eng, err := r.OpenEngine()
+	eng, err := run.OpenEngine()
 	if err != nil {
 		return nil, err
 	}
@@ -57,13 +58,13 @@ func (b *backbone) close() {
 	_ = b.checkpoint.Close() // read only
 }
 
-// promptsIn is backboneIn for texts that are cut in a way.
-func (r *Run) promptsIn(precision, truncate string) (*backbone, error) {
+// openPrompts is backboneIn for texts that are cut in a way.
+func openPrompts(run *op.Run, precision, truncate string) (*backbone, error) {
 	how, ok := truncations[truncate]
 	if !ok {
 		return nil, fmt.Errorf("truncate %q is none of keep-eot, elevater-compat and error", truncate)
 	}
-	b, err := r.backboneIn(precision)
+	b, err := openBackbone(run, precision)
 	if b != nil {
 		b.truncation = how
 	}
@@ -102,7 +103,7 @@ func named(err error, name func(i int) string) error {
 }
 
 // images embeds images of a source by position: [len(indices), dim], L2-normalised. each is called after every batch.
-func (b *backbone) images(ctx context.Context, run *Run, src *imageSource, indices []int, each func(done int)) ([]float32, error) {
+func (b *backbone) images(ctx context.Context, run *op.Run, src *imageSource, indices []int, each func(done int)) ([]float32, error) {
 	cfg := b.checkpoint.Config
 	norm := normalizationOf(cfg)
 	pixels := make([]float32, encodeBatch*3*norm.Size*norm.Size)
@@ -122,18 +123,38 @@ func (b *backbone) images(ctx context.Context, run *Run, src *imageSource, indic
 	return out, nil
 }
 
-// normalize scales a vector to length 1; false where it has no direction, and it stays: zeros.
-func normalize(v []float32) bool {
-	sum := 0.0
-	for _, x := range v {
-		sum += float64(x) * float64(x)
+// encodingMemory is the memory of an encoder of either side.
+func encodingMemory(at op.Place, precision string) (clip.Memory, error) {
+	if at.Model == nil {
+		return clip.Memory{}, nil
 	}
-	if sum == 0 {
-		return false
+	return at.Estimator.Encoding(*at.Model, encodeBatch, precision, at.Engine)
+}
+
+// encodeAll tokenizes captions into [captions, context].
+func encodeAll(tok *tokenizer.Tokenizer, captions []string) []int32 {
+	ids, _ := encodeAs(tok, captions, tokenizer.KeepEOT) // only Refuse gives errors
+	return ids
+}
+
+// encodeAs is encodeAll with a choice of truncation.
+func encodeAs(tok *tokenizer.Tokenizer, captions []string, how tokenizer.Truncation) ([]int32, error) {
+	ids := make([]int32, len(captions)*tok.Context())
+	for i, c := range captions {
+		if _, err := tok.EncodeAs(c, ids[i*tok.Context():(i+1)*tok.Context()], how); err != nil {
+			return nil, err
+		}
 	}
-	scale := float32(1 / math.Sqrt(sum))
-	for i := range v {
-		v[i] *= scale
+	return ids, nil
+}
+
+// logitScale is the multiplier of cosines; 100 where a checkpoint has none.
+func (b *backbone) logitScale() float64 { return logitScaleOf(b.checkpoint) }
+
+// logitScaleOf is exp(logit_scale), 100 where there is none.
+func logitScaleOf(c *clip.Checkpoint) float64 {
+	if t := c.Weights.At("logit_scale"); t != nil && len(t.Data) == 1 {
+		return math.Exp(float64(t.Data[0]))
 	}
-	return true
+	return 100
 }

@@ -13,6 +13,7 @@ import (
 
 	"react/data/datasets"
 	"react/ops/clip"
+	"react/ops/op"
 )
 
 // EvaluateParams are the params of evaluate.
@@ -58,45 +59,47 @@ const predictionsFile = "predictions.parquet"
 //	4: images that cannot be read are left out, up to maxBadShare
 //	5: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var evaluate = onEngine(define(5, "evaluate", runEvaluate,
-	says[EvaluateParams](EvaluateParams.work, EvaluateParams.pace, EvaluateParams.memory, EvaluateParams.check)))
+var evaluate = op.OnEngine(op.Define(5, "evaluate", runEvaluate,
+	op.Says[EvaluateParams](EvaluateParams.work, EvaluateParams.pace, EvaluateParams.memory, EvaluateParams.check)))
 
 // work is the images and captions of a retrieval's test split through the towers; other kinds
 // compute next to nothing.
-func (p EvaluateParams) work(at Known) Work {
+func (p EvaluateParams) work(at op.Known) op.Work {
 	if at.Model == nil || p.Kind != "retrieval" {
-		return Work{}
+		return op.Work{}
 	}
-	images, e, ok := at.imagesOf(p.Benchmark, "test")
+	images, e, ok := at.ImagesOf(p.Benchmark, "test")
 	if !ok {
-		return Work{}
+		return op.Work{}
 	}
 	f := at.Model.FLOPs()
-	return Work{Samples: images, FLOPs: images*f.Image + float64(e.Splits["test"].Captions)*f.Text}
+	return op.Work{Samples: images, FLOPs: images*f.Image + float64(e.Splits["test"].Captions)*f.Text}
 }
 
-func (p EvaluateParams) pace(at Known) Pace {
-	return Pace{Work: float64(at.Images), Volume: float64(at.Images), Model: true, Kind: p.Kind + p.Set}
+func (p EvaluateParams) pace(at op.Known) op.Pace {
+	return op.Pace{Work: float64(at.Images), Volume: float64(at.Images), Model: true, Kind: p.Kind + p.Set}
 }
 
-func (p EvaluateParams) memory(at Place) (clip.Memory, error) { return at.encoding(p.Precision) }
+func (p EvaluateParams) memory(at op.Place) (clip.Memory, error) {
+	return encodingMemory(at, p.Precision)
+}
 
-func (p EvaluateParams) check(look Inspector) {
+func (p EvaluateParams) check(look op.Inspector) {
 	tested := look.Images("features")
 	switch {
 	case p.Kind == "retrieval":
-		look.Captioned(look.Images(own))
+		look.Captioned(look.Images(op.Own))
 	case p.Probe != nil:
 		look.Training(look.Images("train"), tested, p.Probe.Shots)
 	case p.Protocol != "":
 		look.Prompt(tested)
 	case p.Kind == "zeroshot":
-		look.Labelled(look.Images(own))
+		look.Labelled(look.Images(op.Own))
 	}
 	look.Prompts(tested)
 }
 
-func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
+func runEvaluate(ctx context.Context, run *op.Run, p EvaluateParams) error {
 	score := scorers[p.Kind]
 	if score == nil {
 		return fmt.Errorf("kind %q is none of %s", p.Kind,
@@ -106,7 +109,7 @@ func runEvaluate(ctx context.Context, run *Run, p EvaluateParams) error {
 }
 
 // scorers are what the op does, by the kind of evaluation.
-var scorers = map[string]func(ctx context.Context, run *Run, p EvaluateParams) error{
+var scorers = map[string]func(ctx context.Context, run *op.Run, p EvaluateParams) error{
 	"zeroshot":  classification,
 	"retrieval": retrieval,
 	"probe":     linearProbe,
@@ -115,11 +118,11 @@ var scorers = map[string]func(ctx context.Context, run *Run, p EvaluateParams) e
 }
 
 // classification scores the images of a folder, or those of features by a protocol.
-func classification(ctx context.Context, run *Run, p EvaluateParams) error {
+func classification(ctx context.Context, run *op.Run, p EvaluateParams) error {
 	if p.Protocol != "" {
 		return zeroShot(ctx, run, p)
 	}
-	dir, err := run.input("dataset")
+	dir, err := run.Input("dataset")
 	if err != nil {
 		return err
 	}
@@ -131,21 +134,21 @@ func classification(ctx context.Context, run *Run, p EvaluateParams) error {
 		return err
 	}
 	defer set.Close()
-	run.warnOfCodes(set)
-	b, err := run.promptsIn(p.Precision, p.Truncate)
+	warnOfCodes(run, set)
+	b, err := openPrompts(run, p.Precision, p.Truncate)
 	if err != nil {
 		return err
 	}
 	defer b.close()
-	classifier, err := b.classifier(ctx, set.Classes, p.Prompts)
+	head, err := b.average(ctx, promptsOf(ownNames(set.Classes), p.Prompts))
 	if err != nil {
 		return err
 	}
-	predictions, err := b.predict(ctx, run, set, classifier, p.MaxBadShare)
+	predictions, err := predict(ctx, b, run, set, head.Values, p.MaxBadShare)
 	if err != nil {
 		return err
 	}
-	if err := parquet.WriteFile(run.path(predictionsFile), predictions); err != nil {
+	if err := parquet.WriteFile(run.Path(predictionsFile), predictions); err != nil {
 		return err
 	}
 	rows := zeroShotRows(predictions, set.Classes)
@@ -156,38 +159,11 @@ func classification(ctx context.Context, run *Run, p EvaluateParams) error {
 		}
 		rows = append(rows, row)
 	}
-	return run.writeRows(rows)
-}
-
-// classifier is the text head, [classes, dim].
-func (b *backbone) classifier(ctx context.Context, classes, prompts []string) ([]float32, error) {
-	dim := b.checkpoint.Config.Dim()
-	var texts []string
-	for _, q := range makeQueries(ownNames(classes), prompts) {
-		texts = append(texts, q.Query)
-	}
-	u, err := b.texts(ctx, texts)
-	if err != nil {
-		return nil, err
-	}
-	head := make([]float32, len(classes)*dim)
-	for c := range classes {
-		row := head[c*dim : (c+1)*dim]
-		for i := range prompts {
-			at := (c*len(prompts) + i) * dim
-			for d := range row {
-				row[d] += u[at+d]
-			}
-		}
-		if !normalize(row) {
-			return nil, fmt.Errorf("class %q: the embeddings of its prompts have no mean direction", classes[c])
-		}
-	}
-	return head, nil
+	return run.WriteRows(rows)
 }
 
 // predict embeds the images of the set block by block and ranks the classes of each.
-func (b *backbone) predict(ctx context.Context, run *Run, set *datasets.Set, head []float32, maxShare float64) ([]Prediction, error) {
+func predict(ctx context.Context, b *backbone, run *op.Run, set *datasets.Set, head []float32, maxShare float64) ([]Prediction, error) {
 	dim := b.checkpoint.Config.Dim()
 	var out []Prediction
 	source := setReader(set, maxShare)
@@ -231,7 +207,7 @@ func rankClasses(u, head []float32, label int) Prediction {
 }
 
 // zeroShotRows are acc@1, acc@5 and the mean of the classes' acc@1, then acc@1 for each class that has images.
-func zeroShotRows(predictions []Prediction, classes []string) []MetricRow {
+func zeroShotRows(predictions []Prediction, classes []string) []op.MetricRow {
 	n := make([]int, len(classes))
 	right := make([]int, len(classes))
 	top1, top5 := 0, 0
@@ -246,7 +222,7 @@ func zeroShotRows(predictions []Prediction, classes []string) []MetricRow {
 		}
 	}
 	total := len(predictions)
-	var perClass []MetricRow
+	var perClass []op.MetricRow
 	sum := 0.0
 	for c, name := range classes {
 		if n[c] == 0 {
@@ -254,9 +230,9 @@ func zeroShotRows(predictions []Prediction, classes []string) []MetricRow {
 		}
 		acc := float64(right[c]) / float64(n[c])
 		sum += acc
-		perClass = append(perClass, MetricRow{Metric: "acc@1", Value: acc, N: n[c], Class: name})
+		perClass = append(perClass, op.MetricRow{Metric: "acc@1", Value: acc, N: n[c], Class: name})
 	}
-	return append([]MetricRow{
+	return append([]op.MetricRow{
 		{Metric: "acc@1", Value: float64(top1) / float64(total), N: total},
 		{Metric: "acc@5", Value: float64(top5) / float64(total), N: total},
 		{Metric: "mean-per-class", Value: sum / float64(len(perClass)), N: total},
@@ -264,24 +240,24 @@ func zeroShotRows(predictions []Prediction, classes []string) []MetricRow {
 }
 
 // agreement is the share of images for which tuned model and base predict the same class.
-func agreement(predictions []Prediction, baseDir string) (MetricRow, error) {
+func agreement(predictions []Prediction, baseDir string) (op.MetricRow, error) {
 	base, err := ReadPredictions(baseDir)
 	if err != nil {
-		return MetricRow{}, err
+		return op.MetricRow{}, err
 	}
 	if len(base) != len(predictions) {
-		return MetricRow{}, fmt.Errorf("the base has %d predictions, this checkpoint %d: not the same set", len(base), len(predictions))
+		return op.MetricRow{}, fmt.Errorf("the base has %d predictions, this checkpoint %d: not the same set", len(base), len(predictions))
 	}
 	same := 0
 	for i, p := range predictions {
 		if base[i].Key != p.Key {
-			return MetricRow{}, fmt.Errorf("prediction %d: key %q is %q for the base: not the same set", i, p.Key, base[i].Key)
+			return op.MetricRow{}, fmt.Errorf("prediction %d: key %q is %q for the base: not the same set", i, p.Key, base[i].Key)
 		}
 		if base[i].Predicted == p.Predicted {
 			same++
 		}
 	}
-	return MetricRow{Metric: "agreement", Value: float64(same) / float64(len(base)), N: len(base)}, nil
+	return op.MetricRow{Metric: "agreement", Value: float64(same) / float64(len(base)), N: len(base)}, nil
 }
 
 // ReadPredictions reads the predictions of a finished evaluate stage.

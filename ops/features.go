@@ -15,11 +15,12 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/datasets"
-	"react/data/image"
 	"react/data/lost"
 	"react/data/npy"
 	"react/ops/blas"
 	"react/ops/clip"
+	"react/ops/op"
+	"react/ops/probe"
 )
 
 // FeaturesParams are the params of features.
@@ -67,63 +68,65 @@ const (
 //	3: lists that were not known made a set one class; hidden files were images
 //	4: images that cannot be read are left out, up to maxBadShare
 //	5: crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var features = imagesOnly(onEngine(define(5, "features", runFeatures,
-	says[FeaturesParams](FeaturesParams.work, sameParams, FeaturesParams.memory, FeaturesParams.check))))
+var features = op.ImagesOnly(op.OnEngine(op.Define(5, "features", runFeatures,
+	op.Says[FeaturesParams](FeaturesParams.work, op.SameParams, FeaturesParams.memory, FeaturesParams.check))))
 
 // work is a set's images through the image tower.
-func (p FeaturesParams) work(at Known) Work {
+func (p FeaturesParams) work(at op.Known) op.Work {
 	if at.Model == nil {
-		return Work{}
+		return op.Work{}
 	}
-	n, _, ok := at.imagesOf(p.Benchmark, cmp.Or(p.Split, "test"))
+	n, _, ok := at.ImagesOf(p.Benchmark, cmp.Or(p.Split, "test"))
 	if !ok {
-		return Work{}
+		return op.Work{}
 	}
-	return Work{Samples: n, FLOPs: n * at.Model.FLOPs().Image, Bytes: n * (float64(at.Model.Dim())*fullBytes + metaBytes)}
+	return op.Work{Samples: n, FLOPs: n * at.Model.FLOPs().Image, Bytes: n * (float64(at.Model.Dim())*op.FullBytes + op.MetaBytes)}
 }
 
-func (p FeaturesParams) memory(at Place) (clip.Memory, error) { return at.encoding(p.Precision) }
+func (p FeaturesParams) memory(at op.Place) (clip.Memory, error) {
+	return encodingMemory(at, p.Precision)
+}
 
-func (p FeaturesParams) check(look Inspector) { look.Labelled(look.Images(own)) }
+func (p FeaturesParams) check(look op.Inspector) { look.Labelled(look.Images(op.Own)) }
 
-func runFeatures(ctx context.Context, run *Run, p FeaturesParams) error {
-	set, err := run.labelledSet("dataset", p)
+func runFeatures(ctx context.Context, run *op.Run, p FeaturesParams) error {
+	set, err := openLabelled(run, "dataset", p)
 	if err != nil {
 		return err
 	}
 	defer set.Close()
-	run.warnOfCodes(set)
+	warnOfCodes(run, set)
 	if f, ok := run.Files["list"]; ok {
 		if err := set.Keep(f.Paths[0]); err != nil {
 			return err
 		}
 	}
-	b, err := run.backboneIn(p.Precision)
+	b, err := openBackbone(run, p.Precision)
 	if err != nil {
 		return err
 	}
 	defer b.close()
-	items, err := b.writeFeatures(ctx, run, set, p.MaxBadShare)
+	items, err := writeFeatures(ctx, b, run, set, p.MaxBadShare)
 	if err != nil {
 		return err
 	}
-	if err := parquet.WriteFile(run.path(featureItemFile), items); err != nil {
+	if err := parquet.WriteFile(run.Path(featureItemFile), items); err != nil {
 		return err
 	}
-	return run.writeJSON(featureSetFile, aboutSet(set, p))
+	return run.WriteJSON(featureSetFile, aboutSet(set, p))
 }
 
 // warnOfCodes says where classes are called by codes: kept with the stage, it is said of every sweep
 // that uses it.
-func (r *Run) warnOfCodes(set *datasets.Set) {
+func warnOfCodes(run *op.Run, set *datasets.Set) {
 	if text := set.CodesWarning(); text != "" {
-		r.Warn("%s", text)
+		run.Warn("%s", text)
 	}
 }
 
-// labelledSet opens the labelled images of a role, which p names within it.
-func (r *Run) labelledSet(role string, p FeaturesParams) (*datasets.Set, error) {
-	dir, err := r.input(role)
+// openLabelled opens the labelled images of a role, which p names within it.
+func openLabelled(run *op.Run, role string, p FeaturesParams) (*datasets.Set, error) {
+	dir, err := run.Input(role)
 	if err != nil {
 		return nil, err
 	}
@@ -147,140 +150,27 @@ func aboutSet(set *datasets.Set, p FeaturesParams) featureSet {
 	return about
 }
 
-// imageReader gives the images of a set by position.
-type imageReader struct {
-	n    int
-	dir  string // for errors
-	key  func(i int) string
-	read func(i int) ([]byte, error)
-	seen func(i int, raw []byte) // called once for each, from several goroutines; may be nil
-
-	lost     lost.Count                                       // before any was read
-	maxShare float64                                          // of the images that may be lost
-	encode   func(pixels []float32, n int) ([]float32, error) // nil: features before they are scaled to length 1
-}
-
-// embedImages gives the features of a set's images to out, block by block in their order, and returns the places of those that it gave. Images that
-// cannot be read are left out; more than maxShare are an error, for a test set with holes is another test set.
-func (b *backbone) embedImages(ctx context.Context, run *Run, r imageReader, out func(at []int, features []float32) error) (kept []int, err error) {
-	if r.encode == nil {
-		r.encode = b.encoder.ImageFeatures
-	}
-	norm := normalizationOf(b.checkpoint.Config)
-	stride := 3 * norm.Size * norm.Size
-	pixels := make([]float32, encodeBatch*stride)
-	c := r.counted()
-	for start := 0; start < r.n; start += encodeBatch {
-		n := min(encodeBatch, r.n-start)
-		unread, err := r.fill(ctx, run.Workers, start, n, norm, pixels)
-		if err != nil {
-			return nil, err
-		}
-		at := compact(start, n, unread, pixels, stride)
-		for _, e := range unread {
-			if e != nil {
-				c.Add(e.cause, e.Error())
-			}
-		}
-		if len(at) > 0 && c.Check(r.maxShare) == nil { // else only the count is still wanted
-			u, err := r.encode(pixels[:len(at)*stride], len(at))
-			if err != nil {
-				return nil, named(err, func(i int) string { return fmt.Sprintf("%s: key %s", r.dir, r.key(at[i])) })
-			}
-			if err := out(at, u); err != nil {
-				return nil, err
-			}
-		}
-		kept = append(kept, at...)
-		run.Progress(Progress{Done: start + n, Total: r.n, Note: "images"})
-	}
-	return kept, run.lose(c, r.maxShare)
-}
-
-// counted is the count of what is lost before any image was read.
-func (r *imageReader) counted() lost.Count {
-	c := lost.Count{Of: max(r.lost.Of, int64(r.n)), What: "set " + filepath.Base(r.dir)}
-	for cause, n := range r.lost.By {
-		c.AddN(cause, n, r.lost.First[cause])
-	}
-	return c
-}
-
-// unreadImage is one that is left out, and why.
-type unreadImage struct {
-	error
-	cause lost.Cause
-}
-
-// fill reads n images from start on into pixels; the answer has those that cannot be read.
-func (r *imageReader) fill(ctx context.Context, workers, start, n int, norm normalization, pixels []float32) ([]*unreadImage, error) {
-	unread := make([]*unreadImage, n)
-	stride := 3 * norm.Size * norm.Size
-	err := forEach(ctx, workers, n, func(i int) error {
-		raw, err := r.read(start + i)
-		if cause := datasets.LostCause(err); cause != "" {
-			unread[i] = &unreadImage{fmt.Errorf("%s: key %s: %w", r.dir, r.key(start+i), err), cause}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := preprocess(raw, norm, pixels[i*stride:(i+1)*stride], r.dir, r.key(start+i)); err != nil {
-			unread[i] = &unreadImage{err, lost.Undecodable}
-			return nil
-		}
-		if r.seen != nil {
-			r.seen(start+i, raw)
-		}
-		return nil
-	})
-	return unread, err
-}
-
-// compact moves the images that were read together, and gives their places.
-func compact(start, n int, unread []*unreadImage, pixels []float32, stride int) (at []int) {
-	for i := range n {
-		if unread[i] != nil {
-			continue
-		}
-		if len(at) != i {
-			copy(pixels[len(at)*stride:(len(at)+1)*stride], pixels[i*stride:(i+1)*stride])
-		}
-		at = append(at, start+i)
-	}
-	return at
-}
-
 // dropUnread leaves out the images of a set that cannot be read, for stages that come back to each; it decodes every one.
-func (r *Run) dropUnread(ctx context.Context, set *datasets.Set, maxShare float64) error {
+func dropUnread(ctx context.Context, run *op.Run, set *datasets.Set, maxShare float64) error {
 	reader := imageReader{n: len(set.Items), dir: set.Dir, lost: set.Lost}
 	c := reader.counted()
 	src := newSetSource(set, indicesTo(len(set.Items)))
-	bad, errs, err := src.check(ctx, r.Workers)
+	bad, errs, err := src.check(ctx, run.Workers)
 	if err != nil {
 		return err
 	}
 	for _, err := range errs {
 		c.Add(cmp.Or(datasets.LostCause(err), lost.Undecodable), err.Error())
 	}
-	if err := r.lose(c, maxShare); err != nil || len(bad) == 0 {
+	if err := run.Lose(c, maxShare); err != nil || len(bad) == 0 {
 		return err
 	}
 	return set.Drop(bad)
 }
 
-// chosen are the values at some places.
-func chosen[T any](all []T, at []int) []T {
-	out := make([]T, len(at))
-	for i, place := range at {
-		out[i] = all[place]
-	}
-	return out
-}
-
 // writeFeatures embeds the images of a set into image.npy and describes each.
-func (b *backbone) writeFeatures(ctx context.Context, run *Run, set *datasets.Set, maxShare float64) ([]featureItem, error) {
-	out, err := npy.Create(run.path(featuresFile), "<f4", b.checkpoint.Config.Dim())
+func writeFeatures(ctx context.Context, b *backbone, run *op.Run, set *datasets.Set, maxShare float64) ([]featureItem, error) {
+	out, err := npy.Create(run.Path(featuresFile), "<f4", b.checkpoint.Config.Dim())
 	if err != nil {
 		return nil, err
 	}
@@ -318,18 +208,6 @@ func everyClass(set *datasets.Set, kept []int) error {
 	}
 	if c := slices.Index(has, false); c >= 0 {
 		return fmt.Errorf("set %s: class %d (%q) has no image that can be read", set.Dir, c, set.Classes[c])
-	}
-	return nil
-}
-
-// preprocess decodes an image and fills what a tower reads of it.
-func preprocess(raw []byte, norm normalization, pixels []float32, dir, key string) error {
-	err := image.Use(raw, true, func(img *image.RGB) error {
-		norm.fill(img, pixels)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("%s: key %s: %w", dir, key, err)
 	}
 	return nil
 }
@@ -373,9 +251,9 @@ func (l *labelled) normalized() blas.Matrix {
 	return x
 }
 
-// features reads a finished features stage by role.
-func (r *Run) features(role string) (*labelled, error) {
-	dir, ok := r.In[role]
+// readFeatures reads a finished features stage by role.
+func readFeatures(run *op.Run, role string) (*labelled, error) {
+	dir, ok := run.In[role]
 	if !ok {
 		return nil, fmt.Errorf("no input for role %q", role)
 	}
@@ -399,4 +277,29 @@ func (r *Run) features(role string) (*labelled, error) {
 	}
 	l.x = blas.Matrix{Rows: shape[0], Cols: shape[1], Values: values}
 	return l, nil
+}
+
+// labelsOf are a set's labels, for scores and draws.
+func labelsOf(set *datasets.Set, p FeaturesParams) *labelled {
+	out := &labelled{featureSet: aboutSet(set, p)}
+	for i, item := range set.Items {
+		l := featureItem{Key: item.Key}
+		for _, c := range set.Labels(i) {
+			l.Labels = append(l.Labels, int32(c))
+		}
+		out.items = append(out.items, l)
+	}
+	return out
+}
+
+// shotsOf are the places of some images of each class, or of all.
+func shotsOf(set *labelled, shots int, seed int64) ([]int, error) {
+	if shots == 0 {
+		return indicesTo(len(set.items)), nil
+	}
+	at, err := probe.FewShot(set.all(), len(set.Classes), shots, seed)
+	if err != nil {
+		return nil, fmt.Errorf("set %s: %w", set.Dir, err)
+	}
+	return at, nil
 }

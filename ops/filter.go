@@ -8,9 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"react/data/embeddings"
-	"react/data/glob"
 	"react/data/pool"
+	"react/ops/op"
 )
 
 // FilterParams are the params of filter.
@@ -27,13 +26,13 @@ type FilterParams struct {
 //
 //	1: first
 //	2: decimals and dates of the metadata are no numbers
-var filter = define(2, "filter", runFilter,
-	says[FilterParams](noWork, sameParams, noMemory, FilterParams.check))
+var filter = op.Define(2, "filter", runFilter,
+	op.Says[FilterParams](op.NoWork, op.SameParams, op.NoMemory, FilterParams.check))
 
-func (p FilterParams) check(look Inspector) { look.Metadata(p.Columns()) }
+func (p FilterParams) check(look op.Inspector) { look.Metadata(p.Columns()) }
 
-func runFilter(ctx context.Context, run *Run, p FilterParams) error {
-	src, err := run.metadata()
+func runFilter(ctx context.Context, run *op.Run, p FilterParams) error {
+	src, err := metadataOf(run)
 	if err != nil {
 		return err
 	}
@@ -43,7 +42,7 @@ func runFilter(ctx context.Context, run *Run, p FilterParams) error {
 		return err
 	}
 	man, err := pool.Write(ctx, run.Dir, src, matcher, func(done, total int64) {
-		run.Progress(Progress{Done: int(done), Total: int(total), Note: "rows"})
+		run.Progress(op.Progress{Done: int(done), Total: int(total), Note: "rows"})
 	})
 	if err != nil {
 		return err
@@ -70,61 +69,6 @@ func rowsFiles(paths []string) []string {
 		}
 	}
 	return out
-}
-
-// metadata are the parquet files that say what a pool's rows are.
-func (r *Run) metadata() (pool.Source, error) {
-	if f, ok := r.Files["embeddings"]; ok {
-		names, err := glob.In(f.Root, "metadata/*.parquet")
-		if err == nil && len(names) == 0 {
-			err = fmt.Errorf("folder %s: no metadata/*.parquet to filter by", f.Root)
-		}
-		return pool.Source{Metadata: names, Folder: true}, err
-	}
-	files, err := r.pool()
-	return pool.Source{Metadata: files.laion, Images: files.shards}, err
-}
-
-// alive is the rows that the filter leaves, and whether they are numbered as the embeddings are; nil without a filter.
-func (r *Run) alive() (rows *pool.Rows, ofFolder bool, err error) {
-	dir, ok := r.In["filter"]
-	if !ok {
-		return nil, false, nil
-	}
-	man, err := pool.Read(dir)
-	if err != nil {
-		return nil, false, err
-	}
-	rows, err = pool.ReadAlive(dir)
-	return rows, man.Numbering == "embeddings", err
-}
-
-// aliveIn is the rows of a folder of embeddings that the filter leaves; nil without a filter.
-func (r *Run) aliveIn(ctx context.Context, folder *embeddings.Folder) (*pool.Rows, error) {
-	rows, ofFolder, err := r.alive()
-	if err != nil || rows == nil {
-		return nil, err
-	}
-	if ofFolder {
-		if rows.Len() != folder.Rows() {
-			return nil, fmt.Errorf("the filter saw %d rows, the folder of embeddings has %d", rows.Len(), folder.Rows())
-		}
-		return rows, nil
-	}
-	out := pool.NewRows(folder.Rows())
-	err = eachMeta(ctx, folder, func(i int64, meta embeddings.Meta) error {
-		if meta.Row < 0 || meta.Row >= rows.Len() {
-			return fmt.Errorf("embedding %d is of row %d of the pool, the filter saw %d rows", i, meta.Row, rows.Len())
-		}
-		if rows.Has(meta.Row) {
-			out.Add(i)
-		}
-		return nil
-	})
-	if err == nil && out.Count() == 0 {
-		err = fmt.Errorf("no row that the filter leaves (%d of %d) has an embedding", rows.Count(), rows.Len())
-	}
-	return out, err
 }
 
 // countsOf is "nsfw 3, similarity 12".

@@ -12,13 +12,15 @@ import (
 
 	"react/data/embeddings"
 	"react/data/pool"
+	"react/ops/internal/optest"
 	"react/ops/knn"
+	"react/ops/op"
 )
 
 // filtered runs a filter over a pool of laion metadata.
 func filtered(t *testing.T, poolDir string, f pool.Filter) (string, *pool.Rows) {
 	t.Helper()
-	_, dir := do(t, "filter", FilterParams{Filter: f}, nil, map[string]Files{"pool.laion": {Root: poolDir, Paths: mustGlob(t, poolDir)}})
+	_, dir := do(t, "filter", FilterParams{Filter: f}, nil, map[string]op.Files{"pool.laion": {Root: poolDir, Paths: mustGlob(t, poolDir)}})
 	alive, err := pool.ReadAlive(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -102,16 +104,16 @@ func TestAFilterOfAFolder(t *testing.T) {
 	for i := range meta {
 		meta[i].Row, meta[i].Similarity = int64(1000-i), float64(i)/50
 	}
-	folder := writeFolder(t, 8, vectors, meta)
+	folder := optest.WriteFolder(t, 8, vectors, meta)
 	least := 0.5
-	_, dir := do(t, "filter", FilterParams{Filter: pool.Filter{MinSimilarity: &least}}, nil, map[string]Files{"embeddings": {Root: folder}})
+	_, dir := do(t, "filter", FilterParams{Filter: pool.Filter{MinSimilarity: &least}}, nil, map[string]op.Files{"embeddings": {Root: folder}})
 	f, err := embeddings.Open(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r := newRun(t, map[string]string{"filter": dir}, nil)
-	alive, err := r.aliveIn(t.Context(), f)
+	r := optest.New(t, map[string]string{"filter": dir}, nil)
+	alive, err := aliveIn(t.Context(), &r.Run, f)
 	if err != nil || alive.Count() != 25 || alive.Has(24) || !alive.Has(25) {
 		t.Errorf("got %d alive, %v; want rows 25 to 49", alive.Count(), err)
 	}
@@ -134,20 +136,20 @@ func TestAFilterThatMeetsNothingWarns(t *testing.T) {
 		{pool.Filter{MinChars: 1}, nil, []string{"filter: none of the pool's %d rows is dropped"}},
 		{pool.Filter{Fraction: 0.5}, []string{list}, []string{"filter.blocklist: none of its %d hashes is of a row of this pool"}},
 	} {
-		files := map[string]Files{"pool.laion": {Paths: mustGlob(t, w.pool+"/pool")}}
+		files := map[string]op.Files{"pool.laion": {Paths: mustGlob(t, w.pool+"/pool")}}
 		if c.lists != nil {
-			files["blocklist"] = Files{Paths: c.lists}
+			files["blocklist"] = op.Files{Paths: c.lists}
 		}
 		r, _ := do(t, "filter", FilterParams{Filter: c.filter}, nil, files)
-		if !slices.Equal(r.warnings, c.want) {
-			t.Errorf("%+v %v: warnings %q, want %q", c.filter, c.lists, r.warnings, c.want)
+		if !slices.Equal(r.Warnings, c.want) {
+			t.Errorf("%+v %v: warnings %q, want %q", c.filter, c.lists, r.Warnings, c.want)
 		}
 	}
 }
 
 func TestAFilterThatLeavesNothingSaysWhy(t *testing.T) {
 	w := newPairsWorld(t, 30, 3, func(i int) int { return i }, nil)
-	r := newRun(t, nil, map[string]Files{"pool.laion": {Paths: mustGlob(t, w.pool+"/pool")}})
+	r := optest.New(t, nil, map[string]op.Files{"pool.laion": {Paths: mustGlob(t, w.pool+"/pool")}})
 	err := try(r, "filter", FilterParams{Filter: pool.Filter{MinChars: 1000}})
 	if err == nil || !strings.Contains(err.Error(), "no row of 30 is left: dropped by caption 30") {
 		t.Errorf("got %v, want the counts by cause", err)

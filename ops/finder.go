@@ -12,6 +12,7 @@ import (
 	"react/data/shards"
 	"react/ops/clip"
 	"react/ops/knn"
+	"react/ops/op"
 )
 
 // Finder answers texts with the nearest rows of a pool, for people who look at an index. It is no stage and writes nothing. Its methods may be
@@ -42,18 +43,18 @@ type Nearest struct {
 
 // OpenFinder opens what a search by text reads. In: "checkpoint" and "embeddings" as embed and queries have them, "pool" for images;
 // "index.t2t" and "index.t2i", "tuned.t2t" and "tuned.t2i", and "filter", each where there is one.
-func OpenFinder(ctx context.Context, run *Run, p FinderParams) (_ *Finder, err error) {
+func OpenFinder(ctx context.Context, run *op.Run, p FinderParams) (_ *Finder, err error) {
 	f := &Finder{indexes: map[string]knn.Searcher{}}
 	defer func() {
 		if err != nil {
 			f.Close()
 		}
 	}()
-	if f.folder, err = run.embeddings(); err != nil {
+	if f.folder, err = run.Embeddings(); err != nil {
 		return nil, err
 	}
 	f.folder.MaxBad = int(f.folder.Rows()) // stages counted them
-	if f.alive, err = run.aliveIn(ctx, f.folder); err != nil {
+	if f.alive, err = aliveIn(ctx, run, f.folder); err != nil {
 		return nil, err
 	}
 	for _, by := range p.By {
@@ -61,7 +62,7 @@ func OpenFinder(ctx context.Context, run *Run, p FinderParams) (_ *Finder, err e
 			return nil, err
 		}
 	}
-	if files, err := run.pool(); err == nil && len(files.shards) > 0 {
+	if files, err := poolOf(run); err == nil && len(files.shards) > 0 {
 		if f.set, err = shards.Index(ctx, files.shards, int(f.folder.Rows())); err != nil {
 			return nil, err
 		}
@@ -85,7 +86,7 @@ func SideOf(by string) (side string, ok bool) {
 	return "", false
 }
 
-func (f *Finder) openSide(run *Run, by string) error {
+func (f *Finder) openSide(run *op.Run, by string) error {
 	name, ok := SideOf(by)
 	if !ok {
 		return fmt.Errorf("retriever %q is neither t2t nor t2i", by)
@@ -117,8 +118,8 @@ func (f *Finder) openSide(run *Run, by string) error {
 	return err
 }
 
-func (f *Finder) openEncoder(run *Run, precision string) (err error) {
-	if f.backbone, err = run.backboneIn(precision); err != nil {
+func (f *Finder) openEncoder(run *op.Run, precision string) (err error) {
+	if f.backbone, err = openBackbone(run, precision); err != nil {
 		return err
 	}
 	if dim := f.backbone.checkpoint.Config.Dim(); dim != f.folder.Dim() {

@@ -10,6 +10,7 @@ import (
 	"react/data/image"
 	"react/ops/blas"
 	"react/ops/clip"
+	"react/ops/op"
 	"react/ops/probe"
 )
 
@@ -54,21 +55,21 @@ const fineTuneFile = "finetune.json"
 //	3: images that cannot be read are left out, up to maxBadShare
 //	4: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var fineTune = onEngine(define(4, "fine-tune", runFineTune,
-	says[FineTuneParams](FineTuneParams.work, sameParams, FineTuneParams.memory, FineTuneParams.check)))
+var fineTune = op.OnEngine(op.Define(4, "fine-tune", runFineTune,
+	op.Says[FineTuneParams](FineTuneParams.work, op.SameParams, FineTuneParams.memory, FineTuneParams.check)))
 
 // searchRuns is the most that ELEVATER's search tries of weight decay at one learning rate.
 const searchRuns = 15
 
 // work is a search on four fifths of the training images, at its longest, and the training on all;
 // the images are known of a benchmark.
-func (p FineTuneParams) work(at Known) Work {
+func (p FineTuneParams) work(at op.Known) op.Work {
 	if at.Model == nil {
-		return Work{}
+		return op.Work{}
 	}
-	images, e, ok := at.imagesOf(p.Train.Benchmark, "train")
+	images, e, ok := at.ImagesOf(p.Train.Benchmark, "train")
 	if !ok {
-		return Work{}
+		return op.Work{}
 	}
 	if p.Shots > 0 {
 		images = float64(p.Shots * len(e.Classes))
@@ -82,15 +83,15 @@ func (p FineTuneParams) work(at Known) Work {
 		passes += 0.8 * float64(len(p.LR)*decays*p.SearchEpochs)
 	}
 	samples := images * passes
-	return Work{Steps: int(samples / float64(p.Batch)), Samples: samples, FLOPs: samples * 3 * at.Model.FLOPs().Image,
-		Bytes: float64(e.Splits["test"].Images) * metaBytes}
+	return op.Work{Steps: int(samples / float64(p.Batch)), Samples: samples, FLOPs: samples * 3 * at.Model.FLOPs().Image,
+		Bytes: float64(e.Splits["test"].Images) * op.MetaBytes}
 }
 
 // fineTuneClasses stands for the number of classes where it is not known before the images are read: a head is small beside its tower.
 const fineTuneClasses = 100
 
 // memory is the training's, and that of what embeds images to score it, which is there at the same time.
-func (p FineTuneParams) memory(at Place) (clip.Memory, error) {
+func (p FineTuneParams) memory(at op.Place) (clip.Memory, error) {
 	if at.Model == nil {
 		return clip.Memory{}, nil
 	}
@@ -98,26 +99,26 @@ func (p FineTuneParams) memory(at Place) (clip.Memory, error) {
 	if e, err := datasets.Find(p.Test.Benchmark); err == nil {
 		classes = len(e.Classes)
 	}
-	m, err := at.training(*at.Model, p.options(p.Batch, classes, false, *at.Model))
+	m, err := trainingMemory(at, *at.Model, p.options(p.Batch, classes, false, *at.Model))
 	if err != nil {
 		return m, err
 	}
-	scoring, err := at.encoding(p.Embedding)
+	scoring, err := encodingMemory(at, p.Embedding)
 	m.Parameters += scoring.Parameters
 	m.Activations = max(m.Activations, scoring.Activations)
 	m.Inputs += scoring.Inputs
 	return m, err
 }
 
-func (p FineTuneParams) check(look Inspector) {
-	test := Images{Split: p.Test.Split, Benchmark: p.Test.Benchmark, MaxBadShare: p.Test.MaxBadShare, Files: look.Files("test")}
-	learned := Images{Split: p.Train.Split, Benchmark: p.Train.Benchmark, MaxBadShare: p.Train.MaxBadShare, Files: look.Files("train"),
+func (p FineTuneParams) check(look op.Inspector) {
+	test := op.Images{Split: p.Test.Split, Benchmark: p.Test.Benchmark, MaxBadShare: p.Test.MaxBadShare, Files: look.Files("test")}
+	learned := op.Images{Split: p.Train.Split, Benchmark: p.Train.Benchmark, MaxBadShare: p.Train.MaxBadShare, Files: look.Files("train"),
 		List: look.Files("list"), Learned: true}
 	look.Training(learned, test, p.Shots)
 	look.Prompts(test)
 }
 
-func runFineTune(ctx context.Context, run *Run, p FineTuneParams) error {
+func runFineTune(ctx context.Context, run *op.Run, p FineTuneParams) error {
 	f, err := newFineTuner(ctx, run, p)
 	if err != nil {
 		return err
@@ -139,7 +140,7 @@ func runFineTune(ctx context.Context, run *Run, p FineTuneParams) error {
 // fineTuner is what one fine-tune stage reads.
 type fineTuner struct {
 	FineTuneParams
-	run         *Run
+	run         *op.Run
 	backbone    *backbone
 	train, test *datasets.Set
 	known       *labelled // the test images' labels
@@ -148,17 +149,17 @@ type fineTuner struct {
 	journal     *fineTuneJournal
 }
 
-func newFineTuner(ctx context.Context, run *Run, p FineTuneParams) (f *fineTuner, err error) {
+func newFineTuner(ctx context.Context, run *op.Run, p FineTuneParams) (f *fineTuner, err error) {
 	f = &fineTuner{FineTuneParams: p, run: run}
 	defer func() {
 		if err != nil {
 			f.close()
 		}
 	}()
-	if f.test, err = run.labelledSet("test", p.Test); err != nil {
+	if f.test, err = openLabelled(run, "test", p.Test); err != nil {
 		return f, err
 	}
-	if f.train, err = run.labelledSet("train", p.Train); err != nil {
+	if f.train, err = openLabelled(run, "train", p.Train); err != nil {
 		return f, err
 	}
 	if list, ok := run.Files["list"]; ok {
@@ -166,10 +167,10 @@ func newFineTuner(ctx context.Context, run *Run, p FineTuneParams) (f *fineTuner
 			return f, err
 		}
 	}
-	if err := run.dropUnread(ctx, f.train, p.Train.MaxBadShare); err != nil {
+	if err := dropUnread(ctx, run, f.train, p.Train.MaxBadShare); err != nil {
 		return f, err
 	}
-	if err := run.dropUnread(ctx, f.test, p.Test.MaxBadShare); err != nil {
+	if err := dropUnread(ctx, run, f.test, p.Test.MaxBadShare); err != nil {
 		return f, err
 	}
 	if err := f.sameTask(); err != nil {
@@ -179,7 +180,7 @@ func newFineTuner(ctx context.Context, run *Run, p FineTuneParams) (f *fineTuner
 	if f.images, err = shotsOf(labelsOf(f.train, p.Train), p.Shots, p.Seed); err != nil {
 		return f, err
 	}
-	if f.backbone, err = run.promptsIn(p.Embedding, p.Truncate); err != nil {
+	if f.backbone, err = openPrompts(run, p.Embedding, p.Truncate); err != nil {
 		return f, err
 	}
 	if f.start, err = f.startCheckpoint(ctx); err != nil {
@@ -220,26 +221,13 @@ func (f *fineTuner) sameTask() error {
 	return nil
 }
 
-// labelsOf are a set's labels, for scores and draws.
-func labelsOf(set *datasets.Set, p FeaturesParams) *labelled {
-	out := &labelled{featureSet: aboutSet(set, p)}
-	for i, item := range set.Items {
-		l := featureItem{Key: item.Key}
-		for _, c := range set.Labels(i) {
-			l.Labels = append(l.Labels, int32(c))
-		}
-		out.items = append(out.items, l)
-	}
-	return out
-}
-
 // startCheckpoint is the model with the head that training starts from.
 func (f *fineTuner) startCheckpoint(ctx context.Context) (*clip.Checkpoint, error) {
 	cfg := f.backbone.checkpoint.Config
 	classes, dim := len(f.test.Classes), cfg.Dim()
 	var head clip.Head
 	if f.Init == "language" {
-		prompts, err := f.run.classPrompts(f.known, f.Prompts)
+		prompts, err := classPrompts(f.run, f.known, f.Prompts)
 		if err != nil {
 			return nil, err
 		}

@@ -15,6 +15,7 @@ import (
 	"react/data/wholefile"
 	"react/ops/blas"
 	"react/ops/engine"
+	"react/ops/op"
 )
 
 // fineTuneJournal is what a fine-tuning that is stopped knows of its trainings when it goes on: journal.json in Run.Partial, beside the state of
@@ -40,8 +41,8 @@ const (
 	logitsNext  = "logits.npy"
 )
 
-func openJournal(run *Run, eng *engine.Engine) (*fineTuneJournal, error) {
-	fresh := &fineTuneJournal{dir: run.Partial, Engine: engineFacts(eng), Runs: map[string]*fineTuneRun{}}
+func openJournal(run *op.Run, eng *engine.Engine) (*fineTuneJournal, error) {
+	fresh := &fineTuneJournal{dir: run.Partial, Engine: op.EngineFacts(eng), Runs: map[string]*fineTuneRun{}}
 	if run.Partial == "" {
 		return fresh, nil
 	}
@@ -70,13 +71,13 @@ func openJournal(run *Run, eng *engine.Engine) (*fineTuneJournal, error) {
 func (j *fineTuneJournal) check() error {
 	sum := j.Sum
 	j.Sum = ""
-	if now, err := sumOf(j); err != nil || now != sum {
+	if now, err := op.SumOf(j); err != nil || now != sum {
 		return errors.Join(fmt.Errorf("%s was changed: it does not have the digest in it", journalFile), err)
 	}
 	if j.Logits == "" {
 		return nil
 	}
-	now, err := syncedDigest(filepath.Join(j.dir, logitsOf(j.Logits)))
+	now, err := op.SyncedDigest(filepath.Join(j.dir, logitsOf(j.Logits)))
 	if err == nil && now != j.Logits {
 		err = fmt.Errorf("%s: sha256 is %s, not %s", logitsOf(j.Logits), now, j.Logits)
 	}
@@ -97,7 +98,7 @@ func (j *fineTuneJournal) save() error {
 	}
 	sealed := *j
 	var err error
-	if sealed.Sum, err = sumOf(j); err != nil {
+	if sealed.Sum, err = op.SumOf(j); err != nil {
 		return err
 	}
 	raw, err := json.MarshalIndent(&sealed, "", "\t")
@@ -122,7 +123,7 @@ func (j *fineTuneJournal) keepLogits(m blas.Matrix) error {
 	if err := npy.Write(next, []int{m.Rows, m.Cols}, m.Values, "<f4"); err != nil {
 		return err
 	}
-	sum, err := syncedDigest(next)
+	sum, err := op.SyncedDigest(next)
 	if err != nil {
 		return err
 	}

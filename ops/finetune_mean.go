@@ -12,11 +12,12 @@ import (
 	"strings"
 
 	"react/data/npy"
+	"react/ops/op"
 )
 
 // meanOfSamples gives the mean of fine-tunings that differ in their seed. In: "sample.SEED" for each, fine-tune stages. Out: rows.jsonl as a probe's,
 // finetune.json with all runs, of one sample its predictions.parquet, and scores.npy where asked.
-func meanOfSamples(_ context.Context, run *Run, p EvaluateParams) error {
+func meanOfSamples(_ context.Context, run *op.Run, p EvaluateParams) error {
 	seeds := map[int]string{}
 	for role, dir := range run.In {
 		if seed, err := strconv.Atoi(strings.TrimPrefix(role, "sample.")); err == nil {
@@ -72,5 +73,5 @@ func copyPredictions(from, to string) error {
 	if _, err := os.Stat(path); os.IsNotExist(err) {
 		return nil
 	}
-	return copyFile(path, filepath.Join(to, predictionsFile))
+	return op.CopyFile(path, filepath.Join(to, predictionsFile))
 }

@@ -9,6 +9,7 @@ import (
 
 	"react/data/dtype"
 	"react/ops/blas"
+	"react/ops/op"
 	"react/ops/probe"
 )
 
@@ -254,7 +255,9 @@ func (f *fineTuner) runTraining(ctx context.Context, t *training, name string) e
 		}
 		defer os.RemoveAll(own.Dir)
 	}
-	own.Progress = func(p Progress) { f.run.Progress(Progress{Done: p.Done, Total: p.Total, Note: name + ": " + p.Note}) }
+	own.Progress = func(p op.Progress) {
+		f.run.Progress(op.Progress{Done: p.Done, Total: p.Total, Note: name + ": " + p.Note})
+	}
 	_, err := t.run(ctx, &own, f.backbone.engine)
 	if err == nil && own.Partial != "" && name != finalRun {
 		err = os.RemoveAll(own.Partial)

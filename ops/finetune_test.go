@@ -11,24 +11,23 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"react/data/image"
 	"react/data/npy"
-	"react/ops/blas"
 	"react/ops/engine"
+	"react/ops/internal/optest"
 	"react/ops/metric"
+	"react/ops/op"
 )
 
 // fineTuned is a base with training and test images of one task.
 func fineTuned(t *testing.T) map[string]string {
 	t.Helper()
-	_, pool := do(t, "world", smallWorld, nil, nil)
-	more := smallWorld
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
+	more := optest.SmallWorld
 	more.Seed, more.TestPerClass = 9, 10
 	_, other := do(t, "world", more, nil, nil)
 	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
@@ -71,15 +70,15 @@ func TestFineTune(t *testing.T) {
 			if _, last := lossesOf(t, dir); last > 1.2 {
 				t.Errorf("loss %v", last)
 			}
-			if (len(run.warnings) > 0) != (p.Best == "test") {
-				t.Errorf("warnings %q", run.warnings)
+			if (len(run.Warnings) > 0) != (p.Best == "test") {
+				t.Errorf("warnings %q", run.Warnings)
 			}
 			checkScores(t, dir)
 			if p.Shots == 0 {
 				return
 			}
 			_, again := do(t, "fine-tune", p, in, nil)
-			sameFiles(t, contents(t, again), contents(t, dir))
+			optest.SameFiles(t, optest.Contents(t, again), optest.Contents(t, dir))
 		})
 	}
 }
@@ -116,7 +115,7 @@ func TestGatesFineTune(t *testing.T) {
 	}
 	in := fineTuned(t)
 	_, list := do(t, "pairs", PairsParams{Control: "continued"}, map[string]string{"pool": in["test"], "embeddings": embedded(t, in["checkpoint"], in["test"])}, nil)
-	p := TuneParams{Mode: "gated-image", Gamma: GammaOff, Steps: 2, Batch: 8, LR: 1e-3, Precision: "f32", Augment: noAugment, GatedDepth: 1, AlphaLR: 1}
+	p := TuneParams{Mode: "gated-image", Gamma: GammaOff, Steps: 2, Batch: 8, LR: 1e-3, Precision: "f32", Augment: optest.NoAugment, GatedDepth: 1, AlphaLR: 1}
 	_, in["checkpoint"] = do(t, "tune", p, map[string]string{"checkpoint": in["checkpoint"], "pairs": list, "pool": in["test"]}, nil)
 	_, dir := do(t, "fine-tune", smallFineTune(), in, nil)
 	first, last := "", ""
@@ -155,15 +154,15 @@ func TestFineTuneGoesOn(t *testing.T) {
 	partial := filepath.Join(t.TempDir(), "partial")
 	resumed := 0
 	for range 60 {
-		run := newRun(t, in, nil)
+		run := optest.New(t, in, nil)
 		run.Partial, run.SaveEvery = partial, time.Nanosecond
 		run.OpenEngine = func() (*engine.Engine, error) { return on, nil }
 		err := attemptUntil(t, run, p, 1+rand.IntN(5), rand.IntN(2) == 0)
-		if run.facts["resumedAtStep"] != nil {
+		if run.Facts["resumedAtStep"] != nil {
 			resumed++
 		}
 		if err == nil {
-			sameFiles(t, contents(t, run.Dir), contents(t, unbroken))
+			optest.SameFiles(t, optest.Contents(t, run.Dir), optest.Contents(t, unbroken))
 			if resumed < 2 {
 				t.Errorf("%d attempts went on in the middle of a training", resumed)
 			}
@@ -176,74 +175,12 @@ func TestFineTuneGoesOn(t *testing.T) {
 	t.Fatal("60 attempts of up to 5 steps each did not finish: what was done is done again")
 }
 
-// TestDamagedJournal: a journal in which one bit has changed, or logits, are not gone on from.
-func TestDamagedJournal(t *testing.T) {
-	partial := filepath.Join(t.TempDir(), "partial")
-	on, err := engine.Open("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer on.Close()
-	said := ""
-	open := func() *fineTuneJournal {
-		t.Helper()
-		said = ""
-		run := &Run{Partial: partial, Warn: func(format string, args ...any) { said = fmt.Sprintf(format, args...) }}
-		j, err := openJournal(run, on)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return j
-	}
-	keep := func() {
-		t.Helper()
-		j := open()
-		j.run(finalRun).Scores = map[int]float64{0: 0.25, 3: 0.5}
-		for _, value := range []float32{1, 2, 3} {
-			err := errors.Join(j.keepLogits(blas.Matrix{Rows: 1, Cols: 2, Values: []float32{value, 0}}), j.save())
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	keep()
-	whole := open()
-	logits, err := whole.logits()
-	if err != nil || said != "" || logits.Values[0] != 3 || whole.run(finalRun).Scores[3] != 0.5 {
-		t.Fatalf("whole: %v, %v, said %q", logits, err, said)
-	}
-	raw, err := os.ReadFile(filepath.Join(partial, journalFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, _ := filepath.Glob(filepath.Join(partial, "*.npy"))
-	if len(files) > 2 {
-		t.Errorf("logits are not cleared: %v", files)
-	}
-	for at := range raw {
-		keep()
-		changed := slices.Clone(raw)
-		changed[at] ^= 1
-		if err := os.WriteFile(filepath.Join(partial, journalFile), changed, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		if j := open(); len(j.Runs) > 0 && !reflect.DeepEqual(j.Runs, whole.Runs) {
-			t.Errorf("byte %d, %q: %+v, said %q", at, raw[at], j.Runs, said)
-		}
-	}
-	keep()
-	flipByte(t, filepath.Join(partial, logitsOf(open().Logits)))
-	if j := open(); len(j.Runs) > 0 || !strings.Contains(said, "logits-") {
-		t.Errorf("damaged logits: %+v, said %q", j.Runs, said)
-	}
-}
-
 // attemptUntil stops or kills a fine-tuning at its n-th step.
-func attemptUntil(t *testing.T, run *stageRun, p FineTuneParams, n int, kill bool) (err error) {
+func attemptUntil(t *testing.T, run *optest.Run, p FineTuneParams, n int, kill bool) (err error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	run.Progress = func(Progress) {
+	run.Progress = func(op.Progress) {
 		if n--; n > 0 {
 			return
 		}
@@ -252,7 +189,7 @@ func attemptUntil(t *testing.T, run *stageRun, p FineTuneParams, n int, kill boo
 		}
 		cancel()
 	}
-	raw, err := Canonical(p)
+	raw, err := op.Canonical(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +207,7 @@ func attemptUntil(t *testing.T, run *stageRun, p FineTuneParams, n int, kill boo
 func TestFineTuneRefuses(t *testing.T) {
 	in := fineTuned(t)
 	same := map[string]string{"checkpoint": in["checkpoint"], "test": in["test"], "train": in["test"]}
-	fewer := smallWorld
+	fewer := optest.SmallWorld
 	fewer.Classes = 3
 	_, less := do(t, "world", fewer, nil, nil)
 	for _, c := range []struct {
@@ -286,7 +223,7 @@ func TestFineTuneRefuses(t *testing.T) {
 	} {
 		p := smallFineTune()
 		c.change(&p)
-		run := newRun(t, c.in, nil)
+		run := optest.New(t, c.in, nil)
 		if err := try(run, "fine-tune", p); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("want %q, got %v", c.want, err)
 		}
@@ -315,7 +252,7 @@ func TestMeanOfSamples(t *testing.T) {
 		t.Errorf("scores %v, %v", shape, err)
 	}
 	_, one := do(t, "evaluate", EvaluateParams{Kind: "finetune"}, map[string]string{"sample.0": samples["sample.0"]}, nil)
-	sameFile(t, one, samples["sample.0"], predictionsFile)
+	optest.SameFile(t, one, samples["sample.0"], predictionsFile)
 }
 
 // TestFineTuneSeveralClasses: images of several classes are learned by binary cross entropy and scored by mean average precision.
@@ -360,7 +297,7 @@ func TestFineTuneSeveralClasses(t *testing.T) {
 	}
 	p := smallFineTune()
 	p.Test, p.Train, p.Optimizer, p.LR, p.WeightDecay = FeaturesParams{}, FeaturesParams{Split: "train"}, "sgd", []float64{0.1}, []float64{0}
-	files := map[string]Files{"test": {Root: dir}, "train": {Root: dir}}
+	files := map[string]op.Files{"test": {Root: dir}, "train": {Root: dir}}
 	_, out := do(t, "fine-tune", p, map[string]string{"checkpoint": in["checkpoint"]}, files)
 	if rows := rowsOf(t, out); rows["mAP"] < 0.95 || rows["score"] != rows["mAP"] {
 		t.Errorf("%v", rows)

@@ -15,6 +15,7 @@ import (
 	"react/data/image"
 	"react/data/lost"
 	"react/data/npy"
+	"react/ops/op"
 )
 
 // FingerprintParams are the params of fingerprint.
@@ -46,14 +47,14 @@ const fingerprintsFile = "fingerprints.parquet"
 //	3: lists that were not known made a set one class; hidden files were images
 //	4: images that cannot be read are left out, up to maxBadShare
 //	5: crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var fingerprint = onEngine(define(5, "fingerprint", runFingerprint,
-	says[FingerprintParams](noWork, sameParams, noMemory, FingerprintParams.check)))
+var fingerprint = op.OnEngine(op.Define(5, "fingerprint", runFingerprint,
+	op.Says[FingerprintParams](op.NoWork, op.SameParams, op.NoMemory, FingerprintParams.check)))
 
-func (p FingerprintParams) check(look Inspector) {
+func (p FingerprintParams) check(look op.Inspector) {
 	if p.Captions {
-		look.Captioned(look.Images(own))
+		look.Captioned(look.Images(op.Own))
 	} else {
-		look.Labelled(look.Images(own))
+		look.Labelled(look.Images(op.Own))
 	}
 }
 
@@ -103,8 +104,8 @@ func openTestImages(dir string, p FingerprintParams) (*testImages, error) {
 	return t, nil
 }
 
-func runFingerprint(ctx context.Context, run *Run, p FingerprintParams) error {
-	dir, err := run.input("dataset")
+func runFingerprint(ctx context.Context, run *op.Run, p FingerprintParams) error {
+	dir, err := run.Input("dataset")
 	if err != nil {
 		return err
 	}
@@ -113,13 +114,13 @@ func runFingerprint(ctx context.Context, run *Run, p FingerprintParams) error {
 		return err
 	}
 	defer t.close()
-	b, err := run.backboneIn(p.Precision)
+	b, err := openBackbone(run, p.Precision)
 	if err != nil {
 		return err
 	}
 	defer b.close()
 	dim := b.checkpoint.Config.Dim()
-	out, err := npy.Create(run.path(featuresFile), "<f4", dim)
+	out, err := npy.Create(run.Path(featuresFile), "<f4", dim)
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func runFingerprint(ctx context.Context, run *Run, p FingerprintParams) error {
 		return err
 	}
 	run.Fact("images", len(kept))
-	return parquet.WriteFile(run.path(fingerprintsFile), chosen(t.prints, kept))
+	return parquet.WriteFile(run.Path(fingerprintsFile), chosen(t.prints, kept))
 }
 
 // look fills in what an image's bytes say.

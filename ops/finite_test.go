@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"react/ops/clip"
+	"react/ops/internal/optest"
 )
 
 // overflowing writes a copy of a checkpoint whose weights are finite and whose tower is not: the
@@ -42,7 +43,7 @@ func overflowing(t *testing.T, checkpoint, projection string) string {
 // average what came out. No comparison with NaN is true, so that plain zero-shot counted such images
 // as right: acc@1 was 100 %.
 func TestNotFiniteIsAnError(t *testing.T) {
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
 	captions := captionFolder(t, pool)
 	for _, tower := range []struct {
@@ -63,13 +64,13 @@ func TestNotFiniteIsAnError(t *testing.T) {
 			if op == "retrieval" {
 				name, in["dataset"] = "evaluate", captions
 			}
-			r := newRun(t, in, nil)
+			r := optest.New(t, in, nil)
 			err := try(r, name, params)
 			var none *clip.NotFiniteError
 			if !errors.As(err, &none) || none.First != 0 || none.Count != none.Rows || !strings.Contains(err.Error(), tower.names) {
 				t.Errorf("%s with %s: got %v, want that no embedding is finite, and of which input", op, tower.projection, err)
 			}
-			if _, err := os.Stat(r.path("rows.jsonl")); err == nil {
+			if _, err := os.Stat(r.Path("rows.jsonl")); err == nil {
 				t.Errorf("%s with %s wrote rows", op, tower.projection)
 			}
 		}
@@ -78,10 +79,10 @@ func TestNotFiniteIsAnError(t *testing.T) {
 
 // TestLogitScaleWithoutBound: a scale without bound, which makes probabilities NaN.
 func TestLogitScaleWithoutBound(t *testing.T) {
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
 	dir := overflowing(t, base, "logit_scale")
-	r := newRun(t, map[string]string{"checkpoint": dir, "classes": pool}, nil)
+	r := optest.New(t, map[string]string{"checkpoint": dir, "classes": pool}, nil)
 	err := try(r, "queries", QueriesParams{Set: "task", Prompts: []string{"a {}"}})
 	if err == nil || !strings.Contains(err.Error(), "logit_scale") {
 		t.Errorf("got %v, want an error about logit_scale", err)

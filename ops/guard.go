@@ -15,6 +15,7 @@ import (
 
 	"react/data/embeddings"
 	"react/ops/knn"
+	"react/ops/op"
 )
 
 // Passed is a row of passed.parquet: a candidate that curation kept out of the pairs, or from a class, and why.
@@ -56,7 +57,7 @@ type guard struct {
 }
 
 // openGuard reads the fingerprints that a pairs stage is given; nil without any.
-func openGuard(run *Run, p PairsParams) (*guard, error) {
+func openGuard(run *op.Run, p PairsParams) (*guard, error) {
 	dirs := map[string]string{}
 	for role, dir := range run.In {
 		if name, ok := strings.CutPrefix(role, "guard."); ok {
@@ -241,7 +242,7 @@ func (m *maker) writePassed() error {
 	if len(list) == 0 {
 		return nil
 	}
-	return parquet.WriteFile(m.run.path(passedFile), list)
+	return parquet.WriteFile(m.run.Path(passedFile), list)
 }
 
 // ReadPassed reads what the curation of a finished pairs stage passed over, or the pairs of an audit that are in its dataset; none where there was no curation, or nothing to pass over.

@@ -6,12 +6,11 @@ import (
 	"math/rand/v2"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
-	"react/data/caught"
 	"react/data/datasets"
 	"react/data/image"
 	"react/data/shards"
+	"react/ops/clip"
+	"react/ops/op"
 )
 
 // cacheBytes bounds the decoded images kept in memory; what does not fit is decoded each time.
@@ -77,7 +76,7 @@ func (s *imageSource) keep(i int, img *image.RGB) {
 // check decodes every image once and returns the positions that do not decode, in order, with their errors.
 func (s *imageSource) check(ctx context.Context, workers int) (bad []int, errs []error, err error) {
 	failed := make([]error, s.n)
-	err = forEach(ctx, workers, s.n, func(i int) error {
+	err = op.ForEach(ctx, workers, s.n, func(i int) error {
 		failed[i] = s.with(i, func(*image.RGB) error { return nil })
 		return nil
 	})
@@ -103,7 +102,7 @@ func (n normalization) fill(img *image.RGB, pixels []float32) {
 // plain fills dst [len(indices), 3, S, S] with centre crops.
 func (s *imageSource) plain(ctx context.Context, workers int, indices []int, n normalization, dst []float32) error {
 	stride := 3 * n.Size * n.Size
-	return forEach(ctx, workers, len(indices), func(i int) error {
+	return op.ForEach(ctx, workers, len(indices), func(i int) error {
 		return s.with(indices[i], func(img *image.RGB) error {
 			n.fill(img, dst[i*stride:(i+1)*stride])
 			return nil
@@ -118,7 +117,7 @@ func (s *imageSource) augmented(ctx context.Context, workers int, indices []int,
 		return err
 	}
 	stride := 3 * n.Size * n.Size
-	return forEach(ctx, workers, len(indices), func(i int) error {
+	return op.ForEach(ctx, workers, len(indices), func(i int) error {
 		rng := rand.New(rand.NewPCG(view.seed, uint64(view.first)+uint64(i)))
 		return s.with(indices[i], func(img *image.RGB) error {
 			view.augment.View(img, n.Preparation, n.mean, n.std, rng, dst[i*stride:(i+1)*stride])
@@ -134,24 +133,7 @@ type viewParams struct {
 	first   int // samples drawn before this batch
 }
 
-// forEach runs fn for 0..n-1 on a bounded number of goroutines, in contiguous shares, and waits for them.
-func forEach(ctx context.Context, workers, n int, fn func(i int) error) error {
-	workers = max(1, min(workers, n))
-	group, ctx := errgroup.WithContext(ctx)
-	for w := range workers {
-		group.Go(func() error {
-			return caught.Do("", func() error {
-				for i := w * n / workers; i < (w+1)*n/workers; i++ {
-					if err := ctx.Err(); err != nil {
-						return err
-					}
-					if err := fn(i); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		})
-	}
-	return group.Wait()
+func normalizationOf(cfg clip.Config) normalization {
+	mean, std := cfg.Normalization()
+	return normalization{Preparation: cfg.Preparation(), mean: mean, std: std}
 }

@@ -8,6 +8,7 @@ import (
 	"react/data/embeddings"
 	"react/ops/clip"
 	"react/ops/knn"
+	"react/ops/op"
 )
 
 // IndexParams are the params of index.
@@ -23,42 +24,42 @@ type IndexParams struct {
 // Shards are built one by one, so that one is in memory at a time, and an attempt goes on with those that the one before it finished.
 //
 //	1: first
-var index = apart(define(1, "index", runIndex,
-	says[IndexParams](IndexParams.work, IndexParams.pace, IndexParams.memory, IndexParams.check)))
+var index = op.Apart(op.Define(1, "index", runIndex,
+	op.Says[IndexParams](IndexParams.work, IndexParams.pace, IndexParams.memory, IndexParams.check)))
 
 // work is vectors in f32, or a code for each.
-func (p IndexParams) work(at Known) Work {
+func (p IndexParams) work(at op.Known) op.Work {
 	if at.Model == nil {
-		return Work{}
+		return op.Work{}
 	}
-	each := float64(at.Model.Dim()) * fullBytes
+	each := float64(at.Model.Dim()) * op.FullBytes
 	if p.Code > 0 {
 		each = float64(p.Code) + 8 // and the row's number
 	}
-	return Work{Samples: float64(at.Rows), Bytes: float64(at.Rows) * each}
+	return op.Work{Samples: float64(at.Rows), Bytes: float64(at.Rows) * each}
 }
 
-func (p IndexParams) pace(at Known) Pace {
-	return Pace{Work: float64(at.Rows), Volume: float64(at.Rows), Kind: without(p, "seed", "side")}
+func (p IndexParams) pace(at op.Known) op.Pace {
+	return op.Pace{Work: float64(at.Rows), Volume: float64(at.Rows), Kind: op.Without(p, "seed", "side")}
 }
 
 // memory is an index, or one shard of it, whose room grows by doubling, and the sample that it is trained on.
-func (p IndexParams) memory(at Place) (clip.Memory, error) {
+func (p IndexParams) memory(at op.Place) (clip.Memory, error) {
 	if at.Model == nil || at.Rows == 0 {
 		return clip.Memory{}, nil
 	}
-	x, err := at.resolve(p.Params, p.ShardRows)
+	x, err := resolved(at, p.Params, p.ShardRows)
 	if err != nil {
 		return clip.Memory{}, err
 	}
 	dim := at.Model.Dim()
-	return clip.Memory{Host: 2*x.Bytes(at.shard(p.ShardRows), dim) + min(int64(x.TrainSize), int64(at.Rows))*int64(dim)*4 + clip.ProcessBytes}, nil
+	return clip.Memory{Host: 2*x.Bytes(mostRows(at, p.ShardRows), dim) + min(int64(x.TrainSize), int64(at.Rows))*int64(dim)*4 + clip.ProcessBytes}, nil
 }
 
-func (p IndexParams) check(look Inspector) { look.Index(p) }
+func (p IndexParams) check(look op.Inspector) { look.Index(p.Params, p.ShardRows) }
 
-func runIndex(ctx context.Context, run *Run, p IndexParams) error {
-	folder, err := run.embeddings()
+func runIndex(ctx context.Context, run *op.Run, p IndexParams) error {
+	folder, err := run.Embeddings()
 	if err != nil {
 		return err
 	}
@@ -86,19 +87,19 @@ func runIndex(ctx context.Context, run *Run, p IndexParams) error {
 	if p.ShardRows > 0 {
 		return buildShards(ctx, run, &knn.Sharding{Source: m, Params: params, Each: p.ShardRows, Name: p.Side})
 	}
-	x, err := knn.Build(ctx, m, params, func(rows int64) { run.Progress(Progress{Done: int(rows), Total: int(m.Rows()), Note: "rows"}) })
+	x, err := knn.Build(ctx, m, params, func(rows int64) { run.Progress(op.Progress{Done: int(rows), Total: int(m.Rows()), Note: "rows"}) })
 	if err != nil {
 		return err
 	}
 	defer x.Close()
-	return x.Save(run.path(p.Side + ".index"))
+	return x.Save(run.Path(p.Side + ".index"))
 }
 
 // buildShards makes those that are not there in Run.Partial, and then all of them the output.
-func buildShards(ctx context.Context, run *Run, s *knn.Sharding) error {
+func buildShards(ctx context.Context, run *op.Run, s *knn.Sharding) error {
 	s.Dir = run.Partial
 	if s.Dir == "" {
-		s.Dir = run.path("building")
+		s.Dir = run.Path("building")
 		defer os.RemoveAll(s.Dir)
 	}
 	if err := os.MkdirAll(s.Dir, 0o777); err != nil {
@@ -111,7 +112,7 @@ func buildShards(ctx context.Context, run *Run, s *knn.Sharding) error {
 	for i := range s.Count() {
 		first := int64(i) * s.Each
 		report := func(n int64) {
-			run.Progress(Progress{Done: int(min(first+n, rows)), Total: int(rows), Note: fmt.Sprintf("rows, shard %d of %d", i+1, s.Count())})
+			run.Progress(op.Progress{Done: int(min(first+n, rows)), Total: int(rows), Note: fmt.Sprintf("rows, shard %d of %d", i+1, s.Count())})
 		}
 		if s.Has(i) {
 			resumed++

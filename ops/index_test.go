@@ -11,7 +11,9 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/ops/clip"
+	"react/ops/internal/optest"
 	"react/ops/knn"
+	"react/ops/op"
 )
 
 // TestIndexInShardsFindsTheSame: an index in shards gives retrieve and tune-index what one index of all rows gives.
@@ -21,10 +23,10 @@ func TestIndexInShardsFindsTheSame(t *testing.T) {
 		in := map[string]string{"embeddings": w.folder, "queries": w.queries}
 		hits, curves := map[int64][]Hit{}, map[int64]IndexCurve{}
 		for _, each := range []int64{0, 70} {
-			var run *stageRun
+			var run *optest.Run
 			run, in["index"] = do(t, "index", IndexParams{Side: "text", Params: x, ShardRows: each}, in, nil)
-			if each > 0 && (run.facts["shards"] != 5 || run.facts["rows"] != int64(300)) {
-				t.Errorf("%s: facts %v, want 5 shards of 300 rows", name, run.facts)
+			if each > 0 && (run.Facts["shards"] != 5 || run.Facts["rows"] != int64(300)) {
+				t.Errorf("%s: facts %v, want 5 shards of 300 rows", name, run.Facts)
 			}
 			_, dir := do(t, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: 20}, in, nil)
 			var err error
@@ -56,37 +58,37 @@ func TestStoppedIndexGoesOn(t *testing.T) {
 	p := IndexParams{Side: "text", Params: knn.Params{Kind: "ivf-flat", Lists: 12, Probes: 4, TrainSize: 300}, ShardRows: 70}
 	in := map[string]string{"embeddings": w.folder}
 	_, whole := do(t, "index", p, in, nil)
-	want := contents(t, whole)
+	want := optest.Contents(t, whole)
 	if len(want) != 11 { // five shards with what stands beside them, and the list
 		t.Errorf("left %d files", len(want))
 	}
 	partial := filepath.Join(t.TempDir(), "partial")
 	ctx, cancel := context.WithCancel(t.Context())
-	r := newRun(t, in, nil)
-	r.Partial, r.Progress = partial, func(p Progress) {
+	r := optest.New(t, in, nil)
+	r.Partial, r.Progress = partial, func(p op.Progress) {
 		if p.Done > 140 {
 			cancel()
 		}
 	}
-	raw, err := Canonical(p)
+	raw, err := op.Canonical(p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := All["index"].Run(ctx, &r.Run, raw); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	again := newRun(t, in, nil)
+	again := optest.New(t, in, nil)
 	again.Partial = partial
 	if err := try(again, "index", p); err != nil {
 		t.Fatal(err)
 	}
-	if again.facts["resumedShards"] != 3 {
-		t.Errorf("resumed %v shards, want 3", again.facts["resumedShards"])
+	if again.Facts["resumedShards"] != 3 {
+		t.Errorf("resumed %v shards, want 3", again.Facts["resumedShards"])
 	}
 	if err := os.RemoveAll(partial); err != nil { // as the store does
 		t.Fatal(err)
 	}
-	sameFiles(t, contents(t, again.Dir), want)
+	optest.SameFiles(t, optest.Contents(t, again.Dir), want)
 }
 
 // TestSearchMemoryIsOfOneShard: estimates follow what is in memory at a time.
@@ -110,11 +112,11 @@ func TestSearchMemoryIsOfOneShard(t *testing.T) {
 		{"retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "ivf-flat", Lists: 1024}}, 0, 1024*vector + 1<<30},
 		{"tune-index", TuneIndexParams{By: "t2t", Index: knn.Params{Kind: "auto", MemoryGiB: 1}}, 400_000, 400_000*(vector+8) + 65536*vector},
 	} {
-		raw, err := Canonical(c.params)
+		raw, err := op.Canonical(c.params)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := All[c.op].Memory(raw, Place{Known: Known{Model: &model, Rows: rows}, ShardRows: c.shard})
+		m, err := All[c.op].Memory(raw, op.Place{Known: op.Known{Model: &model, Rows: rows}, ShardRows: c.shard})
 		if got := m.Host - clip.ProcessBytes; err != nil || got != c.want {
 			t.Errorf("%s %s in shards of %d: %d bytes, %v, want %d", c.op, raw, c.shard, got, err, c.want)
 		}

@@ -4,6 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"react/ops/internal/optest"
+	"react/ops/op"
 )
 
 // TestProbeOfPackages scores linear probes on MNIST and Fashion-MNIST as packages give them out, on
@@ -14,10 +17,10 @@ func TestProbeOfPackages(t *testing.T) {
 	if root == "" {
 		t.Skip("INTEROP_SETS names no folder of MNIST and Fashion-MNIST (make interop)")
 	}
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
 	for _, name := range []string{"mnist", "fashion-mnist"} {
-		files := map[string]Files{"dataset": {Root: filepath.Join(root, name)}}
+		files := map[string]op.Files{"dataset": {Root: filepath.Join(root, name)}}
 		features := func(split string) string {
 			_, dir := do(t, "features", FeaturesParams{Benchmark: name, Split: split}, map[string]string{"checkpoint": base}, files)
 			return dir

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"react/data/knowledge"
+	"react/ops/op"
 )
 
 // KnowledgeParams are the params of knowledge.
@@ -42,11 +43,11 @@ type knowledgeReport struct {
 // "wiktionary". Out: prompts.json ({class: [prompts]}), knowledge.json.
 //
 //	1: first
-var knowledgeOf = onOneCore(define(1, "knowledge", runKnowledge,
-	says[KnowledgeParams](noWork, sameParams, noMemory, noCheck)))
+var knowledgeOf = op.OnOneCore(op.Define(1, "knowledge", runKnowledge,
+	op.Says[KnowledgeParams](op.NoWork, op.SameParams, op.NoMemory, op.NoCheck)))
 
-func runKnowledge(_ context.Context, run *Run, p KnowledgeParams) error {
-	dir, err := run.input("features")
+func runKnowledge(_ context.Context, run *op.Run, p KnowledgeParams) error {
+	dir, err := run.Input("features")
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func runKnowledge(_ context.Context, run *Run, p KnowledgeParams) error {
 	if len(templates) == 0 {
 		return fmt.Errorf("set %s has no prompts of its own (evaluate.NAME.prompts)", set.Dir)
 	}
-	sources, err := run.sources(p.From, set)
+	sources, err := knowledgeSources(run, p.From, set)
 	if err != nil {
 		return err
 	}
@@ -73,14 +74,14 @@ func runKnowledge(_ context.Context, run *Run, p KnowledgeParams) error {
 	if 2*len(report.Unknown) > report.Names {
 		run.Warn("nothing is known of %d of %d class names, the first %q: their prompts are the plain ones", len(report.Unknown), report.Names, report.Unknown[0])
 	}
-	if err := run.writeJSON("knowledge.json", report); err != nil {
+	if err := run.WriteJSON("knowledge.json", report); err != nil {
 		return err
 	}
-	return run.writeJSON(promptsFile, prompts)
+	return run.WriteJSON(promptsFile, prompts)
 }
 
-// sources opens what params name.
-func (r *Run) sources(from []string, set featureSet) ([]knowledge.Source, error) {
+// knowledgeSources opens what params name.
+func knowledgeSources(run *op.Run, from []string, set featureSet) ([]knowledge.Source, error) {
 	var names []string
 	for _, n := range set.Names {
 		names = append(names, n...)
@@ -91,7 +92,7 @@ func (r *Run) sources(from []string, set featureSet) ([]knowledge.Source, error)
 		if kind == fromWiktionary {
 			role = fromWiktionary
 		}
-		files, ok := r.Files[role]
+		files, ok := run.Files[role]
 		if !ok || len(files.Paths) == 0 {
 			return nil, fmt.Errorf("no files for role %q", role)
 		}

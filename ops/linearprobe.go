@@ -12,6 +12,7 @@ import (
 	"react/data/npy"
 	"react/ops/blas"
 	"react/ops/metric"
+	"react/ops/op"
 	"react/ops/probe"
 )
 
@@ -50,15 +51,15 @@ type probeSample struct {
 // linearProbe trains a linear classifier on features. In: "train" and "features" (the test images'), both of the same checkpoint; "checkpoint"
 // where the head starts from text; file "prompts". Out: rows.jsonl with means over the samples and score-std, probe.json, and predictions.parquet
 // where there is one sample of one label an image.
-func linearProbe(ctx context.Context, run *Run, p EvaluateParams) error {
+func linearProbe(ctx context.Context, run *op.Run, p EvaluateParams) error {
 	if p.Probe == nil {
 		return errors.New("kind \"probe\" without params of a probe")
 	}
-	train, err := run.features("train")
+	train, err := readFeatures(run, "train")
 	if err != nil {
 		return err
 	}
-	test, err := run.features("features")
+	test, err := readFeatures(run, "features")
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func linearProbe(ctx context.Context, run *Run, p EvaluateParams) error {
 	pr := &prober{run: run, train: train, test: test, p: *p.Probe, start: probe.Start{Classes: len(test.Classes), Seed: uint64(p.Probe.Seed)},
 		tested: len(test.items), file: "probe.json", keepScores: p.Probe.Scores}
 	if p.Probe.Method == "sgd" && p.Probe.Init == "language" {
-		if pr.start.Head, err = run.languageHead(ctx, test, p); err != nil {
+		if pr.start.Head, err = languageHead(ctx, run, test, p); err != nil {
 			return err
 		}
 	}
@@ -76,8 +77,8 @@ func linearProbe(ctx context.Context, run *Run, p EvaluateParams) error {
 }
 
 // languageHead is the text classifier with a bias of 0, [classes, dim+1].
-func (r *Run) languageHead(ctx context.Context, set *labelled, p EvaluateParams) (blas.Matrix, error) {
-	text, _, err := r.textHead(ctx, set, p)
+func languageHead(ctx context.Context, run *op.Run, set *labelled, p EvaluateParams) (blas.Matrix, error) {
+	text, _, err := textHead(ctx, run, set, p)
 	if err != nil {
 		return text, err
 	}
@@ -117,7 +118,7 @@ func sameTask(train, test *labelled) error {
 
 // prober trains and scores the samples of one evaluation.
 type prober struct {
-	run         *Run
+	run         *op.Run
 	train, test *labelled
 	p           ProbeParams
 	start       probe.Start
@@ -155,7 +156,7 @@ func (pr *prober) all(ctx context.Context) error {
 			return err
 		}
 		pr.report.Runs = append(pr.report.Runs, sample)
-		pr.run.Progress(Progress{Done: i + 1, Total: pr.p.Samples, Note: fmt.Sprintf("samples, score %.4f", sample.Score)})
+		pr.run.Progress(op.Progress{Done: i + 1, Total: pr.p.Samples, Note: fmt.Sprintf("samples, score %.4f", sample.Score)})
 	}
 	return pr.write()
 }
@@ -250,13 +251,13 @@ func (pr *prober) logistic(seed int, data, fit, val probe.Data, judge func(blas.
 }
 
 // labelScorer turns logits into figures as ELEVATER does; the softmax has scale 1.
-func (r *Run) labelScorer(set *labelled) *scoreReport {
-	return &scoreReport{protocol: elevater, set: set, scale: 1, workers: r.Workers}
+func labelScorer(run *op.Run, set *labelled) *scoreReport {
+	return &scoreReport{protocol: elevater, set: set, scale: 1, workers: run.Workers}
 }
 
 // scoreOf is the benchmark's own metric of logits.
-func scoreOf(run *Run, set *labelled, logits blas.Matrix) (float64, error) {
-	rows, _, err := run.labelScorer(set).rows(metric.Scores{Values: slices.Clone(logits.Values), Classes: logits.Cols})
+func scoreOf(run *op.Run, set *labelled, logits blas.Matrix) (float64, error) {
+	rows, _, err := labelScorer(run, set).rows(metric.Scores{Values: slices.Clone(logits.Values), Classes: logits.Cols})
 	if err != nil {
 		return 0, err
 	}
@@ -269,7 +270,7 @@ func scoreOf(run *Run, set *labelled, logits blas.Matrix) (float64, error) {
 
 // keep notes the figures of the test images.
 func (pr *prober) keep(out *probeSample, logits blas.Matrix) error {
-	rows, predictions, err := pr.run.labelScorer(pr.test).rows(metric.Scores{Values: slices.Clone(logits.Values), Classes: logits.Cols})
+	rows, predictions, err := labelScorer(pr.run, pr.test).rows(metric.Scores{Values: slices.Clone(logits.Values), Classes: logits.Cols})
 	if err != nil {
 		return err
 	}
@@ -290,33 +291,33 @@ func (pr *prober) keep(out *probeSample, logits blas.Matrix) error {
 // write gives means over the samples.
 func (pr *prober) write() error {
 	n := pr.tested
-	var rows []MetricRow
+	var rows []op.MetricRow
 	for _, name := range []string{"score", "acc@1", "acc@5", "mean-per-class", "mAP", "roc-auc", "ece"} {
 		if _, ok := pr.report.Runs[0].Figures[name]; !ok {
 			continue
 		}
 		mean, std := pr.moments(name)
-		rows = append(rows, MetricRow{Metric: name, Value: mean, N: n})
+		rows = append(rows, op.MetricRow{Metric: name, Value: mean, N: n})
 		if name == "score" && len(pr.report.Runs) > 1 {
-			rows = append(rows, MetricRow{Metric: "score-std", Value: std, N: len(pr.report.Runs)})
+			rows = append(rows, op.MetricRow{Metric: "score-std", Value: std, N: len(pr.report.Runs)})
 		}
 	}
-	rows = append(rows, MetricRow{Metric: "train-images", Value: float64(pr.report.Images), N: pr.report.Images})
+	rows = append(rows, op.MetricRow{Metric: "train-images", Value: float64(pr.report.Images), N: pr.report.Images})
 	if len(pr.report.Runs) == 1 && pr.last != nil {
-		if err := parquet.WriteFile(pr.run.path(predictionsFile), pr.last); err != nil {
+		if err := parquet.WriteFile(pr.run.Path(predictionsFile), pr.last); err != nil {
 			return err
 		}
 	}
 	if pr.keepScores {
 		shape := []int{len(pr.report.Runs), n, len(pr.kept) / max(1, n*len(pr.report.Runs))}
-		if err := npy.Write(pr.run.path(ScoresFile), shape, pr.kept, "<f4"); err != nil {
+		if err := npy.Write(pr.run.Path(ScoresFile), shape, pr.kept, "<f4"); err != nil {
 			return err
 		}
 	}
-	if err := pr.run.writeJSON(pr.file, pr.report); err != nil {
+	if err := pr.run.WriteJSON(pr.file, pr.report); err != nil {
 		return err
 	}
-	return pr.run.writeRows(rows)
+	return pr.run.WriteRows(rows)
 }
 
 // moments are mean and sample deviation over the samples.

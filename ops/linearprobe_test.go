@@ -12,6 +12,7 @@ import (
 
 	"react/data/datasets"
 	"react/ops/blas"
+	"react/ops/internal/optest"
 )
 
 // madeClusters writes a features stage of points around a centre for each class.
@@ -65,11 +66,11 @@ func TestLinearProbe(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, predictionsFile)); std != (p.Samples > 1) || (err == nil) != (p.Samples == 1) {
 			t.Errorf("%+v: score-std %v, predictions %v", p, std, err)
 		}
-		if (len(run.warnings) > 0) != (p.Best == "test") {
-			t.Errorf("%+v: warnings %q", p, run.warnings)
+		if (len(run.Warnings) > 0) != (p.Best == "test") {
+			t.Errorf("%+v: warnings %q", p, run.Warnings)
 		}
 		_, again := do(t, "evaluate", EvaluateParams{Kind: "probe", Probe: &p}, in, nil)
-		sameFile(t, dir, again, "probe.json")
+		optest.SameFile(t, dir, again, "probe.json")
 	}
 }
 
@@ -118,7 +119,7 @@ func TestProbeRefuses(t *testing.T) {
 		{train, test, 1, "set made: too few images to hold a fifth of each class back"},
 	} {
 		p.Shots = tc.shots
-		run := newRun(t, map[string]string{"train": tc.train, "features": tc.test}, nil)
+		run := optest.New(t, map[string]string{"train": tc.train, "features": tc.test}, nil)
 		if err := try(run, "evaluate", EvaluateParams{Kind: "probe", Probe: &p}); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("got %v, want %q", err, tc.want)
 		}
@@ -127,11 +128,11 @@ func TestProbeRefuses(t *testing.T) {
 
 // TestLanguageInit: the head starts from the prompts' embeddings, and needs a text tower of the features' width.
 func TestLanguageInit(t *testing.T) {
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
 	in := map[string]string{"checkpoint": base, "dataset": pool}
 	_, test := do(t, "features", FeaturesParams{Set: "task"}, in, nil)
-	more := smallWorld
+	more := optest.SmallWorld
 	more.Seed, more.TestPerClass = 9, 6
 	_, pool2 := do(t, "world", more, nil, nil)
 	_, train := do(t, "features", FeaturesParams{Set: "task"}, map[string]string{"checkpoint": base, "dataset": pool2}, nil)
@@ -141,7 +142,7 @@ func TestLanguageInit(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, classifierFile)); err != nil {
 		t.Error(err)
 	}
-	run := newRun(t, map[string]string{"train": madeClusters(t, 4, 10, 0.5, 1), "features": madeClusters(t, 4, 10, 0.5, 2), "checkpoint": base}, nil)
+	run := optest.New(t, map[string]string{"train": madeClusters(t, 4, 10, 0.5, 1), "features": madeClusters(t, 4, 10, 0.5, 2), "checkpoint": base}, nil)
 	if err := try(run, "evaluate", p); err == nil || !strings.Contains(err.Error(), "features have 12 values, the model's embeddings 32") {
 		t.Errorf("got %v", err)
 	}

@@ -14,6 +14,8 @@ import (
 	"react/data/lost"
 	"react/data/npy"
 	"react/ops/engine"
+	"react/ops/internal/optest"
+	"react/ops/op"
 )
 
 // lostImage is image i of a set of 20: two cannot be read.
@@ -117,12 +119,12 @@ func TestSetsSayWhatTheyLost(t *testing.T) {
 		{"list", lostList(t), map[lost.Cause]int64{lost.NotThere: 2}, "2 of 20 listed images are not there, the first is 04.png"},
 		{"captions", lostCaptions(t), map[lost.Cause]int64{lost.NotThere: 1, lost.Undecodable: 1}, "over maxBadShare 0.05"},
 	} {
-		for op, params := range lostStages(set.name == "captions") {
-			t.Run(set.name+" "+op, func(t *testing.T) {
-				try := func(share float64) (*stageRun, error) {
-					r := newRun(t, map[string]string{"checkpoint": base}, map[string]Files{"dataset": {Root: set.dir}})
+		for name, params := range lostStages(set.name == "captions") {
+			t.Run(set.name+" "+name, func(t *testing.T) {
+				try := func(share float64) (*optest.Run, error) {
+					r := optest.New(t, map[string]string{"checkpoint": base}, map[string]op.Files{"dataset": {Root: set.dir}})
 					r.OpenEngine = func() (*engine.Engine, error) { return on, nil }
-					return r, try(r, op, params(share))
+					return r, try(r, name, params(share))
 				}
 				if _, err := try(0.05); err == nil || !strings.Contains(err.Error(), set.error) {
 					t.Errorf("got %v, want %q", err, set.error)
@@ -134,7 +136,7 @@ func TestSetsSayWhatTheyLost(t *testing.T) {
 				if c := lostIn(r); !maps.Equal(c.By, set.by) || c.Of != 20 || !strings.HasPrefix(c.Remark(), "Warning: set ") {
 					t.Errorf("lost: %+v, want %v of 20", c, set.by)
 				}
-				checkLeft(t, r, op)
+				checkLeft(t, r, name)
 			})
 		}
 	}
@@ -155,11 +157,11 @@ func lostStages(captions bool) map[string]func(share float64) any {
 }
 
 // checkLeft: what is written is of the 18 images that are left, each with its own.
-func checkLeft(t *testing.T, r *stageRun, op string) {
+func checkLeft(t *testing.T, r *optest.Run, name string) {
 	t.Helper()
-	switch op {
+	switch name {
 	case "evaluate":
-		rows, err := ReadRows(r.Dir)
+		rows, err := op.ReadRows(r.Dir)
 		if err != nil || rows[0].N != 18 {
 			t.Errorf("%v, %v: want figures of 18 images", rows[:1], err)
 		}
@@ -169,7 +171,7 @@ func checkLeft(t *testing.T, r *stageRun, op string) {
 			t.Errorf("vectors %v, %v", shape, err)
 		}
 		keys := map[string]bool{}
-		if op == "features" {
+		if name == "features" {
 			items, err := parquet.ReadFile[featureItem](filepath.Join(r.Dir, featureItemFile))
 			if err != nil {
 				t.Fatal(err)
@@ -206,12 +208,12 @@ func TestAClassThatIsLost(t *testing.T) {
 		writeFile(t, filepath.Join(dir, "cat", fmt.Sprintf("%d.png", i)), greyImage(t, fmt.Sprint(10*i)))
 	}
 	writeFile(t, filepath.Join(dir, "dog", "0.png"), []byte("<html>"))
-	for _, op := range []string{"evaluate", "features"} {
-		r := newRun(t, map[string]string{"checkpoint": base}, map[string]Files{"dataset": {Root: dir}})
+	for _, name := range []string{"evaluate", "features"} {
+		r := optest.New(t, map[string]string{"checkpoint": base}, map[string]op.Files{"dataset": {Root: dir}})
 		r.OpenEngine = func() (*engine.Engine, error) { return on, nil }
-		err := try(r, op, lostStages(false)[op](1))
+		err := try(r, name, lostStages(false)[name](1))
 		if err == nil || !strings.Contains(err.Error(), `class 1 ("dog") has no image that can be read`) {
-			t.Errorf("%s: got %v", op, err)
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }
@@ -219,16 +221,16 @@ func TestAClassThatIsLost(t *testing.T) {
 // TestFineTuneLeavesOutUnread: training and test images alike.
 func TestFineTuneLeavesOutUnread(t *testing.T) {
 	dir := lostFolders(t)
-	r := newRun(t, nil, map[string]Files{"train": {Root: dir}})
-	set, err := r.labelledSet("train", FeaturesParams{})
+	r := optest.New(t, nil, map[string]op.Files{"train": {Root: dir}})
+	set, err := openLabelled(&r.Run, "train", FeaturesParams{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer set.Close()
-	if err := r.dropUnread(t.Context(), set, 0.05); err == nil || !strings.Contains(err.Error(), "2 of 20 images (10.0 %) do not decode") {
+	if err := dropUnread(t.Context(), &r.Run, set, 0.05); err == nil || !strings.Contains(err.Error(), "2 of 20 images (10.0 %) do not decode") {
 		t.Errorf("over the share: %v", err)
 	}
-	if err := r.dropUnread(t.Context(), set, 0.1); err != nil || len(set.Items) != 18 {
+	if err := dropUnread(t.Context(), &r.Run, set, 0.1); err != nil || len(set.Items) != 18 {
 		t.Errorf("%v, %d images, want 18", err, len(set.Items))
 	}
 	for i, item := range set.Items {

@@ -19,6 +19,8 @@ import (
 	"react/data/lost"
 	"react/data/shards"
 	"react/ops/engine"
+	"react/ops/internal/optest"
+	"react/ops/op"
 )
 
 // lostRow is a row of metadata, and its sample where Image is not "": the grey of a small image, or bytes that are none.
@@ -29,10 +31,10 @@ type lostRow struct {
 }
 
 // lostPool writes the rows of each shard as img2dataset does, or leaves a shard's tar out; a name is "FOLDER/NUMBER".
-func lostPool(t *testing.T, byShard map[string][]lostRow, without ...string) map[string]Files {
+func lostPool(t *testing.T, byShard map[string][]lostRow, without ...string) map[string]op.Files {
 	t.Helper()
 	dir := t.TempDir()
-	files := map[string]Files{"pool.laion": {Root: dir}, "pool.shards": {Root: dir}}
+	files := map[string]op.Files{"pool.laion": {Root: dir}, "pool.shards": {Root: dir}}
 	add := func(role, path string) {
 		f := files[role]
 		f.Paths = append(f.Paths, path)
@@ -206,7 +208,7 @@ func TestLostRowsAreCountedByCause(t *testing.T) {
 			})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			run := newRun(t, map[string]string{"checkpoint": base}, lostPool(t, c.rows, c.without...))
+			run := optest.New(t, map[string]string{"checkpoint": base}, lostPool(t, c.rows, c.without...))
 			run.OpenEngine = func() (*engine.Engine, error) { return on, nil }
 			err := embedPool(t.Context(), &run.Run, EmbedParams{MaxBad: 100, MaxBadShare: c.share}, 7)
 			if c.error != "" {
@@ -219,8 +221,8 @@ func TestLostRowsAreCountedByCause(t *testing.T) {
 				t.Fatal(err)
 			}
 			count := lostIn(run)
-			if !maps.Equal(count.By, c.want) || len(c.want) > 0 && len(run.warnings) == 0 {
-				t.Errorf("got %v, want %v, and said: %v", count.By, c.want, run.warnings)
+			if !maps.Equal(count.By, c.want) || len(c.want) > 0 && len(run.Warnings) == 0 {
+				t.Errorf("got %v, want %v, and said: %v", count.By, c.want, run.Warnings)
 			}
 			checkEmbedded(t, on, base, run.Dir, c.rows, count)
 		})
@@ -228,8 +230,8 @@ func TestLostRowsAreCountedByCause(t *testing.T) {
 }
 
 // lostIn is what a stage that reads one pool or set says was lost.
-func lostIn(run *stageRun) lost.Count {
-	if counts, _ := run.facts[LostFact].([]lost.Count); len(counts) == 1 {
+func lostIn(run *optest.Run) lost.Count {
+	if counts, _ := run.Facts[op.LostFact].([]lost.Count); len(counts) == 1 {
 		return counts[0]
 	}
 	return lost.Count{}
@@ -291,7 +293,7 @@ func TestPretrainCountsLostRows(t *testing.T) {
 	files := lostPool(t, rows)
 	p := smallPretrain(t)
 	p.Steps, p.Batch, p.MaxBad, p.MaxBadShare = 2, 8, 100, 0.05
-	if err := try(newRun(t, nil, files), "pretrain", p); err == nil || !strings.Contains(err.Error(), "2 of 20 images (10.0 %) do not decode, over maxBadShare 0.05") {
+	if err := try(optest.New(t, nil, files), "pretrain", p); err == nil || !strings.Contains(err.Error(), "2 of 20 images (10.0 %) do not decode, over maxBadShare 0.05") {
 		t.Errorf("got %v, want the count", err)
 	}
 	p.MaxBadShare = 0.1
@@ -316,9 +318,9 @@ func TestPairsCountLostRows(t *testing.T) {
 	})
 	files := lostPool(t, map[string][]lostRow{"fetched/00000": fetched})
 	delete(files, "pool.laion")
-	files["embeddings"] = Files{Root: folder}
+	files["embeddings"] = op.Files{Root: folder}
 	p := PairsParams{Control: "continued", MaxBad: 100, MaxBadShare: 0.05}
-	err := try(newRun(t, nil, files), "pairs", p)
+	err := try(optest.New(t, nil, files), "pairs", p)
 	want := "3 of 20 rows (15.0 %) were not downloaded, as their status says, 3 (15.0 %) have an image that is not in the tars: 3 (17.6 % of what was downloaded), over maxBadShare 0.05"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
@@ -328,7 +330,7 @@ func TestPairsCountLostRows(t *testing.T) {
 	if list, err := ReadPairs(dir); err != nil || len(list) != 14 {
 		t.Errorf("%d pairs, %v, want 14", len(list), err)
 	}
-	raw, err := json.Marshal(r.facts[LostFact])
+	raw, err := json.Marshal(r.Facts[op.LostFact])
 	if err != nil || !strings.Contains(string(raw), `"by":{"noSample":3,"notDownloaded":3}`) {
 		t.Errorf("fact %s, %v", raw, err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"react/data/embeddings"
 	"react/data/pool"
+	"react/ops/op"
 )
 
 // PairsParams are the params of pairs.
@@ -90,30 +91,30 @@ const (
 //	2: as embed's
 //	3: labels of a pool none of which is a class of the task are of another meaning, and left out
 //	4: JPEGs of odd subsampling are read
-var pairs = onOneCore(define(4, "pairs", runPairs,
-	says[PairsParams](PairsParams.work, PairsParams.pace, noMemory, noCheck)))
+var pairs = op.OnOneCore(op.Define(4, "pairs", runPairs,
+	op.Says[PairsParams](PairsParams.work, PairsParams.pace, op.NoMemory, op.NoCheck)))
 
 // depth is how many hits of a query are looked at for the K that are wanted.
 func (p PairsParams) depth() int { return p.K * p.Overfetch }
 
 // work is what K asks for, before the same row of several queries is counted once.
-func (p PairsParams) work(at Known) Work {
+func (p PairsParams) work(at op.Known) op.Work {
 	n := float64(p.K) * float64(at.Queries) * float64(at.Ways)
 	if p.Control == "continued" {
 		n = float64(at.Rows)
 	}
-	return Work{Samples: n, Bytes: n * (metaBytes + hitBytes), Images: n}
+	return op.Work{Samples: n, Bytes: n * (op.MetaBytes + op.HitBytes), Images: n}
 }
 
-func (p PairsParams) pace(at Known) Pace {
-	out := Pace{Work: float64(at.Rows), Volume: float64(p.K) * float64(at.Queries), Kind: p.Control}
+func (p PairsParams) pace(at op.Known) op.Pace {
+	out := op.Pace{Work: float64(at.Rows), Volume: float64(p.K) * float64(at.Queries), Kind: p.Control}
 	if p.Control == "continued" {
 		out.Volume = out.Work
 	}
 	return out
 }
 
-func runPairs(ctx context.Context, run *Run, p PairsParams) error {
+func runPairs(ctx context.Context, run *op.Run, p PairsParams) error {
 	m, err := openMaker(ctx, run, p)
 	if err != nil {
 		return err
@@ -123,7 +124,7 @@ func runPairs(ctx context.Context, run *Run, p PairsParams) error {
 	if err != nil {
 		return err
 	}
-	if err := run.lose(m.images.lost, p.MaxBadShare); err != nil {
+	if err := run.Lose(m.images.lost, p.MaxBadShare); err != nil {
 		return fmt.Errorf("%w (runner fetch gets the images of what was retrieved)", err)
 	}
 	if len(list) == 0 {
@@ -132,7 +133,7 @@ func runPairs(ctx context.Context, run *Run, p PairsParams) error {
 	if err := m.ownLabels(ctx, list); err != nil {
 		return err
 	}
-	if err := errors.Join(parquet.WriteFile(run.path(pairsFile), list), m.writePassed()); err != nil {
+	if err := errors.Join(parquet.WriteFile(run.Path(pairsFile), list), m.writePassed()); err != nil {
 		return err
 	}
 	report := m.report(list)
@@ -142,15 +143,15 @@ func runPairs(ctx context.Context, run *Run, p PairsParams) error {
 	if report.Shortfall > 0 {
 		run.Warn("%d of %d rows asked for were not found (k times queries against a small pool, or images that cannot be read)", report.Shortfall, report.Wanted)
 	}
-	if err := run.writeJSON(reportFile, report); err != nil {
+	if err := run.WriteJSON(reportFile, report); err != nil {
 		return err
 	}
-	return run.writeRows(report.rows())
+	return run.WriteRows(report.rows())
 }
 
 // maker holds what one pairs stage reads.
 type maker struct {
-	run     *Run
+	run     *op.Run
 	p       PairsParams
 	folder  *embeddings.Folder
 	alive   *pool.Rows // of the folder; nil is all
@@ -178,8 +179,8 @@ type counts struct {
 	Unproven  int `json:"unproven,omitempty"` // kept by a weighted sum that a row deeper than the search might beat
 }
 
-func openMaker(ctx context.Context, run *Run, p PairsParams) (*maker, error) {
-	dir, err := run.input("embeddings")
+func openMaker(ctx context.Context, run *op.Run, p PairsParams) (*maker, error) {
+	dir, err := run.Input("embeddings")
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +206,7 @@ func openMaker(ctx context.Context, run *Run, p PairsParams) (*maker, error) {
 		return nil, err
 	}
 	m.folder.MaxBad = p.MaxBad
-	if m.alive, err = run.aliveIn(ctx, m.folder); err != nil {
+	if m.alive, err = aliveIn(ctx, run, m.folder); err != nil {
 		return nil, errors.Join(err, m.folder.Close())
 	}
 	rows, what := m.folder.Rows(), "readable"
@@ -216,16 +217,6 @@ func openMaker(ctx context.Context, run *Run, p PairsParams) (*maker, error) {
 		return nil, errors.Join(fmt.Errorf("k %d is over the pool's %d %s rows", p.K, rows, what), m.folder.Close())
 	}
 	return m, nil
-}
-
-func classNames(queries []Query) []string {
-	var names []string
-	for _, q := range queries {
-		if int(q.Index) == len(names) {
-			names = append(names, q.Class)
-		}
-	}
-	return names
 }
 
 // make gives the list for the control asked for.
@@ -374,7 +365,7 @@ func (m *maker) eachDistinct(ctx context.Context, lists []hitList, meta map[int6
 			w.keep(h, id)
 		}
 		m.finish(w)
-		m.run.Progress(Progress{Done: i + 1, Total: len(lists), Note: "queries"})
+		m.run.Progress(op.Progress{Done: i + 1, Total: len(lists), Note: "queries"})
 	}
 	return nil
 }

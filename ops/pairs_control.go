@@ -3,9 +3,7 @@ package ops
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 
@@ -20,27 +18,6 @@ func (m *maker) eachMeta(ctx context.Context, fn func(i int64, row embeddings.Me
 		}
 		return fn(i, row)
 	})
-}
-
-// eachMeta streams a folder's metadata in row order.
-func eachMeta(ctx context.Context, folder *embeddings.Folder, fn func(i int64, row embeddings.Meta) error) error {
-	reader, err := folder.Meta(ctx)
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	for i := int64(0); ; i++ {
-		row, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := fn(i, row); err != nil {
-			return err
-		}
-	}
 }
 
 // wholePool is the control that goes on training on everything, in row order.

@@ -72,7 +72,7 @@ func (m *maker) openFuser() (*fuser, error) {
 	if m.p.Weight == nil {
 		return nil, errors.New("fuse sum: no weight")
 	}
-	dir, err := m.run.input("queries")
+	dir, err := m.run.Input("queries")
 	if err != nil {
 		return nil, err
 	}
@@ -184,15 +184,6 @@ func (f *fuser) similarity(h *candidate, modality string) (float64, error) {
 		best = max(best, inner(f.query, f.row))
 	}
 	return float64(float32(best)), nil
-}
-
-// inner is the inner product in a fixed order of float64 sums.
-func inner(a, b []float32) float64 {
-	sum := 0.0
-	for d, v := range a {
-		sum += float64(v) * float64(b[d])
-	}
-	return sum
 }
 
 // countUnproven counts the rows among the first K that a row of neither list might beat: one has at most the last score of each list.

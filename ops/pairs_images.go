@@ -11,6 +11,7 @@ import (
 	"react/data/image"
 	"react/data/lost"
 	"react/data/shards"
+	"react/ops/op"
 )
 
 // imageProbe says which image a pool row has: its sha256, after checking that it decodes. Each image is read once.
@@ -24,9 +25,9 @@ type imageProbe struct {
 	failed map[string]bool // addresses that were not downloaded; nil until one is asked for
 }
 
-func newImageProbe(ctx context.Context, run *Run, maxBad int) (*imageProbe, error) {
+func newImageProbe(ctx context.Context, run *op.Run, maxBad int) (*imageProbe, error) {
 	p := &imageProbe{ids: map[string]string{}, hashes: map[string]uint64{}, maxBad: maxBad}
-	files, err := run.pool()
+	files, err := poolOf(run)
 	if err != nil || len(files.shards) == 0 {
 		return p, err
 	}
@@ -122,4 +123,12 @@ func (p *imageProbe) known(meta embeddings.Meta) string {
 		return hex.EncodeToString(sum[:])
 	}
 	return p.ids[place(meta)]
+}
+
+// ImageOf finds the image of a pair. The oracle's caption is the right one and not what the shards say, so that it does not tell for or against.
+func ImageOf(set *shards.Set, pair Pair) (shards.Sample, bool) {
+	if sample, ok := set.Match(pair.Key, pair.URL, pair.Caption); ok {
+		return sample, true
+	}
+	return set.Match(pair.Key, pair.URL, "")
 }

@@ -9,6 +9,7 @@ import (
 
 	"react/data/columns"
 	"react/data/embeddings"
+	"react/ops/internal/optest"
 )
 
 // relabel gives the rows of a folder other labels.
@@ -52,7 +53,7 @@ func relabel(t *testing.T, folder string, label func(i int) string) {
 func TestLabelsOfAnotherMeaning(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
 	p := PairsParams{K: 2, Per: "prompt", Overfetch: 4, Control: "none"}
-	precision := func() (bool, []Pair, *stageRun) {
+	precision := func() (bool, []Pair, *optest.Run) {
 		list, _, r := w.pairs(t, p)
 		raw, err := os.ReadFile(filepath.Join(r.Dir, "rows.jsonl"))
 		if err != nil {
@@ -68,8 +69,8 @@ func TestLabelsOfAnotherMeaning(t *testing.T) {
 	}
 	relabel(t, w.folder, func(i int) string { return []string{"neg", "pos"}[i%2] })
 	told, list, r := precision()
-	if told || has(list) || !slices.ContainsFunc(r.warnings, func(s string) bool { return strings.Contains(s, "no class of the task (it has %s)") }) {
-		t.Errorf("labels of others: precision %v, labels %v, warnings %q", told, has(list), r.warnings)
+	if told || has(list) || !slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "no class of the task (it has %s)") }) {
+		t.Errorf("labels of others: precision %v, labels %v, warnings %q", told, has(list), r.Warnings)
 	}
 	folder, err := embeddings.Open(w.folder)
 	if err != nil {

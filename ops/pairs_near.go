@@ -10,6 +10,7 @@ import (
 
 	"react/data/embeddings"
 	"react/ops/knn"
+	"react/ops/op"
 )
 
 // byRank lists the rows of all lists once, in the order in which the lists are read side by side.
@@ -44,7 +45,7 @@ func (m *maker) screen(ctx context.Context, rows []int64, meta map[int64]embeddi
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			m.run.Progress(Progress{Done: i, Total: len(rows), Note: "images"})
+			m.run.Progress(op.Progress{Done: i, Total: len(rows), Note: "images"})
 		}
 		own, err := m.images.identity(meta[row])
 		if err != nil {

@@ -2,8 +2,10 @@ package ops
 
 import (
 	"maps"
-	"react/data/lost"
 	"slices"
+
+	"react/data/lost"
+	"react/ops/op"
 )
 
 // pairsReport is report.json: what came of retrieval, for each class too.
@@ -83,20 +85,20 @@ func (m *maker) poolRows() int64 {
 }
 
 // rows are what tables can show; precision only where labels are known, and where rows were found for classes.
-func (r pairsReport) rows() []MetricRow {
-	rows := []MetricRow{
+func (r pairsReport) rows() []op.MetricRow {
+	rows := []op.MetricRow{
 		{Metric: "unique", Value: float64(r.Unique), N: r.Unique},
 		{Metric: "share", Value: r.Share, N: int(r.PoolRows)},
 		{Metric: "shortfall", Value: float64(r.Shortfall), N: r.Wanted},
 	}
 	if r.Labelled && len(r.Classes) > 0 {
 		if r.Found > 0 {
-			rows = append(rows, MetricRow{Metric: "precision", Value: r.Precision, N: r.Unique})
+			rows = append(rows, op.MetricRow{Metric: "precision", Value: r.Precision, N: r.Unique})
 		}
-		rows = append(rows, MetricRow{Metric: "relevant", Value: r.Relevant, N: r.Unique})
+		rows = append(rows, op.MetricRow{Metric: "relevant", Value: r.Relevant, N: r.Unique})
 	}
 	for _, c := range r.Classes {
-		rows = append(rows, MetricRow{Metric: "pairs", Value: float64(c.Pairs), N: r.Unique, Class: c.Class})
+		rows = append(rows, op.MetricRow{Metric: "pairs", Value: float64(c.Pairs), N: r.Unique, Class: c.Class})
 	}
 	return rows
 }

@@ -18,6 +18,7 @@ import (
 	"react/data/embeddings"
 	"react/data/laion"
 	"react/data/shards"
+	"react/ops/internal/optest"
 	"react/ops/knn"
 )
 
@@ -72,7 +73,7 @@ func newPairsWorld(t *testing.T, n, classes int, imageOf func(row int) int, brok
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.folder = writeFolder(t, dim, vectors, meta)
+	w.folder = optest.WriteFolder(t, dim, vectors, meta)
 	q, _ := crowded(2*classes, dim, 2*classes, 12)
 	w.queries = queryFolder(t, dim, q, classes)
 	_, index := do(t, "index", IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": w.folder}, nil)
@@ -108,7 +109,7 @@ func (w *pairsWorld) in() map[string]string {
 	return map[string]string{"embeddings": w.folder, "pool": w.pool, "queries": w.queries, "hits.t2t": w.hits}
 }
 
-func (w *pairsWorld) pairs(t *testing.T, p PairsParams) ([]Pair, pairsReport, *stageRun) {
+func (w *pairsWorld) pairs(t *testing.T, p PairsParams) ([]Pair, pairsReport, *optest.Run) {
 	t.Helper()
 	r, dir := do(t, "pairs", p, w.in(), nil)
 	list, err := parquet.ReadFile[Pair](filepath.Join(dir, pairsFile))
@@ -179,7 +180,7 @@ func TestTooManyBadImagesNameTheRow(t *testing.T) {
 		broken[i] = true
 	}
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, broken)
-	r := newRun(t, w.in(), nil)
+	r := optest.New(t, w.in(), nil)
 	err := try(r, "pairs", PairsParams{K: 2, Per: "prompt", Overfetch: 4, Control: "none", MaxBad: 3})
 	if err == nil || !strings.Contains(err.Error(), "4 images do not decode, more than maxBad 3: row ") || !strings.Contains(err.Error(), "00000.tar") {
 		t.Errorf("got %v, want the count, the row and the shard", err)
@@ -232,14 +233,14 @@ func TestControlsGiveAsManyPairs(t *testing.T) {
 	if len(all) != w.n {
 		t.Errorf("continued: %d pairs, want the whole pool of %d", len(all), w.n)
 	}
-	if len(r.warnings) != 0 {
-		t.Errorf("continued warns of its share: %v", r.warnings)
+	if len(r.Warnings) != 0 {
+		t.Errorf("continued warns of its share: %v", r.Warnings)
 	}
 }
 
 func TestKOverThePoolIsAnError(t *testing.T) {
 	w := newPairsWorld(t, 60, 3, func(i int) int { return i }, nil)
-	r := newRun(t, w.in(), nil)
+	r := optest.New(t, w.in(), nil)
 	err := try(r, "pairs", PairsParams{K: 61, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
 	if err == nil || !strings.Contains(err.Error(), "k 61 is over the pool's 60 readable rows") {
 		t.Errorf("got %v, want both numbers", err)
@@ -249,39 +250,8 @@ func TestKOverThePoolIsAnError(t *testing.T) {
 func TestALargeShareOfThePoolWarns(t *testing.T) {
 	w := newPairsWorld(t, 60, 3, func(i int) int { return i }, nil)
 	_, report, r := w.pairs(t, PairsParams{K: 12, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
-	if report.Share <= 0.4 || len(r.warnings) == 0 || !strings.Contains(r.warnings[0], "of the pool's rows") {
-		t.Errorf("share %.2f gave warnings %v", report.Share, r.warnings)
-	}
-}
-
-func TestCaptionMatchIsByWholeWords(t *testing.T) {
-	match := captionMatcher([]string{"Cat", "red car", "C++"})
-	for _, c := range []struct {
-		caption string
-		want    []int
-	}{
-		{"a CAT on a mat", []int{0}},
-		{"concatenate", nil},
-		{"a red carpet", nil},
-		{"red car, cat", []int{0, 1}},
-		{"learn c++.", []int{2}},
-	} {
-		if got := match(embeddings.Meta{Caption: c.caption}); fmt.Sprint(got) != fmt.Sprint(c.want) {
-			t.Errorf("%q: got %v, want %v", c.caption, got, c.want)
-		}
-	}
-}
-
-// TestPairsPerClassBreakTiesByRow: captions repeat, and the hits of a class's prompts with one score stand in the order of the pool.
-func TestPairsPerClassBreakTiesByRow(t *testing.T) {
-	hit := func(row int64, score float32) candidate { return candidate{Hit: Hit{Row: row, Score: score}} }
-	lists := mergeClasses([]hitList{{hits: []candidate{hit(9, 0.5), hit(4, 0.5), hit(2, 0.1)}}, {hits: []candidate{hit(7, 0.5), hit(2, 0.9)}}}, 3)
-	var rows []int64
-	for _, h := range lists[0].hits {
-		rows = append(rows, h.Row)
-	}
-	if want := []int64{2, 4, 7}; len(lists) != 1 || !slices.Equal(rows, want) {
-		t.Errorf("got rows %v, want %v: each with its best score, equal scores in the order of the pool, cut at 3", rows, want)
+	if report.Share <= 0.4 || len(r.Warnings) == 0 || !strings.Contains(r.Warnings[0], "of the pool's rows") {
+		t.Errorf("share %.2f gave warnings %v", report.Share, r.Warnings)
 	}
 }
 

@@ -2,12 +2,9 @@ package ops
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -19,6 +16,7 @@ import (
 	"react/data/wholefile"
 	"react/ops/clip"
 	"react/ops/engine"
+	"react/ops/op"
 )
 
 // partialFormat is the version of what a training keeps in Run.Partial; another version is not read.
@@ -29,12 +27,8 @@ const partialFormat = 1
 // stateFile is the file that makes the others count. It is written last and by rename, and names them with their digests.
 const stateFile = "state.json"
 
-// defaultSaveEvery is the time between two saves where Run gives none, and saveShare the least ratio of the time between them to that of one:
-// saving takes under two percent of a training, however large the model.
-const (
-	defaultSaveEvery = 30 * time.Second
-	saveShare        = 50
-)
+// defaultSaveEvery is the time between two saves where Run gives none.
+const defaultSaveEvery = 30 * time.Second
 
 // trainingState is what state.json holds.
 type trainingState struct {
@@ -48,7 +42,7 @@ type trainingState struct {
 // augmentation are functions of seed and step, and need no keeping.
 type saver struct {
 	t       *training
-	run     *Run
+	run     *op.Run
 	engine  map[string]string
 	metrics func() error // puts the lines written so far into metricsFile
 
@@ -58,8 +52,8 @@ type saver struct {
 	pause   time.Duration
 }
 
-func newSaver(t *training, run *Run, eng *engine.Engine) *saver {
-	s := &saver{t: t, run: run, engine: engineFacts(eng), digests: map[string]string{}, last: time.Now(), pause: run.SaveEvery}
+func newSaver(t *training, run *op.Run, eng *engine.Engine) *saver {
+	s := &saver{t: t, run: run, engine: op.EngineFacts(eng), digests: map[string]string{}, last: time.Now(), pause: run.SaveEvery}
 	if t.fitted != "" {
 		s.engine["batch"] = t.fitted
 	}
@@ -67,16 +61,6 @@ func newSaver(t *training, run *Run, eng *engine.Engine) *saver {
 		s.pause = defaultSaveEvery
 	}
 	return s
-}
-
-// engineFacts name an engine and its libraries: what was computed by others is not mixed with what this one computes.
-func engineFacts(eng *engine.Engine) map[string]string {
-	facts := eng.Describe()
-	if facts == nil {
-		facts = map[string]string{}
-	}
-	facts["name"] = eng.Name()
-	return facts
 }
 
 // after is called when a step was taken; it saves when it is time to. A state that cannot be written is said in the log: it is a matter of time
@@ -100,7 +84,7 @@ func (s *saver) now(step int) {
 		fmt.Fprintf(s.run.Log, "saved the state of step %d in %v\n", step, time.Since(start).Round(time.Millisecond))
 	}
 	s.last, s.saved = time.Now(), step
-	s.pause = max(s.pause, saveShare*s.last.Sub(start))
+	s.pause = max(s.pause, op.SaveShare*s.last.Sub(start))
 }
 
 func (s *saver) save(step int) error {
@@ -109,11 +93,11 @@ func (s *saver) save(step int) error {
 	}
 	state := trainingState{Format: partialFormat, Engine: s.engine, Step: step, Files: map[string]string{}}
 	weights, metrics := weightsOf(step), metricsOf(step)
-	if err := errors.Join(s.saveWeights(filepath.Join(s.run.Partial, weights)), s.metrics(), copyFile(s.run.path(metricsFile), filepath.Join(s.run.Partial, metrics))); err != nil {
+	if err := errors.Join(s.saveWeights(filepath.Join(s.run.Partial, weights)), s.metrics(), op.CopyFile(s.run.Path(metricsFile), filepath.Join(s.run.Partial, metrics))); err != nil {
 		return err
 	}
 	for _, name := range []string{weights, metrics} {
-		sum, err := syncedDigest(filepath.Join(s.run.Partial, name))
+		sum, err := op.SyncedDigest(filepath.Join(s.run.Partial, name))
 		if err != nil {
 			return err
 		}
@@ -149,7 +133,7 @@ func (s *saver) saveWeights(path string) error {
 
 // keepSnapshots links the finished files of the stage's own snapshots into the directory, once each.
 func (s *saver) keepSnapshots() error {
-	return filepath.WalkDir(s.run.path(snapshotsDir), func(path string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir(s.run.Path(snapshotsDir), func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -160,10 +144,10 @@ func (s *saver) keepSnapshots() error {
 		if err != nil || s.digests[rel] != "" {
 			return err
 		}
-		if err := linkFile(path, filepath.Join(s.run.Partial, rel)); err != nil {
+		if err := op.LinkFile(path, filepath.Join(s.run.Partial, rel)); err != nil {
 			return err
 		}
-		s.digests[rel], err = syncedDigest(path)
+		s.digests[rel], err = op.SyncedDigest(path)
 		return err
 	})
 }
@@ -214,7 +198,7 @@ func (s *saver) restore() ([]byte, int, error) {
 	if err != nil {
 		s.run.Warn("the saved state of an attempt before is not used, training begins anew: %v", err)
 		s.digests = map[string]string{}
-		return nil, 0, errors.Join(os.RemoveAll(s.run.path(snapshotsDir)), os.RemoveAll(s.run.Partial))
+		return nil, 0, errors.Join(os.RemoveAll(s.run.Path(snapshotsDir)), os.RemoveAll(s.run.Partial))
 	}
 	s.saved = state.Step
 	s.run.Fact("resumedAtStep", state.Step)
@@ -244,7 +228,7 @@ func (s *saver) read() (trainingState, error) {
 func (s *saver) takeFiles(state trainingState) ([]byte, error) {
 	for _, name := range slices.Sorted(maps.Keys(state.Files)) {
 		from := filepath.Join(s.run.Partial, name)
-		sum, err := syncedDigest(from)
+		sum, err := op.SyncedDigest(from)
 		if err != nil {
 			return nil, err
 		}
@@ -255,7 +239,7 @@ func (s *saver) takeFiles(state trainingState) ([]byte, error) {
 			continue
 		}
 		s.digests[name] = sum
-		if err := linkFile(from, s.run.path(name)); err != nil {
+		if err := op.LinkFile(from, s.run.Path(name)); err != nil {
 			return nil, err
 		}
 	}
@@ -296,37 +280,3 @@ func (s *saver) setWeights(step int) error {
 
 func weightsOf(step int) string { return fmt.Sprintf("%06d.safetensors", step) }
 func metricsOf(step int) string { return fmt.Sprintf("%06d.jsonl", step) }
-
-// syncedDigest is the sha256 of a file, whose bytes are on disk afterwards.
-func syncedDigest(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), f.Sync()
-}
-
-// linkFile gives a file a second name; its folder is made. Where that cannot be, it is copied.
-func linkFile(from, to string) error {
-	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
-		return err
-	}
-	os.Remove(to)
-	if os.Link(from, to) == nil {
-		return nil
-	}
-	return copyFile(from, to)
-}
-
-func copyFile(from, to string) error {
-	data, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, data, 0o666)
-}

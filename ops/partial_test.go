@@ -10,13 +10,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"react/data/image"
 	"react/ops/engine"
+	"react/ops/internal/optest"
+	"react/ops/op"
 )
 
 // training that is stopped and goes on: an op with its params and inputs.
@@ -31,14 +32,14 @@ type resumable struct {
 var errKilled = errors.New("killed")
 
 // attempt runs the op until a step: stopped by its context there, or killed, or to its end (step 0).
-func (r resumable) attempt(t *testing.T, partial string, step int, kill bool) (run *stageRun, err error) {
+func (r resumable) attempt(t *testing.T, partial string, step int, kill bool) (run *optest.Run, err error) {
 	t.Helper()
-	run = newRun(t, r.in, nil)
+	run = optest.New(t, r.in, nil)
 	run.Partial, run.SaveEvery = partial, time.Nanosecond
 	run.OpenEngine = func() (*engine.Engine, error) { return r.engine, nil }
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	run.Progress = func(p Progress) {
+	run.Progress = func(p op.Progress) {
 		if p.Done != step {
 			return
 		}
@@ -47,7 +48,7 @@ func (r resumable) attempt(t *testing.T, partial string, step int, kill bool) (r
 		}
 		cancel()
 	}
-	raw, err := Canonical(r.params)
+	raw, err := op.Canonical(r.params)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,45 +62,11 @@ func (r resumable) attempt(t *testing.T, partial string, step int, kill bool) (r
 	return run, All[r.op].Run(ctx, &run.Run, raw)
 }
 
-// speed is what differs from run to run in metrics.jsonl.
-var speed = regexp.MustCompile(`,"imagesPerSecond":\d+`)
-
-// contents are a directory's files by path, without speeds.
-func contents(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path)
-		files[rel] = string(speed.ReplaceAll(data, nil))
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
-func sameFiles(t *testing.T, got, want map[string]string) {
-	t.Helper()
-	for name := range want {
-		if got[name] != want[name] {
-			t.Errorf("%s: %d bytes that are not those of an unbroken run (%d)", name, len(got[name]), len(want[name]))
-		}
-	}
-	if len(got) != len(want) {
-		t.Errorf("%d files, want %d", len(got), len(want))
-	}
-}
-
 // trainings are pretraining and tuning in all modes, with augmentation.
 func trainings(t *testing.T, on *engine.Engine) []resumable {
 	t.Helper()
 	augment := image.Augment{Crop: [2]float64{0.5, 1}, Ratio: [2]float64{0.75, 1.33}, Flip: 0.5, Color: 0.4, RandAugment: "rand-m9-n2", Erasing: 0.25}
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	p := smallPretrain(t)
 	p.Steps, p.Keep, p.Augment = 14, 4, augment
 	_, base := do(t, "pretrain", p, map[string]string{"pool": pool}, nil)
@@ -160,7 +127,7 @@ func stopAndGoOn(t *testing.T, r resumable) {
 		kill := rand.IntN(2) == 0
 		run, err := r.attempt(t, partial, step, kill)
 		if kill && errors.Is(err, errKilled) || !kill && errors.Is(err, context.Canceled) {
-			steps = append(steps, fmt.Sprintf("step %d, killed %v, resumed at %v", step, kill, run.facts["resumedAtStep"]))
+			steps = append(steps, fmt.Sprintf("step %d, killed %v, resumed at %v", step, kill, run.Facts["resumedAtStep"]))
 			continue
 		}
 		if err != nil {
@@ -171,12 +138,12 @@ func stopAndGoOn(t *testing.T, r resumable) {
 	if err != nil {
 		t.Fatalf("%v: %v", steps, err)
 	}
-	if run.facts["resumedAtStep"] == nil {
+	if run.Facts["resumedAtStep"] == nil {
 		t.Errorf("%v: the last attempt began anew", steps)
 	}
-	sameFiles(t, contents(t, run.Dir), contents(t, unbroken.Dir))
-	if fmt.Sprint(run.warnings) != fmt.Sprint(unbroken.warnings) {
-		t.Errorf("warnings %q, of the unbroken run %q", run.warnings, unbroken.warnings)
+	optest.SameFiles(t, optest.Contents(t, run.Dir), optest.Contents(t, unbroken.Dir))
+	if fmt.Sprint(run.Warnings) != fmt.Sprint(unbroken.Warnings) {
+		t.Errorf("warnings %q, of the unbroken run %q", run.Warnings, unbroken.Warnings)
 	}
 	if t.Failed() {
 		t.Log(steps)
@@ -191,7 +158,7 @@ func pretraining(t *testing.T) resumable {
 		t.Fatal(err)
 	}
 	t.Cleanup(on.Close)
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	p := smallPretrain(t)
 	p.Steps, p.Keep = 6, 2
 	return resumable{"pretrain", p, map[string]string{"pool": pool}, on}
@@ -207,7 +174,7 @@ func TestDamagedState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := contents(t, unbroken.Dir)
+	want := optest.Contents(t, unbroken.Dir)
 	left := t.TempDir()
 	if _, err := r.attempt(t, left, 5, false); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
@@ -233,7 +200,7 @@ func TestDamagedState(t *testing.T) {
 		damage func(t *testing.T, path string)
 		says   string
 	}{
-		"a flipped byte":   {"000005.safetensors", flipByte, "000005.safetensors: sha256 is "},
+		"a flipped byte":   {"000005.safetensors", optest.FlipByte, "000005.safetensors: sha256 is "},
 		"cut short":        {"000005.jsonl", func(t *testing.T, path string) { truncate(t, path, 100) }, "000005.jsonl: sha256 is "},
 		"a file gone":      {"snapshots/000002/open_clip_model.safetensors", func(t *testing.T, path string) { remove(t, path) }, "no such file"},
 		"state cut short":  {stateFile, func(t *testing.T, path string) { truncate(t, path, 20) }, "state.json: unexpected end of JSON input"},
@@ -248,30 +215,18 @@ func TestDamagedState(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.damage(t, filepath.Join(partial, c.file))
-			run := newRun(t, r.in, nil)
+			run := optest.New(t, r.in, nil)
 			run.Partial, run.OpenEngine = partial, func() (*engine.Engine, error) { return r.engine, nil }
 			var said []string
 			run.Warn = func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
 			if err := try(run, r.op, r.params); err != nil {
 				t.Fatal(err)
 			}
-			if run.facts["resumedAtStep"] != nil || len(said) == 0 || !strings.HasPrefix(said[0], "the saved state of an attempt before is not used, training begins anew: ") || !strings.Contains(said[0], c.says) {
-				t.Errorf("resumed at %v, said %q, want %q", run.facts["resumedAtStep"], said, c.says)
+			if run.Facts["resumedAtStep"] != nil || len(said) == 0 || !strings.HasPrefix(said[0], "the saved state of an attempt before is not used, training begins anew: ") || !strings.Contains(said[0], c.says) {
+				t.Errorf("resumed at %v, said %q, want %q", run.Facts["resumedAtStep"], said, c.says)
 			}
-			sameFiles(t, contents(t, run.Dir), want)
+			optest.SameFiles(t, optest.Contents(t, run.Dir), want)
 		})
-	}
-}
-
-func flipByte(t *testing.T, path string) {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data[len(data)-1] ^= 1
-	if err := os.WriteFile(path, data, 0o666); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -297,8 +252,8 @@ func TestStateThatIsNotWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	run, err := r.attempt(t, partial, 5, false)
-	if !errors.Is(err, context.Canceled) || len(run.warnings) != 0 {
-		t.Fatalf("%v, warnings %q", err, run.warnings)
+	if !errors.Is(err, context.Canceled) || len(run.Warnings) != 0 {
+		t.Fatalf("%v, warnings %q", err, run.Warnings)
 	}
 	if _, err := os.Stat(filepath.Join(partial, "000004.safetensors")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the half-written file is still there: %v", err)

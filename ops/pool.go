@@ -14,6 +14,7 @@ import (
 	"react/data/lost"
 	"react/data/pool"
 	"react/data/shards"
+	"react/ops/op"
 )
 
 // poolFiles are the outside or generated files of a pool.
@@ -22,12 +23,12 @@ type poolFiles struct {
 	shards []string // tars, sorted by name
 }
 
-// pool finds the files of role "pool": a finished world stage, or the outside files "pool.laion" and "pool.shards".
-func (r *Run) pool() (poolFiles, error) {
-	if dir, ok := r.In["pool"]; ok {
+// poolOf finds the files of role "pool": a finished world stage, or the outside files "pool.laion" and "pool.shards".
+func poolOf(run *op.Run) (poolFiles, error) {
+	if dir, ok := run.In["pool"]; ok {
 		return globPool(filepath.Join(dir, "pool"))
 	}
-	return poolFiles{laion: r.Files["pool.laion"].Paths, shards: r.Files["pool.shards"].Paths}, nil
+	return poolFiles{laion: run.Files["pool.laion"].Paths, shards: run.Files["pool.shards"].Paths}, nil
 }
 
 func globPool(dir string) (poolFiles, error) {
@@ -72,7 +73,7 @@ type poolReader struct {
 	noURL  bool       // the metadata are those of a folder of embeddings
 }
 
-func openPool(ctx context.Context, run *Run, files poolFiles, maxBad int) (*poolReader, error) {
+func openPool(ctx context.Context, run *op.Run, files poolFiles, maxBad int) (*poolReader, error) {
 	p := &poolReader{files: files, maxBad: maxBad}
 	if len(files.laion) == 0 {
 		return nil, errors.New("the pool has no metadata (pool.laion)")
@@ -91,7 +92,7 @@ func openPool(ctx context.Context, run *Run, files poolFiles, maxBad int) (*pool
 }
 
 // index finds the samples of the shards.
-func (p *poolReader) index(ctx context.Context, run *Run) (err error) {
+func (p *poolReader) index(ctx context.Context, run *op.Run) (err error) {
 	if p.set, err = shards.Index(ctx, p.files.shards, p.maxBad); err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func (p *poolReader) index(ctx context.Context, run *Run) (err error) {
 
 // PoolImages counts the rows of a pool of outside files that have no image, by cause; with decode also those whose image does not decode, which reads
 // every image.
-func PoolImages(ctx context.Context, src pool.Source, decode bool, run *Run) (lost.Count, error) {
+func PoolImages(ctx context.Context, src pool.Source, decode bool, run *op.Run) (lost.Count, error) {
 	p := &poolReader{files: poolFiles{laion: src.Metadata, shards: src.Images}, maxBad: src.MaxBad, noURL: src.Folder}
 	if err := p.index(ctx, run); err != nil {
 		return lost.Count{}, err

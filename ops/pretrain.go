@@ -14,6 +14,7 @@ import (
 	"react/data/shards"
 	"react/data/tokenizer"
 	"react/ops/clip"
+	"react/ops/op"
 )
 
 // PretrainParams are the params of pretrain.
@@ -43,12 +44,14 @@ type PretrainParams struct {
 //	2: as embed's
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   JPEGs of odd subsampling are read
-var pretrain = onEngine(define(3, "pretrain", runPretrain,
-	says[PretrainParams](PretrainParams.work, PretrainParams.pace, PretrainParams.memory, PretrainParams.check)))
+var pretrain = op.OnEngine(op.Define(3, "pretrain", runPretrain,
+	op.Says[PretrainParams](PretrainParams.work, PretrainParams.pace, PretrainParams.memory, PretrainParams.check)))
 
-func (p PretrainParams) work(at Known) Work { return trainingWork(at, clip.Full, p.Steps, p.Batch) }
+func (p PretrainParams) work(at op.Known) op.Work {
+	return trainingWork(at, clip.Full, p.Steps, p.Batch)
+}
 
-func (p PretrainParams) pace(Known) Pace {
+func (p PretrainParams) pace(op.Known) op.Pace {
 	out := trainingPace(p.Steps, p.Batch, p.Precision)
 	if p.Keep > 0 {
 		out.Volume += float64(p.Steps) / float64(p.Keep)
@@ -56,11 +59,11 @@ func (p PretrainParams) pace(Known) Pace {
 	return out
 }
 
-func (p PretrainParams) memory(at Place) (clip.Memory, error) {
-	return at.training(p.Model.WithVocab(p.Vocab), p.options())
+func (p PretrainParams) memory(at op.Place) (clip.Memory, error) {
+	return trainingMemory(at, p.Model.WithVocab(p.Vocab), p.options())
 }
 
-func (p PretrainParams) check(look Inspector) { look.Shards(p.MaxBad, p.MaxBadShare) }
+func (p PretrainParams) check(look op.Inspector) { look.Shards(p.MaxBad, p.MaxBadShare) }
 
 // curve is the summary of a training's loss.
 type curve struct {
@@ -73,7 +76,7 @@ type curve struct {
 	VocabSize int     `json:"vocabSize"` // of the tokenizer
 }
 
-func runPretrain(ctx context.Context, run *Run, p PretrainParams) error {
+func runPretrain(ctx context.Context, run *op.Run, p PretrainParams) error {
 	data, err := readTrainingPool(ctx, run, p.MaxBad, p.MaxBadShare)
 	if err != nil {
 		return err
@@ -115,7 +118,7 @@ func runPretrain(ctx context.Context, run *Run, p PretrainParams) error {
 	return savePretrained(run, trainer, tok, sum, t)
 }
 
-func savePretrained(run *Run, trainer *clip.Trainer, tok *tokenizer.Tokenizer, sum trainingSummary, t *training) error {
+func savePretrained(run *op.Run, trainer *clip.Trainer, tok *tokenizer.Tokenizer, sum trainingSummary, t *training) error {
 	if err := saveTrained(run.Dir, trainer, tok); err != nil {
 		return err
 	}
@@ -125,7 +128,7 @@ func savePretrained(run *Run, trainer *clip.Trainer, tok *tokenizer.Tokenizer, s
 		run.Warn("the base has not levelled off: the loss fell from %.3f to %.3f over the last tenth of %d steps; it is not at its plateau", c.Before, c.Last, t.steps)
 	}
 	run.Fact("imagesPerSecond", sum.ImagesPerSecond)
-	return run.writeJSON("curve.json", c)
+	return run.WriteJSON("curve.json", c)
 }
 
 // snapshotDir is where pretraining keeps the checkpoint after a step, under its own folder.
@@ -175,8 +178,8 @@ type trainingPool struct {
 }
 
 // readTrainingPool reads a pool whose rows have images, checks that each decodes, and drops and counts those that do not, up to maxBad.
-func readTrainingPool(ctx context.Context, run *Run, maxBad int, maxShare float64) (*trainingPool, error) {
-	files, err := run.pool()
+func readTrainingPool(ctx context.Context, run *op.Run, maxBad int, maxShare float64) (*trainingPool, error) {
+	files, err := poolOf(run)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +187,7 @@ func readTrainingPool(ctx context.Context, run *Run, maxBad int, maxShare float6
 	if err != nil {
 		return nil, err
 	}
-	alive, _, err := run.alive()
+	alive, _, err := aliveRows(run)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +218,7 @@ func readTrainingPool(ctx context.Context, run *Run, maxBad int, maxShare float6
 		data.drop(bad)
 	}
 	run.Fact("pool", stats)
-	return &data, run.lose(stats.lost, maxShare)
+	return &data, run.Lose(stats.lost, maxShare)
 }
 
 // leftBy tells of a filter, in a message about the rows of a pool.
@@ -240,27 +243,5 @@ func (d *trainingPool) drop(bad []int) {
 	d.samples, d.captions = d.samples[:keep], d.captions[:keep]
 }
 
-// encodeAll tokenizes captions into [captions, context].
-func encodeAll(tok *tokenizer.Tokenizer, captions []string) []int32 {
-	ids, _ := encodeAs(tok, captions, tokenizer.KeepEOT) // only Refuse gives errors
-	return ids
-}
-
-// encodeAs is encodeAll with a choice of truncation.
-func encodeAs(tok *tokenizer.Tokenizer, captions []string, how tokenizer.Truncation) ([]int32, error) {
-	ids := make([]int32, len(captions)*tok.Context())
-	for i, c := range captions {
-		if _, err := tok.EncodeAs(c, ids[i*tok.Context():(i+1)*tok.Context()], how); err != nil {
-			return nil, err
-		}
-	}
-	return ids, nil
-}
-
 // GammaOff stands in the params of tune for plain InfoNCE (clip.TrainOptions.GammaOff).
 const GammaOff = 2
-
-func normalizationOf(cfg clip.Config) normalization {
-	mean, std := cfg.Normalization()
-	return normalization{Preparation: cfg.Preparation(), mean: mean, std: std}
-}

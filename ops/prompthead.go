@@ -10,11 +10,12 @@ import (
 	"react/ops/blas"
 	"react/ops/clip"
 	"react/ops/metric"
+	"react/ops/op"
 )
 
-// prompt reads role "prompt", a prompt-tune stage; nil where there is none.
-func (r *Run) prompt() (*learnedPrompt, error) {
-	dir, ok := r.In["prompt"]
+// readPrompt reads role "prompt", a prompt-tune stage; nil where there is none.
+func readPrompt(run *op.Run) (*learnedPrompt, error) {
+	dir, ok := run.In["prompt"]
 	if !ok {
 		return nil, nil
 	}
@@ -32,8 +33,8 @@ func (r *Run) prompt() (*learnedPrompt, error) {
 
 // promptScores scores features of length 1 with a learned prompt, [images, classes], and gives the model's logit scale. Classes that a context
 // of their own was not learned for are an error.
-func (r *Run) promptScores(p *learnedPrompt, set *labelled) (metric.Scores, float64, error) {
-	b, err := r.backboneIn("")
+func promptScores(run *op.Run, p *learnedPrompt, set *labelled) (metric.Scores, float64, error) {
+	b, err := openBackbone(run, "")
 	if err != nil {
 		return metric.Scores{}, 0, err
 	}
@@ -47,7 +48,7 @@ func (r *Run) promptScores(p *learnedPrompt, set *labelled) (metric.Scores, floa
 	}
 	x := set.normalized()
 	if p.Contexts == clip.ImageContext {
-		scores, err := p.scoreEach(r, b, layout, x)
+		scores, err := p.scoreEach(run, b, layout, x)
 		return scores, b.logitScale(), err
 	}
 	places, err := p.places(set)
@@ -78,7 +79,7 @@ func (p *learnedPrompt) places(set *labelled) ([]int, error) {
 }
 
 // scoreEach makes the prompts anew for each image.
-func (p *learnedPrompt) scoreEach(run *Run, b *backbone, l clip.PromptLayout, x blas.Matrix) (metric.Scores, error) {
+func (p *learnedPrompt) scoreEach(run *op.Run, b *backbone, l clip.PromptLayout, x blas.Matrix) (metric.Scores, error) {
 	out := metric.Scores{Values: make([]float32, 0, x.Rows*l.Classes), Classes: l.Classes}
 	for i := range x.Rows {
 		head, err := b.encoder.Prompts(p.weights, p.Contexts, l, nil, x.Row(i))
@@ -86,7 +87,7 @@ func (p *learnedPrompt) scoreEach(run *Run, b *backbone, l clip.PromptLayout, x 
 			return out, err
 		}
 		out.Values = append(out.Values, scoreAll(x.Slice(i, i+1), blas.Matrix{Rows: l.Classes, Cols: x.Cols, Values: head}).Values...)
-		run.Progress(Progress{Done: i + 1, Total: x.Rows, Note: "images"})
+		run.Progress(op.Progress{Done: i + 1, Total: x.Rows, Note: "images"})
 	}
 	return out, nil
 }

@@ -11,7 +11,7 @@ import (
 	"react/ops/blas"
 	"react/ops/clip"
 	"react/ops/engine"
-	"react/ops/probe"
+	"react/ops/op"
 )
 
 // PromptTuneParams are the params of prompt-tune.
@@ -52,21 +52,21 @@ const LearnedPromptFile = "prompt.safetensors"
 //
 //	1: first
 //	2: captions are cleaned as ftfy does (same ids for printable ASCII)
-var promptTune = onEngine(define(2, "prompt-tune", runPromptTune,
-	says[PromptTuneParams](noWork, PromptTuneParams.pace, noMemory, PromptTuneParams.check)))
+var promptTune = op.OnEngine(op.Define(2, "prompt-tune", runPromptTune,
+	op.Says[PromptTuneParams](op.NoWork, PromptTuneParams.pace, op.NoMemory, PromptTuneParams.check)))
 
-func (p PromptTuneParams) pace(Known) Pace { return trainingPace(p.Steps, p.Batch, p.Contexts) }
+func (p PromptTuneParams) pace(op.Known) op.Pace { return trainingPace(p.Steps, p.Batch, p.Contexts) }
 
-func (p PromptTuneParams) check(look Inspector) {
-	look.Training(look.Images("train"), Images{}, p.Shots)
+func (p PromptTuneParams) check(look op.Inspector) {
+	look.Training(look.Images("train"), op.Images{}, p.Shots)
 }
 
-func runPromptTune(ctx context.Context, run *Run, p PromptTuneParams) error {
-	train, err := run.features("train")
+func runPromptTune(ctx context.Context, run *op.Run, p PromptTuneParams) error {
+	train, err := readFeatures(run, "train")
 	if err != nil {
 		return err
 	}
-	b, err := run.backboneIn("")
+	b, err := openBackbone(run, "")
 	if err != nil {
 		return err
 	}
@@ -80,14 +80,14 @@ func runPromptTune(ctx context.Context, run *Run, p PromptTuneParams) error {
 	if err != nil {
 		return err
 	}
-	if err := clip.WriteSafetensors(run.path(LearnedPromptFile), t.trainer.Weights()); err != nil {
+	if err := clip.WriteSafetensors(run.Path(LearnedPromptFile), t.trainer.Weights()); err != nil {
 		return err
 	}
-	if err := run.writeJSON(promptFile, t.prompt); err != nil {
+	if err := run.WriteJSON(promptFile, t.prompt); err != nil {
 		return err
 	}
 	tenth := max(1, len(losses)/10)
-	return run.writeRows([]MetricRow{
+	return run.WriteRows([]op.MetricRow{
 		{Metric: "loss", Value: mean(losses[len(losses)-tenth:]), N: tenth},
 		{Metric: "epochs", Value: float64(p.Steps*p.Batch) / float64(len(t.images)), N: len(t.images)},
 		{Metric: "train-images", Value: float64(len(t.images)), N: len(t.images)},
@@ -133,18 +133,6 @@ func newPromptTuning(b *backbone, train *labelled, p PromptTuneParams) (*promptT
 	}
 	t.trainer, err = clip.NewPromptTrainer(b.engine, b.checkpoint, w, p.Contexts, layout, p.Batch)
 	return t, err
-}
-
-// shotsOf are the places of some images of each class, or of all.
-func shotsOf(set *labelled, shots int, seed int64) ([]int, error) {
-	if shots == 0 {
-		return indicesTo(len(set.items)), nil
-	}
-	at, err := probe.FewShot(set.all(), len(set.Classes), shots, seed)
-	if err != nil {
-		return nil, fmt.Errorf("set %s: %w", set.Dir, err)
-	}
-	return at, nil
 }
 
 // contextWords are the tokens that a context starts from, nil for none.
@@ -214,7 +202,7 @@ func (p *learnedPrompt) layout(tok *tokenizer.Tokenizer, names []string) (clip.P
 }
 
 // run takes the steps and writes metrics.jsonl.
-func (t *promptTuning) run(ctx context.Context, run *Run) ([]float64, error) {
+func (t *promptTuning) run(ctx context.Context, run *op.Run) ([]float64, error) {
 	out, err := newStepLog(run)
 	if err != nil {
 		return nil, err
@@ -247,7 +235,7 @@ func (t *promptTuning) run(ctx context.Context, run *Run) ([]float64, error) {
 		if err := out.put(promptStep{Step: step + 1, Loss: loss, LR: lr}); err != nil {
 			return nil, err
 		}
-		run.Progress(Progress{Done: step + 1, Total: t.Steps, Note: fmt.Sprintf("loss %.3f", loss)})
+		run.Progress(op.Progress{Done: step + 1, Total: t.Steps, Note: fmt.Sprintf("loss %.3f", loss)})
 	}
 	return losses, out.close()
 }

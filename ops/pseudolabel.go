@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 
@@ -14,8 +13,8 @@ import (
 	"react/data/npy"
 	"react/data/shards"
 	"react/ops/blas"
-	"react/ops/clip"
 	"react/ops/metric"
+	"react/ops/op"
 )
 
 // PseudoLabelParams are the params of pseudo-label.
@@ -60,29 +59,29 @@ const (
 //	2: embeddings that are not finite are an error, and no more below the threshold
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var pseudoLabel = onEngine(define(3, "pseudo-label", runPseudoLabel,
-	says[PseudoLabelParams](noWork, sameParams, noMemory, noCheck)))
+var pseudoLabel = op.OnEngine(op.Define(3, "pseudo-label", runPseudoLabel,
+	op.Says[PseudoLabelParams](op.NoWork, op.SameParams, op.NoMemory, op.NoCheck)))
 
-func runPseudoLabel(ctx context.Context, run *Run, p PseudoLabelParams) error {
-	classes, err := run.classes(p.Set)
+func runPseudoLabel(ctx context.Context, run *op.Run, p PseudoLabelParams) error {
+	classes, err := classesOf(run, p.Set)
 	if err != nil {
 		return err
 	}
-	b, err := run.backboneIn(p.Precision)
+	b, err := openBackbone(run, p.Precision)
 	if err != nil {
 		return err
 	}
 	defer b.close()
-	head, err := b.classifier(ctx, classes, p.Prompts)
+	head, err := b.average(ctx, promptsOf(ownNames(classes), p.Prompts))
 	if err != nil {
 		return err
 	}
-	set, rows, err := run.tuningPairs(ctx, p.MaxBad)
+	set, rows, err := tuningPairs(ctx, run, p.MaxBad)
 	if err != nil {
 		return err
 	}
 	defer set.Close()
-	l := &labeller{PseudoLabelParams: p, run: run, backbone: b, classes: classes, head: blas.Matrix{Rows: len(classes), Cols: b.checkpoint.Config.Dim(), Values: head}}
+	l := &labeller{PseudoLabelParams: p, run: run, backbone: b, classes: classes, head: head}
 	labels, err := l.label(ctx, set, rows)
 	if err != nil {
 		return err
@@ -90,19 +89,19 @@ func runPseudoLabel(ctx context.Context, run *Run, p PseudoLabelParams) error {
 	if labels = keepMost(labels, p.PerClass); len(labels) == 0 {
 		return fmt.Errorf("none of %d pairs has a class of probability %g or more (tune.threshold)", len(rows), p.Threshold)
 	}
-	if err := parquet.WriteFile(run.path(labelsFile), labels); err != nil {
+	if err := parquet.WriteFile(run.Path(labelsFile), labels); err != nil {
 		return err
 	}
-	if err := npy.Write(run.path(classifierFile), []int{l.head.Rows, l.head.Cols}, l.head.Values, "<f4"); err != nil {
+	if err := npy.Write(run.Path(classifierFile), []int{l.head.Rows, l.head.Cols}, l.head.Values, "<f4"); err != nil {
 		return err
 	}
-	return run.writeRows(l.rows(labels, rows))
+	return run.WriteRows(l.rows(labels, rows))
 }
 
 // labeller holds what one pseudo-label stage reads.
 type labeller struct {
 	PseudoLabelParams
-	run      *Run
+	run      *op.Run
 	backbone *backbone
 	classes  []string
 	head     blas.Matrix // [classes, dim]
@@ -153,7 +152,7 @@ func (l *labeller) taught(ctx context.Context, set *shards.Set, rows []Pair) ([]
 			indices[i] = start + i
 		}
 		u, err := l.backbone.images(ctx, l.run, source, indices, func(done int) {
-			l.run.Progress(Progress{Done: start + done, Total: len(rows), Note: "images"})
+			l.run.Progress(op.Progress{Done: start + done, Total: len(rows), Note: "images"})
 		})
 		if err != nil {
 			return nil, err
@@ -211,7 +210,7 @@ func keepMost(labels []PseudoLabel, most int) []PseudoLabel {
 	return out
 }
 
-func (l *labeller) rows(labels []PseudoLabel, pairs []Pair) []MetricRow {
+func (l *labeller) rows(labels []PseudoLabel, pairs []Pair) []op.MetricRow {
 	n := len(labels)
 	known, right, confidence := 0, 0, 0.0
 	for _, label := range labels {
@@ -223,26 +222,15 @@ func (l *labeller) rows(labels []PseudoLabel, pairs []Pair) []MetricRow {
 			}
 		}
 	}
-	rows := []MetricRow{
+	rows := []op.MetricRow{
 		{Metric: "labelled", Value: float64(n), N: len(pairs)},
 		{Metric: "share", Value: float64(n) / float64(len(pairs)), N: len(pairs)},
 		{Metric: "confidence", Value: confidence, N: n},
 	}
 	if known > 0 {
-		rows = append(rows, MetricRow{Metric: "precision", Value: float64(right) / float64(known), N: known})
+		rows = append(rows, op.MetricRow{Metric: "precision", Value: float64(right) / float64(known), N: known})
 	}
 	return rows
-}
-
-// logitScale is the multiplier of cosines; 100 where a checkpoint has none.
-func (b *backbone) logitScale() float64 { return logitScaleOf(b.checkpoint) }
-
-// logitScaleOf is exp(logit_scale), 100 where there is none.
-func logitScaleOf(c *clip.Checkpoint) float64 {
-	if t := c.Weights.At("logit_scale"); t != nil && len(t.Data) == 1 {
-		return math.Exp(float64(t.Data[0]))
-	}
-	return 100
 }
 
 // pairImages are the images of pairs, by place.
@@ -258,23 +246,15 @@ func pairImages(set *shards.Set, rows []Pair) (*imageSource, error) {
 	return newImageSource(set, samples), nil
 }
 
-// ImageOf finds the image of a pair. The oracle's caption is the right one and not what the shards say, so that it does not tell for or against.
-func ImageOf(set *shards.Set, pair Pair) (shards.Sample, bool) {
-	if sample, ok := set.Match(pair.Key, pair.URL, pair.Caption); ok {
-		return sample, true
-	}
-	return set.Match(pair.Key, pair.URL, "")
-}
-
 // targets are what a classifying training reads: the labels and the head.
 type targets struct {
 	labels []PseudoLabel
 	head   blas.Matrix // [classes, dim]
 }
 
-// targets reads role "labels"; nil where the stage has none.
-func (r *Run) targets() (*targets, error) {
-	dir, ok := r.In["labels"]
+// readTargets reads role "labels"; nil where the stage has none.
+func readTargets(run *op.Run) (*targets, error) {
+	dir, ok := run.In["labels"]
 	if !ok {
 		return nil, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"react/data/datasets"
 	"react/data/embeddings"
 	"react/ops/clip"
+	"react/ops/op"
 )
 
 // QueriesParams are the params of queries.
@@ -38,26 +39,28 @@ const queriesFile = "queries.parquet"
 //
 //	1: first
 //	2: captions are cleaned as ftfy does (same ids for printable ASCII)
-var queries = onEngine(define(2, "queries", runQueries,
-	says[QueriesParams](noWork, QueriesParams.pace, QueriesParams.memory, noCheck)))
+var queries = op.OnEngine(op.Define(2, "queries", runQueries,
+	op.Says[QueriesParams](op.NoWork, QueriesParams.pace, QueriesParams.memory, op.NoCheck)))
 
-func (p QueriesParams) pace(at Known) Pace {
-	return Pace{Work: float64(at.Queries), Volume: float64(at.Queries), Model: true}
+func (p QueriesParams) pace(at op.Known) op.Pace {
+	return op.Pace{Work: float64(at.Queries), Volume: float64(at.Queries), Model: true}
 }
 
-func (p QueriesParams) memory(at Place) (clip.Memory, error) { return at.encoding(p.Precision) }
+func (p QueriesParams) memory(at op.Place) (clip.Memory, error) {
+	return encodingMemory(at, p.Precision)
+}
 
-func runQueries(ctx context.Context, run *Run, p QueriesParams) error {
-	classes, err := run.classes(p.Set)
+func runQueries(ctx context.Context, run *op.Run, p QueriesParams) error {
+	classes, err := classesOf(run, p.Set)
 	if err != nil {
 		return err
 	}
-	b, err := run.backboneIn(p.Precision)
+	b, err := openBackbone(run, p.Precision)
 	if err != nil {
 		return err
 	}
 	defer b.close()
-	names, err := run.names(classes)
+	names, err := namesOf(run, classes)
 	if err != nil {
 		return err
 	}
@@ -87,7 +90,7 @@ func runQueries(ctx context.Context, run *Run, p QueriesParams) error {
 	if err := out.Close(); err != nil {
 		return err
 	}
-	return parquet.WriteFile(run.path(queriesFile), rows)
+	return parquet.WriteFile(run.Path(queriesFile), rows)
 }
 
 // BenchmarkClasses is the set whose classes are those of a benchmark, or of a suite, of the catalogue; digest is that of what it says.
@@ -105,26 +108,26 @@ func BenchmarkOf(set string) string {
 	return name
 }
 
-// classes are those of a benchmark that set names, or of role "classes": the class names of a generated set, or an outside file.
-func (r *Run) classes(set string) ([]string, error) {
+// classesOf are those of a benchmark that set names, or of role "classes": the class names of a generated set, or an outside file.
+func classesOf(run *op.Run, set string) ([]string, error) {
 	if name := BenchmarkOf(set); name != "" {
 		classes, _, err := datasets.QueryClasses(name)
 		return classes, err
 	}
-	if dir, ok := r.In["classes"]; ok {
+	if dir, ok := run.In["classes"]; ok {
 		return datasets.ReadClasses(filepath.Join(dir, "sets", set, "classnames.txt"))
 	}
-	f, ok := r.Files["classes"]
+	f, ok := run.Files["classes"]
 	if !ok || len(f.Paths) != 1 {
-		_, err := r.input("classes")
+		_, err := run.Input("classes")
 		return nil, err
 	}
 	return datasets.ReadClasses(f.Paths[0])
 }
 
-// names are the names of each class, its own first, with role "synonyms" the others too.
-func (r *Run) names(classes []string) ([][]string, error) {
-	if f, ok := r.Files["synonyms"]; ok && len(f.Paths) == 1 {
+// namesOf are the names of each class, its own first, with role "synonyms" the others too.
+func namesOf(run *op.Run, classes []string) ([][]string, error) {
+	if f, ok := run.Files["synonyms"]; ok && len(f.Paths) == 1 {
 		return datasets.ReadSynonyms(f.Paths[0], classes)
 	}
 	return ownNames(classes), nil
@@ -183,5 +186,3 @@ func meanQueries(rows []Query, vectors []float32) ([]Query, []embeddings.Meta, [
 	}
 	return out, meta, means, nil
 }
-
-func fillPrompt(prompt, class string) string { return strings.Replace(prompt, "{}", class, 1) }

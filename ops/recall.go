@@ -11,6 +11,7 @@ import (
 	"react/data/datasets"
 	"react/ops/blas"
 	"react/ops/metric"
+	"react/ops/op"
 )
 
 // recallAt are the k of recall@k in image-text retrieval.
@@ -19,8 +20,8 @@ var recallAt = []int{1, 5, 10}
 // retrieval scores a checkpoint by finding captions for images and images for captions. In: "checkpoint", "dataset" (images with captions), optional
 // "base". Out: rows.jsonl with i2t-recall@k and t2i-recall@k (a true match among the first k), i2t-set-recall@k (the share of an image's captions
 // among the first k), and what recall@1 gained over the base; recall.parquet, the ranks that these follow from.
-func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
-	dir, err := run.input("dataset")
+func retrieval(ctx context.Context, run *op.Run, p EvaluateParams) error {
+	dir, err := run.Input("dataset")
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
 		return err
 	}
 	defer set.Close()
-	b, err := run.promptsIn(p.Precision, p.Truncate)
+	b, err := openPrompts(run, p.Precision, p.Truncate)
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
 	}
 	u.Rows = len(kept)
 	set.Keys, set.Texts = chosen(set.Keys, kept), chosen(set.Texts, kept)
-	texts, owners := b.captionTexts(set, p.Prompts)
+	texts, owners := captionTexts(b, set, p.Prompts)
 	v, err := b.texts(ctx, texts)
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
 	found := metric.TopMatches(u, blas.Matrix{Rows: len(texts), Cols: u.Cols, Values: v}, recallAt[len(recallAt)-1])
 	rows := recallRows(found, owners)
 	if p.Queries {
-		if err := parquet.WriteFile(run.path(recallFile), queriesOf(found, owners, set.Keys)); err != nil {
+		if err := parquet.WriteFile(run.Path(recallFile), queriesOf(found, owners, set.Keys)); err != nil {
 			return err
 		}
 	}
@@ -72,11 +73,11 @@ func retrieval(ctx context.Context, run *Run, p EvaluateParams) error {
 			return err
 		}
 	}
-	return run.writeRows(rows)
+	return run.WriteRows(rows)
 }
 
 // captionTexts are the captions in order, in a template where one is given, and the image of each.
-func (b *backbone) captionTexts(set *datasets.Captions, prompts []string) (texts []string, owners []int) {
+func captionTexts(b *backbone, set *datasets.Captions, prompts []string) (texts []string, owners []int) {
 	for i, list := range set.Texts {
 		for _, text := range list {
 			if len(prompts) > 0 {
@@ -89,18 +90,18 @@ func (b *backbone) captionTexts(set *datasets.Captions, prompts []string) (texts
 }
 
 // recallRows scores rankings of both ways; owners are the images of the texts.
-func recallRows(found metric.Matches, owners []int) []MetricRow {
+func recallRows(found metric.Matches, owners []int) []op.MetricRow {
 	ofImage, ofText := make([][]int, len(found.Rows)), make([][]int, len(owners))
 	for text, image := range owners {
 		ofImage[image] = append(ofImage[image], text)
 		ofText[text] = []int{image}
 	}
-	var any, set []MetricRow
+	var any, set []op.MetricRow
 	for _, k := range recallAt {
 		i2t, t2i := metric.RecallAt(found.Rows, ofImage, k), metric.RecallAt(found.Cols, ofText, k)
-		any = append(any, MetricRow{Metric: fmt.Sprintf("i2t-recall@%d", k), Value: i2t.Any, N: len(found.Rows)},
-			MetricRow{Metric: fmt.Sprintf("t2i-recall@%d", k), Value: t2i.Any, N: len(owners)})
-		set = append(set, MetricRow{Metric: fmt.Sprintf("i2t-set-recall@%d", k), Value: i2t.Set, N: len(found.Rows)})
+		any = append(any, op.MetricRow{Metric: fmt.Sprintf("i2t-recall@%d", k), Value: i2t.Any, N: len(found.Rows)},
+			op.MetricRow{Metric: fmt.Sprintf("t2i-recall@%d", k), Value: t2i.Any, N: len(owners)})
+		set = append(set, op.MetricRow{Metric: fmt.Sprintf("i2t-set-recall@%d", k), Value: i2t.Set, N: len(found.Rows)})
 	}
 	return append(any, set...)
 }
@@ -139,8 +140,8 @@ func ReadQueries(dir string) ([]RetrievalQuery, error) {
 }
 
 // recallDeltas adds what both recalls at 1 gained over the base's.
-func recallDeltas(rows []MetricRow, baseDir string) ([]MetricRow, error) {
-	base, err := ReadRows(baseDir)
+func recallDeltas(rows []op.MetricRow, baseDir string) ([]op.MetricRow, error) {
+	base, err := op.ReadRows(baseDir)
 	if err != nil {
 		return nil, err
 	}
@@ -150,16 +151,16 @@ func recallDeltas(rows []MetricRow, baseDir string) ([]MetricRow, error) {
 		if !ok || !had || now.N != before.N {
 			return nil, fmt.Errorf("%s: the base has no %s-recall@1 over %d queries: not the same set", baseDir, way, now.N)
 		}
-		rows = append(rows, MetricRow{Metric: way + "-delta", Value: now.Value - before.Value, N: now.N})
+		rows = append(rows, op.MetricRow{Metric: way + "-delta", Value: now.Value - before.Value, N: now.N})
 	}
 	return rows, nil
 }
 
-func findRow(rows []MetricRow, name string) (MetricRow, bool) {
+func findRow(rows []op.MetricRow, name string) (op.MetricRow, bool) {
 	for _, r := range rows {
 		if r.Metric == name && r.Class == "" {
 			return r, true
 		}
 	}
-	return MetricRow{}, false
+	return op.MetricRow{}, false
 }

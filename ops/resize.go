@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"react/ops/clip"
+	"react/ops/op"
 )
 
 // ResizeParams are the params of resize.
@@ -17,10 +18,10 @@ type ResizeParams struct {
 //
 //	1: first
 //	2: the config keeps how the checkpoint's files prepare images
-var resize = onOneCore(define(2, "resize", runResize, says[ResizeParams](noWork, sameParams, noMemory, noCheck)))
+var resize = op.OnOneCore(op.Define(2, "resize", runResize, op.Says[ResizeParams](op.NoWork, op.SameParams, op.NoMemory, op.NoCheck)))
 
-func runResize(ctx context.Context, run *Run, p ResizeParams) error {
-	dir, err := run.input("checkpoint")
+func runResize(ctx context.Context, run *op.Run, p ResizeParams) error {
+	dir, err := run.Input("checkpoint")
 	if err != nil {
 		return err
 	}

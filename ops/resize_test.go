@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"react/ops/clip"
+	"react/ops/internal/optest"
 )
 
 // TestResize doubles the side of the images of a checkpoint, and evaluates it.
 func TestResize(t *testing.T) {
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
 	in := map[string]string{"checkpoint": base}
 	_, resized := do(t, "resize", ResizeParams{ImageSize: 64}, in, nil)
@@ -26,7 +27,7 @@ func TestResize(t *testing.T) {
 	}
 	_, eval := do(t, "evaluate", EvaluateParams{Kind: "zeroshot", Set: "task", Prompts: []string{"a {}"}}, map[string]string{"checkpoint": resized, "dataset": pool}, nil)
 	checkRows(t, eval, []string{"acc@1"})
-	if err := try(newRun(t, in, nil), "resize", ResizeParams{ImageSize: 65}); err == nil || !strings.Contains(err.Error(), "image_size: 65 is not a multiple of patch_size") {
+	if err := try(optest.New(t, in, nil), "resize", ResizeParams{ImageSize: 65}); err == nil || !strings.Contains(err.Error(), "image_size: 65 is not a multiple of patch_size") {
 		t.Errorf("a side that is no multiple: %v", err)
 	}
 }

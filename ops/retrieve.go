@@ -14,6 +14,7 @@ import (
 	"react/data/pool"
 	"react/ops/clip"
 	"react/ops/knn"
+	"react/ops/op"
 )
 
 // RetrieveParams are the params of retrieve.
@@ -61,8 +62,8 @@ const tieMargin = 1e-5
 // candidates grows with the depth, and what stands first with it. A query that finds fewer rows is counted as a shortfall.
 //
 //	1: first
-var retrieve = deepens(apart(define(1, "retrieve", runRetrieve,
-	says[RetrieveParams](RetrieveParams.work, RetrieveParams.pace, RetrieveParams.memory, noCheck))), RetrieveParams.withDepth)
+var retrieve = op.Deepens(op.Apart(op.Define(1, "retrieve", runRetrieve,
+	op.Says[RetrieveParams](RetrieveParams.work, RetrieveParams.pace, RetrieveParams.memory, op.NoCheck))), RetrieveParams.withDepth)
 
 // withDepth is another depth; a search that only appends hits is made once for all that read it.
 func (p RetrieveParams) withDepth(depth int) (other RetrieveParams, had int, shared bool) {
@@ -71,19 +72,21 @@ func (p RetrieveParams) withDepth(depth int) (other RetrieveParams, had int, sha
 	return other, p.Depth, p.Appends()
 }
 
-func (p RetrieveParams) work(at Known) Work {
+func (p RetrieveParams) work(at op.Known) op.Work {
 	if at.Model == nil {
-		return Work{}
+		return op.Work{}
 	}
 	rows, queries := float64(at.Rows), float64(at.Queries)
-	return Work{Samples: rows, FLOPs: 2 * rows * queries * float64(at.Model.Dim()), Bytes: queries * float64(p.Depth) * hitBytes}
+	return op.Work{Samples: rows, FLOPs: 2 * rows * queries * float64(at.Model.Dim()), Bytes: queries * float64(p.Depth) * op.HitBytes}
 }
 
-func (p RetrieveParams) pace(at Known) Pace {
-	return Pace{Work: float64(at.Rows) * float64(at.Queries), Volume: float64(at.Queries) * float64(p.Depth)}
+func (p RetrieveParams) pace(at op.Known) op.Pace {
+	return op.Pace{Work: float64(at.Rows) * float64(at.Queries), Volume: float64(at.Queries) * float64(p.Depth)}
 }
 
-func (p RetrieveParams) memory(at Place) (clip.Memory, error) { return at.searching(p.By, p.Index) }
+func (p RetrieveParams) memory(at op.Place) (clip.Memory, error) {
+	return searchMemory(at, p.By, p.Index)
+}
 
 // searcher is the state of one retrieve stage.
 type searcher struct {
@@ -108,7 +111,7 @@ const (
 	exactBlock  = 1 << 16 // queries for which an exact pass reads the embeddings once
 )
 
-func runRetrieve(ctx context.Context, run *Run, p RetrieveParams) error {
+func runRetrieve(ctx context.Context, run *op.Run, p RetrieveParams) error {
 	if p.By == TextMatch {
 		return matchCaptions(ctx, run, p)
 	}
@@ -142,30 +145,30 @@ func runRetrieve(ctx context.Context, run *Run, p RetrieveParams) error {
 				hits = append(hits, Hit{Query: int32(start + i), Class: q.Index, Prompt: q.Prompt, Rank: int32(rank + 1), Row: h.row, Score: h.score, Modality: p.By})
 			}
 		}
-		run.Progress(Progress{Done: start + n, Total: len(queryRows), Note: "queries"})
+		run.Progress(op.Progress{Done: start + n, Total: len(queryRows), Note: "queries"})
 	}
 	run.Fact("queries", len(queryRows))
 	run.Fact("shortfalls", short)
 	if len(hits) == 0 {
 		return fmt.Errorf("no query found any row")
 	}
-	return parquet.WriteFile(run.path(hitsFile), hits)
+	return parquet.WriteFile(run.Path(hitsFile), hits)
 }
 
 // openSearcher opens what a search reads. The caller closes folder and index.
-func openSearcher(ctx context.Context, run *Run, p RetrieveParams) (*embeddings.Folder, *searcher, error) {
+func openSearcher(ctx context.Context, run *op.Run, p RetrieveParams) (*embeddings.Folder, *searcher, error) {
 	sideName, ok := SideOf(p.By)
 	if !ok {
 		return nil, nil, fmt.Errorf("retriever %q is neither t2t nor t2i", p.By)
 	}
-	folder, err := run.embeddings()
+	folder, err := run.Embeddings()
 	if err != nil {
 		return nil, nil, err
 	}
 	s := &searcher{dim: folder.Dim(), depth: p.Depth, maxK: int(folder.Rows()), scratch: make([]float32, folder.Dim())}
-	s.passed = func(rows int64) { run.Progress(Progress{Done: int(rows), Total: int(folder.Rows()), Note: "rows"}) }
+	s.passed = func(rows int64) { run.Progress(op.Progress{Done: int(rows), Total: int(folder.Rows()), Note: "rows"}) }
 	if s.matrix, err = side(folder, sideName); err == nil {
-		s.alive, err = run.aliveIn(ctx, folder)
+		s.alive, err = aliveIn(ctx, run, folder)
 	}
 	if err == nil && p.Index.Kind != "exact" {
 		err = s.openIndex(run, p.Index, sideName)
@@ -177,8 +180,8 @@ func openSearcher(ctx context.Context, run *Run, p RetrieveParams) (*embeddings.
 }
 
 // openIndex opens the index of a side, with the parameter of search that was tuned, where one was.
-func (s *searcher) openIndex(run *Run, p knn.Params, side string) error {
-	dir, err := run.input("index")
+func (s *searcher) openIndex(run *op.Run, p knn.Params, side string) error {
+	dir, err := run.Input("index")
 	if err != nil {
 		return err
 	}
@@ -235,8 +238,8 @@ func (s *searcher) find(ctx context.Context, queries []float32, k int) (knn.Hits
 	return exact.Search(ctx, queries, k)
 }
 
-func readQueries(run *Run, dim int) ([]Query, []float32, error) {
-	dir, err := run.input("queries")
+func readQueries(run *op.Run, dim int) ([]Query, []float32, error) {
+	dir, err := run.Input("queries")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"react/data/embeddings"
 	"react/data/npy"
+	"react/ops/internal/optest"
 	"react/ops/knn"
 )
 
@@ -46,7 +47,7 @@ func queryFolder(t *testing.T, dim int, vectors []float32, classes int) string {
 		rows[i] = Query{Query: fmt.Sprintf("query %d", i), Class: "kind " + strconv.Itoa(c), Index: int32(c), Prompt: fmt.Sprintf("p%d {}", i%(n/classes))}
 		meta[i] = embeddings.Meta{Caption: rows[i].Query, Row: int64(i)}
 	}
-	dir := writeFolder(t, dim, vectors, meta)
+	dir := optest.WriteFolder(t, dim, vectors, meta)
 	if err := parquet.WriteFile(filepath.Join(dir, queriesFile), rows); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func search(t *testing.T, folder, queries string, x knn.Params, depth int) []Hit
 func TestHitsAreAPrefixAtAnyDepthWithTies(t *testing.T) {
 	const dim = 16
 	vectors, meta := crowded(500, dim, 20, 1)
-	folder := writeFolder(t, dim, vectors, meta)
+	folder := optest.WriteFolder(t, dim, vectors, meta)
 	q, _ := crowded(12, dim, 12, 2)
 	queries := queryFolder(t, dim, q, 4)
 	for _, x := range []knn.Params{{Kind: "flat"}, {Kind: "exact"},
@@ -109,7 +110,7 @@ func TestKOverThePoolIsAShortfall(t *testing.T) {
 	const dim = 8
 	vectors, meta := crowded(30, dim, 30, 3)
 	q, _ := crowded(4, dim, 4, 4)
-	hits := search(t, writeFolder(t, dim, vectors, meta), queryFolder(t, dim, q, 2), knn.Params{Kind: "flat"}, 100)
+	hits := search(t, optest.WriteFolder(t, dim, vectors, meta), queryFolder(t, dim, q, 2), knn.Params{Kind: "flat"}, 100)
 	if len(hits) != 4*30 {
 		t.Errorf("got %d hits, want every row for each of 4 queries: 120", len(hits))
 	}
@@ -123,11 +124,11 @@ func TestKOverThePoolIsAShortfall(t *testing.T) {
 func TestHNSWDeeperThanItsSearchIsRefused(t *testing.T) {
 	const dim = 8
 	vectors, meta := crowded(200, dim, 200, 3)
-	folder := writeFolder(t, dim, vectors, meta)
+	folder := optest.WriteFolder(t, dim, vectors, meta)
 	q, _ := crowded(2, dim, 2, 4)
 	x := knn.Params{Kind: "hnsw", M: 8, EfConstruction: 40, EfSearch: 16}
 	_, index := do(t, "index", IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": folder}, nil)
-	r := newRun(t, map[string]string{"embeddings": folder, "queries": queryFolder(t, dim, q, 2), "index": index}, nil)
+	r := optest.New(t, map[string]string{"embeddings": folder, "queries": queryFolder(t, dim, q, 2), "index": index}, nil)
 	err := try(r, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: 17})
 	if err == nil {
 		t.Error("got no error, want one that names efSearch")
@@ -139,12 +140,12 @@ func TestHNSWDeeperThanItsSearchIsRefused(t *testing.T) {
 func TestWhatDoesNotBelongTogetherIsRefused(t *testing.T) {
 	const dim = 8
 	vectors, meta := crowded(60, dim, 60, 3)
-	folder := writeFolder(t, dim, vectors, meta)
+	folder := optest.WriteFolder(t, dim, vectors, meta)
 	q, _ := crowded(4, dim, 4, 4)
 	wide, _ := crowded(4, 2*dim, 4, 4)
 	_, index := do(t, "index", IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": folder}, nil)
 	fewer, fewerMeta := crowded(59, dim, 59, 5)
-	_, other := do(t, "index", IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": writeFolder(t, dim, fewer, fewerMeta)}, nil)
+	_, other := do(t, "index", IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": optest.WriteFolder(t, dim, fewer, fewerMeta)}, nil)
 	broken := queryFolder(t, dim, q, 2)
 	unknown := slices.Clone(q)
 	unknown[3*dim+2] = float32(math.NaN())
@@ -161,59 +162,11 @@ func TestWhatDoesNotBelongTogetherIsRefused(t *testing.T) {
 			if kind == "exact" && name == "another index" {
 				continue
 			}
-			r := newRun(t, map[string]string{"embeddings": folder, "queries": c.queries, "index": c.index}, nil)
+			r := optest.New(t, map[string]string{"embeddings": folder, "queries": c.queries, "index": c.index}, nil)
 			err := try(r, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: 5})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s, %s: got %v, want %q", name, kind, err, c.want)
 			}
-		}
-	}
-}
-
-// TestShortListsHoldNoOtherRow: where an index finds fewer rows than were asked for it says -1, which is no row: not the last one either.
-func TestShortListsHoldNoOtherRow(t *testing.T) {
-	vectors := []float32{1, 0, 0.8, 0.6, 0, 1}
-	folder := writeFolder(t, 2, vectors, make([]embeddings.Meta, 3))
-	f, err := embeddings.Open(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	m, err := f.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &searcher{matrix: m, dim: 2, depth: 3, maxK: 3, scratch: make([]float32, 2)}
-	list, err := s.rescore([]float32{1, 0}, []int64{1, -1, -1})
-	if err != nil || len(list) != 1 || list[0].row != 1 {
-		t.Errorf("got %+v, %v, want row 1 alone", list, err)
-	}
-	if !s.settled(list, []int64{1, -1, -1}) {
-		t.Error("a search that found all there is goes on")
-	}
-}
-
-// TestACutThroughEqualScoresIsNotSettled: which rows of a group of equal scores a search gives depends on its depth.
-func TestACutThroughEqualScoresIsNotSettled(t *testing.T) {
-	s := &searcher{depth: 2}
-	list := func(scores ...float32) []scored {
-		var out []scored
-		for i, v := range scores {
-			out = append(out, scored{int64(i), v})
-		}
-		return out
-	}
-	for _, c := range []struct {
-		scores []float32
-		want   bool
-	}{
-		{[]float32{0.9, 0.8, 0.7}, true},
-		{[]float32{0.9, 0.8, 0.8}, false},
-		{[]float32{0.9, 0.8, 0.8 - tieMargin/4}, false},
-		{[]float32{0.9}, false},
-	} {
-		if got := s.settled(list(c.scores...), []int64{0, 1, 2}); got != c.want {
-			t.Errorf("scores %v at depth 2: settled %v, want %v", c.scores, got, c.want)
 		}
 	}
 }

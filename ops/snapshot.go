@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"react/ops/op"
 )
 
 // SnapshotParams are the params of snapshot.
@@ -15,10 +17,10 @@ type SnapshotParams struct {
 // snapshot takes one of the checkpoints that a pretraining kept on its way. In: "pretrain". Out: the checkpoint's files, the same bytes.
 //
 //	1: first
-var snapshot = onOneCore(define(1, "snapshot", runSnapshot, says[SnapshotParams](noWork, sameParams, noMemory, noCheck)))
+var snapshot = op.OnOneCore(op.Define(1, "snapshot", runSnapshot, op.Says[SnapshotParams](op.NoWork, op.SameParams, op.NoMemory, op.NoCheck)))
 
-func runSnapshot(ctx context.Context, run *Run, p SnapshotParams) error {
-	dir, err := run.input("pretrain")
+func runSnapshot(ctx context.Context, run *op.Run, p SnapshotParams) error {
+	dir, err := run.Input("pretrain")
 	if err != nil {
 		return err
 	}
@@ -30,7 +32,7 @@ func runSnapshot(ctx context.Context, run *Run, p SnapshotParams) error {
 	for _, f := range files {
 		raw, err := os.ReadFile(filepath.Join(from, f.Name()))
 		if err == nil {
-			err = os.WriteFile(run.path(f.Name()), raw, 0o644)
+			err = os.WriteFile(run.Path(f.Name()), raw, 0o644)
 		}
 		if err != nil {
 			return err

@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"react/ops/internal/optest"
 )
 
 // TestSnapshot takes checkpoints that a pretraining kept: keeping them changes nothing, the last is the end, an earlier one is not.
 func TestSnapshot(t *testing.T) {
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	in := map[string]string{"pool": pool}
 	p := smallPretrain(t)
 	_, plain := do(t, "pretrain", p, in, nil)
@@ -35,7 +37,7 @@ func TestSnapshot(t *testing.T) {
 	}
 	_, eval := do(t, "evaluate", EvaluateParams{Kind: "zeroshot", Set: "task", Prompts: []string{"a {}"}}, map[string]string{"checkpoint": half, "dataset": pool}, nil)
 	checkRows(t, eval, []string{"acc@1"})
-	if err := try(newRun(t, kept, nil), "snapshot", SnapshotParams{Step: 5}); err == nil || !strings.Contains(err.Error(), "no checkpoint of step 5") {
+	if err := try(optest.New(t, kept, nil), "snapshot", SnapshotParams{Step: 5}); err == nil || !strings.Contains(err.Error(), "no checkpoint of step 5") {
 		t.Errorf("step 5: got %v", err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+
+	"react/ops/op"
 )
 
 // stepLog writes metrics.jsonl of a training that keeps no state between attempts.
@@ -20,8 +22,8 @@ type promptStep struct {
 	LR   float64 `json:"lr"`
 }
 
-func newStepLog(run *Run) (*stepLog, error) {
-	f, err := os.Create(run.path(metricsFile))
+func newStepLog(run *op.Run) (*stepLog, error) {
+	f, err := os.Create(run.Path(metricsFile))
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/embeddings"
+	"react/ops/op"
 )
 
 // TextMatch is the retriever that compares strings: the baseline that needs no model.
@@ -20,22 +21,22 @@ const TextMatch = "text-match"
 // matchCaptions finds for each class the captions that hold its name, or a synonym, as whole words, letter case aside. The score is the share of a
 // caption's words that are the name, so that "a tabby cat" comes before a sentence with a cat in it; order is score down, then row up. A class whose
 // name stands in no caption is counted as a shortfall.
-func matchCaptions(ctx context.Context, run *Run, p RetrieveParams) error {
-	classes, err := run.classes(p.Set)
+func matchCaptions(ctx context.Context, run *op.Run, p RetrieveParams) error {
+	classes, err := classesOf(run, p.Set)
 	if err != nil {
 		return err
 	}
-	names, err := run.names(classes)
+	names, err := namesOf(run, classes)
 	if err != nil {
 		return err
 	}
-	folder, err := run.embeddings()
+	folder, err := run.Embeddings()
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
 	folder.MaxBad = int(folder.Rows()) // a caption that cannot be read matches nothing; the pairs stage counts them
-	alive, err := run.aliveIn(ctx, folder)
+	alive, err := aliveIn(ctx, run, folder)
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func matchCaptions(ctx context.Context, run *Run, p RetrieveParams) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			run.Progress(Progress{Done: int(row), Total: int(folder.Rows()), Note: "captions"})
+			run.Progress(op.Progress{Done: int(row), Total: int(folder.Rows()), Note: "captions"})
 		}
 		if !alive.Has(row) || meta.Bad {
 			return nil
@@ -64,7 +65,7 @@ func matchCaptions(ctx context.Context, run *Run, p RetrieveParams) error {
 	return writeMatches(run, lists, p)
 }
 
-func writeMatches(run *Run, lists []matches, p RetrieveParams) error {
+func writeMatches(run *op.Run, lists []matches, p RetrieveParams) error {
 	var hits []Hit
 	short := 0
 	for class := range lists {
@@ -81,7 +82,7 @@ func writeMatches(run *Run, lists []matches, p RetrieveParams) error {
 	if len(hits) == 0 {
 		return fmt.Errorf("no caption holds the name of any of %d classes", len(lists))
 	}
-	return parquet.WriteFile(run.path(hitsFile), hits)
+	return parquet.WriteFile(run.Path(hitsFile), hits)
 }
 
 // captionHit is a caption with a name in it.

@@ -16,6 +16,7 @@ import (
 	"react/data/image"
 	"react/ops/clip"
 	"react/ops/engine"
+	"react/ops/op"
 )
 
 // metricsFile holds one line a step of every training. All of it but imagesPerSecond is the same from run to run.
@@ -89,8 +90,8 @@ func learningRate(peak float64, step, warmup, steps int) float64 {
 
 // run takes all the steps and writes metrics.jsonl. It goes on where an attempt before it was stopped, to the same result. A loss that is not
 // finite stops it.
-func (t *training) run(ctx context.Context, run *Run, eng *engine.Engine) (trainingSummary, error) {
-	file, err := os.Create(run.path(metricsFile))
+func (t *training) run(ctx context.Context, run *op.Run, eng *engine.Engine) (trainingSummary, error) {
+	file, err := os.Create(run.Path(metricsFile))
 	if err != nil {
 		return trainingSummary{}, err
 	}
@@ -125,7 +126,7 @@ func (t *training) run(ctx context.Context, run *Run, eng *engine.Engine) (train
 // steps is the state of one call of run.
 type steps struct {
 	*training
-	run     *Run
+	run     *op.Run
 	saver   *saver
 	out     io.Writer
 	from    int // steps of attempts before
@@ -186,7 +187,7 @@ func (s *steps) take(ctx context.Context, batches <-chan *batchData) error {
 			}
 		}
 		s.saver.after(step + 1)
-		s.run.Progress(Progress{Done: step + 1, Total: s.steps, Note: fmt.Sprintf("loss %.3f, %.0f images/s", line.Loss, line.ImagesPerSecond)})
+		s.run.Progress(op.Progress{Done: step + 1, Total: s.steps, Note: fmt.Sprintf("loss %.3f, %.0f images/s", line.Loss, line.ImagesPerSecond)})
 	}
 	return nil
 }
@@ -221,7 +222,7 @@ type divergedError struct{ error }
 
 // warnPositives says once when the threshold takes most of the batch for positives: small text towers crowd their captions together, and the
 // loss then pulls everything to one point.
-func (t *training) warnPositives(run *Run, line stepMetrics) {
+func (t *training) warnPositives(run *op.Run, line stepMetrics) {
 	if t.positivesWarned || line.Positives <= float64(t.batch)/2 {
 		return
 	}

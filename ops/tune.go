@@ -11,6 +11,7 @@ import (
 	"react/data/image"
 	"react/data/shards"
 	"react/ops/clip"
+	"react/ops/op"
 )
 
 // TuneParams are the params of tune.
@@ -43,23 +44,23 @@ type TuneParams struct {
 //	1: first
 //	2: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var tune = onEngine(define(2, "tune", runTune,
-	says[TuneParams](TuneParams.work, TuneParams.pace, TuneParams.memory, noCheck)))
+var tune = op.OnEngine(op.Define(2, "tune", runTune,
+	op.Says[TuneParams](TuneParams.work, TuneParams.pace, TuneParams.memory, op.NoCheck)))
 
-func (p TuneParams) work(at Known) Work { return trainingWork(at, p.Mode, p.Steps, p.Batch) }
+func (p TuneParams) work(at op.Known) op.Work { return trainingWork(at, p.Mode, p.Steps, p.Batch) }
 
-func (p TuneParams) pace(Known) Pace {
-	return trainingPace(p.Steps, p.Batch, without(p, "gamma", "steps", "batch", "lr", "warmup", "weightDecay", "clip", "alphaLR",
+func (p TuneParams) pace(op.Known) op.Pace {
+	return trainingPace(p.Steps, p.Batch, op.Without(p, "gamma", "steps", "batch", "lr", "warmup", "weightDecay", "clip", "alphaLR",
 		"seed", "maxBad", "augment"))
 }
 
 // memory adds the text tower that encoded the captions, which stays on the device.
-func (p TuneParams) memory(at Place) (clip.Memory, error) {
+func (p TuneParams) memory(at op.Place) (clip.Memory, error) {
 	if at.Model == nil {
 		return clip.Memory{}, nil
 	}
 	o := p.options()
-	m, err := at.training(*at.Model, o)
+	m, err := trainingMemory(at, *at.Model, o)
 	if err != nil || !o.CachedText && !o.PositivesFixed {
 		return m, err
 	}
@@ -67,13 +68,13 @@ func (p TuneParams) memory(at Place) (clip.Memory, error) {
 	return m, nil
 }
 
-func runTune(ctx context.Context, run *Run, p TuneParams) error {
-	b, err := run.backboneIn(p.Precision)
+func runTune(ctx context.Context, run *op.Run, p TuneParams) error {
+	b, err := openBackbone(run, p.Precision)
 	if err != nil {
 		return err
 	}
 	defer b.close()
-	set, rows, err := run.tuningPairs(ctx, p.MaxBad)
+	set, rows, err := tuningPairs(ctx, run, p.MaxBad)
 	if err != nil {
 		return err
 	}
@@ -91,11 +92,11 @@ func runTune(ctx context.Context, run *Run, p TuneParams) error {
 		return err
 	}
 	run.Fact("imagesPerSecond", sum.ImagesPerSecond)
-	return run.writeRows(tuneRows(t, sum))
+	return run.WriteRows(tuneRows(t, sum))
 }
 
-func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *shards.Set, rows []Pair) (*training, error) {
-	targets, err := run.targets()
+func newTuning(ctx context.Context, run *op.Run, b *backbone, p TuneParams, set *shards.Set, rows []Pair) (*training, error) {
+	targets, err := readTargets(run)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *sh
 	if err != nil {
 		return nil, err
 	}
-	start, err := b.gated(p)
+	start, err := gated(b, p)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func newTuning(ctx context.Context, run *Run, b *backbone, p TuneParams, set *sh
 }
 
 // gated is the checkpoint that training starts from: with closed gates in a mode that trains gates, unless it was tuned so before.
-func (b *backbone) gated(p TuneParams) (*clip.Checkpoint, error) {
+func gated(b *backbone, p TuneParams) (*clip.Checkpoint, error) {
 	if p.mode().Gates {
 		return b.checkpoint.WithGates(p.GatedDepth, uint64(p.Seed))
 	}
@@ -163,16 +164,16 @@ func (t *training) giveCaptions(ctx context.Context, b *backbone, p TuneParams, 
 	return nil
 }
 
-func tuneRows(t *training, sum trainingSummary) []MetricRow {
+func tuneRows(t *training, sum trainingSummary) []op.MetricRow {
 	tenth := max(1, len(sum.Losses)/10)
-	rows := []MetricRow{
+	rows := []op.MetricRow{
 		{Metric: "loss", Value: mean(sum.Losses[len(sum.Losses)-tenth:]), N: tenth},
 		{Metric: "positives", Value: sum.Positives, N: t.steps},
 		{Metric: "epochs", Value: float64(t.steps*t.batch) / float64(t.examples()), N: t.examples()},
 		{Metric: "logitScale", Value: sum.Last.LogitScale, N: 1},
 	}
 	if n := len(sum.Last.TanhAlpha); n > 0 {
-		rows = append(rows, MetricRow{Metric: "tanhAlpha", Value: meanAbs(sum.Last.TanhAlpha), N: n})
+		rows = append(rows, op.MetricRow{Metric: "tanhAlpha", Value: meanAbs(sum.Last.TanhAlpha), N: n})
 	}
 	return rows
 }
@@ -186,8 +187,8 @@ func meanAbs(x []float64) float64 {
 }
 
 // tuningPairs reads role "pairs" and indexes the shards that its images are in.
-func (r *Run) tuningPairs(ctx context.Context, maxBad int) (*shards.Set, []Pair, error) {
-	dir, err := r.input("pairs")
+func tuningPairs(ctx context.Context, run *op.Run, maxBad int) (*shards.Set, []Pair, error) {
+	dir, err := run.Input("pairs")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -199,7 +200,7 @@ func (r *Run) tuningPairs(ctx context.Context, maxBad int) (*shards.Set, []Pair,
 	if len(rows) == 0 {
 		return nil, nil, fmt.Errorf("%s: no pairs to train on", name)
 	}
-	files, err := r.pool()
+	files, err := poolOf(run)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"react/ops/clip"
 	"react/ops/knn"
+	"react/ops/op"
 )
 
 // TuneIndexParams are the params of tune-index.
@@ -53,12 +54,14 @@ const curveFile = "curve.json"
 // Hits as good as the K-th best but for rounding count as found: captions repeat, and which of several equal ones is returned says nothing.
 //
 //	1: first
-var tuneIndex = apart(define(1, "tune-index", runTuneIndex,
-	says[TuneIndexParams](noWork, sameParams, TuneIndexParams.memory, noCheck)))
+var tuneIndex = op.Apart(op.Define(1, "tune-index", runTuneIndex,
+	op.Says[TuneIndexParams](op.NoWork, op.SameParams, TuneIndexParams.memory, op.NoCheck)))
 
-func (p TuneIndexParams) memory(at Place) (clip.Memory, error) { return at.searching(p.By, p.Index) }
+func (p TuneIndexParams) memory(at op.Place) (clip.Memory, error) {
+	return searchMemory(at, p.By, p.Index)
+}
 
-func runTuneIndex(ctx context.Context, run *Run, p TuneIndexParams) error {
+func runTuneIndex(ctx context.Context, run *op.Run, p TuneIndexParams) error {
 	t, err := openIndexTuner(ctx, run, p)
 	if err != nil {
 		return err
@@ -71,7 +74,7 @@ func runTuneIndex(ctx context.Context, run *Run, p TuneIndexParams) error {
 	var values []int
 	curve.Param, values = ladder(t.index.Params(), t.depth, t.index.Len())
 	if curve.Param == "" && p.Index.Kind == "auto" { // it chose an exact index
-		return run.writeJSON(curveFile, curve)
+		return run.WriteJSON(curveFile, curve)
 	}
 	if curve.Param == "" {
 		return fmt.Errorf("index kind %s has nothing to tune: it is exact", curve.Kind)
@@ -82,13 +85,13 @@ func runTuneIndex(ctx context.Context, run *Run, p TuneIndexParams) error {
 			return fmt.Errorf("%s %d: %w", curve.Param, value, err)
 		}
 		curve.Points = append(curve.Points, point)
-		run.Progress(Progress{Done: i + 1, Total: len(values), Note: fmt.Sprintf("%s %d: recall@%d %.3f", curve.Param, value, t.depth, point.Recall)})
+		run.Progress(op.Progress{Done: i + 1, Total: len(values), Note: fmt.Sprintf("%s %d: recall@%d %.3f", curve.Param, value, t.depth, point.Recall)})
 		if p.Recall > 0 && point.Recall >= p.Recall {
 			curve.Chosen = value
 			break
 		}
 	}
-	if err := run.writeJSON(curveFile, curve); err != nil {
+	if err := run.WriteJSON(curveFile, curve); err != nil {
 		return err
 	}
 	if p.Recall > 0 && curve.Chosen == 0 {
@@ -129,7 +132,7 @@ type indexTuner struct {
 	want    []int     // exact hits of each query: K, or all rows that are alive
 }
 
-func openIndexTuner(ctx context.Context, run *Run, p TuneIndexParams) (*indexTuner, error) {
+func openIndexTuner(ctx context.Context, run *op.Run, p TuneIndexParams) (*indexTuner, error) {
 	if name, value := p.Index.SearchParam(); name == "efSearch" && value < p.K { // the least with which K can be found
 		p.Index, _ = p.Index.SearchWith(p.K)
 	}
@@ -142,7 +145,7 @@ func openIndexTuner(ctx context.Context, run *Run, p TuneIndexParams) (*indexTun
 }
 
 // openTruth opens what a search reads, for all hits that there can be; with kind exact there is no index.
-func openTruth(ctx context.Context, run *Run, p TuneIndexParams) (*indexTuner, error) {
+func openTruth(ctx context.Context, run *op.Run, p TuneIndexParams) (*indexTuner, error) {
 	folder, s, err := openSearcher(ctx, run, RetrieveParams{By: p.By, Index: p.Index, Depth: p.K})
 	if err != nil {
 		return nil, err
@@ -252,4 +255,14 @@ func ReadIndexCurve(dir string) (IndexCurve, error) {
 		return c, fmt.Errorf("file %s: %w", filepath.Join(dir, curveFile), err)
 	}
 	return c, nil
+}
+
+func classNames(queries []Query) []string {
+	var names []string
+	for _, q := range queries {
+		if int(q.Index) == len(names) {
+			names = append(names, q.Class)
+		}
+	}
+	return names
 }

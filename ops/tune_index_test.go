@@ -7,6 +7,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"react/ops/internal/optest"
 	"react/ops/knn"
 )
 
@@ -15,7 +16,7 @@ func indexCurveOf(t *testing.T, w *pairsWorld, p TuneIndexParams) (IndexCurve, m
 	t.Helper()
 	in := map[string]string{"embeddings": w.folder, "queries": w.queries}
 	_, in["index"] = do(t, "index", IndexParams{Side: "text", Params: p.Index}, in, nil)
-	r := newRun(t, in, nil)
+	r := optest.New(t, in, nil)
 	err := try(r, "tune-index", p)
 	if err != nil {
 		return IndexCurve{}, in, err
@@ -71,7 +72,7 @@ func TestRecallRisesToOne(t *testing.T) {
 func TestExactKindIsFlat(t *testing.T) {
 	const dim = 16
 	vectors, meta := crowded(500, dim, 20, 1)
-	folder := writeFolder(t, dim, vectors, meta)
+	folder := optest.WriteFolder(t, dim, vectors, meta)
 	q, _ := crowded(12, dim, 12, 2)
 	queries := queryFolder(t, dim, q, 4)
 	flat := search(t, folder, queries, knn.Params{Kind: "flat"}, 40)
@@ -98,11 +99,11 @@ func TestRecallThatIsNotReachedIsAnError(t *testing.T) {
 func TestAutoIsResolvedAndSaid(t *testing.T) {
 	const dim = 8
 	vectors, meta := crowded(200, dim, 200, 3)
-	folder := writeFolder(t, dim, vectors, meta)
+	folder := optest.WriteFolder(t, dim, vectors, meta)
 	auto := knn.Params{Kind: "auto", MemoryGiB: 1}
 	r, index := do(t, "index", IndexParams{Side: "text", Params: auto}, map[string]string{"embeddings": folder}, nil)
-	if why, _ := r.facts["auto"].(string); !strings.HasPrefix(why, "flat: 200 rows") {
-		t.Errorf("auto says %q", r.facts["auto"])
+	if why, _ := r.Facts["auto"].(string); !strings.HasPrefix(why, "flat: 200 rows") {
+		t.Errorf("auto says %q", r.Facts["auto"])
 	}
 	q, _ := crowded(4, dim, 4, 4)
 	do(t, "retrieve", RetrieveParams{By: "t2t", Index: auto, Depth: 5}, map[string]string{"embeddings": folder, "index": index, "queries": queryFolder(t, dim, q, 2)}, nil)

@@ -1,23 +1,21 @@
 package ops
 
 import (
-	"context"
 	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"testing"
 
-	"react/data/image"
 	"react/ops/clip"
+	"react/ops/internal/optest"
 	"react/ops/knn"
 )
 
 // TestEveryParamOfTuneChangesTheWeights: a param that is dropped between the spec and the step would
 // leave the weights as they are, and be an ablation of nothing. A new param must be added here.
 func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
-	_, pool := do(t, "world", smallWorld, nil, nil)
+	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
 	_, folder := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
 	_, queries := do(t, "queries", QueriesParams{Set: "task", Prompts: []string{"a {}"}}, map[string]string{"checkpoint": base, "classes": pool}, nil)
@@ -26,7 +24,7 @@ func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
 	// Duplicates stay in, so that an image has several captions.
 	_, list := do(t, "pairs", PairsParams{K: 24, Per: "prompt", Overfetch: 1, Control: "none"}, in, nil)
 	plain := TuneParams{Mode: "gated-image", Gamma: 0.9, Steps: 4, Batch: 8, LR: 0.01, Warmup: 1, WeightDecay: 0.1, Clip: 1, GatedDepth: 1, AlphaLR: 2,
-		Precision: "f32", Augment: noAugment, Seed: 1}
+		Precision: "f32", Augment: optest.NoAugment, Seed: 1}
 	digest := func(p TuneParams) [32]byte {
 		t.Helper()
 		_, dir := do(t, "tune", p, map[string]string{"checkpoint": base, "pairs": list, "pool": pool}, nil)
@@ -72,48 +70,4 @@ func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
 			t.Errorf("another %s gives the same weights", name)
 		}
 	}
-}
-
-// TestSeedsReachWhatTheyVary looks at each thing that a seed is for alone: where one is the same for all seeds, the others hide it.
-func TestSeedsReachWhatTheyVary(t *testing.T) {
-	b := &backbone{checkpoint: &clip.Checkpoint{Config: smallModel(t), Weights: clip.Init(smallModel(t), 1)}}
-	var gates [][]float32
-	for seed := range int64(3) {
-		c, err := b.gated(TuneParams{Mode: clip.GatedImage, GatedDepth: 1, Seed: seed})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range c.Weights.Names() {
-			if b.checkpoint.Weights.At(name) == nil && len(c.Weights.At(name).Data) > 32*32 {
-				gates = append(gates, c.Weights.At(name).Data)
-				break
-			}
-		}
-	}
-	if len(gates) != 3 || slices.Equal(gates[0], gates[1]) || slices.Equal(gates[1], gates[2]) {
-		t.Errorf("gates of three seeds are the same, or are not there: %d", len(gates))
-	}
-	first := viewOf(t, 1)
-	if slices.Equal(first, viewOf(t, 2)) {
-		t.Error("two seeds see the same view of an image")
-	}
-	if !slices.Equal(first, viewOf(t, 1)) {
-		t.Error("one seed sees two views of the same step")
-	}
-}
-
-// viewOf is what the first step of a seed sees of the only image.
-func viewOf(t *testing.T, seed uint64) []float32 {
-	t.Helper()
-	img := &image.RGB{W: 40, H: 40, Pix: make([]uint8, 3*40*40)}
-	for i := range img.Pix {
-		img.Pix[i] = uint8(i * i)
-	}
-	training := &training{images: &imageSource{n: 1, cached: []*image.RGB{img}}, norm: normalizationOf(smallModel(t)), batch: 1, seed: seed, steps: 1,
-		context: 4, tokens: make([]int32, 4), augment: image.Augment{Crop: [2]float64{0.2, 0.9}, Ratio: [2]float64{0.75, 1.33}}}
-	b := training.newBatch()
-	if err := training.fill(context.Background(), 1, newSampler(1, seed), b); err != nil {
-		t.Fatal(err)
-	}
-	return b.batch.Pixels
 }

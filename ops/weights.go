@@ -7,6 +7,7 @@ import (
 
 	"react/data/tokenizer"
 	"react/ops/clip"
+	"react/ops/op"
 )
 
 // besideWeights are the files that are read with a file of weights from the folder that it lies in.
@@ -14,12 +15,12 @@ var besideWeights = []string{clip.ConfigFile, "config.json", "preprocessor_confi
 
 // WeightsFiles are a file of weights and what is read with it: configs and the tokenizer. Root is the file itself, which the checkpoint's
 // readers are given.
-func WeightsFiles(path string) (Files, error) {
+func WeightsFiles(path string) (op.Files, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return Files{}, err
+		return op.Files{}, err
 	}
-	f := Files{Root: path, Paths: []string{path}}
+	f := op.Files{Root: path, Paths: []string{path}}
 	for _, name := range besideWeights {
 		beside := filepath.Join(filepath.Dir(path), name)
 		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {

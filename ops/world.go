@@ -4,6 +4,7 @@ import (
 	"context"
 
 	dataworld "react/data/world"
+	"react/ops/op"
 )
 
 // world makes the procedural pool and its evaluation sets. Out: pool/*.parquet and pool/*.tar (LAION columns, img2dataset layout) and
@@ -11,9 +12,9 @@ import (
 // (a compiler that fuses multiply and add may round a pixel otherwise).
 //
 //	1: first
-var world = define(1, "world", runWorld, says[dataworld.Params](noWork, worldPace, noMemory, noCheck))
+var world = op.Define(1, "world", runWorld, op.Says[dataworld.Params](op.NoWork, worldPace, op.NoMemory, op.NoCheck))
 
-func runWorld(ctx context.Context, run *Run, p dataworld.Params) error {
+func runWorld(ctx context.Context, run *op.Run, p dataworld.Params) error {
 	if err := ctx.Err(); err != nil { // a small world is drawn between two looks at ctx
 		return err
 	}
@@ -21,8 +22,8 @@ func runWorld(ctx context.Context, run *Run, p dataworld.Params) error {
 }
 
 // worldPace is images to draw, of the pool and of three sets.
-func worldPace(p dataworld.Params, _ Known) Pace {
+func worldPace(p dataworld.Params, _ op.Known) op.Pace {
 	size := float64(max(p.Size, 1))
 	work := float64(p.Rows+3*p.Classes*p.TestPerClass) * size
-	return Pace{Work: work, Volume: work * size}
+	return op.Pace{Work: work, Volume: work * size}
 }

@@ -14,6 +14,7 @@ import (
 	"react/data/npy"
 	"react/ops/blas"
 	"react/ops/metric"
+	"react/ops/op"
 )
 
 // Protocols of zero-shot classification. All average the normalised text embeddings of every prompt and name of a class and normalise the
@@ -32,12 +33,12 @@ const scoreBlock = 4096
 
 // zeroShot scores features by a protocol. In: "features", "checkpoint" for the text tower, optional "base", "prompt" (prompt-tune), and "prompts"
 // (knowledge, or a file). Out: rows.jsonl, for sets of one label predictions.parquet, and scores.npy [1, images, classes] where asked.
-func zeroShot(ctx context.Context, run *Run, p EvaluateParams) error {
-	set, err := run.features("features")
+func zeroShot(ctx context.Context, run *op.Run, p EvaluateParams) error {
+	set, err := readFeatures(run, "features")
 	if err != nil {
 		return err
 	}
-	scores, scale, err := run.textScores(ctx, set, p)
+	scores, scale, err := textScores(ctx, run, set, p)
 	if err == nil {
 		err = scores.Check()
 	}
@@ -49,7 +50,7 @@ func zeroShot(ctx context.Context, run *Run, p EvaluateParams) error {
 	}
 	if p.Scores {
 		all := probabilities(blas.Matrix{Rows: scores.Images(), Cols: scores.Classes, Values: scores.Values}, scale)
-		if err := npy.Write(run.path(ScoresFile), []int{1, scores.Images(), scores.Classes}, all, "<f4"); err != nil {
+		if err := npy.Write(run.Path(ScoresFile), []int{1, scores.Images(), scores.Classes}, all, "<f4"); err != nil {
 			return err
 		}
 	}
@@ -59,7 +60,7 @@ func zeroShot(ctx context.Context, run *Run, p EvaluateParams) error {
 		return err
 	}
 	if predictions != nil {
-		if err := parquet.WriteFile(run.path(predictionsFile), predictions); err != nil {
+		if err := parquet.WriteFile(run.Path(predictionsFile), predictions); err != nil {
 			return err
 		}
 		if base, ok := run.In["base"]; ok {
@@ -70,19 +71,19 @@ func zeroShot(ctx context.Context, run *Run, p EvaluateParams) error {
 			rows = append(rows, against...)
 		}
 	}
-	return run.writeRows(rows)
+	return run.WriteRows(rows)
 }
 
 // textScores are cosines of images with classes, and the model's logit scale: by a learned prompt where role "prompt" gives one, else by prompts of words.
-func (r *Run) textScores(ctx context.Context, set *labelled, p EvaluateParams) (metric.Scores, float64, error) {
-	learned, err := r.prompt()
+func textScores(ctx context.Context, run *op.Run, set *labelled, p EvaluateParams) (metric.Scores, float64, error) {
+	learned, err := readPrompt(run)
 	if err != nil {
 		return metric.Scores{}, 0, err
 	}
 	if learned != nil {
-		return r.promptScores(learned, set)
+		return promptScores(run, learned, set)
 	}
-	head, scale, err := r.textHead(ctx, set, p)
+	head, scale, err := textHead(ctx, run, set, p)
 	if err != nil {
 		return metric.Scores{}, 0, err
 	}
@@ -90,12 +91,12 @@ func (r *Run) textScores(ctx context.Context, set *labelled, p EvaluateParams) (
 }
 
 // textHead is the classifier made of text, [classes, dim], and the model's logit scale.
-func (r *Run) textHead(ctx context.Context, set *labelled, p EvaluateParams) (blas.Matrix, float64, error) {
-	prompts, err := r.classPrompts(set, p.Prompts)
+func textHead(ctx context.Context, run *op.Run, set *labelled, p EvaluateParams) (blas.Matrix, float64, error) {
+	prompts, err := classPrompts(run, set, p.Prompts)
 	if err != nil {
 		return blas.Matrix{}, 0, err
 	}
-	b, err := r.promptsIn(p.Precision, p.Truncate)
+	b, err := openPrompts(run, p.Precision, p.Truncate)
 	if err != nil {
 		return blas.Matrix{}, 0, err
 	}
@@ -103,16 +104,16 @@ func (r *Run) textHead(ctx context.Context, set *labelled, p EvaluateParams) (bl
 	if dim := b.checkpoint.Config.Dim(); dim != set.x.Cols {
 		return blas.Matrix{}, 0, fmt.Errorf("features have %d values, the model's embeddings %d", set.x.Cols, dim)
 	}
-	head, err := r.cachedHead(ctx, b, prompts)
+	head, err := cachedHead(ctx, run, b, prompts)
 	return head, b.logitScale(), err
 }
 
 // classPrompts are the texts of each class: of the file "prompts" where it is given, else every name in every template.
-func (r *Run) classPrompts(set *labelled, templates []string) ([][]string, error) {
-	if dir, ok := r.In["prompts"]; ok {
+func classPrompts(run *op.Run, set *labelled, templates []string) ([][]string, error) {
+	if dir, ok := run.In["prompts"]; ok {
 		return ReadPrompts(filepath.Join(dir, promptsFile), set.Classes, set.Names)
 	}
-	if f, ok := r.Files["prompts"]; ok {
+	if f, ok := run.Files["prompts"]; ok {
 		return ReadPrompts(f.Paths[0], set.Classes, set.Names)
 	}
 	if len(templates) == 0 {
@@ -121,15 +122,7 @@ func (r *Run) classPrompts(set *labelled, templates []string) ([][]string, error
 	if len(templates) == 0 {
 		return nil, fmt.Errorf("set %s has no prompts of its own (evaluate.NAME.prompts, or the name of a benchmark)", set.Dir)
 	}
-	out := make([][]string, len(set.Names))
-	for c, names := range set.Names {
-		for _, t := range templates {
-			for _, name := range names {
-				out[c] = append(out[c], fillPrompt(t, name))
-			}
-		}
-	}
-	return out, nil
+	return promptsOf(set.Names, templates), nil
 }
 
 // ReadPrompts reads {"class": ["a prompt", ...]}, as CuPL's files are. Every class must be there, under the name of tables or one of its own names.
@@ -164,61 +157,6 @@ func ReadPrompts(path string, classes []string, names []datasets.Names) ([][]str
 	return out, nil
 }
 
-// average embeds the prompts of each class and gives the normalised means, [classes, dim].
-func (b *backbone) average(ctx context.Context, prompts [][]string) (blas.Matrix, error) {
-	return averageTexts(prompts, b.checkpoint.Config.Dim(), func(texts []string) ([]float32, error) { return b.texts(ctx, texts) })
-}
-
-// averageTexts is average with what embeds texts, L2-normalised, [texts, dim].
-func averageTexts(prompts [][]string, dim int, embed func([]string) ([]float32, error)) (blas.Matrix, error) {
-	head := blas.New(len(prompts), dim)
-	var texts []string
-	var class []int
-	flush := func() error {
-		u, err := embed(texts)
-		if err != nil {
-			return err
-		}
-		for i, c := range class {
-			row := head.Row(c)
-			for d := range row {
-				row[d] += u[i*head.Cols+d]
-			}
-		}
-		texts, class = texts[:0], class[:0]
-		return nil
-	}
-	for c, list := range prompts {
-		for _, text := range list {
-			texts, class = append(texts, text), append(class, c)
-			if len(texts) == 8*encodeBatch {
-				if err := flush(); err != nil {
-					return head, err
-				}
-			}
-		}
-	}
-	if err := flush(); err != nil {
-		return head, err
-	}
-	for c := range prompts {
-		if !normalize(head.Row(c)) {
-			return head, fmt.Errorf("the embeddings of prompt %q and the others of its class have no mean direction", prompts[c][0])
-		}
-	}
-	return head, nil
-}
-
-// scoreAll multiplies features with a classifier, [images, classes].
-func scoreAll(x, head blas.Matrix) metric.Scores {
-	out := blas.New(x.Rows, head.Rows)
-	for start := 0; start < x.Rows; start += scoreBlock {
-		end := min(start+scoreBlock, x.Rows)
-		blas.Times(out.Slice(start, end), 1, x.Slice(start, end), head, 0)
-	}
-	return metric.Scores{Values: out.Values, Classes: head.Rows}
-}
-
 // scoreReport turns scores into rows, as a protocol defines them.
 type scoreReport struct {
 	protocol string
@@ -228,7 +166,7 @@ type scoreReport struct {
 }
 
 // rows are the figures of a set; predictions are nil where an image may have several classes.
-func (r *scoreReport) rows(s metric.Scores) ([]MetricRow, []Prediction, error) {
+func (r *scoreReport) rows(s metric.Scores) ([]op.MetricRow, []Prediction, error) {
 	if err := s.Check(); err != nil {
 		return nil, nil, err
 	}
@@ -242,7 +180,7 @@ func (r *scoreReport) rows(s metric.Scores) ([]MetricRow, []Prediction, error) {
 	predicted := make([]int, n)
 	confidence, correct := make([]float64, n), make([]bool, n)
 	positive := make([]float64, n) // the second of two classes
-	err := forEach(context.Background(), r.workers, n, func(i int) error {
+	err := op.ForEach(context.Background(), r.workers, n, func(i int) error {
 		row, l := s.Row(i), labels[i]
 		best := metric.Best(row)
 		predicted[i], correct[i] = best, best == l
@@ -257,16 +195,16 @@ func (r *scoreReport) rows(s metric.Scores) ([]MetricRow, []Prediction, error) {
 		return nil, nil, err
 	}
 	rows := zeroShotRows(predictions, r.set.Classes)
-	rows = append(rows, MetricRow{Metric: "ece", Value: metric.ECE(confidence, correct), N: n})
+	rows = append(rows, op.MetricRow{Metric: "ece", Value: metric.ECE(confidence, correct), N: n})
 	if s.Classes == 2 {
 		auc, err := metric.ROCAUC(positive, isClass(labels, 1))
 		if err != nil {
 			return nil, nil, err
 		}
-		rows = append(rows, MetricRow{Metric: "roc-auc", Value: auc, N: n})
+		rows = append(rows, op.MetricRow{Metric: "roc-auc", Value: auc, N: n})
 	}
 	for _, pair := range metric.Confusions(labels, predicted, confusionRows) {
-		rows = append(rows, MetricRow{Metric: "confusion", Value: float64(pair.Count) / float64(count(labels, pair.True)), N: count(labels, pair.True),
+		rows = append(rows, op.MetricRow{Metric: "confusion", Value: float64(pair.Count) / float64(count(labels, pair.True)), N: count(labels, pair.True),
 			Class: r.set.Classes[pair.True] + " → " + r.set.Classes[pair.Predicted]})
 	}
 	return r.withScore(rows), predictions, nil
@@ -291,7 +229,7 @@ func count(labels []int, class int) int {
 }
 
 // manyRows are the figures of a set whose images have several classes: mean average precision, of each class too.
-func (r *scoreReport) manyRows(s metric.Scores) ([]MetricRow, error) {
+func (r *scoreReport) manyRows(s metric.Scores) ([]op.MetricRow, error) {
 	kind := map[string]metric.AP{openAI: metric.VOC11, elevater: metric.Elevater11, clipBenchmark: metric.Area}[r.protocol]
 	if r.protocol == elevater {
 		for i := range s.Images() {
@@ -305,7 +243,7 @@ func (r *scoreReport) manyRows(s metric.Scores) ([]MetricRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := []MetricRow{{Metric: "mAP", Value: mean, N: len(all)}}
+	rows := []op.MetricRow{{Metric: "mAP", Value: mean, N: len(all)}}
 	return r.withScore(rows), nil
 }
 
@@ -313,7 +251,7 @@ func (r *scoreReport) manyRows(s metric.Scores) ([]MetricRow, error) {
 var ownMetric = map[string]string{"accuracy": "acc@1", "mean-per-class": "mean-per-class", "roc-auc": "roc-auc", "mAP-elevater": "mAP"}
 
 // withScore adds "score": the figure that the benchmark is published with, so that one column holds sets with different metrics.
-func (r *scoreReport) withScore(rows []MetricRow) []MetricRow {
+func (r *scoreReport) withScore(rows []op.MetricRow) []op.MetricRow {
 	name := ownMetric[r.set.Metric]
 	if name == "" {
 		name = "acc@1"
@@ -323,7 +261,7 @@ func (r *scoreReport) withScore(rows []MetricRow) []MetricRow {
 	}
 	for _, row := range rows {
 		if row.Metric == name && row.Class == "" {
-			return append([]MetricRow{{Metric: "score", Value: row.Value, N: row.N}}, rows...)
+			return append([]op.MetricRow{{Metric: "score", Value: row.Value, N: row.N}}, rows...)
 		}
 	}
 	return rows
@@ -331,7 +269,7 @@ func (r *scoreReport) withScore(rows []MetricRow) []MetricRow {
 
 // againstBase compares with the base's predictions of the same images: agreement, and for each class what its accuracy gained or lost. What a
 // tuning made a model forget is negative.
-func againstBase(predictions []Prediction, baseDir string, classes []string) ([]MetricRow, error) {
+func againstBase(predictions []Prediction, baseDir string, classes []string) ([]op.MetricRow, error) {
 	same, err := agreement(predictions, baseDir)
 	if err != nil {
 		return nil, err
@@ -353,10 +291,10 @@ func againstBase(predictions []Prediction, baseDir string, classes []string) ([]
 			total--
 		}
 	}
-	rows := []MetricRow{same, {Metric: "delta", Value: float64(total) / float64(len(predictions)), N: len(predictions)}}
+	rows := []op.MetricRow{same, {Metric: "delta", Value: float64(total) / float64(len(predictions)), N: len(predictions)}}
 	for c, class := range classes {
 		if n[c] > 0 {
-			rows = append(rows, MetricRow{Metric: "delta", Value: float64(gain[c]) / float64(n[c]), N: n[c], Class: class})
+			rows = append(rows, op.MetricRow{Metric: "delta", Value: float64(gain[c]) / float64(n[c]), N: n[c], Class: class})
 		}
 	}
 	return rows, nil

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"react/ops"
+	"react/ops/op"
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/record"
@@ -73,7 +73,7 @@ func BenchmarkNothingToDo(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		row := ops.MetricRow{Metric: "acc@1", Value: 0.5, N: 10}
+		row := op.MetricRow{Metric: "acc@1", Value: 0.5, N: 10}
 		if err := os.WriteFile(filepath.Join(txn.Dir(), "rows.jsonl"), []byte(cli.JSONText(row)+"\n"), 0o666); err != nil {
 			b.Fatal(err)
 		}

@@ -14,7 +14,6 @@ import (
 
 	"react/runner/browse"
 	"react/runner/cli"
-	"react/runner/exec"
 	"react/runner/store"
 )
 
@@ -65,8 +64,8 @@ func (o browseOptions) serve(ctx context.Context, name string, stdout, stderr io
 		return err
 	}
 	defer s.Close()
-	engines := exec.NewEngines(o.engine, stderr)
-	defer engines.Close()
+	engines := &engines{spec: o.engine, stderr: stderr}
+	defer engines.close()
 	b, err := openBrowser(ctx, s, engines, name)
 	if err != nil {
 		return err

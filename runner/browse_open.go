@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"react/ops"
+	"react/ops/op"
 	"react/runner/browse"
 	"react/runner/cli"
-	"react/runner/exec"
 	"react/runner/record"
 	"react/runner/store"
 )
@@ -31,11 +31,11 @@ type browsed struct {
 	pairs *record.Stage           // nil for an index, and for a base
 	by    map[string]record.Stage // the searches, by side
 	run   map[string]string       // what a search by text reads: role → key
-	files map[string]ops.Files    // and outside files
+	files map[string]op.Files     // and outside files
 }
 
 // openBrowser finds what is named: a trial, else a stage.
-func openBrowser(ctx context.Context, s *store.Store, engines *exec.Engines, name string) (*browser, error) {
+func openBrowser(ctx context.Context, s *store.Store, engines *engines, name string) (*browser, error) {
 	what, err := findBrowsed(s, name)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func trialBrowsed(p *record.Plan, trial *record.Trial) (*browsed, error) {
 	if pairs == nil {
 		return nil, cli.Usage(fmt.Errorf("trial %s retrieves nothing: it is not tuned on pairs (give another trial, or an index)", trial.Name))
 	}
-	b := &browsed{plan: p, trial: trial, pairs: pairs, by: map[string]record.Stage{}, run: map[string]string{}, files: map[string]ops.Files{}}
+	b := &browsed{plan: p, trial: trial, pairs: pairs, by: map[string]record.Stage{}, run: map[string]string{}, files: map[string]op.Files{}}
 	b.take(pairs)
 	for _, stage := range p.MadeFrom(trial) {
 		if by, ok := searchedBy(stage); ok && slices.Contains(values(pairs.In), stage.Key) {
@@ -120,7 +120,7 @@ func trialBrowsed(p *record.Plan, trial *record.Trial) (*browsed, error) {
 
 // stageBrowsed gathers what reads or made an index, or embeddings.
 func stageBrowsed(p *record.Plan, stage *record.Stage) (*browsed, error) {
-	b := &browsed{plan: p, by: map[string]record.Stage{}, run: map[string]string{}, files: map[string]ops.Files{}}
+	b := &browsed{plan: p, by: map[string]record.Stage{}, run: map[string]string{}, files: map[string]op.Files{}}
 	switch stage.Op {
 	case "embed":
 		b.run["embeddings"] = stage.Key
@@ -192,9 +192,9 @@ func searchedBy(stage record.Stage) (string, bool) {
 
 // openFinder opens the pool for searches. A stage whose output is gone is an
 // error that says how to get it back.
-func (b *browser) openFinder(ctx context.Context, what *browsed, engines *exec.Engines) error {
-	run := &ops.Run{In: map[string]string{}, Files: what.files, OpenEngine: engines.Open, Workers: 1, Log: io.Discard,
-		Progress: func(ops.Progress) {}, Warn: func(string, ...any) {}, Fact: func(string, any) {}}
+func (b *browser) openFinder(ctx context.Context, what *browsed, engines *engines) error {
+	run := &op.Run{In: map[string]string{}, Files: what.files, OpenEngine: engines.open, Workers: 1, Log: io.Discard,
+		Progress: func(op.Progress) {}, Warn: func(string, ...any) {}, Fact: func(string, any) {}}
 	for role, key := range what.run {
 		switch base, _, _ := strings.Cut(role, "."); base {
 		case "checkpoint", "embeddings", "pool", "index", "tuned", "filter":

@@ -7,7 +7,6 @@ import (
 
 	"react/ops"
 	"react/results"
-	"react/results/grid"
 	"react/runner/experiment"
 	"react/runner/store"
 )
@@ -22,7 +21,7 @@ type caseSource struct {
 }
 
 // fill sets what a table may ask for.
-func (c caseSource) fill(opts *grid.Options) {
+func (c caseSource) fill(opts *results.Options) {
 	opts.Predictions = func(trial, set string) ([]results.Prediction, error) {
 		return read(c.predictions, c.stages[[2]string{trial, set}])
 	}

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"react/runner/internal/storetest"
 	"react/runner/record"
 	"react/runner/store"
 )
@@ -63,7 +62,7 @@ type flips struct {
 
 func newFlips(t *testing.T) *flips {
 	f := &flips{t: t, dir: filepath.Join(t.TempDir(), "store"), met: map[string]int{}}
-	storetest.Clean(t, f.dir)
+	cleanReadOnly(t, f.dir)
 	name := os.Getenv("FLIP_EXPERIMENT")
 	if f.long = name != ""; f.long {
 		f.spec = "../experiments/" + name + ".cue"

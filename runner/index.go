@@ -16,10 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/ops"
+	"react/ops/op"
 	"react/results"
-	"react/results/figures"
-	"react/results/grid"
-	"react/results/writers"
 	"react/runner/apart"
 	"react/runner/cli"
 	"react/runner/experiment"
@@ -119,7 +117,7 @@ func indexCurve(ctx context.Context, e *experiment.Experiment, stage *plan.Stage
 		return ops.IndexCurve{}, err
 	}
 	defer os.RemoveAll(dir)
-	run := &ops.Run{Dir: dir, In: map[string]string{}, Files: stage.Files, Workers: 1, Log: io.Discard, Progress: func(ops.Progress) {},
+	run := &op.Run{Dir: dir, In: map[string]string{}, Files: stage.Files, Workers: 1, Log: io.Discard, Progress: func(op.Progress) {},
 		Warn: func(string, ...any) {}, Fact: func(string, any) {}}
 	for _, role := range slices.Sorted(maps.Keys(stage.In)) {
 		in := stage.In[role]
@@ -136,7 +134,7 @@ func indexCurve(ctx context.Context, e *experiment.Experiment, stage *plan.Stage
 		run.In[role] = entry.Dir
 	}
 	delete(run.In, "tuned")
-	raw, err := ops.Canonical(p)
+	raw, err := op.Canonical(p)
 	if err == nil {
 		_, err = apart.Run(ctx, "tune-index", run, raw)
 	}
@@ -190,7 +188,7 @@ func curvesCSV(w io.Writer, curves []ops.IndexCurve) error {
 	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 	for _, c := range curves {
 		for _, p := range c.Points {
-			rows = append(rows, []string{c.By, c.Kind, c.Param, strconv.Itoa(p.Value), strconv.Itoa(c.K), strconv.Itoa(c.Queries), number(p.Recall), number(p.Worst), writers.CSVCell(p.WorstClass), strconv.Itoa(p.Shortfall)})
+			rows = append(rows, []string{c.By, c.Kind, c.Param, strconv.Itoa(p.Value), strconv.Itoa(c.K), strconv.Itoa(c.Queries), number(p.Recall), number(p.Worst), results.CSVCell(p.WorstClass), strconv.Itoa(p.Shortfall)})
 		}
 	}
 	return out.WriteAll(rows)
@@ -212,11 +210,11 @@ func curvesSVG(w io.Writer, curves []ops.IndexCurve) error {
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b results.Row) int { return len(a.Metric) - len(b.Metric) })
-	spec := grid.Table{Name: "recall", Caption: "Share of the exact hits that an index finds", Rows: grid.Names{"retrieve.by", param},
-		Metrics: grid.Names{"index/" + recall, "index/worst"}, Percent: grid.Names{recall, "worst"}, Figure: "lines"}
-	g, err := grid.Build(spec, rows, grid.Options{})
+	spec := results.Table{Name: "recall", Caption: "Share of the exact hits that an index finds", Rows: results.Names{"retrieve.by", param},
+		Metrics: results.Names{"index/" + recall, "index/worst"}, Percent: results.Names{recall, "worst"}, Figure: "lines"}
+	grid, err := results.Build(spec, rows, results.Options{})
 	if err != nil {
 		return err
 	}
-	return figures.SVG(w, g)
+	return grid.SVG(w)
 }

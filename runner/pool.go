@@ -19,6 +19,7 @@ import (
 	"react/data/pool"
 	"react/data/words"
 	"react/ops"
+	"react/ops/op"
 	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/spec"
@@ -203,7 +204,7 @@ func (o *poolOptions) countImages(ctx context.Context, src pool.Source, p spec.P
 	if src.Images, err = plan.PoolShards(p); err != nil {
 		return nil, err
 	}
-	run := &ops.Run{Workers: runtime.GOMAXPROCS(0), Warn: func(format string, args ...any) { fmt.Fprintf(stderr, "warning: "+format+"\n", args...) }}
+	run := &op.Run{Workers: runtime.GOMAXPROCS(0), Warn: func(format string, args ...any) { fmt.Fprintf(stderr, "warning: "+format+"\n", args...) }}
 	c, err := ops.PoolImages(ctx, src, o.decode, run)
 	if err != nil {
 		return nil, err

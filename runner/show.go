@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/data/words"
-	"react/ops"
+	"react/ops/op"
 	"react/runner/cli"
 	"react/runner/record"
 	"react/runner/store"
@@ -182,7 +182,7 @@ func classMetrics(s *store.Store, stages map[string]string) ([]classRecord, erro
 		if err != nil || !ok {
 			continue
 		}
-		rows, err := ops.ReadRows(e.Dir)
+		rows, err := op.ReadRows(e.Dir)
 		if err != nil {
 			return nil, err
 		}

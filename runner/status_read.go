@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"react/runner/exec"
-	"react/runner/forecast"
 	"react/runner/launch"
 	"react/runner/record"
 	"react/runner/schedule"
@@ -112,7 +110,7 @@ type watcher struct {
 	trials map[string]trialsOfStage // by key
 	now    func() time.Time
 
-	forecast *forecast.Forecast
+	forecast *forecast
 	asked    time.Time // when the forecast was made
 }
 
@@ -429,20 +427,20 @@ func (c *counts) add(o counts) {
 // left estimates the rest. What cannot be read leaves it unknown.
 func (w *watcher) left(l *look, st *sweepStatus) {
 	if w.forecast == nil || l.at.Sub(w.asked) >= forecastEvery {
-		f, err := forecast.New(w.store, w.tasks, l.survey, forecast.On("", l.jobs()))
+		f, err := newForecast(w.store, w.tasks, l.survey, forecastOn("", l.jobs()))
 		if err != nil {
 			return
 		}
 		w.forecast, w.asked = f, l.at
 	}
 	f := w.forecast
-	f.Survey(l.survey, l.jobs())
+	f.survey, f.jobs = l.survey, l.jobs()
 	share := map[string]float64{}
-	for i, t := range w.tasks {
+	for i, t := range f.tasks {
 		if l.survey.Status[i] != schedule.ToRun {
 			continue
 		}
-		e := f.Stages[i].Seconds
+		e := f.stages[i].Seconds
 		if s := l.running[t.Key]; s != nil && !s.Queued {
 			share[t.Key] = s.share(l.at, e.Value)
 			s.Left = s.remaining(l.at, share[t.Key], e.Value)
@@ -453,7 +451,7 @@ func (w *watcher) left(l *look, st *sweepStatus) {
 			st.Unknown++
 		}
 	}
-	if seconds, known := f.Left(func(key string) float64 { return share[key] }); known {
+	if seconds, known := f.left(func(key string) float64 { return share[key] }); known {
 		st.Left = &seconds
 	}
 }
@@ -462,9 +460,9 @@ func (w *watcher) left(l *look, st *sweepStatus) {
 func (l *look) jobs() int {
 	n := 0
 	for i, p := range l.processes {
-		var j exec.Jobs
+		var j jobs
 		if l.lives[i] != store.Gone && j.Set(p.Jobs) == nil {
-			n += j.Assumed()
+			n += j.assumed()
 		}
 	}
 	return max(n, 1)

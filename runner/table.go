@@ -12,10 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/data/lost"
-	"react/ops"
+	"react/ops/op"
 	"react/results"
-	"react/results/grid"
-	"react/results/writers"
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/plan"
@@ -75,7 +73,7 @@ func writeTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, ent
 }
 
 // gridsOf makes the tables of the spec, by name, and the rows that they show.
-func gridsOf(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) ([]results.Row, []*grid.Grid, error) {
+func gridsOf(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) ([]results.Row, []*results.Grid, error) {
 	rows, err := rowsOf(e, entries)
 	if err != nil {
 		return nil, nil, err
@@ -85,8 +83,8 @@ func gridsOf(e *experiment.Experiment, entries map[string]store.Entry, failures 
 }
 
 // tableOptions are what tables know besides their rows.
-func tableOptions(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) grid.Options {
-	opts := grid.Options{Experiment: filepath.ToSlash(e.File), Command: e.Command(), Trials: trialStates(e, entries, failures),
+func tableOptions(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) results.Options {
+	opts := results.Options{Experiment: filepath.ToSlash(e.File), Command: e.Command(), Trials: trialStates(e, entries, failures),
 		Notes: lossNotes(e, entries)}
 	casesOf(e, entries).fill(&opts)
 	return opts
@@ -116,7 +114,7 @@ func lossNotes(e *experiment.Experiment, entries map[string]store.Entry) func(ke
 
 // lostOf is what a manifest's facts say was lost.
 func lostOf(facts map[string]any) (counts []lost.Count) {
-	raw, err := json.Marshal(facts[ops.LostFact]) // as it was read, or as the op gave it
+	raw, err := json.Marshal(facts[op.LostFact]) // as it was read, or as the op gave it
 	if err != nil || json.Unmarshal(raw, &counts) != nil {
 		return nil
 	}
@@ -124,36 +122,36 @@ func lostOf(facts map[string]any) (counts []lost.Count) {
 }
 
 // buildTables makes the tables of the spec, by name.
-func buildTables(e *experiment.Experiment, rows []results.Row, opts grid.Options) ([]*grid.Grid, error) {
-	var grids []*grid.Grid
+func buildTables(e *experiment.Experiment, rows []results.Row, opts results.Options) ([]*results.Grid, error) {
+	var grids []*results.Grid
 	for _, name := range e.Order {
 		spec, err := experiment.TableSpec(name, e.Tables[name])
 		if err != nil {
 			return nil, err
 		}
-		g, err := grid.Build(spec, rows, opts)
+		grid, err := results.Build(spec, rows, opts)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.File, err)
 		}
-		grids = append(grids, g)
+		grids = append(grids, grid)
 	}
 	return grids, nil
 }
 
 // putTables prints and writes. The rows that tables are made of are kept
 // beside them.
-func putTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, rows []results.Row, grids []*grid.Grid, dir string) error {
+func putTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, rows []results.Row, grids []*results.Grid, dir string) error {
 	if e.Question != "" {
 		fmt.Fprintf(w, "%s\n\n", e.Question)
 	}
-	for _, g := range grids {
-		if err := writers.TextWithin(w, g, cli.TextWidth(w)); err != nil {
+	for _, grid := range grids {
+		if err := grid.Text(w, cli.TextWidth(w)); err != nil {
 			return err
 		}
 		fmt.Fprintln(w)
 	}
 	own := folder.Path("tables")
-	_, err := writers.WriteAll(own, grids)
+	_, err := results.WriteAll(own, grids)
 	if err == nil {
 		err = results.WriteFile(filepath.Join(own, "rows.jsonl"), rows)
 	}
@@ -169,7 +167,7 @@ func putTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, rows 
 		return nil
 	}
 	dir = filepath.Join(dir, e.Name)
-	if _, err := writers.WriteAll(dir, grids); err != nil {
+	if _, err := results.WriteAll(dir, grids); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "written to %s\n", cli.ShownPath(dir))
@@ -179,7 +177,7 @@ func putTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, rows 
 // rowsOf gathers what the stages of all trials measured. Trials that share a
 // stage have its rows each.
 func rowsOf(e *experiment.Experiment, entries map[string]store.Entry) ([]results.Row, error) {
-	measured := map[*plan.Stage][]ops.MetricRow{}
+	measured := map[*plan.Stage][]op.MetricRow{}
 	var rows []results.Row
 	for _, t := range e.Plan.Trials {
 		for _, name := range t.StageNames() {
@@ -190,7 +188,7 @@ func rowsOf(e *experiment.Experiment, entries map[string]store.Entry) ([]results
 			}
 			if _, read := measured[stage]; !read {
 				var err error
-				if measured[stage], err = ops.ReadRows(entry.Dir); err != nil {
+				if measured[stage], err = op.ReadRows(entry.Dir); err != nil {
 					return nil, err
 				}
 			}
@@ -220,24 +218,24 @@ func enginesOf(stage *plan.Stage, entries map[string]store.Entry) string {
 }
 
 // trialStates tells results what was planned and how far it came.
-func trialStates(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) []grid.Trial {
+func trialStates(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) []results.Trial {
 	failed := map[string]string{}
 	for _, f := range failures {
 		failed[f.Task.Key] = fmt.Sprintf("%s: %v", f.Task.Op, f.Err)
 	}
-	states := make([]grid.Trial, len(e.Plan.Trials))
+	states := make([]results.Trial, len(e.Plan.Trials))
 	for i, t := range e.Plan.Trials {
-		states[i] = grid.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: grid.Done}
+		states[i] = results.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: results.Done}
 		made := map[*plan.Stage]bool{}
 		for _, stage := range t.Stages {
 			if _, ok := entries[stage.Key]; !ok {
-				states[i].Status = grid.Pending
+				states[i].Status = results.Pending
 			}
 			experiment.Visit(stage, made)
 		}
 		for _, stage := range e.Plan.Stages { // in order: the first failure is the cause
 			if reason := failed[stage.Key]; reason != "" && made[stage] {
-				states[i].Status, states[i].Reason = grid.Failed, reason
+				states[i].Status, states[i].Reason = results.Failed, reason
 				break
 			}
 		}

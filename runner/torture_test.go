@@ -22,7 +22,6 @@ import (
 
 	"react/ops"
 	"react/runner/experiment"
-	"react/runner/internal/storetest"
 	"react/runner/store"
 )
 
@@ -249,7 +248,7 @@ func (v *victim) compare() {
 // restart begins with an empty store.
 func (v *victim) restart() {
 	v.dir = v.t.TempDir()
-	storetest.Clean(v.t, v.dir)
+	cleanReadOnly(v.t, v.dir)
 }
 
 // report is the table of what was met.

@@ -22,23 +22,24 @@ import (
 	"time"
 
 	"react/ops"
+	"react/ops/op"
 	"react/runner/child"
 )
 
-// request is what a child is to do: the parts of an ops.Run that are data.
+// request is what a child is to do: the parts of an op.Run that are data.
 type request struct {
 	Op           string
 	Params       json.RawMessage
 	Dir, Partial string
 	SaveEvery    time.Duration
 	In           map[string]string
-	Files        map[string]ops.Files
+	Files        map[string]op.Files
 	Workers      int
 }
 
 // message is what a child says: one of its fields.
 type message struct {
-	Progress *ops.Progress   `json:",omitempty"`
+	Progress *op.Progress    `json:",omitempty"`
 	Warning  string          `json:",omitempty"`
 	Log      string          `json:",omitempty"`
 	Fact     string          `json:",omitempty"`
@@ -55,7 +56,7 @@ type end struct {
 
 // Run makes a stage with an op, in a child where the op asks for one and the program can start
 // itself. peak is the memory in bytes that a child held at most; 0 without one.
-func Run(ctx context.Context, op string, run *ops.Run, params json.RawMessage) (peak int64, err error) {
+func Run(ctx context.Context, op string, run *op.Run, params json.RawMessage) (peak int64, err error) {
 	here := func() (int64, error) { return 0, ops.All[op].Run(ctx, run, params) }
 	if !ops.All[op].Apart || run.Assist {
 		return here()
@@ -133,7 +134,7 @@ func mark(pid int, on bool) {
 
 // follow passes on what the child says until it has ended; an error is a child that ended without
 // saying how.
-func follow(c *child.Process, run *ops.Run) (last end, err error) {
+func follow(c *child.Process, run *op.Run) (last end, err error) {
 	mark(c.Pid(), true)
 	err = errors.New("no end")
 	for words := json.NewDecoder(c.Answers); ; {
@@ -153,7 +154,7 @@ func follow(c *child.Process, run *ops.Run) (last end, err error) {
 }
 
 // pass tells a run what a child said.
-func (m *message) pass(run *ops.Run) {
+func (m *message) pass(run *op.Run) {
 	switch {
 	case m.Progress != nil:
 		run.Progress(*m.Progress)

@@ -25,6 +25,7 @@ import (
 	"react/data/embeddings"
 	"react/ops"
 	"react/ops/knn"
+	"react/ops/op"
 )
 
 // parentEnv makes the test program a parent that makes an index apart, for TestNoOrphan: it names
@@ -51,7 +52,7 @@ func TestMain(m *testing.M) {
 var long = params("opq-ivf-pq", 64, 2)
 
 func params(kind string, code, lists int) json.RawMessage {
-	raw, err := ops.Canonical(ops.IndexParams{Side: "text", Params: knn.Params{Kind: kind, Lists: lists, Probes: 1, Code: code, TrainSize: 1 << 16}})
+	raw, err := op.Canonical(ops.IndexParams{Side: "text", Params: knn.Params{Kind: kind, Lists: lists, Probes: 1, Code: code, TrainSize: 1 << 16}})
 	if err != nil {
 		panic(err)
 	}
@@ -67,10 +68,10 @@ type notes struct {
 	log      bytes.Buffer
 }
 
-func newRun(dir, folder string, n *notes) *ops.Run {
+func newRun(dir, folder string, n *notes) *op.Run {
 	n.facts = map[string]string{}
-	return &ops.Run{Dir: dir, In: map[string]string{"embeddings": folder}, Workers: 1, Log: &n.log,
-		Progress: func(ops.Progress) { n.progress++ },
+	return &op.Run{Dir: dir, In: map[string]string{"embeddings": folder}, Workers: 1, Log: &n.log,
+		Progress: func(op.Progress) { n.progress++ },
 		Warn:     func(format string, args ...any) { n.warnings = append(n.warnings, fmt.Sprintf(format, args...)) },
 		Fact: func(key string, value any) {
 			raw, _ := json.Marshal(value)

@@ -17,6 +17,7 @@ import (
 	"react/data/caught"
 	"react/ops"
 	"react/ops/engine"
+	"react/ops/op"
 	"react/runner/child"
 )
 
@@ -68,10 +69,10 @@ func (s *speaker) Write(text []byte) (int, error) {
 }
 
 // run is the Run that a request stands for.
-func (s *speaker) run(q request) *ops.Run {
-	return &ops.Run{Dir: q.Dir, Partial: q.Partial, SaveEvery: q.SaveEvery, In: q.In, Files: q.Files,
+func (s *speaker) run(q request) *op.Run {
+	return &op.Run{Dir: q.Dir, Partial: q.Partial, SaveEvery: q.SaveEvery, In: q.In, Files: q.Files,
 		Workers: q.Workers, Log: s,
-		Progress: func(p ops.Progress) { s.say(message{Progress: &p}) },
+		Progress: func(p op.Progress) { s.say(message{Progress: &p}) },
 		Warn:     func(format string, args ...any) { s.say(message{Warning: fmt.Sprintf(format, args...)}) },
 		Fact: func(key string, value any) {
 			raw, err := json.Marshal(value)

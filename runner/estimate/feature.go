@@ -13,6 +13,7 @@ import (
 
 	"react/ops"
 	"react/ops/clip"
+	"react/ops/op"
 	"react/runner/plan"
 )
 
@@ -28,7 +29,7 @@ type node struct {
 
 // feature is what decides a stage's time and size.
 type feature struct {
-	ops.Pace
+	op.Pace
 	kind string // what has to be the same
 	like string // kind without the outside files
 }
@@ -142,12 +143,12 @@ func (h *History) readFeature(n *node) feature {
 }
 
 // known is what an op is told of a stage.
-func (h *History) known(n *node) ops.Known {
+func (h *History) known(n *node) op.Known {
 	asks := n
 	if in := h.input(n, "queries"); in.op != "" {
 		asks = in
 	}
-	return ops.Known{Rows: int(h.poolRows(n)), Queries: int(h.numQueries(asks)), Images: int(h.images(n))}
+	return op.Known{Rows: int(h.poolRows(n)), Queries: int(h.numQueries(asks)), Images: int(h.images(n))}
 }
 
 // outside are the outside files that a stage reads, or that its inputs were made

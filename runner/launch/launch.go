@@ -33,7 +33,7 @@ import (
 	"strconv"
 
 	"react/data/wholefile"
-	"react/ops"
+	"react/ops/op"
 )
 
 // Names of files in an array's folder.
@@ -46,14 +46,14 @@ const (
 
 // Task is one line: a stage, and what it may use.
 type Task struct {
-	Key       string               `json:"key"`
-	Op        string               `json:"op"`
-	Params    json.RawMessage      `json:"params"`
-	In        map[string]string    `json:"in,omitempty"` // role → key
-	Files     map[string]ops.Files `json:"files,omitempty"`
-	Lines     []string             `json:"lines"` // the key's preimage
-	Trials    []string             `json:"trials"`
-	Resources Resources            `json:"resources"`
+	Key       string              `json:"key"`
+	Op        string              `json:"op"`
+	Params    json.RawMessage     `json:"params"`
+	In        map[string]string   `json:"in,omitempty"` // role → key
+	Files     map[string]op.Files `json:"files,omitempty"`
+	Lines     []string            `json:"lines"` // the key's preimage
+	Trials    []string            `json:"trials"`
+	Resources Resources           `json:"resources"`
 }
 
 // Resources are what a stage asks of a node. Zero values leave the choice to

@@ -10,7 +10,7 @@ import (
 	"react/data/caught"
 	"react/data/datasets"
 	"react/data/world"
-	"react/ops"
+	"react/ops/op"
 	"react/runner/spec"
 )
 
@@ -21,7 +21,7 @@ func (c *inputCheck) warnOf(field, format string, args ...any) {
 
 // classNames warns of classes that are called by codes, and of those of a task and of a set to test
 // on that are the same in part only.
-func (c *inputCheck) classNames(s ops.Images, set *datasets.Set) {
+func (c *inputCheck) classNames(s op.Images, set *datasets.Set) {
 	if set == nil {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 
 	"react/ops"
 	"react/ops/engine"
+	"react/ops/op"
 )
 
 // contents makes the stages of plans, each plan's from an empty store but for what stands before
@@ -63,8 +64,8 @@ func (c *contents) run(s *Stage, dirs map[*Stage]string) string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	run := &ops.Run{Dir: dir, In: in, Files: s.Files, Workers: 2, Log: &bytes.Buffer{},
-		Progress: func(ops.Progress) {}, Warn: func(string, ...any) {}, Fact: func(string, any) {},
+	run := &op.Run{Dir: dir, In: in, Files: s.Files, Workers: 2, Log: &bytes.Buffer{},
+		Progress: func(op.Progress) {}, Warn: func(string, ...any) {}, Fact: func(string, any) {},
 		OpenEngine: func() (*engine.Engine, error) { return engine.Open("go") }}
 	if err := ops.All[s.Op].Run(context.Background(), run, s.Params); err != nil {
 		c.t.Fatalf("%s: %v", s.Op, err)

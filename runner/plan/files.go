@@ -12,10 +12,11 @@ import (
 	"react/data/knowledge"
 	"react/data/shards"
 	"react/ops"
+	"react/ops/op"
 )
 
 // globFiles finds the files of a pattern, sorted by name.
-func globFiles(pattern string) (ops.Files, error) {
+func globFiles(pattern string) (op.Files, error) {
 	f, err := patternFiles(pattern)
 	for _, path := range f.Paths {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -27,7 +28,7 @@ func globFiles(pattern string) (ops.Files, error) {
 }
 
 // patternFiles finds the files and folders of a pattern, sorted by name.
-func patternFiles(pattern string) (ops.Files, error) {
+func patternFiles(pattern string) (op.Files, error) {
 	names, err := glob.Files(pattern)
 	var none *glob.NoMatch
 	if errors.As(err, &none) {
@@ -35,10 +36,10 @@ func patternFiles(pattern string) (ops.Files, error) {
 		if glob.Foreign(none.Pattern) != "" {
 			hint = "" // err says it
 		}
-		return ops.Files{}, missingError(err.Error() + hint)
+		return op.Files{}, missingError(err.Error() + hint)
 	}
 	if err != nil {
-		return ops.Files{}, err
+		return op.Files{}, err
 	}
 	f, err := absolute(filepath.Dir(pattern), names)
 	if info, bad := os.Stat(f.Root); bad != nil || !info.IsDir() { // the pattern is one of folders too
@@ -48,12 +49,12 @@ func patternFiles(pattern string) (ops.Files, error) {
 }
 
 // shardFiles are the tars of a pattern, or the members of the folders that it matches: img2dataset's files layout.
-func shardFiles(pattern string) (ops.Files, error) {
+func shardFiles(pattern string) (op.Files, error) {
 	found, err := patternFiles(pattern)
 	if err != nil {
 		return found, err
 	}
-	out := ops.Files{Root: found.Root}
+	out := op.Files{Root: found.Root}
 	for _, path := range found.Paths {
 		entries, err := os.ReadDir(path)
 		if err != nil { // a file
@@ -82,24 +83,24 @@ func ShardFiles(pattern string) ([]string, error) {
 }
 
 // oneFile is a single outside file.
-func oneFile(name string) (ops.Files, error) {
+func oneFile(name string) (op.Files, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return ops.Files{}, missingError(fmt.Sprintf("%q: no such file%s", name, fetchHint(name)))
+		return op.Files{}, missingError(fmt.Sprintf("%q: no such file%s", name, fetchHint(name)))
 	}
 	if info.IsDir() {
-		return ops.Files{}, fmt.Errorf("%q is a folder, not a file", name)
+		return op.Files{}, fmt.Errorf("%q is a folder, not a file", name)
 	}
 	return absolute(filepath.Dir(name), []string{name})
 }
 
 // folderFiles are all the files below a folder, sorted by name.
-func folderFiles(dir string) (ops.Files, error) { return filesIn(dir, datasets.FilesBelow) }
+func folderFiles(dir string) (op.Files, error) { return filesIn(dir, datasets.FilesBelow) }
 
 // splitFiles finds the files that reading one split of a set depends on, sorted by name, once for
 // all trials: listing a folder of images for each would take minutes.
-func (b *builder) splitFiles(o datasets.Options, captions bool) func(string) (ops.Files, error) {
-	return func(dir string) (ops.Files, error) {
+func (b *builder) splitFiles(o datasets.Options, captions bool) func(string) (op.Files, error) {
+	return func(dir string) (op.Files, error) {
 		key := listing{dir: dir, split: o.Split, captions: captions}
 		if o.Entry != nil {
 			key.benchmark = o.Entry.Name
@@ -124,26 +125,26 @@ type listing struct {
 }
 
 // filesIn are files of a folder, as list finds them.
-func filesIn(dir string, list func(dir string) ([]string, error)) (ops.Files, error) {
+func filesIn(dir string, list func(dir string) ([]string, error)) (op.Files, error) {
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {
-		return ops.Files{}, missingError(fmt.Sprintf("%q: no such folder%s", dir, fetchHint(dir)))
+		return op.Files{}, missingError(fmt.Sprintf("%q: no such folder%s", dir, fetchHint(dir)))
 	}
 	names, err := list(dir)
 	if err == nil && len(names) == 0 {
 		err = fmt.Errorf("%q holds no file", dir)
 	}
 	if err != nil {
-		return ops.Files{}, err
+		return op.Files{}, err
 	}
 	return absolute(dir, names)
 }
 
 // checkpointFiles are the files of a checkpoint: a folder's, or a file of weights with what is read beside it.
-func checkpointFiles(path string) (ops.Files, error) {
+func checkpointFiles(path string) (op.Files, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return ops.Files{}, missingError(fmt.Sprintf("%q: no such folder or file%s", path, fetchHint(path)))
+		return op.Files{}, missingError(fmt.Sprintf("%q: no such folder or file%s", path, fetchHint(path)))
 	}
 	if info.IsDir() {
 		return folderFiles(path)
@@ -152,28 +153,28 @@ func checkpointFiles(path string) (ops.Files, error) {
 }
 
 // wordNetFiles are the files of WordNet's database that are read.
-func wordNetFiles(dir string) (ops.Files, error) {
+func wordNetFiles(dir string) (op.Files, error) {
 	var names []string
 	for _, name := range knowledge.WordNetFiles {
 		path := filepath.Join(dir, name)
 		if _, err := os.Stat(path); err != nil {
-			return ops.Files{}, missingError(fmt.Sprintf("%q: no %s of WordNet's database (on Debian: apt-get install wordnet-base)", dir, name))
+			return op.Files{}, missingError(fmt.Sprintf("%q: no %s of WordNet's database (on Debian: apt-get install wordnet-base)", dir, name))
 		}
 		names = append(names, path)
 	}
 	return absolute(dir, names)
 }
 
-func absolute(root string, names []string) (ops.Files, error) {
+func absolute(root string, names []string) (op.Files, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
-		return ops.Files{}, err
+		return op.Files{}, err
 	}
-	f := ops.Files{Root: root}
+	f := op.Files{Root: root}
 	for _, name := range names {
 		abs, err := filepath.Abs(name)
 		if err != nil {
-			return ops.Files{}, err
+			return op.Files{}, err
 		}
 		f.Paths = append(f.Paths, abs)
 	}

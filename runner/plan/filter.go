@@ -8,6 +8,7 @@ import (
 	"react/data/glob"
 	"react/data/pool"
 	"react/ops"
+	"react/ops/op"
 	"react/runner/spec"
 )
 
@@ -22,9 +23,9 @@ func (c *composer) filter(name string, from, emb source) (source, error) {
 		from = emb
 	}
 	in.give("pool", from)
-	for role, find := range map[string]func() (ops.Files, error){
-		"blocklist": func() (ops.Files, error) { return globs(f.Blocklist) },
-		"within":    func() (ops.Files, error) { return manifests(f.Within) },
+	for role, find := range map[string]func() (op.Files, error){
+		"blocklist": func() (op.Files, error) { return globs(f.Blocklist) },
+		"within":    func() (op.Files, error) { return manifests(f.Within) },
 	} {
 		if c.opts.Unseen {
 			continue
@@ -56,12 +57,12 @@ func FilterParams(p spec.Pool) ops.FilterParams {
 }
 
 // globs finds the files of several patterns, sorted, each once.
-func globs(patterns []string) (ops.Files, error) {
+func globs(patterns []string) (op.Files, error) {
 	var names []string
 	for _, pattern := range patterns {
 		f, err := globFiles(pattern)
 		if err != nil {
-			return ops.Files{}, err
+			return op.Files{}, err
 		}
 		names = append(names, f.Paths...)
 	}
@@ -69,13 +70,13 @@ func globs(patterns []string) (ops.Files, error) {
 }
 
 // manifests finds what pool pin wrote into some folders.
-func manifests(dirs []string) (ops.Files, error) {
+func manifests(dirs []string) (op.Files, error) {
 	var names []string
 	for _, dir := range dirs {
 		for _, name := range []string{pool.ManifestFile, pool.RowsFile} {
 			f, err := oneFile(filepath.Join(dir, name))
 			if err != nil {
-				return ops.Files{}, fmt.Errorf("%w; a manifest is written by: runner pool pin", err)
+				return op.Files{}, fmt.Errorf("%w; a manifest is written by: runner pool pin", err)
 			}
 			names = append(names, f.Paths...)
 		}
@@ -85,9 +86,9 @@ func manifests(dirs []string) (ops.Files, error) {
 
 // rooted makes role files of absolute names from any folders; the root is the longest folder that has them all, so that keys name no more of
 // the paths than tells them apart.
-func rooted(names []string) ops.Files {
+func rooted(names []string) op.Files {
 	if len(names) == 0 {
-		return ops.Files{}
+		return op.Files{}
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
@@ -97,7 +98,7 @@ func rooted(names []string) ops.Files {
 			root = filepath.Dir(root)
 		}
 	}
-	return ops.Files{Root: root, Paths: names}
+	return op.Files{Root: root, Paths: names}
 }
 
 func isBelow(name, root string) bool {
@@ -114,7 +115,7 @@ func PoolShards(p spec.Pool) ([]string, error) {
 // PoolMetadata finds the metadata of a pool of outside files, and the lists of its filter, as the filter stage would read them.
 func PoolMetadata(p spec.Pool) (pool.Source, pool.Lists, error) {
 	src, lists := pool.Source{MaxBad: p.MaxBad}, pool.Lists{}
-	find := func(pattern string, into *[]string, files func(string) (ops.Files, error)) error {
+	find := func(pattern string, into *[]string, files func(string) (op.Files, error)) error {
 		if pattern == "" {
 			return nil
 		}

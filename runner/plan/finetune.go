@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"react/ops"
+	"react/ops/op"
 )
 
 // fineTune trains tower and head on labelled images, once for each draw, and gives the mean of the draws. It reads nothing of the base.
@@ -60,7 +61,7 @@ func (c *composer) fineTuned(name string, checkpoint source, seed int) (*Stage, 
 
 // leakOf refuses test images among those trained on, as far as files say so.
 func (c *composer) leakOf(field string, in inputs, p ops.FineTuneParams) error {
-	train, test := &Stage{Files: map[string]ops.Files{"dataset": in.files["train"]}}, &Stage{Files: map[string]ops.Files{"dataset": in.files["test"]}}
+	train, test := &Stage{Files: map[string]op.Files{"dataset": in.files["train"]}}, &Stage{Files: map[string]op.Files{"dataset": in.files["test"]}}
 	same := in.in["train"] == in.in["test"] && in.files["train"].Root == in.files["test"].Root && p.Train.Set == p.Test.Set
 	if same && (p.Train.Split == p.Test.Split || in.in["train"] != nil) {
 		return c.leak(field, test, test)

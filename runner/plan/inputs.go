@@ -19,6 +19,8 @@ import (
 	"react/data/laion"
 	"react/ops"
 	"react/ops/clip"
+	"react/ops/knn"
+	"react/ops/op"
 )
 
 // archiveLimit is the size in bytes up to which images in archives are read to find those that training and test share. Beyond it they are compared
@@ -88,7 +90,7 @@ func (c *inputCheck) fault(field string, err error) {
 }
 
 // once says whether a look is the first of its kind.
-func (c *inputCheck) once(kind string, f ops.Files) bool {
+func (c *inputCheck) once(kind string, f op.Files) bool {
 	if len(f.Paths) == 0 {
 		return false
 	}
@@ -142,34 +144,34 @@ type inspector struct {
 	s   *Stage
 }
 
-func (i inspector) Files(role string) ops.Files { return i.s.Files[role] }
+func (i inspector) Files(role string) op.Files { return i.s.Files[role] }
 
-func (i inspector) Images(role string) ops.Images {
+func (i inspector) Images(role string) op.Images {
 	if role == "" {
 		return i.setOf(i.s)
 	}
 	if in := i.s.In[role]; in != nil {
 		return i.setOf(in)
 	}
-	return ops.Images{}
+	return op.Images{}
 }
 
-func (i inspector) Labelled(of ops.Images) { i.classNames(of, i.labelled(of)) }
+func (i inspector) Labelled(of op.Images) { i.classNames(of, i.labelled(of)) }
 
-func (i inspector) Captioned(of ops.Images) { i.captions(of) }
+func (i inspector) Captioned(of op.Images) { i.captions(of) }
 
-func (i inspector) Training(learned, test ops.Images, shots int) {
+func (i inspector) Training(learned, test op.Images, shots int) {
 	i.training(i.ctx, learned, test, shots)
 }
 
-func (i inspector) Prompt(test ops.Images) {
+func (i inspector) Prompt(test op.Images) {
 	if prompt := i.s.In["prompt"]; prompt != nil {
 		i.shared(i.ctx, i.setOf(prompt.In["train"]), test)
 		i.contexts(prompt, test)
 	}
 }
 
-func (i inspector) Prompts(of ops.Images) {
+func (i inspector) Prompts(of op.Images) {
 	f := i.s.Files["prompts"]
 	if !i.once("prompts of "+setID(of), f) {
 		return
@@ -180,7 +182,9 @@ func (i inspector) Prompts(of ops.Images) {
 	}
 }
 
-func (i inspector) Index(p ops.IndexParams) { i.fault("index.kind", i.index(i.s, p)) }
+func (i inspector) Index(p knn.Params, shardRows int64) {
+	i.fault("index.kind", i.index(i.s, p, shardRows))
+}
 
 func (i inspector) Metadata(columns []string) { i.columns(i.s, columns) }
 
@@ -191,7 +195,7 @@ func (i inspector) Shards(maxBad int, maxBadShare float64) {
 
 // index says what is wrong with an index of so many rows of such a length, as far as that is known
 // before the embeddings are made.
-func (c *inputCheck) index(s *Stage, p ops.IndexParams) error {
+func (c *inputCheck) index(s *Stage, p knn.Params, shardRows int64) error {
 	rows, dim := int64(s.Rows), 0
 	if s.Model != nil {
 		dim = s.Model.Dim()
@@ -206,15 +210,15 @@ func (c *inputCheck) index(s *Stage, p ops.IndexParams) error {
 			return nil
 		}
 	}
-	err := p.Params.Check(rows, p.ShardRows, dim)
-	if p.Kind == "auto" && p.Params.Check(rows*9/10, p.ShardRows, dim) == nil {
+	err := p.Check(rows, shardRows, dim)
+	if p.Kind == "auto" && p.Check(rows*9/10, shardRows, dim) == nil {
 		return nil // rows that cannot be read leave more memory to the others
 	}
 	return err
 }
 
 // contexts of their own have only the classes that a prompt is learned for.
-func (c *inputCheck) contexts(prompt *Stage, tested ops.Images) {
+func (c *inputCheck) contexts(prompt *Stage, tested op.Images) {
 	var p ops.PromptTuneParams
 	if json.Unmarshal(prompt.Params, &p) != nil || p.Contexts != clip.ClassContext {
 		return
@@ -232,15 +236,15 @@ func (c *inputCheck) contexts(prompt *Stage, tested ops.Images) {
 }
 
 // setID tells sets of images apart.
-func setID(s ops.Images) string {
+func setID(s op.Images) string {
 	return strings.Join([]string{s.Files.Root, s.Split, s.Benchmark, strings.Join(s.List.Paths, " ")}, "\x00")
 }
 
 // setOf is the set of a stage that reads one.
-func (c *inputCheck) setOf(s *Stage) ops.Images {
-	out := ops.Images{Files: s.Files["dataset"], List: s.Files["list"]}
+func (c *inputCheck) setOf(s *Stage) op.Images {
+	out := op.Images{Files: s.Files["dataset"], List: s.Files["list"]}
 	if json.Unmarshal(s.Params, &out) != nil {
-		return ops.Images{}
+		return op.Images{}
 	}
 	out.Learned = c.learned[s]
 	return out
@@ -258,7 +262,7 @@ func learnedFrom(stages []*Stage) map[*Stage]bool {
 	return learned
 }
 
-func setOptions(s ops.Images) (datasets.Options, error) {
+func setOptions(s op.Images) (datasets.Options, error) {
 	o := datasets.Options{Split: s.Split, MaxBadShare: s.MaxBadShare}
 	var err error
 	if s.Benchmark != "" {
@@ -281,7 +285,7 @@ func (c *inputCheck) synonyms(s *Stage) {
 }
 
 // labelled opens a set, nil where it is not there yet or has a fault.
-func (c *inputCheck) labelled(s ops.Images) *datasets.Set {
+func (c *inputCheck) labelled(s op.Images) *datasets.Set {
 	if set, ok := c.sets[setID(s)]; ok {
 		return set
 	}
@@ -306,7 +310,7 @@ func (c *inputCheck) labelled(s ops.Images) *datasets.Set {
 	return set
 }
 
-func (c *inputCheck) captions(s ops.Images) {
+func (c *inputCheck) captions(s op.Images) {
 	o, err := setOptions(s)
 	if err != nil || !c.once("captions", s.Files) {
 		return
@@ -320,7 +324,7 @@ func (c *inputCheck) captions(s ops.Images) {
 }
 
 // training looks at images to learn from: the classes of the test images, enough of each, and none of the test images.
-func (c *inputCheck) training(ctx context.Context, train, test ops.Images, shots int) {
+func (c *inputCheck) training(ctx context.Context, train, test op.Images, shots int) {
 	set := c.labelled(train)
 	if set == nil {
 		return
@@ -340,7 +344,7 @@ func (c *inputCheck) training(ctx context.Context, train, test ops.Images, shots
 }
 
 // shared compares the images of two sets by their bytes.
-func (c *inputCheck) shared(ctx context.Context, train, test ops.Images) {
+func (c *inputCheck) shared(ctx context.Context, train, test op.Images) {
 	pair := "shared " + setID(train) + setID(test)
 	a, b := c.labelled(train), c.labelled(test)
 	if c.seen[pair] || a == nil || b == nil || a == b || tooLarge(a, train.Files) || tooLarge(b, test.Files) {
@@ -366,7 +370,7 @@ func (c *inputCheck) shared(ctx context.Context, train, test ops.Images) {
 }
 
 // tooLarge says whether a set lies in archives of more bytes than are read for a plan.
-func tooLarge(s *datasets.Set, f ops.Files) bool {
+func tooLarge(s *datasets.Set, f op.Files) bool {
 	if s.File(0) != "" {
 		return false
 	}
@@ -406,13 +410,13 @@ func (c *inputCheck) digests(ctx context.Context, s *datasets.Set, each func(i i
 }
 
 // datasetField is the field that names a set.
-func (c *inputCheck) datasetField(s ops.Images) string {
+func (c *inputCheck) datasetField(s op.Images) string {
 	return c.field(map[bool]string{true: "train", false: "dataset"}[s.Learned], s, s.Files)
 }
 
 // field finds the field of the spec that names files of a set: evaluate.NAME.KEY by the path that it gives and the benchmark, for "train" also what
 // stands in its place.
-func (c *inputCheck) field(key string, s ops.Images, f ops.Files) string {
+func (c *inputCheck) field(key string, s op.Images, f op.Files) string {
 	keys := []string{key}
 	if key == "train" {
 		keys = []string{"train", "labelled", "dataset"}
@@ -443,7 +447,7 @@ func sameBenchmark(given, name string) bool {
 }
 
 // isPath says whether a reference of the spec is what files were found by.
-func isPath(ref string, f ops.Files) bool {
+func isPath(ref string, f op.Files) bool {
 	if ref == "" {
 		return false
 	}

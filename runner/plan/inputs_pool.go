@@ -14,6 +14,7 @@ import (
 	"react/data/pool"
 	"react/data/shards"
 	"react/ops"
+	"react/ops/op"
 )
 
 // columns looks at the metadata that a filter reads: those of a pool, or of a folder of embeddings.
@@ -30,7 +31,7 @@ func (c *inputCheck) columns(s *Stage, required []string) {
 
 // metadata opens the footers of a pool's parquet files, once for each op: columns that are not there
 // or of another type are told before hours of work, and columns that are passed over are warned of.
-func (c *inputCheck) metadata(s *Stage, files ops.Files, opts laion.Options) {
+func (c *inputCheck) metadata(s *Stage, files op.Files, opts laion.Options) {
 	if len(files.Paths) > maxFileLines || !c.once("metadata of "+s.Op, files) {
 		return
 	}
@@ -61,7 +62,7 @@ func (c *inputCheck) lacking(ctx context.Context, s *Stage, maxBad int, maxBadSh
 	field := strings.TrimSuffix(c.poolField(meta), ".laion") + ".shards"
 	err = count.Check(maxBadShare)
 	if err != nil && s.In["filter"] == nil { // addresses may lead to other tars: look as the stage will
-		run := &ops.Run{Warn: func(string, ...any) {}}
+		run := &op.Run{Warn: func(string, ...any) {}}
 		found, failed := ops.PoolImages(ctx, pool.Source{Metadata: meta.Paths, Images: tars.Paths, MaxBad: maxBad}, false, run)
 		if failed == nil {
 			failed = found.Check(maxBadShare)
@@ -112,7 +113,7 @@ func (c *inputCheck) warn(text string) {
 }
 
 // poolField is the field that names a pool's metadata.
-func (c *inputCheck) poolField(f ops.Files) string {
+func (c *inputCheck) poolField(f op.Files) string {
 	pools := c.plan.Experiment.Params.Pool
 	for _, name := range slices.Sorted(maps.Keys(pools)) {
 		if found, err := globFiles(pools[name].LAION); err == nil && slices.Equal(found.Paths, f.Paths) {

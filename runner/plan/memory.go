@@ -8,12 +8,13 @@ import (
 	"react/data/world"
 	"react/ops"
 	"react/ops/clip"
+	"react/ops/op"
 )
 
 // Machine is what the memory of stages depends on beside the plan. Its estimates are remembered; it is not to be copied.
 type Machine struct {
 	Engine string // its name
-	Fit    ops.Fit
+	Fit    op.Fit
 
 	estimator clip.Estimator
 }
@@ -22,8 +23,8 @@ type Machine struct {
 func (m *Machine) Memory(s *Stage) (clip.Memory, error) { return m.With(s, m.Fit) }
 
 // With is Memory where trainings are made to fit in another way.
-func (m *Machine) With(s *Stage, fit ops.Fit) (clip.Memory, error) {
-	return ops.All[s.Op].Memory(s.Params, ops.Place{Known: ops.Known{Model: s.Model, Rows: s.Rows}, Engine: m.Engine, Fit: fit, ShardRows: s.shardRows(), Estimator: &m.estimator})
+func (m *Machine) With(s *Stage, fit op.Fit) (clip.Memory, error) {
+	return ops.All[s.Op].Memory(s.Params, op.Place{Known: op.Known{Model: s.Model, Rows: s.Rows}, Engine: m.Engine, Fit: fit, ShardRows: s.shardRows(), Estimator: &m.estimator})
 }
 
 // shardRows is the size of the shards of the index that a stage searches.

@@ -8,8 +8,8 @@ import (
 
 	"react/data/caught"
 	"react/data/datasets"
-	"react/ops"
 	"react/ops/clip"
+	"react/ops/op"
 )
 
 // Missing is something outside that a plan without data goes on without.
@@ -46,11 +46,11 @@ type missingError string
 func (e missingError) Error() string { return string(e) }
 
 // outside finds the files of a field. Where they are missing and the plan may do without, it notes that and gives a role without files.
-func (c *composer) outside(field, path string, find func(string) (ops.Files, error)) (ops.Files, error) {
+func (c *composer) outside(field, path string, find func(string) (op.Files, error)) (op.Files, error) {
 	if c.opts.Unseen {
-		return ops.Files{Root: path}, nil
+		return op.Files{Root: path}, nil
 	}
-	var f ops.Files
+	var f op.Files
 	err := caught.Do(path, func() (err error) { f, err = find(path); return err })
 	if err == nil {
 		return f, nil
@@ -62,7 +62,7 @@ func (c *composer) outside(field, path string, find func(string) (ops.Files, err
 		c.missing = append(c.missing, Missing{Field: field, Path: path, Why: err.Error(), Get: c.waysTo(field)})
 	}
 	root, err := filepath.Abs(path)
-	return ops.Files{Root: root}, err
+	return op.Files{Root: root}, err
 }
 
 // waysTo are the catalogue's ways to what an evaluation or a prompt reads.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"react/ops"
+	"react/ops/op"
 )
 
 // Identify gives what keys call an outside file: the digest of all of it with
@@ -17,7 +17,7 @@ type Identify func(path string, strict bool) (string, error)
 // them, each by what its line says, a whole digest or a sample's. It returns an
 // error for each file that is not as it was, or one for all files of a role whose
 // lines were folded into one; of those, large ones are read whole with strict.
-func CheckFiles(lines []string, files map[string]ops.Files, strict bool, identify Identify) []error {
+func CheckFiles(lines []string, files map[string]op.Files, strict bool, identify Identify) []error {
 	named := map[string]bool{}
 	digests := map[string]string{} // "file role name" → digest
 	for _, line := range lines {
@@ -33,11 +33,11 @@ func CheckFiles(lines []string, files map[string]ops.Files, strict bool, identif
 	return faults
 }
 
-func checkRole(role string, f ops.Files, named map[string]bool, digests map[string]string, strict bool, identify Identify) []error {
+func checkRole(role string, f op.Files, named map[string]bool, digests map[string]string, strict bool, identify Identify) []error {
 	var faults []error
 	var now []string
 	for _, path := range f.Paths {
-		one := ops.Files{Root: f.Root, Paths: []string{path}}
+		one := op.Files{Root: f.Root, Paths: []string{path}}
 		line, err := fileLines(role, one, func(string) (string, error) { return "", nil })
 		if err != nil {
 			return append(faults, err)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"react/ops"
+	"react/ops/op"
 )
 
 // TestCheckFiles: outside files are held to the lines of a key, each in the way in
@@ -25,19 +25,19 @@ func TestCheckFiles(t *testing.T) {
 		}
 		return text, nil
 	}
-	files := func(role string, names ...string) map[string]ops.Files {
-		f := ops.Files{Root: "/data"}
+	files := func(role string, names ...string) map[string]op.Files {
+		f := op.Files{Root: "/data"}
 		for _, name := range names {
 			f.Paths = append(f.Paths, "/data/"+name)
 		}
-		return map[string]ops.Files{role: f}
+		return map[string]op.Files{role: f}
 	}
 	var many []string
 	for i := range maxFileLines + 1 {
 		many = append(many, fmt.Sprintf("%03d.tar", i))
 	}
 	for name, c := range map[string]struct {
-		files  map[string]ops.Files
+		files  map[string]op.Files
 		strict bool // when the key was made, and now
 		change func()
 		want   string

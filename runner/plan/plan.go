@@ -23,6 +23,7 @@ import (
 
 	"react/ops"
 	"react/ops/clip"
+	"react/ops/op"
 	"react/runner/spec"
 )
 
@@ -32,11 +33,11 @@ const keyFormat = "runner key 1"
 // Stage is one node of the plan. It is not changed after New.
 type Stage struct {
 	Op     string
-	Params json.RawMessage      // canonical JSON of the op's params
-	In     map[string]*Stage    // role → stage
-	Files  map[string]ops.Files // role → outside files
-	Key    string               // hex sha256 of Lines
-	Lines  []string             // what the key is made of, readable
+	Params json.RawMessage     // canonical JSON of the op's params
+	In     map[string]*Stage   // role → stage
+	Files  map[string]op.Files // role → outside files
+	Key    string              // hex sha256 of Lines
+	Lines  []string            // what the key is made of, readable
 
 	Model *clip.Config // that it loads or trains, where that is known before it runs; no part of the key
 	Rows  int          // of the pool that it reads; 0 where that is not known
@@ -86,7 +87,7 @@ type Options struct {
 
 // New makes the plan. Trials that differ only in params that their stages do not read are one trial.
 func New(exp *spec.Experiment, opts Options) (*Plan, error) {
-	b := &builder{opts: opts, at: exp, balanced: showsBalance(exp.Tables), stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[listing]ops.Files{}, fileLine: map[roleFiles][]string{},
+	b := &builder{opts: opts, at: exp, balanced: showsBalance(exp.Tables), stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[listing]op.Files{}, fileLine: map[roleFiles][]string{},
 		models: map[string]*clip.Config{}, rows: map[string]int{}, expected: map[string]int{}}
 	p := &Plan{Experiment: exp}
 	seen := map[string]bool{}
@@ -139,7 +140,7 @@ type builder struct {
 	flat     map[string]map[string]any // by section
 	known    map[string]paramsOf       // by all sections
 	texts    map[string]string         // of sections, each once
-	listed   map[listing]ops.Files
+	listed   map[listing]op.Files
 	fileLine map[roleFiles][]string
 	models   map[string]*clip.Config // by path
 	rows     map[string]int          // of LAION metadata, by the first file
@@ -149,10 +150,10 @@ type builder struct {
 }
 
 // add keys a stage and returns the one that is kept for its identity, as deep as any that was added.
-func (b *builder) add(op string, params any, in map[string]*Stage, files map[string]ops.Files) (*Stage, error) {
-	s := &Stage{Op: op, In: in, Files: files}
+func (b *builder) add(name string, params any, in map[string]*Stage, files map[string]op.Files) (*Stage, error) {
+	s := &Stage{Op: name, In: in, Files: files}
 	var err error
-	if s.Params, err = ops.Canonical(params); err != nil {
+	if s.Params, err = op.Canonical(params); err != nil {
 		return nil, err
 	}
 	if s.Lines, err = b.lines(s, s.Params); err != nil {
@@ -221,7 +222,7 @@ type roleFiles struct {
 
 // roleLines are the lines of a role, made once for all stages that read files which were found
 // together.
-func (b *builder) roleLines(role string, f ops.Files) ([]string, error) {
+func (b *builder) roleLines(role string, f op.Files) ([]string, error) {
 	key := roleFiles{role: role}
 	if len(f.Paths) > 0 {
 		key.first, key.n = &f.Paths[0], len(f.Paths)
@@ -239,7 +240,7 @@ func (b *builder) roleLines(role string, f ops.Files) ([]string, error) {
 }
 
 // fileLines has one line a file.
-func fileLines(role string, f ops.Files, fingerprint func(path string) (string, error)) ([]string, error) {
+func fileLines(role string, f op.Files, fingerprint func(path string) (string, error)) ([]string, error) {
 	if len(f.Paths) == 0 { // only a plan without data has such a role
 		return []string{"missing " + role + " " + filepath.Base(f.Root)}, nil
 	}

@@ -8,17 +8,18 @@ import (
 
 	"react/data/datasets"
 	"react/ops"
+	"react/ops/op"
 )
 
 // ImageBytes is about what an image takes whose shorter side is 256 to 384 pixels: LAION-400M's are 10 TB at 256.
 const ImageBytes = 30e3
 
 // Work is how much the stage has to do.
-func (s *Stage) Work() ops.Work { return ops.All[s.Op].Work(s.Params, s.known()) }
+func (s *Stage) Work() op.Work { return ops.All[s.Op].Work(s.Params, s.known()) }
 
 // known is what an op is told of a stage.
-func (s *Stage) known() ops.Known {
-	at := ops.Known{Model: s.Model, Rows: s.Rows, Queries: s.queries(), Listed: s.listed()}
+func (s *Stage) known() op.Known {
+	at := op.Known{Model: s.Model, Rows: s.Rows, Queries: s.queries(), Listed: s.listed()}
 	for role := range s.In {
 		if strings.HasPrefix(role, "hits.") {
 			at.Ways++

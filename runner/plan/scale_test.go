@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"react/ops"
 	"react/ops/clip"
+	"react/ops/op"
 	"react/runner/spec"
 )
 
@@ -67,7 +67,7 @@ func TestPlanWithoutData(t *testing.T) {
 	gated := model.WithGates(6)
 	fg := gated.FLOPs()
 	queries := 10.0 * 18 // classes, CIFAR-10's templates
-	want := map[string]ops.Work{
+	want := map[string]op.Work{
 		"embed":    {Samples: 1e6, FLOPs: 1e6 * (f.Image + f.Text), Bytes: 1e6 * (2*512*2 + 120)},
 		"index":    {Samples: 1e6, Bytes: 1e6 * 512 * 4},
 		"retrieve": {Samples: 1e6, FLOPs: 2e6 * queries * 512, Bytes: queries * 40 * 40},
@@ -123,7 +123,7 @@ func TestPaperSpecs(t *testing.T) {
 			t.Errorf("%s: %v", file, err)
 			continue
 		}
-		total := ops.Work{}
+		total := op.Work{}
 		for _, s := range p.Stages {
 			total.Add(s.Work())
 		}
@@ -198,7 +198,7 @@ func TestListedScale(t *testing.T) {
 	if err := os.WriteFile(list, []byte("a\nb\n\nc"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	s := Stage{Files: map[string]ops.Files{"list": {Root: filepath.Dir(list), Paths: []string{list}}}}
+	s := Stage{Files: map[string]op.Files{"list": {Root: filepath.Dir(list), Paths: []string{list}}}}
 	if n := s.listed(); n == nil || *n != 3 {
 		t.Errorf("listed %v", n)
 	}

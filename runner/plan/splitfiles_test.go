@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"react/ops"
+	"react/ops/op"
 )
 
 // fill writes small files below a folder, which is made.
@@ -86,7 +86,7 @@ func TestManyImagesAreOneLine(t *testing.T) {
 	b := &builder{fileLine: map[roleFiles][]string{}}
 	b.opts.Fingerprint = func(path string) (string, error) { return "digest of " + path, nil }
 	lines := func(role string, n, last int) []string {
-		f := ops.Files{Root: "/r"}
+		f := op.Files{Root: "/r"}
 		for i := range n {
 			f.Paths = append(f.Paths, fmt.Sprintf("/r/%d.png", i))
 		}

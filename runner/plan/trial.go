@@ -10,6 +10,7 @@ import (
 	"react/data/world"
 	"react/ops"
 	"react/ops/clip"
+	"react/ops/op"
 	"react/runner/spec"
 )
 
@@ -59,16 +60,16 @@ func trialID(hash string, seed *int) string {
 // source is a role's origin: a stage, or outside files.
 type source struct {
 	stage *Stage
-	files map[string]ops.Files
+	files map[string]op.Files
 }
 
 // inputs collects roles into what add wants.
 type inputs struct {
 	in    map[string]*Stage
-	files map[string]ops.Files
+	files map[string]op.Files
 }
 
-func newInputs() inputs { return inputs{in: map[string]*Stage{}, files: map[string]ops.Files{}} }
+func newInputs() inputs { return inputs{in: map[string]*Stage{}, files: map[string]op.Files{}} }
 
 // give sets a role to a source; the files of a source keep their own roles.
 func (i inputs) give(role string, s source) {
@@ -109,10 +110,10 @@ func (c *composer) pool(name string) (source, error) {
 		s, err := c.add("world", world.Params(*w), nil, nil)
 		return source{stage: s}, err
 	}
-	files := map[string]ops.Files{}
+	files := map[string]op.Files{}
 	for _, kind := range []struct {
 		name, glob string
-		files      func(string) (ops.Files, error)
+		files      func(string) (op.Files, error)
 	}{{"laion", pool.LAION, globFiles}, {"shards", pool.Shards, shardFiles}} {
 		if kind.glob == "" {
 			continue
@@ -154,7 +155,7 @@ func (c *composer) checkpoint() (source, error) {
 		if len(f.Paths) == 0 && bb.Arch != "" {
 			c.models[f.Root], _ = archModel(bb.Arch)
 		}
-		return source{files: map[string]ops.Files{"checkpoint": f}}, nil
+		return source{files: map[string]op.Files{"checkpoint": f}}, nil
 	}
 	if bb.Pretrain == nil {
 		return source{}, fmt.Errorf("backbone: neither weights nor pretrain")
@@ -193,7 +194,7 @@ func (c *composer) embeddings(pool source, base source) (source, error) {
 		if err != nil {
 			return source{}, err
 		}
-		return source{files: map[string]ops.Files{"embeddings": f}}, nil
+		return source{files: map[string]op.Files{"embeddings": f}}, nil
 	}
 	in := newInputs()
 	in.give("checkpoint", base)
@@ -273,14 +274,14 @@ func (c *composer) gates() error {
 }
 
 // poolSet reads a reference: "pool:NAME/SET" is a set of a generated pool, anything else outside files under the role.
-func (c *composer) poolSet(path, ref, role string, files func(string) (ops.Files, error)) (set string, s source, err error) {
+func (c *composer) poolSet(path, ref, role string, files func(string) (op.Files, error)) (set string, s source, err error) {
 	rest, ok := strings.CutPrefix(ref, "pool:")
 	if !ok {
 		f, err := c.outside(path, ref, files)
 		if err != nil {
 			return "", source{}, err
 		}
-		return "", source{files: map[string]ops.Files{role: f}}, nil
+		return "", source{files: map[string]op.Files{role: f}}, nil
 	}
 	name, set, _ := strings.Cut(rest, "/")
 	s, err = c.pool(name)

@@ -1,7 +1,7 @@
 package record
 
 import (
-	"react/ops"
+	"react/ops/op"
 	"react/runner/estimate"
 )
 
@@ -74,6 +74,6 @@ func (r *Estimate) Merge(o Estimate) {
 type OpScale struct {
 	Op     string `json:"op"`
 	Stages int    `json:"stages"`
-	ops.Work
+	op.Work
 	GPUHours float64 `json:"gpuHours,omitempty"`
 }

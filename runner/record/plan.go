@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"react/data/words"
-	"react/ops"
+	"react/ops/op"
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/plan"
@@ -30,15 +30,15 @@ type Plan struct {
 
 // Stage is one stage of a plan.
 type Stage struct {
-	Key     string               `json:"key"`
-	Op      string               `json:"op"`
-	Params  json.RawMessage      `json:"params"`
-	In      map[string]string    `json:"in,omitempty"` // role → key
-	Files   map[string]ops.Files `json:"files,omitempty"`
-	Lines   []string             `json:"lines"`  // the key's preimage
-	Trials  int                  `json:"trials"` // that need it
-	State   string               `json:"state,omitempty"`
-	Damaged string               `json:"damaged,omitempty"` // why the entry in the store is not used
+	Key     string              `json:"key"`
+	Op      string              `json:"op"`
+	Params  json.RawMessage     `json:"params"`
+	In      map[string]string   `json:"in,omitempty"` // role → key
+	Files   map[string]op.Files `json:"files,omitempty"`
+	Lines   []string            `json:"lines"`  // the key's preimage
+	Trials  int                 `json:"trials"` // that need it
+	State   string              `json:"state,omitempty"`
+	Damaged string              `json:"damaged,omitempty"` // why the entry in the store is not used
 
 	Estimate *Estimate `json:"estimate,omitempty"` // plan --json only
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"react/ops"
+	"react/ops/op"
 	"react/runner/experiment"
 	"react/runner/plan"
 	"react/runner/schedule"
@@ -153,7 +153,7 @@ func MetricsOf(stages map[string]string, entry func(key string) (store.Entry, bo
 		if !ok {
 			continue
 		}
-		rows, err := ops.ReadRows(e.Dir)
+		rows, err := op.ReadRows(e.Dir)
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"react/runner/internal/storetest"
 	"react/runner/store"
 )
 
@@ -19,7 +18,7 @@ import (
 // with the task that has parts, once the first has begun them, and uses the
 // output of the first.
 func TestHelpOfAnother(t *testing.T) {
-	s := storetest.Open(t)
+	s := newStore(t)
 	other, err := store.Open(s.Root())
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +75,7 @@ func TestHelpOfAnother(t *testing.T) {
 
 // TestHelpThatFails is a warning, and nothing more.
 func TestHelpThatFails(t *testing.T) {
-	s := storetest.Open(t)
+	s := newStore(t)
 	other, err := store.Open(s.Root())
 	if err != nil {
 		t.Fatal(err)

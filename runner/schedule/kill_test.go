@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"testing"
 
-	"react/runner/internal/storetest"
 	"react/runner/store"
 )
 
@@ -58,7 +57,7 @@ func killedRun(dir, at string) error {
 // TestKilledThenResumed kills one process after another on one store, each in
 // another stage; the run that is left alone ends with the same output.
 func TestKilledThenResumed(t *testing.T) {
-	s := storetest.Open(t)
+	s := newStore(t)
 	for _, at := range []string{"pool", "embed1", "embed2", "tune1", "tune2", "evaluate"} {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), "SCHEDULE_STORE="+s.Root(), "SCHEDULE_KILL="+at)

@@ -1,0 +1,27 @@
+package ops
+
+import (
+	"math"
+	"slices"
+)
+
+// Five are quantiles.
+type Five struct {
+	Least  float64 `json:"least"`
+	Q25    float64 `json:"q25"`
+	Median float64 `json:"median"`
+	Q75    float64 `json:"q75"`
+	Most   float64 `json:"most"`
+}
+
+func share(part, whole int) float64 { return float64(part) / float64(max(1, whole)) }
+
+// five are the quantiles of some values, by the nearest rank; zero without any.
+func five(values []float64) Five {
+	if len(values) == 0 {
+		return Five{}
+	}
+	slices.Sort(values)
+	at := func(q float64) float64 { return values[int(math.Round(q*float64(len(values)-1)))] }
+	return Five{at(0), at(0.25), at(0.5), at(0.75), at(1)}
+}

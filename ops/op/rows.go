@@ -1,0 +1,87 @@
+package op
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+)
+
+// MetricRow is one line of a stage's rows.jsonl: a number that tables can show.
+type MetricRow struct {
+	Metric string  `json:"metric"`          // "acc@1", "unique"
+	Value  float64 `json:"value"`           // fractions for accuracies
+	N      int     `json:"n"`               // what it is over: images, pairs
+	Class  string  `json:"class,omitempty"` // set on rows for one class
+	Other  string  `json:"other,omitempty"` // set on rows for two
+}
+
+const rowsFile = "rows.jsonl"
+
+// WriteRows writes the stage's rows; a value that is not finite is an error, since a table could not say what it means.
+func (r *Run) WriteRows(rows []MetricRow) error {
+	f, err := os.Create(r.Path(rowsFile))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := bufio.NewWriter(f)
+	enc := json.NewEncoder(w)
+	for _, row := range rows {
+		if math.IsNaN(row.Value) || math.IsInf(row.Value, 0) {
+			return fmt.Errorf("metric %s is %v", row.Metric, row.Value)
+		}
+		if err := enc.Encode(row); err != nil {
+			return err
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// ReadRows reads the rows of a finished stage; a stage without any gives none.
+func ReadRows(dir string) ([]MetricRow, error) {
+	name := filepath.Join(dir, rowsFile)
+	f, err := os.Open(name)
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var rows []MetricRow
+	for dec := json.NewDecoder(bufio.NewReader(f)); dec.More(); {
+		var row MetricRow
+		if err := dec.Decode(&row); err != nil {
+			return nil, fmt.Errorf("%s: row %d: %w", name, len(rows), err)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// ReadJSON reads a JSON file of a finished stage.
+func ReadJSON(name string, into any) error {
+	raw, err := os.ReadFile(name)
+	if err == nil {
+		err = json.Unmarshal(raw, into)
+	}
+	if err != nil {
+		return fmt.Errorf("file %s: %w", name, err)
+	}
+	return nil
+}
+
+// WriteJSON writes one indented JSON file into the stage's directory.
+func (r *Run) WriteJSON(name string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return os.WriteFile(r.Path(name), append(b, '\n'), 0o644)
+}
