@@ -1,18 +1,20 @@
-// Package results turns the rows of an experiment into tables that can go into
-// a paper: mean ± standard deviation over seeds, difference to a baseline with
-// an honest test, and a footnote wherever a cell is not what it seems.
+// Package results has what experiments measured: rows, single predictions and queries, and the
+// files that hold them. The packages in it turn rows into tables that can go into a paper, with
+// mean ± standard deviation over seeds, differences to a baseline with an honest test, and a
+// footnote wherever a cell is not what it seems.
 //
-// Data flows through these functions, in this order:
+// Data flows through these packages, and each imports only those before it:
 //
-//	ReadFile   rows from JSONL or Parquet             rowfile.go
-//	Build      rows + Table spec → Grid               build.go, arrange.go, cell.go
-//	           differences to the baseline            compare.go, difference.go, measure.go, stat/
-//	           footnotes and remarks                  remarks.go
-//	WriteAll   Grid → .txt .md .tex .csv .parquet     text.go ... write.go
-//	           and .svg .pdf .png                     figure.go, render/
+//	results    rows from JSONL or Parquet: ReadFile
+//	stat       means, intervals, sign flips, Holm's correction
+//	grid       rows + Table → Grid: Build; differences, footnotes and remarks
+//	figures    Grid → a drawing; curves, histograms and moves of a report; on render
+//	writers    Grid → .txt .md .tex .csv .parquet, figures and stats.json: WriteAll
+//	report     the HTML page
 //
-// It reads no spec, runs nothing and holds no figures of its own: a table is a
-// projection of rows, and a row is one number that one stage of one trial gave.
+// They read no spec, run nothing and hold no numbers of their own (published ones stand in
+// package reference): a table is a projection of rows, and a row is one number that one stage of
+// one trial gave.
 //
 // Words used here:
 //

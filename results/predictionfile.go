@@ -32,7 +32,7 @@ type stageQuery struct {
 // sorted by stage; the queries of a stage keep their order. The same queries give
 // the same bytes.
 func WriteQueriesByStage(w io.Writer, byStage map[string][]Query) error {
-	out := parquet.NewGenericWriter[stageQuery](w, createdBy)
+	out := parquet.NewGenericWriter[stageQuery](w, CreatedBy)
 	for _, stage := range slices.Sorted(maps.Keys(byStage)) {
 		rows := make([]stageQuery, len(byStage[stage]))
 		for i, q := range byStage[stage] {
@@ -80,7 +80,7 @@ func readStages[T any](path string, columns ...string) ([]T, error) {
 // Parquet file, sorted by stage; the images of a stage keep their order. The
 // same predictions give the same bytes.
 func WritePredictionsByStage(w io.Writer, byStage map[string][]Prediction) error {
-	out := parquet.NewGenericWriter[stagePrediction](w, createdBy)
+	out := parquet.NewGenericWriter[stagePrediction](w, CreatedBy)
 	for _, stage := range slices.Sorted(maps.Keys(byStage)) {
 		rows := make([]stagePrediction, len(byStage[stage]))
 		for i, p := range byStage[stage] {

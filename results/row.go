@@ -59,7 +59,7 @@ func (r Row) MarshalJSON() ([]byte, error) {
 }
 
 func (r *Row) json(shared paramsTexts) (*rowJSON, error) {
-	value, err := json.Marshal(finite(r.Value))
+	value, err := json.Marshal(Finite(r.Value))
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ type paramsTexts map[uintptr]json.RawMessage
 
 // text is nil for no params.
 func (t paramsTexts) text(params map[string]any) (json.RawMessage, error) {
-	at := mapAddress(params)
+	at := ParamsID(params)
 	if text, ok := t[at]; ok || len(params) == 0 {
 		return text, nil
 	}
@@ -88,8 +88,8 @@ func (t paramsTexts) text(params map[string]any) (json.RawMessage, error) {
 	return text, nil
 }
 
-// mapAddress tells maps apart, not their contents.
-func mapAddress(m map[string]any) uintptr { return reflect.ValueOf(m).Pointer() }
+// ParamsID tells maps apart, not their contents.
+func ParamsID(m map[string]any) uintptr { return reflect.ValueOf(m).Pointer() }
 
 // UnmarshalJSON reads a row. Whole numbers in params keep their digits; a null
 // value is NaN; an absent one is an error.
@@ -139,8 +139,8 @@ func (c paramsCache) parse(text []byte) (map[string]any, error) {
 	return params, nil
 }
 
-// check says what is wrong with the row itself.
-func (r *Row) check() error {
+// Check says what is wrong with the row itself.
+func (r *Row) Check() error {
 	switch {
 	case r.Trial == "":
 		return fmt.Errorf("trial is empty")
@@ -152,11 +152,11 @@ func (r *Row) check() error {
 	return nil
 }
 
-func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+func IsFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// finite is v for JSON: nil where JSON has no number for it.
-func finite(v float64) *float64 {
-	if !isFinite(v) {
+// Finite is v for JSON: nil where JSON has no number for it.
+func Finite(v float64) *float64 {
+	if !IsFinite(v) {
 		return nil
 	}
 	return &v

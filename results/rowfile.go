@@ -81,7 +81,7 @@ func readJSONL(r io.Reader, name string) ([]Row, error) {
 		if text := bytes.TrimSpace(line); len(text) > 0 {
 			row, bad := parseRow(text, shared)
 			if bad == nil {
-				bad = row.check()
+				bad = row.Check()
 			}
 			if bad != nil {
 				return nil, fmt.Errorf("file %s: line %d: %w", name, number, bad)
@@ -109,14 +109,14 @@ type parquetRow struct {
 	Key    string  `parquet:"key,dict"`
 }
 
-// createdBy replaces parquet-go's build string, so that bytes do not depend on
+// CreatedBy replaces parquet-go's build string, so that bytes do not depend on
 // how the program was built.
-var createdBy = parquet.CreatedBy("runner", "1", "")
+var CreatedBy = parquet.CreatedBy("runner", "1", "")
 
 // WriteParquet writes rows with params as a JSON column. The same rows give
 // the same bytes.
 func WriteParquet(w io.Writer, rows []Row) error {
-	out := parquet.NewGenericWriter[parquetRow](w, createdBy, parquet.Compression(&parquet.Snappy))
+	out := parquet.NewGenericWriter[parquetRow](w, CreatedBy, parquet.Compression(&parquet.Snappy))
 	shared := paramsTexts{}
 	for i, r := range rows {
 		params, err := shared.text(r.Params)
@@ -158,7 +158,7 @@ func ReadParquet(r io.ReaderAt, size int64, name string) (rows []Row, err error)
 		if row.Params, err = shared.parse([]byte(p.Params)); err != nil {
 			err = fmt.Errorf("params: %w", err)
 		} else {
-			err = row.check()
+			err = row.Check()
 		}
 		if err != nil {
 			return nil, fmt.Errorf("file %s: row %d: %w", name, i, err)

@@ -14,6 +14,7 @@ import (
 
 	"react/runner/browse"
 	"react/runner/cli"
+	"react/runner/exec"
 	"react/runner/store"
 )
 
@@ -64,8 +65,8 @@ func (o browseOptions) serve(ctx context.Context, name string, stdout, stderr io
 		return err
 	}
 	defer s.Close()
-	engines := &engines{spec: o.engine, stderr: stderr}
-	defer engines.close()
+	engines := exec.NewEngines(o.engine, stderr)
+	defer engines.Close()
 	b, err := openBrowser(ctx, s, engines, name)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"react/ops/op"
 	"react/runner/browse"
 	"react/runner/cli"
+	"react/runner/exec"
 	"react/runner/record"
 	"react/runner/store"
 )
@@ -35,7 +36,7 @@ type browsed struct {
 }
 
 // openBrowser finds what is named: a trial, else a stage.
-func openBrowser(ctx context.Context, s *store.Store, engines *engines, name string) (*browser, error) {
+func openBrowser(ctx context.Context, s *store.Store, engines *exec.Engines, name string) (*browser, error) {
 	what, err := findBrowsed(s, name)
 	if err != nil {
 		return nil, err
@@ -192,8 +193,8 @@ func searchedBy(stage record.Stage) (string, bool) {
 
 // openFinder opens the pool for searches. A stage whose output is gone is an
 // error that says how to get it back.
-func (b *browser) openFinder(ctx context.Context, what *browsed, engines *engines) error {
-	run := &op.Run{In: map[string]string{}, Files: what.files, OpenEngine: engines.open, Workers: 1, Log: io.Discard,
+func (b *browser) openFinder(ctx context.Context, what *browsed, engines *exec.Engines) error {
+	run := &op.Run{In: map[string]string{}, Files: what.files, OpenEngine: engines.Open, Workers: 1, Log: io.Discard,
 		Progress: func(op.Progress) {}, Warn: func(string, ...any) {}, Fact: func(string, any) {}}
 	for role, key := range what.run {
 		switch base, _, _ := strings.Cut(role, "."); base {

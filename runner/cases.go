@@ -7,6 +7,7 @@ import (
 
 	"react/ops"
 	"react/results"
+	"react/results/grid"
 	"react/runner/experiment"
 	"react/runner/store"
 )
@@ -21,7 +22,7 @@ type caseSource struct {
 }
 
 // fill sets what a table may ask for.
-func (c caseSource) fill(opts *results.Options) {
+func (c caseSource) fill(opts *grid.Options) {
 	opts.Predictions = func(trial, set string) ([]results.Prediction, error) {
 		return read(c.predictions, c.stages[[2]string{trial, set}])
 	}

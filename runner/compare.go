@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/results"
+	"react/results/grid"
+	"react/results/writers"
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/record"
@@ -66,7 +68,7 @@ func (o compareOptions) write(w io.Writer, c *comparison) error {
 		return err
 	}
 	for _, g := range grids {
-		if err := g.Text(w, cli.TextWidth(w)); err != nil {
+		if err := writers.TextWithin(w, g, cli.TextWidth(w)); err != nil {
 			return err
 		}
 		fmt.Fprintln(w)
@@ -74,7 +76,7 @@ func (o compareOptions) write(w io.Writer, c *comparison) error {
 	if o.out == "" {
 		return nil
 	}
-	if _, err := results.WriteAll(o.out, grids); err != nil {
+	if _, err := writers.WriteAll(o.out, grids); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "written to %s\n", cli.ShownPath(o.out))
@@ -89,15 +91,15 @@ type comparison struct {
 	stderr  io.Writer
 	members []member
 	rows    []results.Row
-	trials  []results.Trial
-	notes   []func(key string) []string // of each member, see results.Options
+	trials  []grid.Trial
+	notes   []func(key string) []string // of each member, see grid.Options
 }
 
 // member is one experiment, under a name that no other has.
 type member struct {
 	*experiment.Experiment
 	name string
-	opts results.Options
+	opts grid.Options
 }
 
 func (c *comparison) close() {
@@ -155,7 +157,7 @@ func (c *comparison) lossNotes(key string) []string {
 }
 
 // grids are the tables of the first experiment, or one of them, over all.
-func (c *comparison) grids(only string) ([]*results.Grid, error) {
+func (c *comparison) grids(only string) ([]*grid.Grid, error) {
 	first := c.members[0]
 	names := slices.Clone(first.Order)
 	if only != "" {
@@ -164,13 +166,13 @@ func (c *comparison) grids(only string) ([]*results.Grid, error) {
 		}
 		names = []string{only}
 	}
-	opts := results.Options{Experiment: first.File, Command: c.command(), Trials: c.trials, Notes: c.lossNotes,
-		Predictions: ofMember(c, func(o results.Options) func(trial, set string) ([]results.Prediction, error) { return o.Predictions }),
-		BasePredictions: ofMember(c, func(o results.Options) func(trial, set string) ([]results.Prediction, error) {
+	opts := grid.Options{Experiment: first.File, Command: c.command(), Trials: c.trials, Notes: c.lossNotes,
+		Predictions: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Prediction, error) { return o.Predictions }),
+		BasePredictions: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Prediction, error) {
 			return o.BasePredictions
 		}),
-		Queries: ofMember(c, func(o results.Options) func(trial, set string) ([]results.Query, error) { return o.Queries })}
-	var grids []*results.Grid
+		Queries: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Query, error) { return o.Queries })}
+	var grids []*grid.Grid
 	for _, name := range names {
 		spec, err := experiment.TableSpec(name, first.Tables[name])
 		if err != nil {
@@ -180,11 +182,11 @@ func (c *comparison) grids(only string) ([]*results.Grid, error) {
 			fmt.Fprintf(c.stderr, "table %s is left out: %s\n", name, why)
 			continue
 		}
-		grid, err := results.Build(spec, c.rows, opts)
+		g, err := grid.Build(spec, c.rows, opts)
 		if err != nil {
 			return nil, err
 		}
-		grids = append(grids, grid)
+		grids = append(grids, g)
 	}
 	if len(grids) == 0 {
 		return nil, cli.Usage(errors.New("no table of " + first.File + " can be made of all of them"))
@@ -203,11 +205,11 @@ func (c *comparison) command() string {
 
 // widen gives a table a line for each experiment, each against the first's. It
 // says why that cannot be, or "".
-func (c *comparison) widen(t *results.Table) string {
+func (c *comparison) widen(t *grid.Table) string {
 	if t.Effect != "" {
 		return "it shows a main effect"
 	}
-	metrics, lost := results.Names{}, results.Names{}
+	metrics, lost := grid.Names{}, grid.Names{}
 	for _, metric := range t.Metrics {
 		if c.everywhere(func(r *results.Row) bool { return r.Set+"/"+r.Metric == metric || strings.HasPrefix(metric, "*/") }) {
 			metrics = append(metrics, metric)
@@ -249,7 +251,7 @@ func (c *comparison) everywhere(is func(*results.Row) bool) bool {
 
 // differing names the params that are not the same in all experiments, and are
 // neither rows nor columns of the table.
-func (c *comparison) differing(t results.Table) string {
+func (c *comparison) differing(t grid.Table) string {
 	values := map[string]map[any]map[string]bool{} // path → experiment → values
 	for _, trial := range c.trials {
 		for path, v := range trial.Params {
@@ -291,7 +293,7 @@ func (c *comparison) differing(t results.Table) string {
 }
 
 // ofMember asks the experiment that the trial's name begins with.
-func ofMember[T any](c *comparison, of func(results.Options) func(trial, set string) ([]T, error)) func(trial, set string) ([]T, error) {
+func ofMember[T any](c *comparison, of func(grid.Options) func(trial, set string) ([]T, error)) func(trial, set string) ([]T, error) {
 	return func(trial, set string) ([]T, error) {
 		at := strings.LastIndexByte(trial, ':')
 		name, id := trial[:at], trial[at+1:]

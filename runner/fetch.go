@@ -162,7 +162,7 @@ func (o *fetchOptions) run(ctx context.Context, name string, stdout, stderr io.W
 	}
 	left.print(stdout)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return &errMisfit{what: []string{fmt.Sprintf("%v; nothing that was fetched is lost: make room and run the same command", err)}, hints: true}
+		return cli.NoRoom(fmt.Errorf("%w; nothing that was fetched is lost: make room and run the same command", err))
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"react/runner/internal/storetest"
 	"react/runner/record"
 	"react/runner/store"
 )
@@ -62,7 +63,7 @@ type flips struct {
 
 func newFlips(t *testing.T) *flips {
 	f := &flips{t: t, dir: filepath.Join(t.TempDir(), "store"), met: map[string]int{}}
-	cleanReadOnly(t, f.dir)
+	storetest.Clean(t, f.dir)
 	name := os.Getenv("FLIP_EXPERIMENT")
 	if f.long = name != ""; f.long {
 		f.spec = "../experiments/" + name + ".cue"

@@ -18,6 +18,9 @@ import (
 	"react/ops"
 	"react/ops/op"
 	"react/results"
+	"react/results/figures"
+	"react/results/grid"
+	"react/results/writers"
 	"react/runner/apart"
 	"react/runner/cli"
 	"react/runner/experiment"
@@ -188,7 +191,7 @@ func curvesCSV(w io.Writer, curves []ops.IndexCurve) error {
 	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 	for _, c := range curves {
 		for _, p := range c.Points {
-			rows = append(rows, []string{c.By, c.Kind, c.Param, strconv.Itoa(p.Value), strconv.Itoa(c.K), strconv.Itoa(c.Queries), number(p.Recall), number(p.Worst), results.CSVCell(p.WorstClass), strconv.Itoa(p.Shortfall)})
+			rows = append(rows, []string{c.By, c.Kind, c.Param, strconv.Itoa(p.Value), strconv.Itoa(c.K), strconv.Itoa(c.Queries), number(p.Recall), number(p.Worst), writers.CSVCell(p.WorstClass), strconv.Itoa(p.Shortfall)})
 		}
 	}
 	return out.WriteAll(rows)
@@ -210,11 +213,11 @@ func curvesSVG(w io.Writer, curves []ops.IndexCurve) error {
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b results.Row) int { return len(a.Metric) - len(b.Metric) })
-	spec := results.Table{Name: "recall", Caption: "Share of the exact hits that an index finds", Rows: results.Names{"retrieve.by", param},
-		Metrics: results.Names{"index/" + recall, "index/worst"}, Percent: results.Names{recall, "worst"}, Figure: "lines"}
-	grid, err := results.Build(spec, rows, results.Options{})
+	spec := grid.Table{Name: "recall", Caption: "Share of the exact hits that an index finds", Rows: grid.Names{"retrieve.by", param},
+		Metrics: grid.Names{"index/" + recall, "index/worst"}, Percent: grid.Names{recall, "worst"}, Figure: "lines"}
+	g, err := grid.Build(spec, rows, grid.Options{})
 	if err != nil {
 		return err
 	}
-	return grid.SVG(w)
+	return figures.SVG(w, g)
 }

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"react/runner/internal/storetest"
 )
 
 // tinySpec is the smallest experiment that has every stage.
@@ -59,24 +60,11 @@ func sweepTiny(t *testing.T, dir string, flags ...string) string {
 func tinyDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	cleanReadOnly(t, dir)
+	storetest.Clean(t, dir)
 	if err := os.WriteFile(filepath.Join(dir, "tiny.cue"), []byte(tinySpec), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// cleanReadOnly lets the test's end remove published outputs, also for who is
-// not root.
-func cleanReadOnly(t *testing.T, dir string) {
-	t.Cleanup(func() {
-		filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				return os.Chmod(path, 0o777)
-			}
-			return nil
-		})
-	})
 }
 
 // TestInterruptedSweep sends SIGINT to the sweep in each stage: it ends with

@@ -18,6 +18,7 @@ import (
 	"react/data/words"
 	"react/ops"
 	"react/runner/experiment"
+	"react/runner/forecast"
 	"react/runner/launch"
 	"react/runner/plan"
 	"react/runner/record"
@@ -129,7 +130,7 @@ func (l *launcher) choose(known map[string]*launch.Status, policy launch.Policy)
 	if err != nil {
 		return nil, nil, err
 	}
-	forecast, err := newForecast(l.Store, tasks, survey, forecastOn(engineOf(l.options.engine), 1))
+	expected, err := forecast.New(l.Store, tasks, survey, forecast.On(l.options.Engine, 1))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -148,7 +149,7 @@ func (l *launcher) choose(known map[string]*launch.Status, policy launch.Policy)
 			continue
 		}
 		task := l.task(l.Plan.Stages[i], t)
-		task.Resources.Memory = memoryClass(forecast.stages[i].Memory.Value)
+		task.Resources.Memory = memoryClass(expected.Stages[i].Memory.Value)
 		policy.Memory = slurm.Bytes(l.site.Class(task.Resources.Class).Mem, task.Resources.Memory)
 		coming := st.Again(policy)
 		var needs []string
@@ -276,7 +277,7 @@ func (s *submission) sbatch(r *launch.Record) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	script := slurm.Script{Record: r, Program: s.program, Store: s.Store.Root(), Args: append([]string{"--engine", s.options.engine, "--save-every", s.options.saveEvery.String()}, s.options.fit.args()...), WorkDir: dir,
+	script := slurm.Script{Record: r, Program: s.program, Store: s.Store.Root(), Args: s.options.Settings.Args(), WorkDir: dir,
 		Throttle: s.options.cluster.throttle, Exclude: s.exclude, Site: s.site}
 	path := filepath.Join(r.Dir, "submit.sh")
 	write := func() error { return os.WriteFile(path, []byte(script.Text()), 0o777) }

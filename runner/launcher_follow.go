@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"react/runner/exec"
 	"react/runner/experiment"
 	"react/runner/launch"
 	"react/runner/record"
@@ -48,7 +49,7 @@ func sweepSlurm(e *experiment.Experiment, cmd *cobra.Command, folder *store.Swee
 		return err
 	}
 	e.PrintWarnings(l.stderr)
-	this := record.RunOf(cmd.Context(), e, o.engine, o.keepDiff)
+	this := record.RunOf(cmd.Context(), e, o.Engine, o.keepDiff)
 	recorded := survey.Count(schedule.ToRun) > 0 || !folder.Has(record.ProvenanceFile)
 	if recorded {
 		if err := this.Begin(folder); err != nil {
@@ -80,7 +81,7 @@ func (l *launcher) run(ctx context.Context) (*schedule.Report, error) {
 		fmt.Fprintln(l.stderr, "the jobs go on by themselves; to follow them: "+l.again())
 		return nil, nil
 	}
-	f := &follower{launcher: l, reporter: newReporter(l.stderr), last: map[string]launch.State{}, gone: map[string]time.Time{}, heard: map[string]time.Time{}, told: time.Now()}
+	f := &follower{launcher: l, reporter: exec.NewReporter(l.stderr), last: map[string]launch.State{}, gone: map[string]time.Time{}, heard: map[string]time.Time{}, told: time.Now()}
 	policy.Fresh, policy.Retry = false, false
 	known, err := f.follow(ctx, policy)
 	if err != nil {
@@ -253,7 +254,7 @@ func (f *follower) tellQueue(known map[string]*launch.Status) {
 			running++
 		}
 	}
-	if len(reasons) == 0 || time.Since(f.told) < plainEvery {
+	if len(reasons) == 0 || time.Since(f.told) < exec.PlainEvery {
 		return
 	}
 	f.told = time.Now()

@@ -91,7 +91,7 @@ func (l *launcher) k8sOptions() (*k8s.Options, error) {
 		return nil, err
 	}
 	o := &k8s.Options{Sweep: l.Name + "/" + l.folder.Hash, Image: l.options.cluster.image, Store: l.Store.Root(), WorkDir: dir,
-		Args:     append([]string{"--engine", l.options.engine, "--save-every", l.options.saveEvery.String()}, l.options.fit.args()...),
+		Args:     l.options.Settings.Args(),
 		Throttle: l.options.cluster.throttle, Retries: l.options.cluster.retries}
 	for _, text := range l.options.cluster.volumes {
 		v, err := k8s.ParseVolume(text)

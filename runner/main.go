@@ -27,10 +27,10 @@ import (
 
 func main() {
 	restart()
-	ctx, stop := stoppable(stopNotice(os.Args))
+	ctx, stop := cli.Stoppable(stopNotice(os.Args))
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
-	os.Exit(report(whyStopped(ctx, err), os.Stderr))
+	os.Exit(report(cli.WhyStopped(ctx, err), os.Stderr))
 }
 
 // isCompletion is a TAB in a shell: nothing is computed, and it has to be quick.

@@ -15,7 +15,9 @@ import (
 	"react/ops/engine"
 	"react/runner/cli"
 	"react/runner/estimate"
+	"react/runner/exec"
 	"react/runner/experiment"
+	"react/runner/forecast"
 	"react/runner/plan"
 	"react/runner/record"
 	"react/runner/schedule"
@@ -55,7 +57,7 @@ and the hours of a GPU that sustains --tflops. Keys are then not those of a swee
 			if o.withoutData {
 				return printScale(e, cmd.OutOrStdout(), o)
 			}
-			if err := o.fit.check(); err != nil {
+			if err := o.fit.Check(); err != nil {
 				return cli.Usage(err)
 			}
 			return printPlan(cmd.Context(), e, cmd.OutOrStdout(), o)
@@ -72,7 +74,7 @@ and the hours of a GPU that sustains --tflops. Keys are then not those of a swee
 	overcommitFlag(cmd, &o.overcommit)
 	flags.BoolVar(&o.withoutData, "without-data", false, "plan although data are missing: say what, how to get it, and how much work there is")
 	flags.Float64Var(&o.tflops, "tflops", 60, "with --without-data: what a GPU sustains, in 10^12 operations a second")
-	o.fit.flags(flags)
+	o.fit.Flags(flags)
 	return cmd
 }
 
@@ -81,21 +83,13 @@ type planOptions struct {
 	asJSON, check, overcommit bool
 	withoutData               bool
 	tflops                    float64
-	jobs                      jobs
+	jobs                      exec.Jobs
 	engine                    string
-	fit                       fitOptions
+	fit                       exec.Fit
 }
 
 func overcommitFlag(cmd *cobra.Command, overcommit *bool) {
 	cmd.Flags().BoolVar(overcommit, "overcommit", false, "go on although disk or memory are estimated not to suffice")
-}
-
-// engineOf is the engine that --engine names; "" for auto.
-func engineOf(flag string) string {
-	if flag == "auto" {
-		return ""
-	}
-	return flag
 }
 
 // printPlan prints what a sweep would do; the error says that it would have
@@ -109,13 +103,13 @@ func printPlan(ctx context.Context, e *experiment.Experiment, w io.Writer, o pla
 	if err != nil {
 		return err
 	}
-	f, err := newForecast(e.Store, tasks, survey, forecastOn(engineOf(o.engine), o.jobs.assumed()))
+	f, err := forecast.New(e.Store, tasks, survey, forecast.On(o.engine, o.jobs.Assumed()))
 	if err != nil {
 		return err
 	}
-	name := cmp.Or(f.where.Engine, "go")
-	machine := &plan.Machine{Engine: name, Fit: o.fit.fit(name)}
-	f.computeMemory(e.Plan.Stages, machine)
+	name := cmp.Or(f.Engine(), "go")
+	machine := &plan.Machine{Engine: name, Fit: o.fit.On(name)}
+	f.ComputeMemory(e.Plan.Stages, machine)
 	p := record.Describe(e)
 	p.Warnings = e.Plan.Warnings
 	for i := range p.Stages {
@@ -123,25 +117,57 @@ func printPlan(ctx context.Context, e *experiment.Experiment, w io.Writer, o pla
 		if damaged := survey.Damaged[i]; damaged != nil {
 			p.Stages[i].Damaged = damaged.Why
 		}
-		p.Stages[i].Estimate = stageEstimate(f.stages[i])
+		p.Stages[i].Estimate = stageEstimate(f.Stages[i])
 	}
 	if o.asJSON {
-		p.Estimate = f.record(e.Store.Root())
+		p.Estimate = f.Record(e.Store.Root())
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "\t")
 		err = enc.Encode(p)
 	} else {
 		fmt.Fprintln(w, e.Summary(survey))
 		e.PrintWarnings(w)
-		err = errors.Join(f.print(w, e.Store.Root()), printStages(&p, w))
+		err = errors.Join(f.Print(w, e.Store.Root()), printStages(&p, w))
 	}
 	if err == nil {
-		err = errors.Join(f.check(e.Store.Root(), o.overcommit), checkFit(e, survey, machine, o.overcommit))
+		err = errors.Join(f.Check(e.Store.Root(), o.overcommit), forecast.CheckFit(e.Plan.Stages, survey, machine, o.overcommit))
 	}
 	if err == nil && o.check && survey.Count(schedule.ToRun) > 0 {
 		return cli.ErrWork
 	}
 	return err
+}
+
+// printScale prints a plan without data.
+func printScale(e *experiment.Experiment, w io.Writer, o planOptions) error {
+	if o.tflops <= 0 {
+		return cli.Usage(fmt.Errorf("--tflops %g: want a number over 0", o.tflops))
+	}
+	p := record.Describe(e)
+	p.Missing, p.Scale = e.Plan.Missing, forecast.Scales(e.Plan.Stages, o.tflops)
+	if o.asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "\t")
+		return enc.Encode(p)
+	}
+	fmt.Fprintf(w, "%s: %s, %s\n", e.Name, words.Plural(len(e.Plan.Trials), "trial"), words.Plural(len(e.Plan.Stages), "stage"))
+	printMissing(w, p.Missing)
+	return forecast.PrintScales(w, p.Scale, o.tflops)
+}
+
+// printMissing lists what a sweep would refuse to begin without.
+func printMissing(w io.Writer, missing []plan.Missing) {
+	if len(missing) == 0 {
+		fmt.Fprintln(w, "all data are there")
+		return
+	}
+	fmt.Fprintf(w, "\nnotice: %s missing here; a sweep needs them\n", words.Plural(len(missing), "input"))
+	for _, m := range missing {
+		fmt.Fprintf(w, "  %s: %s\n", m.Field, m.Path)
+		for _, way := range m.Get {
+			fmt.Fprintf(w, "      %s\n", way)
+		}
+	}
 }
 
 // stageEstimate is nil where nothing is known.
@@ -162,7 +188,7 @@ func printStages(p *record.Plan, w io.Writer) error {
 		state[s.Key] = s.State
 		note := s.State
 		if s.Estimate != nil && s.Estimate.Seconds != nil {
-			note += ", about " + durationOf(s.Estimate.Seconds)
+			note += ", about " + forecast.Duration(s.Estimate.Seconds)
 		}
 		if s.Damaged != "" {
 			note += " (damaged: " + s.Damaged + ")"

@@ -16,7 +16,10 @@ import (
 
 	"react/data/lost"
 	"react/results"
+	"react/results/figures"
+	"react/results/grid"
 	pages "react/results/report"
+	"react/results/writers"
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/record"
@@ -84,8 +87,8 @@ func noting[T any](into map[string][]T, from func(key string) ([]T, error)) func
 // publishedTrial is a trial and how far it came.
 type publishedTrial struct {
 	record.Trial
-	Status results.Status `json:"status"`
-	Reason string         `json:"reason,omitempty"`
+	Status grid.Status `json:"status"`
+	Reason string      `json:"reason,omitempty"`
 }
 
 // publishedStage is a stage: what its key is made of, and what it made. Hosts
@@ -201,9 +204,9 @@ func readLines[T any](path string) ([]T, error) {
 
 // makeTables builds the tables of the spec from the rows.
 func (p *publication) makeTables(exp *spec.Experiment) error {
-	opts := results.Options{Experiment: p.page.File, Command: p.page.Command, Notes: p.lossNotes}
+	opts := grid.Options{Experiment: p.page.File, Command: p.page.Command, Notes: p.lossNotes}
 	for _, t := range p.trials {
-		opts.Trials = append(opts.Trials, results.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: t.Status, Reason: t.Reason})
+		opts.Trials = append(opts.Trials, grid.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: t.Status, Reason: t.Reason})
 	}
 	p.source().fill(&opts)
 	for _, name := range exp.Order {
@@ -211,11 +214,11 @@ func (p *publication) makeTables(exp *spec.Experiment) error {
 		if err != nil {
 			return err
 		}
-		grid, err := results.Build(table, p.rows, opts)
+		g, err := grid.Build(table, p.rows, opts)
 		if err != nil {
 			return err
 		}
-		p.page.Grids = append(p.page.Grids, grid)
+		p.page.Grids = append(p.page.Grids, g)
 	}
 	return nil
 }
@@ -311,7 +314,7 @@ func lines[T any](list []T) ([]byte, error) {
 // made are the files that follow from the sources: page, tables, figures and
 // the note on how to use them.
 func (p *publication) made() ([]results.File, error) {
-	files, err := results.Files(p.page.Grids)
+	files, err := writers.Files(p.page.Grids)
 	if err != nil {
 		return nil, err
 	}
@@ -347,7 +350,7 @@ func figureFiles(page *pages.Page) ([]results.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		drawn, err := results.FigureFiles(f.Name, drawing)
+		drawn, err := figures.Files(f.Name, drawing)
 		if err != nil {
 			return nil, err
 		}
@@ -452,7 +455,7 @@ func (p *publication) readme() []byte {
 |:--|:--|
 `, reportPage, reportPage)
 	for _, f := range [][2]string{
-		{"tables/", "each table as text, Markdown, LaTeX, CSV and Parquet; stats.json has every number shown, with its test"},
+		{"tables/", "each table as " + writers.Formats() + "; stats.json has every number shown, with its test"},
 		{"figures/", "each figure as SVG, PDF and PNG"},
 		{publishedSpec, "the experiment as it was written"},
 		{publishedTrials, "the trials with all their params, resolved"},

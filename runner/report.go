@@ -16,7 +16,9 @@ import (
 
 	"react/data/words"
 	"react/results"
+	"react/results/grid"
 	pages "react/results/report"
+	"react/results/writers"
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/record"
@@ -126,7 +128,7 @@ func writeReport(ctx context.Context, e *experiment.Experiment, o reportOptions)
 	if err := page.Write(&b); err != nil {
 		return "", err
 	}
-	if _, err := results.WriteAll(dir, r.grids); err != nil {
+	if _, err := writers.WriteAll(dir, r.grids); err != nil {
 		return "", err
 	}
 	drawn, err := figureFiles(page)
@@ -146,8 +148,8 @@ type reporter struct {
 	options reportOptions
 	entries map[string]store.Entry
 	rows    []results.Row
-	trials  []results.Trial
-	grids   []*results.Grid
+	trials  []grid.Trial
+	grids   []*grid.Grid
 	best    *configuration // see configurations
 	base    *configuration
 	asked   publishedCases // what a table compares
@@ -221,7 +223,7 @@ func (r *reporter) page() (*pages.Page, error) {
 func (r *reporter) state() string {
 	done := 0
 	for _, t := range r.trials {
-		if t.Status == results.Done {
+		if t.Status == grid.Done {
 			done++
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"react/ops"
-	"react/results"
+	"react/results/figures"
 	pages "react/results/report"
 	"react/runner/experiment"
 	"react/runner/plan"
@@ -126,7 +126,7 @@ const mostCurves, curvePoints = 8, 40
 // losses draws the loss over the steps, the mean over seeds, of the first
 // configurations; and that of pretraining.
 func (r *reporter) losses(p *pages.Page) error {
-	var tuned []results.Curve
+	var tuned []figures.Curve
 	left := 0
 	for _, c := range configurations(r.Experiment) {
 		curve, err := r.lossOf(c, plan.Tune)
@@ -154,20 +154,20 @@ func (r *reporter) losses(p *pages.Page) error {
 			return err
 		}
 		if len(curve.X) > 0 {
-			p.Figures = append(p.Figures, lossFigure("loss-of-pretraining", "Loss of pretraining the base.", "Averaged over neighbouring steps.", []results.Curve{curve}))
+			p.Figures = append(p.Figures, lossFigure("loss-of-pretraining", "Loss of pretraining the base.", "Averaged over neighbouring steps.", []figures.Curve{curve}))
 			break
 		}
 	}
 	return nil
 }
 
-func lossFigure(name, title, caption string, curves []results.Curve) pages.Figure {
-	return pages.Figure{Name: name, Title: title, Caption: caption, Chart: &results.Chart{Title: title, X: "step", Y: "loss", Curves: curves}}
+func lossFigure(name, title, caption string, curves []figures.Curve) pages.Figure {
+	return pages.Figure{Name: name, Title: title, Caption: caption, Chart: &figures.Chart{Title: title, X: "step", Y: "loss", Curves: curves}}
 }
 
 // lossOf is the configuration's loss by step, the mean of the seeds that are
 // there.
-func (r *reporter) lossOf(c *configuration, stage string) (results.Curve, error) {
+func (r *reporter) lossOf(c *configuration, stage string) (figures.Curve, error) {
 	sum, count := map[int]float64{}, map[int]int{}
 	for _, t := range c.trials {
 		if t.Stages[stage] == nil {
@@ -179,7 +179,7 @@ func (r *reporter) lossOf(c *configuration, stage string) (results.Curve, error)
 		}
 		losses, err := readLosses(filepath.Join(entry.Dir, "metrics.jsonl"))
 		if err != nil {
-			return results.Curve{}, err
+			return figures.Curve{}, err
 		}
 		for step, loss := range losses {
 			sum[step], count[step] = sum[step]+loss, count[step]+1
@@ -189,8 +189,8 @@ func (r *reporter) lossOf(c *configuration, stage string) (results.Curve, error)
 	for _, step := range slices.Sorted(maps.Keys(sum)) {
 		x, y = append(x, float64(step)), append(y, sum[step]/float64(count[step]))
 	}
-	x, y = results.Smooth(x, y, curvePoints)
-	return results.Curve{Name: c.name, X: x, Y: y}, nil
+	x, y = figures.Smooth(x, y, curvePoints)
+	return figures.Curve{Name: c.name, X: x, Y: y}, nil
 }
 
 // readLosses reads a training's metrics by step; a stage without any has none.
@@ -226,7 +226,7 @@ func (r *reporter) scores(p *pages.Page) error {
 	if err != nil || len(pairs) == 0 {
 		return err
 	}
-	groups := map[string]*results.Sample{}
+	groups := map[string]*figures.Sample{}
 	labelled := slices.ContainsFunc(pairs, func(p ops.Pair) bool { return p.Label != "" })
 	for _, pair := range pairs {
 		for _, f := range pair.Found {
@@ -239,12 +239,12 @@ func (r *reporter) scores(p *pages.Page) error {
 				name += ", not known"
 			}
 			if groups[name] == nil {
-				groups[name] = &results.Sample{Name: name}
+				groups[name] = &figures.Sample{Name: name}
 			}
 			groups[name].Values = append(groups[name].Values, float64(f.Score))
 		}
 	}
-	h := results.Histogram{Title: "Scores of what was retrieved", X: "cosine similarity of query and hit"}
+	h := figures.Histogram{Title: "Scores of what was retrieved", X: "cosine similarity of query and hit"}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		h.Groups = append(h.Groups, *groups[name])
 	}
@@ -291,10 +291,10 @@ func (r *reporter) changes(p *pages.Page) error {
 	p.ChangeNote = fmt.Sprintf("Before: %s. After: %s, the mean over its seeds; it is the tuned configuration with the best mean of the tables' first accuracy, so its gains are flattered by the choice. One class has few images: single lines are noise.",
 		r.base.name, r.best.name)
 	set, _ := r.firstAccuracy()
-	var moves []results.Move
+	var moves []figures.Move
 	for _, c := range p.Changes {
 		if c.Set == set {
-			moves = append(moves, results.Move{Name: c.Class, Before: c.Before, After: c.After})
+			moves = append(moves, figures.Move{Name: c.Class, Before: c.Before, After: c.After})
 		}
 	}
 	caption := fmt.Sprintf("on %s, from %s (hollow) to %s: blue discs gained, orange squares lost.", set, r.base.name, r.best.name)
@@ -303,7 +303,7 @@ func (r *reporter) changes(p *pages.Page) error {
 		moves = slices.Concat(moves[:mostMoves/2], moves[len(moves)-mostMoves/2:])
 	}
 	if len(moves) > 0 {
-		chart := results.Moves{Title: "Accuracy by class", X: "acc@1 (%)", Classes: moves}
+		chart := figures.Moves{Title: "Accuracy by class", X: "acc@1 (%)", Classes: moves}
 		p.Figures = append(p.Figures, pages.Figure{Name: "accuracy-by-class", Title: chart.Title, Caption: caption, Moves: &chart})
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"react/results"
+	"react/results/grid"
 	pages "react/results/report"
 	"react/runner/browsertest"
 )
@@ -33,11 +34,11 @@ func largePage(t *testing.T) []byte {
 		}
 	}
 	p := &pages.Page{Name: "large", Question: "Is it quick?", File: "experiments/large.cue", Command: "runner sweep experiments/large.cue", Spec: []byte("name: \"large\"\n")}
-	for _, spec := range []results.Table{
-		{Name: "lines", Rows: results.Names{"tune.mode", "retrieve.k"}, Metrics: results.Names{"task/acc@1", "task/acc@5", "task/mean-per-class"}, Baseline: "tune.mode=mode-00"},
-		{Name: "map", Rows: results.Names{"tune.mode"}, Columns: results.Names{"retrieve.k"}, Metrics: results.Names{"task/acc@1"}, Figure: "heatmap"},
+	for _, spec := range []grid.Table{
+		{Name: "lines", Rows: grid.Names{"tune.mode", "retrieve.k"}, Metrics: grid.Names{"task/acc@1", "task/acc@5", "task/mean-per-class"}, Baseline: "tune.mode=mode-00"},
+		{Name: "map", Rows: grid.Names{"tune.mode"}, Columns: grid.Names{"retrieve.k"}, Metrics: grid.Names{"task/acc@1"}, Figure: "heatmap"},
 	} {
-		g, err := results.Build(spec, rows, results.Options{})
+		g, err := grid.Build(spec, rows, grid.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

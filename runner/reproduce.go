@@ -19,6 +19,7 @@ import (
 	"react/data/words"
 	"react/ops/engine"
 	"react/runner/cli"
+	"react/runner/exec"
 	"react/runner/experiment"
 	"react/runner/plan"
 	"react/runner/record"
@@ -53,11 +54,11 @@ it makes the trial in a store of its own, which is dropped.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			switch {
-			case o.jobs < 1:
+			if o.jobs < 1 {
 				return cli.Usage(fmt.Errorf("--jobs %d: at least 1", o.jobs))
-			case !engine.Known(o.engine):
-				return cli.Usage(fmt.Errorf("--engine %s: %s", o.engine, engine.Choices))
+			}
+			if err := exec.CheckEngine(o.engine); err != nil {
+				return cli.Usage(err)
 			}
 			r, done, err := newReproduction(cmd, o, given[0])
 			if err != nil {
@@ -160,18 +161,19 @@ func (r *reproduction) make(ctx context.Context, stages []*plan.Stage) (*schedul
 		return nil, err
 	}
 	defer release()
-	engines := &engines{spec: r.o.engine, stderr: r.stderr}
-	defer engines.close()
+	engines := exec.NewEngines(r.o.engine, r.stderr)
+	defer engines.Close()
+	maker := exec.Maker{Engines: engines, Workers: max(1, runtime.GOMAXPROCS(0)/r.o.jobs), Identify: r.to.Identify}
 	tasks := make([]*schedule.Task, len(stages))
 	for i, stage := range stages {
 		tasks[i] = &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Needs: experiment.InputKeys(stage), Wanted: r.wanted(stage.Key),
-			Trials: []string{r.trial.Name}, Run: stageRunner(stage, engines, how{workers: max(1, runtime.GOMAXPROCS(0)/r.o.jobs), identify: r.to.Identify})}
+			Trials: []string{r.trial.Name}, Run: maker.Run(stage)}
 	}
 	this := record.NewRun()
 	this.Engine.Asked, this.Data = r.o.engine, record.DataOf(stages)
-	options := schedule.Options{Store: r.to, Jobs: r.o.jobs, Reporter: newReporter(r.stderr)}
+	options := schedule.Options{Store: r.to, Jobs: r.o.jobs, Reporter: exec.NewReporter(r.stderr)}
 	record.KeepSound(&options, r.stderr)
-	return recordedRun(ctx, tasks, options, runRecording{this, folder, engines})
+	return exec.Recording{Run: this, Folder: folder, Engines: engines}.Make(ctx, tasks, options)
 }
 
 // folder is where the records go: in the record's own store, where they are.

@@ -17,6 +17,7 @@ import (
 	"react/data/words"
 	"react/ops"
 	"react/runner/cli"
+	"react/runner/exec"
 	"react/runner/plan"
 	"react/runner/record"
 	"react/runner/schedule"
@@ -25,8 +26,9 @@ import (
 
 // rerunSome makes stages once more and counts those that came out otherwise.
 func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
-	engines := &engines{spec: v.o.engine, stderr: v.stderr}
-	defer engines.close()
+	engines := exec.NewEngines(v.o.engine, v.stderr)
+	defer engines.Close()
+	maker := exec.Maker{Engines: engines, Workers: runtime.GOMAXPROCS(0), Identify: v.store.Identify}
 	r := newRestorer(v.store)
 	for key, e := range v.sound {
 		r.commits[key], _ = e.Manifest.Facts[record.CommitFact].(string)
@@ -42,7 +44,7 @@ func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
 			continue
 		}
 		ran++
-		same, err := v.rerun(ctx, stage, engines)
+		same, err := v.rerun(ctx, stage, maker)
 		if ctx.Err() != nil {
 			return differ, ctx.Err()
 		}
@@ -98,7 +100,7 @@ func (v *verifier) restore(r *restorer, key string) (*plan.Stage, error) {
 }
 
 // rerun makes a stage in a transaction that is dropped and compares its files.
-func (v *verifier) rerun(ctx context.Context, stage *plan.Stage, engines *engines) (same bool, err error) {
+func (v *verifier) rerun(ctx context.Context, stage *plan.Stage, maker exec.Maker) (same bool, err error) {
 	then := v.sound[stage.Key].Manifest
 	txn, err := v.store.Begin(stage.Key, stage.Op, stage.Lines)
 	if err != nil {
@@ -112,7 +114,7 @@ func (v *verifier) rerun(ctx context.Context, stage *plan.Stage, engines *engine
 		attempt.In[in.Key] = v.sound[in.Key].Dir
 	}
 	start := time.Now()
-	if err := stageRunner(stage, engines, how{workers: runtime.GOMAXPROCS(0), identify: v.store.Identify})(ctx, attempt); err != nil {
+	if err := maker.Run(stage)(ctx, attempt); err != nil {
 		return false, errors.Join(err, notes.tail())
 	}
 	files, err := txn.Files()

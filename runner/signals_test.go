@@ -22,13 +22,13 @@ import (
 
 // stubborn is a program whose work does not heed its context.
 func stubborn() {
-	ctx, stop := stoppable(os.Stderr)
+	ctx, stop := cli.Stoppable(os.Stderr)
 	defer stop()
 	fmt.Println("ready")
 	<-ctx.Done()
 	fmt.Println("told")
 	if errors.Is(context.Cause(ctx), cli.ErrPreempted) {
-		os.Exit(report(whyStopped(ctx, fmt.Errorf("interrupted: %w", ctx.Err())), os.Stderr))
+		os.Exit(report(cli.WhyStopped(ctx, fmt.Errorf("interrupted: %w", ctx.Err())), os.Stderr))
 	}
 	select {}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"react/runner/exec"
+	"react/runner/forecast"
 	"react/runner/launch"
 	"react/runner/record"
 	"react/runner/schedule"
@@ -110,7 +112,7 @@ type watcher struct {
 	trials map[string]trialsOfStage // by key
 	now    func() time.Time
 
-	forecast *forecast
+	forecast *forecast.Forecast
 	asked    time.Time // when the forecast was made
 }
 
@@ -427,20 +429,20 @@ func (c *counts) add(o counts) {
 // left estimates the rest. What cannot be read leaves it unknown.
 func (w *watcher) left(l *look, st *sweepStatus) {
 	if w.forecast == nil || l.at.Sub(w.asked) >= forecastEvery {
-		f, err := newForecast(w.store, w.tasks, l.survey, forecastOn("", l.jobs()))
+		f, err := forecast.New(w.store, w.tasks, l.survey, forecast.On("", l.jobs()))
 		if err != nil {
 			return
 		}
 		w.forecast, w.asked = f, l.at
 	}
 	f := w.forecast
-	f.survey, f.jobs = l.survey, l.jobs()
+	f.Survey(l.survey, l.jobs())
 	share := map[string]float64{}
-	for i, t := range f.tasks {
+	for i, t := range w.tasks {
 		if l.survey.Status[i] != schedule.ToRun {
 			continue
 		}
-		e := f.stages[i].Seconds
+		e := f.Stages[i].Seconds
 		if s := l.running[t.Key]; s != nil && !s.Queued {
 			share[t.Key] = s.share(l.at, e.Value)
 			s.Left = s.remaining(l.at, share[t.Key], e.Value)
@@ -451,7 +453,7 @@ func (w *watcher) left(l *look, st *sweepStatus) {
 			st.Unknown++
 		}
 	}
-	if seconds, known := f.left(func(key string) float64 { return share[key] }); known {
+	if seconds, known := f.Left(func(key string) float64 { return share[key] }); known {
 		st.Left = &seconds
 	}
 }
@@ -460,9 +462,9 @@ func (w *watcher) left(l *look, st *sweepStatus) {
 func (l *look) jobs() int {
 	n := 0
 	for i, p := range l.processes {
-		var j jobs
+		var j exec.Jobs
 		if l.lives[i] != store.Gone && j.Set(p.Jobs) == nil {
-			n += j.assumed()
+			n += j.Assumed()
 		}
 	}
 	return max(n, 1)

@@ -5,25 +5,19 @@ import (
 	"testing"
 	"time"
 
+	"react/runner/internal/storetest"
 	"react/runner/launch"
 	"react/runner/record"
-	"react/runner/schedule"
-	"react/runner/store"
 )
 
 // handWatcher is a plan of a base, two tunings and their evaluations, in an
 // empty store.
 func handWatcher(t *testing.T) *watcher {
 	t.Helper()
-	s, err := store.Open(t.TempDir() + "/store")
-	if err == nil {
-		err = s.Prepare()
-	}
-	if err != nil {
+	s := storetest.Open(t)
+	if err := s.Prepare(); err != nil {
 		t.Fatal(err)
 	}
-	cleanReadOnly(t, s.Root())
-	t.Cleanup(func() { s.Close() })
 	folder, err := s.Sweep("modes", "0a1b2c3d")
 	if err != nil {
 		t.Fatal(err)
@@ -74,31 +68,35 @@ func TestStatusCounts(t *testing.T) {
 	say("planned", counts{Total: 2, Waiting: 2}, counts{Total: 5, Waiting: 5})
 
 	// A process makes the base, and says so; another has the lease of a tuning.
-	recorder, err := startRecorder(w.folder, &toldReporter{}, sweepOptions{jobs: 1, toRun: 5})
+	presence, err := w.folder.Join()
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorder.Begin(w.tasks[0], 1, 5)
-	recorder.Progress(w.tasks[0], 5, 10, "loss 2")
-	recorder.mu.Lock()
-	recorder.write()
-	recorder.mu.Unlock()
+	process := record.Process{Process: presence.Process, Command: []string{"runner", "sweep", "modes.cue"}, Jobs: "1", Total: 5}
+	tell := func(running ...record.Running) {
+		t.Helper()
+		process.Beat, process.Running = time.Now(), running
+		if err := presence.Write(process); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell(record.Running{Key: w.tasks[0].Key, Op: "pretrain", Since: time.Now(), Done: 5, Total: 10, Note: "loss 2"})
 	st := say("running", counts{Total: 2, Running: 2}, counts{Total: 5, Running: 1, Waiting: 4})
 	if s := st.Running[0]; s.Op != "pretrain" || s.Done != 5 || s.Note != "loss 2" || s.Trials != 2 {
 		t.Errorf("the base: %+v", s)
 	}
 	w.publish(t, 0)
-	recorder.End(w.tasks[0], schedule.Outcome{})
 	lease, _, err := w.store.TryLease(w.tasks[1].Key, "tune")
 	if err != nil || lease == nil {
 		t.Fatal(lease, err)
 	}
-	recorder.mu.Lock()
-	recorder.write()
-	recorder.mu.Unlock()
+	tell()
 	say("running", counts{Total: 2, Running: 1, Waiting: 1}, counts{Total: 5, Done: 1, Running: 1, Waiting: 3})
 	lease.Release()
-	recorder.close(nil)
+	now := time.Now()
+	process.Ended, process.End = &now, "done"
+	tell()
+	presence.Leave()
 
 	// A failure blocks what reads it, and is gone once the output is there.
 	note, err := w.store.BeginAttempt(w.tasks[2].Key, "tune")

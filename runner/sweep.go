@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,19 +9,16 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"react/data/words"
 	"react/ops"
-	"react/ops/engine"
-	"react/ops/op"
-	"react/runner/apart"
 	"react/runner/cli"
+	"react/runner/exec"
 	"react/runner/experiment"
+	"react/runner/forecast"
 	"react/runner/plan"
 	"react/runner/record"
 	"react/runner/schedule"
@@ -29,24 +27,18 @@ import (
 
 // sweepOptions are the flags of sweep: where and how, never what.
 type sweepOptions struct {
+	exec.Settings
 	sets       []string
 	store      string
-	engine     string
 	tables     string
-	jobs       jobs
+	jobs       exec.Jobs
 	failFast   bool
 	overcommit bool
 	launcher   string
 	cluster    clusterOptions
-	fit        fitOptions
 
 	keepDiff  bool
 	keepGoing bool // the opposite of failFast, for who is used to make's
-
-	saveEvery time.Duration
-
-	toRun  int    // stages, once the store was looked at; no flag
-	opened string // the engine's name once it is open; no flag
 }
 
 func newSweep() *cobra.Command {
@@ -88,18 +80,16 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 // addRunFlags adds the flags of a run, however it came by its experiment.
 func addRunFlags(cmd *cobra.Command, o *sweepOptions) {
 	flags := cmd.Flags()
-	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
+	o.Settings.Flags(flags)
 	flags.StringVar(&o.tables, "tables", "", "write the tables into this `directory` too")
 	o.jobs = 1
 	flags.VarP(&o.jobs, "jobs", "j", "run this many stages at a time; auto: as many as cores, memory and devices allow")
 	overcommitFlag(cmd, &o.overcommit)
 	flags.BoolVar(&o.failFast, "fail-fast", false, "stop everything at the first failure")
 	flags.BoolVarP(&o.keepGoing, "keep-going", "k", true, "after a failure go on with what does not depend on it; the opposite of --fail-fast")
-	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
 	flags.BoolVar(&o.keepDiff, "keep-diff", false, "keep in the run's record how tracked files of the experiment's git repository differ from the commit; else only that they do")
 	flags.StringVar(&o.launcher, "launcher", "local", "where stages run: local, slurm, or k8s")
 	o.cluster.flags(flags)
-	o.fit.flags(flags)
 }
 
 // check finds flags that contradict each other or are out of bounds.
@@ -108,13 +98,7 @@ func (o *sweepOptions) check(given *pflag.FlagSet) error {
 		return errors.New("--fail-fast and --keep-going: one of them")
 	}
 	o.failFast = o.failFast || !o.keepGoing
-	if o.saveEvery <= 0 {
-		return fmt.Errorf("--save-every %s: more than 0", o.saveEvery)
-	}
-	if !engine.Known(o.engine) {
-		return fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)
-	}
-	if err := o.fit.check(); err != nil {
+	if err := o.Settings.Check(); err != nil {
 		return err
 	}
 	return o.cluster.check(o.launcher, given)
@@ -185,178 +169,52 @@ func runStages(ctx context.Context, e *experiment.Experiment, stderr io.Writer, 
 		return nil, err
 	}
 	e.PrintWarnings(stderr)
-	forecast, err := newForecast(e.Store, tasks, survey, forecastOn(engineOf(o.engine), o.jobs.assumed()))
+	expected, err := forecast.New(e.Store, tasks, survey, forecast.On(o.Engine, o.jobs.Assumed()))
 	if err != nil {
 		return nil, err
 	}
-	if err := forecast.check(e.Store.Root(), o.overcommit); err != nil {
+	if err := expected.Check(e.Store.Root(), o.overcommit); err != nil {
 		return nil, err
 	}
-	engines := &engines{spec: o.engine, stderr: stderr}
-	defer engines.close()
+	engines := exec.NewEngines(o.Engine, stderr)
+	defer engines.Close()
 	if err := prepareEngine(e, engines, survey); err != nil {
 		return nil, err
 	}
-	machine := &plan.Machine{Engine: engines.name(), Fit: o.fit.fit(engines.name())}
-	if err := checkFit(e, survey, machine, o.overcommit); err != nil {
+	machine := &plan.Machine{Engine: engines.Name(), Fit: o.Fit.On(engines.Name())}
+	if err := forecast.CheckFit(e.Plan.Stages, survey, machine, o.overcommit); err != nil {
 		return nil, err
 	}
 	for i, stage := range e.Plan.Stages {
-		tasks[i].Uses = o.jobs.uses(stage)
-		tasks[i].Uses.Memory = int64(forecast.stages[i].Memory.Value)
-		if survey.Status[i] == schedule.ToRun {
-			tasks[i].Uses.Memory = max(tasks[i].Uses.Memory, hostBytes(stage, machine))
-		}
-		how := how{workers: tasks[i].Uses.Cores, saveEvery: o.saveEvery, jobs: o.jobs.assumed(), fit: o.fit, identify: e.Store.Identify}
-		tasks[i].Run, tasks[i].Assist = stageRunner(stage, engines, how), stageHelper(stage, engines, how)
+		tasks[i].Uses = o.jobs.Uses(stage)
+		tasks[i].Uses.Memory = expected.Memory(i, stage, machine)
+		maker := exec.Maker{Engines: engines, Workers: tasks[i].Uses.Cores, Jobs: o.jobs.Assumed(), SaveEvery: o.SaveEvery, Fit: o.Fit, Identify: e.Store.Identify}
+		tasks[i].Run, tasks[i].Assist = maker.Run(stage), maker.Assist(stage)
 	}
-	options := schedule.Options{Store: e.Store, Jobs: o.jobs.atOnce(), Limits: o.jobs.limits(engines.name()),
-		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: placingReporter{newTimedReporter(stderr, newCountdown(forecast)), e}}
+	options := schedule.Options{Store: e.Store, Jobs: o.jobs.AtOnce(), Limits: o.jobs.Limits(engines.Name()),
+		FailFast: o.failFast, Retries: o.cluster.retries, Reporter: placingReporter{exec.NewTimedReporter(stderr, forecast.NewCountdown(expected)), e}}
 	record.KeepSound(&options, stderr)
-	o.toRun, o.opened = survey.Count(schedule.ToRun), engines.name()
-	if o.toRun == 0 && folder.Has(record.ProvenanceFile) {
+	toRun := survey.Count(schedule.ToRun)
+	if toRun == 0 && folder.Has(record.ProvenanceFile) {
 		return schedule.Run(ctx, tasks, options)
 	}
-	return watched(folder, options, o, func(options schedule.Options) (*schedule.Report, error) {
-		return recordedRun(ctx, tasks, options, runRecording{record.RunOf(ctx, e, o.engine, o.keepDiff), folder, engines})
+	process := record.Process{Engine: cmp.Or(engines.Name(), o.Engine), Jobs: o.jobs.String(), Total: toRun}
+	return exec.Watched(folder, options, process, func(options schedule.Options) (*schedule.Report, error) {
+		recording := exec.Recording{Run: record.RunOf(ctx, e, o.Engine, o.keepDiff), Folder: folder, Engines: engines}
+		return recording.Make(ctx, tasks, options)
 	})
 }
 
 // prepareEngine opens the engine before the first stage, when one will want
 // it: a library that is missing should not show an hour later.
-func prepareEngine(e *experiment.Experiment, engines *engines, survey *schedule.Survey) error {
+func prepareEngine(e *experiment.Experiment, engines *exec.Engines, survey *schedule.Survey) error {
 	for i, stage := range e.Plan.Stages {
 		if survey.Status[i] == schedule.ToRun && ops.All[stage.Op].UsesEngine {
-			_, err := engines.open()
+			_, err := engines.Open()
 			return err
 		}
 	}
 	return nil
-}
-
-// how is what flags say of the running of stages.
-type how struct {
-	workers   int
-	saveEvery time.Duration
-	jobs      int
-	fit       fitOptions
-	assist    bool          // of another process
-	identify  plan.Identify // what keys call outside files
-}
-
-// stageHelper has an op do parts of a stage that another process makes; nil for
-// an op that cannot.
-func stageHelper(stage *plan.Stage, engines *engines, how how) func(context.Context, *schedule.Attempt) error {
-	if !ops.All[stage.Op].Divisible {
-		return nil
-	}
-	how.assist = true
-	run := stageRunner(stage, engines, how)
-	return func(ctx context.Context, a *schedule.Attempt) error {
-		if err := run(ctx, a); !errors.Is(err, ops.ErrNotBegun) {
-			return err
-		}
-		return schedule.ErrNotBegun
-	}
-}
-
-// stageRunner makes an op's Run of a stage and an attempt.
-func stageRunner(stage *plan.Stage, engines *engines, how how) func(context.Context, *schedule.Attempt) error {
-	return func(ctx context.Context, a *schedule.Attempt) error {
-		run := &op.Run{Assist: how.assist, Dir: a.Dir, Partial: a.Partial, SaveEvery: how.saveEvery, In: map[string]string{}, Files: stage.Files, Workers: how.workers, Log: a.Log, Warn: a.Warn, Fact: a.Fact}
-		for role, in := range stage.In {
-			run.In[role] = a.In[in.Key]
-		}
-		run.Progress = func(p op.Progress) { a.Progress(p.Done, p.Total, p.Note) }
-		run.OpenEngine = func() (*engine.Engine, error) {
-			eng, err := engines.open()
-			if err != nil {
-				return nil, err
-			}
-			run.Fit = how.fit.fit(eng.Name())
-			a.Fact(record.EngineFact, eng.Name())
-			a.Fact("engine.libraries", eng.Describe())
-			return eng, nil
-		}
-		a.Fact(record.JobsFact, how.jobs)
-		done, peak := measurePeak(a.Fact), int64(0)
-		defer func() { done(peak) }()
-		return readAsPlanned(stage, how.identify, func() (err error) {
-			peak, err = apart.Run(ctx, stage.Op, run, stage.Params)
-			return err
-		})
-	}
-}
-
-// readAsPlanned runs a stage between two looks at its outside files: what it read
-// must be what its key names, from the first byte to the last.
-func readAsPlanned(stage *plan.Stage, identify plan.Identify, run func() error) error {
-	check := func() error {
-		return errors.Join(plan.CheckFiles(stage.Lines, stage.Files, cli.IsStrict(), identify)...)
-	}
-	if err := check(); err != nil {
-		return fmt.Errorf("since the stage was planned: %w", err)
-	}
-	if err := run(); err != nil {
-		return err
-	}
-	if err := check(); err != nil {
-		return fmt.Errorf("while the stage ran: %w", err)
-	}
-	return nil
-}
-
-// engines opens one engine for all stages, when the first asks for it.
-type engines struct {
-	spec   string
-	stderr io.Writer
-
-	mu  sync.Mutex
-	eng *engine.Engine
-	err error
-}
-
-func (e *engines) open() (*engine.Engine, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.eng != nil || e.err != nil {
-		return e.eng, e.err
-	}
-	if e.eng, e.err = engine.Open(e.spec); e.err != nil {
-		e.err = fmt.Errorf("engine %s: %w", e.spec, e.err)
-		return nil, e.err
-	}
-	fmt.Fprintf(e.stderr, "engine: %s\n", e.eng.Name())
-	for _, text := range e.eng.Warnings() {
-		fmt.Fprintln(e.stderr, "warning:", text)
-	}
-	return e.eng, nil
-}
-
-// name is the open engine's; "" when none is open.
-func (e *engines) name() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.eng == nil {
-		return ""
-	}
-	return e.eng.Name()
-}
-
-// opened is the engine that a stage has opened, nil when none has.
-func (e *engines) opened() *engine.Engine {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.eng
-}
-
-func (e *engines) close() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.eng != nil {
-		e.eng.Close()
-		e.eng = nil
-	}
 }
 
 // placingReporter prints the warnings of stages with their places, and none that

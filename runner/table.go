@@ -14,6 +14,8 @@ import (
 	"react/data/lost"
 	"react/ops/op"
 	"react/results"
+	"react/results/grid"
+	"react/results/writers"
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/plan"
@@ -73,7 +75,7 @@ func writeTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, ent
 }
 
 // gridsOf makes the tables of the spec, by name, and the rows that they show.
-func gridsOf(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) ([]results.Row, []*results.Grid, error) {
+func gridsOf(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) ([]results.Row, []*grid.Grid, error) {
 	rows, err := rowsOf(e, entries)
 	if err != nil {
 		return nil, nil, err
@@ -83,8 +85,8 @@ func gridsOf(e *experiment.Experiment, entries map[string]store.Entry, failures 
 }
 
 // tableOptions are what tables know besides their rows.
-func tableOptions(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) results.Options {
-	opts := results.Options{Experiment: filepath.ToSlash(e.File), Command: e.Command(), Trials: trialStates(e, entries, failures),
+func tableOptions(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) grid.Options {
+	opts := grid.Options{Experiment: filepath.ToSlash(e.File), Command: e.Command(), Trials: trialStates(e, entries, failures),
 		Notes: lossNotes(e, entries)}
 	casesOf(e, entries).fill(&opts)
 	return opts
@@ -122,36 +124,36 @@ func lostOf(facts map[string]any) (counts []lost.Count) {
 }
 
 // buildTables makes the tables of the spec, by name.
-func buildTables(e *experiment.Experiment, rows []results.Row, opts results.Options) ([]*results.Grid, error) {
-	var grids []*results.Grid
+func buildTables(e *experiment.Experiment, rows []results.Row, opts grid.Options) ([]*grid.Grid, error) {
+	var grids []*grid.Grid
 	for _, name := range e.Order {
 		spec, err := experiment.TableSpec(name, e.Tables[name])
 		if err != nil {
 			return nil, err
 		}
-		grid, err := results.Build(spec, rows, opts)
+		g, err := grid.Build(spec, rows, opts)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.File, err)
 		}
-		grids = append(grids, grid)
+		grids = append(grids, g)
 	}
 	return grids, nil
 }
 
 // putTables prints and writes. The rows that tables are made of are kept
 // beside them.
-func putTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, rows []results.Row, grids []*results.Grid, dir string) error {
+func putTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, rows []results.Row, grids []*grid.Grid, dir string) error {
 	if e.Question != "" {
 		fmt.Fprintf(w, "%s\n\n", e.Question)
 	}
-	for _, grid := range grids {
-		if err := grid.Text(w, cli.TextWidth(w)); err != nil {
+	for _, g := range grids {
+		if err := writers.TextWithin(w, g, cli.TextWidth(w)); err != nil {
 			return err
 		}
 		fmt.Fprintln(w)
 	}
 	own := folder.Path("tables")
-	_, err := results.WriteAll(own, grids)
+	_, err := writers.WriteAll(own, grids)
 	if err == nil {
 		err = results.WriteFile(filepath.Join(own, "rows.jsonl"), rows)
 	}
@@ -167,7 +169,7 @@ func putTables(e *experiment.Experiment, w io.Writer, folder *store.Sweep, rows 
 		return nil
 	}
 	dir = filepath.Join(dir, e.Name)
-	if _, err := results.WriteAll(dir, grids); err != nil {
+	if _, err := writers.WriteAll(dir, grids); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "written to %s\n", cli.ShownPath(dir))
@@ -218,24 +220,24 @@ func enginesOf(stage *plan.Stage, entries map[string]store.Entry) string {
 }
 
 // trialStates tells results what was planned and how far it came.
-func trialStates(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) []results.Trial {
+func trialStates(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) []grid.Trial {
 	failed := map[string]string{}
 	for _, f := range failures {
 		failed[f.Task.Key] = fmt.Sprintf("%s: %v", f.Task.Op, f.Err)
 	}
-	states := make([]results.Trial, len(e.Plan.Trials))
+	states := make([]grid.Trial, len(e.Plan.Trials))
 	for i, t := range e.Plan.Trials {
-		states[i] = results.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: results.Done}
+		states[i] = grid.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: grid.Done}
 		made := map[*plan.Stage]bool{}
 		for _, stage := range t.Stages {
 			if _, ok := entries[stage.Key]; !ok {
-				states[i].Status = results.Pending
+				states[i].Status = grid.Pending
 			}
 			experiment.Visit(stage, made)
 		}
 		for _, stage := range e.Plan.Stages { // in order: the first failure is the cause
 			if reason := failed[stage.Key]; reason != "" && made[stage] {
-				states[i].Status, states[i].Reason = results.Failed, reason
+				states[i].Status, states[i].Reason = grid.Failed, reason
 				break
 			}
 		}

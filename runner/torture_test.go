@@ -22,6 +22,7 @@ import (
 
 	"react/ops"
 	"react/runner/experiment"
+	"react/runner/internal/storetest"
 	"react/runner/store"
 )
 
@@ -248,7 +249,7 @@ func (v *victim) compare() {
 // restart begins with an empty store.
 func (v *victim) restart() {
 	v.dir = v.t.TempDir()
-	cleanReadOnly(v.t, v.dir)
+	storetest.Clean(v.t, v.dir)
 }
 
 // report is the table of what was met.

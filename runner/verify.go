@@ -20,6 +20,7 @@ import (
 	"react/ops"
 	"react/ops/engine"
 	"react/runner/cli"
+	"react/runner/exec"
 	"react/runner/record"
 	"react/runner/store"
 )
@@ -98,12 +99,10 @@ func (o *verifyOptions) check() error {
 		return errors.New("--descendants: only with --set-aside")
 	case o.rerun < 0:
 		return fmt.Errorf("--rerun %d: at least 0", o.rerun)
-	case !engine.Known(o.engine):
-		return fmt.Errorf("--engine %s: %s", o.engine, engine.Choices)
 	case o.op != "":
-		return checkOp("--op", o.op)
+		return errors.Join(exec.CheckEngine(o.engine), checkOp("--op", o.op))
 	}
-	return nil
+	return exec.CheckEngine(o.engine)
 }
 
 // checkOp finds ops that are none in flags.

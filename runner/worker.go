@@ -16,8 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"react/ops/engine"
 	"react/runner/cli"
+	"react/runner/exec"
 	"react/runner/launch"
 	"react/runner/plan"
 	"react/runner/record"
@@ -28,15 +28,12 @@ import (
 
 // workerOptions are the flags of worker; a launcher gives them.
 type workerOptions struct {
+	exec.Settings
 	tasks    string
 	index    int
 	store    string
-	engine   string
 	wait     time.Duration
 	timeouts int
-	fit      fitOptions
-
-	saveEvery time.Duration
 }
 
 func newWorker() *cobra.Command {
@@ -57,10 +54,7 @@ itself, so that the cause is on record.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !engine.Known(o.engine) {
-				return cli.Usage(fmt.Errorf("--engine %s: %s", o.engine, engine.Choices))
-			}
-			if err := o.fit.check(); err != nil {
+			if err := o.Settings.Check(); err != nil {
 				return cli.Usage(err)
 			}
 			w, err := newWorkerProcess(o, cmd.ErrOrStderr())
@@ -75,9 +69,7 @@ itself, so that the cause is on record.
 	flags := cmd.Flags()
 	flags.StringVar(&o.tasks, "tasks", "", "task `file`")
 	flags.IntVar(&o.index, "index", -1, "`line` of the task file, from 0")
-	flags.StringVar(&o.engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
-	flags.DurationVar(&o.saveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs")
-	o.fit.flags(flags)
+	o.Settings.Flags(flags)
 	flags.DurationVar(&o.wait, "wait", time.Minute, "how long to wait for inputs that are not in the store (a network file system shows them late)")
 	flags.IntVar(&o.timeouts, "timeouts", 20, "after this `many` time limits, fail instead of going back into the queue")
 	return cmd
@@ -208,7 +200,7 @@ func (w *workerProcess) run() *record.Run {
 // saves.
 func (w *workerProcess) listen(cancel func()) (stop func()) {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, append(hangUp(), syscall.SIGUSR2, syscall.SIGTERM)...)
+	signal.Notify(signals, append(cli.HangUp(), syscall.SIGUSR2, syscall.SIGTERM)...)
 	go func() {
 		for s := range signals {
 			if s == syscall.SIGUSR2 {
@@ -229,14 +221,14 @@ func (w *workerProcess) make(ctx context.Context) error {
 	if err := w.awaitInputs(ctx); err != nil {
 		return err
 	}
-	engines := &engines{spec: w.engine, stderr: w.stderr}
-	defer engines.close()
+	engines := exec.NewEngines(w.Engine, w.stderr)
+	defer engines.Close()
 	stage := &plan.Stage{Op: w.task.Op, Params: w.task.Params, In: map[string]*plan.Stage{}, Files: w.task.Files, Key: w.task.Key, Lines: w.task.Lines}
 	this := w.run()
 	this.Build = record.BuildFacts() // of this program, not of the one that submits
-	how := how{workers: runtime.GOMAXPROCS(0), saveEvery: w.saveEvery, jobs: 1, fit: w.fit, identify: w.store.Identify}
+	maker := exec.Maker{Engines: engines, Workers: runtime.GOMAXPROCS(0), Jobs: 1, SaveEvery: w.SaveEvery, Fit: w.Fit, Identify: w.store.Identify}
 	task := &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Wanted: true, Trials: w.task.Trials,
-		Run: this.Stamp(stageRunner(stage, engines, how)), Assist: stageHelper(stage, engines, how)}
+		Run: this.Stamp(maker.Run(stage)), Assist: maker.Assist(stage)}
 	var tasks []*schedule.Task
 	seen := map[string]bool{}
 	for role, key := range w.task.In {
@@ -248,7 +240,7 @@ func (w *workerProcess) make(ctx context.Context) error {
 		}
 	}
 	options := schedule.Options{Store: w.store, Jobs: 1, Retries: ioRetries,
-		Reporter: workerReporter{newReporter(w.stderr), w.pulse, w.task.Key}}
+		Reporter: workerReporter{exec.NewReporter(w.stderr), w.pulse, w.task.Key}}
 	record.KeepSound(&options, w.stderr)
 	_, err := schedule.Run(ctx, append(tasks, task), options)
 	return err

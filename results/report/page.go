@@ -16,32 +16,34 @@ import (
 	"io"
 
 	"react/data/words"
-	"react/results"
+	"react/results/figures"
+	"react/results/grid"
 	"react/results/render"
+	"react/results/writers"
 )
 
 // Page is everything that the page shows. Parts that are empty are left out.
 // Its JSON form is all but the spec and the tables, which have files of their
 // own.
 type Page struct {
-	Name        string          `json:"name"`
-	Question    string          `json:"question,omitempty"`
-	File        string          `json:"file"`    // of the spec
-	Command     string          `json:"command"` // that makes the results again
-	Spec        []byte          `json:"-"`       // the file's text
-	Overrides   []string        `json:"overrides,omitempty"`
-	State       string          `json:"state,omitempty"` // "18 of 22 trials done"; empty: all
-	Grids       []*results.Grid `json:"-"`
-	Figures     []Figure        `json:"figures,omitempty"`
-	Gallery     []Class         `json:"gallery,omitempty"`
-	GalleryNote string          `json:"galleryNote,omitempty"`
-	Changes     []Change        `json:"changes,omitempty"` // of classes, from most gained to most lost
-	ChangeNote  string          `json:"changeNote,omitempty"`
-	Costs       []Cost          `json:"costs,omitempty"`
-	CostNote    string          `json:"costNote,omitempty"`
-	Facts       []Fact          `json:"facts,omitempty"` // provenance
-	Warnings    []string        `json:"warnings,omitempty"`
-	Live        string          `json:"-"` // version of the results, where the page is served and follows /events; empty: a file
+	Name        string       `json:"name"`
+	Question    string       `json:"question,omitempty"`
+	File        string       `json:"file"`    // of the spec
+	Command     string       `json:"command"` // that makes the results again
+	Spec        []byte       `json:"-"`       // the file's text
+	Overrides   []string     `json:"overrides,omitempty"`
+	State       string       `json:"state,omitempty"` // "18 of 22 trials done"; empty: all
+	Grids       []*grid.Grid `json:"-"`
+	Figures     []Figure     `json:"figures,omitempty"`
+	Gallery     []Class      `json:"gallery,omitempty"`
+	GalleryNote string       `json:"galleryNote,omitempty"`
+	Changes     []Change     `json:"changes,omitempty"` // of classes, from most gained to most lost
+	ChangeNote  string       `json:"changeNote,omitempty"`
+	Costs       []Cost       `json:"costs,omitempty"`
+	CostNote    string       `json:"costNote,omitempty"`
+	Facts       []Fact       `json:"facts,omitempty"` // provenance
+	Warnings    []string     `json:"warnings,omitempty"`
+	Live        string       `json:"-"` // version of the results, where the page is served and follows /events; empty: a file
 }
 
 // Figure is a drawing with what is said of it: that of a table, a chart, or
@@ -51,8 +53,8 @@ type Figure struct {
 	Title   string         `json:"title"`
 	Caption string         `json:"caption,omitempty"`
 	Table   string         `json:"table,omitempty"` // by name
-	Chart   *results.Chart `json:"chart,omitempty"`
-	Moves   *results.Moves `json:"moves,omitempty"`
+	Chart   *figures.Chart `json:"chart,omitempty"`
+	Moves   *figures.Moves `json:"moves,omitempty"`
 }
 
 // Drawing draws a figure of the page.
@@ -65,7 +67,7 @@ func (p *Page) Drawing(f Figure) (render.Drawing, error) {
 	}
 	for _, g := range p.Grids {
 		if g.Table.Name == f.Table {
-			return g.Drawing()
+			return figures.Drawing(g)
 		}
 	}
 	return render.Drawing{}, fmt.Errorf("figure %s: the page has no table %q", f.Name, f.Table)
@@ -158,9 +160,9 @@ func (p *Page) Write(w io.Writer) error {
 }
 
 // tableHTML trusts Grid.HTML to escape what it prints; tests hold it to that.
-func tableHTML(g *results.Grid) (template.HTML, error) {
+func tableHTML(g *grid.Grid) (template.HTML, error) {
 	var b bytes.Buffer
-	err := g.HTML(&b)
+	err := writers.HTML(&b, g)
 	return template.HTML(b.String()), err
 }
 

@@ -10,6 +10,8 @@ import (
 	"golang.org/x/net/html"
 
 	"react/results"
+	"react/results/figures"
+	"react/results/grid"
 )
 
 // nasty is text that would break out of HTML, attributes, scripts and styles.
@@ -24,14 +26,14 @@ func pageOf(t *testing.T) *Page {
 				Seed: results.Seed(seed), Value: 0.4 + 0.1*float64(i) + 0.01*float64(seed), N: 100})
 		}
 	}
-	g, err := results.Build(results.Table{Name: "main", Caption: nasty, Rows: results.Names{"tune.mode"}, Metrics: results.Names{"task/acc@1"},
-		Baseline: "tune.mode=none"}, rows, results.Options{Experiment: nasty, Command: nasty})
+	g, err := grid.Build(grid.Table{Name: "main", Caption: nasty, Rows: grid.Names{"tune.mode"}, Metrics: grid.Names{"task/acc@1"},
+		Baseline: "tune.mode=none"}, rows, grid.Options{Experiment: nasty, Command: nasty})
 	if err != nil {
 		t.Fatal(err)
 	}
-	chart := results.Chart{Title: nasty, X: nasty, Y: nasty, Curves: []results.Curve{{Name: nasty, X: []float64{1, 2}, Y: []float64{3, 4}}}}
+	chart := figures.Chart{Title: nasty, X: nasty, Y: nasty, Curves: []figures.Curve{{Name: nasty, X: []float64{1, 2}, Y: []float64{3, 4}}}}
 	return &Page{Name: nasty, Question: nasty, File: nasty, Command: nasty, Spec: []byte(nasty + "\nname: \"x\" // " + nasty), Overrides: []string{nasty},
-		State: nasty, Grids: []*results.Grid{g}, Figures: []Figure{{Name: "nasty", Title: nasty, Caption: nasty, Chart: &chart}}, GalleryNote: nasty,
+		State: nasty, Grids: []*grid.Grid{g}, Figures: []Figure{{Name: "nasty", Title: nasty, Caption: nasty, Chart: &chart}}, GalleryNote: nasty,
 		Gallery: []Class{{nasty, []Pair{{Caption: nasty, Found: nasty, Label: nasty, Image: "data:image/png;base64,AA=="}}}},
 		Changes: []Change{{"task", nasty, 3, 0.25, 0.5}}, ChangeNote: nasty, Costs: []Cost{{nasty, 1, 61, 61, 2048, nasty}}, CostNote: nasty,
 		Facts: []Fact{{nasty, nasty}}, Warnings: []string{nasty}}

@@ -27,6 +27,9 @@ func (e coded) ExitCode() int { return e.code }
 // Usage makes err a mistake in the command line; the program ends with 2.
 func Usage(err error) error { return coded{err, 2} }
 
+// NoRoom marks an error as of a disk or a memory that does not suffice.
+func NoRoom(err error) error { return coded{err, 4} }
+
 // IsUsage reports whether err is a mistake in the command line.
 func IsUsage(err error) bool { return ExitCode(err) == 2 }
 

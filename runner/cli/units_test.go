@@ -37,3 +37,11 @@ func TestBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestDurationText(t *testing.T) {
+	for seconds, want := range map[float64]string{0.2: "1s", 1.6: "2s", 59.9: "60s", 61: "1m01s", 3599: "59m59s", 3600: "1h00m", 90000: "25h00m", 200000: "2d07h"} {
+		if got := Duration(seconds); got != want {
+			t.Errorf("%v: got %s, want %s", seconds, got, want)
+		}
+	}
+}

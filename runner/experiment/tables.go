@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"react/results"
+	"react/results/grid"
 	"react/runner/plan"
 	"react/runner/spec"
 )
@@ -24,8 +25,8 @@ func CheckTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
 			return err
 		}
 		rows, planned := rowsToCome(table, trials, classes)
-		for _, err := range results.Check(table, rows, results.Options{Trials: planned}) {
-			var at *results.FieldError
+		for _, err := range grid.Check(table, rows, grid.Options{Trials: planned}) {
+			var at *grid.FieldError
 			if !errors.As(err, &at) {
 				return fmt.Errorf("%s: %w", exp.File, err)
 			}
@@ -41,18 +42,18 @@ func CheckTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
 
 // rowsToCome are the rows that trials will give a table when they are done, as far
 // as that is known before they run.
-func rowsToCome(table results.Table, trials []plan.Trial, classes []string) (rows []results.Row, planned []results.Trial) {
+func rowsToCome(table grid.Table, trials []plan.Trial, classes []string) (rows []results.Row, planned []grid.Trial) {
 	byClass := slices.Contains(append(slices.Clone(table.Rows), table.Columns...), "class")
 	if !byClass || len(classes)*len(trials) > 100_000 || slices.Contains(table.Rows, "class") && slices.Contains(table.Rows, results.OtherClass) {
 		classes = nil // too many lines to name them all
 	}
 	for _, t := range trials {
-		status, params := results.Done, ParamsBy(t.Params)
+		status, params := grid.Done, ParamsBy(t.Params)
 		for _, m := range table.Metrics {
 			set, metric, _ := strings.Cut(m, "/")
 			evaluation := t.Stages["evaluate/"+set]
 			if table.Effect != "" && (evaluation == nil || metric == "agreement" || metric == "delta") {
-				status = results.Pending // whether every trial has such a row, only its stages tell
+				status = grid.Pending // whether every trial has such a row, only its stages tell
 				continue
 			}
 			if evaluation == nil && t.Stages[set] == nil {
@@ -65,15 +66,15 @@ func rowsToCome(table results.Table, trials []plan.Trial, classes []string) (row
 				rows = append(rows, row)
 			}
 		}
-		planned = append(planned, results.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: status})
+		planned = append(planned, grid.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: status})
 	}
 	return rows, planned
 }
 
 // TableSpec is a table of the spec as results reads it: the JSON form is the
 // same.
-func TableSpec(name string, from any) (results.Table, error) {
-	table := results.Table{}
+func TableSpec(name string, from any) (grid.Table, error) {
+	table := grid.Table{}
 	data, err := json.Marshal(from)
 	if err == nil {
 		err = json.Unmarshal(data, &table)

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"react/runner/internal/storetest"
 	"react/runner/store"
 )
 
@@ -18,7 +19,7 @@ import (
 // with the task that has parts, once the first has begun them, and uses the
 // output of the first.
 func TestHelpOfAnother(t *testing.T) {
-	s := newStore(t)
+	s := storetest.Open(t)
 	other, err := store.Open(s.Root())
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +76,7 @@ func TestHelpOfAnother(t *testing.T) {
 
 // TestHelpThatFails is a warning, and nothing more.
 func TestHelpThatFails(t *testing.T) {
-	s := newStore(t)
+	s := storetest.Open(t)
 	other, err := store.Open(s.Root())
 	if err != nil {
 		t.Fatal(err)

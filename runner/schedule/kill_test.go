@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"react/runner/internal/storetest"
 	"react/runner/store"
 )
 
@@ -57,7 +58,7 @@ func killedRun(dir, at string) error {
 // TestKilledThenResumed kills one process after another on one store, each in
 // another stage; the run that is left alone ends with the same output.
 func TestKilledThenResumed(t *testing.T) {
-	s := newStore(t)
+	s := storetest.Open(t)
 	for _, at := range []string{"pool", "embed1", "embed2", "tune1", "tune2", "evaluate"} {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), "SCHEDULE_STORE="+s.Root(), "SCHEDULE_KILL="+at)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"react/runner/internal/storetest"
 	"react/runner/store"
 )
 
@@ -59,7 +60,7 @@ func TestRetries(t *testing.T) {
 		"the first works": {[]error{nil}, 5, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, g, calls := newStore(t), &graph{}, 0
+			s, g, calls := storetest.Open(t), &graph{}, 0
 			g.add("tune", func(context.Context, *Attempt) error {
 				calls++
 				return c.errs[calls-1]
@@ -85,7 +86,7 @@ func TestRetries(t *testing.T) {
 }
 
 func TestAPanicIsOnRecord(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	g.add("tune", func(context.Context, *Attempt) error { panic("index out of range") })
 	if _, err := Run(t.Context(), g.tasks, Options{Store: s, Retries: 3}); err == nil {
 		t.Fatal("no error")
@@ -99,7 +100,7 @@ func TestAPanicIsOnRecord(t *testing.T) {
 // TestStoppedIsNoFailure: a task stopped by its context is on record as that,
 // whatever error it returned.
 func TestStoppedIsNoFailure(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	ctx, cancel := context.WithCancel(t.Context())
 	g.add("tune", func(ctx context.Context, _ *Attempt) error {
 		cancel()
@@ -152,7 +153,7 @@ func TestLimits(t *testing.T) {
 		"over it by itself": {[]Resources{{Memory: 9 * gib}, {Memory: 9 * gib}}, Limits{Memory: gib}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, g, m := newStore(t), &graph{}, &most{}
+			s, g, m := storetest.Open(t), &graph{}, &most{}
 			reached := make(chan struct{})
 			for i, uses := range c.uses {
 				g.add(fmt.Sprint("tune", i), func(context.Context, *Attempt) error {

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"react/runner/internal/storetest"
 	"react/runner/store"
 )
 
@@ -84,21 +85,6 @@ func diamond() *graph {
 	return g
 }
 
-func newStore(t testing.TB) *store.Store {
-	t.Helper()
-	s, err := store.Open(filepath.Join(t.TempDir(), "store"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		s.Close()
-		filepath.WalkDir(s.Root(), func(path string, d os.DirEntry, err error) error {
-			return errors.Join(err, os.Chmod(path, 0o777))
-		})
-	})
-	return s
-}
-
 func read(t *testing.T, r *Report, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(r.Entries[key(name)].Dir, "out.txt"))
@@ -119,7 +105,7 @@ func names(tasks []*Task) []string {
 func TestSharedStagesRunOnce(t *testing.T) {
 	for _, jobs := range []int{0, 1, 4} {
 		t.Run(fmt.Sprint(jobs), func(t *testing.T) {
-			s, g := newStore(t), diamond()
+			s, g := storetest.Open(t), diamond()
 			report, err := Run(t.Context(), g.tasks, Options{Store: s, Jobs: jobs})
 			if err != nil {
 				t.Fatal(err)
@@ -139,7 +125,7 @@ func TestSharedStagesRunOnce(t *testing.T) {
 }
 
 func TestFailureStopsOnlyWhatDependsOnIt(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	broken := true
 	g.add("pool", nil)
 	g.add("tune1", func(context.Context, *Attempt) error {
@@ -174,7 +160,7 @@ func TestFailureStopsOnlyWhatDependsOnIt(t *testing.T) {
 }
 
 func TestFailFast(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	g.add("tune1", func(context.Context, *Attempt) error { return errors.New("no") })
 	g.add("tune2", nil)
 	_, err := Run(t.Context(), g.tasks, Options{Store: s, FailFast: true})
@@ -189,7 +175,7 @@ func TestFailFast(t *testing.T) {
 // TestFailFastCancels: with two attempts at work, the failure of one cancels
 // the other.
 func TestFailFastCancels(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	begun := make(chan struct{})
 	g.add("tune1", func(context.Context, *Attempt) error { <-begun; return errors.New("no") })
 	g.add("tune2", func(ctx context.Context, a *Attempt) error { close(begun); <-ctx.Done(); return ctx.Err() })
@@ -207,7 +193,7 @@ func put(m map[string]error) error {
 }
 
 func TestPanicIsAFailure(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	g.add("tune1", func(context.Context, *Attempt) error { return put(nil) })
 	g.add("tune2", nil)
 	report, err := Run(t.Context(), g.tasks, Options{Store: s})
@@ -225,7 +211,7 @@ func TestPanicIsAFailure(t *testing.T) {
 // TestCancelThenResume cancels in the middle of each stage in turn; the last
 // run goes on from what was published.
 func TestCancelThenResume(t *testing.T) {
-	s := newStore(t)
+	s := storetest.Open(t)
 	stages := []string{"pool", "embed", "tune", "evaluate"}
 	for at, stop := range stages {
 		t.Run(stop, func(t *testing.T) {
@@ -274,7 +260,7 @@ func chain(stages []string, stop string, cancel func()) *graph {
 
 // TestCancelledButComplete: an output that is complete is published.
 func TestCancelledButComplete(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	g.add("pool", func(context.Context, *Attempt) error { cancel(); return nil })
@@ -289,7 +275,7 @@ func TestCancelledButComplete(t *testing.T) {
 // TestErrorsNameFilesInside: the attempt's directory is gone when its error is
 // read.
 func TestErrorsNameFilesInside(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	g.add("embed1", func(_ context.Context, a *Attempt) error {
 		_, err := os.Open(filepath.Join(a.Dir, "img_emb", "img_emb_0.npy"))
 		return err
@@ -302,7 +288,7 @@ func TestErrorsNameFilesInside(t *testing.T) {
 
 // TestFullDiskStopsEverything: what an op meets is the store's fault.
 func TestFullDiskStopsEverything(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	g.add("embed1", func(context.Context, *Attempt) error {
 		return fmt.Errorf("img_emb_0.npy: %w", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
 	})
@@ -318,7 +304,7 @@ func TestFullDiskStopsEverything(t *testing.T) {
 }
 
 func TestDamagedEntryIsMadeAgain(t *testing.T) {
-	s, g := newStore(t), diamond()
+	s, g := storetest.Open(t), diamond()
 	report, err := Run(t.Context(), g.tasks, Options{Store: s})
 	if err != nil {
 		t.Fatal(err)
@@ -340,7 +326,7 @@ func TestDamagedEntryIsMadeAgain(t *testing.T) {
 // TestUnneededIsLeftAlone: with the evaluation cached, a pool that is gone is
 // made again only when something that runs reads it.
 func TestUnneededIsLeftAlone(t *testing.T) {
-	s, g := newStore(t), diamond()
+	s, g := storetest.Open(t), diamond()
 	for _, task := range g.tasks[:len(g.tasks)-1] {
 		task.Wanted = false
 	}
@@ -392,7 +378,7 @@ func (r *recorder) Warn(t *Task, text string) {
 func (r *recorder) End(t *Task, o Outcome) { r.add("end %s cached=%v err=%v", t.Op, o.Cached, o.Err) }
 
 func TestReportsAndFacts(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	g.add("pool", nil)
 	g.add("tune", func(_ context.Context, a *Attempt) error {
 		a.Progress(5, 10, "loss 2.31")
@@ -425,7 +411,7 @@ func TestReportsAndFacts(t *testing.T) {
 // TestJobsAreBounded holds three attempts at once where three are allowed, and
 // never more.
 func TestJobsAreBounded(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	var now, most atomic.Int32
 	three := make(chan struct{})
 	for i := range 9 {
@@ -460,7 +446,7 @@ func TestWrongOrderIsABug(t *testing.T) {
 		"input not planned":  {g.tasks[1]},
 		"planned twice":      {g.tasks[0], g.tasks[0]},
 	} {
-		if _, err := Run(t.Context(), tasks, Options{Store: newStore(t)}); err == nil || !strings.HasPrefix(err.Error(), "bug: ") {
+		if _, err := Run(t.Context(), tasks, Options{Store: storetest.Open(t)}); err == nil || !strings.HasPrefix(err.Error(), "bug: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -469,7 +455,7 @@ func TestWrongOrderIsABug(t *testing.T) {
 // TestPartialOutlivesAnAttempt: what a failed attempt left in Partial is there
 // for the next one, and gone when the output is published.
 func TestPartialOutlivesAnAttempt(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	found := []string{}
 	g.add("tune", func(_ context.Context, a *Attempt) error {
 		data, _ := os.ReadFile(filepath.Join(a.Partial, "state"))
@@ -494,7 +480,7 @@ func TestPartialOutlivesAnAttempt(t *testing.T) {
 
 // BenchmarkNothingToDo is a sweep that is done: 2,000 stages looked up.
 func BenchmarkNothingToDo(b *testing.B) {
-	s, g := newStore(b), &graph{}
+	s, g := storetest.Open(b), &graph{}
 	g.add("pool", nil)
 	for i := range 2000 {
 		g.add(fmt.Sprint("tune", i), nil, "pool")
@@ -512,7 +498,7 @@ func BenchmarkNothingToDo(b *testing.B) {
 // BenchmarkStage is what a stage costs beside its work: one file of a few bytes
 // made, published and noted.
 func BenchmarkStage(b *testing.B) {
-	s, n := newStore(b), 0
+	s, n := storetest.Open(b), 0
 	for b.Loop() {
 		g := &graph{}
 		n++

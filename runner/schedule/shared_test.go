@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"react/runner/internal/storetest"
 	"react/runner/store"
 )
 
@@ -104,7 +105,7 @@ func (p *process) made() []string { return strings.Fields(p.stdout.String()) }
 // TestTwoProcesses runs overlapping plans at once on one store: each stage is
 // made once in all, and nobody idles while there is something of its own to do.
 func TestTwoProcesses(t *testing.T) {
-	s := newStore(t)
+	s := storetest.Open(t)
 	a := startShared(t, s, "a")
 	b := startShared(t, s, "b")
 	if err := errors.Join(a.cmd.Wait(), b.cmd.Wait()); err != nil {
@@ -120,7 +121,7 @@ func TestTwoProcesses(t *testing.T) {
 // TestOneOfTwoProcessesKilled kills the process that is making the pool: the
 // one that waits for it takes over.
 func TestOneOfTwoProcessesKilled(t *testing.T) {
-	s := newStore(t)
+	s := storetest.Open(t)
 	a := startShared(t, s, "hangs")
 	if !held(s, "pool") {
 		t.Fatal("the pool was not begun")

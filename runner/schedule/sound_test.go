@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"react/runner/internal/storetest"
 	"react/runner/store"
 )
 
@@ -66,7 +67,7 @@ func TestDamageDoesNotSpread(t *testing.T) {
 		"a result":                    {"evaluate", nil, []string{"evaluate"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, g := newStore(t), diamond()
+			s, g := storetest.Open(t), diamond()
 			for _, task := range g.tasks {
 				task.Wanted = task.Op == "evaluate" || strings.Contains(strings.Join(c.remove, " "), strings.TrimPrefix(task.Lines[0], "name "))
 			}
@@ -97,7 +98,7 @@ func TestDamageDoesNotSpread(t *testing.T) {
 // TestInputsAreOnRecord: a manifest has the digests of what was read, files that
 // differ each time left out.
 func TestInputsAreOnRecord(t *testing.T) {
-	s, g := newStore(t), diamond()
+	s, g := storetest.Open(t), diamond()
 	report, err := Run(t.Context(), g.tasks, Options{Store: s, Volatile: []string{"times.txt"}})
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +119,7 @@ func TestInputsAreOnRecord(t *testing.T) {
 // TestInputThatChangesMeanwhile: what is published was made from what the manifests
 // say, from the first byte that was read to the last.
 func TestInputThatChangesMeanwhile(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	g.add("pool", nil)
 	g.add("embed", func(_ context.Context, a *Attempt) error {
 		return spoilFile(filepath.Join(a.In[key("pool")], "out.txt"))
@@ -144,7 +145,7 @@ func TestInputThatChangesMeanwhile(t *testing.T) {
 // TestAsideTakesOthersAlong: who runs the stages says what else goes with a damaged
 // entry; it is made again in the same run.
 func TestAsideTakesOthersAlong(t *testing.T) {
-	s, g := newStore(t), diamond()
+	s, g := storetest.Open(t), diamond()
 	if _, err := Run(t.Context(), g.tasks, Options{Store: s}); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func TestAsideTakesOthersAlong(t *testing.T) {
 
 // TestStoppedWhileChecking: a signal ends the comparing of inputs too.
 func TestStoppedWhileChecking(t *testing.T) {
-	s, g := newStore(t), diamond()
+	s, g := storetest.Open(t), diamond()
 	if _, err := Run(t.Context(), g.tasks[:1], Options{Store: s}); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +193,7 @@ func (panics) End(t *Task, o Outcome) {
 
 // TestPanicAroundAStage: a panic outside the stage's function is its failure.
 func TestPanicAroundAStage(t *testing.T) {
-	s, g := newStore(t), &graph{}
+	s, g := storetest.Open(t), &graph{}
 	g.add("pool", nil)
 	g.add("tune", nil, "pool")
 	g.add("embed", nil, "pool")

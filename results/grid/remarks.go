@@ -1,0 +1,290 @@
+package grid
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"react/data/words"
+	"react/results/plain"
+)
+
+// remark writes the sentences under the table: what ± is over, how many
+// images, which tests, and every reason to doubt.
+func (b *builder) remark() {
+	b.grid.Over = plain.NonEmpty(b.aboutEffect(), b.aboutSeeds(), b.aboutImages())
+	b.grid.Remarks = append(append(b.aboutDifferences(), b.aboutCorrection()...),
+		plain.NonEmpty(b.aboutInputs(), b.aboutFewSeeds(), b.aboutEngines(), b.aboutScale(), b.aboutHoles())...)
+}
+
+func (g *Grid) EachCell(visit func(metric int, line *Line, c *Cell)) {
+	for i := range g.Lines {
+		for m, cells := range g.Lines[i].Cells {
+			for c, cell := range cells {
+				if c == 0 || !Shared(cells, c, c-1) {
+					visit(m, &g.Lines[i], cell)
+				}
+			}
+		}
+	}
+}
+
+// SeedRange is the smallest and largest number of seeds of the cells that have
+// some and mix nothing else.
+func (g *Grid) SeedRange() (least, most int) {
+	g.EachCell(func(_ int, _ *Line, c *Cell) {
+		if c.Seeds == 0 || len(c.Residue) > 0 {
+			return
+		}
+		if least == 0 || c.Seeds < least {
+			least = c.Seeds
+		}
+		most = max(most, c.Seeds)
+	})
+	return least, most
+}
+
+func (b *builder) aboutEffect() string {
+	if b.effect == nil {
+		return ""
+	}
+	return b.effect.text
+}
+
+func (b *builder) aboutSeeds() string {
+	what := "sample standard deviation"
+	if b.spec.Spread == "ci95" {
+		what = "half the 95 % interval of the mean (Student's t)"
+	}
+	switch least, most := b.grid.SeedRange(); {
+	case most < 2:
+		return ""
+	case least == most:
+		return fmt.Sprintf("Mean ± %s over %d seeds of tuning; what has no ± has no seeds.", what, most)
+	default:
+		return fmt.Sprintf("Mean ± %s over %d seeds of tuning, or as many as n says; what has neither has no seeds.", what, most)
+	}
+}
+
+// aboutImages says over how many images each evaluation is.
+func (b *builder) aboutImages() string {
+	var parts, sets []string
+	for m, metric := range b.grid.Metrics {
+		if stages[metric.Set] || slices.Contains(sets, metric.Set) {
+			continue
+		}
+		counts := map[int]bool{}
+		b.grid.EachCell(func(at int, _ *Line, c *Cell) {
+			for _, p := range c.Points {
+				if at == m && p.N > 0 {
+					counts[p.N] = true
+				}
+			}
+		})
+		if text := countText(counts); text != "" {
+			sets = append(sets, metric.Set)
+			parts = append(parts, metric.Set+" "+text)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Test images: " + strings.Join(parts, ", ") + "."
+}
+
+func countText(counts map[int]bool) string {
+	var list []int
+	for n := range counts {
+		list = append(list, n)
+	}
+	slices.Sort(list)
+	switch len(list) {
+	case 0:
+		return ""
+	case 1:
+		return strconv.Itoa(list[0])
+	}
+	return fmt.Sprintf("%d to %d (differs between cells)", list[0], list[len(list)-1])
+}
+
+// methodText says in words what a method does.
+var methodText = map[Method]string{
+	flipClasses: flipText("classes", "images of a class are flipped together"),
+	flipImages:  flipText("images with their captions", "captions of an image are flipped together"),
+	flipSets:    flipText("classes within each set", "every set counts once, images of a class are flipped together"),
+	mcNemarTest: "exact McNemar test over single images, the largest p of the seeds; it takes the images of a class for independent, " +
+		"which makes p too small where they are not, and no interval goes with it",
+}
+
+func flipText(clusters, how string) string {
+	return fmt.Sprintf("difference with 95 %% interval and p of one test, p < 0.05 exactly where the interval leaves out 0: sign flips of whole %s (%s; "+
+		"all flips of up to 14, else %d random ones from seed %d), averaged over seeds, with what seeds vary besides as a second source of variance",
+		clusters, how, flipDraws, flipSeed)
+}
+
+var allMethods = []Method{flipClasses, flipImages, flipSets, mcNemarTest}
+
+// Methods lists the methods of the grid's tests, in a fixed order.
+func (g *Grid) Methods() []Method {
+	var used []Method
+	for _, m := range allMethods {
+		if slices.ContainsFunc(g.tests, func(d *Difference) bool { return d.Method == m }) {
+			used = append(used, m)
+		}
+	}
+	return used
+}
+
+// aboutDifferences names the method of each metric, and where a whole metric has
+// no test, why; single differences without one, and metrics that need several
+// methods, have footnotes.
+func (b *builder) aboutDifferences() []string {
+	metricsOf, untested := map[Method][]string{}, map[string][]string{}
+	for m, metric := range b.grid.Metrics {
+		used, whys := map[Method]bool{}, map[string]bool{}
+		b.eachDifference(m, func(d *Difference) {
+			if d.Method != "" {
+				used[d.Method] = true
+			} else {
+				whys[d.NoTest] = true
+			}
+		})
+		if len(used) == 0 && len(whys) == 1 {
+			why := sortedKeys(whys)[0]
+			untested[why] = append(untested[why], metric.Shown)
+			continue
+		}
+		b.eachDifference(m, func(d *Difference) {
+			switch {
+			case d.Method == "":
+				d.Notes = b.addNote(d.Notes, "no test: "+d.NoTest)
+			case len(used) > 1:
+				d.Notes = b.addNote(d.Notes, methodText[d.Method])
+			}
+		})
+		if len(used) == 1 {
+			for method := range used {
+				metricsOf[method] = append(metricsOf[method], metric.Shown)
+			}
+		}
+	}
+	var out []string
+	for _, method := range allMethods {
+		if names := metricsOf[method]; len(names) > 0 && len(metricsOf) == 1 && len(untested) == 0 {
+			out = append(out, "Differences: "+methodText[method]+".")
+		} else if len(names) > 0 {
+			out = append(out, "Differences in "+strings.Join(names, ", ")+": "+methodText[method]+".")
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(untested)) {
+		out = append(out, "No test in "+strings.Join(untested[why], ", ")+": "+why+"; ± is the standard deviation of the difference over seeds.")
+	}
+	return out
+}
+
+// eachDifference visits the differences to the baseline in a metric.
+func (b *builder) eachDifference(metric int, visit func(*Difference)) {
+	for i := range b.grid.Lines {
+		for _, d := range b.grid.Lines[i].Differences[metric] {
+			if d != nil {
+				visit(d)
+			}
+		}
+	}
+}
+
+// aboutCorrection says what families tests are corrected in. Families of one
+// test need none.
+func (b *builder) aboutCorrection() []string {
+	g := b.grid
+	if g.Family+g.FixedTests == 0 {
+		return nil
+	}
+	for m := range g.Metrics {
+		b.eachDifference(m, func(d *Difference) {
+			if d.Fixed && !math.IsNaN(d.P) && g.Family > 0 {
+				d.Notes = b.addNote(d.Notes, "fixed beforehand: corrected among "+words.Plural(g.FixedTests, "fixed comparison")+", not with the others")
+			}
+		})
+	}
+	var families []string
+	if g.Family > 0 {
+		families = append(families, "the table's "+words.Plural(g.Family, "exploratory test"))
+	}
+	if g.FixedTests > 0 {
+		families = append(families, "the "+words.Plural(g.FixedTests, "comparison")+" fixed beforehand")
+	}
+	if max(g.Family, g.FixedTests) == 1 {
+		return []string{"Not corrected: there is one test only in " + strings.Join(families, " and one in ") + "."}
+	}
+	return []string{"Corrected: Holm's method over " + strings.Join(families, ", and apart from them over ") +
+		"; the corrected interval of a test is that of the level of its step, 0.05 by the number of tests not yet rejected, so that it leaves out 0 exactly where " +
+		"the corrected p is below 0.05."}
+}
+
+func (b *builder) aboutFewSeeds() string {
+	if slices.ContainsFunc(b.grid.tests, func(d *Difference) bool { return d.Flips != nil && d.Flips.OneSeed }) {
+		return "Warning: a side of a test has one seed: p and interval are of that model, and know nothing of other seeds."
+	}
+	least, most := b.grid.SeedRange()
+	if least == 0 || least >= minSeeds {
+		return ""
+	}
+	where := ""
+	if least != most {
+		where = " in some cells"
+	}
+	return fmt.Sprintf("Warning: only %s%s; below %d neither ± nor what a test knows of seeds says much.", words.Plural(least, "seed"), where, minSeeds)
+}
+
+// aboutInputs says what is known of the data, each once.
+func (b *builder) aboutInputs() string {
+	slices.Sort(b.inputs)
+	return strings.Join(slices.Compact(b.inputs), " ")
+}
+
+// aboutEngines warns when engines differ between cells.
+func (b *builder) aboutEngines() string {
+	all := map[string]bool{}
+	b.grid.EachCell(func(_ int, _ *Line, c *Cell) {
+		for _, e := range c.Engines {
+			all[e] = true
+		}
+	})
+	if len(all) < 2 {
+		return ""
+	}
+	return "Warning: the table mixes engines: " + strings.Join(sortedKeys(all), ", ") + "."
+}
+
+// aboutScale warns of a percent metric with values over one.
+func (b *builder) aboutScale() string {
+	over := map[string]bool{}
+	b.grid.EachCell(func(m int, _ *Line, c *Cell) {
+		if metric := b.grid.Metrics[m]; metric.Percent && math.Abs(c.Mean) > 1+1e-9 {
+			over[metric.Name] = true
+		}
+	})
+	if len(over) == 0 {
+		return ""
+	}
+	return "Warning: over 100 %, so not a fraction as percentages must be: " + strings.Join(sortedKeys(over), ", ") + "."
+}
+
+func (b *builder) aboutHoles() string {
+	counts := map[Status]int{}
+	b.grid.EachCell(func(_ int, _ *Line, c *Cell) { counts[c.Status]++ })
+	var parts []string
+	for _, s := range []Status{Failed, Pending, Partial} {
+		if counts[s] > 0 {
+			parts = append(parts, words.Plural(counts[s], "cell")+" "+string(s))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Warning: the sweep is not complete: " + strings.Join(parts, ", ") + "."
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// Stoppable gives a context that the first SIGINT, SIGTERM, SIGHUP or SIGUSR2
+// cancels: what runs saves its state and stops. The second signal kills, but for
+// SIGHUP: where a terminal goes away, the kernel and the shell each send one. SIGUSR2 is what
+// Slurm is asked to send before it takes a node away (not SIGUSR1, which NCCL
+// takes for itself). stop gives the signals back.
+func Stoppable(stderr io.Writer) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, append(HangUp(), os.Interrupt, syscall.SIGTERM, syscall.SIGUSR2)...)
+	go func() {
+		defer close(done)
+		s, ok := <-signals
+		if !ok {
+			return
+		}
+		signal.Ignore(syscall.SIGHUP)
+		signal.Stop(signals) // and not Reset: a worker listens too
+		if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			fmt.Fprintln(stderr) // after the bar, and the ^C that the terminal echoes
+		}
+		fmt.Fprintln(stderr, "runner: stopping: what runs saves its state (once more: killed at once)")
+		if s == syscall.SIGUSR2 {
+			cancel(ErrPreempted)
+			return
+		}
+		cancel(context.Canceled)
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		<-done
+	}
+}
+
+// HangUp is SIGHUP, which stops as SIGTERM does, or nothing where this process was
+// started to outlive its terminal, as nohup does.
+func HangUp() []os.Signal {
+	if signal.Ignored(syscall.SIGHUP) {
+		return nil
+	}
+	return []os.Signal{syscall.SIGHUP}
+}
+
+// WhyStopped gives the error of a cancelled run the cause of its context.
+func WhyStopped(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(cause, ErrPreempted) {
+		return cause
+	}
+	return err
+}

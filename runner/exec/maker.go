@@ -1,0 +1,93 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"react/ops"
+	"react/ops/engine"
+	"react/ops/op"
+	"react/runner/apart"
+	"react/runner/cli"
+	"react/runner/plan"
+	"react/runner/record"
+	"react/runner/schedule"
+)
+
+// Maker makes stages: an op's run of a stage and an attempt.
+type Maker struct {
+	Engines   *Engines
+	Workers   int           // goroutines of an op
+	Jobs      int           // stages at a time, for the manifests
+	SaveEvery time.Duration // between two saves of a training
+	Fit       Fit
+	Identify  plan.Identify // what keys call outside files
+}
+
+// Run makes a stage.
+func (m Maker) Run(stage *plan.Stage) func(context.Context, *schedule.Attempt) error {
+	return m.make(stage, false)
+}
+
+// Assist has an op do parts of a stage that another process makes; nil for an
+// op that cannot.
+func (m Maker) Assist(stage *plan.Stage) func(context.Context, *schedule.Attempt) error {
+	if !ops.All[stage.Op].Divisible {
+		return nil
+	}
+	run := m.make(stage, true)
+	return func(ctx context.Context, a *schedule.Attempt) error {
+		if err := run(ctx, a); !errors.Is(err, ops.ErrNotBegun) {
+			return err
+		}
+		return schedule.ErrNotBegun
+	}
+}
+
+func (m Maker) make(stage *plan.Stage, assist bool) func(context.Context, *schedule.Attempt) error {
+	return func(ctx context.Context, a *schedule.Attempt) error {
+		run := &op.Run{Assist: assist, Dir: a.Dir, Partial: a.Partial, SaveEvery: m.SaveEvery,
+			In: map[string]string{}, Files: stage.Files, Workers: m.Workers, Log: a.Log, Warn: a.Warn, Fact: a.Fact}
+		for role, in := range stage.In {
+			run.In[role] = a.In[in.Key]
+		}
+		run.Progress = func(p op.Progress) { a.Progress(p.Done, p.Total, p.Note) }
+		run.OpenEngine = func() (*engine.Engine, error) {
+			eng, err := m.Engines.Open()
+			if err != nil {
+				return nil, err
+			}
+			run.Fit = m.Fit.On(eng.Name())
+			a.Fact(record.EngineFact, eng.Name())
+			a.Fact("engine.libraries", eng.Describe())
+			return eng, nil
+		}
+		a.Fact(record.JobsFact, m.Jobs)
+		done, peak := measurePeak(a.Fact), int64(0)
+		defer func() { done(peak) }()
+		return readAsPlanned(stage, m.Identify, func() (err error) {
+			peak, err = apart.Run(ctx, stage.Op, run, stage.Params)
+			return err
+		})
+	}
+}
+
+// readAsPlanned runs a stage between two looks at its outside files: what it read
+// must be what its key names, from the first byte to the last.
+func readAsPlanned(stage *plan.Stage, identify plan.Identify, run func() error) error {
+	check := func() error {
+		return errors.Join(plan.CheckFiles(stage.Lines, stage.Files, cli.IsStrict(), identify)...)
+	}
+	if err := check(); err != nil {
+		return fmt.Errorf("since the stage was planned: %w", err)
+	}
+	if err := run(); err != nil {
+		return err
+	}
+	if err := check(); err != nil {
+		return fmt.Errorf("while the stage ran: %w", err)
+	}
+	return nil
+}

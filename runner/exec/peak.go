@@ -1,0 +1,39 @@
+package exec
+
+import (
+	"os"
+	"sync"
+
+	"react/runner/record"
+)
+
+// peaks tells which stages ran alone: of two at a time nobody can say which one
+// held the memory.
+var peaks struct {
+	mu      sync.Mutex
+	running int
+	shared  bool // another stage ran since the first of those that run began
+}
+
+// measurePeak begins to measure; the function that it returns gives the fact of
+// how much memory the process held at most since then, where the stage ran alone
+// and the kernel says; beside is what a process held that made the stage for it.
+func measurePeak(fact func(key string, value any)) (done func(beside int64)) {
+	peaks.mu.Lock()
+	defer peaks.mu.Unlock()
+	peaks.running++
+	peaks.shared = peaks.running > 1
+	reset := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil // the high-water mark begins anew
+	return func(beside int64) {
+		peaks.mu.Lock()
+		defer peaks.mu.Unlock()
+		peaks.running--
+		if peaks.shared || !reset {
+			return
+		}
+		status, err := os.ReadFile("/proc/self/status")
+		if peak := record.Kibibytes(string(status), "VmHWM"); err == nil && peak > 0 {
+			fact(record.MemoryFact, peak+beside)
+		}
+	}
+}
