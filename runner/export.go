@@ -23,6 +23,7 @@ import (
 	"react/runner/plan"
 	"react/runner/record"
 	"react/runner/store"
+	"react/runner/tables"
 )
 
 // exportOptions are the flags of export.
@@ -64,7 +65,7 @@ in names, so that there acc@1 is acc_at_1.
 			if names, err := os.ReadDir(given[1]); err == nil && len(names) > 0 {
 				return cli.Usage(fmt.Errorf("%s is not empty; name another directory", given[1]))
 			}
-			e, err := openExperiment(cmd, given[0], o.sets, o.store)
+			e, err := record.Open(cmd.Context(), given[0], o.sets, o.store)
 			if err != nil {
 				return err
 			}
@@ -95,7 +96,7 @@ func exportTo(e *experiment.Experiment, dir, to string) (string, error) {
 	if to == "elevater" {
 		return exportElevater(e, dir, entries)
 	}
-	rows, err := rowsOf(e, entries)
+	rows, err := tables.Rows(e, entries)
 	if err != nil {
 		return "", err
 	}

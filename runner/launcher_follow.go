@@ -18,6 +18,7 @@ import (
 	"react/runner/schedule"
 	"react/runner/slurm"
 	"react/runner/store"
+	"react/runner/tables"
 )
 
 // Polls of the cluster: the time between two grows while nothing changes.
@@ -68,7 +69,7 @@ func sweepSlurm(e *experiment.Experiment, cmd *cobra.Command, folder *store.Swee
 		return errors.Join(failure, err)
 	}
 	keptWarnings(e, l.stderr, report)
-	return errors.Join(failure, writeTables(e, cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
+	return errors.Join(failure, tables.Write(e, cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
 }
 
 // run submits and follows. The report is nil where there is nothing to print.

@@ -26,6 +26,7 @@ import (
 	"react/runner/spec"
 	"react/runner/spec/bounded"
 	"react/runner/store"
+	"react/runner/tables"
 )
 
 // The files of a publication that the others are made from, with slashes. Tables
@@ -68,9 +69,9 @@ func newCases() publishedCases {
 }
 
 // note keeps what is asked for of a source.
-func (p publishedCases) note(c caseSource) caseSource {
-	c.predictions = noting(p.predictions, c.predictions)
-	c.queries = noting(p.queries, c.queries)
+func (p publishedCases) note(c tables.Cases) tables.Cases {
+	c.Predictions = noting(p.predictions, c.Predictions)
+	c.Queries = noting(p.queries, c.Queries)
 	return c
 }
 
@@ -136,7 +137,7 @@ func publishedStageOf(s record.Stage, entries map[string]store.Entry) publishedS
 	out.Engine, _ = m.Facts[record.EngineFact].(string)
 	out.Libraries, _ = m.Facts["engine.libraries"].(map[string]any)
 	out.Commit, _ = m.Facts[record.CommitFact].(string)
-	out.Lost = lostOf(m.Facts)
+	out.Lost = record.LostOf(m.Facts)
 	return out
 }
 
@@ -208,7 +209,7 @@ func (p *publication) makeTables(exp *spec.Experiment) error {
 	for _, t := range p.trials {
 		opts.Trials = append(opts.Trials, grid.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: t.Status, Reason: t.Reason})
 	}
-	p.source().fill(&opts)
+	p.source().Fill(&opts)
 	for _, name := range exp.Order {
 		table, err := experiment.TableSpec(name, exp.Tables[name])
 		if err != nil {
@@ -247,20 +248,20 @@ func (p *publication) lossNotes(key string) []string {
 }
 
 // source gives what the folder holds of single cases.
-func (p *publication) source() caseSource {
-	c := caseSource{stages: map[[2]string]string{}, base: map[string]string{}}
+func (p *publication) source() tables.Cases {
+	c := tables.Cases{Stages: map[[2]string]string{}, Base: map[string]string{}}
 	for _, t := range p.trials {
 		for name, key := range t.Stages {
-			c.stages[[2]string{t.ID, strings.TrimPrefix(name, "evaluate/")}] = key
+			c.Stages[[2]string{t.ID, strings.TrimPrefix(name, "evaluate/")}] = key
 		}
 	}
 	for _, s := range p.stages {
 		if base := s.In["base"]; base != "" {
-			c.base[s.Key] = base
+			c.Base[s.Key] = base
 		}
 	}
-	c.predictions = func(key string) ([]results.Prediction, error) { return p.cases.predictions[key], nil }
-	c.queries = func(key string) ([]results.Query, error) { return p.cases.queries[key], nil }
+	c.Predictions = func(key string) ([]results.Prediction, error) { return p.cases.predictions[key], nil }
+	c.Queries = func(key string) ([]results.Query, error) { return p.cases.queries[key], nil }
 	return c
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"react/data/words"
 	"react/runner/cli"
+	"react/runner/record"
 )
 
 // publishOptions are the flags of publish.
@@ -71,7 +72,7 @@ func (o publishOptions) publish(cmd *cobra.Command, name, dir string) error {
 	if err := checkGallery(o.gallery); err != nil {
 		return err
 	}
-	e, err := openExperiment(cmd, name, o.sets, o.store)
+	e, err := record.Open(cmd.Context(), name, o.sets, o.store)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,6 +23,7 @@ import (
 	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
+	"react/runner/tables"
 )
 
 // reportOptions are the flags of report.
@@ -56,7 +56,7 @@ build), so that the same rows give the same bytes.
 			if err := checkGallery(o.gallery); err != nil {
 				return err
 			}
-			e, err := openExperiment(cmd, names[0], o.sets, o.store)
+			e, err := record.Open(cmd.Context(), names[0], o.sets, o.store)
 			if err != nil {
 				return err
 			}
@@ -86,25 +86,6 @@ func checkGallery(choice string) error {
 
 // reportPage is the page's file name.
 const reportPage = "index.html"
-
-// openExperiment takes a spec file or the name of a sweep in the store.
-func openExperiment(cmd *cobra.Command, name string, sets []string, storeDir string) (*experiment.Experiment, error) {
-	if _, err := os.Stat(name); err == nil || strings.HasSuffix(name, ".cue") {
-		return experiment.Load(cmd.Context(), name, sets, storeDir)
-	}
-	s, err := store.Open(storeDir)
-	if err != nil {
-		return nil, err
-	}
-	sweeps, err := record.FindSweeps(s, []string{name})
-	if err != nil {
-		return nil, err
-	}
-	if len(sets) > 0 {
-		return nil, cli.Usage(fmt.Errorf("--set goes with a file; sweep %s has its own", name))
-	}
-	return loadRecorded(cmd, sweeps[0], storeDir)
-}
 
 // writeReport writes the page, the tables and the figures, and returns where.
 func writeReport(ctx context.Context, e *experiment.Experiment, o reportOptions) (string, error) {
@@ -167,13 +148,13 @@ func openReporter(ctx context.Context, e *experiment.Experiment, o reportOptions
 func reporterOf(ctx context.Context, e *experiment.Experiment, o reportOptions, entries map[string]store.Entry) (*reporter, error) {
 	r := &reporter{Experiment: e, ctx: ctx, options: o, entries: entries, asked: newCases()}
 	var err error
-	if r.rows, err = rowsOf(e, entries); err != nil {
+	if r.rows, err = tables.Rows(e, entries); err != nil {
 		return nil, err
 	}
-	opts := tableOptions(e, entries, failuresOf(e))
+	opts := tables.Options(e, entries, failuresOf(e))
 	r.trials = opts.Trials
-	r.asked.note(casesOf(e, entries)).fill(&opts)
-	if r.grids, err = buildTables(e, r.rows, opts); err != nil {
+	r.asked.note(tables.CasesOf(e, entries)).Fill(&opts)
+	if r.grids, err = tables.Build(e, r.rows, opts); err != nil {
 		return nil, err
 	}
 	r.choose()

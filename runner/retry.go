@@ -2,14 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
-	"react/runner/experiment"
 	"react/runner/launch"
 	"react/runner/record"
 	"react/runner/store"
@@ -66,46 +62,10 @@ func retry(cmd *cobra.Command, o sweepOptions, name string) error {
 		return cli.Usage(err)
 	}
 	o.cluster.retryFailed = true
-	e, err := loadRecorded(cmd, folder, o.store)
+	e, err := record.Load(cmd.Context(), folder, o.store)
 	if err != nil {
 		return err
 	}
 	defer e.Store.Close()
 	return runSweep(e, cmd, o)
-}
-
-// loadRecorded makes the experiment of a sweep from its records.
-func loadRecorded(cmd *cobra.Command, folder *store.Sweep, storeDir string) (*experiment.Experiment, error) {
-	var sets []string
-	if err := folder.ReadJSON("overrides.json", &sets); err != nil && !os.IsNotExist(err) {
-		return nil, err
-	}
-	e, err := experiment.Load(cmd.Context(), folder.Path("spec.cue"), sets, storeDir)
-	if err != nil {
-		return nil, err
-	}
-	if e.Digest[:8] != folder.Hash {
-		return nil, fmt.Errorf("sweep %s/%s: this program reads its spec otherwise than the one that ran it (it would be sweep %s)", folder.Name, folder.Hash, e.Digest[:8])
-	}
-	if file := sweptFile(folder); file != "" {
-		e.File = file // what tables name
-	}
-	return e, nil
-}
-
-// sweptFile is the file that the sweep was started with, "" where that is not
-// on record.
-func sweptFile(folder *store.Sweep) string {
-	var p struct {
-		Command []string `json:"command"`
-	}
-	if folder.ReadJSON(record.ProvenanceFile, &p) != nil {
-		return ""
-	}
-	for _, word := range p.Command {
-		if strings.HasSuffix(word, ".cue") {
-			return word
-		}
-	}
-	return ""
 }

@@ -15,6 +15,7 @@ import (
 	"react/runner/browse"
 	"react/runner/cli"
 	"react/runner/experiment"
+	"react/runner/record"
 	"react/runner/store"
 )
 
@@ -78,11 +79,11 @@ func (o serveOptions) open(cmd *cobra.Command, name string) (*experiment.Experim
 		return nil, err
 	}
 	defer s.Close()
-	folder, err := findStatus(cmd.Context(), s, name, o.sets)
+	folder, err := record.FindSweep(cmd.Context(), s, name, o.sets)
 	if err != nil {
 		return nil, err
 	}
-	return loadRecorded(cmd, folder, o.store)
+	return record.Load(cmd.Context(), folder, o.store)
 }
 
 // serve answers until ctx ends.

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -15,7 +13,6 @@ import (
 
 	"react/runner/cli"
 	"react/runner/record"
-	"react/runner/spec/bounded"
 	"react/runner/store"
 )
 
@@ -50,7 +47,7 @@ colours.
 			if err != nil {
 				return err
 			}
-			folder, err := findStatus(cmd.Context(), s, strings.Join(given, ""), o.sets)
+			folder, err := record.FindSweep(cmd.Context(), s, strings.Join(given, ""), o.sets)
 			if err != nil {
 				return err
 			}
@@ -67,55 +64,6 @@ colours.
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON (schema runner.status/v1); with --watch a line for each change")
 	cmd.Flags().DurationVar(&o.every, "every", time.Second, "`time` between two looks of --watch")
 	return cmd
-}
-
-// findStatus finds the folder of a sweep by its name or its file.
-func findStatus(ctx context.Context, s *store.Store, what string, sets []string) (*store.Sweep, error) {
-	if _, err := os.Stat(what); what != "" && (err == nil || strings.HasSuffix(what, ".cue")) {
-		return sweepOfFile(ctx, s, what, sets)
-	}
-	if len(sets) > 0 {
-		return nil, cli.Usage(errors.New("--set goes with a FILE: it makes another sweep of it"))
-	}
-	sweeps, err := s.Sweeps()
-	if what != "" && err == nil {
-		sweeps, err = record.FindSweeps(s, []string{what})
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(sweeps) == 0 {
-		return nil, cli.Usage(fmt.Errorf("no sweep in store %s yet; runner sweep FILE starts one", s.Root()))
-	}
-	for _, sweep := range sweeps {
-		if sweep.Held() {
-			return sweep, nil
-		}
-	}
-	return sweeps[0], nil
-}
-
-func sweepOfFile(ctx context.Context, s *store.Store, file string, sets []string) (*store.Sweep, error) {
-	exp, err := bounded.Load(ctx, file, sets)
-	if err != nil {
-		return nil, err
-	}
-	folder, err := s.Sweep(exp.Name, exp.Digest[:8])
-	if err != nil || folder.Has(record.PlanFile) {
-		return folder, err
-	}
-	others, err := s.Sweeps()
-	if err != nil {
-		return nil, err
-	}
-	hint := ""
-	for _, w := range others {
-		if w.Name == exp.Name {
-			hint = fmt.Sprintf("; %s/%s is of this file as it was before, or with other --set", w.Name, w.Hash)
-			break
-		}
-	}
-	return nil, cli.Usage(fmt.Errorf("%s: no sweep of it in store %s yet (runner sweep %s starts one)%s", file, s.Root(), cli.Quote(file), hint))
 }
 
 // run prints once, or until the sweep ends. An interrupt ends the watching, not

@@ -23,6 +23,7 @@ import (
 	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
+	"react/runner/tables"
 )
 
 // sweepOptions are the flags of sweep: where and how, never what.
@@ -139,7 +140,7 @@ func runSweep(e *experiment.Experiment, cmd *cobra.Command, o sweepOptions) erro
 		return errors.Join(failure, err)
 	}
 	keptWarnings(e, cmd.ErrOrStderr(), report)
-	return errors.Join(failure, writeTables(e, cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
+	return errors.Join(failure, tables.Write(e, cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
 }
 
 // sweepReadOnly is sweep on a store that cannot be written: with nothing to run,
@@ -153,7 +154,7 @@ func sweepReadOnly(e *experiment.Experiment, cmd *cobra.Command, o sweepOptions,
 	if n := survey.Count(schedule.ToRun); n > 0 {
 		return fmt.Errorf("%w; %s to run need a store that can be written", unwritable, words.Plural(n, "stage"))
 	}
-	return printTables(e, cmd.OutOrStdout(), o.tables)
+	return tables.Print(e, cmd.OutOrStdout(), o.tables)
 }
 
 // runStages brings the plan's stages into the store. The report is nil when

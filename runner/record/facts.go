@@ -1,5 +1,12 @@
 package record
 
+import (
+	"encoding/json"
+
+	"react/data/lost"
+	"react/ops/op"
+)
+
 // Facts of a stage's manifest.
 const (
 	EngineFact = "engine"           // the engine that computed, where one did
@@ -8,3 +15,12 @@ const (
 	CommitFact = "commit"           // of the program's source
 	runFact    = "run"              // the run that made it
 )
+
+// LostOf is what a manifest's facts say was lost.
+func LostOf(facts map[string]any) (counts []lost.Count) {
+	raw, err := json.Marshal(facts[op.LostFact]) // as it was read, or as the op gave it
+	if err != nil || json.Unmarshal(raw, &counts) != nil {
+		return nil
+	}
+	return counts
+}

@@ -1,4 +1,4 @@
-package main
+package tables
 
 import (
 	"errors"
@@ -12,25 +12,25 @@ import (
 	"react/runner/store"
 )
 
-// caseSource gives results what evaluations said of single test cases, from a
+// Cases gives results what evaluations said of single test cases, from a
 // store or from a publication.
-type caseSource struct {
-	stages      map[[2]string]string // trial and set → key of the evaluation
-	base        map[string]string    // key of an evaluation → key of the base's
-	predictions func(key string) ([]results.Prediction, error)
-	queries     func(key string) ([]results.Query, error)
+type Cases struct {
+	Stages      map[[2]string]string // trial and set → key of the evaluation
+	Base        map[string]string    // key of an evaluation → key of the base's
+	Predictions func(key string) ([]results.Prediction, error)
+	Queries     func(key string) ([]results.Query, error)
 }
 
-// fill sets what a table may ask for.
-func (c caseSource) fill(opts *grid.Options) {
+// Fill sets what a table may ask for.
+func (c Cases) Fill(opts *grid.Options) {
 	opts.Predictions = func(trial, set string) ([]results.Prediction, error) {
-		return read(c.predictions, c.stages[[2]string{trial, set}])
+		return read(c.Predictions, c.Stages[[2]string{trial, set}])
 	}
 	opts.BasePredictions = func(trial, set string) ([]results.Prediction, error) {
-		return read(c.predictions, c.base[c.stages[[2]string{trial, set}]])
+		return read(c.Predictions, c.Base[c.Stages[[2]string{trial, set}]])
 	}
 	opts.Queries = func(trial, set string) ([]results.Query, error) {
-		return read(c.queries, c.stages[[2]string{trial, set}])
+		return read(c.Queries, c.Stages[[2]string{trial, set}])
 	}
 }
 
@@ -42,27 +42,27 @@ func read[T any](from func(key string) ([]T, error), key string) ([]T, error) {
 	return from(key)
 }
 
-// casesOf are those of the experiment's finished stages.
-func casesOf(e *experiment.Experiment, entries map[string]store.Entry) caseSource {
-	c := caseSource{stages: map[[2]string]string{}, base: map[string]string{}}
+// CasesOf are those of the experiment's finished stages.
+func CasesOf(e *experiment.Experiment, entries map[string]store.Entry) Cases {
+	c := Cases{Stages: map[[2]string]string{}, Base: map[string]string{}}
 	for _, t := range e.Plan.Trials {
 		for name, stage := range t.Stages {
 			set, ok := strings.CutPrefix(name, "evaluate/")
 			if !ok {
 				continue
 			}
-			c.stages[[2]string{t.ID, set}] = stage.Key
+			c.Stages[[2]string{t.ID, set}] = stage.Key
 			if base := stage.In["base"]; base != nil {
-				c.base[stage.Key] = base.Key
+				c.Base[stage.Key] = base.Key
 			}
 		}
 	}
-	c.predictions = func(key string) ([]results.Prediction, error) {
+	c.Predictions = func(key string) ([]results.Prediction, error) {
 		return stored(entries, key, ops.ReadPredictions, func(p ops.Prediction) results.Prediction {
 			return results.Prediction{Key: p.Key, Label: int(p.Label), Predicted: int(p.Predicted), Correct: p.Predicted == p.Label, Rank: int(p.Rank)}
 		})
 	}
-	c.queries = func(key string) ([]results.Query, error) {
+	c.Queries = func(key string) ([]results.Query, error) {
 		return stored(entries, key, ops.ReadQueries, func(q ops.RetrievalQuery) results.Query {
 			return results.Query{Image: q.Image, I2T: int(q.I2T), T2I: int(q.T2I)}
 		})

@@ -1,0 +1,119 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"react/runner/cli"
+	"react/runner/experiment"
+	"react/runner/spec/bounded"
+	"react/runner/store"
+)
+
+// Open takes a spec file or the name of a sweep in the store.
+func Open(ctx context.Context, name string, sets []string, storeDir string) (*experiment.Experiment, error) {
+	if _, err := os.Stat(name); err == nil || strings.HasSuffix(name, ".cue") {
+		return experiment.Load(ctx, name, sets, storeDir)
+	}
+	s, err := store.Open(storeDir)
+	if err != nil {
+		return nil, err
+	}
+	sweeps, err := FindSweeps(s, []string{name})
+	if err != nil {
+		return nil, err
+	}
+	if len(sets) > 0 {
+		return nil, cli.Usage(fmt.Errorf("--set goes with a file; sweep %s has its own", name))
+	}
+	return Load(ctx, sweeps[0], storeDir)
+}
+
+// Load makes the experiment of a sweep from its records.
+func Load(ctx context.Context, folder *store.Sweep, storeDir string) (*experiment.Experiment, error) {
+	var sets []string
+	if err := folder.ReadJSON("overrides.json", &sets); err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	e, err := experiment.Load(ctx, folder.Path("spec.cue"), sets, storeDir)
+	if err != nil {
+		return nil, err
+	}
+	if e.Digest[:8] != folder.Hash {
+		return nil, fmt.Errorf("sweep %s/%s: this program reads its spec otherwise than the one that ran it (it would be sweep %s)", folder.Name, folder.Hash, e.Digest[:8])
+	}
+	if file := sweptFile(folder); file != "" {
+		e.File = file // what tables name
+	}
+	return e, nil
+}
+
+// sweptFile is the file that the sweep was started with, "" where that is not
+// on
+func sweptFile(folder *store.Sweep) string {
+	var p struct {
+		Command []string `json:"command"`
+	}
+	if folder.ReadJSON(ProvenanceFile, &p) != nil {
+		return ""
+	}
+	for _, word := range p.Command {
+		if strings.HasSuffix(word, ".cue") {
+			return word
+		}
+	}
+	return ""
+}
+
+// FindSweep finds the folder of a sweep by its name or its file; without either it is
+// the one that runs, else the newest.
+func FindSweep(ctx context.Context, s *store.Store, what string, sets []string) (*store.Sweep, error) {
+	if _, err := os.Stat(what); what != "" && (err == nil || strings.HasSuffix(what, ".cue")) {
+		return sweepOfFile(ctx, s, what, sets)
+	}
+	if len(sets) > 0 {
+		return nil, cli.Usage(errors.New("--set goes with a FILE: it makes another sweep of it"))
+	}
+	sweeps, err := s.Sweeps()
+	if what != "" && err == nil {
+		sweeps, err = FindSweeps(s, []string{what})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(sweeps) == 0 {
+		return nil, cli.Usage(fmt.Errorf("no sweep in store %s yet; runner sweep FILE starts one", s.Root()))
+	}
+	for _, sweep := range sweeps {
+		if sweep.Held() {
+			return sweep, nil
+		}
+	}
+	return sweeps[0], nil
+}
+
+func sweepOfFile(ctx context.Context, s *store.Store, file string, sets []string) (*store.Sweep, error) {
+	exp, err := bounded.Load(ctx, file, sets)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := s.Sweep(exp.Name, exp.Digest[:8])
+	if err != nil || folder.Has(PlanFile) {
+		return folder, err
+	}
+	others, err := s.Sweeps()
+	if err != nil {
+		return nil, err
+	}
+	hint := ""
+	for _, w := range others {
+		if w.Name == exp.Name {
+			hint = fmt.Sprintf("; %s/%s is of this file as it was before, or with other --set", w.Name, w.Hash)
+			break
+		}
+	}
+	return nil, cli.Usage(fmt.Errorf("%s: no sweep of it in store %s yet (runner sweep %s starts one)%s", file, s.Root(), cli.Quote(file), hint))
+}

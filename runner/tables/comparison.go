@@ -1,0 +1,237 @@
+package tables
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"react/results"
+	"react/results/grid"
+	"react/runner/cli"
+	"react/runner/experiment"
+	"react/runner/record"
+	"react/runner/schedule"
+)
+
+// experimentPath is the param that tells experiments apart in joined rows.
+const experimentPath = "experiment"
+
+// Comparison joins the rows of experiments.
+type Comparison struct {
+	Stderr  io.Writer // is told what cannot be compared
+	members []member
+	rows    []results.Row
+	trials  []grid.Trial
+	notes   []func(key string) []string // of each member, see grid.Options
+}
+
+// member is one experiment, under a name that no other has.
+type member struct {
+	*experiment.Experiment
+	name string
+	opts grid.Options
+}
+
+// Close closes the stores of all.
+func (c *Comparison) Close() {
+	for _, m := range c.members {
+		m.Store.Close()
+	}
+}
+
+// Add joins an experiment, some of whose stages failed: its trials under its name, with the name as a param.
+func (c *Comparison) Add(e *experiment.Experiment, failures []schedule.Failure) error {
+	m := member{Experiment: e, name: e.Name}
+	for i := range c.members {
+		other := &c.members[i]
+		switch {
+		case other.Digest == e.Digest:
+			e.Store.Close()
+			return cli.Usage(fmt.Errorf("%s is there twice: %s/%s", e.Name, e.Name, e.Digest[:8]))
+		case other.Name == e.Name:
+			m.name = e.Name + "/" + e.Digest[:8]
+		}
+	}
+	c.members = append(c.members, m)
+	entries, err := record.StoredEntries(e)
+	if err != nil {
+		return err
+	}
+	rows, err := Rows(e, entries)
+	if err != nil {
+		return err
+	}
+	opts := Options(e, entries, failures)
+	c.members[len(c.members)-1].opts = opts
+	c.notes = append(c.notes, opts.Notes)
+	joined := map[string]map[string]any{} // params by trial: its rows share them
+	for _, t := range opts.Trials {
+		joined[t.ID] = maps.Clone(t.Params)
+		joined[t.ID][experimentPath] = m.name
+		t.ID, t.Params = m.name+":"+t.ID, joined[t.ID]
+		c.trials = append(c.trials, t)
+	}
+	for _, r := range rows {
+		r.Params, r.Trial = joined[r.Trial], m.name+":"+r.Trial
+		c.rows = append(c.rows, r)
+	}
+	return nil
+}
+
+// lossNotes asks each experiment, since one stage may be of several.
+func (c *Comparison) lossNotes(key string) []string {
+	var notes []string
+	for _, of := range c.notes {
+		notes = append(notes, of(key)...)
+	}
+	return notes
+}
+
+// Grids are the tables of the first experiment, or one of them, over all.
+func (c *Comparison) Grids(only string) ([]*grid.Grid, error) {
+	first := c.members[0]
+	names := slices.Clone(first.Order)
+	if only != "" {
+		if !slices.Contains(names, only) {
+			return nil, cli.Usage(fmt.Errorf("--table %s: %s has %s", only, first.File, strings.Join(names, ", ")))
+		}
+		names = []string{only}
+	}
+	opts := grid.Options{Experiment: first.File, Command: c.command(), Trials: c.trials, Notes: c.lossNotes,
+		Predictions: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Prediction, error) { return o.Predictions }),
+		BasePredictions: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Prediction, error) {
+			return o.BasePredictions
+		}),
+		Queries: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Query, error) { return o.Queries })}
+	var grids []*grid.Grid
+	for _, name := range names {
+		spec, err := experiment.TableSpec(name, first.Tables[name])
+		if err != nil {
+			return nil, err
+		}
+		if why := c.widen(&spec); why != "" {
+			fmt.Fprintf(c.Stderr, "table %s is left out: %s\n", name, why)
+			continue
+		}
+		g, err := grid.Build(spec, c.rows, opts)
+		if err != nil {
+			return nil, err
+		}
+		grids = append(grids, g)
+	}
+	if len(grids) == 0 {
+		return nil, cli.Usage(errors.New("no table of " + first.File + " can be made of all of them"))
+	}
+	return grids, nil
+}
+
+// command is what a reader types to get the tables again.
+func (c *Comparison) command() string {
+	words := []string{"runner", "compare"}
+	for _, m := range c.members {
+		words = append(words, cli.Quote(m.File))
+	}
+	return strings.Join(words, " ")
+}
+
+// widen gives a table a line for each experiment, each against the first's. It
+// says why that cannot be, or "".
+func (c *Comparison) widen(t *grid.Table) string {
+	if t.Effect != "" {
+		return "it shows a main effect"
+	}
+	metrics, lost := grid.Names{}, grid.Names{}
+	for _, metric := range t.Metrics {
+		if c.everywhere(func(r *results.Row) bool { return r.Set+"/"+r.Metric == metric || strings.HasPrefix(metric, "*/") }) {
+			metrics = append(metrics, metric)
+		} else {
+			lost = append(lost, metric)
+		}
+	}
+	if len(metrics) == 0 {
+		return "not all have one of its metrics"
+	}
+	if len(lost) > 0 {
+		fmt.Fprintf(c.Stderr, "table %s: not all have %s\n", t.Name, strings.Join(lost, ", "))
+		for _, metric := range lost {
+			delete(t.Units, metric)
+			delete(t.Digits, metric)
+		}
+	}
+	t.Metrics, t.Fixed, t.Published, t.Figure = metrics, nil, nil, ""
+	t.Group, t.Rows = t.Rows[0], append(slices.Clone(t.Rows), experimentPath)
+	t.Baseline, t.Paired = experimentPath+"="+c.members[0].name, experimentPath
+	for _, m := range c.members { // in the order given
+		t.Order = append(t.Order, m.name)
+	}
+	t.Caption = strings.TrimSpace(strings.TrimRight(t.Caption, ". ") + ". " + c.differing(*t))
+	t.Caption = strings.TrimPrefix(t.Caption, ". ")
+	return ""
+}
+
+// everywhere says whether each experiment has such a row.
+func (c *Comparison) everywhere(is func(*results.Row) bool) bool {
+	has := map[any]bool{}
+	for i := range c.rows {
+		if is(&c.rows[i]) {
+			has[c.rows[i].Params[experimentPath]] = true
+		}
+	}
+	return len(has) == len(c.members)
+}
+
+// differing names the params that are not the same in all experiments, and are
+// neither rows nor columns of the table.
+func (c *Comparison) differing(t grid.Table) string {
+	values := map[string]map[any]map[string]bool{} // path → experiment → values
+	for _, trial := range c.trials {
+		for path, v := range trial.Params {
+			if path == experimentPath || slices.Contains(t.Rows, path) || slices.Contains(t.Columns, path) {
+				continue
+			}
+			if values[path] == nil {
+				values[path] = map[any]map[string]bool{}
+			}
+			e := trial.Params[experimentPath]
+			if values[path][e] == nil {
+				values[path][e] = map[string]bool{}
+			}
+			values[path][e][cli.JSONText(v)] = true
+		}
+	}
+	var parts []string
+	for _, path := range slices.Sorted(maps.Keys(values)) {
+		var texts []string
+		for _, m := range c.members {
+			text := strings.Join(slices.Sorted(maps.Keys(values[path][m.name])), " and ")
+			if text == "" {
+				text = "not read"
+			}
+			texts = append(texts, text)
+		}
+		if len(slices.Compact(slices.Clone(texts))) > 1 {
+			parts = append(parts, path+" ("+strings.Join(texts, "; ")+")")
+		}
+	}
+	const most = 6
+	switch {
+	case len(parts) == 0:
+		return "The experiments differ in no other param."
+	case len(parts) > most:
+		return fmt.Sprintf("The experiments differ in %s and %d more params.", strings.Join(parts[:most], ", "), len(parts)-most)
+	}
+	return "The experiments differ in " + strings.Join(parts, ", ") + "."
+}
+
+// ofMember asks the experiment that the trial's name begins with.
+func ofMember[T any](c *Comparison, of func(grid.Options) func(trial, set string) ([]T, error)) func(trial, set string) ([]T, error) {
+	return func(trial, set string) ([]T, error) {
+		at := strings.LastIndexByte(trial, ':')
+		name, id := trial[:at], trial[at+1:]
+		i := slices.IndexFunc(c.members, func(m member) bool { return m.name == name })
+		return of(c.members[i].opts)(id, set)
+	}
+}
