@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
+	"react/runner/cluster"
 	"react/runner/launch"
 	"react/runner/record"
 	"react/runner/store"
@@ -97,7 +98,7 @@ func (l *logPrinter) print(ctx context.Context, follow bool) error {
 
 // once prints what is new, and says whether any of the stages may write more.
 func (l *logPrinter) once() (live bool, err error) {
-	known, err := launchStates(l.store, l.sweep)
+	known, err := cluster.States(l.store, l.sweep)
 	if err != nil {
 		return false, err
 	}

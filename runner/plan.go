@@ -71,7 +71,7 @@ and the hours of a GPU that sustains --tflops. Keys are then not those of a swee
 	o.jobs = 1
 	flags.VarP(&o.jobs, "jobs", "j", "estimate for this many stages at a time")
 	flags.StringVar(&o.engine, "engine", "auto", "estimate for this `engine`: "+engine.Choices)
-	overcommitFlag(cmd, &o.overcommit)
+	cli.OvercommitFlag(flags, &o.overcommit)
 	flags.BoolVar(&o.withoutData, "without-data", false, "plan although data are missing: say what, how to get it, and how much work there is")
 	flags.Float64Var(&o.tflops, "tflops", 60, "with --without-data: what a GPU sustains, in 10^12 operations a second")
 	o.fit.Flags(flags)
@@ -86,10 +86,6 @@ type planOptions struct {
 	jobs                      exec.Jobs
 	engine                    string
 	fit                       exec.Fit
-}
-
-func overcommitFlag(cmd *cobra.Command, overcommit *bool) {
-	cmd.Flags().BoolVar(overcommit, "overcommit", false, "go on although disk or memory are estimated not to suffice")
 }
 
 // printPlan prints what a sweep would do; the error says that it would have

@@ -6,13 +6,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
-	"react/runner/launch"
+	"react/runner/cluster"
 	"react/runner/record"
 	"react/runner/store"
+	"react/runner/sweep"
 )
 
 func newRetry() *cobra.Command {
-	var o sweepOptions
+	var o sweep.Options
+	var storeDir string
 	var failed bool
 	cmd := &cobra.Command{
 		Use:   "retry SWEEP --failed",
@@ -31,18 +33,18 @@ A sweep that was on Slurm goes back to Slurm and resubmits only these stages;
 			if !failed {
 				return cli.Usage(errors.New("say --failed: that is what retry does; runner sweep FILE goes on with the rest"))
 			}
-			return retry(cmd, o, names[0])
+			return retry(cmd, o, storeDir, names[0])
 		},
 	}
-	cli.StoreFlag(cmd, &o.store)
+	cli.StoreFlag(cmd, &storeDir)
 	cmd.Flags().BoolVar(&failed, "failed", false, "the stages that failed")
-	addRunFlags(cmd, &o)
+	o.Flags(cmd.Flags())
 	return cmd
 }
 
 // retry runs a sweep from its records.
-func retry(cmd *cobra.Command, o sweepOptions, name string) error {
-	s, err := store.Open(o.store)
+func retry(cmd *cobra.Command, o sweep.Options, storeDir, name string) error {
+	s, err := store.Open(storeDir)
 	if err != nil {
 		return err
 	}
@@ -51,21 +53,21 @@ func retry(cmd *cobra.Command, o sweepOptions, name string) error {
 		return err
 	}
 	folder := sweeps[0]
-	records, err := launch.Load(folder.Path(slurmFolder))
+	submitted, err := cluster.OnSlurm(folder)
 	if err != nil {
 		return err
 	}
-	if len(records) > 0 && !cmd.Flags().Changed("launcher") {
-		o.launcher = "slurm"
+	if submitted && !cmd.Flags().Changed("launcher") {
+		o.Launcher = "slurm"
 	}
-	if err := o.check(cmd.Flags()); err != nil {
+	if err := o.Check(cmd.Flags()); err != nil {
 		return cli.Usage(err)
 	}
-	o.cluster.retryFailed = true
-	e, err := record.Load(cmd.Context(), folder, o.store)
+	o.Cluster.RetryFailed = true
+	e, err := record.Load(cmd.Context(), folder, storeDir)
 	if err != nil {
 		return err
 	}
 	defer e.Store.Close()
-	return runSweep(e, cmd, o)
+	return runSweep(cmd, e, o)
 }

@@ -86,28 +86,6 @@ func TestNoHangUp(t *testing.T) {
 	}
 }
 
-// TestWorkerHangsUp: a worker hears SIGHUP and SIGTERM alike.
-func TestWorkerHangsUp(t *testing.T) {
-	hearHangUps(t)
-	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
-		w := &workerProcess{stderr: io.Discard}
-		ctx, cancel := context.WithCancel(t.Context())
-		stop := w.listen(cancel)
-		if err := syscall.Kill(os.Getpid(), s); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(10 * time.Second):
-			t.Errorf("%v was not heard", s)
-		}
-		stop()
-		if !w.stopped.Load() {
-			t.Errorf("%v is not taken for a stop", s)
-		}
-	}
-}
-
 func TestPreempted(t *testing.T) {
 	cmd, out := startStubborn(t)
 	cmd.Process.Signal(syscall.SIGUSR2)

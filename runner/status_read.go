@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"react/runner/cluster"
 	"react/runner/exec"
 	"react/runner/forecast"
 	"react/runner/launch"
@@ -204,7 +205,7 @@ func (w *watcher) look() (*look, error) {
 	if err := l.readProcesses(w.folder); err != nil {
 		return nil, err
 	}
-	if l.launched, err = launchStates(w.store, w.folder); err != nil {
+	if l.launched, err = cluster.States(w.store, w.folder); err != nil {
 		return nil, err
 	}
 	if l.survey, err = schedule.Look(w.store, w.tasks); err != nil {

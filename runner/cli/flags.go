@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Args makes cobra's check of arguments a usage error.
@@ -45,4 +46,9 @@ func SetFlag(cmd *cobra.Command, sets *[]string) {
 		}
 		return os.Setenv(strictEnv, "1")
 	})
+}
+
+// OvercommitFlag adds --overcommit.
+func OvercommitFlag(flags *pflag.FlagSet, overcommit *bool) {
+	flags.BoolVar(overcommit, "overcommit", false, "go on although disk or memory are estimated not to suffice")
 }

@@ -50,6 +50,13 @@ func knownSweeps(all []*store.Sweep) string {
 	return "; it has " + strings.Join(names, ", ")
 }
 
+// TrialOf is a trial in the records of its sweep.
+type TrialOf struct {
+	Sweep *store.Sweep
+	Plan  *Plan
+	Trial *Trial
+}
+
 // FindTrial looks through the sweeps, newest first, or through those that the
 // SWEEP of "SWEEP:TRIAL" names. A label that several trials share (over seeds)
 // is taken as its first trial; part of an id that begins several is a mistake.

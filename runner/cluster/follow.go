@@ -1,4 +1,4 @@
-package main
+package cluster
 
 import (
 	"context"
@@ -9,16 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"react/runner/exec"
-	"react/runner/experiment"
 	"react/runner/launch"
-	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/slurm"
 	"react/runner/store"
-	"react/runner/tables"
 )
 
 // Polls of the cluster: the time between two grows while nothing changes.
@@ -32,57 +27,19 @@ const (
 	queueEvery = time.Minute
 )
 
-// sweepSlurm submits what is left to run, follows it to its end and prints the
-// tables. Interrupted, it leaves the jobs to themselves; run again, it finds
-// them.
-func sweepSlurm(e *experiment.Experiment, cmd *cobra.Command, folder *store.Sweep, o sweepOptions) error {
-	site, err := o.cluster.site()
-	if err != nil {
-		return err
-	}
-	l := &launcher{Experiment: e, folder: folder, states: newStates(e.Store, folder), options: o, site: site, stderr: cmd.ErrOrStderr()}
-	survey, err := schedule.Look(e.Store, e.Tasks())
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(l.stderr, e.Summary(survey))
-	if err := e.CheckInputs(cmd.Context(), survey); err != nil {
-		return err
-	}
-	e.PrintWarnings(l.stderr)
-	this := record.RunOf(cmd.Context(), e, o.Engine, o.keepDiff)
-	recorded := survey.Count(schedule.ToRun) > 0 || !folder.Has(record.ProvenanceFile)
-	if recorded {
-		if err := this.Begin(folder); err != nil {
-			return err
-		}
-	}
-	report, failure := l.run(cmd.Context())
-	if report == nil {
-		return failure
-	}
-	if recorded {
-		failure = errors.Join(failure, this.End(folder, report, failure))
-	}
-	err = record.WriteResults(e, folder, report)
-	if err != nil || failure != nil && !errors.As(failure, new(*schedule.Failed)) {
-		return errors.Join(failure, err)
-	}
-	keptWarnings(e, l.stderr, report)
-	return errors.Join(failure, tables.Write(e, cmd.OutOrStdout(), folder, report.Entries, report.Failures, o.tables))
-}
-
-// run submits and follows. The report is nil where there is nothing to print.
-func (l *launcher) run(ctx context.Context) (*schedule.Report, error) {
-	policy := launch.Policy{Fresh: true, Retry: l.options.cluster.retryFailed, Retries: l.options.cluster.retries}
+// Run submits what is left to run to Slurm and follows it to its end. Interrupted, it
+// leaves the jobs to themselves; run again, it finds them. The report is nil where
+// there is nothing to print.
+func (l *Launcher) Run(ctx context.Context) (*schedule.Report, error) {
+	policy := launch.Policy{Fresh: true, Retry: l.options.RetryFailed, Retries: l.options.Retries}
 	if _, err := l.submit(policy); err != nil {
 		return nil, err
 	}
-	if l.options.cluster.detach {
+	if l.options.detach {
 		fmt.Fprintln(l.stderr, "the jobs go on by themselves; to follow them: "+l.again())
 		return nil, nil
 	}
-	f := &follower{launcher: l, reporter: exec.NewReporter(l.stderr), last: map[string]launch.State{}, gone: map[string]time.Time{}, heard: map[string]time.Time{}, told: time.Now()}
+	f := &follower{Launcher: l, reporter: exec.NewReporter(l.stderr), last: map[string]launch.State{}, gone: map[string]time.Time{}, heard: map[string]time.Time{}, told: time.Now()}
 	policy.Fresh, policy.Retry = false, false
 	known, err := f.follow(ctx, policy)
 	if err != nil {
@@ -95,13 +52,13 @@ func (l *launcher) run(ctx context.Context) (*schedule.Report, error) {
 }
 
 // again is the command that goes on from here.
-func (l *launcher) again() string {
+func (l *Launcher) again() string {
 	return l.Command() + " --launcher slurm"
 }
 
 // follower tells a person what the cluster does.
 type follower struct {
-	*launcher
+	*Launcher
 	reporter schedule.Reporter
 	last     map[string]launch.State // what was told of a stage
 	gone     map[string]time.Time    // when a stage was first found lost
@@ -268,7 +225,7 @@ func (f *follower) tellQueue(known map[string]*launch.Status) {
 }
 
 // conclude makes of what is known what a local run reports.
-func (l *launcher) conclude(known map[string]*launch.Status) (*schedule.Report, error) {
+func (l *Launcher) conclude(known map[string]*launch.Status) (*schedule.Report, error) {
 	tasks := l.Tasks()
 	survey, err := schedule.Look(l.Store, tasks)
 	if err != nil {
@@ -296,7 +253,7 @@ func (l *launcher) conclude(known map[string]*launch.Status) (*schedule.Report, 
 
 // logOf is the stage's own log where a worker got so far, else what Slurm kept
 // of the worker.
-func (l *launcher) logOf(st *launch.Status) string {
+func (l *Launcher) logOf(st *launch.Status) string {
 	if st.Cause == launch.StageError && st.Attempt != nil {
 		return l.Store.LogPath(st.Key, st.Attempt.Op)
 	}

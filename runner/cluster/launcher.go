@@ -1,22 +1,15 @@
-package main
+package cluster
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 
-	"react/data/wholefile"
-	"react/data/words"
 	"react/ops"
+	"react/runner/exec"
 	"react/runner/experiment"
 	"react/runner/forecast"
 	"react/runner/launch"
@@ -30,22 +23,38 @@ import (
 // slurmFolder is where a sweep's arrays are, in its folder of records.
 const slurmFolder = "slurm"
 
-// launcher brings the stages of a sweep to Slurm.
-type launcher struct {
-	*experiment.Experiment
-	folder  *store.Sweep
-	states  *states
-	options sweepOptions
-	site    slurm.Site
-	stderr  io.Writer
+// OnSlurm says whether a sweep was ever given to Slurm.
+func OnSlurm(folder *store.Sweep) (bool, error) {
+	records, err := launch.Load(folder.Path(slurmFolder))
+	return len(records) > 0, err
 }
 
-func (l *launcher) root() string { return l.folder.Path(slurmFolder) }
+// Launcher brings the stages of a sweep to a cluster.
+type Launcher struct {
+	*experiment.Experiment
+	folder   *store.Sweep
+	states   *states
+	settings exec.Settings // of its workers
+	options  Options
+	site     slurm.Site
+	stderr   io.Writer
+}
+
+// New reads the file of the user's site. What is told goes to stderr.
+func New(e *experiment.Experiment, folder *store.Sweep, workers exec.Settings, o Options, stderr io.Writer) (*Launcher, error) {
+	site, err := o.site()
+	if err != nil {
+		return nil, err
+	}
+	return &Launcher{Experiment: e, folder: folder, states: newStates(e.Store, folder), settings: workers, options: o, site: site, stderr: stderr}, nil
+}
+
+func (l *Launcher) root() string { return l.folder.Path(slurmFolder) }
 
 // submit looks where every stage is and hands the cluster those that are to be
 // made and that it does not have. One process of a sweep does so at a time. The
 // survey is that of before.
-func (l *launcher) submit(policy launch.Policy) (submitted int, err error) {
+func (l *Launcher) submit(policy launch.Policy) (submitted int, err error) {
 	lock, err := lockFolder(l.root())
 	if err != nil {
 		return 0, err
@@ -66,7 +75,7 @@ func (l *launcher) submit(policy launch.Policy) (submitted int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s := &submission{launcher: l, lock: lock, retry: policy.Retry, exclude: badNodes(known)}
+	s := &submission{Launcher: l, lock: lock, retry: policy.Retry, exclude: badNodes(known)}
 	return len(stages), s.send(launch.Group(stages, queued, size))
 }
 
@@ -124,13 +133,13 @@ func jobOfAttempts(r *launch.Record) string {
 
 // choose picks the stages to submit: those that are to be made and that the
 // cluster does not have, less those that read one which is not coming.
-func (l *launcher) choose(known map[string]*launch.Status, policy launch.Policy) ([]launch.Stage, map[string]launch.Ref, error) {
+func (l *Launcher) choose(known map[string]*launch.Status, policy launch.Policy) ([]launch.Stage, map[string]launch.Ref, error) {
 	tasks := l.Tasks()
 	survey, err := schedule.Look(l.Store, tasks)
 	if err != nil {
 		return nil, nil, err
 	}
-	expected, err := forecast.New(l.Store, tasks, survey, forecast.On(l.options.Engine, 1))
+	expected, err := forecast.New(l.Store, tasks, survey, forecast.On(l.settings.Engine, 1))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -183,7 +192,7 @@ func memoryClass(bytes float64) int64 {
 }
 
 // task is a stage as a line for a worker.
-func (l *launcher) task(s *plan.Stage, t *schedule.Task) *launch.Task {
+func (l *Launcher) task(s *plan.Stage, t *schedule.Task) *launch.Task {
 	class := "data"
 	if ops.All[s.Op].UsesEngine {
 		class = "engine"
@@ -202,120 +211,4 @@ func badNodes(known map[string]*launch.Status) []string {
 	}
 	slices.Sort(nodes)
 	return slices.Compact(nodes)
-}
-
-// submission sends arrays, each after those that it waits for.
-type submission struct {
-	*launcher
-	lock    *os.File
-	retry   bool
-	exclude []string
-	program string
-	jobs    []string // of the arrays sent
-}
-
-func (s *submission) send(arrays []*launch.Array) error {
-	var err error
-	if s.program, err = keepProgram(filepath.Join(s.root(), "bin")); err != nil {
-		return err
-	}
-	records, err := launch.Load(s.root())
-	if err != nil {
-		return err
-	}
-	for i, a := range arrays {
-		r, err := s.prepare(len(records)+i+1, a)
-		if err != nil {
-			return err
-		}
-		id, err := s.sbatch(r)
-		if err != nil {
-			return errors.Join(err, r.Settle("", false))
-		}
-		if err := r.Settle(id, false); err != nil {
-			return err
-		}
-		s.jobs = append(s.jobs, id)
-		fmt.Fprintf(s.stderr, "job %s: %s %s\n", id, words.Plural(len(a.Indices()), "stage"), a.Op)
-	}
-	return nil
-}
-
-// prepare writes the folder of an array. Its job's name has a part made up on
-// the spot, so that it is found again and nothing else is.
-func (s *submission) prepare(number int, a *launch.Array) (*launch.Record, error) {
-	name := fmt.Sprintf("%03d-%s", number, a.Op)
-	r, err := launch.NewRecord(filepath.Join(s.root(), name), fmt.Sprintf("rn-%s-%s-%08x", s.Name, name, rand.Uint32()), a)
-	if err != nil {
-		return nil, err
-	}
-	r.Retry = s.retry
-	for _, ref := range a.After {
-		r.After = append(r.After, s.element(ref))
-	}
-	if a.Each != nil {
-		r.Each = s.job(*a.Each)
-	}
-	return r, nil
-}
-
-func (s *submission) job(ref launch.Ref) string {
-	if ref.Job != "" {
-		return ref.Job
-	}
-	return s.jobs[ref.Array]
-}
-
-func (s *submission) element(ref launch.Ref) string {
-	return fmt.Sprintf("%s_%d", s.job(ref), ref.Index)
-}
-
-// sbatch submits. Where no node would be left without those that failed, it
-// takes them again.
-func (s *submission) sbatch(r *launch.Record) (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	script := slurm.Script{Record: r, Program: s.program, Store: s.Store.Root(), Args: s.options.Settings.Args(), WorkDir: dir,
-		Throttle: s.options.cluster.throttle, Exclude: s.exclude, Site: s.site}
-	path := filepath.Join(r.Dir, "submit.sh")
-	write := func() error { return os.WriteFile(path, []byte(script.Text()), 0o777) }
-	if err := errors.Join(write(), r.Save()); err != nil {
-		return "", err
-	}
-	id, err := slurm.Submit(path, s.lock)
-	if err == nil || len(s.exclude) == 0 {
-		return id, err
-	}
-	script.Exclude = nil
-	if err := write(); err != nil {
-		return "", err
-	}
-	return slurm.Submit(path, s.lock)
-}
-
-// keepProgram copies the program that runs to dir/DIGEST/runner, so that a new
-// build does not reach jobs that are queued, and returns the copy.
-func keepProgram(dir string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	data, err := os.ReadFile(self)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(data)
-	dir = filepath.Join(dir, hex.EncodeToString(sum[:6]))
-	path := filepath.Join(dir, "runner")
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return "", err
-	}
-	return path, wholefile.Write(path, data, 0o755)
 }

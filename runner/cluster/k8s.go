@@ -1,53 +1,35 @@
-package main
+package cluster
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"react/data/words"
 	"react/runner/cli"
-	"react/runner/experiment"
 	"react/runner/k8s"
 	"react/runner/launch"
-	"react/runner/schedule"
 	"react/runner/slurm"
-	"react/runner/store"
 )
 
 // k8sFolder is where the arrays of Kubernetes' jobs are, in the sweep's folder.
 const k8sFolder = "k8s"
 
-// printK8s writes the task files of what is left to run and prints the jobs
-// that run them. It submits nothing: run again after they ended, it prints what
-// is left then, or the sweep's tables are there for runner table.
-func printK8s(e *experiment.Experiment, cmd *cobra.Command, folder *store.Sweep, o sweepOptions) error {
-	site, err := o.cluster.site()
-	if err != nil {
-		return err
-	}
-	l := &launcher{Experiment: e, folder: folder, options: o, site: site, stderr: cmd.ErrOrStderr()}
-	survey, err := schedule.Look(e.Store, e.Tasks())
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(l.stderr, e.Summary(survey))
-	if err := e.CheckInputs(cmd.Context(), survey); err != nil {
-		return err
-	}
-	e.PrintWarnings(l.stderr)
+// PrintK8s writes the task files of what is left to run and prints the jobs that run
+// them. It submits nothing: run again after they ended, it prints what is left then,
+// or the sweep's tables are there for runner table.
+func (l *Launcher) PrintK8s(w io.Writer) error {
 	stages, _, err := l.choose(nil, launch.Policy{Fresh: true})
 	if err != nil {
 		return err
 	}
 	if len(stages) == 0 {
-		fmt.Fprintln(l.stderr, "everything is done: runner table "+e.File)
+		fmt.Fprintln(l.stderr, "everything is done: runner table "+l.File)
 		return nil
 	}
 	for _, s := range stages {
@@ -69,11 +51,11 @@ func printK8s(e *experiment.Experiment, cmd *cobra.Command, folder *store.Sweep,
 		}
 	}
 	l.explain(list, len(levels))
-	return cli.PrintJSON(cmd.OutOrStdout(), list)
+	return cli.PrintJSON(w, list)
 }
 
 // size gives a class the resources that the user asks for.
-func (l *launcher) size(r *launch.Resources) {
+func (l *Launcher) size(r *launch.Resources) {
 	site := l.site.Class(r.Class)
 	r.CPUs = max(r.CPUs, site.CPUs)
 	r.Memory = slurm.Bytes(site.Mem, r.Memory)
@@ -85,15 +67,15 @@ func (l *launcher) size(r *launch.Resources) {
 	}
 }
 
-func (l *launcher) k8sOptions() (*k8s.Options, error) {
+func (l *Launcher) k8sOptions() (*k8s.Options, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
-	o := &k8s.Options{Sweep: l.Name + "/" + l.folder.Hash, Image: l.options.cluster.image, Store: l.Store.Root(), WorkDir: dir,
-		Args:     l.options.Settings.Args(),
-		Throttle: l.options.cluster.throttle, Retries: l.options.cluster.retries}
-	for _, text := range l.options.cluster.volumes {
+	o := &k8s.Options{Sweep: l.Name + "/" + l.folder.Hash, Image: l.options.image, Store: l.Store.Root(), WorkDir: dir,
+		Args:     l.settings.Args(),
+		Throttle: l.options.throttle, Retries: l.options.Retries}
+	for _, text := range l.options.volumes {
 		v, err := k8s.ParseVolume(text)
 		if err != nil {
 			return nil, cli.Usage(err)
@@ -111,7 +93,7 @@ func (l *launcher) k8sOptions() (*k8s.Options, error) {
 
 // k8sRecord writes the folder of an array. Its name is made of the keys, so
 // that what is printed twice is the same job.
-func (l *launcher) k8sRecord(level int, a *launch.Array) (*launch.Record, error) {
+func (l *Launcher) k8sRecord(level int, a *launch.Array) (*launch.Record, error) {
 	sum := sha256.New()
 	for _, t := range a.Tasks {
 		fmt.Fprintln(sum, t.Key, t.Resources)
@@ -125,7 +107,7 @@ func (l *launcher) k8sRecord(level int, a *launch.Array) (*launch.Record, error)
 }
 
 // explain tells how the levels follow each other.
-func (l *launcher) explain(list k8s.List, levels int) {
+func (l *Launcher) explain(list k8s.List, levels int) {
 	fmt.Fprintf(l.stderr, "%s of %s: the first runs at once, each of the others when the one before is through:\n",
 		words.Plural(len(list.Items), "job"), words.Plural(levels, "level"))
 	for level := 1; level < levels; level++ {

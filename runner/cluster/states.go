@@ -1,4 +1,4 @@
-package main
+package cluster
 
 import (
 	"react/runner/launch"
@@ -6,10 +6,10 @@ import (
 	"react/runner/store"
 )
 
-// launchStates tells, by key, where the stages of a sweep are that were ever
+// States tells, by key, where the stages of a sweep are that were ever
 // given to a cluster; it is empty for a sweep that ran only here. It writes
 // nothing. When the scheduler does not answer, what only it knows is left open.
-func launchStates(s *store.Store, folder *store.Sweep) (map[string]*launch.Status, error) {
+func States(s *store.Store, folder *store.Sweep) (map[string]*launch.Status, error) {
 	return newStates(s, folder).read(false)
 }
 

@@ -1,4 +1,4 @@
-package main
+package cluster
 
 import (
 	"errors"
@@ -12,13 +12,13 @@ import (
 	"react/runner/slurm"
 )
 
-// clusterOptions are the flags of sweep that only a cluster's launcher reads.
-type clusterOptions struct {
+// Options are the flags of sweep that only a launcher of a cluster reads.
+type Options struct {
 	asked       slurm.Site
 	detach      bool
 	throttle    int
-	retries     int
-	retryFailed bool // set by the command retry
+	Retries     int  // of a stage, also here, after what may pass
+	RetryFailed bool // stages that failed are made again; no flag
 
 	print   bool
 	image   string
@@ -32,7 +32,8 @@ var (
 	clusterFlags = []string{"gres", "cpus", "mem", "throttle"}
 )
 
-func (o *clusterOptions) flags(f *pflag.FlagSet) {
+// Flags adds the flags.
+func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.asked.Partition, "partition", "", "Slurm `partition`; this and what follows may stand in the file that RUNNER_SLURM names, or in runner/slurm.json of your folder of configuration")
 	f.StringVar(&o.asked.Account, "account", "", "Slurm `account`")
 	f.StringVar(&o.asked.QOS, "qos", "", "Slurm quality of `service`")
@@ -46,13 +47,13 @@ func (o *clusterOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.print, "print", false, "with --launcher k8s: print the jobs for kubectl, and submit nothing")
 	f.StringVar(&o.image, "image", "", "with --launcher k8s: the pods' `image`; it needs glibc, the program is on a volume")
 	f.StringArrayVar(&o.volumes, "volume", nil, "with --launcher k8s: mount a persistent volume claim, `CLAIM=/path`; may be repeated")
-	f.IntVar(&o.retries, "retries", 3, "try a stage again this `often` after what may pass: a disk or a network that failed; on a cluster a time limit, a failed node or a worker that vanished")
+	f.IntVar(&o.Retries, "retries", 3, "try a stage again this `often` after what may pass: a disk or a network that failed; on a cluster a time limit, a failed node or a worker that vanished")
 }
 
-// check finds flags that the launcher does not read.
-func (o *clusterOptions) check(launcher string, given *pflag.FlagSet) error {
-	if o.retries < 0 {
-		return fmt.Errorf("--retries %d: at least 0", o.retries)
+// Check finds flags that the launcher does not read.
+func (o *Options) Check(launcher string, given *pflag.FlagSet) error {
+	if o.Retries < 0 {
+		return fmt.Errorf("--retries %d: at least 0", o.Retries)
 	}
 	if o.throttle < 0 || o.asked.CPUs < 0 {
 		return errors.New("--throttle and --cpus are at least 0")
@@ -88,7 +89,7 @@ func (o *clusterOptions) check(launcher string, given *pflag.FlagSet) error {
 }
 
 // site is what the user's file says with the flags over it.
-func (o *clusterOptions) site() (slurm.Site, error) {
+func (o *Options) site() (slurm.Site, error) {
 	site, err := slurm.ReadSite(slurm.SiteFile())
 	if err != nil {
 		return site, cli.Usage(err)
