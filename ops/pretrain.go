@@ -150,7 +150,7 @@ func saveCheckpoint(dir string, checkpoint *clip.Checkpoint, tok *tokenizer.Toke
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	return errors.Join(checkpoint.Save(dir), tok.Save(dir))
+	return errors.Join(clip.Save(checkpoint, dir, clip.OpenCLIP), tok.Save(dir))
 }
 
 // curveOf compares the last two tenths of the losses with the whole fall.

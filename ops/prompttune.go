@@ -106,28 +106,28 @@ type promptTuning struct {
 	classes int
 }
 
-func newPromptTuning(b *backbone, train *labelled, p PromptTuneParams) (*promptTuning, error) {
-	if train.Many {
-		return nil, fmt.Errorf("set %s: images have several classes, and a prompt is learned by the softmax over one", train.Dir)
+func newPromptTuning(b *backbone, from *labelled, p PromptTuneParams) (*promptTuning, error) {
+	if from.Many {
+		return nil, fmt.Errorf("set %s: images have several classes, and a prompt is learned by the softmax over one", from.Dir)
 	}
-	if dim := b.checkpoint.Config.Dim(); dim != train.x.Cols {
-		return nil, fmt.Errorf("features have %d values, the model's embeddings %d", train.x.Cols, dim)
+	if dim := b.checkpoint.Config.Dim(); dim != from.x.Cols {
+		return nil, fmt.Errorf("features have %d values, the model's embeddings %d", from.x.Cols, dim)
 	}
-	t := &promptTuning{PromptTuneParams: p, engine: b.engine, x: train.normalized(), labels: train.all(), classes: len(train.Classes)}
+	t := &promptTuning{PromptTuneParams: p, engine: b.engine, x: from.normalized(), labels: from.all(), classes: len(from.Classes)}
 	var err error
-	if t.images, err = shotsOf(train, p.Shots, p.Seed); err != nil {
+	if t.images, err = shotsOf(from, p.Shots, p.Seed); err != nil {
 		return nil, err
 	}
 	words, err := contextWords(b.tokenizer, p)
 	if err != nil {
 		return nil, err
 	}
-	t.prompt = learnedPrompt{Contexts: p.Contexts, Length: p.Length, Position: p.Position, Bare: p.Bare, Classes: train.Classes, Images: len(t.images)}
+	t.prompt = learnedPrompt{Contexts: p.Contexts, Length: p.Length, Position: p.Position, Bare: p.Bare, Classes: from.Classes, Images: len(t.images)}
 	w, err := clip.InitPrompt(b.checkpoint, clip.PromptShape{Contexts: p.Contexts, Length: p.Length, Classes: t.classes}, words, uint64(p.Seed))
 	if err != nil {
 		return nil, err
 	}
-	layout, err := t.prompt.layout(b.tokenizer, firstNames(train.Names))
+	layout, err := t.prompt.layout(b.tokenizer, firstNames(from.Names))
 	if err != nil {
 		return nil, err
 	}

@@ -88,13 +88,13 @@ func writeConverted(stderr io.Writer, from, dir, naming string, c *clip.Checkpoi
 	tok, err := ops.Tokenizer(from, c.Config)
 	if err != nil {
 		fmt.Fprintf(stderr, "warning: the new folder has no tokenizer, and experiments need one: %v\n", err)
-		return c.SaveAs(dir, naming)
+		return clip.Save(c, dir, naming)
 	}
 	// open_clip takes its own vocabulary of 49,408 unless the config names another.
 	if text := &c.Config.Model.Text; text.HFTokenizer == "" && !tok.IsCLIP() {
 		text.HFTokenizer = ownTokenizer
 	}
-	if err := c.SaveAs(dir, naming); err != nil {
+	if err := clip.Save(c, dir, naming); err != nil {
 		return err
 	}
 	if naming == clip.HF && int(tok.SOT()) != c.Config.VocabSize()-2 {

@@ -28,7 +28,7 @@ func TestConvertNamesItsTokenizer(t *testing.T) {
 	cfg = cfg.WithVocab(tok.VocabSize())
 	from := t.TempDir()
 	c := &clip.Checkpoint{Config: cfg, Weights: clip.Init(cfg, 1)}
-	if err := c.Save(from); err != nil {
+	if err := clip.Save(c, from, clip.OpenCLIP); err != nil {
 		t.Fatal(err)
 	}
 	if err := tok.Save(from); err != nil {

@@ -144,7 +144,7 @@ func (t *Trainer) partedStep(given *given, b Batch, p StepParams) ([]compute.Buf
 	if err := t.checkBatch(b); err != nil {
 		return nil, err
 	}
-	given.hyper(p, t.opts, t.step+1)
+	giveHyper(given, p, t.opts, t.step+1)
 	u, v, err := t.partedFeatures(given, b)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -20,7 +21,7 @@ type Checkpoint struct {
 	Config  Config
 	Weights *Weights
 
-	source *Source // whose files the weights lie in; nil for none
+	Files io.Closer // that the weights lie in; nil for none
 }
 
 // Load reads a checkpoint of any layout that Open takes. An error names the
@@ -41,10 +42,10 @@ func Load(path string) (*Checkpoint, error) {
 // of checkpoints made from it, must not be used after. It is not needed when the
 // program ends.
 func (c *Checkpoint) Close() error {
-	if c.source == nil {
+	if c.Files == nil {
 		return nil
 	}
-	return c.source.Close()
+	return c.Files.Close()
 }
 
 // LoadConfig reads an open_clip_config.json.
@@ -75,9 +76,9 @@ func readConfigFile(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// Save writes the checkpoint into a folder that exists; the same checkpoint
+// saveOpenCLIP writes a checkpoint into a folder that exists; the same checkpoint
 // gives the same bytes.
-func (c *Checkpoint) Save(dir string) error {
+func saveOpenCLIP(c *Checkpoint, dir string) error {
 	if _, err := c.Weights.check(c.Config); err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (o TrainOptions) classifies() bool { return o.Classes > 0 || o.Head.Classes
 func (t *Trainer) lossOf(tape *tape, u, v *Node) lossGraph {
 	batch, dim := t.opts.Batch, t.cfg.Dim()
 	if t.opts.Head.Classes > 0 {
-		return t.headLoss(tape, u)
+		return tape.headLoss(t.opts.Head, u, input(tape.g, targetsInput, batch, t.opts.Head.Classes))
 	}
 	if t.opts.Classes > 0 {
 		return classification(u, input(tape.g, headInput, t.opts.Classes, dim), tape.at("logit_scale"), input(tape.g, targetsInput, batch, t.opts.Classes))

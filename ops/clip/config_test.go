@@ -238,7 +238,7 @@ func TestLoadErrorsNameTheFile(t *testing.T) {
 		}, `parameter "positional_embedding" is missing`},
 	} {
 		dir := t.TempDir()
-		if err := c.Save(dir); err != nil {
+		if err := Save(c, dir, OpenCLIP); err != nil {
 			t.Fatal(err)
 		}
 		x.damage(dir)

@@ -13,7 +13,7 @@ const featureBound = 1e-4
 func TestForwardAgreesWithReference(t *testing.T) {
 	for _, dir := range []string{"openai_style", "openclip_style", "react_gated"} {
 		t.Run(dir, func(t *testing.T) {
-			c := loadFixture(t, dir)
+			c := loadFixture(t, dir, ReadSafetensors)
 			shape, pixels := readArray(t, fixture(t, dir, "images.npy"))
 			ids := readIDs(t, fixture(t, dir, "tokens.npy"))
 			_, wantImage := readArray(t, fixture(t, dir, "image_features.npy"))
@@ -88,7 +88,7 @@ type run struct {
 
 func readRun(t *testing.T, mode string) run {
 	dir := "train_" + mode
-	r := run{start: loadFixture(t, dir), ids: readIDs(t, fixture(t, dir, "tokens.npy"))}
+	r := run{start: loadFixture(t, dir, ReadSafetensors), ids: readIDs(t, fixture(t, dir, "tokens.npy"))}
 	readJSON(t, fixture(t, dir, "trace.json"), &r.trace)
 	var shape []int
 	shape, r.pixels = readArray(t, fixture(t, dir, "images.npy"))

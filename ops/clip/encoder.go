@@ -112,13 +112,7 @@ func (e *Encoder) FeatureMap(pixels []float32, n, stage int) ([]float32, error) 
 	if !v.resnet() || stage < 0 || stage > resnetStages {
 		return nil, fmt.Errorf("a feature map after stage %d: only a ResNet has them, 0 to %d", stage, resnetStages)
 	}
-	side, channels := v.ImageSize/4, v.Width
-	for i := range stage {
-		channels = v.Width << i * bottleneckExpansion
-		if i > 0 {
-			side /= 2
-		}
-	}
+	side, channels := v.mapAfter(stage)
 	return e.images(fmt.Sprint("featureMap", stage), pixels, n, side*side*channels, func(t *tape, in *Node) *Node {
 		x, _, _ := t.featureMap(in, stage)
 		return wide(x)

@@ -9,19 +9,19 @@ import (
 	"strings"
 )
 
-// SaveAs writes the checkpoint into a folder that exists, in the files and the
+// Save writes a checkpoint into a folder that exists, in the files and the
 // names of a naming. What that naming cannot hold is an error before any file.
-func (c *Checkpoint) SaveAs(dir, naming string) error {
+func Save(c *Checkpoint, dir, naming string) error {
 	switch naming {
 	case OpenCLIP:
-		return c.Save(dir)
+		return saveOpenCLIP(c, dir)
 	case HF:
-		return c.saveHF(dir)
+		return saveHF(c, dir)
 	}
 	return fmt.Errorf("unknown naming %q: one of %s", naming, strings.Join(Namings, ", "))
 }
 
-func (c *Checkpoint) saveHF(dir string) error {
+func saveHF(c *Checkpoint, dir string) error {
 	config, err := hfConfigOf(c.Config)
 	if err != nil {
 		return err
@@ -51,8 +51,8 @@ func (c *Checkpoint) saveHF(dir string) error {
 // transposed is shared.
 func hfWeightsOf(w *Weights) (*Weights, error) {
 	out := &Weights{}
-	for _, name := range w.names {
-		t := w.tensors[name]
+	for _, name := range w.Names() {
+		t := w.At(name)
 		names := toHF(name)
 		switch {
 		case len(names) == 0:

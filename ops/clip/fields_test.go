@@ -209,8 +209,8 @@ func TestSizesOfProcessors(t *testing.T) {
 
 // TestProcessorOfTransformers5 reads the image processor inside a processor's file.
 func TestProcessorOfTransformers5(t *testing.T) {
-	config := string(readFile(t, "testdata/layouts/hf/config.json"))
-	inner := string(readFile(t, "testdata/layouts/hf/preprocessor_config.json"))
+	config := string(readFile(t, "testdata/hf/config.json"))
+	inner := string(readFile(t, "testdata/hf/preprocessor_config.json"))
 	read := func(files map[string]string) (*Preprocess, error) {
 		dir := t.TempDir()
 		files[hfConfigFile] = config

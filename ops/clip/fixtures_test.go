@@ -14,12 +14,26 @@ import (
 	"react/ops/engine"
 )
 
+// module is the folder of go.mod.
+func module(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for !exists(filepath.Join(dir, "go.mod")) {
+		dir = filepath.Dir(dir)
+	}
+	return dir
+}
+
 // fixture is a file of the reference outputs: under $FIXTURES when it is set,
-// else under ../shared/fixtures beside the module, else in testdata, which has
-// copies of some. A test that needs a file that is nowhere is skipped and says so.
+// else under ../shared/fixtures beside the module, else in ops/clip/testdata, which
+// has copies of some. A test that needs a file that is nowhere is skipped and says so.
 func fixture(t *testing.T, dir, file string) string {
 	t.Helper()
-	roots := []string{filepath.Join("..", "..", "..", "shared", "fixtures"), "testdata"}
+	copies := filepath.Join(module(t), "ops", "clip", "testdata")
+	roots := []string{filepath.Join(module(t), "..", "shared", "fixtures"), copies}
 	if env := os.Getenv("FIXTURES"); env != "" {
 		roots = []string{env}
 	}
@@ -28,7 +42,7 @@ func fixture(t *testing.T, dir, file string) string {
 			return path
 		}
 		// testdata has weights once that are the same in several folders.
-		if path := filepath.Join(root, sameWeights[dir], file); root == "testdata" && strings.HasSuffix(file, ".safetensors") && exists(path) {
+		if path := filepath.Join(root, sameWeights[dir], file); root == copies && strings.HasSuffix(file, ".safetensors") && exists(path) {
 			return path
 		}
 	}
@@ -77,22 +91,20 @@ func readJSON(t *testing.T, path string, into any) {
 var engineNames = []string{"go", "onnx", "xla:cpu", "xla:cuda"}
 
 // presentEngines are those of which this machine has the library.
-func presentEngines() []string {
-	return slices.DeleteFunc(slices.Clone(engineNames), func(name string) bool { return absent(name) != nil })
+func presentEngines(t testing.TB) []string {
+	return slices.DeleteFunc(slices.Clone(engineNames), func(name string) bool { return absent(t, name) != nil })
 }
 
 // absent says what an engine lacks.
-func absent(name string) error {
+func absent(t testing.TB, name string) error {
 	if kind, xla := strings.CutPrefix(name, "xla:"); xla && len(engine.FindPlugins(kind)) == 0 {
 		return fmt.Errorf("no PJRT plugin for %s is found (runner doctor says where it is looked for)", kind)
 	}
 	if name != "onnx" {
 		return nil
 	}
-	if path := filepath.Join("..", "..", "cache", "onnxruntime", "libonnxruntime.so.1"); os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH") == "" && exists(path) {
-		if path, err := filepath.Abs(path); err == nil {
-			os.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", path)
-		}
+	if path := filepath.Join(module(t), "cache", "onnxruntime", "libonnxruntime.so.1"); os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH") == "" && exists(path) {
+		os.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", path)
 	}
 	_, err := engine.FindONNX()
 	return err
@@ -112,7 +124,7 @@ func openEngine(t testing.TB, name string) *engine.Engine {
 	if e := opened[name]; e != nil {
 		return e
 	}
-	if err := absent(name); err != nil {
+	if err := absent(t, name); err != nil {
 		t.Skip(err)
 	}
 	e, err := engine.Open(name)
@@ -139,17 +151,16 @@ func closeTo(got, want []float32, bound float64) error {
 	return nil
 }
 
-func loadFixture(t *testing.T, dir string) *Checkpoint {
+// loadFixture is the model of a folder of fixtures, its weights read by a reader of safetensors.
+func loadFixture(t *testing.T, dir string, read func(path string) (*Weights, error)) *Checkpoint {
 	t.Helper()
-	cfg, err := LoadConfig(fixture(t, dir, ConfigFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := WeightsFile
+	var cfg Config
+	readJSON(t, fixture(t, dir, "open_clip_config.json"), &cfg)
+	file := "open_clip_model.safetensors"
 	if strings.HasPrefix(dir, "train_") {
 		file = "initial.safetensors"
 	}
-	w, err := ReadSafetensors(fixture(t, dir, file))
+	w, err := read(fixture(t, dir, file))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,8 +37,8 @@ func (g *given) put(name string, values any, dims ...int) {
 	g.buffers[name] = b
 }
 
-// hyper puts the numbers of a step, counted from 1.
-func (g *given) hyper(p StepParams, o TrainOptions, step int) {
+// giveHyper puts the numbers of a step, counted from 1.
+func giveHyper(g *given, p StepParams, o TrainOptions, step int) {
 	values := hyperValues(p, o.AdamW, o.Clip, step)
 	if o.Head.Classes > 0 {
 		values = headHyperValues(p, o, step)

@@ -34,12 +34,14 @@ const (
 	HeadVariance = "head.running_variance" // [E]
 )
 
-// Constants of torch.nn.BatchNorm1d and of the toolkit's SGD.
-const (
-	HeadNormEpsilon = 1e-5
-	headNormPace    = 0.1
-	headMomentum    = 0.9
-)
+// HeadNormEpsilon is torch.nn.BatchNorm1d's.
+const HeadNormEpsilon = 1e-5
+
+// headNormPace is the momentum of torch.nn.BatchNorm1d.
+const headNormPace = 0.1
+
+// headMomentum is the SGD's of ELEVATER's toolkit.
+const headMomentum = 0.9
 
 // parameters are those that stand beside a model's.
 func (o HeadOptions) parameters(dim int) []parameter {
@@ -116,18 +118,16 @@ func (o TrainOptions) direct() []string {
 // targets [B, C]. In place of positives it gives the share of images whose
 // largest logit is of their class; of several classes, of logits on the right
 // side of 0.
-func (t *Trainer) headLoss(tape *tape, f *Node) lossGraph {
-	o := t.opts.Head
-	targets := input(tape.g, targetsInput, t.opts.Batch, o.Classes)
-	w, b := tape.at(HeadWeight), tape.at(HeadBias)
-	x, pullX, statistics := t.normalized(tape, f)
+func (t *tape) headLoss(o HeadOptions, f, targets *Node) lossGraph {
+	w, b := t.at(HeadWeight), t.at(HeadBias)
+	x, pullX, statistics := t.normalized(o, f)
 	scale := func(x *Node) *Node { return x }
 	if o.Normalization == ByLength {
-		by := Exp(tape.at("logit_scale"))
+		by := Exp(t.at("logit_scale"))
 		scale = func(x *Node) *Node { return Mul(x, by) }
 	}
 	logits := Add(scale(matmul(x, transpose(w))), b) // [B, C]
-	n := 1 / float64(t.opts.Batch)
+	n := 1 / float64(f.Shape().Dimensions[0])
 	var l lossGraph
 	var dlogits *Node
 	if o.Many {
@@ -150,22 +150,22 @@ func (t *Trainer) headLoss(tape *tape, f *Node) lossGraph {
 
 // normalized gives what the head reads of features, the way back, and the new
 // running statistics.
-func (t *Trainer) normalized(tape *tape, f *Node) (x *Node, back func(dx *Node) *Node, statistics []*Node) {
-	switch t.opts.Head.Normalization {
+func (t *tape) normalized(o HeadOptions, f *Node) (x *Node, back func(dx *Node) *Node, statistics []*Node) {
+	switch o.Normalization {
 	case ByLength:
 		x, pull := normalize(f)
 		return x, func(dx *Node) *Node { return pull(dx, true) }, nil
 	case NoNormalization:
 		return f, func(dx *Node) *Node { return dx }, nil
 	}
-	rows := float64(t.opts.Batch)
+	rows := float64(f.Shape().Dimensions[0])
 	mean := MulScalar(columnSums(f), 1/rows) // [1, E]
 	centred := Sub(f, mean)
 	variance := MulScalar(columnSums(Square(centred)), 1/rows)
 	by := Reciprocal(Sqrt(AddScalar(variance, HeadNormEpsilon)))
 	x = Mul(centred, by)
 	follow := func(name string, now *Node) *Node {
-		old := tape.at(name)
+		old := t.at(name)
 		return Add(old, MulScalar(Sub(now, old), headNormPace))
 	}
 	statistics = []*Node{follow(HeadMean, mean), follow(HeadVariance, MulScalar(variance, rows/(rows-1)))}

@@ -21,8 +21,17 @@ type layoutCase struct {
 func checkLayout(t *testing.T, c *Checkpoint, file string) {
 	t.Helper()
 	var want layoutCase
-	readJSON(t, filepath.Join("testdata", "layouts", file), &want)
-	image, text, err := embedBoth(openEngine(t, "go"), c, want.Pixels, want.IDs)
+	readJSON(t, filepath.Join("testdata", file), &want)
+	enc, err := NewEncoder(openEngine(t, "go"), c, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer enc.Close()
+	image, err := enc.Images(want.Pixels, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := enc.Texts(want.IDs, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +44,7 @@ func checkLayout(t *testing.T, c *Checkpoint, file string) {
 }
 
 func TestOpenAIArchive(t *testing.T) {
-	s, err := Open("testdata/layouts/openai.pt", OpenOptions{})
+	s, err := Open("testdata/openai.pt", OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,13 +61,13 @@ func TestOpenAIArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkLayout(t, c, "openai.json")
-	if _, err := Open("testdata/layouts/openai.pt", OpenOptions{Activation: GELU}); err == nil || !strings.Contains(err.Error(), "the command line says gelu, the archive's code says quick_gelu") {
+	if _, err := Open("testdata/openai.pt", OpenOptions{Activation: GELU}); err == nil || !strings.Contains(err.Error(), "the command line says gelu, the archive's code says quick_gelu") {
 		t.Errorf("a wrong activation: %v", err)
 	}
 }
 
 func TestHuggingFaceFolder(t *testing.T) {
-	c, err := Load("testdata/layouts/hf")
+	c, err := Load("testdata/hf")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +86,7 @@ func TestTorchFilesOfTheReference(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer got.Close()
-		if err := sameBits(got, loadFixture(t, dir)); err != nil {
+		if err := sameBits(got, loadFixture(t, dir, ReadSafetensors)); err != nil {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}
@@ -87,7 +96,7 @@ func TestTorchFilesOfTheReference(t *testing.T) {
 func TestKeyMapRoundTrip(t *testing.T) {
 	c := smallModel(0, false)
 	first, hf, second := t.TempDir(), t.TempDir(), t.TempDir()
-	if err := c.Save(first); err != nil {
+	if err := Save(c, first, OpenCLIP); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct{ from, to, naming string }{{first, hf, HF}, {hf, second, OpenCLIP}} {
@@ -95,7 +104,7 @@ func TestKeyMapRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.SaveAs(step.to, step.naming); err != nil {
+		if err := Save(c, step.to, step.naming); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.Close(); err != nil {
@@ -116,17 +125,17 @@ func TestKeyMapRoundTrip(t *testing.T) {
 			t.Errorf("no %s in the HF file", name)
 		}
 	}
-	if err := (&Checkpoint{}).SaveAs(t.TempDir(), "other"); err == nil || !strings.Contains(err.Error(), "one of open_clip, hf") {
+	if err := Save(&Checkpoint{}, t.TempDir(), "other"); err == nil || !strings.Contains(err.Error(), "one of open_clip, hf") {
 		t.Errorf("another naming: %v", err)
 	}
-	if err := smallModel(1, true).SaveAs(t.TempDir(), HF); err == nil || !strings.Contains(err.Error(), "no gated blocks") {
+	if err := Save(smallModel(1, true), t.TempDir(), HF); err == nil || !strings.Contains(err.Error(), "no gated blocks") {
 		t.Errorf("gates in HF naming: %v", err)
 	}
 }
 
 // TestHFKeysOfTransformers holds the map to the names that transformers wrote.
 func TestHFKeysOfTransformers(t *testing.T) {
-	f, _, err := openTensors("testdata/layouts/hf/pytorch_model.bin")
+	f, _, err := openTensors("testdata/hf/pytorch_model.bin")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +168,7 @@ func readFile(t *testing.T, path string) []byte {
 func TestShards(t *testing.T) {
 	c := smallModel(0, true)
 	dir := t.TempDir()
-	if err := c.Save(dir); err != nil {
+	if err := Save(c, dir, OpenCLIP); err != nil {
 		t.Fatal(err)
 	}
 	parts := []*Weights{{}, {}}
@@ -207,14 +216,14 @@ func TestOldHFConfigs(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	for size, width := range map[int]int{8192: 1664, 3072: 768, 80: 48, 6144: 1408, 5: 3, 7: 3, 1: 49} {
-		if got := hidden(width, ratioOf(size, width)); got != size {
+		if got := (Text{Width: width, MLPRatio: ratioOf(size, width)}).hidden(); got != size {
 			t.Errorf("ratio of %d to %d gives %d", size, width, got)
 		}
 	}
 }
 
 func TestSharedStorageIsBounded(t *testing.T) {
-	s := &Source{Files: []string{"testdata/layouts/hf.json"}, origins: map[string]origin{}}
+	s := &Source{Files: []string{"testdata/hf.json"}, origins: map[string]origin{}}
 	for i := range 100 {
 		s.origins[fmt.Sprint(i)] = origin{pieces: []piece{{tensorInfo: tensorInfo{dtype: "F32", shape: []int{1 << 20, 1 << 20, 1 << 20, 1 << 20}}}}}
 	}
@@ -224,7 +233,7 @@ func TestSharedStorageIsBounded(t *testing.T) {
 }
 
 func FuzzHFConfig(f *testing.F) {
-	data, err := os.ReadFile("testdata/layouts/hf/config.json")
+	data, err := os.ReadFile("testdata/hf/config.json")
 	if err != nil {
 		f.Fatal(err)
 	}

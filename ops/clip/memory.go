@@ -65,6 +65,9 @@ func count(cfg Config, of func(name string) bool) int64 {
 	return n
 }
 
+// Parameters is the number of a model's values that train in the mode.
+func (m Mode) Parameters(cfg Config) int64 { return count(cfg, m.trains) }
+
 // Parameters is the number of values of a model.
 func (c Config) Parameters() int64 { return count(c, everyName) }
 
@@ -95,7 +98,7 @@ func EstimateTraining(cfg Config, o TrainOptions, engineName string) (Memory, er
 	if err != nil {
 		return Memory{}, fmt.Errorf("memory of a step: %w", err)
 	}
-	all, training := count(cfg, everyName)*bytesOf, (count(cfg, o.mode().trains)+int64(o.Head.Classes*(cfg.Dim()+1)))*bytesOf
+	all, training := cfg.Parameters()*bytesOf, (o.mode().Parameters(cfg)+int64(o.Head.Classes*(cfg.Dim()+1)))*bytesOf
 	pixels := int64(3*cfg.ImageSize()*cfg.ImageSize()) * bytesOf
 	m := Memory{Parameters: all, Moments: int64(len(o.stateful())-1) * training, Gradients: step.gradients, Activations: step.other,
 		Inputs: int64(o.rows()) * pixels, Host: ProcessBytes + 2*all + batchesAhead*int64(o.Batch)*pixels}
@@ -123,7 +126,7 @@ func EstimateEncoding(cfg Config, batch int, precision, engineName string) (Memo
 	if err != nil {
 		return Memory{}, fmt.Errorf("memory of embedding: %w", err)
 	}
-	all := count(cfg, everyName) * bytesOf
+	all := cfg.Parameters() * bytesOf
 	pixels := int64(batch) * int64(3*cfg.ImageSize()*cfg.ImageSize()) * bytesOf
 	m := Memory{Parameters: all, Activations: activations.total(), Inputs: pixels, Host: ProcessBytes + all + pixels}
 	return m, nil

@@ -14,7 +14,7 @@ import (
 func writeModel(t *testing.T, c *Checkpoint, edit func(w *Weights)) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := c.Save(dir); err != nil {
+	if err := Save(c, dir, OpenCLIP); err != nil {
 		t.Fatal(err)
 	}
 	w := c.Weights.Clone()
@@ -26,10 +26,13 @@ func writeModel(t *testing.T, c *Checkpoint, edit func(w *Weights)) string {
 }
 
 func remove(w *Weights, names ...string) {
-	w.names = slices.DeleteFunc(w.names, func(name string) bool { return slices.Contains(names, name) })
-	for _, name := range names {
-		delete(w.tensors, name)
+	left := &Weights{}
+	for _, name := range w.Names() {
+		if !slices.Contains(names, name) {
+			left.Put(name, w.At(name).Shape, w.At(name).Data)
+		}
 	}
+	*w = *left
 }
 
 func TestAllMisfitsAreListed(t *testing.T) {
@@ -131,18 +134,18 @@ func TestActivationMismatch(t *testing.T) {
 		t.Errorf("OpenAI's weights with GELU: %v", err)
 	}
 	dir = t.TempDir()
-	if err := c.Save(dir); err != nil {
+	if err := Save(c, dir, OpenCLIP); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SaveAs(dir, HF); err != nil {
+	if err := Save(c, dir, HF); err != nil {
 		t.Fatal(err)
 	}
 	both, err := Load(dir)
 	if err != nil {
 		t.Fatalf("both configs: %v", err)
 	}
-	if both.source.ConfigFile != filepath.Join(dir, ConfigFile) {
-		t.Errorf("config %s", both.source.ConfigFile)
+	if both.Files.(*Source).ConfigFile != filepath.Join(dir, ConfigFile) {
+		t.Errorf("config %s", both.Files.(*Source).ConfigFile)
 	}
 	text := bytes.ReplaceAll(readFile(t, filepath.Join(dir, hfConfigFile)), []byte(`"gelu"`), []byte(`"quick_gelu"`))
 	if err := os.WriteFile(filepath.Join(dir, hfConfigFile), text, 0o644); err != nil {
@@ -163,8 +166,8 @@ func TestLayoutErrors(t *testing.T) {
 		}
 		return dir
 	}
-	bin := string(readFile(t, "testdata/layouts/hf/pytorch_model.bin"))
-	config := string(readFile(t, "testdata/layouts/hf/config.json"))
+	bin := string(readFile(t, "testdata/hf/pytorch_model.bin"))
+	config := string(readFile(t, "testdata/hf/config.json"))
 	with := func(old, new string) map[string]string {
 		if !strings.Contains(config, old) {
 			t.Fatalf("no %q in the config", old)

@@ -179,7 +179,7 @@ func origins(named map[string]piece) map[string]origin {
 
 // isBuffer says whether a checkpoint carries the name and no model needs it.
 func isBuffer(name string) bool {
-	return slices.Contains(leftOut, name) || strings.HasSuffix(name, ".num_batches_tracked") || strings.HasSuffix(name, ".position_ids")
+	return isLeftOut(name) || strings.HasSuffix(name, ".position_ids")
 }
 
 // rename is a rule of training's key map: names that start so in open_clip, and

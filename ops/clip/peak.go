@@ -2,6 +2,7 @@ package clip
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -50,7 +51,7 @@ func MatrixPeak(e *engine.Engine, size int, bf16 bool) (float64, error) {
 			best = took
 		}
 	}
-	return peakChain * productFLOPs(size, size, size) / best.Seconds(), nil
+	return peakChain * 2 * math.Pow(float64(size), 3) / best.Seconds(), nil
 }
 
 // runOnce runs the program and waits for its output.

@@ -55,7 +55,7 @@ func TestEmbeddingAgainstPyTorch(t *testing.T) {
 	pixels := randomBatch(c.Config, embedBatch, 3).Pixels
 	files := writeEmbedding(t, c, pixels)
 	us := map[string]func() []float32{}
-	for _, name := range presentEngines() {
+	for _, name := range presentEngines(t) {
 		us[name] = embedder(t, name, c, pixels)
 	}
 	var peers []*peer.Process
@@ -78,7 +78,7 @@ func TestEmbeddingAgainstPyTorch(t *testing.T) {
 			theirs[i] = append(theirs[i], s)
 		}
 	}
-	for _, name := range presentEngines() {
+	for _, name := range presentEngines(t) {
 		for i, p := range peers {
 			recordSpent(t, peer.Row{Work: "embedding, ViT-B/32, batch 32", Us: name, Peer: p.Name, Unit: "images/s"}, own[name], theirs[i],
 				func(ms float64) float64 { return embedBatch * 1e3 / ms })

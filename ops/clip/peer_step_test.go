@@ -37,7 +37,7 @@ func TestStepAgainstPyTorch(t *testing.T) {
 	peers := startTorches(t)
 	for _, w := range works {
 		us := map[string]func(){}
-		for _, name := range presentEngines() {
+		for _, name := range presentEngines(t) {
 			us[name] = ourWork(t, openEngine(t, name), w)
 			us[name]()
 		}
@@ -54,7 +54,7 @@ func TestStepAgainstPyTorch(t *testing.T) {
 				}
 			}
 		}
-		for _, name := range presentEngines() {
+		for _, name := range presentEngines(t) {
 			for i, p := range peers {
 				recordSpent(t, peer.Row{Work: w.String() + ", batch 128", Us: name, Peer: p.Name, Unit: "ms"}, own[name], theirs[i],
 					func(ms float64) float64 { return ms })

@@ -14,7 +14,7 @@ import (
 // ResNet's towers amplify most.
 func TestBF16EmbedsAsF32(t *testing.T) {
 	e := openEngine(t, "go")
-	for name, c := range map[string]*Checkpoint{"ViT": loadFixture(t, "openai_style"), "gated": loadFixture(t, "react_gated"), "ResNet": drawnResNet()} {
+	for name, c := range map[string]*Checkpoint{"ViT": loadFixture(t, "openai_style", ReadSafetensors), "gated": loadFixture(t, "react_gated", ReadSafetensors), "ResNet": drawnResNet()} {
 		t.Run(name, func(t *testing.T) {
 			b := randomBatch(c.Config, 4, 1)
 			var image, text [2][]float32

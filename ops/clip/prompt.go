@@ -21,6 +21,9 @@ var Contexts = []string{SharedContext, ClassContext, ImageContext}
 // network.
 const metaShrink = 16
 
+// metaWidth is the hidden width of CoCoOp's network of image features.
+func metaWidth(dim int) int { return max(1, dim/metaShrink) }
+
 // contextDeviation is that of random context vectors, CoOp's.
 const contextDeviation = 0.02
 
@@ -122,7 +125,7 @@ func InitPrompt(c *Checkpoint, shape PromptShape, words []int32, seed uint64) (*
 	w := &Weights{}
 	w.Put(contextName, []int{rows, width}, context)
 	if shape.Contexts == ImageContext {
-		hidden := max(1, dim/metaShrink)
+		hidden := metaWidth(dim)
 		for _, p := range []parameter{
 			{metaIn, []int{hidden, dim}, uniform, rootInverse(dim)}, {metaInBias, []int{hidden}, uniform, rootInverse(dim)},
 			{metaOut, []int{width, hidden}, uniform, rootInverse(hidden)}, {metaOutBias, []int{width}, uniform, rootInverse(hidden)},
@@ -144,14 +147,14 @@ func (e *Encoder) Prompts(w *Weights, contexts string, l PromptLayout, classes [
 	c := &Checkpoint{Config: e.cfg, Weights: e.weights}
 	rows := l.embedded(c)
 	if contexts != ImageContext {
-		l.place(rows, w, contexts, classes, nil)
+		place(l, rows, w, contexts, classes, nil)
 		return e.embeddedTexts(rows, l.Tokens)
 	}
 	dim := e.cfg.Dim()
 	var out []float32
 	for i := 0; i < len(images); i += dim {
 		moved := slices.Clone(rows)
-		l.place(moved, w, contexts, nil, meta(w, images[i:i+dim]))
+		place(l, moved, w, contexts, nil, meta(w, images[i:i+dim]))
 		u, err := e.embeddedTexts(moved, l.Tokens)
 		if err != nil {
 			return nil, err
@@ -162,7 +165,7 @@ func (e *Encoder) Prompts(w *Weights, contexts string, l PromptLayout, classes [
 }
 
 // place adds the context vectors to rows, moved by what is given.
-func (l PromptLayout) place(rows []float32, w *Weights, contexts string, classes []int, move []float32) {
+func place(l PromptLayout, rows []float32, w *Weights, contexts string, classes []int, move []float32) {
 	context := w.At(contextName)
 	width, tokens := context.Shape[1], len(l.Slots)/l.Classes
 	for i, s := range l.Slots {

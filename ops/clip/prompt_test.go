@@ -60,10 +60,9 @@ func TestPromptGradients(t *testing.T) {
 		t.Run(contexts, func(t *testing.T) {
 			w := startPrompt(t, c, contexts)
 			l := promptLayout(c.Config)
-			tr := &PromptTrainer{eng: e, cfg: c.Config, classes: 3, batch: batch, shape: PromptShape{Contexts: contexts, Length: 2, Classes: 3}}
 			key, _ := programKey("prompt gradients", c.Config, contexts)
 			program, err := e.Program(key, func(g *Graph) []*Node {
-				p := tr.build(g)
+				p := newPromptGraph(g, c.Config, PromptShape{Contexts: contexts, Length: 2, Classes: 3}, batch)
 				var params []*Node
 				for _, name := range w.Names() {
 					params = append(params, p.nodes[name])

@@ -54,7 +54,7 @@ func NewPromptTrainer(e *engine.Engine, c *Checkpoint, w *Weights, contexts stri
 	if err != nil {
 		return nil, err
 	}
-	if t.program, err = e.Program(key, func(g *Graph) []*Node { return t.build(g).outputs(w.Names()) }); err != nil {
+	if t.program, err = e.Program(key, func(g *Graph) []*Node { return newPromptGraph(g, c.Config, t.shape, batch).outputs(w.Names()) }); err != nil {
 		return nil, err
 	}
 	return t, t.upload(c, l)
@@ -134,122 +134,6 @@ func (t *PromptTrainer) update(name string, gradient compute.Buffer, lr float32)
 		w[i] -= lr * v[i]
 	}
 	return nil
-}
-
-// promptGraph is a step being built.
-type promptGraph struct {
-	loss  *Node
-	nodes map[string]*Node // the prompt's parameters
-	grads map[string]*Node
-}
-
-func (p promptGraph) outputs(names []string) []*Node {
-	out := []*Node{p.loss}
-	for _, name := range names {
-		out = append(out, p.grads[name])
-	}
-	return out
-}
-
-// rowsOf is the number of prompts that go through the tower: those of the
-// classes, for each image where the image moves them.
-func (t *PromptTrainer) rowsOf() int {
-	if t.shape.Contexts == ImageContext {
-		return t.batch * t.classes
-	}
-	return t.classes
-}
-
-// build runs the text tower forward and back to the context vectors.
-func (t *PromptTrainer) build(g *Graph) promptGraph {
-	p := promptGraph{nodes: map[string]*Node{}, grads: map[string]*Node{}}
-	tape := newTape(g, t.cfg, nil)
-	u := input(g, imageFeaturesInput, t.batch, t.cfg.Dim())
-	x, pullPlace := t.placed(g, &p, u)
-	ids := Parameter(g, tokensInput, shapes.Make(dtypes.Int64, t.classes, t.cfg.ContextLength()))
-	if rows := t.rowsOf(); rows > t.classes {
-		ids = Reshape(BroadcastToDims(InsertAxes(ids, 0), t.batch, t.classes, t.cfg.ContextLength()), rows, t.cfg.ContextLength())
-	}
-	v, pullTower := tape.embeddedText(x, ids)
-	loss, dv := t.loss(u, v, Exp(tape.at("logit_scale")), input(g, targetsInput, t.batch, t.classes))
-	p.loss = loss
-	pullPlace(pullTower(dv))
-	return p
-}
-
-// embeddedText is the text tower on embedded tokens [B*T, D], up to features of
-// length 1.
-func (t *tape) embeddedText(x, ids *Node) (*Node, func(dv *Node) *Node) {
-	s := t.textStream(ids)
-	x, pulls := t.textLayers(x, s, lastToken(ids, s))
-	x, pullNorm := t.layerNorm(x, "ln_final")
-	x, pullProj := t.project(x, "text_projection")
-	v, pullV := normalize(x)
-	return v, func(dv *Node) *Node { return pulls(pullNorm(pullProj(pullV(dv, true), true), true)) }
-}
-
-// loss is the mean cross entropy of the images' classes and its gradient to the
-// text features.
-func (t *PromptTrainer) loss(u, v, scale, targets *Node) (loss, dv *Node) {
-	n := 1 / float64(t.batch)
-	if t.shape.Contexts != ImageContext {
-		logits := Mul(matmul(u, transpose(v)), scale)
-		value, slope := crossEntropy(logits, targets)
-		return MulScalar(columnSums(value), n), Mul(matmul(transpose(MulScalar(slope, n)), u), scale)
-	}
-	of := Reshape(u, t.batch, 1, t.cfg.Dim())
-	logits := Mul(ReduceSum(Mul(of, Reshape(v, t.batch, t.classes, t.cfg.Dim())), -1), scale)
-	value, slope := crossEntropy(logits, targets)
-	dlogits := Reshape(Mul(MulScalar(slope, n), scale), t.batch, t.classes, 1)
-	return MulScalar(columnSums(value), n), Reshape(Mul(dlogits, of), t.batch*t.classes, t.cfg.Dim())
-}
-
-// placed puts the context vectors among the tokens: [rows*T, D]. Its pull gives
-// the gradients of the prompt's parameters.
-func (t *PromptTrainer) placed(g *Graph, p *promptGraph, u *Node) (*Node, func(dx *Node)) {
-	width, tokens, m := t.cfg.Model.Text.Width, t.cfg.ContextLength(), t.shape.Length
-	embedded := input(g, embeddedInput, t.classes*tokens, width)
-	place := input(g, placeInput, t.classes*tokens, m)
-	if t.shape.Contexts == ClassContext {
-		context := p.at(g, contextName, t.classes*m, width)
-		of := Reshape(place, t.classes, 1, tokens, m)
-		moved := Reshape(batched(of, Reshape(context, t.classes, 1, m, width)), t.classes*tokens, width)
-		return Add(embedded, moved), func(dx *Node) {
-			p.grads[contextName] = Reshape(batched(swap(of), Reshape(dx, t.classes, 1, tokens, width)), t.classes*m, width)
-		}
-	}
-	x := Add(embedded, matmul(place, p.at(g, contextName, m, width)))
-	if t.shape.Contexts == SharedContext {
-		return x, func(dx *Node) { p.grads[contextName] = matmul(transpose(place), dx) }
-	}
-	move, pullMeta := t.meta(g, p, u)
-	is := rowSums(place) // [C*T, 1]
-	rows := t.classes * tokens
-	x = Add(Reshape(x, 1, rows, width), Mul(Reshape(is, 1, rows, 1), Reshape(move, t.batch, 1, width)))
-	return Reshape(x, t.batch*rows, width), func(dx *Node) {
-		dx = Reshape(dx, t.batch, rows, width)
-		p.grads[contextName] = matmul(transpose(place), ReduceSum(dx, 0))
-		pullMeta(ReduceSum(Mul(dx, Reshape(is, 1, rows, 1)), 1))
-	}
-}
-
-// meta is CoCoOp's network: image features [B, E] to vectors [B, D].
-func (t *PromptTrainer) meta(g *Graph, p *promptGraph, u *Node) (*Node, func(dy *Node)) {
-	width, dim := t.cfg.Model.Text.Width, t.cfg.Dim()
-	hidden := max(1, dim/metaShrink)
-	in, out := p.at(g, metaIn, hidden, dim), p.at(g, metaOut, width, hidden)
-	h := Add(matmul(u, transpose(in)), p.at(g, metaInBias, 1, hidden))
-	a := MaxScalar(h, 0)
-	return Add(matmul(a, transpose(out)), p.at(g, metaOutBias, 1, width)), func(dy *Node) {
-		p.grads[metaOut], p.grads[metaOutBias] = matmul(transpose(dy), a), columnSums(dy)
-		dh := Mul(matmul(dy, out), Sign(a))
-		p.grads[metaIn], p.grads[metaInBias] = matmul(transpose(dh), u), columnSums(dh)
-	}
-}
-
-func (p promptGraph) at(g *Graph, name string, dims ...int) *Node {
-	p.nodes[name] = input(g, paramPrefix+name, dims...)
-	return p.nodes[name]
 }
 
 // embeddedTexts embeds rows [n*T, D] of vectors; ids tell where they end.

@@ -38,6 +38,18 @@ func (v Vision) bottlenecks() [][]bottleneck {
 	return stages
 }
 
+// mapAfter is the form of a ResNet's map after a stage, or 0 for the stem.
+func (v Vision) mapAfter(stage int) (side, channels int) {
+	side, channels = v.ImageSize/4, v.Width
+	for i := range stage {
+		channels = v.Width << i * bottleneckExpansion
+		if i > 0 {
+			side /= 2
+		}
+	}
+	return side, channels
+}
+
 // resnetParameters are those of a ResNet, drawn as open_clip does: convolutions
 // as PyTorch, and the last gain of each bottleneck 0, so that it starts as its
 // shortcut.

@@ -205,8 +205,8 @@ func writeSafetensors(path string, w *Weights, metadata string) error {
 		fmt.Fprintf(&b, `"__metadata__":%s`, metadata)
 	}
 	offset := int64(0)
-	for _, name := range w.names {
-		t := w.tensors[name]
+	for _, name := range w.Names() {
+		t := w.At(name)
 		shape := make([]int64, len(t.Shape))
 		for j, d := range t.Shape {
 			shape[j] = int64(d)
@@ -235,12 +235,12 @@ func writeFile(path string, header []byte, w *Weights) error {
 	err := wholefile.Fill(path, 0o644, func(f *os.File) error {
 		buf := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 		_, err := f.Write(append(buf, header...))
-		for _, name := range w.names {
+		for _, name := range w.Names() {
 			if err != nil {
 				break
 			}
 			buf = buf[:0]
-			for _, v := range w.tensors[name].Data {
+			for _, v := range w.At(name).Data {
 				buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
 			}
 			_, err = f.Write(buf)

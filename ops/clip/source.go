@@ -267,7 +267,7 @@ func (s *Source) Checkpoint() (*Checkpoint, error) {
 		}
 		w.Put(p.name, p.shape, data)
 	}
-	return &Checkpoint{Config: s.Config, Weights: w, source: s}, nil
+	return &Checkpoint{Config: s.Config, Weights: w, Files: s}, nil
 }
 
 // DTypes counts the stored values by type.

@@ -87,12 +87,6 @@ func (m Mode) FLOPs(cfg Config) float64 {
 	return total
 }
 
-// mode is the mode of a step; NewTrainer refuses a name that there is not.
-func (o TrainOptions) mode() Mode {
-	m, _ := ModeOf(o.Mode)
-	return m
-}
-
 // errNoGates says why a ResNet has no gated blocks.
 var errNoGates = errors.New("the image tower is a ResNet, and gated blocks stand before the blocks of a transformer; take full, locked-text or locked-image")
 

@@ -29,6 +29,12 @@ type TrainOptions struct {
 	Head           HeadOptions
 }
 
+// mode is the mode of a step; NewTrainer refuses a name that there is not.
+func (o TrainOptions) mode() Mode {
+	m, _ := ModeOf(o.Mode)
+	return m
+}
+
 // parts is the number of micro-batches of a step.
 func (o TrainOptions) parts() int {
 	if o.MicroBatch == 0 {
@@ -338,7 +344,7 @@ func (t *Trainer) wholeStep(given *given, b Batch, p StepParams) ([]compute.Buff
 	if err := t.checkBatch(b); err != nil {
 		return nil, err
 	}
-	given.hyper(p, t.opts, t.step+1)
+	giveHyper(given, p, t.opts, t.step+1)
 	t.giveTargets(given, b, p.Gamma)
 	if t.opts.CachedText {
 		given.put(featuresInput, b.TextFeatures, t.opts.Batch, t.cfg.Dim())

@@ -390,27 +390,27 @@ func TestTrainerErrors(t *testing.T) {
 
 func TestTokensBeforePooling(t *testing.T) {
 	c := stir(smallModel(1, false))
-	b := randomBatch(c.Config, 3, 4)
+	pixels, ids := parityInput(c.Config)
 	onEngines(t, func(t *testing.T, e *engine.Engine) {
-		enc, err := NewEncoder(e, c, 2)
+		enc, err := NewEncoder(e, c, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer enc.Close()
-		image, err := enc.ImageTokens(b.Pixels, 3)
+		image, err := enc.ImageTokens(pixels, parityRows)
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := enc.TextTokens(b.Tokens, 3)
+		text, err := enc.TextTokens(ids, parityRows)
 		if err != nil {
 			t.Fatal(err)
 		}
-		features, _ := enc.Images(b.Pixels, 3)
-		captions, _ := enc.Texts(b.Tokens, 3)
+		features, _ := enc.Images(pixels, parityRows)
+		captions, _ := enc.Texts(ids, parityRows)
 		v, x := c.Config.Model.Vision, c.Config.Model.Text
-		for i := range 3 {
+		for i := range parityRows {
 			class := image[i*v.tokens()*v.Width:][:v.Width]
-			end := slices.Index(b.Tokens[i*x.ContextLength:], int32(x.VocabSize-1))
+			end := slices.Index(ids[i*x.ContextLength:], int32(x.VocabSize-1))
 			last := text[(i*x.ContextLength+end)*x.Width:][:x.Width]
 			if err := closeTo(projected(class, c.Weights.At("visual.proj")), features[i*8:(i+1)*8], 1e-5); err != nil {
 				t.Errorf("image %d: %v", i, err)
@@ -466,7 +466,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	var files [2][]byte
 	for i := range files {
 		dir := t.TempDir()
-		if err := c.Save(dir); err != nil {
+		if err := Save(c, dir, OpenCLIP); err != nil {
 			t.Fatal(err)
 		}
 		got, err := Load(dir)
