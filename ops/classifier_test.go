@@ -11,7 +11,8 @@ import (
 
 	"react/data/npy"
 	"react/ops/blas"
-	"react/ops/clip"
+	"react/ops/clip/encode"
+	"react/ops/clip/layout"
 	"react/ops/engine"
 )
 
@@ -86,7 +87,7 @@ func TestClassifierAgreesWithReference(t *testing.T) {
 }
 
 // fixtureEncoder compiles a model of ops/clip's testdata; both styles have the same weights.
-func fixtureEncoder(t *testing.T, eng *engine.Engine, style string) *clip.Encoder {
+func fixtureEncoder(t *testing.T, eng *engine.Engine, style string) *encode.Encoder {
 	t.Helper()
 	dir := t.TempDir()
 	for name, from := range map[string]string{"open_clip_config.json": style, "open_clip_model.safetensors": "openai_style"} {
@@ -98,12 +99,12 @@ func fixtureEncoder(t *testing.T, eng *engine.Engine, style string) *clip.Encode
 			t.Fatal(err)
 		}
 	}
-	c, err := clip.Load(dir)
+	c, err := layout.Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	enc, err := clip.NewEncoder(eng, c, 8)
+	enc, err := encode.New(eng, c, 8)
 	if err != nil {
 		t.Fatal(err)
 	}

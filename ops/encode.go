@@ -8,6 +8,8 @@ import (
 
 	"react/data/tokenizer"
 	"react/ops/clip"
+	"react/ops/clip/encode"
+	"react/ops/clip/layout"
 	"react/ops/engine"
 	"react/ops/op"
 )
@@ -20,7 +22,7 @@ type backbone struct {
 	engine     *engine.Engine
 	checkpoint *clip.Checkpoint
 	tokenizer  *tokenizer.Tokenizer
-	encoder    *clip.Encoder
+	encoder    *encode.Encoder
 	truncation tokenizer.Truncation // of texts that are too long
 }
 
@@ -33,7 +35,7 @@ func openBackbone(run *op.Run, precision string) (*backbone, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := clip.Load(dir)
+	c, err := layout.Load(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +50,7 @@ func openBackbone(run *op.Run, precision string) (*backbone, error) {
 	if err != nil {
 		return nil, err
 	}
-	enc, err := clip.NewEncoderIn(eng, c, encodeBatch, precision)
+	enc, err := encode.NewIn(eng, c, encodeBatch, precision)
 	return &backbone{engine: eng, checkpoint: c, tokenizer: tok, encoder: enc}, err
 }
 
@@ -95,7 +97,7 @@ func (b *backbone) texts(ctx context.Context, captions []string) ([]float32, err
 
 // named says which input has no embedding, where that is what is wrong.
 func named(err error, name func(i int) string) error {
-	var none *clip.NotFiniteError
+	var none *encode.NotFiniteError
 	if errors.As(err, &none) {
 		return fmt.Errorf("%s: %w", name(none.First), err)
 	}

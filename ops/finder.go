@@ -10,7 +10,7 @@ import (
 	"react/data/embeddings"
 	"react/data/pool"
 	"react/data/shards"
-	"react/ops/clip"
+	"react/ops/clip/encode"
 	"react/ops/knn"
 	"react/ops/op"
 )
@@ -19,7 +19,7 @@ import (
 // called concurrently.
 type Finder struct {
 	backbone *backbone
-	encode   *clip.Encoder // of one text at a time
+	encode   *encode.Encoder // of one text at a time
 	folder   *embeddings.Folder
 	alive    *pool.Rows // nil is all
 	indexes  map[string]knn.Searcher
@@ -125,7 +125,7 @@ func (f *Finder) openEncoder(run *op.Run, precision string) (err error) {
 	if dim := f.backbone.checkpoint.Config.Dim(); dim != f.folder.Dim() {
 		return fmt.Errorf("the model embeds in %d dimensions, the pool's embeddings have %d: they come from another model", dim, f.folder.Dim())
 	}
-	f.encode, err = clip.NewEncoderIn(f.backbone.engine, f.backbone.checkpoint, 1, precision)
+	f.encode, err = encode.NewIn(f.backbone.engine, f.backbone.checkpoint, 1, precision)
 	return err
 }
 

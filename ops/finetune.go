@@ -10,6 +10,8 @@ import (
 	"react/data/image"
 	"react/ops/blas"
 	"react/ops/clip"
+	"react/ops/clip/encode"
+	"react/ops/clip/train"
 	"react/ops/op"
 	"react/ops/probe"
 )
@@ -252,15 +254,15 @@ func (p FineTuneParams) head(classes int, many bool) clip.HeadOptions {
 }
 
 // options are what a training of so many images compiles to, before Fit.
-func (p FineTuneParams) options(images, classes int, many bool, cfg clip.Config) clip.TrainOptions {
-	return clip.TrainOptions{Mode: clip.LockedText, Batch: min(p.Batch, images), Clip: p.Clip, Precision: p.Precision, AdamW: clip.AdamWFor(cfg),
+func (p FineTuneParams) options(images, classes int, many bool, cfg clip.Config) train.Options {
+	return train.Options{Mode: clip.LockedText, Batch: min(p.Batch, images), Clip: p.Clip, Precision: p.Precision, AdamW: train.AdamWFor(cfg),
 		Head: p.head(classes, many)}
 }
 
 // score gives the logits [images, classes] of a checkpoint with a head.
 func (f *fineTuner) score(ctx context.Context, c *clip.Checkpoint, images *imageSource) (blas.Matrix, error) {
 	model, head := c.SplitHead()
-	enc, err := clip.NewEncoderIn(f.backbone.engine, model, encodeBatch, f.Embedding)
+	enc, err := encode.NewIn(f.backbone.engine, model, encodeBatch, f.Embedding)
 	if err != nil {
 		return blas.Matrix{}, err
 	}

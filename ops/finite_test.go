@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"react/ops/clip"
+	"react/ops/clip/encode"
+	"react/ops/clip/layout"
 	"react/ops/internal/optest"
 )
 
@@ -20,7 +21,7 @@ func overflowing(t *testing.T, checkpoint, projection string) string {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "open_clip_model.safetensors")
-	w, err := clip.ReadSafetensors(file)
+	w, err := layout.ReadSafetensors(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func overflowing(t *testing.T, checkpoint, projection string) string {
 	if err := os.Remove(file); err != nil { // stage outputs are read-only
 		t.Fatal(err)
 	}
-	if err := clip.WriteSafetensors(file, w); err != nil {
+	if err := layout.WriteSafetensors(file, w); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -66,7 +67,7 @@ func TestNotFiniteIsAnError(t *testing.T) {
 			}
 			r := optest.New(t, in, nil)
 			err := try(r, name, params)
-			var none *clip.NotFiniteError
+			var none *encode.NotFiniteError
 			if !errors.As(err, &none) || none.First != 0 || none.Count != none.Rows || !strings.Contains(err.Error(), tower.names) {
 				t.Errorf("%s with %s: got %v, want that no embedding is finite, and of which input", op, tower.projection, err)
 			}

@@ -15,6 +15,8 @@ import (
 
 	"react/data/wholefile"
 	"react/ops/clip"
+	"react/ops/clip/layout"
+	"react/ops/clip/train"
 	"react/ops/engine"
 	"react/ops/op"
 )
@@ -128,7 +130,7 @@ func (s *saver) saveWeights(path string) error {
 		tensor := c.Weights.At(name)
 		w.Put(name, tensor.Shape, tensor.Data)
 	}
-	return clip.WriteSafetensors(path, w)
+	return layout.WriteSafetensors(path, w)
 }
 
 // keepSnapshots links the finished files of the stage's own snapshots into the directory, once each.
@@ -252,7 +254,7 @@ func (s *saver) takeFiles(state trainingState) ([]byte, error) {
 
 // setWeights gives the trainer what trains and its moments. After an error it has the weights that it had.
 func (s *saver) setWeights(step int) error {
-	saved, err := clip.ReadSafetensors(filepath.Join(s.run.Partial, weightsOf(step)))
+	saved, err := layout.ReadSafetensors(filepath.Join(s.run.Partial, weightsOf(step)))
 	if err != nil {
 		return err
 	}
@@ -270,7 +272,7 @@ func (s *saver) setWeights(step int) error {
 	}
 	err = s.t.trainer.Reset(after)
 	if err == nil {
-		err = s.t.trainer.SetState(&clip.State{Step: step, Moments: saved})
+		err = s.t.trainer.SetState(&train.State{Step: step, Moments: saved})
 	}
 	if err == nil {
 		return nil

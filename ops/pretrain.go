@@ -14,6 +14,8 @@ import (
 	"react/data/shards"
 	"react/data/tokenizer"
 	"react/ops/clip"
+	"react/ops/clip/layout"
+	"react/ops/clip/train"
 	"react/ops/op"
 )
 
@@ -30,7 +32,7 @@ type PretrainParams struct {
 	Vocab       int           `json:"vocab"`
 	Seed        int64         `json:"seed"`
 	Precision   string        `json:"precision"`       // f32, bf16
-	AdamW       *clip.AdamW   `json:"adamw,omitempty"` // nil is a ViT's
+	AdamW       *train.AdamW  `json:"adamw,omitempty"` // nil is a ViT's
 	Augment     image.Augment `json:"augment"`
 	MaxBad      int           `json:"maxBad"`
 	MaxBadShare float64       `json:"maxBadShare"`
@@ -118,7 +120,7 @@ func runPretrain(ctx context.Context, run *op.Run, p PretrainParams) error {
 	return savePretrained(run, trainer, tok, sum, t)
 }
 
-func savePretrained(run *op.Run, trainer *clip.Trainer, tok *tokenizer.Tokenizer, sum trainingSummary, t *training) error {
+func savePretrained(run *op.Run, trainer *train.Trainer, tok *tokenizer.Tokenizer, sum trainingSummary, t *training) error {
 	if err := saveTrained(run.Dir, trainer, tok); err != nil {
 		return err
 	}
@@ -137,7 +139,7 @@ func snapshotDir(step int) string { return filepath.Join(snapshotsDir, fmt.Sprin
 const snapshotsDir = "snapshots"
 
 // saveTrained writes what a trainer holds now.
-func saveTrained(dir string, trainer *clip.Trainer, tok *tokenizer.Tokenizer) error {
+func saveTrained(dir string, trainer *train.Trainer, tok *tokenizer.Tokenizer) error {
 	checkpoint, err := trainer.Checkpoint()
 	if err != nil {
 		return err
@@ -150,7 +152,7 @@ func saveCheckpoint(dir string, checkpoint *clip.Checkpoint, tok *tokenizer.Toke
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	return errors.Join(clip.Save(checkpoint, dir, clip.OpenCLIP), tok.Save(dir))
+	return errors.Join(layout.Save(checkpoint, dir, layout.OpenCLIP), tok.Save(dir))
 }
 
 // curveOf compares the last two tenths of the losses with the whole fall.
@@ -243,5 +245,5 @@ func (d *trainingPool) drop(bad []int) {
 	d.samples, d.captions = d.samples[:keep], d.captions[:keep]
 }
 
-// GammaOff stands in the params of tune for plain InfoNCE (clip.TrainOptions.GammaOff).
+// GammaOff stands in the params of tune for plain InfoNCE (train.Options.GammaOff).
 const GammaOff = 2

@@ -9,6 +9,7 @@ import (
 
 	"react/ops/blas"
 	"react/ops/clip"
+	"react/ops/clip/layout"
 	"react/ops/metric"
 	"react/ops/op"
 )
@@ -27,7 +28,7 @@ func readPrompt(run *op.Run) (*learnedPrompt, error) {
 	if err := json.Unmarshal(raw, p); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, promptFile), err)
 	}
-	p.weights, err = clip.ReadSafetensors(filepath.Join(dir, LearnedPromptFile))
+	p.weights, err = layout.ReadSafetensors(filepath.Join(dir, LearnedPromptFile))
 	return p, err
 }
 

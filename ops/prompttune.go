@@ -10,6 +10,8 @@ import (
 	"react/data/tokenizer"
 	"react/ops/blas"
 	"react/ops/clip"
+	"react/ops/clip/layout"
+	"react/ops/clip/train"
 	"react/ops/engine"
 	"react/ops/op"
 )
@@ -80,7 +82,7 @@ func runPromptTune(ctx context.Context, run *op.Run, p PromptTuneParams) error {
 	if err != nil {
 		return err
 	}
-	if err := clip.WriteSafetensors(run.Path(LearnedPromptFile), t.trainer.Weights()); err != nil {
+	if err := layout.WriteSafetensors(run.Path(LearnedPromptFile), t.trainer.Weights()); err != nil {
 		return err
 	}
 	if err := run.WriteJSON(promptFile, t.prompt); err != nil {
@@ -99,7 +101,7 @@ type promptTuning struct {
 	PromptTuneParams
 	engine  *engine.Engine
 	prompt  learnedPrompt
-	trainer *clip.PromptTrainer
+	trainer *train.PromptTrainer
 	x       blas.Matrix // of all images, each of length 1
 	labels  [][]int
 	images  []int // those that are learned from
@@ -131,7 +133,7 @@ func newPromptTuning(b *backbone, from *labelled, p PromptTuneParams) (*promptTu
 	if err != nil {
 		return nil, err
 	}
-	t.trainer, err = clip.NewPromptTrainer(b.engine, b.checkpoint, w, p.Contexts, layout, p.Batch)
+	t.trainer, err = train.NewPromptTrainer(b.engine, b.checkpoint, w, p.Contexts, layout, p.Batch)
 	return t, err
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"react/ops/clip"
+	"react/ops/clip/layout"
 	"react/ops/op"
 )
 
@@ -25,7 +25,7 @@ func runResize(ctx context.Context, run *op.Run, p ResizeParams) error {
 	if err != nil {
 		return err
 	}
-	base, err := clip.Load(dir)
+	base, err := layout.Load(dir)
 	if err != nil {
 		return err
 	}

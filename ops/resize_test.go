@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"react/ops/clip"
+	"react/ops/clip/layout"
 	"react/ops/internal/optest"
 )
 
@@ -14,11 +14,11 @@ func TestResize(t *testing.T) {
 	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
 	in := map[string]string{"checkpoint": base}
 	_, resized := do(t, "resize", ResizeParams{ImageSize: 64}, in, nil)
-	before, err := clip.Load(base)
+	before, err := layout.Load(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := clip.Load(resized)
+	after, err := layout.Load(resized)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"react/ops/clip"
+	"react/ops/clip/layout"
 	"react/ops/internal/optest"
 )
 
@@ -20,7 +21,7 @@ func TestResNetBase(t *testing.T) {
 	in := map[string]string{"checkpoint": base, "pairs": list, "pool": pool}
 	tuning := TuneParams{Mode: "locked-text", Gamma: 0.9, Steps: 2, Batch: 16, LR: 1e-3, Warmup: 1, Precision: "f32", Augment: optest.NoAugment, Seed: 1}
 	_, tuned := do(t, "tune", tuning, in, nil)
-	if c, err := clip.Load(tuned); err != nil || !c.Config.ResNet() {
+	if c, err := layout.Load(tuned); err != nil || !c.Config.ResNet() {
 		t.Errorf("the tuned checkpoint: %v", err)
 	}
 	_, eval := do(t, "evaluate", EvaluateParams{Kind: "zeroshot", Set: "task", Prompts: []string{"a {}"}}, map[string]string{"checkpoint": tuned, "dataset": pool}, nil)

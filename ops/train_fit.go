@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"react/ops/clip"
+	"react/ops/clip/train"
 	"react/ops/engine"
 	"react/ops/op"
 )
@@ -23,7 +24,7 @@ func trainingPace(steps, batch int, kind string) op.Pace {
 	return op.Pace{Work: float64(steps) * float64(batch), Volume: 1, Batch: float64(batch), Model: true, Kind: kind}
 }
 
-func trainingMemory(at op.Place, cfg clip.Config, o clip.TrainOptions) (clip.Memory, error) {
+func trainingMemory(at op.Place, cfg clip.Config, o train.Options) (clip.Memory, error) {
 	o, err := at.Fit.Apply(at.Estimator, cfg, o, at.Engine)
 	if err != nil {
 		return clip.Memory{}, err
@@ -32,8 +33,8 @@ func trainingMemory(at op.Place, cfg clip.Config, o clip.TrainOptions) (clip.Mem
 }
 
 // newTrainer compiles a training's step, made to fit.
-func (t *training) newTrainer(run *op.Run, eng *engine.Engine, cfg clip.Config, o clip.TrainOptions) error {
-	o, err := run.Fit.Apply(&clip.Estimator{}, cfg, o, eng.Name())
+func (t *training) newTrainer(run *op.Run, eng *engine.Engine, cfg clip.Config, o train.Options) error {
+	o, err := run.Fit.Apply(&train.Estimator{}, cfg, o, eng.Name())
 	if err != nil {
 		return err
 	}
@@ -45,32 +46,32 @@ func (t *training) newTrainer(run *op.Run, eng *engine.Engine, cfg clip.Config, 
 		t.fitted += " recomputed"
 		run.Fact("recompute", true)
 	}
-	t.trainer, err = clip.NewTrainer(eng, cfg, o)
+	t.trainer, err = train.New(eng, cfg, o)
 	return err
 }
 
 // options are what a training of the params compiles to, before Fit.
-func (p PretrainParams) options() clip.TrainOptions {
-	return clip.TrainOptions{Mode: clip.Full, GammaOff: true, Batch: p.Batch, Clip: p.Clip, Precision: p.Precision, AdamW: given(p.AdamW)}
+func (p PretrainParams) options() train.Options {
+	return train.Options{Mode: clip.Full, GammaOff: true, Batch: p.Batch, Clip: p.Clip, Precision: p.Precision, AdamW: given(p.AdamW)}
 }
 
-func (p TuneParams) options() clip.TrainOptions {
-	return clip.TrainOptions{Mode: p.Mode, Batch: p.Batch, Clip: p.Clip, Precision: p.Precision, AdamW: given(p.AdamW),
+func (p TuneParams) options() train.Options {
+	return train.Options{Mode: p.Mode, Batch: p.Batch, Clip: p.Clip, Precision: p.Precision, AdamW: given(p.AdamW),
 		CachedText: p.textLocked(), GammaOff: p.Gamma == GammaOff, PositivesFixed: !p.textLocked() && p.PositivesFrom == "base"}
 }
 
 // textLocked says whether captions are encoded once for all steps.
 func (p TuneParams) textLocked() bool { return p.mode().TextLocked() }
 
-// mode is the params' own; clip.NewTrainer refuses a name that there is not.
+// mode is the params' own; train.New refuses a name that there is not.
 func (p TuneParams) mode() clip.Mode {
 	m, _ := clip.ModeOf(p.Mode)
 	return m
 }
 
-func given(a *clip.AdamW) clip.AdamW {
+func given(a *train.AdamW) train.AdamW {
 	if a == nil {
-		return clip.AdamW{}
+		return train.AdamW{}
 	}
 	return *a
 }

@@ -14,7 +14,7 @@ import (
 
 	"react/data/caught"
 	"react/data/image"
-	"react/ops/clip"
+	"react/ops/clip/train"
 	"react/ops/engine"
 	"react/ops/op"
 )
@@ -27,7 +27,7 @@ const warmSteps = 5
 
 // training is one run of steps of a trainer over a fixed list of pairs.
 type training struct {
-	trainer *clip.Trainer
+	trainer *train.Trainer
 	fitted  string // how its steps are made to fit the memory; "" for not at all
 	images  *imageSource
 	norm    normalization
@@ -75,7 +75,7 @@ type trainingSummary struct {
 // batchData is one prepared batch; its buffers are reused two batches later.
 type batchData struct {
 	step  int
-	batch clip.Batch
+	batch train.Batch
 	err   error
 }
 
@@ -198,7 +198,7 @@ func (s *steps) step(step int, b *batchData) (stepMetrics, error) {
 	if s.constant && step >= s.warmup {
 		lr = s.lr
 	}
-	stats, err := s.trainer.Step(b.batch, clip.StepParams{LR: lr, WeightDecay: s.weightDecay, Gamma: s.gamma, AlphaLR: s.alphaLR, TowerLR: s.towerLR})
+	stats, err := s.trainer.Step(b.batch, train.StepParams{LR: lr, WeightDecay: s.weightDecay, Gamma: s.gamma, AlphaLR: s.alphaLR, TowerLR: s.towerLR})
 	if err != nil {
 		return stepMetrics{}, err
 	}
@@ -270,7 +270,7 @@ func (t *training) examples() int {
 func (t *training) classes() int { return len(t.labels) / t.pairs() }
 
 func (t *training) newBatch() *batchData {
-	b := &batchData{batch: clip.Batch{Pixels: make([]float32, t.batch*3*t.norm.Size*t.norm.Size)}}
+	b := &batchData{batch: train.Batch{Pixels: make([]float32, t.batch*3*t.norm.Size*t.norm.Size)}}
 	if t.labels != nil {
 		b.batch.Targets = make([]float32, t.batch*t.classes())
 	} else if t.targets != nil {

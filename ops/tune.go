@@ -11,6 +11,7 @@ import (
 	"react/data/image"
 	"react/data/shards"
 	"react/ops/clip"
+	"react/ops/clip/train"
 	"react/ops/op"
 )
 
@@ -28,7 +29,7 @@ type TuneParams struct {
 	GatedDepth    int           `json:"gatedDepth,omitempty"` // gated-image only
 	AlphaLR       float64       `json:"alphaLR,omitempty"`    // gated-image only
 	Precision     string        `json:"precision"`            // f32, bf16
-	AdamW         *clip.AdamW   `json:"adamw,omitempty"`      // nil is a ViT's
+	AdamW         *train.AdamW  `json:"adamw,omitempty"`      // nil is a ViT's
 	Augment       image.Augment `json:"augment"`
 	Captions      string        `json:"captions,omitempty"` // one: an epoch takes each image once, with one of its captions; "": every pair
 	Seed          int64         `json:"seed"`               // gate initialisation, order, augmentation

@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"testing"
 
-	"react/ops/clip"
+	"react/ops/clip/train"
 	"react/ops/internal/optest"
 	"react/ops/knn"
 )
@@ -45,7 +45,7 @@ func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
 		"Clip":          func(p *TuneParams) { p.Clip = 0.01 },
 		"GatedDepth":    func(p *TuneParams) { p.GatedDepth = 2 },
 		"AlphaLR":       func(p *TuneParams) { p.AlphaLR = 4 },
-		"AdamW":         func(p *TuneParams) { p.AdamW = &clip.AdamW{Beta1: 0.8, Beta2: 0.98, Epsilon: 1e-6} },
+		"AdamW":         func(p *TuneParams) { p.AdamW = &train.AdamW{Beta1: 0.8, Beta2: 0.98, Epsilon: 1e-6} },
 		"Augment":       func(p *TuneParams) { p.Augment.Flip = 1 },
 		"Captions":      func(p *TuneParams) { p.Captions = "one" },
 		"Seed":          func(p *TuneParams) { p.Seed = 2 },

@@ -7,11 +7,12 @@ import (
 
 	"react/data/tokenizer"
 	"react/ops/clip"
+	"react/ops/clip/layout"
 	"react/ops/op"
 )
 
 // besideWeights are the files that are read with a file of weights from the folder that it lies in.
-var besideWeights = []string{clip.ConfigFile, "config.json", "preprocessor_config.json", "tokenizer.json", "vocab.json", "merges.txt", "bpe_simple_vocab_16e6.txt.gz"}
+var besideWeights = []string{layout.ConfigFile, "config.json", "preprocessor_config.json", "tokenizer.json", "vocab.json", "merges.txt", "bpe_simple_vocab_16e6.txt.gz"}
 
 // WeightsFiles are a file of weights and what is read with it: configs and the tokenizer. Root is the file itself, which the checkpoint's
 // readers are given.

@@ -16,6 +16,7 @@ import (
 
 	"react/data/words"
 	"react/ops/clip"
+	"react/ops/clip/graph"
 	"react/ops/engine"
 	"react/ops/speed"
 	"react/runner/cli"
@@ -129,7 +130,7 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 	}
 	r := benchReport{Schema: "runner.bench/v1", Arch: o.arch, Engine: e.Name(), Precision: o.measure.Precision, Libraries: e.Describe(), System: record.ReadSystem()}
 	if o.matrix > 0 {
-		if r.Peak, err = clip.MatrixPeak(e, o.matrix, o.measure.Precision == clip.BF16); err != nil {
+		if r.Peak, err = graph.MatrixPeak(e, o.matrix, o.measure.Precision == clip.BF16); err != nil {
 			return err
 		}
 	}

@@ -13,12 +13,14 @@ import (
 
 	"react/ops"
 	"react/ops/clip"
+	"react/ops/clip/encode"
+	"react/ops/clip/layout"
 	"react/ops/engine"
 	"react/runner/cli"
 )
 
 func newConvert() *cobra.Command {
-	var o clip.OpenOptions
+	var o layout.OpenOptions
 	var naming string
 	cmd := &cobra.Command{
 		Use:   "convert WEIGHTS DIR --to open_clip|hf",
@@ -32,23 +34,23 @@ until then nothing has the name DIR.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if !slices.Contains(clip.Namings, naming) {
-				return cli.Usage(fmt.Errorf("--to %s: one of %s", naming, strings.Join(clip.Namings, ", ")))
+			if !slices.Contains(layout.Namings, naming) {
+				return cli.Usage(fmt.Errorf("--to %s: one of %s", naming, strings.Join(layout.Namings, ", ")))
 			}
 			return convert(cmd, given[0], filepath.Clean(given[1]), naming, o)
 		},
 	}
 	weightsFlags(cmd, &o)
-	cmd.Flags().StringVar(&naming, "to", clip.OpenCLIP, "`naming` of the files and parameters: "+strings.Join(clip.Namings, " or "))
+	cmd.Flags().StringVar(&naming, "to", layout.OpenCLIP, "`naming` of the files and parameters: "+strings.Join(layout.Namings, " or "))
 	return cmd
 }
 
 // convert fills a folder beside dir and renames it when all is well.
-func convert(cmd *cobra.Command, from, dir, naming string, o clip.OpenOptions) error {
+func convert(cmd *cobra.Command, from, dir, naming string, o layout.OpenOptions) error {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 || err != nil && !errors.Is(err, os.ErrNotExist) {
 		return cli.Usage(fmt.Errorf("%s is there and not an empty folder", dir))
 	}
-	source, err := clip.Open(from, o)
+	source, err := layout.Open(from, o)
 	if err != nil {
 		return err
 	}
@@ -88,16 +90,16 @@ func writeConverted(stderr io.Writer, from, dir, naming string, c *clip.Checkpoi
 	tok, err := ops.Tokenizer(from, c.Config)
 	if err != nil {
 		fmt.Fprintf(stderr, "warning: the new folder has no tokenizer, and experiments need one: %v\n", err)
-		return clip.Save(c, dir, naming)
+		return layout.Save(c, dir, naming)
 	}
 	// open_clip takes its own vocabulary of 49,408 unless the config names another.
 	if text := &c.Config.Model.Text; text.HFTokenizer == "" && !tok.IsCLIP() {
 		text.HFTokenizer = ownTokenizer
 	}
-	if err := clip.Save(c, dir, naming); err != nil {
+	if err := layout.Save(c, dir, naming); err != nil {
 		return err
 	}
-	if naming == clip.HF && int(tok.SOT()) != c.Config.VocabSize()-2 {
+	if naming == layout.HF && int(tok.SOT()) != c.Config.VocabSize()-2 {
 		fmt.Fprintf(stderr, "warning: the tokenizer's start of text is token %d, and config.json's bos_token_id is %d, the last but one\n", tok.SOT(), c.Config.VocabSize()-2)
 	}
 	return tok.SaveFor(dir)
@@ -112,7 +114,7 @@ const ownTokenizer = "."
 const parityBound = 1e-5
 
 func checkParity(old *clip.Checkpoint, dir string) (image, text float64, err error) {
-	written, err := clip.Load(dir)
+	written, err := layout.Load(dir)
 	if err != nil {
 		return 0, 0, fmt.Errorf("what was written does not load: %w", err)
 	}
@@ -121,7 +123,7 @@ func checkParity(old *clip.Checkpoint, dir string) (image, text float64, err err
 	if err != nil {
 		return 0, 0, err
 	}
-	image, text, err = clip.Parity(e, old, written)
+	image, text, err = encode.Parity(e, old, written)
 	if err != nil {
 		return 0, 0, err
 	}

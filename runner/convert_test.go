@@ -11,6 +11,7 @@ import (
 
 	"react/data/tokenizer"
 	"react/ops/clip"
+	"react/ops/clip/layout"
 )
 
 // TestConvertNamesItsTokenizer converts a checkpoint with a vocabulary of its own:
@@ -28,13 +29,13 @@ func TestConvertNamesItsTokenizer(t *testing.T) {
 	cfg = cfg.WithVocab(tok.VocabSize())
 	from := t.TempDir()
 	c := &clip.Checkpoint{Config: cfg, Weights: clip.Init(cfg, 1)}
-	if err := clip.Save(c, from, clip.OpenCLIP); err != nil {
+	if err := layout.Save(c, from, layout.OpenCLIP); err != nil {
 		t.Fatal(err)
 	}
 	if err := tok.Save(from); err != nil {
 		t.Fatal(err)
 	}
-	for _, naming := range clip.Namings {
+	for _, naming := range layout.Namings {
 		dir := t.TempDir()
 		var stderr bytes.Buffer
 		if err := writeConverted(&stderr, from, dir, naming, c); err != nil || stderr.Len() > 0 {
@@ -52,13 +53,13 @@ func TestConvertNamesItsTokenizer(t *testing.T) {
 		if err != nil || kind.Class != "PreTrainedTokenizerFast" || kind.Pad != "<|endoftext|>" || kind.Context != 20 {
 			t.Errorf("%s: %s, %v", naming, text, err)
 		}
-		if naming == clip.OpenCLIP {
-			text, err = os.ReadFile(filepath.Join(dir, clip.ConfigFile))
+		if naming == layout.OpenCLIP {
+			text, err = os.ReadFile(filepath.Join(dir, layout.ConfigFile))
 			if err != nil || !strings.Contains(string(text), `"hf_tokenizer_name": "."`) {
 				t.Errorf("open_clip would take its own vocabulary: %s, %v", text, err)
 			}
 		}
-		if _, err := clip.Load(dir); err != nil {
+		if _, err := layout.Load(dir); err != nil {
 			t.Errorf("%s: %v", naming, err)
 		}
 	}

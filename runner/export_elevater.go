@@ -16,6 +16,7 @@ import (
 	"react/data/words"
 	"react/ops"
 	"react/ops/clip"
+	"react/ops/clip/layout"
 	"react/results/evaluation"
 	"react/results/export"
 	"react/runner/experiment"
@@ -150,7 +151,7 @@ func countParams(s *export.Submission, stage *plan.Stage, kind evaluation.Kind, 
 	case kind.Learns:
 		s.Params, s.Trainable = s.Params+head, float64(head)
 	case prompt != nil:
-		w, err := clip.ReadSafetensors(filepath.Join(entries[prompt.Key].Dir, ops.LearnedPromptFile))
+		w, err := layout.ReadSafetensors(filepath.Join(entries[prompt.Key].Dir, ops.LearnedPromptFile))
 		if err != nil {
 			return err
 		}

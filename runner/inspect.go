@@ -14,11 +14,13 @@ import (
 
 	"react/data/dtype"
 	"react/ops/clip"
+	"react/ops/clip/layout"
+	"react/ops/clip/train"
 	"react/runner/cli"
 )
 
 func newInspect() *cobra.Command {
-	var o clip.OpenOptions
+	var o layout.OpenOptions
 	var asJSON bool
 	var gates, batch int
 	cmd := &cobra.Command{
@@ -34,7 +36,7 @@ runs nothing that is in it and reads no weights but the gates'.
 			if gates < 1 {
 				return cli.Usage(fmt.Errorf("--gates %d: at least 1", gates))
 			}
-			source, err := clip.Open(given[0], o)
+			source, err := layout.Open(given[0], o)
 			if err != nil {
 				return err
 			}
@@ -63,7 +65,7 @@ runs nothing that is in it and reads no weights but the gates'.
 
 // printMemory prints what a step of each mode takes. Captions of a locked text
 // tower are encoded before.
-func printMemory(out io.Writer, sum clip.Summary, batch int) error {
+func printMemory(out io.Writer, sum layout.Summary, batch int) error {
 	if batch < 0 {
 		return cli.Usage(fmt.Errorf("--batch %d: at least 1", batch))
 	}
@@ -79,8 +81,8 @@ func printMemory(out io.Writer, sum clip.Summary, batch int) error {
 		}
 		row := m.Mode
 		for _, at := range []struct{ engine, precision string }{{"onnx", clip.F32}, {"go", clip.F32}, {"xla:cuda", clip.F32}, {"xla:cuda", clip.BF16}} {
-			o := clip.TrainOptions{Mode: m.Mode, Batch: batch, Precision: at.precision, CachedText: m.TextLocked}
-			need, err := clip.EstimateTraining(cfg, o, at.engine)
+			o := train.Options{Mode: m.Mode, Batch: batch, Precision: at.precision, CachedText: m.TextLocked}
+			need, err := train.EstimateTraining(cfg, o, at.engine)
 			if err != nil {
 				return err
 			}
@@ -92,12 +94,12 @@ func printMemory(out io.Writer, sum clip.Summary, batch int) error {
 }
 
 // weightsFlags adds what a file without a config does not say.
-func weightsFlags(cmd *cobra.Command, o *clip.OpenOptions) {
+func weightsFlags(cmd *cobra.Command, o *layout.OpenOptions) {
 	cmd.Flags().StringVar(&o.Arch, "arch", "", "the `architecture`, in place of a config: "+strings.Join(clip.Archs(), ", "))
 	cmd.Flags().StringVar(&o.Activation, "activation", "", "`quick_gelu` or gelu, where nothing says what the weights were trained with")
 }
 
-func printSummary(out io.Writer, sum clip.Summary) error {
+func printSummary(out io.Writer, sum layout.Summary) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	row("weights", "%s", strings.Join(sum.Files, ", "))
@@ -130,7 +132,7 @@ func describeTypes(counts map[dtype.Type]int) string {
 	return strings.Join(parts, ", ")
 }
 
-func describeGates(gates []clip.GateSummary) string {
+func describeGates(gates []layout.GateSummary) string {
 	if len(gates) == 0 {
 		return "none"
 	}
@@ -141,7 +143,7 @@ func describeGates(gates []clip.GateSummary) string {
 	return strings.Join(parts, "; ")
 }
 
-func describeMode(row func(name, format string, args ...any), m clip.ModeSummary) {
+func describeMode(row func(name, format string, args ...any), m layout.ModeSummary) {
 	if m.Reason != "" {
 		row(m.Mode, "not here: %s", m.Reason)
 		return
@@ -151,7 +153,7 @@ func describeMode(row func(name, format string, args ...any), m clip.ModeSummary
 		added = fmt.Sprintf(", with %d new gated blocks", m.NewGates)
 	}
 	row(m.Mode, "%s in %d tensors%s:", cli.Thousands(m.Parameters), len(m.Names), added)
-	for _, line := range clip.GroupNames(m.Names) {
+	for _, line := range layout.GroupNames(m.Names) {
 		row("", "%s", line)
 	}
 }

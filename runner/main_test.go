@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH"))
 			env.Setenv("RUNNER_STORE", "")
-			layouts, err := filepath.Abs("../ops/clip/testdata/layouts")
+			layouts, err := filepath.Abs("../ops/clip/layout/testdata")
 			env.Setenv("LAYOUTS", layouts)
 			return err
 		},

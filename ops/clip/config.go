@@ -8,9 +8,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"react/data/image"
-	"react/data/jsonfile"
 )
 
 // Config is open_clip_config.json: the architecture and the pixel statistics it
@@ -47,83 +44,6 @@ type Text struct {
 	// not its vocabulary of 49,408. Here they are always read.
 	HFTokenizer string `json:"hf_tokenizer_name,omitempty"`
 }
-
-// Preprocess is open_clip's preprocess_cfg: how an image becomes a tower's pixels.
-type Preprocess struct {
-	Mean          channels `json:"mean"`
-	Std           channels `json:"std"`
-	Interpolation string   `json:"interpolation,omitempty"` // bicubic, which "" is, or bilinear
-	ResizeMode    string   `json:"resize_mode,omitempty"`   // shortest, which "" is, longest or squash
-	FillColor     int      `json:"fill_color,omitempty"`    // grey of the borders of longest
-
-	// Not open_clip's, which passes over both: Crop is floorCrop where offsets are
-	// rounded down, as Hugging Face's processors do; Pillow is the major version whose
-	// results are reproduced, see image.TallFirst.
-	Crop   string `json:"crop,omitempty"`
-	Pillow int    `json:"pillow,omitempty"`
-}
-
-// floorCrop is Hugging Face's rounding of the crop's offset.
-const floorCrop = "floor"
-
-// channels are values of red, green and blue. One number in a file is all three,
-// as open_clip and transformers have it.
-type channels [3]float32
-
-// UnmarshalJSON reads three numbers or one.
-func (c *channels) UnmarshalJSON(data []byte) error {
-	var all []float32
-	var one float32
-	if json.Unmarshal(data, &one) == nil {
-		all = []float32{one, one, one}
-	} else if json.Unmarshal(data, &all) != nil || len(all) != 3 {
-		return fmt.Errorf("mean or std: want three numbers (red, green, blue) or one, got %.60s", data)
-	}
-	*c = channels(all)
-	return nil
-}
-
-// UnmarshalJSON reads what a file says over open_clip's defaults.
-func (p *Preprocess) UnmarshalJSON(data []byte) error {
-	type plain Preprocess
-	q := plain(openAI)
-	if err := jsonfile.Unmarshal(data, &q); err != nil {
-		return err
-	}
-	*p = Preprocess(q)
-	return nil
-}
-
-func (p *Preprocess) validate() error {
-	if p == nil {
-		return nil
-	}
-	oneOf := func(field, value string, all ...string) error {
-		if value != "" && !slices.Contains(all, value) {
-			return fmt.Errorf("preprocess_cfg.%s: %s is not supported here: one of %s", field, value, strings.Join(all, ", "))
-		}
-		return nil
-	}
-	if err := errors.Join(oneOf("interpolation", p.Interpolation, "bicubic", "bilinear", "random"),
-		oneOf("resize_mode", p.ResizeMode, image.Shortest, image.Longest, image.Squash), oneOf("crop", p.Crop, floorCrop)); err != nil {
-		return err
-	}
-	for c, std := range p.Std {
-		if !(std > 0) || math.IsInf(float64(std), 0) || math.IsInf(float64(p.Mean[c]), 0) {
-			return fmt.Errorf("preprocess_cfg: mean %v and std %v of channel %d cannot normalise pixels", p.Mean[c], std, c)
-		}
-	}
-	if p.FillColor < 0 || p.FillColor > 255 {
-		return fmt.Errorf("preprocess_cfg.fill_color: %d is not in 0 to 255", p.FillColor)
-	}
-	if p.Pillow < 0 || p.Pillow > 1000 {
-		return fmt.Errorf("preprocess_cfg.pillow: %d is not a major version", p.Pillow)
-	}
-	return nil
-}
-
-// openAI are the pixel statistics of a config that gives none.
-var openAI = Preprocess{Mean: [3]float32{0.48145466, 0.4578275, 0.40821073}, Std: [3]float32{0.26862954, 0.26130258, 0.27577711}}
 
 //go:embed archs/*.json
 var archs embed.FS
@@ -167,49 +87,6 @@ func (c Config) ContextLength() int { return c.Model.Text.ContextLength }
 // VocabSize is the number of token ids.
 func (c Config) VocabSize() int { return c.Model.Text.VocabSize }
 
-// Preparation is how an image becomes the square that the image tower reads.
-func (c Config) Preparation() image.Preparation {
-	out := image.Preparation{Size: c.ImageSize()}
-	if p := c.Preprocess; p != nil {
-		out.Mode, out.Fill, out.FloorCrop, out.Pillow = p.ResizeMode, uint8(p.FillColor), p.Crop == floorCrop, p.Pillow
-		if p.Interpolation == "bilinear" { // open_clip's "random" is bicubic but for training
-			out.Filter = image.Bilinear
-		}
-	}
-	return out
-}
-
-// DescribePixels says in a line how an image becomes the tower's pixels.
-func (c Config) DescribePixels() string {
-	p := c.Preparation()
-	how := map[string]string{image.Squash: "squashed to %d", image.Longest: "longer side to %d, borders"}[p.Mode]
-	if how == "" {
-		how = "shorter side to %d, centre crop"
-		if p.FloorCrop {
-			how += " (offset rounded down)"
-		}
-	}
-	filter := "bicubic"
-	if p.Filter == image.Bilinear {
-		filter = "bilinear"
-	}
-	text := fmt.Sprintf(how+", %s", p.Size, filter)
-	if p.Pillow >= image.TallFirst {
-		text += fmt.Sprintf(" as in Pillow %d", p.Pillow)
-	}
-	mean, std := c.Normalization()
-	return fmt.Sprintf("%s; mean %.4g, std %.4g", text, mean, std)
-}
-
-// Normalization is the mean and deviation of the channels, of values in [0, 1].
-func (c Config) Normalization() (mean, std [3]float32) {
-	p := openAI
-	if c.Preprocess != nil {
-		p = *c.Preprocess
-	}
-	return p.Mean, p.Std
-}
-
 // Gates is the number of gated blocks; they stand before the last ones.
 func (c Config) Gates() int {
 	if r := c.Model.Vision.React; r != nil && r.Enabled {
@@ -230,9 +107,11 @@ func (c Config) WithGates(k int) Config {
 	return c
 }
 
-func hidden(width int, ratio float64) int { return int(float64(width) * ratio) }
+// Hidden is the width of an MLP in a tower of a width.
+func Hidden(width int, ratio float64) int { return int(float64(width) * ratio) }
 
-func (t Text) hidden() int { return hidden(t.Width, t.MLPRatio) }
+// Hidden is the width of a block's MLP.
+func (t Text) Hidden() int { return Hidden(t.Width, t.MLPRatio) }
 
 // MarshalJSON writes the fields that differ from open_clip's defaults or have none.
 func (c Config) MarshalJSON() ([]byte, error) {
@@ -254,7 +133,7 @@ const defaultMLPRatio = 4.0
 func (c *Config) UnmarshalJSON(data []byte) error {
 	type plain Config
 	var p plain
-	if err := openCLIPFields.read(data, &p); err != nil {
+	if err := OpenCLIPFields.Read(data, &p); err != nil {
 		return err
 	}
 	v, t := &p.Model.Vision, &p.Model.Text
@@ -291,10 +170,10 @@ func (c Config) Validate() error {
 		return err
 	case t.Width%t.Heads != 0:
 		return fmt.Errorf("model_cfg.text_cfg.width: %d is not a multiple of heads %d", t.Width, t.Heads)
-	case !validRatio(t.MLPRatio) || t.hidden() < 1:
+	case !validRatio(t.MLPRatio) || t.Hidden() < 1:
 		return fmt.Errorf("model_cfg.text_cfg.mlp_ratio: %v is not a ratio", t.MLPRatio)
 	}
-	return errors.Join(c.Model.Vision.validate(), c.Preprocess.validate())
+	return errors.Join(c.Model.Vision.validate(), c.Preprocess.Validate())
 }
 
 // size is a field that must be positive.
@@ -313,3 +192,14 @@ func positive(prefix string, sizes []size) error {
 }
 
 func validRatio(r float64) bool { return r > 0 && r <= 64 && !math.IsNaN(r) }
+
+// Describe is the architecture in words.
+func (c Config) Describe() string {
+	v, t := c.Model.Vision, c.Model.Text
+	image := fmt.Sprintf("ViT of %d blocks, width %d, %d heads, patches of %d pixels", v.Layers, v.Width, v.Heads(), v.PatchSize)
+	if c.ResNet() {
+		image = fmt.Sprintf("ResNet of %s bottlenecks, width %d, %d heads", strings.Trim(strings.ReplaceAll(fmt.Sprint(v.Stages), " ", "+"), "[]"), v.Width, v.Heads())
+	}
+	return fmt.Sprintf("%s at %d pixels; text of %d blocks, width %d, %d heads, %d tokens of %d; embeddings of %d",
+		image, v.ImageSize, t.Layers, t.Width, t.Heads, t.ContextLength, t.VocabSize, c.Dim())
+}

@@ -1,19 +1,15 @@
-// Package clip is the CLIP dual encoder of REACT: its towers with gated blocks,
-// its loss, its optimizer and its weights on disk. It is the only graph code of
-// the project. It knows no captions, images or files but checkpoints: callers
-// give normalised pixels and token ids.
+// Package clip is the CLIP dual encoder of REACT as data: its config, the parameters
+// that follow from it, the modes of tuning, weights, and what a step costs. It computes
+// nothing on a device. Its packages, each of which knows only those before it:
+//
+//	fields   strict reading of config files: an unknown field is an error
+//	layout   weights on disk in the layouts of open_clip, Hugging Face and OpenAI
+//	graph    the towers, heads and losses as graphs
+//	encode   embeddings of images and captions with fixed weights
+//	train    training steps, and the memory that they take
 //
 // Words: a tower is the image or the text half; a gated block is the residual
 // block before a vision block whose two branches are scaled by tanh of a number
 // that starts at 0, so that a new gate changes nothing; a mode says which
-// parameters train (see Trainable); a pull is the backward half of a layer.
-//
-// Gradients are written out beside each layer instead of derived: derived ones
-// use forms that ONNX Runtime refuses (the padding of a slice, a scatter with
-// repeated indices, which is not the same from run to run) or runs slowly (an
-// einsum where a matrix product would do). Tests hold them against GoMLX's own.
-//
-// Shapes: B images or captions in a batch, T tokens of one, D the width of a
-// tower, H heads, E the dimension of an embedding. Activations between layers
-// are [B*T, D], so that every product with a weight is of two matrices.
+// parameters train (see Trainable).
 package clip

@@ -18,9 +18,9 @@ func (c Config) FLOPs() FLOPs {
 		return f
 	}
 	v := c.Model.Vision
-	block := blockFLOPs(v.tokens(), v.Width, v.MLPRatio)
+	block := blockFLOPs(v.Tokens(), v.Width, v.MLPRatio)
 	f.Gates = float64(c.Gates()) * block
-	f.Image = productFLOPs(v.tokens()-1, 3*v.PatchSize*v.PatchSize, v.Width) + float64(v.Layers)*block + f.Gates + productFLOPs(1, v.Width, c.Dim())
+	f.Image = productFLOPs(v.Tokens()-1, 3*v.PatchSize*v.PatchSize, v.Width) + float64(v.Layers)*block + f.Gates + productFLOPs(1, v.Width, c.Dim())
 	return f
 }
 
@@ -40,17 +40,17 @@ func (c Config) resnetFLOPs() float64 {
 	side, w := v.ImageSize/2, v.Width
 	total := convFLOPs(side, 3, 3, w/2) + convFLOPs(side, 3, w/2, w/2) + convFLOPs(side, 3, w/2, w)
 	side /= 2
-	for _, stage := range v.bottlenecks() {
+	for _, stage := range v.Bottlenecks() {
 		for _, b := range stage {
 			total += convFLOPs(side, 1, b.in, b.planes) + convFLOPs(side, 3, b.planes, b.planes)
-			side /= b.stride // the average pool stands before the last convolution and before the shortcut's
+			side /= b.Stride // the average pool stands before the last convolution and before the shortcut's
 			total += convFLOPs(side, 1, b.planes, b.out())
-			if b.shortcut() {
+			if b.Shortcut() {
 				total += convFLOPs(side, 1, b.in, b.out())
 			}
 		}
 	}
-	tokens, d := v.tokens(), v.features()
+	tokens, d := v.Tokens(), v.Features()
 	return total + 2*productFLOPs(tokens, d, d) + productFLOPs(1, d, d) + 2*productFLOPs(1, tokens, d) + productFLOPs(1, d, c.Dim())
 }
 

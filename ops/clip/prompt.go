@@ -7,6 +7,20 @@ import (
 	"slices"
 )
 
+// CheckTokens wants ids in the vocabulary: an engine would read past the table
+// or clamp.
+func CheckTokens(cfg Config, ids []int32, n int) error {
+	if len(ids) != n*cfg.ContextLength() {
+		return fmt.Errorf("%d token ids for %d captions of %d", len(ids), n, cfg.ContextLength())
+	}
+	for i, id := range ids {
+		if id < 0 || int(id) >= cfg.VocabSize() {
+			return fmt.Errorf("caption %d: token id %d is not in the vocabulary of %d", i/cfg.ContextLength(), id, cfg.VocabSize())
+		}
+	}
+	return nil
+}
+
 // Contexts say to whom the vectors of a learned prompt belong.
 const (
 	SharedContext = "shared" // one context for all classes (CoOp)
@@ -21,19 +35,19 @@ var Contexts = []string{SharedContext, ClassContext, ImageContext}
 // network.
 const metaShrink = 16
 
-// metaWidth is the hidden width of CoCoOp's network of image features.
-func metaWidth(dim int) int { return max(1, dim/metaShrink) }
+// MetaWidth is the hidden width of CoCoOp's network of image features.
+func MetaWidth(dim int) int { return max(1, dim/metaShrink) }
 
 // contextDeviation is that of random context vectors, CoOp's.
 const contextDeviation = 0.02
 
 // Names of a learned prompt's parameters.
 const (
-	contextName = "context" // [M, D], or of ClassContext [C*M, D]
-	metaIn      = "meta_net.linear1.weight"
-	metaInBias  = "meta_net.linear1.bias"
-	metaOut     = "meta_net.linear2.weight"
-	metaOutBias = "meta_net.linear2.bias"
+	ContextName = "context" // [M, D], or of ClassContext [C*M, D]
+	MetaIn      = "meta_net.linear1.weight"
+	MetaInBias  = "meta_net.linear1.bias"
+	MetaOut     = "meta_net.linear2.weight"
+	MetaOutBias = "meta_net.linear2.bias"
 )
 
 // PromptLayout says what the rows of prompts are made of: token ids, and places
@@ -45,7 +59,8 @@ type PromptLayout struct {
 	Length  int     // M, context vectors
 }
 
-func (l PromptLayout) check(cfg Config) error {
+// Check holds the layout to its sizes and to a config.
+func (l PromptLayout) Check(cfg Config) error {
 	size := l.Classes * cfg.ContextLength()
 	if l.Classes < 1 || l.Length < 1 || len(l.Slots) != size {
 		return fmt.Errorf("prompt: %d classes, a context of %d, %d places for rows of %d", l.Classes, l.Length, len(l.Slots), cfg.ContextLength())
@@ -55,12 +70,12 @@ func (l PromptLayout) check(cfg Config) error {
 			return fmt.Errorf("prompt: place %d names context vector %d of %d", i, s, l.Length)
 		}
 	}
-	return checkTokens(cfg, l.Tokens, l.Classes)
+	return CheckTokens(cfg, l.Tokens, l.Classes)
 }
 
-// embedded are the rows [C*T, D] with positions added, zeros standing for the
+// Embedded are the rows [C*T, D] with positions added, zeros standing for the
 // context vectors.
-func (l PromptLayout) embedded(c *Checkpoint) []float32 {
+func (l PromptLayout) Embedded(c *Checkpoint) []float32 {
 	width, tokens := c.Config.Model.Text.Width, c.Config.ContextLength()
 	table, positions := c.Weights.At("token_embedding.weight").Data, c.Weights.At("positional_embedding").Data
 	out := make([]float32, len(l.Tokens)*width)
@@ -77,8 +92,8 @@ func (l PromptLayout) embedded(c *Checkpoint) []float32 {
 	return out
 }
 
-// places is [C*T, M]: 1 where a context vector stands.
-func (l PromptLayout) places() []float32 {
+// Places is [C*T, M]: 1 where a context vector stands.
+func (l PromptLayout) Places() []float32 {
 	out := make([]float32, len(l.Slots)*l.Length)
 	for i, s := range l.Slots {
 		if s >= 0 {
@@ -123,95 +138,17 @@ func InitPrompt(c *Checkpoint, shape PromptShape, words []int32, seed uint64) (*
 		copy(context[i*width:(i+1)*width], c.Weights.At("token_embedding.weight").Data[id*width:(id+1)*width])
 	}
 	w := &Weights{}
-	w.Put(contextName, []int{rows, width}, context)
+	w.Put(ContextName, []int{rows, width}, context)
 	if shape.Contexts == ImageContext {
-		hidden := metaWidth(dim)
-		for _, p := range []parameter{
-			{metaIn, []int{hidden, dim}, uniform, rootInverse(dim)}, {metaInBias, []int{hidden}, uniform, rootInverse(dim)},
-			{metaOut, []int{width, hidden}, uniform, rootInverse(hidden)}, {metaOutBias, []int{width}, uniform, rootInverse(hidden)},
+		hidden := MetaWidth(dim)
+		for _, p := range []Parameter{
+			{MetaIn, []int{hidden, dim}, uniform, rootInverse(dim)}, {MetaInBias, []int{hidden}, uniform, rootInverse(dim)},
+			{MetaOut, []int{width, hidden}, uniform, rootInverse(hidden)}, {MetaOutBias, []int{width}, uniform, rootInverse(hidden)},
 		} {
-			w.Put(p.name, p.shape, p.draw(seed))
+			w.Put(p.Name, p.Shape, p.draw(seed))
 		}
 	}
 	return w, nil
-}
-
-// Prompts embeds the rows of a layout with learned contexts, for the classes
-// whose places in ClassContext are given (nil: all, in order). images is nil or,
-// for ImageContext, [n, E] of length 1: then the answer is [n, C, E], else [C, E].
-// It is of length 1.
-func (e *Encoder) Prompts(w *Weights, contexts string, l PromptLayout, classes []int, images []float32) ([]float32, error) {
-	if err := l.check(e.cfg); err != nil {
-		return nil, err
-	}
-	c := &Checkpoint{Config: e.cfg, Weights: e.weights}
-	rows := l.embedded(c)
-	if contexts != ImageContext {
-		place(l, rows, w, contexts, classes, nil)
-		return e.embeddedTexts(rows, l.Tokens)
-	}
-	dim := e.cfg.Dim()
-	var out []float32
-	for i := 0; i < len(images); i += dim {
-		moved := slices.Clone(rows)
-		place(l, moved, w, contexts, nil, meta(w, images[i:i+dim]))
-		u, err := e.embeddedTexts(moved, l.Tokens)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, u...)
-	}
-	return out, nil
-}
-
-// place adds the context vectors to rows, moved by what is given.
-func place(l PromptLayout, rows []float32, w *Weights, contexts string, classes []int, move []float32) {
-	context := w.At(contextName)
-	width, tokens := context.Shape[1], len(l.Slots)/l.Classes
-	for i, s := range l.Slots {
-		if s < 0 {
-			continue
-		}
-		at := int(s)
-		if contexts == ClassContext {
-			class := i / tokens
-			if classes != nil {
-				class = classes[class]
-			}
-			at += class * l.Length
-		}
-		row := rows[i*width : (i+1)*width]
-		for d, v := range context.Data[at*width : (at+1)*width] {
-			row[d] += v
-			if move != nil {
-				row[d] += move[d]
-			}
-		}
-	}
-}
-
-// meta is CoCoOp's network of one image's features.
-func meta(w *Weights, u []float32) []float32 {
-	return affine(w.At(metaOut), w.At(metaOutBias), rectified(affine(w.At(metaIn), w.At(metaInBias), u)))
-}
-
-func affine(w, b *Tensor, x []float32) []float32 {
-	out := slices.Clone(b.Data)
-	for i := range out {
-		sum := 0.0
-		for d, v := range x {
-			sum += float64(v) * float64(w.Data[i*len(x)+d])
-		}
-		out[i] += float32(sum)
-	}
-	return out
-}
-
-func rectified(x []float32) []float32 {
-	for i, v := range x {
-		x[i] = max(v, 0)
-	}
-	return x
 }
 
 // rootInverse bounds PyTorch's linear layers of n inputs.

@@ -20,14 +20,14 @@ func (c *Checkpoint) Resize(imageSize, context int) (*Checkpoint, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("resize: %w", err)
 	}
-	if _, err := c.Weights.check(c.Config); err != nil {
+	if _, err := c.Weights.Check(c.Config); err != nil {
 		return nil, fmt.Errorf("resize: %w", err)
 	}
 	w := &Weights{names: c.Weights.Names(), tensors: maps.Clone(c.Weights.tensors)}
 	v := cfg.Model.Vision
 	if old := c.Config.Model.Vision.grid(); old != v.grid() {
 		name := v.positions()
-		w.Put(name, []int{v.tokens(), v.features()}, resizeGrid(w.At(name).Data, old, v.grid()))
+		w.Put(name, []int{v.Tokens(), v.Features()}, resizeGrid(w.At(name).Data, old, v.grid()))
 	}
 	if old, n := c.Config.ContextLength(), cfg.ContextLength(); old != n {
 		const name = "positional_embedding"
@@ -49,8 +49,8 @@ func (c Config) withSizes(imageSize, context int) Config {
 
 // positions is the parameter that has a row for each token of the image tower.
 func (v Vision) positions() string {
-	if v.resnet() {
-		return attentionPool + ".positional_embedding"
+	if v.ResNet() {
+		return AttentionPool + ".positional_embedding"
 	}
 	return "visual.positional_embedding"
 }

@@ -6,30 +6,30 @@ import (
 	"strings"
 )
 
-// bottleneck is one residual block of a ResNet. Its stride is of the average
+// Bottleneck is one residual block of a ResNet. Its stride is of the average
 // pool behind its second convolution, and of the one before the shortcut's.
-type bottleneck struct {
-	name       string
+type Bottleneck struct {
+	Name       string
 	in, planes int // channels; it gives 4 times planes
-	stride     int
+	Stride     int
 }
 
 const bottleneckExpansion = 4
 
-func (b bottleneck) out() int { return b.planes * bottleneckExpansion }
+func (b Bottleneck) out() int { return b.planes * bottleneckExpansion }
 
-// shortcut says whether the residual stream is projected too.
-func (b bottleneck) shortcut() bool { return b.stride > 1 || b.in != b.out() }
+// Shortcut says whether the residual stream is projected too.
+func (b Bottleneck) Shortcut() bool { return b.Stride > 1 || b.in != b.out() }
 
-// bottlenecks are the blocks of each stage.
-func (v Vision) bottlenecks() [][]bottleneck {
-	stages := make([][]bottleneck, len(v.Stages))
+// Bottlenecks are the blocks of each stage.
+func (v Vision) Bottlenecks() [][]Bottleneck {
+	stages := make([][]Bottleneck, len(v.Stages))
 	in := v.Width
 	for i, n := range v.Stages {
 		for j := range n {
-			b := bottleneck{"visual.layer" + strconv.Itoa(i+1) + "." + strconv.Itoa(j), in, v.Width << i, 1}
+			b := Bottleneck{"visual.layer" + strconv.Itoa(i+1) + "." + strconv.Itoa(j), in, v.Width << i, 1}
 			if i > 0 && j == 0 {
-				b.stride = 2
+				b.Stride = 2
 			}
 			stages[i] = append(stages[i], b)
 			in = b.out()
@@ -38,8 +38,8 @@ func (v Vision) bottlenecks() [][]bottleneck {
 	return stages
 }
 
-// mapAfter is the form of a ResNet's map after a stage, or 0 for the stem.
-func (v Vision) mapAfter(stage int) (side, channels int) {
+// MapAfter is the form of a ResNet's map after a stage, or 0 for the stem.
+func (v Vision) MapAfter(stage int) (side, channels int) {
 	side, channels = v.ImageSize/4, v.Width
 	for i := range stage {
 		channels = v.Width << i * bottleneckExpansion
@@ -53,66 +53,67 @@ func (v Vision) mapAfter(stage int) (side, channels int) {
 // resnetParameters are those of a ResNet, drawn as open_clip does: convolutions
 // as PyTorch, and the last gain of each bottleneck 0, so that it starts as its
 // shortcut.
-func resnetParameters(cfg Config) []parameter {
+func resnetParameters(cfg Config) []Parameter {
 	v := cfg.Model.Vision
 	list := convNormParameters("visual", "1", 3, v.Width/2, 3, 1)
 	list = append(list, convNormParameters("visual", "2", v.Width/2, v.Width/2, 3, 1)...)
 	list = append(list, convNormParameters("visual", "3", v.Width/2, v.Width, 3, 1)...)
-	for _, stage := range v.bottlenecks() {
+	for _, stage := range v.Bottlenecks() {
 		for _, b := range stage {
-			list = append(list, convNormParameters(b.name, "1", b.in, b.planes, 1, 1)...)
-			list = append(list, convNormParameters(b.name, "2", b.planes, b.planes, 3, 1)...)
-			list = append(list, convNormParameters(b.name, "3", b.planes, b.out(), 1, 0)...)
-			if b.shortcut() {
-				list = append(list, convParameter(b.name+".downsample.0", b.in, b.out(), 1))
-				list = append(list, batchNormParameters(b.name+".downsample.1", b.out(), 1)...)
+			list = append(list, convNormParameters(b.Name, "1", b.in, b.planes, 1, 1)...)
+			list = append(list, convNormParameters(b.Name, "2", b.planes, b.planes, 3, 1)...)
+			list = append(list, convNormParameters(b.Name, "3", b.planes, b.out(), 1, 0)...)
+			if b.Shortcut() {
+				list = append(list, convParameter(b.Name+".downsample.0", b.in, b.out(), 1))
+				list = append(list, batchNormParameters(b.Name+".downsample.1", b.out(), 1)...)
 			}
 		}
 	}
 	return append(list, attentionPoolParameters(cfg)...)
 }
 
-func convNormParameters(name, number string, in, out, kernel int, gain float64) []parameter {
-	list := []parameter{convParameter(name+".conv"+number, in, out, kernel)}
+func convNormParameters(name, number string, in, out, kernel int, gain float64) []Parameter {
+	list := []Parameter{convParameter(name+".conv"+number, in, out, kernel)}
 	return append(list, batchNormParameters(name+".bn"+number, out, gain)...)
 }
 
-func convParameter(name string, in, out, kernel int) parameter {
-	return parameter{name + ".weight", []int{out, in, kernel, kernel}, uniform, 1 / math.Sqrt(float64(in*kernel*kernel))}
+func convParameter(name string, in, out, kernel int) Parameter {
+	return Parameter{name + ".weight", []int{out, in, kernel, kernel}, uniform, 1 / math.Sqrt(float64(in*kernel*kernel))}
 }
 
-func batchNormParameters(name string, width int, gain float64) []parameter {
-	return []parameter{
+func batchNormParameters(name string, width int, gain float64) []Parameter {
+	return []Parameter{
 		{name + ".weight", []int{width}, constant, gain}, {name + ".bias", []int{width}, constant, 0},
-		{name + runningMean, []int{width}, constant, 0}, {name + runningVar, []int{width}, constant, 1},
+		{name + RunningMean, []int{width}, constant, 0}, {name + RunningVar, []int{width}, constant, 1},
 	}
 }
 
 // The names of a BatchNorm's statistics end in these.
 const (
-	runningMean = ".running_mean"
-	runningVar  = ".running_var"
+	RunningMean = ".running_mean"
+	RunningVar  = ".running_var"
 )
 
 // isStatistic tells a BatchNorm's statistics, which no gradient reaches.
 func isStatistic(name string) bool {
-	return strings.HasSuffix(name, runningMean) || strings.HasSuffix(name, runningVar)
+	return strings.HasSuffix(name, RunningMean) || strings.HasSuffix(name, RunningVar)
 }
 
-const attentionPool = "visual.attnpool"
+// AttentionPool is the beginning of the names of a ResNet's attention pool.
+const AttentionPool = "visual.attnpool"
 
-func attentionPoolParameters(cfg Config) []parameter {
+func attentionPoolParameters(cfg Config) []Parameter {
 	v := cfg.Model.Vision
-	scale := 1 / math.Sqrt(float64(v.features()))
-	list := []parameter{{attentionPool + ".positional_embedding", []int{v.tokens(), v.features()}, normal, scale}}
+	scale := 1 / math.Sqrt(float64(v.Features()))
+	list := []Parameter{{AttentionPool + ".positional_embedding", []int{v.Tokens(), v.Features()}, normal, scale}}
 	for _, name := range []string{"k_proj", "q_proj", "v_proj", "c_proj"} {
-		out := v.features()
+		out := v.Features()
 		if name == "c_proj" {
 			out = cfg.Model.EmbedDim
 		}
 		list = append(list,
-			parameter{attentionPool + "." + name + ".weight", []int{out, v.features()}, normal, scale},
-			parameter{attentionPool + "." + name + ".bias", []int{out}, uniform, scale})
+			Parameter{AttentionPool + "." + name + ".weight", []int{out, v.Features()}, normal, scale},
+			Parameter{AttentionPool + "." + name + ".bias", []int{out}, uniform, scale})
 	}
 	return list
 }

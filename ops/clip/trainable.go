@@ -62,8 +62,8 @@ func modeNames(has func(Mode) bool) []string {
 // TextLocked says whether captions can be encoded once for all steps.
 func (m Mode) TextLocked() bool { return !m.Text }
 
-// trainsImage says whether gradients go into the image tower.
-func (m Mode) trainsImage() bool { return m.Image || m.Gates }
+// TrainsImage says whether gradients go into the image tower.
+func (m Mode) TrainsImage() bool { return m.Image || m.Gates }
 
 // AddsGates says whether a model has to be given gated blocks first.
 func (m Mode) AddsGates(cfg Config) bool { return m.Gates && cfg.Gates() == 0 && !cfg.ResNet() }
@@ -106,24 +106,23 @@ func Trainable(cfg Config, mode string) ([]string, error) {
 		return nil, fmt.Errorf("mode %s: the model has no gated blocks", mode)
 	}
 	var names []string
-	for _, p := range parameters(cfg) {
-		if m.trains(p.name) {
-			names = append(names, p.name)
+	for _, p := range Parameters(cfg) {
+		if m.Trains(p.Name) {
+			names = append(names, p.Name)
 		}
 	}
 	return names, nil
 }
 
-func (m Mode) trains(name string) bool {
+// Trains says whether a parameter of a model trains in the mode.
+func (m Mode) Trains(name string) bool {
 	switch {
 	case isStatistic(name):
 		return false
 	case name == "logit_scale":
 		return true
-	case isVisual(name):
-		return m.Image || m.Gates && isGate(name)
+	case IsVisual(name):
+		return m.Image || m.Gates && IsGate(name)
 	}
 	return m.Text
 }
-
-func isVisual(name string) bool { return strings.HasPrefix(name, "visual.") }

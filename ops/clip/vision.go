@@ -21,42 +21,45 @@ type Vision struct {
 	React     *React  `json:"react_cfg,omitempty"`
 }
 
-// resnetStride is the pixels between two positions of a ResNet's last feature
+// ResNetStride is the pixels between two positions of a ResNet's last feature
 // map, and resnetExpansion the width of that map over the stem's.
 const (
-	resnetStride    = 32
+	ResNetStride    = 32
 	resnetExpansion = 32
-	resnetStages    = 4
+	ResNetStages    = 4
 )
 
 // ResNet says whether the image tower is CLIP's modified ResNet.
-func (c Config) ResNet() bool { return c.Model.Vision.resnet() }
+func (c Config) ResNet() bool { return c.Model.Vision.ResNet() }
 
-func (v Vision) resnet() bool { return v.Stages != nil }
+// ResNet says whether the tower is CLIP's modified ResNet.
+func (v Vision) ResNet() bool { return v.Stages != nil }
 
 // grid is the side of the square of patches, or of a ResNet's last feature map.
 func (v Vision) grid() int {
-	if v.resnet() {
-		return v.ImageSize / resnetStride
+	if v.ResNet() {
+		return v.ImageSize / ResNetStride
 	}
 	return v.ImageSize / v.PatchSize
 }
 
-// tokens are the positions of the grid and one more before them: a ViT's class
+// Tokens are the positions of the grid and one more before them: a ViT's class
 // token, a ResNet's mean.
-func (v Vision) tokens() int { return v.grid()*v.grid() + 1 }
+func (v Vision) Tokens() int { return v.grid()*v.grid() + 1 }
 
-// features is the width of what is pooled.
-func (v Vision) features() int {
-	if v.resnet() {
+// Features is the width of what is pooled.
+func (v Vision) Features() int {
+	if v.ResNet() {
 		return v.Width * resnetExpansion
 	}
 	return v.Width
 }
 
-func (v Vision) heads() int { return v.features() / v.HeadWidth }
+// Heads is the number of attention heads, of a ResNet in its pool.
+func (v Vision) Heads() int { return v.Features() / v.HeadWidth }
 
-func (v Vision) hidden() int { return hidden(v.Width, v.MLPRatio) }
+// Hidden is the width of a block's MLP.
+func (v Vision) Hidden() int { return Hidden(v.Width, v.MLPRatio) }
 
 // setDefaults fills what is absent as open_clip does, and drops the sizes that
 // a ResNet has not, as open_clip ignores them there.
@@ -64,7 +67,7 @@ func (v *Vision) setDefaults() {
 	setDefault(&v.HeadWidth, 64)
 	setDefault(&v.ImageSize, 224)
 	setDefault(&v.Width, 768)
-	if v.resnet() {
+	if v.ResNet() {
 		v.PatchSize, v.MLPRatio = 0, 0
 		return
 	}
@@ -76,7 +79,7 @@ func (v *Vision) setDefaults() {
 // MarshalJSON writes layers as the number or the list that it is.
 func (v Vision) MarshalJSON() ([]byte, error) {
 	type plain Vision
-	if !v.resnet() {
+	if !v.ResNet() {
 		return json.Marshal(plain(v))
 	}
 	return json.Marshal(struct {
@@ -117,7 +120,7 @@ func (v Vision) validate() error {
 	if err := positive(prefix, []size{{"width", v.Width}, {"head_width", v.HeadWidth}, {"image_size", v.ImageSize}}); err != nil {
 		return err
 	}
-	if v.resnet() {
+	if v.ResNet() {
 		return v.validateResNet(prefix)
 	}
 	if err := positive(prefix, []size{{"layers", v.Layers}, {"patch_size", v.PatchSize}}); err != nil {
@@ -128,7 +131,7 @@ func (v Vision) validate() error {
 		return fmt.Errorf("%swidth: %d is not a multiple of head_width %d", prefix, v.Width, v.HeadWidth)
 	case v.ImageSize%v.PatchSize != 0:
 		return fmt.Errorf("%simage_size: %d is not a multiple of patch_size %d", prefix, v.ImageSize, v.PatchSize)
-	case !validRatio(v.MLPRatio) || v.hidden() < 1:
+	case !validRatio(v.MLPRatio) || v.Hidden() < 1:
 		return fmt.Errorf("%smlp_ratio: %v is not a ratio", prefix, v.MLPRatio)
 	case v.React != nil && v.React.Enabled && (v.React.LastK < 1 || v.React.LastK > v.Layers):
 		return fmt.Errorf("%sreact_cfg.last_k_layers: %d is not in 1..%d", prefix, v.React.LastK, v.Layers)
@@ -138,14 +141,14 @@ func (v Vision) validate() error {
 
 func (v Vision) validateResNet(prefix string) error {
 	switch {
-	case len(v.Stages) != resnetStages || slices.Min(v.Stages) < 1 || slices.Max(v.Stages) > maxSide:
-		return fmt.Errorf("%slayers: %v is not the bottlenecks of %d stages", prefix, v.Stages, resnetStages)
+	case len(v.Stages) != ResNetStages || slices.Min(v.Stages) < 1 || slices.Max(v.Stages) > maxSide:
+		return fmt.Errorf("%slayers: %v is not the bottlenecks of %d stages", prefix, v.Stages, ResNetStages)
 	case v.Width%2 != 0:
 		return fmt.Errorf("%swidth: %d is odd; the first two convolutions of a ResNet have half of it", prefix, v.Width)
-	case v.features()%v.HeadWidth != 0:
+	case v.Features()%v.HeadWidth != 0:
 		return fmt.Errorf("%swidth: %d times %d is not a multiple of head_width %d", prefix, v.Width, resnetExpansion, v.HeadWidth)
-	case v.ImageSize%resnetStride != 0:
-		return fmt.Errorf("%simage_size: %d is not a multiple of %d, the stride of a ResNet", prefix, v.ImageSize, resnetStride)
+	case v.ImageSize%ResNetStride != 0:
+		return fmt.Errorf("%simage_size: %d is not a multiple of %d, the stride of a ResNet", prefix, v.ImageSize, ResNetStride)
 	case v.React != nil && v.React.Enabled:
 		return fmt.Errorf("%sreact_cfg: a ResNet has no blocks to put gates before", prefix)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -33,14 +32,14 @@ func TestParameterCounts(t *testing.T) {
 				t.Fatal(err)
 			}
 			total, image := 0, 0
-			for _, p := range parameters(cfg) {
+			for _, p := range Parameters(cfg) {
 				n := 1
-				for _, d := range p.shape {
+				for _, d := range p.Shape {
 					n *= d
 				}
 				switch {
-				case isStatistic(p.name): // a buffer, which is not counted
-				case isVisual(p.name):
+				case isStatistic(p.Name): // a buffer, which is not counted
+				case IsVisual(p.Name):
 					image += n
 					fallthrough
 				default:
@@ -50,7 +49,7 @@ func TestParameterCounts(t *testing.T) {
 			if rounded(total) != c.total || rounded(image) != c.image {
 				t.Errorf("%s: %d parameters, %d in the image tower; open_clip counts %v and %v million", name, total, image, c.total, c.image)
 			}
-			if heads := cfg.Model.Vision.heads(); heads != c.heads {
+			if heads := cfg.Model.Vision.Heads(); heads != c.heads {
 				t.Errorf("%s: %d heads in the image tower, want %d", name, heads, c.heads)
 			}
 			if want := strings.HasSuffix(name, "-quickgelu"); cfg.Model.QuickGELU != want {
@@ -100,57 +99,6 @@ func TestResNetConfig(t *testing.T) {
 		if _, err := parse(x.vision); err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v, want %q", x.vision, err, x.want)
 		}
-	}
-}
-
-// smallResNet is a ResNet with a shortcut that is projected and one that is not.
-func smallResNet() *Checkpoint {
-	cfg := Config{Model: Model{EmbedDim: 8, QuickGELU: true,
-		Vision: Vision{Stages: []int{2, 1, 1, 1}, Width: 4, HeadWidth: 32, ImageSize: 64},
-		Text:   Text{ContextLength: 6, VocabSize: 20, Width: 8, Heads: 2, Layers: 2, MLPRatio: 4}}}
-	return &Checkpoint{Config: cfg, Weights: Init(cfg, 1)}
-}
-
-func TestResNetModes(t *testing.T) {
-	c := smallResNet()
-	for mode, want := range map[string]struct{ yes, no []string }{
-		Full:        {[]string{"visual.layer1.0.bn1.weight", "visual.bn1.bias", "visual.attnpool.q_proj.weight", "ln_final.bias"}, nil},
-		LockedText:  {[]string{"visual.layer4.0.downsample.1.bias", "logit_scale"}, []string{"ln_final.bias"}},
-		LockedImage: {[]string{"ln_final.bias", "logit_scale"}, []string{"visual.conv1.weight", "visual.bn1.weight"}},
-	} {
-		names, err := Trainable(c.Config, mode)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range want.yes {
-			if !slices.Contains(names, name) {
-				t.Errorf("%s: %s does not train", mode, name)
-			}
-		}
-		for _, name := range append(want.no, "visual.bn1.running_mean", "visual.layer1.0.downsample.1.running_var") {
-			if c.Weights.At(name) == nil || slices.Contains(names, name) {
-				t.Errorf("%s: %s trains or is not there", mode, name)
-			}
-		}
-	}
-	if _, err := Trainable(c.Config, GatedImage); err == nil || !strings.Contains(err.Error(), "mode gated-image: the image tower is a ResNet") {
-		t.Errorf("gated-image: %v", err)
-	}
-	if _, err := c.WithGates(1, 1); err == nil || !strings.Contains(err.Error(), "the image tower is a ResNet") {
-		t.Errorf("gates: %v", err)
-	}
-}
-
-// TestResNetLeftOut takes a counter that PyTorch's BatchNorm carries, and not another name.
-func TestResNetLeftOut(t *testing.T) {
-	c := smallResNet()
-	c.Weights.Put("visual.bn1.num_batches_tracked", nil, []float32{7})
-	if _, err := c.Weights.check(c.Config); err != nil {
-		t.Error(err)
-	}
-	c.Weights.Put("visual.bn1.gain", nil, []float32{7})
-	if _, err := c.Weights.check(c.Config); err == nil || !strings.Contains(err.Error(), "visual.bn1.gain") {
-		t.Errorf("an unknown name: %v", err)
 	}
 }
 

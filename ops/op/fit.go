@@ -2,6 +2,7 @@ package op
 
 import (
 	"react/ops/clip"
+	"react/ops/clip/train"
 )
 
 // Fit says how trainings are made to fit the memory. It is of the machine and not of the experiment: what a stage writes changes by rounding
@@ -16,7 +17,7 @@ type Fit struct {
 const AutoBatch = -1
 
 // Apply gives the options as they are run. A micro-batch that is no smaller than the batch is the whole batch.
-func (f Fit) Apply(e *clip.Estimator, cfg clip.Config, o clip.TrainOptions, engineName string) (clip.TrainOptions, error) {
+func (f Fit) Apply(e *train.Estimator, cfg clip.Config, o train.Options, engineName string) (train.Options, error) {
 	o.Recompute = f.Recompute
 	switch {
 	case f.MicroBatch == AutoBatch:

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"react/ops/clip"
+	"react/ops/clip/encode"
+	"react/ops/clip/train"
 	"react/ops/engine"
 )
 
@@ -132,7 +134,7 @@ func (o *Options) prepare(e *engine.Engine) (run func() error, stop func(), err 
 }
 
 func (o Options) embedder(e *engine.Engine, c *clip.Checkpoint) (func() error, func(), error) {
-	enc, err := clip.NewEncoderIn(e, c, o.Batch, o.Precision)
+	enc, err := encode.NewIn(e, c, o.Batch, o.Precision)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -145,7 +147,7 @@ func (o Options) embedder(e *engine.Engine, c *clip.Checkpoint) (func() error, f
 
 func (o Options) trainer(e *engine.Engine, c *clip.Checkpoint) (func() error, func(), error) {
 	cached := o.mode().TextLocked()
-	tr, err := clip.NewTrainer(e, c.Config, clip.TrainOptions{Mode: o.Work, Batch: o.Batch, CachedText: cached, Clip: 1,
+	tr, err := train.New(e, c.Config, train.Options{Mode: o.Work, Batch: o.Batch, CachedText: cached, Clip: 1,
 		MicroBatch: o.MicroBatch, Recompute: o.Recompute, Precision: o.Precision})
 	if err != nil {
 		return nil, nil, err
@@ -153,14 +155,14 @@ func (o Options) trainer(e *engine.Engine, c *clip.Checkpoint) (func() error, fu
 	if err := tr.Reset(c); err != nil {
 		return nil, nil, err
 	}
-	batch := clip.Batch{Pixels: o.pixels()}
+	batch := train.Batch{Pixels: o.pixels()}
 	if cached {
 		batch.TextFeatures = o.features()
 	} else {
 		batch.Tokens = o.tokens()
 	}
 	return func() error {
-		_, err := tr.Step(batch, clip.StepParams{LR: 1e-5, WeightDecay: 0.1, Gamma: 0.9})
+		_, err := tr.Step(batch, train.StepParams{LR: 1e-5, WeightDecay: 0.1, Gamma: 0.9})
 		return err
 	}, tr.Close, nil
 }

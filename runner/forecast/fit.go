@@ -8,6 +8,7 @@ import (
 
 	"react/ops"
 	"react/ops/clip"
+	"react/ops/clip/graph"
 	"react/ops/op"
 	"react/runner/cli"
 	"react/runner/plan"
@@ -43,7 +44,7 @@ func checkPrecision(stage *plan.Stage, engineName string) error {
 	if !ops.All[stage.Op].UsesEngine || json.Unmarshal(stage.Params, &p) != nil || p.Precision == "" {
 		return nil
 	}
-	if err := clip.CheckPrecision(engineName, p.Precision); err != nil {
+	if err := graph.CheckPrecision(engineName, p.Precision); err != nil {
 		return fmt.Errorf("%s: %w", stage.Op, err)
 	}
 	return nil

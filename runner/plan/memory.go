@@ -8,6 +8,8 @@ import (
 	"react/data/world"
 	"react/ops"
 	"react/ops/clip"
+	"react/ops/clip/layout"
+	"react/ops/clip/train"
 	"react/ops/op"
 )
 
@@ -16,7 +18,7 @@ type Machine struct {
 	Engine string // its name
 	Fit    op.Fit
 
-	estimator clip.Estimator
+	estimator train.Estimator
 }
 
 // Memory says what a stage takes at its peak, in bytes by part; the zero value where that is not known. It is no part of the key.
@@ -88,7 +90,7 @@ func (b *builder) modelOf(path string) *clip.Config {
 		return nil
 	}
 	_ = caught.Do(path, func() error {
-		source, err := clip.Open(path, clip.OpenOptions{})
+		source, err := layout.Open(path, layout.OpenOptions{})
 		if err == nil {
 			model := source.Config
 			cfg = &model

@@ -10,6 +10,7 @@ import (
 	"react/data/world"
 	"react/ops"
 	"react/ops/clip"
+	"react/ops/clip/train"
 	"react/ops/op"
 	"react/runner/spec"
 )
@@ -301,11 +302,11 @@ func (c *composer) embedding() string {
 }
 
 // adamW is the optimizer of a model where it is not a ViT's, nil elsewhere: keys of ViTs do not name it.
-func adamW(model *clip.Config) *clip.AdamW {
-	if model == nil || clip.AdamWFor(*model) == (clip.AdamW{}) {
+func adamW(model *clip.Config) *train.AdamW {
+	if model == nil || train.AdamWFor(*model) == (train.AdamW{}) {
 		return nil
 	}
-	a := clip.AdamWFor(*model)
+	a := train.AdamWFor(*model)
 	return &a
 }
 
