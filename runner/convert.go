@@ -23,7 +23,7 @@ func newConvert() *cobra.Command {
 	var o layout.OpenOptions
 	var naming string
 	cmd := &cobra.Command{
-		Use:   "convert WEIGHTS DIR --to open_clip|hf",
+		Use:   "convert WEIGHTS DIR --to " + strings.Join(layout.Namings(), "|"),
 		Short: "Write a checkpoint as safetensors in the files and names of open_clip or Hugging Face",
 		Long: `convert reads a checkpoint of any layout that inspect takes and writes the folder
 DIR, which must not exist or be empty: the weights as float32 safetensors, the
@@ -34,14 +34,14 @@ until then nothing has the name DIR.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if !slices.Contains(layout.Namings, naming) {
-				return cli.Usage(fmt.Errorf("--to %s: one of %s", naming, strings.Join(layout.Namings, ", ")))
+			if !slices.Contains(layout.Namings(), naming) {
+				return cli.Usage(fmt.Errorf("--to %s: one of %s", naming, strings.Join(layout.Namings(), ", ")))
 			}
 			return convert(cmd, given[0], filepath.Clean(given[1]), naming, o)
 		},
 	}
 	weightsFlags(cmd, &o)
-	cmd.Flags().StringVar(&naming, "to", layout.OpenCLIP, "`naming` of the files and parameters: "+strings.Join(layout.Namings, " or "))
+	cmd.Flags().StringVar(&naming, "to", layout.OpenCLIP, "`naming` of the files and parameters: "+strings.Join(layout.Namings(), " or "))
 	return cmd
 }
 

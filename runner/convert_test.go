@@ -35,7 +35,7 @@ func TestConvertNamesItsTokenizer(t *testing.T) {
 	if err := tok.Save(from); err != nil {
 		t.Fatal(err)
 	}
-	for _, naming := range layout.Namings {
+	for _, naming := range layout.Namings() {
 		dir := t.TempDir()
 		var stderr bytes.Buffer
 		if err := writeConverted(&stderr, from, dir, naming, c); err != nil || stderr.Len() > 0 {

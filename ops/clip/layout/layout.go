@@ -12,85 +12,143 @@ import (
 	"strings"
 
 	"react/data/jsonfile"
+	"react/ops/clip"
 )
 
-// layout is which files of a checkpoint are read.
-type layout struct {
-	dir     string
-	config  string   // ConfigFile or hfConfigFile in dir, "" for none
-	beside  string   // hfConfigFile where config is ConfigFile and both are there
-	weights []string // paths; several when the weights are in shards
+// Layout is a way in which programs keep a model in a folder: the files of its config and
+// weights, and the names of parameters in them. A new one is a value of this type in a file
+// of its own and its place in layouts.
+type Layout struct {
+	name    string
+	config  string   // the config's file
+	weights []string // files of weights, the preferred first; each may have ".index.json" after it, which names its shards
+
+	// Beginnings of parameters' names: of the image tower, of the text tower, and of others
+	// that a model has.
+	image, text, other []string
+
+	// claims says whether a folder's config is of this layout, or may be.
+	claims func(path string) claimed
+	// read gives the config of a folder.
+	read func(dir string) (clip.Config, error)
+	// activations are those that a folder's config names, whatever else it says; nil where the
+	// config is only ever read as a whole.
+	activations func(dir string) ([]string, error)
+	// origins gives the parameters of a file by open_clip's names; those without one keep theirs.
+	origins func(named map[string]piece) map[string]origin
+	// write fills a folder; what the layout cannot hold is an error before any file.
+	write func(c *clip.Checkpoint, dir string) error
 }
 
-// The files that weights are in, in the order of preference. Each may have
-// ".index.json" after it, which names its shards.
-var (
-	openCLIPWeights = []string{WeightsFile, "open_clip_pytorch_model.bin"}
-	hfWeights       = []string{hfWeightsFile, "pytorch_model.bin"}
-	weightsEnds     = []string{".safetensors", ".pt", ".pth", ".bin"}
+// layouts are all layouts. Where a folder has the configs of several the first is read,
+// and names that no other layout knows are the first's.
+var layouts = []*Layout{&openCLIP, &hf}
+
+// claimed says how sure it is that a config is of a layout.
+type claimed int
+
+const (
+	isNot claimed = iota
+	mayBe         // it is read, so that errors name it, where no other layout has a config
+	isOwn
 )
 
-// findLayout looks at a folder or a file of weights, with the configs beside it.
-func findLayout(path string) (layout, error) {
+// Namings lists the names of the layouts, in which weights can be written.
+func Namings() []string {
+	names := make([]string, len(layouts))
+	for i, l := range layouts {
+		names[i] = l.name
+	}
+	return names
+}
+
+// Save writes a checkpoint into a folder that exists, in the files and the
+// names of a layout. What that cannot hold is an error before any file.
+func Save(c *clip.Checkpoint, dir, naming string) error {
+	for _, l := range layouts {
+		if l.name == naming {
+			return l.write(c, dir)
+		}
+	}
+	return fmt.Errorf("unknown naming %q: one of %s", naming, strings.Join(Namings(), ", "))
+}
+
+// found is which files of a checkpoint are read.
+type found struct {
+	dir     string
+	layout  *Layout   // of the config, nil for none
+	beside  []*Layout // others that have a config there
+	weights []string  // paths; several when the weights are in shards
+}
+
+var weightsEnds = []string{".safetensors", ".pt", ".pth", ".bin"}
+
+// find looks at a folder or a file of weights, with the configs beside it.
+func find(path string) (found, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return layout{}, err
+		return found{}, err
 	}
 	if !info.IsDir() {
-		l := layout{dir: filepath.Dir(path), weights: []string{path}}
-		l.findConfig()
-		return l, nil
+		f := found{dir: filepath.Dir(path), weights: []string{path}}
+		f.findConfig()
+		return f, nil
 	}
-	l := layout{dir: path}
-	l.findConfig()
-	names := slices.Concat(openCLIPWeights, hfWeights)
-	if l.config == hfConfigFile {
-		names = slices.Concat(hfWeights, openCLIPWeights)
+	f := found{dir: path}
+	f.findConfig()
+	var names []string
+	if f.layout != nil {
+		names = slices.Clone(f.layout.weights)
+	}
+	for _, l := range layouts {
+		if l != f.layout {
+			names = append(names, l.weights...)
+		}
 	}
 	for _, name := range names {
-		if l.weights, err = existing(path, name); l.weights != nil || err != nil {
-			return l, err
+		if f.weights, err = existing(path, name); f.weights != nil || err != nil {
+			return f, err
 		}
 	}
-	return l, l.findOnly(names)
+	return f, f.findOnly(names)
 }
 
-// findConfig prefers open_clip's config. Beside it, a config.json that is not a
-// CLIPModel's is another library's (timm's folders have one) and not read.
-func (l *layout) findConfig() {
-	hf := filepath.Join(l.dir, hfConfigFile)
-	kind, err := modelType(hf)
-	switch {
-	case isFile(filepath.Join(l.dir, ConfigFile)):
-		l.config = ConfigFile
-		if err == nil && kind == hfModelType {
-			l.beside = hfConfigFile
+// findConfig takes the first layout that has a config in the folder.
+func (f *found) findConfig() {
+	for _, l := range layouts {
+		path := filepath.Join(f.dir, l.config)
+		if !isFile(path) {
+			continue
 		}
-	case isFile(hf) && (err != nil || kind != ""):
-		l.config = hfConfigFile
+		switch how := l.claims(path); {
+		case f.layout == nil && how != isNot:
+			f.layout = l
+		case f.layout != nil && how == isOwn:
+			f.beside = append(f.beside, l)
+		}
 	}
 }
 
 // findOnly takes the folder's one file of weights of any other name.
-func (l *layout) findOnly(names []string) error {
-	entries, err := os.ReadDir(l.dir)
+func (f *found) findOnly(names []string) error {
+	entries, err := os.ReadDir(f.dir)
 	if err != nil {
 		return err
 	}
-	var found []string
+	var files []string
 	for _, e := range entries {
 		if slices.Contains(weightsEnds, filepath.Ext(e.Name())) && !e.IsDir() {
-			found = append(found, e.Name())
+			files = append(files, e.Name())
 		}
 	}
-	switch len(found) {
+	switch len(files) {
 	case 0:
-		return fmt.Errorf("%s: no weights in it: none of %s, nor one file that ends in %s", l.dir, strings.Join(names, ", "), strings.Join(weightsEnds, ", "))
+		return fmt.Errorf("%s: no weights in it: none of %s, nor one file that ends in %s", f.dir, strings.Join(names, ", "), strings.Join(weightsEnds, ", "))
 	case 1:
-		l.weights = []string{filepath.Join(l.dir, found[0])}
+		f.weights = []string{filepath.Join(f.dir, files[0])}
 		return nil
 	}
-	return fmt.Errorf("%s: several files of weights (%s); name one of them", l.dir, strings.Join(found, ", "))
+	return fmt.Errorf("%s: several files of weights (%s); name one of them", f.dir, strings.Join(files, ", "))
 }
 
 func isFile(path string) bool {
@@ -131,4 +189,19 @@ func existing(dir, name string) ([]string, error) {
 		return nil, fmt.Errorf("%s.index.json: names no shard", path)
 	}
 	return shards, nil
+}
+
+// maxConfig bounds a config file; with a list of labels they have some 100 KiB.
+const maxConfig = 16 << 20
+
+// readConfigFile reads a JSON file beside weights, if it is of a sane size.
+func readConfigFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxConfig {
+		return nil, fmt.Errorf("%d bytes are no config (over %d MiB)", info.Size(), maxConfig>>20)
+	}
+	return os.ReadFile(path)
 }

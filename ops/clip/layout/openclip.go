@@ -2,7 +2,6 @@ package layout
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,18 +16,20 @@ const (
 	WeightsFile = "open_clip_model.safetensors"
 )
 
-// Load reads a checkpoint of any layout that Open takes. An error names the
-// file and the field or parameter that is wrong. Close gives the memory back.
-func Load(path string) (*clip.Checkpoint, error) {
-	s, err := Open(path, OpenOptions{})
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.Checkpoint()
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return c, nil
+// OpenCLIP is the layout of open_clip. OpenAI's and REACT's own names are the same.
+const OpenCLIP = "open_clip"
+
+var openCLIP = Layout{
+	name:    OpenCLIP,
+	config:  ConfigFile,
+	weights: []string{WeightsFile, "open_clip_pytorch_model.bin"},
+	image:   []string{"visual."},
+	text:    []string{"token_embedding.", "transformer.resblocks."},
+	other:   []string{"positional_embedding", "ln_final.", "text_projection", "logit_scale"},
+	claims:  func(string) claimed { return isOwn },
+	read:    func(dir string) (clip.Config, error) { return LoadConfig(filepath.Join(dir, ConfigFile)) },
+	origins: plainOrigins,
+	write:   saveOpenCLIP,
 }
 
 // LoadConfig reads an open_clip_config.json.
@@ -42,21 +43,6 @@ func LoadConfig(path string) (clip.Config, error) {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
-}
-
-// maxConfig bounds a config file; with a list of labels they have some 100 KiB.
-const maxConfig = 16 << 20
-
-// readConfigFile reads a JSON file beside weights, if it is of a sane size.
-func readConfigFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > maxConfig {
-		return nil, fmt.Errorf("%d bytes are no config (over %d MiB)", info.Size(), maxConfig>>20)
-	}
-	return os.ReadFile(path)
 }
 
 // saveOpenCLIP writes a checkpoint into a folder that exists; the same checkpoint

@@ -17,7 +17,7 @@ type Source struct {
 	Path           string   // as it was asked for
 	Files          []string // of the weights
 	Container      string   // safetensors, PyTorch pickle or TorchScript archive
-	Naming         string   // OpenCLIP or HF
+	Naming         string   // the name of a layout
 	ConfigFile     string   // "" when the config was deduced from the shapes
 	Arch           string   // that ships with the same shapes, "" for none
 	Activation     string   // QuickGELU, GELU, or "" when nothing says it
@@ -40,7 +40,7 @@ type OpenOptions struct {
 // archives, REACT's released files. Missing and left-over parameters and wrong
 // shapes are one error that lists them all.
 func Open(path string, o OpenOptions) (*Source, error) {
-	l, err := findLayout(path)
+	l, err := find(path)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +49,20 @@ func Open(path string, o OpenOptions) (*Source, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// Load reads a checkpoint of any layout that Open takes. An error names the
+// file and the field or parameter that is wrong. Close gives the memory back.
+func Load(path string) (*clip.Checkpoint, error) {
+	s, err := Open(path, OpenOptions{})
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.Checkpoint()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return c, nil
 }
 
 // Close gives the memory of the files back.
@@ -62,7 +76,7 @@ func closeAll(files []tensorFile) error {
 	return errors.Join(errs...)
 }
 
-func (s *Source) open(l layout, o OpenOptions) error {
+func (s *Source) open(l found, o OpenOptions) error {
 	var pieces []piece
 	for _, path := range l.weights {
 		f, container, err := openTensors(path)
@@ -84,7 +98,8 @@ func (s *Source) open(l layout, o OpenOptions) error {
 	if err := checkTowers(named); err != nil {
 		return fmt.Errorf("%s: %w", s.Files[0], err)
 	}
-	s.Naming, s.origins = namingOf(named), origins(named)
+	layout := layoutOf(named)
+	s.Naming, s.origins = layout.name, layout.origins(named)
 	if err := s.decide(l, o, named); err != nil {
 		return err
 	}
@@ -96,7 +111,7 @@ func (s *Source) open(l layout, o OpenOptions) error {
 }
 
 // decide finds the config and the activation.
-func (s *Source) decide(l layout, o OpenOptions, named map[string]piece) error {
+func (s *Source) decide(l found, o OpenOptions, named map[string]piece) error {
 	configured, err := s.configure(l, o)
 	if err != nil {
 		return err
@@ -137,7 +152,7 @@ func (s *Source) configName(o OpenOptions) string {
 
 // configure reads the config, takes the named architecture, or deduces one,
 // which says nothing of the activation: then configured is false.
-func (s *Source) configure(l layout, o OpenOptions) (configured bool, err error) {
+func (s *Source) configure(l found, o OpenOptions) (configured bool, err error) {
 	switch {
 	case o.Arch != "":
 		s.Config, err = clip.Arch(o.Arch)
@@ -145,13 +160,9 @@ func (s *Source) configure(l layout, o OpenOptions) (configured bool, err error)
 			s.Config = s.Config.WithGates(n)
 		}
 		return true, err
-	case l.config == ConfigFile:
-		s.ConfigFile = filepath.Join(l.dir, ConfigFile)
-		s.Config, err = LoadConfig(s.ConfigFile)
-		return true, err
-	case l.config == hfConfigFile:
-		s.ConfigFile = filepath.Join(l.dir, hfConfigFile)
-		s.Config, err = readHFConfig(l.dir)
+	case l.layout != nil:
+		s.ConfigFile = filepath.Join(l.dir, l.layout.config)
+		s.Config, err = l.layout.read(l.dir)
 		return true, err
 	}
 	return false, s.deduceConfig()
@@ -215,7 +226,7 @@ func (s *Source) openAI() bool {
 type claim struct{ activation, from string }
 
 // claims are those beside the config.
-func (s *Source) claims(l layout, o OpenOptions, named map[string]piece) ([]claim, error) {
+func (s *Source) claims(l found, o OpenOptions, named map[string]piece) ([]claim, error) {
 	var all []claim
 	if o.Activation != "" {
 		if o.Activation != GELU && o.Activation != QuickGELU {
@@ -237,13 +248,16 @@ func (s *Source) claims(l layout, o OpenOptions, named map[string]piece) ([]clai
 	if r, ok := releaseOf(s.Files[0]); ok {
 		all = append(all, claim{r.activation, "the file's name"})
 	}
-	if l.beside != "" {
-		activations, err := hfActivations(l.dir)
+	for _, beside := range l.beside {
+		if beside.activations == nil {
+			continue
+		}
+		activations, err := beside.activations(l.dir)
 		if err != nil {
 			return nil, err
 		}
 		for _, activation := range activations {
-			all = append(all, claim{activation, hfConfigFile})
+			all = append(all, claim{activation, beside.config})
 		}
 	}
 	return all, nil
