@@ -214,7 +214,7 @@ func curvesSVG(w io.Writer, curves []ops.IndexCurve) error {
 	}
 	slices.SortStableFunc(rows, func(a, b results.Row) int { return len(a.Metric) - len(b.Metric) })
 	spec := grid.Table{Name: "recall", Caption: "Share of the exact hits that an index finds", Rows: grid.Names{"retrieve.by", param},
-		Metrics: grid.Names{"index/" + recall, "index/worst"}, Percent: grid.Names{recall, "worst"}, Figure: "lines"}
+		Metrics: grid.Names{"index/" + recall, "index/worst"}, Figure: "lines"}
 	g, err := grid.Build(spec, rows, grid.Options{})
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"react/results/evaluation"
 )
 
 // MetricRow is one line of a stage's rows.jsonl: a number that tables can show.
@@ -20,7 +22,8 @@ type MetricRow struct {
 
 const rowsFile = "rows.jsonl"
 
-// WriteRows writes the stage's rows; a value that is not finite is an error, since a table could not say what it means.
+// WriteRows writes the stage's rows. A metric that is not in the table of what is measured is an error,
+// since tables would not know its unit, and so is a value that is not finite.
 func (r *Run) WriteRows(rows []MetricRow) error {
 	f, err := os.Create(r.Path(rowsFile))
 	if err != nil {
@@ -30,6 +33,9 @@ func (r *Run) WriteRows(rows []MetricRow) error {
 	w := bufio.NewWriter(f)
 	enc := json.NewEncoder(w)
 	for _, row := range rows {
+		if !evaluation.Known(row.Metric) {
+			return fmt.Errorf("metric %s is not in react/results/evaluation, which says how it is printed", row.Metric)
+		}
 		if math.IsNaN(row.Value) || math.IsInf(row.Value, 0) {
 			return fmt.Errorf("metric %s is %v", row.Metric, row.Value)
 		}

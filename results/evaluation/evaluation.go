@@ -1,10 +1,14 @@
-// Package evaluation is the table of the kinds of evaluation: what the rest of the program asks of
-// a kind, so that nothing else tells kinds apart by name. It lies below all that ask.
+// Package evaluation is the table of what is measured: the kinds of evaluation and the stages that
+// give figures, with what the rest of the program asks of a kind and with each figure's unit and
+// direction, so that nothing else tells kinds or figures apart by name. It lies below all that ask.
 //
-// What a kind's fields are, which of them it reads or needs, and its figures stand in
+// What a kind's fields are, which of them it reads or needs, and what its figures mean stands in
 // schema/evaluate.cue; how it is planned in runner/plan/evaluate.go; how it is scored, and what work
-// that is, in ops. Tests of those packages fail for a kind of this table that they do not know.
+// that is, in ops. Tests of those packages fail for a kind of this table that they do not know, and
+// no stage of ops can write a figure that is not in it.
 package evaluation
+
+import "slices"
 
 // Kind is one kind of evaluation. Its images come from the field dataset unless Combines says
 // otherwise, and what is not said of it is false.
@@ -26,31 +30,64 @@ type Kind struct {
 	// Combines: it is made of other evaluations' scores, and reads no images itself.
 	Combines bool
 
+	// Metrics are its figures.
+	Metrics []Metric
+
 	// Op makes its rows.
 	Op string
 	// Report is the file of its output that names the seeds of its draws.
 	Report string
 }
 
-// Kinds are all kinds, in the schema's order.
-func Kinds() []Kind {
-	return []Kind{
-		{Name: "zeroshot", Classifies: true, Protocols: true, Op: "evaluate"},
-		{Name: "retrieval", Captions: true, Op: "evaluate"},
-		{Name: "probe", Classifies: true, Learns: true, Op: "evaluate", Report: "probe.json"},
-		{Name: "finetune", Classifies: true, Learns: true, TrainsTower: true, Op: "evaluate",
-			Report: "finetune.json"},
-		{Name: "pairs", JudgesPairs: true, Op: "audit"},
-		{Name: "mean", Combines: true, Op: "evaluate"},
-	}
+// kinds are in the schema's order.
+var kinds = []Kind{
+	{Name: "zeroshot", Classifies: true, Protocols: true, Op: "evaluate", Metrics: slices.Concat(classified, scored,
+		[]Metric{{Name: "agreement", Percent: true}, {Name: "delta", Best: 1}, {Name: "confusion", OfClasses: true}})},
+	{Name: "retrieval", Captions: true, Op: "evaluate", Metrics: []Metric{{Name: "i2t-recall@K", Percent: true, Best: 1},
+		{Name: "t2i-recall@K", Percent: true, Best: 1}, {Name: "i2t-set-recall@K", Percent: true, Best: 1},
+		{Name: "i2t-delta", Best: 1}, {Name: "t2i-delta", Best: 1}}},
+	{Name: "probe", Classifies: true, Learns: true, Op: "evaluate", Report: "probe.json",
+		Metrics: slices.Concat(classified, scored, learned)},
+	{Name: "finetune", Classifies: true, Learns: true, TrainsTower: true, Op: "evaluate", Report: "finetune.json",
+		Metrics: slices.Concat(classified, scored, learned)},
+	{Name: "pairs", JudgesPairs: true, Op: "audit", Metrics: slices.Concat(retrieved, scoresBy("t2t", "t2i"),
+		[]Metric{{Name: "precision", Percent: true, Best: 1}})},
+	{Name: "mean", Combines: true, Op: "evaluate", Metrics: []Metric{{Name: "score", Best: 1}}},
 }
+
+// Kinds are all kinds, in the schema's order. The slice is shared: do not write to it.
+func Kinds() []Kind { return kinds }
 
 // Of is the kind of a name; the zero Kind where there is none, which the schema refuses.
 func Of(name string) Kind {
-	for _, k := range Kinds() {
+	for _, k := range kinds {
 		if k.Name == name {
 			return k
 		}
 	}
 	return Kind{}
+}
+
+// What several kinds have in common.
+var (
+	classified = []Metric{{Name: "acc@K", Percent: true, Best: 1}, {Name: "mean-per-class", Percent: true, Best: 1}}
+	// scored are the figures of a benchmark's rules, beside its own score.
+	scored = []Metric{{Name: "score", Best: 1}, {Name: "ece", Best: -1}, {Name: "roc-auc", Percent: true, Best: 1},
+		{Name: "mAP", Percent: true, Best: 1}}
+	learned = []Metric{{Name: "score-std"}, {Name: "train-images"}}
+	// retrieved are facts about pairs: but for the recall of the index, more of them is neither
+	// better nor worse.
+	retrieved = []Metric{{Name: "unique"}, {Name: "shortfall"}, {Name: "class-least"}, {Name: "class-median"},
+		{Name: "overlap"}, {Name: "name-rate"}, {Name: "dead"}, {Name: "near"}, {Name: "collisions"},
+		{Name: "leaks"}, {Name: "leaks-file"}, {Name: "leaks-hash"}, {Name: "leaks-cosine"}, {Name: "leaks-caption"},
+		{Name: "pairs", OfClasses: true}, {Name: "t2t-recall", Best: 1}, {Name: "t2t-recall-worst", Best: 1},
+		{Name: "t2i-recall", Best: 1}, {Name: "t2i-recall-worst", Best: 1}}
+)
+
+// scoresBy are the median and the quarters of the hits' scores, by way of retrieval.
+func scoresBy(ways ...string) (all []Metric) {
+	for _, way := range ways {
+		all = append(all, Metric{Name: way + "-score"}, Metric{Name: way + "-score-q25"}, Metric{Name: way + "-score-q75"})
+	}
+	return all
 }

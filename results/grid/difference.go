@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"react/results/evaluation"
 	"react/results/stat"
 )
 
@@ -152,7 +153,7 @@ func (b *builder) mcNemar(d *Difference, line, other *Cell, metric string) (why 
 	_, name := splitMetric(metric)
 	k := topOf(name)
 	switch {
-	case len(line.Points) > 0 && stages[line.Points[0].set]:
+	case len(line.Points) > 0 && evaluation.IsStage(line.Points[0].set):
 		return whyStage, nil
 	case k == 0 || k > 254 || b.effect != nil:
 		return whyWhole, nil

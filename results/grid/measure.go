@@ -54,7 +54,7 @@ func topOf(metric string) int {
 // measure says what a metric means on single cases, for one point of a cell.
 func (s *caseStore) measure(p Point, set, metric string) (measured, error) {
 	switch {
-	case stages[set]:
+	case evaluation.IsStage(set):
 		return measured{why: whyStage}, nil
 	case metric == "score" && evaluation.Of(kindOf(p, set)).Combines:
 		return s.meanOfSets(p, set)

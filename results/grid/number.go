@@ -5,29 +5,19 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"react/results/evaluation"
 )
-
-// percentMetrics are shown as percent; their values are fractions.
-var percentMetrics = []string{"acc*", "mean-per-class", "*recall@*", "mAP*", "roc-auc", "share*", "precision*", "relevant*", "agreement*", "confidence"}
-
-// notBetter are percent metrics of which more is not simply better: the base
-// agrees with itself wholly, and a share of the pool or of the pairs is a fact.
-var notBetter = []string{"agreement*", "share*", "relevant*", "overlap", "shortfall", "dead", "name-rate"}
-
-// stages are the sets whose figures come from a stage, not from test images.
-var stages = map[string]bool{"pairs": true, "balance": true, "labels": true, "tune": true, "retrieve": true, "index": true, "embed": true, "pretrain": true}
 
 // makeMetrics decides how each metric is shown, but for the decimals.
 func (b *builder) makeMetrics() {
 	for _, name := range b.spec.Metrics {
 		set, metric := splitMetric(name)
 		m := Metric{Name: name, Set: set, Shown: b.spec.Shown(name), Unit: b.spec.Units[name]}
-		m.Percent = matches(percentMetrics, metric) || matches(b.spec.Percent, metric)
-		switch {
-		case strings.HasPrefix(metric, "loss"), metric == "ece":
-			m.Best = -1
-		case m.Percent && !stages[set] && !matches(notBetter, metric):
-			m.Best = 1
+		known, _ := evaluation.MetricOf(set, metric)
+		m.Percent = known.Percent || matches(b.spec.Percent, metric)
+		if m.Percent || known.Best < 0 { // of plain numbers only a loss has a best
+			m.Best = known.Best
 		}
 		b.grid.Metrics = append(b.grid.Metrics, m)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"react/data/words"
+	"react/results/evaluation"
 	"react/results/plain"
 )
 
@@ -73,7 +74,7 @@ func (b *builder) aboutSeeds() string {
 func (b *builder) aboutImages() string {
 	var parts, sets []string
 	for m, metric := range b.grid.Metrics {
-		if stages[metric.Set] || slices.Contains(sets, metric.Set) {
+		if evaluation.IsStage(metric.Set) || slices.Contains(sets, metric.Set) {
 			continue
 		}
 		counts := map[int]bool{}

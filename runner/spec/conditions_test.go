@@ -83,3 +83,42 @@ func TestConditions(t *testing.T) {
 		t.Errorf("%d conditions; init is read where %v", found, init.only)
 	}
 }
+
+// TestMetrics holds that the schema names the figures that results/evaluation has, which says their
+// unit and direction: each one, and of each family ("acc@K") at least one.
+func TestMetrics(t *testing.T) {
+	c := contractOf(t)
+	for _, kind := range evaluation.Kinds() {
+		named := c.metrics[kind.Name]
+		if kind.Protocols {
+			named = slices.Concat(named, c.protocol)
+		}
+		sameMetrics(t, "#EvaluationMetrics: "+kind.Name, named, kind.Name, kind.Metrics)
+	}
+	for name, figures := range c.figures {
+		i := slices.IndexFunc(evaluation.Stages(), func(s evaluation.Stage) bool { return s.Name == name })
+		if i < 0 {
+			t.Errorf("#StageMetrics has figures of %s, which is no stage of results/evaluation", name)
+			continue
+		}
+		sameMetrics(t, "#StageMetrics: "+name, figures, name, evaluation.Stages()[i].Metrics)
+	}
+}
+
+func sameMetrics(t *testing.T, list string, named []string, of string, table []evaluation.Metric) {
+	t.Helper()
+	used := map[string]bool{}
+	for _, name := range named {
+		i := slices.IndexFunc(table, func(m evaluation.Metric) bool { return m.Named(name) && !m.OfClasses })
+		if i < 0 {
+			t.Errorf("%s: %s is no metric of %s in results/evaluation, which says how it is printed", list, name, of)
+			continue
+		}
+		used[table[i].Name] = true
+	}
+	for _, m := range table {
+		if !used[m.Name] && !m.OfClasses {
+			t.Errorf("%s does not name %s, a metric of %s in results/evaluation", list, m.Name, of)
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package evaluation
+
+import "testing"
+
+// TestKindsAgree: a name is one metric, whatever kind has it, since a table shows it without asking.
+func TestKindsAgree(t *testing.T) {
+	seen := map[string]Metric{}
+	for _, k := range Kinds() {
+		own := map[string]bool{}
+		for _, m := range k.Metrics {
+			if own[m.Name] {
+				t.Errorf("kind %s has %s twice", k.Name, m.Name)
+			}
+			own[m.Name] = true
+			if was, ok := seen[m.Name]; ok && was != m {
+				t.Errorf("%s is %+v of one kind and %+v of %s", m.Name, was, m, k.Name)
+			}
+			seen[m.Name] = m
+		}
+	}
+}
+
+func TestMetricOf(t *testing.T) {
+	for _, tt := range []struct {
+		set, name string
+		known     bool
+		want      Metric
+	}{
+		{"task", "acc@5", true, Metric{Percent: true, Best: 1}},
+		{"flickr", "i2t-recall@1", true, Metric{Percent: true, Best: 1}},
+		{"flickr", "t2i-recall@10", true, Metric{Percent: true, Best: 1}},
+		{"coco", "i2t-set-recall@5", true, Metric{Percent: true, Best: 1}},
+		{"memes", "roc-auc", true, Metric{Percent: true, Best: 1}},
+		{"voc", "mAP", true, Metric{Percent: true, Best: 1}},
+		{"pets", "mean-per-class", true, Metric{Percent: true, Best: 1}},
+		{"task", "agreement", true, Metric{Percent: true}},
+		{"task", "ece", true, Metric{Best: -1}},
+		{"task", "score", true, Metric{Best: 1}},
+		{"found", "precision", true, Metric{Percent: true, Best: 1}},
+		{"pairs", "precision", true, Metric{Percent: true}},
+		{"pairs", "share", true, Metric{Percent: true}},
+		{"tune", "loss", true, Metric{Best: -1}},
+		{"index", "recall@16", true, Metric{Percent: true}},
+		{"task", "loss", false, Metric{}},
+		{"task", "acc@", false, Metric{}},
+		{"task", "acc@0", false, Metric{}},
+		{"task", "acc@1x", false, Metric{}},
+		{"pairs", "acc@1", false, Metric{}},
+	} {
+		got, known := MetricOf(tt.set, tt.name)
+		got.Name = ""
+		if got != tt.want || known != tt.known {
+			t.Errorf("%s/%s: got %+v, %v, want %+v, %v", tt.set, tt.name, got, known, tt.want, tt.known)
+		}
+	}
+	if !Known("loss") || !Known("acc@1") || Known("acc") {
+		t.Error("Known does not look into kinds and stages")
+	}
+}
