@@ -15,6 +15,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/data/lost"
 	"react/data/npy"
 	"react/ops/blas"
@@ -44,13 +45,13 @@ type featureItem struct {
 
 // featureSet is set.json: what is known of the labels.
 type featureSet struct {
-	Dir       string           `json:"dir"` // its last step: where it lies is no part of the result
-	Benchmark string           `json:"benchmark,omitempty"`
-	Metric    string           `json:"metric,omitempty"` // the benchmark's own
-	Classes   []string         `json:"classes"`          // for tables
-	Names     []datasets.Names `json:"names"`            // for prompts
-	Templates []string         `json:"templates,omitempty"`
-	Many      bool             `json:"many,omitempty"` // images may have several classes
+	Dir       string            `json:"dir"` // its last step: where it lies is no part of the result
+	Benchmark string            `json:"benchmark,omitempty"`
+	Metric    string            `json:"metric,omitempty"` // the benchmark's own
+	Classes   []string          `json:"classes"`          // for tables
+	Names     []catalogue.Names `json:"names"`            // for prompts
+	Templates []string          `json:"templates,omitempty"`
+	Many      bool              `json:"many,omitempty"` // images may have several classes
 }
 
 const (
@@ -135,7 +136,7 @@ func openLabelled(run *op.Run, role string, p FeaturesParams) (*datasets.Set, er
 	}
 	o := datasets.Options{Split: p.Split, MaxBadShare: p.MaxBadShare}
 	if p.Benchmark != "" {
-		if o.Entry, err = datasets.Find(p.Benchmark); err != nil {
+		if o.Entry, err = catalogue.Find(p.Benchmark); err != nil {
 			return nil, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/data/image"
 	"react/ops/blas"
 	"react/ops/clip"
@@ -98,7 +99,7 @@ func (p FineTuneParams) memory(at op.Place) (clip.Memory, error) {
 		return clip.Memory{}, nil
 	}
 	classes := fineTuneClasses
-	if e, err := datasets.Find(p.Test.Benchmark); err == nil {
+	if e, err := catalogue.Find(p.Test.Benchmark); err == nil {
 		classes = len(e.Classes)
 	}
 	m, err := trainingMemory(at, *at.Model, p.options(p.Batch, classes, false, *at.Model))

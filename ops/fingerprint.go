@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/data/image"
 	"react/data/lost"
 	"react/data/npy"
@@ -74,7 +75,7 @@ func openTestImages(dir string, p FingerprintParams) (*testImages, error) {
 	o := datasets.Options{MaxBadShare: p.MaxBadShare}
 	var err error
 	if p.Benchmark != "" {
-		if o.Entry, err = datasets.Find(p.Benchmark); err != nil {
+		if o.Entry, err = catalogue.Find(p.Benchmark); err != nil {
 			return nil, err
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/ops/blas"
 	"react/ops/internal/optest"
 )
@@ -35,7 +35,7 @@ func madeClusters(t *testing.T, classes, each int, noise float64, seed uint64) s
 	set := featureSet{Dir: "made"}
 	for i := range classes {
 		set.Classes = append(set.Classes, fmt.Sprint("c", i))
-		set.Names = append(set.Names, datasets.Names{fmt.Sprint("c", i)})
+		set.Names = append(set.Names, catalogue.Names{fmt.Sprint("c", i)})
 	}
 	return madeFeatures(t, set, x, labels)
 }

@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/data/tokenizer"
 	"react/ops/blas"
 	"react/ops/clip"
@@ -155,7 +155,7 @@ func wordsOf(tok *tokenizer.Tokenizer, text string) []int32 {
 	return slices.Clone(row[1 : tok.Encode(text, row)-1])
 }
 
-func firstNames(names []datasets.Names) []string {
+func firstNames(names []catalogue.Names) []string {
 	out := make([]string, len(names))
 	for i, n := range names {
 		out[i] = n[0]

@@ -8,7 +8,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
+	"react/data/datasets/classnames"
 	"react/data/embeddings"
 	"react/ops/clip"
 	"react/ops/op"
@@ -111,24 +112,24 @@ func BenchmarkOf(set string) string {
 // classesOf are those of a benchmark that set names, or of role "classes": the class names of a generated set, or an outside file.
 func classesOf(run *op.Run, set string) ([]string, error) {
 	if name := BenchmarkOf(set); name != "" {
-		classes, _, err := datasets.QueryClasses(name)
+		classes, _, err := catalogue.QueryClasses(name)
 		return classes, err
 	}
 	if dir, ok := run.In["classes"]; ok {
-		return datasets.ReadClasses(filepath.Join(dir, "sets", set, "classnames.txt"))
+		return classnames.Read(filepath.Join(dir, "sets", set, "classnames.txt"))
 	}
 	f, ok := run.Files["classes"]
 	if !ok || len(f.Paths) != 1 {
 		_, err := run.Input("classes")
 		return nil, err
 	}
-	return datasets.ReadClasses(f.Paths[0])
+	return classnames.Read(f.Paths[0])
 }
 
 // namesOf are the names of each class, its own first, with role "synonyms" the others too.
 func namesOf(run *op.Run, classes []string) ([][]string, error) {
 	if f, ok := run.Files["synonyms"]; ok && len(f.Paths) == 1 {
-		return datasets.ReadSynonyms(f.Paths[0], classes)
+		return classnames.ReadSynonyms(f.Paths[0], classes)
 	}
 	return ownNames(classes), nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/ops/blas"
 	"react/ops/metric"
 	"react/ops/op"
@@ -27,7 +28,7 @@ func retrieval(ctx context.Context, run *op.Run, p EvaluateParams) error {
 	}
 	o := datasets.Options{Split: p.Split, MaxBadShare: p.MaxBadShare}
 	if p.Benchmark != "" {
-		if o.Entry, err = datasets.Find(p.Benchmark); err != nil {
+		if o.Entry, err = catalogue.Find(p.Benchmark); err != nil {
 			return err
 		}
 	}

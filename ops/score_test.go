@@ -11,7 +11,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/ops/blas"
 	"react/ops/metric"
 	"react/ops/op"
@@ -78,7 +78,7 @@ func TestManyLabels(t *testing.T) {
 }
 
 func TestPromptsFile(t *testing.T) {
-	set := &labelled{featureSet: featureSet{Dir: "set", Classes: []string{"cat", "sad"}, Names: []datasets.Names{{"cat"}, {"sad", "depressed"}}}}
+	set := &labelled{featureSet: featureSet{Dir: "set", Classes: []string{"cat", "sad"}, Names: []catalogue.Names{{"cat"}, {"sad", "depressed"}}}}
 	for _, tc := range []struct{ text, want string }{
 		{`{"cat": ["a cat with whiskers", "a small cat"], "depressed": ["a sad face"]}`, ""},
 		{`{"cat": ["a"]}`, `no prompts for class "sad"`},

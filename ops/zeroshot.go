@@ -9,7 +9,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/data/jsonfile"
 	"react/data/npy"
 	"react/ops/blas"
@@ -126,7 +126,7 @@ func classPrompts(run *op.Run, set *labelled, templates []string) ([][]string, e
 }
 
 // ReadPrompts reads {"class": ["a prompt", ...]}, as CuPL's files are. Every class must be there, under the name of tables or one of its own names.
-func ReadPrompts(path string, classes []string, names []datasets.Names) ([][]string, error) {
+func ReadPrompts(path string, classes []string, names []catalogue.Names) ([][]string, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func ReadPrompts(path string, classes []string, names []datasets.Names) ([][]str
 	out := make([][]string, len(classes))
 	used := 0
 	for c, class := range classes {
-		for _, name := range append(datasets.Names{class}, names[c]...) {
+		for _, name := range append(catalogue.Names{class}, names[c]...) {
 			if list, ok := file[name]; ok && out[c] == nil {
 				out[c] = list
 				used++

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/data/words"
 	"react/runner/cli"
 )
@@ -38,7 +39,7 @@ func newDataList() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "name\tsuite\tclasses\ttrain\tval\ttest\tmetric\ttitle")
-			for _, e := range datasets.Catalogue() {
+			for _, e := range catalogue.All() {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Suites, ","), orDash(e.NumClasses), orDash(e.Splits["train"].Images),
 					orDash(e.Splits["val"].Images), orDash(e.Splits["test"].Images), e.Metric, e.Title)
 			}
@@ -60,7 +61,7 @@ func newDataShow() *cobra.Command {
 		Short: "Print what is known of a benchmark and how to get it",
 		Args:  cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			e, err := datasets.Find(given[0])
+			e, err := catalogue.Find(given[0])
 			if err != nil {
 				return cli.Usage(err)
 			}
@@ -69,7 +70,7 @@ func newDataShow() *cobra.Command {
 	}
 }
 
-func showEntry(out io.Writer, e *datasets.Entry) error {
+func showEntry(out io.Writer, e *catalogue.Entry) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	row("name", "%s", strings.Join(append([]string{e.Name}, e.Aliases...), ", "))
@@ -112,7 +113,7 @@ func showEntry(out io.Writer, e *datasets.Entry) error {
 }
 
 // readAs says how the files of a benchmark may lie in its folder.
-func readAs(e *datasets.Entry) string {
+func readAs(e *catalogue.Entry) string {
 	if e.Kind == "captions" {
 		return "Karpathy's JSON beside the images; webdataset tars with KEY.txt"
 	}
@@ -135,7 +136,7 @@ is 1; what may mean something else than it seems to is a warning. With --as NAME
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if as != "" {
-				e, err := datasets.Find(as)
+				e, err := catalogue.Find(as)
 				if err != nil {
 					return cli.Usage(err)
 				}

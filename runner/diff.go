@@ -118,7 +118,7 @@ func printValues(w io.Writer, head string, a, b map[string]string) {
 
 // diffStages compares the stages of the same name.
 func diffStages(w io.Writer, s *store.Store, a, b side) error {
-	known := &catalogue{map[string]made{}, map[string][]made{}}
+	known := &knownStages{map[string]made{}, map[string][]made{}}
 	for _, p := range []*record.Plan{a.plan, b.plan} {
 		for _, stage := range p.Stages {
 			known.add(made{op: stage.Op, key: stage.Key, lines: stage.Lines})

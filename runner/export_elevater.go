@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/data/npy"
 	"react/data/words"
 	"react/ops"
@@ -93,7 +93,7 @@ func submissionOf(e *experiment.Experiment, t *plan.Trial, name string, entries 
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := datasets.Find(benchmark)
+	found, err := catalogue.Find(benchmark)
 	if err != nil {
 		return nil, "", err
 	}
@@ -177,7 +177,7 @@ func modelOf(stage *plan.Stage) *clip.Config {
 }
 
 // toolkitName is what ELEVATER calls a benchmark.
-func toolkitName(e *datasets.Entry) string {
+func toolkitName(e *catalogue.Entry) string {
 	for _, alias := range e.Aliases {
 		if slices.Contains(e.Suites, "elevater") && !strings.HasPrefix(alias, "wds_") {
 			return alias

@@ -77,6 +77,10 @@ var orders = map[string][]string{
 		"writers",
 		"report export",
 	},
+	"data/datasets": {
+		"catalogue classnames",
+		".",
+	},
 }
 
 // TestOrders holds the direction of imports between the packages of a folder.

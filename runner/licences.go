@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/results/reference"
 )
 
@@ -41,7 +41,7 @@ func (r *reporter) licences() ([]byte, error) {
 			continue
 		}
 		fmt.Fprintf(&b, "\n## Evaluation set %s (%s)\n\n", name, set)
-		if entry, err := datasets.Find(filepath.Base(set)); err == nil {
+		if entry, err := catalogue.Find(filepath.Base(set)); err == nil {
 			fmt.Fprintf(&b, "%s: %s\n", entry.Title, entry.Licence)
 			continue
 		}

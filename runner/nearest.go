@@ -20,16 +20,16 @@ type made struct {
 	finished time.Time // zero: not in the store
 }
 
-// catalogue knows what keys stand for, to say why one is not another.
-type catalogue struct {
+// knownStages know what keys stand for, to say why one is not another.
+type knownStages struct {
 	byName map[string]made   // by key and by identity, which readers' lines name
 	stored map[string][]made // by op
 }
 
-// newCatalogue reads the manifests of the store; the stages of p are known
+// readKnownStages reads the manifests of the store; the stages of p are known
 // besides.
-func newCatalogue(s *store.Store, p *record.Plan) (*catalogue, error) {
-	c := &catalogue{map[string]made{}, map[string][]made{}}
+func readKnownStages(s *store.Store, p *record.Plan) (*knownStages, error) {
+	c := &knownStages{map[string]made{}, map[string][]made{}}
 	for _, stage := range p.Stages {
 		c.add(made{op: stage.Op, key: stage.Key, lines: stage.Lines})
 	}
@@ -40,14 +40,14 @@ func newCatalogue(s *store.Store, p *record.Plan) (*catalogue, error) {
 	})
 }
 
-func (c *catalogue) add(m made) {
+func (c *knownStages) add(m made) {
 	c.byName[m.key] = m
 	c.byName[plan.Identity(m.lines)] = m
 }
 
 // nearest finds the stored stage of the op that shares most with the lines and
 // differs in least; the newest of equals.
-func (c *catalogue) nearest(op string, lines []string) (best made, changes []plan.Change, ok bool) {
+func (c *knownStages) nearest(op string, lines []string) (best made, changes []plan.Change, ok bool) {
 	most := 0
 	for _, m := range c.stored[op] {
 		diff, same := plan.Compare(m.lines, lines)
@@ -67,7 +67,7 @@ func (c *catalogue) nearest(op string, lines []string) (best made, changes []pla
 
 // printNearest says what keeps a stage that is not in the store from being one
 // that is.
-func (c *catalogue) printNearest(w io.Writer, stage record.Stage) {
+func (c *knownStages) printNearest(w io.Writer, stage record.Stage) {
 	near, changes, ok := c.nearest(stage.Op, stage.Lines)
 	if !ok {
 		fmt.Fprintf(w, "  it would run: the store has no %s yet\n", stage.Op)
@@ -82,7 +82,7 @@ const maxFileChanges = 5
 
 // printChanges prints a line for each change, and below a changed input what
 // changed in it, down to params and files.
-func (c *catalogue) printChanges(w io.Writer, indent string, changes []plan.Change, told map[[2]string]bool) {
+func (c *knownStages) printChanges(w io.Writer, indent string, changes []plan.Change, told map[[2]string]bool) {
 	files := 0
 	for _, ch := range changes {
 		if strings.HasPrefix(ch.Name, "file ") {
@@ -101,7 +101,7 @@ func (c *catalogue) printChanges(w io.Writer, indent string, changes []plan.Chan
 	}
 }
 
-func (c *catalogue) printInput(w io.Writer, indent string, ch plan.Change, told map[[2]string]bool) {
+func (c *knownStages) printInput(w io.Writer, indent string, ch plan.Change, told map[[2]string]bool) {
 	old, knowOld := c.byName[ch.Old]
 	now, knowNow := c.byName[ch.New]
 	fmt.Fprintf(w, "%s%s: %s → %s", indent, ch.Name, c.nameOf(ch.Old), c.nameOf(ch.New))
@@ -120,7 +120,7 @@ func (c *catalogue) printInput(w io.Writer, indent string, ch plan.Change, told 
 }
 
 // nameOf is "pretrain 0a1b2c3d4e5f" of an input's name in a key.
-func (c *catalogue) nameOf(identity string) string {
+func (c *knownStages) nameOf(identity string) string {
 	if identity == "" {
 		return "none"
 	}

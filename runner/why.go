@@ -92,7 +92,7 @@ func printWhy(p *record.Plan, w io.Writer, s *store.Store, of whyOf) error {
 		return err
 	}
 	fmt.Fprintf(w, "trial %s of %s\n", of.trial.Name, of.from)
-	var known *catalogue
+	var known *knownStages
 	for _, stage := range stages {
 		state, there := entryState(s, stage.Key)
 		fmt.Fprintf(w, "\nstage %s %s, %s\n", stage.Op, stage.Key, state)
@@ -103,7 +103,7 @@ func printWhy(p *record.Plan, w io.Writer, s *store.Store, of whyOf) error {
 			continue
 		}
 		if known == nil { // reads every manifest of the store
-			if known, err = newCatalogue(s, p); err != nil {
+			if known, err = readKnownStages(s, p); err != nil {
 				return err
 			}
 		}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"react/data/datasets/catalogue"
 )
 
 // pixel is a PNG of one pixel.
@@ -27,84 +29,6 @@ var pixel = sync.OnceValue(func() string {
 
 // picture is a PNG whose bytes are those of no other number: decoders stop before the end.
 func picture(_ testing.TB, number int) string { return pixel() + fmt.Sprint(number) }
-
-func TestCatalogue(t *testing.T) {
-	entries, err := readCatalogue()
-	if err != nil {
-		t.Fatal(err)
-	}
-	suites := map[string]int{}
-	if len(publishedNotes()) != len(entries) {
-		t.Errorf("published.txt has %d entries, the catalogue %d", len(publishedNotes()), len(entries))
-	}
-	for _, e := range entries {
-		for _, s := range e.Suites {
-			suites[s]++
-		}
-		if e.Title == "" || e.Source == "" || e.Licence == "" || len(e.Get) == 0 || e.Metric == "" || e.Splits["test"].Images == 0 {
-			t.Errorf("%s: a field is empty", e.Name)
-		}
-		if e.AsPublished() == "" {
-			t.Errorf("%s: published.txt does not say how the authors' files are read", e.Name)
-		}
-		if e.Kind == "captions" {
-			continue
-		}
-		if len(e.Templates) == 0 || e.NumClasses == 0 {
-			t.Errorf("%s: no templates or no classes", e.Name)
-		}
-		for _, template := range e.Templates {
-			if strings.Count(template, "{}") != 1 {
-				t.Errorf("%s: template %q", e.Name, template)
-			}
-		}
-		if names := unique(e.Classes); len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {
-			t.Errorf("%s: classes that tables cannot tell apart", e.Name)
-		}
-		for _, c := range e.Classes {
-			if len(c) == 0 || slices.Contains(c, "") {
-				t.Errorf("%s: a class without a name", e.Name)
-			}
-		}
-	}
-	if suites["elevater"] != 20 || suites["imagenet"] != 5 || suites["retrieval"] != 2 {
-		t.Errorf("suites %v", suites)
-	}
-}
-
-// TestElevaterFacts compares with the toolkit's resources/datasets/*.yaml and vision_datasets.json, as written down by hand.
-func TestElevaterFacts(t *testing.T) {
-	for name, want := range map[string]struct {
-		classes, templates, train, val, test int
-		metric                               string
-	}{
-		"caltech-101": {102, 34, 3060, 0, 6084, "mean-per-class"}, "cifar-10": {10, 18, 50000, 0, 10000, "accuracy"},
-		"cifar-100": {100, 18, 50000, 0, 10000, "accuracy"}, "country211": {211, 5, 31650, 10550, 21100, "accuracy"},
-		"dtd": {47, 8, 1880, 1880, 1880, "accuracy"}, "eurosat": {10, 3, 5000, 5000, 5000, "accuracy"},
-		"fer-2013": {7, 6, 28709, 3589, 3589, "accuracy"}, "fgvc-aircraft": {100, 2, 3334, 3333, 3333, "mean-per-class"},
-		"food-101": {101, 1, 75750, 0, 25250, "accuracy"}, "gtsrb": {43, 3, 26640, 12569, 12630, "accuracy"},
-		"hateful-memes": {2, 1, 8500, 0, 500, "roc-auc"}, "kitti-distance": {4, 1, 6347, 423, 711, "accuracy"},
-		"mnist": {10, 1, 60000, 0, 10000, "accuracy"}, "oxford-flowers-102": {102, 1, 1020, 1020, 6149, "mean-per-class"},
-		"oxford-pets": {37, 1, 3680, 0, 3669, "mean-per-class"}, "patch-camelyon": {2, 1, 262144, 32768, 32768, "accuracy"},
-		"rendered-sst2": {2, 1, 6920, 827, 1821, "accuracy"}, "resisc45": {45, 18, 3150, 3150, 25200, "accuracy"},
-		"stanford-cars": {196, 8, 8144, 0, 8041, "accuracy"}, "voc-2007": {20, 1, 2501, 2510, 4952, "mAP-elevater"},
-	} {
-		e, err := Find(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e.NumClasses != want.classes || len(e.Templates) != want.templates || e.Metric != want.metric || e.Splits["train"].Images != want.train ||
-			e.Splits["val"].Images != want.val || e.Splits["test"].Images != want.test {
-			t.Errorf("%s: %d classes, %d templates, %s, %v", name, e.NumClasses, len(e.Templates), e.Metric, e.Splits)
-		}
-	}
-	if e, err := Find("eurosat_clip"); err != nil || e.Name != "eurosat" {
-		t.Errorf("the toolkit's name finds %v, %v", e, err)
-	}
-	if _, err := Find("cifar10"); err == nil || !strings.Contains(err.Error(), `no dataset "cifar10" in the catalogue (there are caltech-101, cifar-10,`) {
-		t.Errorf("got %v", err)
-	}
-}
 
 // zipped is a zip of files, with names and contents in turn.
 func zipped(t testing.TB, files ...string) string {
@@ -127,7 +51,7 @@ func zipped(t testing.TB, files ...string) string {
 }
 
 // elevaterFolder makes a folder as the toolkit downloads it, with an image of each class in each split.
-func elevaterFolder(t testing.TB, e *Entry) string {
+func elevaterFolder(t testing.TB, e *catalogue.Entry) string {
 	files := map[string]string{}
 	number := 0
 	for split, s := range e.Splits {
@@ -170,7 +94,7 @@ func elevaterFolder(t testing.TB, e *Entry) string {
 
 // TestElevaterLayouts opens each of the 20 sets in the toolkit's layout and in CLIP_benchmark's.
 func TestElevaterLayouts(t *testing.T) {
-	for _, e := range Catalogue() {
+	for _, e := range catalogue.All() {
 		if !slices.Contains(e.Suites, "elevater") {
 			continue
 		}
@@ -208,7 +132,7 @@ func TestElevaterLayouts(t *testing.T) {
 			if len(r.Findings)-strangers != len(e.Splits) || len(r.Splits) != len(e.Splits) {
 				t.Errorf("%d findings for %d splits", len(r.Findings), len(e.Splits))
 			}
-			s, err := OpenSplit(tarsOf(t, e, unique(e.Classes)), Options{Entry: e})
+			s, err := OpenSplit(tarsOf(t, e, catalogue.Unique(e.Classes)), Options{Entry: e})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -218,7 +142,7 @@ func TestElevaterLayouts(t *testing.T) {
 	}
 }
 
-func checkInOrder(t *testing.T, s *Set, e *Entry) {
+func checkInOrder(t *testing.T, s *Set, e *catalogue.Entry) {
 	t.Helper()
 	if len(s.Items) != e.NumClasses || len(s.Names) != e.NumClasses || !slices.Equal(s.Templates, e.Templates) {
 		t.Fatalf("%d items, %d classes, %d templates", len(s.Items), len(s.Names), len(s.Templates))
@@ -231,7 +155,7 @@ func checkInOrder(t *testing.T, s *Set, e *Entry) {
 }
 
 // tarsOf makes a folder in CLIP_benchmark's layout, an image a class.
-func tarsOf(t testing.TB, e *Entry, names []string) string {
+func tarsOf(t testing.TB, e *catalogue.Entry, names []string) string {
 	var members []string
 	for c := range names {
 		members = append(members, fmt.Sprintf("s%07d.png", c), picture(t, c), fmt.Sprintf("s%07d.cls", c), fmt.Sprint(c))
@@ -241,7 +165,7 @@ func tarsOf(t testing.TB, e *Entry, names []string) string {
 
 // TestFoldersByName: folders are matched with the entry's names, whatever their order.
 func TestFoldersByName(t *testing.T) {
-	e, _ := Find("eurosat")
+	e, _ := catalogue.Find("eurosat")
 	files := map[string]string{}
 	for i, c := range e.Classes {
 		files["test/"+strings.ToUpper(strings.ReplaceAll(c[0], " ", "_"))+"/x.png"] = picture(t, i)
@@ -266,10 +190,10 @@ func TestFoldersByName(t *testing.T) {
 
 // TestImageNetFolders: ImageNet's family, folders named by WordNet ids and by labels.
 func TestImageNetFolders(t *testing.T) {
-	ids := wordNetIDs()
+	ids := catalogue.WordNetIDs()
 	dirs := map[string]string{}
 	for _, name := range []string{"imagenet-1k", "imagenet-v2", "imagenet-sketch", "imagenet-a", "imagenet-r"} {
-		e, err := Find(name)
+		e, err := catalogue.Find(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,7 +216,7 @@ func TestImageNetFolders(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		imagenet, _ := Find("imagenet-1k")
+		imagenet, _ := catalogue.Find("imagenet-1k")
 		for i, item := range s.Items {
 			raw, _ := s.Read(i)
 			if class := want[item.Label]; string(raw) != fmt.Sprint(class) || s.Names[item.Label][0] != imagenet.Classes[class][0] {

@@ -1,9 +1,15 @@
 package datasets
 
 import (
+	"compress/gzip"
 	"context"
+	"crypto/md5"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,13 +18,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"react/data/caught"
+	"react/data/datasets/catalogue"
 	"react/data/image"
 )
 
 // Report is what Check found in a folder.
 type Report struct {
 	Dir      string
-	Entry    *Entry // nil where the folder is of no benchmark
+	Entry    *catalogue.Entry // nil where the folder is of no benchmark
 	Splits   []SplitReport
 	Findings []Finding
 }
@@ -54,9 +61,9 @@ func (f Finding) String() string {
 
 // CheckOptions say how thoroughly a folder is looked at.
 type CheckOptions struct {
-	Entry    *Entry // nil: labelled images of no known benchmark
-	Captions bool   // images with captions, where there is no entry
-	Quick    bool   // lists and counts only: no image is opened
+	Entry    *catalogue.Entry // nil: labelled images of no known benchmark
+	Captions bool             // images with captions, where there is no entry
+	Quick    bool             // lists and counts only: no image is opened
 	Progress func(split string, done, total int)
 }
 
@@ -94,7 +101,7 @@ func Check(ctx context.Context, dir string, o CheckOptions) (Report, error) {
 	return r, nil
 }
 
-func missingSplit(split string, err error, e *Entry) Finding {
+func missingSplit(split string, err error, e *catalogue.Entry) Finding {
 	f := Finding{Split: split, What: err.Error()}
 	if e != nil {
 		f.Do = "runner data show " + e.Name + " says how to get it"
@@ -259,4 +266,74 @@ func Shared(a, b *Set) ([][2]int, error) {
 		}
 	}
 	return out, nil
+}
+
+// checkArchives compares the published files that lie in the folder with their digests.
+func (r *Report) checkArchives(ctx context.Context) error {
+	if r.Entry == nil {
+		return nil
+	}
+	for _, a := range r.Entry.Archives() {
+		names := []string{a.File}
+		if a.Plain != "" {
+			names = append(names, strings.TrimSuffix(a.File, ".gz"))
+		}
+		for _, name := range names {
+			if path := filepath.Join(r.Dir, name); isFile(path) {
+				if err := r.checkArchive(ctx, path, a); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// checkArchive compares a published file, or what it holds, with the digests that are known.
+func (r *Report) checkArchive(ctx context.Context, path string, a catalogue.Archive) error {
+	sum, err := md5Of(ctx, path, false)
+	if err != nil || sum == a.MD5 || sum == a.Plain {
+		return err
+	}
+	if a.Plain != "" && strings.HasSuffix(path, ".gz") {
+		plain, err := md5Of(ctx, path, true)
+		if ctx.Err() != nil || err == nil && plain == a.Plain {
+			return ctx.Err()
+		}
+	}
+	want := a.MD5
+	if filepath.Base(path) != a.File {
+		want = a.Plain
+	}
+	r.Findings = append(r.Findings, Finding{What: fmt.Sprintf("file %s has MD5 %s, and the published one %s", filepath.Base(path), sum, want), Do: "fetch it again"})
+	return nil
+}
+
+// md5Of is the digest of a file, or of what it holds as a gzip.
+func md5Of(ctx context.Context, path string, unpacked bool) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	var content io.Reader = f
+	if unpacked {
+		if content, err = gzip.NewReader(f); err != nil {
+			return "", fmt.Errorf("file %s: %w", path, err)
+		}
+		content = io.LimitReader(content, maxArchive)
+	}
+	h := md5.New()
+	for {
+		_, err := io.CopyN(h, content, 64<<20)
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return "", fmt.Errorf("file %s: %w", path, err)
+		}
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"react/data/datasets/catalogue"
 	"react/data/torchfile"
 )
 
@@ -50,7 +51,7 @@ const (
 type cifarPlace struct{ folder, archive string }
 
 // cifarIn finds a form of CIFAR in a folder: of the benchmark that is asked for, else the first.
-func cifarIn(dir string, e *Entry) (cifarForm, cifarPlace, bool) {
+func cifarIn(dir string, e *catalogue.Entry) (cifarForm, cifarPlace, bool) {
 	for _, form := range cifarForms {
 		if e != nil && e.Name != form.bench {
 			continue
@@ -103,7 +104,7 @@ func (s *Set) readCIFAR(o Options) error {
 		}
 	}
 	if o.Entry == nil {
-		s.known, err = Find(form.bench)
+		s.known, err = catalogue.Find(form.bench)
 	}
 	return err
 }

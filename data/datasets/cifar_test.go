@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"react/data/datasets/catalogue"
 	"react/data/image"
 )
 
@@ -141,7 +142,7 @@ func TestCIFARNames(t *testing.T) {
 		lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine
 		possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone
 		television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm`)
-	e, err := Find("cifar-100")
+	e, err := catalogue.Find("cifar-100")
 	if err != nil {
 		t.Fatal(err)
 	}

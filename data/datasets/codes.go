@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"react/data/datasets/catalogue"
 	"react/data/jsonfile"
 )
 
@@ -26,14 +26,14 @@ func (s *Set) nameFolders() error {
 	raw, err := os.ReadFile(path)
 	if s.Layout != "folders" || errors.Is(err, os.ErrNotExist) {
 		for _, c := range s.Classes {
-			s.Names = append(s.Names, Names{c})
+			s.Names = append(s.Names, catalogue.Names{c})
 		}
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	var names map[string]Names
+	var names map[string]catalogue.Names
 	if !utf8.Valid(raw) { // the decoder would replace what is not
 		err = errors.New("not UTF-8")
 	} else {
@@ -49,7 +49,7 @@ func (s *Set) nameFolders() error {
 	if err != nil {
 		return fmt.Errorf("file %s: %w", path, err)
 	}
-	s.Classes = unique(s.Names)
+	s.Classes = catalogue.Unique(s.Names)
 	return nil
 }
 
@@ -93,7 +93,7 @@ func (s *Set) CodesWarning() string {
 
 // wordNetNames is the advice for classes called by WordNet ids.
 func (s *Set) wordNetNames(byFile string) string {
-	ids := wordNetIDs()
+	ids := catalogue.WordNetIDs()
 	name, known := "its name", 0
 	for _, c := range s.Classes {
 		at := slices.Index(ids, c)
@@ -101,71 +101,15 @@ func (s *Set) wordNetNames(byFile string) string {
 			continue
 		}
 		if known++; c == s.Classes[0] {
-			if e, err := Find("imagenet-1k"); err == nil {
+			if e, err := catalogue.Find("imagenet-1k"); err == nil {
 				name = e.Classes[at][0]
 			}
 		}
 	}
-	for _, e := range Catalogue() {
+	for _, e := range catalogue.All() {
 		if e.Folders == "wnid" && e.NumClasses == len(s.Classes) && known == len(s.Classes) {
 			return fmt.Sprintf("benchmark: %q gives their names; or %s", e.Name, fmt.Sprintf(byFile, name))
 		}
 	}
 	return fmt.Sprintf(byFile, name) + "; benchmark: \"imagenet-1k\" gives the names of all its 1000 classes"
-}
-
-// ClassDifference says by name how the classes of a task and of a set differ: in writing alone, or
-// because some are only in the one or the other; "" where they are the same, or share none.
-func ClassDifference(task, set []string) (text string, shared int) {
-	at := map[string]bool{}
-	plain := map[string]string{}
-	for _, c := range set {
-		at[c], plain[plainName(c)] = true, c
-	}
-	var here, written []string
-	taken := map[string]bool{}
-	for _, c := range task {
-		other, near := plain[plainName(c)]
-		switch {
-		case at[c]:
-			shared++
-			taken[c] = true
-		case near:
-			shared++
-			taken[other] = true
-			written = append(written, fmt.Sprintf("%q is %q there", c, other))
-		default:
-			here = append(here, strconv.Quote(c))
-		}
-	}
-	var there []string
-	for _, c := range set {
-		if !taken[c] {
-			there = append(there, strconv.Quote(c))
-		}
-	}
-	if shared == 0 {
-		return "", 0
-	}
-	var parts []string
-	for _, p := range []struct {
-		what  string
-		names []string
-	}{{"only of the task: ", here}, {"only of the set: ", there}, {"written otherwise: ", written}} {
-		if len(p.names) > 0 {
-			parts = append(parts, p.what+someOf(p.names))
-		}
-	}
-	return strings.Join(parts, "; "), shared
-}
-
-// namesSaid is the number of names that a message lists.
-const namesSaid = 5
-
-func someOf(names []string) string {
-	text := strings.Join(names[:min(len(names), namesSaid)], ", ")
-	if more := len(names) - namesSaid; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
 }

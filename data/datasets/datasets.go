@@ -1,5 +1,5 @@
-// Package datasets reads and writes evaluation sets, as labelled images and as images with captions, and holds a catalogue of published
-// benchmarks: their class names, prompts, splits and counts.
+// Package datasets reads and writes evaluation sets, as labelled images and as images with captions. What is known of published benchmarks
+// stands in package catalogue, lists of class names are read by package classnames.
 //
 // Layouts of labelled images, told by what is in the folder (see layouts):
 //
@@ -28,6 +28,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"react/data/datasets/catalogue"
+	"react/data/delimited"
 	"react/data/lost"
 	"react/data/shards"
 )
@@ -50,19 +52,19 @@ type Item struct {
 type Set struct {
 	Dir       string
 	Split     string
-	Layout    string   // name of the layout that was found
-	Classes   []string // for tables: no two are the same
-	Names     []Names  // for prompts: of each class, one or more
-	Templates []string // prompts of the set itself, with {} for the class; often none
-	Items     []Item   // in the order of the files
-	Many      [][]int  // all classes of each item, where an image may have several; else nil
-	Entry     *Entry   // nil for a set that is not of the catalogue
-	Stranger  string   // the first class as the files call it, where no name is one of the entry's: labels are then trusted to be in its order
+	Layout    string            // name of the layout that was found
+	Classes   []string          // for tables: no two are the same
+	Names     []catalogue.Names // for prompts: of each class, one or more
+	Templates []string          // prompts of the set itself, with {} for the class; often none
+	Items     []Item            // in the order of the files
+	Many      [][]int           // all classes of each item, where an image may have several; else nil
+	Entry     *catalogue.Entry  // nil for a set that is not of the catalogue
+	Stranger  string            // the first class as the files call it, where no name is one of the entry's: labels are then trusted to be in its order
 
 	Lost lost.Count // items that are listed, and left out since they are not there
 
 	images images
-	known  *Entry // the benchmark whose files these are, where no entry was given
+	known  *catalogue.Entry // the benchmark whose files these are, where no entry was given
 }
 
 // images gives the bytes of items by position, concurrently.
@@ -73,8 +75,8 @@ type images interface {
 
 // Options say what is read of a folder.
 type Options struct {
-	Split string // train, val or test; "" is test
-	Entry *Entry // the benchmark that the folder holds; nil: nothing is known of it
+	Split string           // train, val or test; "" is test
+	Entry *catalogue.Entry // the benchmark that the folder holds; nil: nothing is known of it
 
 	MaxBadShare float64 // of the images that are listed: those that may not be there
 }
@@ -257,7 +259,7 @@ func readTemplates(name string) ([]string, error) {
 		return nil, err
 	}
 	var templates []string
-	for i, line := range lines(raw) {
+	for i, line := range delimited.Split(raw) {
 		t := strings.ReplaceAll(strings.TrimSpace(line), "{c}", "{}")
 		if t == "" {
 			continue
@@ -270,17 +272,31 @@ func readTemplates(name string) ([]string, error) {
 	return templates, nil
 }
 
-// lines splits a text file, with or without a last newline, of any system.
-func lines(raw []byte) []string {
-	text := strings.TrimSuffix(strings.TrimPrefix(string(raw), "\ufeff"), "\n")
-	all := strings.Split(text, "\n")
-	for i := range all {
-		all[i] = strings.TrimSuffix(all[i], "\r")
-	}
-	return all
-}
-
 // IsImage says whether a file counts as an image by its name. Names that begin with a dot do not.
 func IsImage(path string) bool {
 	return !shards.Hidden(filepath.Base(path)) && slices.Contains(imageNames, strings.ToLower(filepath.Ext(path)))
+}
+
+// unpacking says how to unpack an archive, by the end of its name.
+var unpacking = []struct{ ending, command string }{
+	{".tar.gz", "tar xzf"}, {".tgz", "tar xzf"}, {".tar", "tar xf"}, {".zip", "unzip"}, {".rar", "unrar x"}, {".7z", "7z x"},
+	{".h5.gz", ""}, {".h5", ""},
+}
+
+// packedBeside adds to an error that an archive lies in the folder as its publisher gives it out,
+// and has not been unpacked: most sets are read from the files that archives hold.
+func packedBeside(dir string, err error) error {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		for _, u := range unpacking {
+			if shards.Hidden(e.Name()) || !strings.HasSuffix(strings.ToLower(e.Name()), u.ending) || !isFile(filepath.Join(dir, e.Name())) {
+				continue
+			}
+			if u.command == "" {
+				return fmt.Errorf("%w; %s is HDF5, which is not read (runner data show says how to convert a benchmark's files)", err, e.Name())
+			}
+			return fmt.Errorf("%w; is %s unpacked? (%s %s)", err, e.Name(), u.command, e.Name())
+		}
+	}
+	return err
 }

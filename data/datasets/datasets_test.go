@@ -160,38 +160,6 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-func TestReadClasses(t *testing.T) {
-	for _, tc := range []struct{ name, file, body, want string }{
-		{"lines", "c.txt", "cat\ndog", "[cat dog]"},
-		{"json", "c.json", "[\"cat\",\n \"hot dog\"]\n", "[cat hot dog]"},
-		{"json twice", "c.json", "[\"cat\",\n\"dog\",\n\"cat\"]", `c.json: line 3: class "cat" is also on line 1`},
-		{"json empty name", "c.json", "[\"\"]", "line 1: class name is empty"},
-		{"json number", "c.json", "[\"cat\",\n1]", "line 2: want a class name, got 1"},
-		{"json object", "c.json", "{}", "want a list of class names"},
-		{"json cut", "c.json", "[\"cat\",\n", "line 1: ends inside the list"},
-		{"json tail", "c.json", "[\"cat\"] x", "line 1"},
-		{"json list of lists", "c.json", `[["cat", "kitten"]]`, "line 1: want a class name, got ["}, // FER-2013 in the released code
-		{"json none", "c.json", "[]", "no classes"},
-		{"json not UTF-8", "c.json", "[\"\xff\"]", "not UTF-8"},
-		{"empty", "c.json", "", "line 1"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			path := filepath.Join(put(t, t.TempDir(), map[string]string{tc.file: tc.body}), tc.file)
-			classes, err := ReadClasses(path)
-			got := fmt.Sprint(classes)
-			if err != nil {
-				got = err.Error()
-			}
-			if !strings.Contains(got, tc.want) || err != nil && !strings.Contains(got, path) {
-				t.Errorf("got %s, want %s", got, tc.want)
-			}
-		})
-	}
-	if _, err := ReadClasses("nothing.txt"); err == nil {
-		t.Error("missing file: no error")
-	}
-}
-
 func TestWriteErrors(t *testing.T) {
 	for _, classes := range [][]string{nil, {"a", "a"}, {""}, {"a\nb"}} {
 		if _, err := Create(t.TempDir(), classes, nil); err == nil {
@@ -215,30 +183,6 @@ func TestWriteErrors(t *testing.T) {
 	if err := w.Close(); err == nil || !strings.Contains(err.Error(), `class 1 ("b") has no images`) {
 		t.Errorf("close: got %v", err)
 	}
-}
-
-func FuzzClasses(f *testing.F) {
-	f.Add([]byte("cat\ndog\n"))
-	f.Add([]byte("[\"cat\",\n\"dog\"]"))
-	f.Add([]byte("\ufeffa\r\nb"))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		for _, parse := range []func([]byte) ([]string, error){parseLines, parseJSON} {
-			classes, err := parse(raw)
-			if err != nil {
-				continue
-			}
-			if len(classes) == 0 {
-				t.Error("no classes and no error")
-			}
-			seen := map[string]bool{}
-			for _, class := range classes {
-				if class == "" || seen[class] {
-					t.Errorf("class %q twice or empty", class)
-				}
-				seen[class] = true
-			}
-		}
-	})
 }
 
 // TestFullDisk writes to a tar that is a link to a device without room.

@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"react/data/datasets/catalogue"
 )
 
 // splitFolder is a set with a training and a test split.
 type splitFolder struct {
 	dir      string
-	entry    *Entry
+	entry    *catalogue.Entry
 	captions bool
 	others   []string // files that the test split does not need
 }
@@ -28,18 +30,18 @@ func splitFolders(t *testing.T) map[string]splitFolder {
 		t.Fatal(err)
 	}
 	made := func(files map[string]string) string { return put(t, t.TempDir(), files) }
-	imagenet, _ := Find("imagenet-1k")
+	imagenet, _ := catalogue.Find("imagenet-1k")
 	val, _ := ilsvrc(t, false)
 	put(t, val, map[string]string{ilsvrcTrain: "T", "train/n01440764/a.JPEG": "A", "notes.txt": ""})
 	valTar, _ := ilsvrc(t, true)
 	put(t, valTar, map[string]string{ilsvrcTrain: "T"})
-	eurosat, _ := Find("eurosat")
-	flickr, _ := Find("flickr30k")
+	eurosat, _ := catalogue.Find("eurosat")
+	flickr, _ := catalogue.Find("flickr30k")
 	karpathy := captioned(t, flickr)
-	flowersEntry, _ := Find("oxford-flowers-102")
+	flowersEntry, _ := catalogue.Find("oxford-flowers-102")
 	flowers := publishedSets(t)["oxford-flowers-102"]
 	flowers["flowers-102/jpg/image_00103.jpg"], flowers["flowers-102/notes.txt"] = "A", "B"
-	vocEntry, _ := Find("voc-2007")
+	vocEntry, _ := catalogue.Find("voc-2007")
 	voc := publishedSets(t)["voc-2007"]
 	voc["VOCdevkit/VOC2007/ImageSets/Main/train.txt"], voc["VOCdevkit/VOC2007/JPEGImages/999999.jpg"] = "", "A"
 	idxBoth := idxSet(t, true, 0, 1)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"react/data/datasets/catalogue"
 )
 
 // folderSet is a set with an image in each folder, whose bytes are its name.
@@ -26,7 +28,7 @@ func TestPublishedFolders(t *testing.T) {
 	for i := range 102 {
 		from1, from0 = append(from1, fmt.Sprint(i+1)), append(from0, fmt.Sprint(i))
 	}
-	country := folderTable()["country211"].names
+	country := lastNames(t, "country211")
 	for _, tc := range []struct {
 		bench, at string
 		folders   []string
@@ -37,7 +39,7 @@ func TestPublishedFolders(t *testing.T) {
 		{"fer-2013", "test/", strings.Fields("angry disgust fear happy neutral sad surprise"), map[string]string{"disgust": "disgusted", "surprise": "surprised", "neutral": "neutral"}},
 		{"gtsrb", "GTSRB/Training/", padded, map[string]string{"00000": "red and white circle 20 kph speed limit", "00014": "stop"}},
 		{"oxford-flowers-102", "test/", from1, map[string]string{"1": "pink primrose", "102": "blackberry lily", "10": "globe thistle"}},
-		{"caltech-101", "101_ObjectCategories/", folderTable()["caltech-101"].names,
+		{"caltech-101", "101_ObjectCategories/", lastNames(t, "caltech-101"),
 			map[string]string{"Faces": "off-center face", "Faces_easy": "centered face", "Leopards": "leopard", "car_side": "side of a car", "BACKGROUND_Google": "background", "yin_yang": "yin and yang symbol"}},
 		{"country211", "country211/test/", country, map[string]string{"CH": "Switzerland", "KP": "North Korea", "ZW": "Zimbabwe", "AX": "Aland Islands"}},
 		{"patch-camelyon", "test/", []string{"0", "1"}, map[string]string{"1": "lymph node containing metastatic tumor tissue"}},
@@ -47,7 +49,7 @@ func TestPublishedFolders(t *testing.T) {
 		{"mnist", "", strings.Fields("0 1 2 3 4 5 6 7 8 9"), map[string]string{"9": "9"}},
 	} {
 		t.Run(tc.bench, func(t *testing.T) {
-			e, err := Find(tc.bench)
+			e, err := catalogue.Find(tc.bench)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,29 +74,38 @@ func TestPublishedFolders(t *testing.T) {
 			}
 		})
 	}
-	flowers, _ := Find("oxford-flowers-102")
+	flowers, _ := catalogue.Find("oxford-flowers-102")
 	if _, err := OpenSplit(folderSet(t, "", from0), Options{Entry: flowers}); err == nil || !strings.Contains(err.Error(), `folder "0" is none of the classes of oxford-flowers-102`) {
 		t.Errorf("flowers from 0: %v", err)
 	}
-	if c, _ := Find("gtsrb"); c != nil {
+	if c, _ := catalogue.Find("gtsrb"); c != nil {
 		if _, err := OpenSplit(folderSet(t, "", append(slices.Clone(padded[:42]), "00000043")), Options{Entry: c}); err == nil {
 			t.Error("a sign too many is taken")
 		}
 	}
 }
 
-// TestFolderTable: each line has as many names as its entry has classes, each once.
-func TestFolderTable(t *testing.T) {
-	for name, p := range folderTable() {
-		e, err := Find(name)
-		if err != nil {
-			t.Fatal(err)
+// lastNames are the names of an entry's folders where the archives have names of their own.
+func lastNames(t *testing.T, name string) (names []string) {
+	e, err := catalogue.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range e.FolderClasses() {
+		names = append(names, of[len(of)-1])
+	}
+	return names
+}
+
+// TestFolderNamesMatch: what archives call the folder of a class is no other class's name.
+func TestFolderNamesMatch(t *testing.T) {
+	for _, e := range catalogue.All() {
+		if len(e.Classes) == 0 || len(e.FolderClasses()[0]) == len(e.Classes[0]) {
+			continue
 		}
-		if !p.numbers && (len(p.names) != e.NumClasses || len(slices.Compact(slices.Sorted(slices.Values(p.names)))) != e.NumClasses) {
-			t.Errorf("%s: %d names", name, len(p.names))
-		}
-		if place, named := matchNames(p.names, e.folderClasses()); named != len(p.names) || !slices.IsSorted(place) {
-			t.Errorf("%s: places %v", name, place)
+		names := lastNames(t, e.Name)
+		if place, named := matchNames(names, e.FolderClasses()); named != len(names) || !slices.IsSorted(place) {
+			t.Errorf("%s: places %v", e.Name, place)
 		}
 	}
 }

@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
+	"react/data/datasets/catalogue"
+	"react/data/datasets/classnames"
 	"react/data/shards"
 )
 
@@ -123,7 +124,7 @@ func (s *Set) nameClasses() error {
 			return err
 		}
 	}
-	s.Names, s.Classes = e.Classes, unique(e.Classes)
+	s.Names, s.Classes = e.Classes, catalogue.Unique(e.Classes)
 	return nil
 }
 
@@ -149,12 +150,12 @@ func (s *Set) moveLabel(i int, place []int) error {
 }
 
 // places are the entry's labels for the files' own.
-func (s *Set) places(e *Entry) ([]int, error) {
+func (s *Set) places(e *catalogue.Entry) ([]int, error) {
 	if s.Layout == "folders" && e.Folders != "" {
 		return foldersByID(s.Classes, e)
 	}
 	if s.Layout == "folders" && len(s.Classes) == len(e.Classes) {
-		if place, ok := folderTable()[e.Name].labels(s.Classes, len(e.Classes)); ok && !repeats(place) {
+		if place, ok := e.FolderLabels(s.Classes); ok && !repeats(place) {
 			return place, nil
 		}
 	}
@@ -168,7 +169,7 @@ func (s *Set) places(e *Entry) ([]int, error) {
 	if len(s.Classes) == 0 {
 		return inOrder, nil
 	}
-	place, named := matchNames(s.Classes, e.folderClasses())
+	place, named := matchNames(s.Classes, e.FolderClasses())
 	if named == 0 {
 		s.Stranger = s.Classes[0]
 	}
@@ -193,15 +194,15 @@ func repeats(place []int) bool {
 }
 
 // matchNames finds each name among the classes, -1 where it is none, and counts those found.
-func matchNames(names []string, classes []Names) (place []int, named int) {
+func matchNames(names []string, classes []catalogue.Names) (place []int, named int) {
 	at := map[string]int{}
 	for i, class := range classes {
 		for _, n := range class {
-			at[plainName(n)] = i
+			at[classnames.Plain(n)] = i
 		}
 	}
 	for _, n := range names {
-		p, ok := at[plainName(n)]
+		p, ok := at[classnames.Plain(n)]
 		if !ok {
 			p = -1
 		} else {
@@ -212,23 +213,13 @@ func matchNames(names []string, classes []Names) (place []int, named int) {
 	return place, named
 }
 
-func sameName(name string, class Names) bool {
-	return slices.ContainsFunc(class, func(n string) bool { return plainName(n) == plainName(name) })
-}
-
-// plainName leaves letters and digits: files write air_plane for "air plane".
-func plainName(name string) string {
-	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" _-/.,'\"()", r) {
-			return -1
-		}
-		return r
-	}, strings.ToLower(name))
+func sameName(name string, class catalogue.Names) bool {
+	return slices.ContainsFunc(class, func(n string) bool { return classnames.Plain(n) == classnames.Plain(name) })
 }
 
 // foldersByID are the labels of folders named by WordNet ids or by labels. Every class must be there.
-func foldersByID(folders []string, e *Entry) ([]int, error) {
-	ids := wordNetIDs()
+func foldersByID(folders []string, e *catalogue.Entry) ([]int, error) {
+	ids := catalogue.WordNetIDs()
 	place := make([]int, len(folders))
 	seen := make([]bool, len(e.Classes))
 	for i, name := range folders {
@@ -252,7 +243,7 @@ func foldersByID(folders []string, e *Entry) ([]int, error) {
 // nameSubset names the classes of a benchmark that has a part of another's, from the ids of its folders.
 func (s *Set) nameSubset() error {
 	e := s.Entry
-	whole, err := Find(e.Of)
+	whole, err := catalogue.Find(e.Of)
 	if err != nil {
 		return err
 	}
@@ -261,11 +252,11 @@ func (s *Set) nameSubset() error {
 	}
 	if s.Layout != "folders" {
 		for _, c := range s.Classes {
-			s.Names = append(s.Names, Names{c})
+			s.Names = append(s.Names, catalogue.Names{c})
 		}
 		return nil
 	}
-	ids := wordNetIDs()
+	ids := catalogue.WordNetIDs()
 	for _, name := range s.Classes {
 		at := slices.Index(ids, name)
 		if at < 0 {
@@ -273,6 +264,33 @@ func (s *Set) nameSubset() error {
 		}
 		s.Names = append(s.Names, whole.Classes[at])
 	}
-	s.Classes = unique(s.Names)
+	s.Classes = catalogue.Unique(s.Names)
 	return nil
+}
+
+// archiveFolders are folders inside of which archives keep those of the classes, by split; "" is all.
+var archiveFolders = map[string][]string{
+	"":      {"101_ObjectCategories"},
+	"train": {"GTSRB/Training", "GTSRB/Final_Training/Images", "Final_Training/Images"},
+}
+
+// innerFolder is where the folders of classes lie: an archive is often unpacked into a folder of
+// its own. A folder that holds nothing but one other, which holds folders, is passed through.
+func innerFolder(dir, split string) (inner string, ofSplit bool) {
+	for _, of := range []string{split, ""} {
+		for _, name := range archiveFolders[of] {
+			if inner := filepath.Join(dir, filepath.FromSlash(name)); holdsFolders(inner) {
+				return inner, of != ""
+			}
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return dir, false
+	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return shards.Hidden(e.Name()) || !isFolder(dir, e) && !IsImage(e.Name()) })
+	if len(entries) != 1 || isSplitName(entries[0].Name()) || !isFolder(dir, entries[0]) || !holdsFolders(filepath.Join(dir, entries[0].Name())) {
+		return dir, false
+	}
+	return innerFolder(filepath.Join(dir, entries[0].Name()), split)
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"react/data/datasets/catalogue"
 )
 
 // idxPlaces are where IDX files lie: in the folder, or as torchvision keeps them.
@@ -142,7 +144,7 @@ func parseIDX(raw []byte) (dims []int, values []byte, err error) {
 // all names would be wrong and nothing else would show it. Without an entry it names the classes.
 func (s *Set) knownLabels(raw []byte) error {
 	sum := md5.Sum(raw)
-	e := entryOfPlain(hex.EncodeToString(sum[:]))
+	e := catalogue.OfPlain(hex.EncodeToString(sum[:]))
 	switch {
 	case e == nil:
 		return nil

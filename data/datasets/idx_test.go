@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"react/data/datasets/catalogue"
 	"react/data/image"
 )
 
@@ -52,14 +53,14 @@ func idxSet(t testing.TB, zip bool, labels ...byte) map[string]string {
 }
 
 func TestIDX(t *testing.T) {
-	mnist, err := Find("mnist")
+	mnist, err := catalogue.Find("mnist")
 	if err != nil {
 		t.Fatal(err)
 	}
 	labels := []byte{3, 1, 0, 2, 4, 5, 6, 7, 8, 9}
 	for _, zip := range []bool{false, true} {
 		dir := put(t, t.TempDir(), idxSet(t, zip, labels...))
-		for _, e := range []*Entry{nil, mnist} {
+		for _, e := range []*catalogue.Entry{nil, mnist} {
 			s, err := OpenSplit(dir, Options{Entry: e})
 			if err != nil {
 				t.Fatal(err)
@@ -134,12 +135,12 @@ func TestGzipBomb(t *testing.T) {
 
 // TestArchivePackedAgain: the same content in another gzip is the published file; other content is not.
 func TestArchivePackedAgain(t *testing.T) {
-	e, err := Find("mnist")
+	e, err := catalogue.Find("mnist")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := put(t, t.TempDir(), map[string]string{"a.gz": packed(t, "content"), "a": "content", "b.gz": packed(t, "other"), "b": "other"})
-	a := Archive{File: "a.gz", MD5: "0", Plain: "9a0364b9e99bb480dd25e1f0284c8555"}
+	a := catalogue.Archive{File: "a.gz", MD5: "0", Plain: "9a0364b9e99bb480dd25e1f0284c8555"}
 	for name, want := range map[string]string{
 		"a.gz": "", "a": "", "b.gz": "file b.gz has MD5 ", "b": "file b has MD5 795f3202b17cb6bc3d4b771d8c6c9eaf, and the published one 9a0364b9e99bb480dd25e1f0284c8555",
 	} {
@@ -167,12 +168,12 @@ func TestSetsOfPackages(t *testing.T) {
 		"fashion-mnist": {"train": slices.Repeat([]int{6000}, 10), "test": slices.Repeat([]int{1000}, 10)},
 	}
 	for name, splits := range counts {
-		e, err := Find(name)
+		e, err := catalogue.Find(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for split, want := range splits {
-			for _, entry := range []*Entry{e, nil} {
+			for _, entry := range []*catalogue.Entry{e, nil} {
 				s, err := OpenSplit(filepath.Join(root, name), Options{Split: split, Entry: entry})
 				if err != nil {
 					t.Fatal(err)
@@ -188,7 +189,7 @@ func TestSetsOfPackages(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, r.Findings, err)
 		}
 		for other := range counts {
-			o, _ := Find(other)
+			o, _ := catalogue.Find(other)
 			if _, err := OpenSplit(filepath.Join(root, name), Options{Entry: o}); other != name && (err == nil || !strings.Contains(err.Error(), "the labels are those of "+name+", not of "+other)) {
 				t.Errorf("%s as %s: %v", name, other, err)
 			}

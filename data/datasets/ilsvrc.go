@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"react/data/datasets/catalogue"
+	"react/data/delimited"
 	"react/data/matfile"
 	"react/data/shards"
 )
@@ -50,7 +52,7 @@ func ilsvrcImage(number int) string { return fmt.Sprintf("%s%08d.JPEG", ilsvrcIm
 // readILSVRC reads the validation images with the devkit's labels, which are turned into the order of WordNet ids.
 func (s *Set) readILSVRC(o Options) error {
 	if o.Entry == nil {
-		s.Classes = wordNetIDs()
+		s.Classes = catalogue.WordNetIDs()
 	}
 	if o.Split == "train" {
 		return s.ilsvrcTrain(filepath.Join(s.Dir, ilsvrcTrain))
@@ -81,7 +83,7 @@ func readILSVRCLabels(devkit string) ([]int, error) {
 		return nil, err
 	}
 	var out []int
-	for i, line := range lines(raw) {
+	for i, line := range delimited.Split(raw) {
 		id, err := strconv.Atoi(strings.TrimSpace(line))
 		if err != nil {
 			return nil, fmt.Errorf("file %s: line %d: %q is not a number", name, i+1, line)
@@ -106,7 +108,7 @@ func devkitLabels(meta string) (map[int]int, error) {
 	if len(ids) == 0 || len(ids) != len(wnids) {
 		return nil, fmt.Errorf("file %s: no synsets with ILSVRC2012_ID and WNID", meta)
 	}
-	order := wordNetIDs()
+	order := catalogue.WordNetIDs()
 	label := map[int]int{}
 	for i, id := range ids {
 		if at := slices.Index(order, wnids[i].Text); at >= 0 && len(id.Numbers) == 1 {
@@ -183,7 +185,7 @@ func (s *Set) ilsvrcTrain(name string) error {
 		at span
 	}
 	var all []placed
-	order := wordNetIDs()
+	order := catalogue.WordNetIDs()
 	err = eachMember(f, span{0, info.Size()}, func(class string, at span) error {
 		id := strings.TrimSuffix(filepath.Base(class), ".tar")
 		label := slices.Index(order, id)

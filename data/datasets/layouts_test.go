@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"react/data/datasets/catalogue"
 )
 
 // TestHubParquet reads what pyarrow wrote (testdata/make.py): two files of several row groups.
@@ -117,7 +119,7 @@ func ilsvrc(t *testing.T, inTar bool) (string, []int) {
 }
 
 func TestILSVRC(t *testing.T) {
-	e, _ := Find("imagenet-1k")
+	e, _ := catalogue.Find("imagenet-1k")
 	for _, inTar := range []bool{false, true} {
 		dir, want := ilsvrc(t, inTar)
 		s, err := openLayout(dir, Options{Split: "test", Entry: e}) // eight images are no whole set
@@ -229,7 +231,7 @@ func TestSplitFolders(t *testing.T) {
 }
 
 // captioned makes Flickr30K or COCO in Karpathy's layout: n images of five captions each, in three splits.
-func captioned(t *testing.T, e *Entry) string {
+func captioned(t *testing.T, e *catalogue.Entry) string {
 	var images []any
 	files := map[string]string{}
 	folders := map[string]string{"train": "train2014", "restval": "val2014", "val": "val2014", "test": "val2014"}
@@ -262,7 +264,7 @@ func captioned(t *testing.T, e *Entry) string {
 
 func TestKarpathy(t *testing.T) {
 	for name, want := range map[string]map[string]int{"flickr30k": {"train": 1, "val": 1, "test": 2}, "mscoco": {"train": 2, "val": 1, "test": 2}} {
-		e, _ := Find(name)
+		e, _ := catalogue.Find(name)
 		dir := captioned(t, e)
 		for split, n := range want {
 			c, err := OpenCaptions(dir, Options{Split: split, Entry: e})
@@ -351,7 +353,7 @@ func TestCheck(t *testing.T) {
 	if shared, err := Shared(train, test); err != nil || !slices.Equal(shared, [][2]int{{0, 1}}) {
 		t.Errorf("shared %v, %v", shared, err)
 	}
-	e, _ := Find("mnist")
+	e, _ := catalogue.Find("mnist")
 	if r, err = Check(context.Background(), t.TempDir(), CheckOptions{Entry: e}); err != nil || len(r.Findings) != 2 || !strings.Contains(r.Findings[0].Do, "runner data show mnist") {
 		t.Errorf("an empty folder: %v, %v", r.Findings, err)
 	}
@@ -359,8 +361,8 @@ func TestCheck(t *testing.T) {
 
 // TestILSVRCTrain: the tar of tars as published, in the order of unpacked folders; classes that are not there, and members that are none.
 func TestILSVRCTrain(t *testing.T) {
-	e, _ := Find("imagenet-1k")
-	ids := wordNetIDs()
+	e, _ := catalogue.Find("imagenet-1k")
+	ids := catalogue.WordNetIDs()
 	dir := put(t, t.TempDir(), map[string]string{ilsvrcTrain: pack(t,
 		ids[7]+".tar", pack(t, ids[7]+"_2.JPEG", "seven two", ids[7]+"_10.JPEG", "seven ten"),
 		ids[2]+".tar", pack(t, ids[2]+"_5.JPEG", "two"))})
@@ -393,8 +395,8 @@ func TestILSVRCTrain(t *testing.T) {
 
 // TestWebdatasets opens every entry of the catalogue in CLIP_benchmark's layout.
 func TestWebdatasets(t *testing.T) {
-	imagenet, _ := Find("imagenet-1k")
-	for _, e := range Catalogue() {
+	imagenet, _ := catalogue.Find("imagenet-1k")
+	for _, e := range catalogue.All() {
 		if e.Kind == "captions" {
 			dir := put(t, t.TempDir(), map[string]string{"test/nshards.txt": "1", "test/0.tar": pack(t, "s0.jpg", picture(t, 0), "s0.txt", "one\ntwo\nthree\nfour\nfive", "s1.jpg", picture(t, 1), "s1.txt", "six")})
 			c, err := OpenCaptions(dir, Options{Entry: e})
@@ -407,9 +409,9 @@ func TestWebdatasets(t *testing.T) {
 			c.Close()
 			continue
 		}
-		names := unique(e.Classes)
+		names := catalogue.Unique(e.Classes)
 		if len(names) == 0 { // a part of ImageNet's classes, in its order
-			names = unique(imagenet.Classes)[300 : 300+e.NumClasses]
+			names = catalogue.Unique(imagenet.Classes)[300 : 300+e.NumClasses]
 		}
 		s, err := OpenSplit(tarsOf(t, e, names), Options{Entry: e})
 		if err != nil {
@@ -423,25 +425,9 @@ func TestWebdatasets(t *testing.T) {
 	}
 }
 
-// TestArchives: every line names an entry, a digest and a file; a file that is another is named.
-func TestArchives(t *testing.T) {
-	known := 0
-	for _, e := range Catalogue() {
-		for _, a := range e.Archives() {
-			known++
-			if len(a.MD5) != 32 || strings.Trim(a.MD5, "0123456789abcdef") != "" || a.File == "" {
-				t.Errorf("%s: %+v", e.Name, a)
-			}
-		}
-	}
-	total := 0
-	for _, list := range archives() {
-		total += len(list)
-	}
-	if known != total || known < 20 {
-		t.Errorf("%d archives of entries, %d lines", known, total)
-	}
-	e, _ := Find("mnist")
+// TestCheckComparesArchives: a file that is another than the published one is named.
+func TestCheckComparesArchives(t *testing.T) {
+	e, _ := catalogue.Find("mnist")
 	dir := put(t, t.TempDir(), map[string]string{"t10k-labels-idx1-ubyte.gz": "cut"})
 	r, err := Check(context.Background(), dir, CheckOptions{Entry: e})
 	if err != nil || len(r.Findings) == 0 || r.Findings[0].String() != "file t10k-labels-idx1-ubyte.gz has MD5 fe47aa7c733c490d36e80508d5dc4019, and the published one ec29112dd5afa0611ce80d1b7f02629c (fetch it again)" {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"react/data/delimited"
 )
 
 // Keep leaves the items that a list names, in the order of the set: a file with a name a line, with or without folders and an ending, as
@@ -24,7 +26,7 @@ func (s *Set) Keep(list string) error {
 		at[name] = i
 	}
 	keep := make([]bool, len(s.Items))
-	for n, line := range lines(raw) {
+	for n, line := range delimited.Split(raw) {
 		name := listedName(strings.TrimSpace(line))
 		if name == "" {
 			continue

@@ -7,9 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"react/data/lost"
 	"strings"
 	"sync"
+
+	"react/data/lost"
 )
 
 // listed are images by path below a folder, or in zips there, as "archive.zip@member".

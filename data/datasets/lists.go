@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"react/data/datasets/classnames"
+	"react/data/delimited"
 	"react/data/jsonfile"
 )
 
@@ -143,7 +145,7 @@ func (s *Set) addListed(f *listed, path string, labels []int) error {
 
 // parseLines reads "PATH LABEL,LABEL"; only the path may hold spaces.
 func (s *Set) parseLines(raw []byte, f *listed) error {
-	for i, line := range lines(raw) {
+	for i, line := range delimited.Split(raw) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
@@ -274,14 +276,14 @@ func (s *Set) parseCOCO(raw []byte, f *listed) error {
 // readNames reads class names, which may repeat where a catalogue's entry settles what they are.
 func readNames(path string, known bool) ([]string, error) {
 	if !known {
-		return ReadClasses(path)
+		return classnames.Read(path)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, line := range lines(raw) {
+	for _, line := range delimited.Split(raw) {
 		if line = strings.TrimSpace(line); line != "" {
 			names = append(names, line)
 		}

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"react/data/caught"
-	"react/data/glob"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"react/data/caught"
+	"react/data/glob"
 
 	"github.com/parquet-go/parquet-go"
 )

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"react/data/datasets/catalogue"
+	"react/data/delimited"
 	"react/data/matfile"
 )
 
@@ -88,7 +90,7 @@ func (s *Set) readPublished(o Options) error {
 	s.images = p.files
 	if o.Entry == nil {
 		var err error
-		if s.known, err = Find(p.form.bench); err != nil {
+		if s.known, err = catalogue.Find(p.form.bench); err != nil {
 			return err
 		}
 	}
@@ -96,7 +98,7 @@ func (s *Set) readPublished(o Options) error {
 		return fmt.Errorf("file %s: %w", p.list, err)
 	}
 	if o.Entry == nil && len(s.Classes) == 0 { // the lists number the classes in the entry's order
-		s.Classes = unique(s.known.Classes)
+		s.Classes = catalogue.Unique(s.known.Classes)
 	}
 	if s.Many != nil && !slices.ContainsFunc(s.Many, func(l []int) bool { return len(l) != 1 }) && p.form.bench != "voc-2007" {
 		s.Many = nil
@@ -156,7 +158,7 @@ func eachLine(path string, fn func(line string) error) error {
 	if err != nil {
 		return err
 	}
-	for i, line := range lines(raw) {
+	for i, line := range delimited.Split(raw) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
@@ -354,11 +356,11 @@ func holdsImages(dir string) bool {
 }
 
 func vocClasses() []string {
-	e, err := Find("voc-2007")
+	e, err := catalogue.Find("voc-2007")
 	if err != nil {
 		return nil
 	}
-	return unique(e.Classes)
+	return catalogue.Unique(e.Classes)
 }
 
 // readVOC reads the lists CLASS_SPLIT.txt of all classes: IMAGE and 1 where it shows the class, -1

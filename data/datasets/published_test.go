@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"react/data/datasets/catalogue"
+	"react/data/datasets/classnames"
 	"react/data/image"
 )
 
@@ -77,7 +79,7 @@ func publishedSets(t testing.TB) map[string]map[string]string {
 	sets := map[string]map[string]string{}
 	flowers := map[string]string{}
 	var labels, ids []float64
-	f, _ := Find("oxford-flowers-102")
+	f, _ := catalogue.Find("oxford-flowers-102")
 	for i := range 102 {
 		labels, ids = append(labels, float64(1+(i*5)%102)), append(ids, float64(102-i))
 	}
@@ -89,7 +91,7 @@ func publishedSets(t testing.TB) map[string]map[string]string {
 	sets["oxford-flowers-102"] = flowers
 
 	pets, list := map[string]string{"annotations/list.txt": "#Image CLASS-ID SPECIES BREED ID\n"}, ""
-	p, _ := Find("oxford-pets")
+	p, _ := catalogue.Find("oxford-pets")
 	for i, c := range p.Classes {
 		name := strings.ReplaceAll(c[0], " ", "_")
 		list += fmt.Sprintf("%s_%d %d 1 1\n", name, 100+i, i+1)
@@ -99,7 +101,7 @@ func publishedSets(t testing.TB) map[string]map[string]string {
 	sets["oxford-pets"] = pets
 
 	for bench, form := range map[string][3]string{"dtd": {"dtd/", "labels/test1.txt", "labels/labels_joint_anno.txt"}, "food-101": {"food-101/", "meta/test.txt", "meta/labels.txt"}} {
-		e, _ := Find(bench)
+		e, _ := catalogue.Find(bench)
 		files, list := map[string]string{form[0] + form[2]: ""}, ""
 		for i, c := range e.Classes {
 			folder := strings.ReplaceAll(c[0], " ", "_")
@@ -115,7 +117,7 @@ func publishedSets(t testing.TB) map[string]map[string]string {
 	}
 
 	aircraft, variants, list := map[string]string{}, "", ""
-	a, _ := Find("fgvc-aircraft")
+	a, _ := catalogue.Find("fgvc-aircraft")
 	for i, c := range a.Classes {
 		name := strings.NewReplacer("F-16A-B", "F-16A/B", "F-A-18", "F/A-18").Replace(c[0])
 		variants += name + "\n"
@@ -129,7 +131,7 @@ func publishedSets(t testing.TB) map[string]map[string]string {
 	var classes []float64
 	var names []string
 	var cells [][]byte
-	c, _ := Find("stanford-cars")
+	c, _ := catalogue.Find("stanford-cars")
 	for i, class := range c.Classes {
 		classes, names, cells = append(classes, float64(i+1)), append(names, fmt.Sprintf("%05d.jpg", i+1)), append(cells, matText("", class[0]))
 		cars["cars_test/"+names[i]] = class[0]
@@ -138,7 +140,7 @@ func publishedSets(t testing.TB) map[string]map[string]string {
 	sets["stanford-cars"] = cars
 
 	signs, list := map[string]string{}, "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId\r\n"
-	g, _ := Find("gtsrb")
+	g, _ := catalogue.Find("gtsrb")
 	for i, c := range g.Classes {
 		signs[fmt.Sprintf("GTSRB/Final_Test/Images/%05d.ppm", 42-i)] = c[0]
 		list += fmt.Sprintf("%05d.ppm;53;54;6;5;48;49;%d\r\n", 42-i, i)
@@ -147,7 +149,7 @@ func publishedSets(t testing.TB) map[string]map[string]string {
 	sets["gtsrb"] = signs
 
 	voc := map[string]string{}
-	v, _ := Find("voc-2007")
+	v, _ := catalogue.Find("voc-2007")
 	all := ""
 	for i, c := range v.Classes {
 		all += fmt.Sprintf("%06d\n", i)
@@ -176,7 +178,7 @@ func TestPublished(t *testing.T) {
 			continue // pixels in a table: TestFaces
 		}
 		t.Run(form.bench, func(t *testing.T) {
-			e, err := Find(form.bench)
+			e, err := catalogue.Find(form.bench)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +208,7 @@ func TestPublished(t *testing.T) {
 			}
 			for i := range alone.Items {
 				raw, _ := alone.Read(i)
-				if l := alone.Labels(i); plainName(alone.Classes[l[0]]) != plainName(string(raw)) {
+				if l := alone.Labels(i); classnames.Plain(alone.Classes[l[0]]) != classnames.Plain(string(raw)) {
 					t.Fatalf("without its name: %s is %q and shows %q", alone.Items[i].Key, alone.Classes[l[0]], raw)
 				}
 			}
@@ -217,7 +219,7 @@ func TestPublished(t *testing.T) {
 // TestPublishedSplits: each split by the list that is its own.
 func TestPublishedSplits(t *testing.T) {
 	sets := publishedSets(t)
-	flowers, _ := Find("oxford-flowers-102")
+	flowers, _ := catalogue.Find("oxford-flowers-102")
 	dir := put(t, t.TempDir(), sets["oxford-flowers-102"])
 	for split, want := range map[string]string{"train": "flowers-102/jpg/image_00001.jpg", "val": "flowers-102/jpg/image_00002.jpg"} {
 		s, err := openLayout(dir, Options{Split: split, Entry: flowers})
@@ -225,7 +227,7 @@ func TestPublishedSplits(t *testing.T) {
 			t.Errorf("%s: %v, %v", split, s, err)
 		}
 	}
-	signs, _ := Find("gtsrb")
+	signs, _ := catalogue.Find("gtsrb")
 	var training []string
 	for i := range 43 {
 		training = append(training, fmt.Sprintf("%05d", i))
@@ -245,7 +247,7 @@ func TestVOCLabels(t *testing.T) {
 	main := "VOCdevkit/VOC2007/ImageSets/Main/"
 	files[main+"cat_test.txt"] = "000000  0\n000001 -1\n000007  1\n"
 	files[main+"bus_test.txt"] = "000007 -1\n"
-	e, _ := Find("voc-2007")
+	e, _ := catalogue.Find("voc-2007")
 	s, err := openLayout(put(t, t.TempDir(), files), Options{Split: "test", Entry: e})
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +259,7 @@ func TestVOCLabels(t *testing.T) {
 
 // TestFaces: FER-2013's numbers are in another order than its folders and the entry's classes.
 func TestFaces(t *testing.T) {
-	e, _ := Find("fer-2013")
+	e, _ := catalogue.Find("fer-2013")
 	grey := func(v int) string { return strings.TrimSpace(strings.Repeat(fmt.Sprintf("%d ", v), faceSide*faceSide)) }
 	rows, icml := "emotion,pixels,Usage\n0,"+grey(9)+",Training\n", "emotion, Usage, pixels\n"
 	for i := range 7 {
@@ -313,7 +315,7 @@ func TestPublishedErrors(t *testing.T) {
 			files[name] = body
 		}
 		files[tc.file] = tc.body
-		e, _ := Find(tc.bench)
+		e, _ := catalogue.Find(tc.bench)
 		if _, err := OpenSplit(put(t, t.TempDir(), files), Options{Entry: e}); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want %q", tc.bench, err, tc.want)
 		}

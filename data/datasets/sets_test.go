@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"react/data/datasets/catalogue"
 )
 
 // listedSet are four images in one folder, and their list.
@@ -196,11 +198,11 @@ func TestCodes(t *testing.T) {
 			t.Errorf("%q: got %q (%q)", tc.classes, what, do)
 		}
 	}
-	whole := &Set{Layout: "folders", Classes: wordNetIDs()}
+	whole := &Set{Layout: "folders", Classes: catalogue.WordNetIDs()}
 	if _, do := whole.Codes(); !strings.HasPrefix(do, `benchmark: "imagenet-1k" gives their names`) {
 		t.Errorf("all of ImageNet: %q", do)
 	}
-	if e, err := Find("mnist"); err != nil {
+	if e, err := catalogue.Find("mnist"); err != nil {
 		t.Error(err)
 	} else if what, _ := (&Set{Entry: e, Classes: []string{"0", "1"}}).Codes(); what != "" {
 		t.Errorf("digits of MNIST: %q", what)
@@ -215,31 +217,13 @@ func TestFolderNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(s.Classes, []string{"tench", "goldfish"}) || !slices.Equal(s.Names[1], Names{"goldfish", "gold fish"}) {
+	if !slices.Equal(s.Classes, []string{"tench", "goldfish"}) || !slices.Equal(s.Names[1], catalogue.Names{"goldfish", "gold fish"}) {
 		t.Errorf("classes %q, names %q", s.Classes, s.Names)
 	}
 	for list, want := range map[string]string{`{"n01443537": "goldfish"}`: `classnames.json: no name for the folder "n01440764"`, `[]`: "classnames.json: want ", `{"n01440764": " ", "n01443537": "x"}`: "no name for", "\xff": "not UTF-8"} {
 		put(t, dir, map[string]string{"classnames.json": list})
 		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", list, err, want)
-		}
-	}
-}
-
-func TestClassDifference(t *testing.T) {
-	for _, tc := range []struct {
-		task, set []string
-		want      string
-		shared    int
-	}{
-		{[]string{"cat", "dog"}, []string{"dog", "cat"}, "", 2},
-		{[]string{"cat", "dog"}, []string{"owl"}, "", 0},
-		{[]string{"cat", "dog"}, []string{"dog", "owl", "ape"}, `only of the task: "cat"; only of the set: "owl", "ape"`, 1},
-		{[]string{"red_cat", "dog"}, []string{"dog", "red cat"}, `written otherwise: "red_cat" is "red cat" there`, 2},
-		{[]string{"a", "b", "c", "d", "e", "f", "g"}, []string{"a"}, `only of the task: "b", "c", "d", "e", "f" and 1 more`, 1},
-	} {
-		if got, shared := ClassDifference(tc.task, tc.set); got != tc.want || shared != tc.shared {
-			t.Errorf("%q and %q: got %q, %d", tc.task, tc.set, got, shared)
 		}
 	}
 }

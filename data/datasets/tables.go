@@ -69,7 +69,7 @@ func readJSONLines(raw []byte) (table, error) {
 	var t table
 	var objects []map[string]json.RawMessage
 	var at []int
-	for i, line := range lines(raw) {
+	for i, line := range delimited.Split(raw) {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"react/data/datasets/classnames"
 )
 
 // Writer writes a set in the webdataset layout, one tar, items in the order of
@@ -27,14 +29,14 @@ type Writer struct {
 // Create starts a set in dir, which is made. Templates have {} for the class;
 // there may be none.
 func Create(dir string, classes, templates []string) (*Writer, error) {
-	var n names
-	for i, class := range classes {
+	for _, class := range classes {
 		if strings.ContainsAny(class, "\r\n") {
 			return nil, fmt.Errorf("set %s: class %q has a line break", dir, class)
 		}
-		if err := n.add(class, i+1); err != nil {
-			return nil, fmt.Errorf("set %s: %w", dir, err)
-		}
+	}
+	names, err := classnames.Checked(classes)
+	if err != nil {
+		return nil, fmt.Errorf("set %s: %w", dir, err)
 	}
 	if len(classes) == 0 {
 		return nil, fmt.Errorf("set %s: no classes", dir)
@@ -43,7 +45,7 @@ func Create(dir string, classes, templates []string) (*Writer, error) {
 		return nil, err
 	}
 	files := map[string]string{
-		classesFile:                           strings.Join(n.classes, "\n") + "\n",
+		classesFile:                           strings.Join(names, "\n") + "\n",
 		filepath.Join(testFolder, shardsFile): "1\n",
 	}
 	if len(templates) > 0 {
@@ -59,7 +61,7 @@ func Create(dir string, classes, templates []string) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{set: Set{Dir: dir, Classes: n.classes}, keys: map[string]bool{}, f: f, buf: bufio.NewWriterSize(f, 1<<18)}
+	w := &Writer{set: Set{Dir: dir, Classes: names}, keys: map[string]bool{}, f: f, buf: bufio.NewWriterSize(f, 1<<18)}
 	w.tar = tar.NewWriter(w.buf)
 	return w, nil
 }

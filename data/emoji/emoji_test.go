@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"react/data/datasets"
+	"react/data/datasets/classnames"
 	"react/data/image"
 	"react/data/laion"
 	"react/data/shards"
@@ -206,7 +207,7 @@ func TestSets(t *testing.T) {
 		"objects-travel": {"harp"},
 		"others":         {"red heart", "waving hand"},
 	} {
-		classes, err := datasets.ReadClasses(filepath.Join(dir, name+".json"))
+		classes, err := classnames.Read(filepath.Join(dir, name+".json"))
 		if err != nil || !slices.Equal(classes, want) {
 			t.Errorf("%s.json: got %q, %v, want %q", name, classes, err, want)
 		}

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/ops/clip"
 	"react/ops/clip/train"
 	"react/ops/knn"
@@ -185,8 +185,8 @@ const (
 
 // ImagesOf are the images of a benchmark's split; those of a list where there is one. ok is false
 // where the benchmark is none.
-func (at Known) ImagesOf(benchmark, split string) (n float64, e *datasets.Entry, ok bool) {
-	e, err := datasets.Find(benchmark)
+func (at Known) ImagesOf(benchmark, split string) (n float64, e *catalogue.Entry, ok bool) {
+	e, err := catalogue.Find(benchmark)
 	if err != nil {
 		return 0, nil, false
 	}

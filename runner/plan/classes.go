@@ -9,6 +9,8 @@ import (
 
 	"react/data/caught"
 	"react/data/datasets"
+	"react/data/datasets/catalogue"
+	"react/data/datasets/classnames"
 	"react/data/world"
 	"react/ops/op"
 	"react/runner/spec"
@@ -33,7 +35,7 @@ func (c *inputCheck) classNames(s op.Images, set *datasets.Set) {
 		return
 	}
 	for _, ref := range slices.Sorted(maps.Keys(c.taskClasses())) {
-		if text, _ := datasets.ClassDifference(c.tasks[ref], set.Classes); text != "" {
+		if text, _ := classnames.Difference(c.tasks[ref], set.Classes); text != "" {
 			c.warnOf(field, "its classes are not those of task.classes (%s): %s", ref, text)
 		}
 		c.compared = append(c.compared, comparison{ref, field, set.Classes})
@@ -57,11 +59,11 @@ func ClassNames(exp *spec.Experiment, unseen bool) (names []string, ok bool) {
 		read[key] = true
 		switch {
 		case isBenchmark:
-			classes, _, _ = datasets.QueryClasses(benchmark)
+			classes, _, _ = catalogue.QueryClasses(benchmark)
 		case isGenerated && w != nil:
 			classes = world.ClassNames(world.Params(*w), set)
 		case !isGenerated && !unseen:
-			_ = caught.Do(ref, func() (err error) { classes, err = datasets.ReadClasses(ref); return err })
+			_ = caught.Do(ref, func() (err error) { classes, err = classnames.Read(ref); return err })
 		}
 		if len(classes) == 0 {
 			return nil, false
@@ -104,7 +106,7 @@ func (c *inputCheck) taskClasses() map[string][]string {
 		if info, err := os.Stat(ref); c.tasks[ref] != nil || err != nil || info.IsDir() {
 			continue
 		}
-		if classes, err := datasets.ReadClasses(ref); err == nil { // an error is said of task.classes
+		if classes, err := classnames.Read(ref); err == nil { // an error is said of task.classes
 			c.tasks[ref] = classes
 		}
 	}
@@ -116,7 +118,7 @@ func (c *inputCheck) untested() {
 	for _, ref := range slices.Sorted(maps.Keys(c.tasks)) {
 		task := c.tasks[ref]
 		of := slices.DeleteFunc(slices.Clone(c.compared), func(o comparison) bool { return o.task != ref })
-		if len(of) == 0 || slices.ContainsFunc(of, func(o comparison) bool { _, shared := datasets.ClassDifference(task, o.classes); return shared > 0 }) {
+		if len(of) == 0 || slices.ContainsFunc(of, func(o comparison) bool { _, shared := classnames.Difference(task, o.classes); return shared > 0 }) {
 			continue
 		}
 		c.warnOf("task.classes", "no set that is tested on has one of its %d classes: the first is %q here and %q in %s", len(task), task[0], of[0].classes[0], of[0].field)

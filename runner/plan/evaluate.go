@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/ops"
 	"react/runner/spec"
 )
@@ -153,11 +154,11 @@ func (c *composer) labelled(of imagesOf, role string, in inputs) (params ops.Fea
 }
 
 // benchmark finds the entry that a field names, nil for none.
-func benchmark(path, name string) (*datasets.Entry, error) {
+func benchmark(path, name string) (*catalogue.Entry, error) {
 	if name == "" {
 		return nil, nil
 	}
-	e, err := datasets.Find(name)
+	e, err := catalogue.Find(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s.benchmark: %w", path, err)
 	}
@@ -165,7 +166,7 @@ func benchmark(path, name string) (*datasets.Entry, error) {
 }
 
 // catalogued gives the name of an entry and the digest of what it says, as params have them.
-func catalogued(e *datasets.Entry) (name, digest string) {
+func catalogued(e *catalogue.Entry) (name, digest string) {
 	if e == nil {
 		return "", ""
 	}

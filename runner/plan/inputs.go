@@ -15,6 +15,8 @@ import (
 
 	"react/data/caught"
 	"react/data/datasets"
+	"react/data/datasets/catalogue"
+	"react/data/datasets/classnames"
 	"react/data/embeddings"
 	"react/data/laion"
 	"react/ops"
@@ -124,7 +126,7 @@ func (c *inputCheck) caught(s *Stage, look func()) {
 
 func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 	if f := s.Files["classes"]; c.once("classes", f) {
-		_, err := datasets.ReadClasses(f.Paths[0])
+		_, err := classnames.Read(f.Paths[0])
 		c.fault("task.classes", err)
 	}
 	op := ops.All[s.Op]
@@ -266,7 +268,7 @@ func setOptions(s op.Images) (datasets.Options, error) {
 	o := datasets.Options{Split: s.Split, MaxBadShare: s.MaxBadShare}
 	var err error
 	if s.Benchmark != "" {
-		o.Entry, err = datasets.Find(s.Benchmark)
+		o.Entry, err = catalogue.Find(s.Benchmark)
 	}
 	return o, err
 }
@@ -276,11 +278,11 @@ func (c *inputCheck) synonyms(s *Stage) {
 	if !c.once("synonyms", f) || len(names.Paths) == 0 {
 		return
 	}
-	classes, err := datasets.ReadClasses(names.Paths[0])
+	classes, err := classnames.Read(names.Paths[0])
 	if err != nil {
 		return // said of task.classes
 	}
-	_, err = datasets.ReadSynonyms(f.Paths[0], classes)
+	_, err = classnames.ReadSynonyms(f.Paths[0], classes)
 	c.fault("task.synonyms", err)
 }
 
@@ -440,7 +442,7 @@ func (c *inputCheck) field(key string, s op.Images, f op.Files) string {
 
 // sameBenchmark compares a name or an alias of the catalogue with a name.
 func sameBenchmark(given, name string) bool {
-	if e, err := datasets.Find(given); err == nil {
+	if e, err := catalogue.Find(given); err == nil {
 		given = e.Name
 	}
 	return given == name

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"react/data/caught"
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/ops/clip"
 	"react/ops/op"
 )
@@ -73,7 +73,7 @@ func (c *composer) waysTo(field string) []string {
 	} else if steps[0] != "tune" {
 		return nil
 	}
-	e, err := datasets.Find(name)
+	e, err := catalogue.Find(name)
 	if err != nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/ops"
 	"react/ops/knn"
 	"react/results/evaluation"
@@ -175,7 +176,7 @@ func (c *composer) queries(base source) (source, error) {
 // classes gives the class names and their synonyms to a stage; set is that of a generated pool.
 func (c *composer) classes(in inputs) (set string, err error) {
 	if name, ok := strings.CutPrefix(c.p.Task.Classes, "benchmark:"); ok {
-		_, digest, err := datasets.QueryClasses(name)
+		_, digest, err := catalogue.QueryClasses(name)
 		if err != nil {
 			return "", fmt.Errorf("task.classes: %w", err)
 		}

@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/ops"
 	"react/ops/op"
 )
@@ -61,7 +61,7 @@ func (s *Stage) queries() int {
 	if json.Unmarshal(in.Params, &p) != nil || ops.BenchmarkOf(p.Set) == "" {
 		return 0
 	}
-	classes, _, err := datasets.QueryClasses(ops.BenchmarkOf(p.Set))
+	classes, _, err := catalogue.QueryClasses(ops.BenchmarkOf(p.Set))
 	if err != nil {
 		return 0
 	}

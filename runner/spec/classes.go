@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
 )
 
 // benchmarkPrefix is before the name of a benchmark, or of a suite, in task.classes.
@@ -13,11 +13,11 @@ const benchmarkPrefix = "benchmark:"
 // fillTaskPrompts takes the templates of the benchmark whose classes are asked for.
 func (v values) fillTaskPrompts() {
 	name, ok := strings.CutPrefix(v.text("task.classes"), benchmarkPrefix)
-	if _, _, err := datasets.QueryClasses(name); ok && err != nil && !v.has("task.prompts") {
+	if _, _, err := catalogue.QueryClasses(name); ok && err != nil && !v.has("task.prompts") {
 		v["task.prompts"] = json.RawMessage(`["{}"]`) // the name is reported, and what follows from it is not
 		return
 	}
-	if e, err := datasets.Find(name); ok && err == nil && !v.has("task.prompts") && len(e.Templates) > 0 {
+	if e, err := catalogue.Find(name); ok && err == nil && !v.has("task.prompts") && len(e.Templates) > 0 {
 		if raw, err := json.Marshal(e.Templates); err == nil {
 			v["task.prompts"] = raw
 		}
@@ -34,9 +34,9 @@ func (s scene) checkBenchmarkClasses(n *node, path string) bool {
 		s.report(path, "the catalogue has names, not images (a folder, or \"pool:NAME/SET\")")
 		return true
 	}
-	if _, _, err := datasets.QueryClasses(name); err != nil {
+	if _, _, err := catalogue.QueryClasses(name); err != nil {
 		names := []string{"elevater"}
-		for _, e := range datasets.Catalogue() {
+		for _, e := range catalogue.All() {
 			if len(e.Classes) > 0 {
 				names = append(names, e.Name)
 			}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"react/data/datasets"
+	"react/data/datasets/catalogue"
 	"react/results/evaluation"
 )
 
@@ -63,13 +63,13 @@ func (s scene) checkCaptions(path string) {
 	if strings.HasPrefix(s.v.text(path+".dataset"), "pool:") {
 		s.report(path+".dataset", "the sets of a world pool have labels, not captions (a folder with Karpathy's JSON or webdataset captions)")
 	}
-	if e, err := datasets.Find(s.v.text(path + ".benchmark")); err == nil && e.Kind != "captions" {
+	if e, err := catalogue.Find(s.v.text(path + ".benchmark")); err == nil && e.Kind != "captions" {
 		s.report(path+".benchmark", "%s has labels, not captions (one of %s)", e.Name, strings.Join(captioned(), ", "))
 	}
 }
 
 func captioned() []string {
-	all := slices.DeleteFunc(slices.Clone(datasets.Catalogue()), func(e *datasets.Entry) bool { return e.Kind != "captions" })
+	all := slices.DeleteFunc(slices.Clone(catalogue.All()), func(e *catalogue.Entry) bool { return e.Kind != "captions" })
 	var names []string
 	for _, e := range all {
 		names = append(names, e.Name)
@@ -98,9 +98,9 @@ func (s scene) benchmarkExists(p string) {
 		return
 	}
 	name := s.v.text(p)
-	if _, err := datasets.Find(name); err != nil {
+	if _, err := catalogue.Find(name); err != nil {
 		var names []string
-		for _, e := range datasets.Catalogue() {
+		for _, e := range catalogue.All() {
 			names = append(names, e.Name)
 		}
 		s.report(p, "no benchmark %q%s", name, didYouMean(name, names, "benchmarks"))

@@ -1,14 +1,12 @@
-package datasets
+package catalogue
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
-	"react/data/shards"
+	"react/data/delimited"
 )
 
 // publishedFolders are what the folders of a benchmark's classes are called in its archives.
@@ -18,14 +16,14 @@ type publishedFolders struct {
 	first   int
 }
 
-// folderTable are those of catalogue/folders.txt, by entry. They are no part of an entry's Digest.
+// folderTable are those of folders.txt, by entry. They are no part of an entry's Digest.
 var folderTable = sync.OnceValue(func() map[string]publishedFolders {
-	raw, err := catalogueFiles.ReadFile("catalogue/folders.txt")
+	raw, err := files.ReadFile("folders.txt")
 	if err != nil {
 		panic(err) // embedded
 	}
 	out := map[string]publishedFolders{}
-	for _, line := range lines(raw) {
+	for _, line := range delimited.Split(raw) {
 		f := strings.Fields(line)
 		if len(f) < 3 || f[0] == "#" {
 			continue
@@ -59,8 +57,14 @@ func (p publishedFolders) labels(folders []string, numClasses int) (place []int,
 	return place, true
 }
 
-// folderClasses are the names of an entry's classes, with those of the published folders.
-func (e *Entry) folderClasses() []Names {
+// FolderLabels are the labels of the folders of an entry whose archives call them by numbers; ok is
+// false where one is none, or the entry's folders have names.
+func (e *Entry) FolderLabels(folders []string) (place []int, ok bool) {
+	return folderTable()[e.Name].labels(folders, len(e.Classes))
+}
+
+// FolderClasses are the names of an entry's classes, with those of the published folders.
+func (e *Entry) FolderClasses() []Names {
 	published := folderTable()[e.Name].names
 	if len(published) == 0 {
 		return e.Classes
@@ -86,31 +90,4 @@ func (e *Entry) FolderNames() string {
 		return "class names, or as published: " + strings.Join(p.names[:min(3, len(p.names))], ", ") + ", ..."
 	}
 	return ""
-}
-
-// archiveFolders are folders inside of which archives keep those of the classes, by split; "" is all.
-var archiveFolders = map[string][]string{
-	"":      {"101_ObjectCategories"},
-	"train": {"GTSRB/Training", "GTSRB/Final_Training/Images", "Final_Training/Images"},
-}
-
-// innerFolder is where the folders of classes lie: an archive is often unpacked into a folder of
-// its own. A folder that holds nothing but one other, which holds folders, is passed through.
-func innerFolder(dir, split string) (inner string, ofSplit bool) {
-	for _, of := range []string{split, ""} {
-		for _, name := range archiveFolders[of] {
-			if inner := filepath.Join(dir, filepath.FromSlash(name)); holdsFolders(inner) {
-				return inner, of != ""
-			}
-		}
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return dir, false
-	}
-	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return shards.Hidden(e.Name()) || !isFolder(dir, e) && !IsImage(e.Name()) })
-	if len(entries) != 1 || isSplitName(entries[0].Name()) || !isFolder(dir, entries[0]) || !holdsFolders(filepath.Join(dir, entries[0].Name())) {
-		return dir, false
-	}
-	return innerFolder(filepath.Join(dir, entries[0].Name()), split)
 }

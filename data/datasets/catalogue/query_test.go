@@ -1,6 +1,8 @@
-package datasets
+package catalogue
 
-import "testing"
+import (
+	"testing"
+)
 
 func TestQueryClasses(t *testing.T) {
 	for name, want := range map[string]int{"imagenet-1k": 1000, "cifar-10": 10} {

@@ -1,4 +1,8 @@
-package datasets
+// Package catalogue is what is known of published benchmarks before any of their files is there: class
+// names, prompts, splits and counts (the *.json files beside this one, one an entry), what their
+// archives call the folders of classes (folders.txt), digests of the archives (archives.txt), and how
+// the authors' files are read (published.txt). It opens no set; package datasets does.
+package catalogue
 
 import (
 	"bytes"
@@ -12,9 +16,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"react/data/delimited"
 )
 
-// Entry is what is known of a published benchmark before any of its files is there: one file of the folder catalogue.
+// Entry is what is known of a published benchmark before any of its files is there: one .json file beside this one.
 type Entry struct {
 	Name       string           `json:"-"` // of its file
 	Digest     string           `json:"-"` // of its content, and of the entry's that it is a part of
@@ -54,26 +60,26 @@ func (n *Names) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, (*[]string)(n))
 }
 
-//go:embed catalogue
-var catalogueFiles embed.FS
+//go:embed *.json *.txt
+var files embed.FS
 
-// Catalogue lists the entries, by name.
-var Catalogue = sync.OnceValue(func() []*Entry {
-	entries, err := readCatalogue()
+// All lists the entries, by name.
+var All = sync.OnceValue(func() []*Entry {
+	entries, err := read()
 	if err != nil {
 		panic(err) // the files are part of the program, and a test reads them
 	}
 	return entries
 })
 
-func readCatalogue() ([]*Entry, error) {
-	files, err := fs.Glob(catalogueFiles, "catalogue/*.json")
+func read() ([]*Entry, error) {
+	listed, err := fs.Glob(files, "*.json")
 	if err != nil {
 		return nil, err
 	}
 	var entries []*Entry
-	for _, name := range files {
-		raw, err := catalogueFiles.ReadFile(name)
+	for _, name := range listed {
+		raw, err := files.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +113,7 @@ func readCatalogue() ([]*Entry, error) {
 // Find is the entry of a name or an alias.
 func Find(name string) (*Entry, error) {
 	var names []string
-	for _, e := range Catalogue() {
+	for _, e := range All() {
 		if e.Name == name || slices.Contains(e.Aliases, name) {
 			return e, nil
 		}
@@ -116,17 +122,17 @@ func Find(name string) (*Entry, error) {
 	return nil, fmt.Errorf("no dataset %q in the catalogue (there are %s)", name, strings.Join(names, ", "))
 }
 
-// wordNetIDs are the ids of ImageNet-1K's classes, in the order of its labels, which is theirs.
-func wordNetIDs() []string {
-	raw, err := catalogueFiles.ReadFile("catalogue/imagenet-wnids.txt")
+// WordNetIDs are the ids of ImageNet-1K's classes, in the order of its labels, which is theirs.
+func WordNetIDs() []string {
+	raw, err := files.ReadFile("imagenet-wnids.txt")
 	if err != nil {
 		panic(err) // embedded
 	}
-	return lines(raw)
+	return delimited.Split(raw)
 }
 
-// unique makes the first names of classes distinct, for tables: a name that several classes share gets its label in brackets.
-func unique(names []Names) []string {
+// Unique makes the first names of classes distinct, for tables: a name that several classes share gets its label in brackets.
+func Unique(names []Names) []string {
 	count := map[string]int{}
 	for _, n := range names {
 		count[n[0]]++

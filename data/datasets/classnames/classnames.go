@@ -1,4 +1,6 @@
-package datasets
+// Package classnames reads lists of class names, other names of classes (ReadSynonyms), and says how
+// two lists differ (Difference).
+package classnames
 
 import (
 	"bytes"
@@ -10,12 +12,14 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"react/data/delimited"
 )
 
-// ReadClasses reads a list of class names: a .json file with a list of strings,
+// Read reads a list of class names: a .json file with a list of strings,
 // or text with one a line. A name that is empty, not UTF-8 or there twice is an
 // error that names file and line.
-func ReadClasses(path string) ([]string, error) {
+func Read(path string) ([]string, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -29,6 +33,17 @@ func ReadClasses(path string) ([]string, error) {
 		return nil, fmt.Errorf("file %s: %w", path, err)
 	}
 	return classes, nil
+}
+
+// Checked are the names without white space around them, or what is wrong with one.
+func Checked(list []string) ([]string, error) {
+	var n names
+	for i, class := range list {
+		if err := n.add(class, i+1); err != nil {
+			return nil, err
+		}
+	}
+	return n.classes, nil
 }
 
 // names collects classes and the lines they are on, and checks each.
@@ -60,7 +75,7 @@ func parseLines(raw []byte) ([]string, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, errors.New("no classes")
 	}
-	for i, line := range lines(raw) {
+	for i, line := range delimited.Split(raw) {
 		if err := n.add(line, i+1); err != nil {
 			return nil, err
 		}

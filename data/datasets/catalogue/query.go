@@ -1,4 +1,4 @@
-package datasets
+package catalogue
 
 import (
 	"fmt"
@@ -37,7 +37,7 @@ func entriesOf(name string) ([]*Entry, error) {
 		return []*Entry{e}, nil
 	}
 	var out []*Entry
-	for _, e := range Catalogue() {
+	for _, e := range All() {
 		if slices.Contains(e.Suites, name) && len(e.Classes) > 0 {
 			out = append(out, e)
 		}

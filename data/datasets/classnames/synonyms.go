@@ -1,14 +1,15 @@
-package datasets
+package classnames
 
 import (
 	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"react/data/jsonfile"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"react/data/jsonfile"
 )
 
 // ReadSynonyms reads other names of classes: JSON, {"CLASS": ["another name", ...]}. It gives the names of each class, its own first. A class that is
