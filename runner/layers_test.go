@@ -123,6 +123,36 @@ func ordered(dir string) string {
 	return ""
 }
 
+// most is the number of files, tests apart, that a package may have.
+const most = 20
+
+// larger are the packages that have more, and why they still do.
+var larger = map[string]string{
+	"runner":      "commands whose work has still to move down to a package of its own",
+	"ops":         "the path of the data has still to be cut into its packages",
+	"runner/spec": "loading and checks are still one package",
+}
+
+// TestSizes holds that no package grows into a hall: who opens a folder sees at a glance what is in it.
+func TestSizes(t *testing.T) {
+	files := map[string]int{}
+	for file := range projectImports(t) {
+		if !strings.HasSuffix(file, "_test.go") {
+			files[path.Dir(file)]++
+		}
+	}
+	for dir, n := range files {
+		if n > most && larger[dir] == "" {
+			t.Errorf("package %s has %d files, more than %d: cut it, or say in larger why not", dir, n, most)
+		}
+	}
+	for dir, why := range larger {
+		if files[dir] <= most {
+			t.Errorf("package %s has %d files: it is no longer larger (%s), so its line goes", dir, files[dir], why)
+		}
+	}
+}
+
 // opsPath are the packages of ops in the order of the data's path, the list last.
 var opsPath = []string{"ops/op", "ops/backbone", "ops/pools", "ops/embed", "ops/retrieve", "ops/pairs", "ops/audit",
 	"ops/train", "ops/evaluate", "ops"}
