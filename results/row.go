@@ -152,6 +152,7 @@ func (r *Row) Check() error {
 	return nil
 }
 
+// IsFinite reports whether v is a number, and no infinity.
 func IsFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // Finite is v for JSON: nil where JSON has no number for it.

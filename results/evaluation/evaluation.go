@@ -3,8 +3,8 @@
 // direction, so that nothing else tells kinds or figures apart by name. It lies below all that ask.
 //
 // What a kind's fields are, which of them it reads or needs, and what its figures mean stands in
-// schema/evaluate.cue; how it is planned in runner/plan/evaluate.go; how it is scored, and what work
-// that is, in ops. Tests of those packages fail for a kind of this table that they do not know, and
+// schema/evaluate.cue; how it is planned in runner/plan/evaluate.go; how it is scored, and what
+// work that is, in ops. Tests of those packages fail for a kind of this table that they do not know, and
 // no stage of ops can write a figure that is not in it.
 package evaluation
 
@@ -41,18 +41,18 @@ type Kind struct {
 
 // kinds are in the schema's order.
 var kinds = []Kind{
-	{Name: "zeroshot", Classifies: true, Protocols: true, Op: "evaluate", Metrics: slices.Concat(classified, scored,
-		[]Metric{{Name: "agreement", Percent: true}, {Name: "delta", Best: 1}, {Name: "confusion", OfClasses: true}})},
-	{Name: "retrieval", Captions: true, Op: "evaluate", Metrics: []Metric{{Name: "i2t-recall@K", Percent: true, Best: 1},
-		{Name: "t2i-recall@K", Percent: true, Best: 1}, {Name: "i2t-set-recall@K", Percent: true, Best: 1},
-		{Name: "i2t-delta", Best: 1}, {Name: "t2i-delta", Best: 1}}},
+	{Name: "zeroshot", Classifies: true, Protocols: true, Op: "evaluate",
+		Metrics: slices.Concat(classified, scored, percents(0, "agreement"), numbers(1, "delta"), ofClasses("confusion"))},
+	{Name: "retrieval", Captions: true, Op: "evaluate",
+		Metrics: slices.Concat(percents(1, "i2t-recall@K", "t2i-recall@K", "i2t-set-recall@K"),
+			numbers(1, "i2t-delta", "t2i-delta"))},
 	{Name: "probe", Classifies: true, Learns: true, Op: "evaluate", Report: "probe.json",
 		Metrics: slices.Concat(classified, scored, learned)},
-	{Name: "finetune", Classifies: true, Learns: true, TrainsTower: true, Op: "evaluate", Report: "finetune.json",
-		Metrics: slices.Concat(classified, scored, learned)},
-	{Name: "pairs", JudgesPairs: true, Op: "audit", Metrics: slices.Concat(retrieved, scoresBy("t2t", "t2i"),
-		[]Metric{{Name: "precision", Percent: true, Best: 1}})},
-	{Name: "mean", Combines: true, Op: "evaluate", Metrics: []Metric{{Name: "score", Best: 1}}},
+	{Name: "finetune", Classifies: true, Learns: true, TrainsTower: true, Op: "evaluate",
+		Report: "finetune.json", Metrics: slices.Concat(classified, scored, learned)},
+	{Name: "pairs", JudgesPairs: true, Op: "audit",
+		Metrics: slices.Concat(retrieved, scoresBy("t2t", "t2i"), percents(1, "precision"))},
+	{Name: "mean", Combines: true, Op: "evaluate", Metrics: numbers(1, "score")},
 }
 
 // Kinds are all kinds, in the schema's order. The slice is shared: do not write to it.
@@ -70,24 +70,15 @@ func Of(name string) Kind {
 
 // What several kinds have in common.
 var (
-	classified = []Metric{{Name: "acc@K", Percent: true, Best: 1}, {Name: "mean-per-class", Percent: true, Best: 1}}
+	classified = percents(1, "acc@K", "mean-per-class")
 	// scored are the figures of a benchmark's rules, beside its own score.
-	scored = []Metric{{Name: "score", Best: 1}, {Name: "ece", Best: -1}, {Name: "roc-auc", Percent: true, Best: 1},
-		{Name: "mAP", Percent: true, Best: 1}}
-	learned = []Metric{{Name: "score-std"}, {Name: "train-images"}}
+	scored  = slices.Concat(numbers(1, "score"), numbers(-1, "ece"), percents(1, "roc-auc", "mAP"))
+	learned = numbers(0, "score-std", "train-images")
 	// retrieved are facts about pairs: but for the recall of the index, more of them is neither
 	// better nor worse.
-	retrieved = []Metric{{Name: "unique"}, {Name: "shortfall"}, {Name: "class-least"}, {Name: "class-median"},
-		{Name: "overlap"}, {Name: "name-rate"}, {Name: "dead"}, {Name: "near"}, {Name: "collisions"},
-		{Name: "leaks"}, {Name: "leaks-file"}, {Name: "leaks-hash"}, {Name: "leaks-cosine"}, {Name: "leaks-caption"},
-		{Name: "pairs", OfClasses: true}, {Name: "t2t-recall", Best: 1}, {Name: "t2t-recall-worst", Best: 1},
-		{Name: "t2i-recall", Best: 1}, {Name: "t2i-recall-worst", Best: 1}}
+	retrieved = slices.Concat(
+		numbers(0, "unique", "shortfall", "class-least", "class-median", "overlap", "name-rate", "dead",
+			"near", "collisions", "leaks", "leaks-file", "leaks-hash", "leaks-cosine", "leaks-caption"),
+		numbers(1, "t2t-recall", "t2t-recall-worst", "t2i-recall", "t2i-recall-worst"),
+		ofClasses("pairs"))
 )
-
-// scoresBy are the median and the quarters of the hits' scores, by way of retrieval.
-func scoresBy(ways ...string) (all []Metric) {
-	for _, way := range ways {
-		all = append(all, Metric{Name: way + "-score"}, Metric{Name: way + "-score-q25"}, Metric{Name: way + "-score-q75"})
-	}
-	return all
-}

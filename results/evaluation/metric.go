@@ -33,18 +33,49 @@ type Stage struct {
 	Metrics []Metric
 }
 
+// numbers are metrics that are printed as they are; best is the same of all.
+func numbers(best int, names ...string) (all []Metric) {
+	for _, name := range names {
+		all = append(all, Metric{Name: name, Best: best})
+	}
+	return all
+}
+
+// percents are metrics that are fractions.
+func percents(best int, names ...string) (all []Metric) {
+	for _, m := range numbers(best, names...) {
+		m.Percent = true
+		all = append(all, m)
+	}
+	return all
+}
+
+// ofClasses are numbers of single classes alone.
+func ofClasses(names ...string) (all []Metric) {
+	for _, m := range numbers(0, names...) {
+		m.OfClasses = true
+		all = append(all, m)
+	}
+	return all
+}
+
+// scoresBy are the median and the quarters of the hits' scores, by way of retrieval.
+func scoresBy(ways ...string) (all []Metric) {
+	for _, way := range ways {
+		all = append(all, numbers(0, way+"-score", way+"-score-q25", way+"-score-q75")...)
+	}
+	return all
+}
+
 // stages are in the schema's order, then the curves of runner index tune.
 var stages = []Stage{
-	{"pairs", []Metric{{Name: "unique"}, {Name: "share", Percent: true}, {Name: "shortfall"},
-		{Name: "precision", Percent: true}, {Name: "relevant", Percent: true}, {Name: "pairs"}}},
-	{"tune", []Metric{{Name: "loss", Best: -1}, {Name: "positives"}, {Name: "epochs"}, {Name: "logitScale"},
-		{Name: "tanhAlpha"}, {Name: "train-images"}}},
-	{"balance", slices.Concat([]Metric{{Name: "pairs"}, {Name: "own"}, {Name: "overlap"}, {Name: "shortfall"},
-		{Name: "name-rate"}, {Name: "precision", Percent: true}, {Name: "dead"}, {Name: "common"}},
-		scoresBy("t2t", "t2i", "text-match", "sum", "rrf"))},
-	{"labels", []Metric{{Name: "labelled"}, {Name: "share", Percent: true}, {Name: "confidence", Percent: true},
-		{Name: "precision", Percent: true}}},
-	{"index", []Metric{{Name: "recall@K", Percent: true}, {Name: "worst", Percent: true}}},
+	{"pairs", slices.Concat(numbers(0, "unique", "shortfall", "pairs"), percents(0, "share", "precision", "relevant"))},
+	{"tune", slices.Concat(numbers(-1, "loss"),
+		numbers(0, "positives", "epochs", "logitScale", "tanhAlpha", "train-images"))},
+	{"balance", slices.Concat(numbers(0, "pairs", "own", "overlap", "shortfall", "name-rate", "dead", "common"),
+		percents(0, "precision"), scoresBy("t2t", "t2i", "text-match", "sum", "rrf"))},
+	{"labels", slices.Concat(numbers(0, "labelled"), percents(0, "share", "confidence", "precision"))},
+	{"index", percents(0, "recall@K", "worst")},
 }
 
 // Stages are all stages that give figures. The slice is shared: do not write to it.
@@ -74,7 +105,10 @@ func MetricOf(set, name string) (m Metric, ok bool) {
 // Known reports whether any kind or stage has a metric of the name.
 func Known(name string) bool {
 	_, ok := MetricOf("", name)
-	return ok || slices.ContainsFunc(stages, func(s Stage) bool { _, ok := find(s.Metrics, name); return ok })
+	return ok || slices.ContainsFunc(stages, func(s Stage) bool {
+		_, ok := find(s.Metrics, name)
+		return ok
+	})
 }
 
 func find(list []Metric, name string) (Metric, bool) {

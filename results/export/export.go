@@ -8,7 +8,6 @@ package export
 
 import (
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -80,5 +79,3 @@ func milliseconds(t time.Time) int64 {
 	}
 	return t.UnixMilli()
 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"react/results"
 )
 
 // MLflow writes runs as one experiment of a file store, which MLflow opens by
@@ -78,7 +80,7 @@ func mlflowRun(folder string, r Run) error {
 	for _, s := range r.Series {
 		var b bytes.Buffer
 		for _, p := range s.Points {
-			if finite(p.Value) { // MLflow's reader has no word for the rest
+			if results.IsFinite(p.Value) { // MLflow's reader has no word for the rest
 				fmt.Fprintf(&b, "%d %s %d\n", milliseconds(p.At), strconv.FormatFloat(p.Value, 'g', -1, 64), p.Step)
 			}
 		}

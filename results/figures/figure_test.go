@@ -88,7 +88,7 @@ func TestScaleEnclosesWhatIsDrawn(t *testing.T) {
 	} {
 		p := panel{}
 		for i, m := range c.means {
-			p.Lines = append(p.Lines, series{"", []*grid.Cell{{Mean: m, Std: c.stds[i]}, nil}})
+			p.lines = append(p.lines, series{"", []*grid.Cell{{Mean: m, Std: c.stds[i]}, nil}})
 		}
 		p.scale()
 		if math.Abs(p.low-c.low) > 1e-9 || math.Abs(p.high-c.high) > 1e-9 {

@@ -44,7 +44,7 @@ type series struct {
 type panel struct {
 	metric     grid.Metric
 	x          []string // places
-	Lines      []series
+	lines      []series
 	references []series // one cell each: labelled cases, over the whole width
 	names      []string // of all panels' lines: a name has one colour in all
 	axis
@@ -155,12 +155,12 @@ func (p *panel) add(l *grid.Line, metric int, columns []grid.Column, at map[stri
 		}
 		others := strings.Join(l.Shown[:len(l.Shown)-1], ", ")
 		name := strings.Join(plain.NonEmpty(others, columns[c].Shown), ", ")
-		i := slices.IndexFunc(p.Lines, func(s series) bool { return s.name == name })
+		i := slices.IndexFunc(p.lines, func(s series) bool { return s.name == name })
 		if i < 0 {
-			i = len(p.Lines)
-			p.Lines = append(p.Lines, series{name, make([]*grid.Cell, len(at))})
+			i = len(p.lines)
+			p.lines = append(p.lines, series{name, make([]*grid.Cell, len(at))})
 		}
-		p.Lines[i].cells[at[l.Names[len(l.Names)-1]]] = cell
+		p.lines[i].cells[at[l.Names[len(l.Names)-1]]] = cell
 	}
 }
 
@@ -175,7 +175,7 @@ func columnOf(cell *grid.Cell, c grid.Column) string {
 // scale takes the range of the means and their bars.
 func (p *panel) scale() {
 	var values []float64
-	for _, s := range slices.Concat(p.Lines, p.references) {
+	for _, s := range slices.Concat(p.lines, p.references) {
 		for _, c := range s.cells {
 			if c != nil {
 				values = append(values, c.Mean-spreadOf(c), c.Mean+spreadOf(c))
@@ -196,7 +196,7 @@ func spreadOf(c *grid.Cell) float64 {
 func seriesNames(panels []*panel) []string {
 	var names []string
 	for _, p := range panels {
-		for _, s := range p.Lines {
+		for _, s := range p.lines {
 			if name := plain.Line(s.name); !slices.Contains(names, name) {
 				names = append(names, name)
 			}
@@ -237,7 +237,7 @@ func (p *panel) Plot(c draw.Canvas, q *plot.Plot) {
 		c.StrokeLines(render.Line(render.RGB(0x777777), 1, 3, 3), level)
 		taken = append(taken, along(level)...)
 	}
-	for _, s := range p.Lines {
+	for _, s := range p.lines {
 		taken = append(taken, p.drawSeries(c, q, s, slices.Index(p.names, plain.Line(s.name)))...)
 	}
 	for _, r := range p.references {

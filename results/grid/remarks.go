@@ -21,6 +21,7 @@ func (b *builder) remark() {
 		plain.NonEmpty(b.aboutInputs(), b.aboutFewSeeds(), b.aboutEngines(), b.aboutScale(), b.aboutHoles())...)
 }
 
+// EachCell visits every cell once, by line, metric and column; one that spans columns too.
 func (g *Grid) EachCell(visit func(metric int, line *Line, c *Cell)) {
 	for i := range g.Lines {
 		for m, cells := range g.Lines[i].Cells {

@@ -46,6 +46,7 @@ func (g *Grid) Along() []string {
 	return names
 }
 
+// ColumnNames are the columns' names as the spec has them.
 func (g *Grid) ColumnNames() []string {
 	names := make([]string, len(g.Columns))
 	for i, c := range g.Columns {
@@ -54,7 +55,7 @@ func (g *Grid) ColumnNames() []string {
 	return names
 }
 
-// ShownColumns and shownStub are the heads as printed.
+// ShownColumns are the heads of the columns as printed.
 func (g *Grid) ShownColumns() []string {
 	names := make([]string, len(g.Columns))
 	for i, c := range g.Columns {
@@ -63,6 +64,7 @@ func (g *Grid) ShownColumns() []string {
 	return names
 }
 
+// ShownStub are the heads of the lines' names as printed.
 func (g *Grid) ShownStub() []string {
 	names := make([]string, len(g.Stub))
 	for i, path := range g.Stub {
@@ -89,6 +91,7 @@ func (g *Grid) ShownLine(name string) string {
 	return name
 }
 
+// ShownColumn is a column's name as printed, by its name.
 func (g *Grid) ShownColumn(name string) string {
 	for _, c := range g.Columns {
 		if c.Name == name {
@@ -105,6 +108,7 @@ func (g *Grid) HasBest() bool {
 	return found
 }
 
+// DifferenceTitle is the metric as the head of a column of differences.
 func (m Metric) DifferenceTitle() string {
 	if m.Percent {
 		return m.Shown + " (points)"

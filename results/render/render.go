@@ -1,4 +1,4 @@
-// Package render draws the figures of package results: one Drawing gives SVG,
+// Package render draws the figures of package figures: one Drawing gives SVG,
 // PDF and PNG that show the same, in the same bytes each time.
 //
 // Layout, axes and PNG are gonum's. SVG and PDF are written here, because

@@ -3,7 +3,7 @@
 // intervals that follow from it, the exact McNemar test, and Holm's correction.
 //
 // It knows nothing of trials, seeds or tables: values come in, numbers go out.
-// It makes no choice of test either; that is package results' work, beside the
+// It makes no choice of test either; that is package grid's work, beside the
 // words in which the choice is told to the reader.
 //
 // Every function sums in the order of its input, so the same input gives the
