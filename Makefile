@@ -61,7 +61,8 @@ bundle: $(deps) ## the program alone, stripped and compressed, for a machine wit
 # The other tests of ./runner have no goldens and take minutes.
 update: $(deps) ## rewrite the goldens; read the diff
 	go test ./results/writers ./results/figures ./results/export ./runner/spec -update
-	go test ./runner -run '^Test(Scripts|CommittedReports)$$' -update
+	go test ./runner -run '^TestScripts$$' -update
+	go test ./runner/report -run '^TestCommittedReports$$' -update
 
 bench: $(deps) ## all benchmarks; COUNT=10 for benchstat, BENCH= and PKG= to choose
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)

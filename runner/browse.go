@@ -2,19 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"react/runner/browse"
 	"react/runner/cli"
 	"react/runner/exec"
+	"react/runner/listen"
 	"react/runner/store"
 )
 
@@ -57,8 +52,8 @@ the port sees the pool's images.
 
 // serve opens what is named and answers requests until ctx ends.
 func (o browseOptions) serve(ctx context.Context, name string, stdout, stderr io.Writer) error {
-	if _, _, err := net.SplitHostPort(o.listen); err != nil {
-		return cli.Usage(fmt.Errorf("--listen %s: %w (127.0.0.1:7788 is one)", o.listen, err))
+	if err := listen.Check(o.listen, "127.0.0.1:7788"); err != nil {
+		return err
 	}
 	s, err := store.Open(o.store)
 	if err != nil {
@@ -72,37 +67,8 @@ func (o browseOptions) serve(ctx context.Context, name string, stdout, stderr io
 		return err
 	}
 	defer b.close()
-	listener, err := net.Listen("tcp", o.listen)
-	if err != nil {
-		return fmt.Errorf("--listen %s: %w (another port, or port 0 for a free one)", o.listen, err)
-	}
-	local := browse.IsLoopback(o.listen)
-	if !local {
-		fmt.Fprintln(stderr, "warning: the page is open to everyone who reaches this port")
-	}
-	fmt.Fprintf(stdout, "http://%s/ shows %s; Ctrl-C ends it\n", listener.Addr(), b.site.Title)
-	return answer(ctx, listener, b.site.Handler(local))
-}
-
-// answer serves until ctx ends, which is how browse is meant to end.
-func answer(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	soon, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := server.Shutdown(soon); err != nil {
-		server.Close()
-	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	server := listen.Server{Address: o.listen, Says: "shows " + b.site.Title, Handler: b.site.Handler}
+	return server.Run(ctx, stdout, stderr)
 }
 
 // isDir says whether name is a directory.

@@ -9,6 +9,7 @@ import (
 	"react/results/writers"
 	"react/runner/cli"
 	"react/runner/record"
+	"react/runner/status"
 	"react/runner/tables"
 )
 
@@ -43,7 +44,7 @@ and stages.
 				if err != nil {
 					return err
 				}
-				if err := c.Add(e, failuresOf(e)); err != nil {
+				if err := c.Add(e, status.FailuresOf(e)); err != nil {
 					return err
 				}
 			}

@@ -52,7 +52,7 @@ func TestReport(t *testing.T) {
 		{fmt.Errorf("interrupted: %w", context.Canceled), "runner: interrupted; what is done is kept: run the same command to go on\n"},
 	} {
 		var out bytes.Buffer
-		report(c.err, &out)
+		printError(c.err, &out)
 		if out.String() != c.want {
 			t.Errorf("%v: printed %q, want %q", c.err, out.String(), c.want)
 		}

@@ -46,8 +46,8 @@ func TestLayers(t *testing.T) {
 var orders = map[string][]string{
 	"runner": {
 		"child cli launch mutants slurm/slurmtest browsertest",
-		"apart spec slurm k8s browse",
-		"spec/bounded plan",
+		"apart spec slurm k8s listen",
+		"spec/bounded plan browse",
 		"estimate",
 		"store",
 		"internal/storetest",

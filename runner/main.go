@@ -30,7 +30,7 @@ func main() {
 	ctx, stop := cli.Stoppable(stopNotice(os.Args))
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
-	os.Exit(report(cli.WhyStopped(ctx, err), os.Stderr))
+	os.Exit(printError(cli.WhyStopped(ctx, err), os.Stderr))
 }
 
 // isCompletion is a TAB in a shell: nothing is computed, and it has to be quick.
@@ -172,10 +172,10 @@ func commandGroups() []commandGroup {
 	}
 }
 
-// report prints an error for people and returns the exit code. Spec errors and
+// printError prints an error for people and returns the exit code. Spec errors and
 // faults of data that a spec names are lines that start with their position,
 // which editors look for.
-func report(err error, stderr io.Writer) int {
+func printError(err error, stderr io.Writer) int {
 	code := cli.ExitCode(err)
 	faults := plan.Faults(nil)
 	switch {

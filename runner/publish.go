@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"react/data/words"
 	"react/runner/cli"
 	"react/runner/record"
+	"react/runner/report"
 )
 
 // publishOptions are the flags of publish.
@@ -69,7 +69,7 @@ predictions, by the statistics of this program. It needs no store.
 }
 
 func (o publishOptions) publish(cmd *cobra.Command, name, dir string) error {
-	if err := checkGallery(o.gallery); err != nil {
+	if err := report.CheckGallery(o.gallery); err != nil {
 		return err
 	}
 	e, err := record.Open(cmd.Context(), name, o.sets, o.store)
@@ -77,64 +77,38 @@ func (o publishOptions) publish(cmd *cobra.Command, name, dir string) error {
 		return err
 	}
 	defer e.Store.Close()
-	r, err := openReporter(cmd.Context(), e, reportOptions{gallery: o.gallery, plain: true})
+	summary, err := report.Publish(cmd.Context(), e, o.gallery, dir)
 	if err != nil {
 		return err
 	}
-	p, err := r.publication()
-	if err != nil {
-		return err
-	}
-	if err := p.write(dir); err != nil {
-		return err
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "written to %s: %s\n", cli.ShownPath(dir), p.summary())
+	fmt.Fprintf(cmd.OutOrStdout(), "written to %s: %s\n", cli.ShownPath(dir), summary)
 	return nil
 }
 
-// again makes a folder anew from its sources, which must be as they were
-// written.
 func (o publishOptions) again(cmd *cobra.Command, dir string) error {
-	faults, err := checkDigests(dir)
+	summary, err := report.Refresh(cmd.Context(), dir)
 	if err != nil {
 		return err
 	}
-	for _, fault := range faults {
-		if strings.HasPrefix(fault, "data/") {
-			return fmt.Errorf("%s: %s", cli.ShownPath(dir), fault)
-		}
-	}
-	p, err := readPublication(cmd.Context(), dir)
-	if err != nil {
-		return err
-	}
-	if err := p.write(dir); err != nil {
-		return err
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "made again in %s: %s\n", cli.ShownPath(dir), p.summary())
+	fmt.Fprintf(cmd.OutOrStdout(), "made again in %s: %s\n", cli.ShownPath(dir), summary)
 	return nil
 }
 
 func (o publishOptions) verify(cmd *cobra.Command, dir string) error {
-	p, faults, err := checkPublication(cmd.Context(), dir)
+	c, err := report.Check(cmd.Context(), dir)
 	if err != nil {
 		return err
 	}
-	for _, fault := range faults {
+	for _, fault := range c.Faults {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", cli.ShownPath(dir), fault)
 	}
-	if len(faults) > 0 {
-		return fmt.Errorf("%s: %s", cli.ShownPath(dir), words.Plural(len(faults), "fault"))
+	if len(c.Faults) > 0 {
+		return fmt.Errorf("%s: %s", cli.ShownPath(dir), words.Plural(len(c.Faults), "fault"))
 	}
-	if p.unbound > 0 {
+	if c.Unbound > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s: %s read an approximate index by a key without the depth of the search: what they hold may depend on the largest K of the sweep (publish it again from a new sweep)\n",
-			cli.ShownPath(dir), words.Plural(p.unbound, "stage"))
+			cli.ShownPath(dir), words.Plural(c.Unbound, "stage"))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s: as its digests, keys and rows say\n", cli.ShownPath(dir), p.summary())
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s: as its digests, keys and rows say\n", cli.ShownPath(dir), c.Summary)
 	return nil
-}
-
-// summary counts what the folder holds.
-func (p *publication) summary() string {
-	return fmt.Sprintf("%s, %s, %s, %d rows", words.Plural(len(p.page.Grids), "table"), words.Plural(len(p.trials), "trial"), words.Plural(len(p.stages), "stage"), len(p.rows))
 }

@@ -1,21 +1,17 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"react/runner/browse"
 	"react/runner/cli"
 	"react/runner/experiment"
+	"react/runner/listen"
 	"react/runner/record"
+	"react/runner/report"
 	"react/runner/store"
 )
 
@@ -46,18 +42,19 @@ opens it to the network.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if err := checkGallery(o.gallery); err != nil {
+			if err := report.CheckGallery(o.gallery); err != nil {
 				return err
 			}
-			if _, _, err := net.SplitHostPort(o.listen); err != nil {
-				return cli.Usage(fmt.Errorf("--listen %s: %w (127.0.0.1:7789 is one)", o.listen, err))
+			if err := listen.Check(o.listen, "127.0.0.1:7789"); err != nil {
+				return err
 			}
 			e, err := o.open(cmd, strings.Join(given, ""))
 			if err != nil {
 				return err
 			}
 			defer e.Store.Close()
-			return o.serve(cmd.Context(), e, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			live := report.Live{Experiment: e, Gallery: o.gallery, Every: o.every}
+			return live.Serve(cmd.Context(), o.listen, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cli.SetFlag(cmd, &o.sets)
@@ -84,44 +81,4 @@ func (o serveOptions) open(cmd *cobra.Command, name string) (*experiment.Experim
 		return nil, err
 	}
 	return record.Load(cmd.Context(), folder, o.store)
-}
-
-// serve answers until ctx ends.
-func (o serveOptions) serve(ctx context.Context, e *experiment.Experiment, stdout, stderr io.Writer) error {
-	site, err := newLiveSite(e, reportOptions{gallery: o.gallery})
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", o.listen)
-	if err != nil {
-		return fmt.Errorf("--listen %s: %w (another port, or port 0 for a free one)", o.listen, err)
-	}
-	local := browse.IsLoopback(o.listen)
-	if !local {
-		fmt.Fprintln(stderr, "warning: the page is open to everyone who reaches this port")
-	}
-	ctx, stop := context.WithCancel(ctx)
-	watched := make(chan struct{})
-	go func() { site.watch(ctx, o.every, stderr); close(watched) }()
-	defer func() { stop(); <-watched }()
-	fmt.Fprintf(stdout, "http://%s/ follows %s; Ctrl-C ends it\n", listener.Addr(), e.Name)
-	return answer(ctx, listener, site.handler(local))
-}
-
-// handler answers for the page and its events.
-func (s *liveSite) handler(local bool) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.page)
-	mux.HandleFunc("GET /events", s.events)
-	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if local && !browse.IsThisMachine(r.Host) { // a page of elsewhere under a name that leads here
-			http.Error(w, "this page is for this machine alone (runner serve --listen serves others)", http.StatusForbidden)
-			return
-		}
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		w.Header().Set("Cache-Control", "no-cache")
-		mux.ServeHTTP(w, r)
-	})
 }

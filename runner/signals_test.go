@@ -28,7 +28,7 @@ func stubborn() {
 	<-ctx.Done()
 	fmt.Println("told")
 	if errors.Is(context.Cause(ctx), cli.ErrPreempted) {
-		os.Exit(report(cli.WhyStopped(ctx, fmt.Errorf("interrupted: %w", ctx.Err())), os.Stderr))
+		os.Exit(printError(cli.WhyStopped(ctx, fmt.Errorf("interrupted: %w", ctx.Err())), os.Stderr))
 	}
 	select {}
 }

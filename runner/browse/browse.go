@@ -17,13 +17,13 @@ import (
 	"fmt"
 	"html/template"
 	"image/png"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"react/data/image"
+	"react/runner/listen"
 )
 
 // MaxK is the largest number of rows that one search gives.
@@ -134,35 +134,11 @@ func (s *Site) Handler(local bool) http.Handler {
 	mux.HandleFunc("GET /api/class", s.class)
 	mux.HandleFunc("GET /image", s.image)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if local && !IsThisMachine(r.Host) {
-			http.Error(w, "this page is for this machine alone (runner browse --listen serves others)", http.StatusForbidden)
-			return
-		}
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-cache")
+	own := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", policy)
 		mux.ServeHTTP(w, r)
 	})
-}
-
-// IsLoopback says whether an address to listen on is reached from this machine alone.
-func IsLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	return err == nil && IsThisMachine(host)
-}
-
-// IsThisMachine says whether a host, as a request's Host header has it, with a port
-// or, on port 80, without, is a name of this machine.
-func IsThisMachine(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.Trim(host, "[]")
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return listen.Guard(own, local, "runner browse")
 }
 
 func (s *Site) page(w http.ResponseWriter, _ *http.Request) {

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bufio"
@@ -340,7 +340,7 @@ func (r *reporter) byClass(c *configuration) map[classOf]classMean {
 
 // costs adds up what the stages took, by op in the order of the plan.
 func (r *reporter) costs(p *pages.Page) error {
-	if r.options.plain {
+	if r.options.Plain {
 		return nil
 	}
 	at, engines := map[string]int{}, map[string]map[string]bool{}

@@ -1,7 +1,8 @@
-package main
+package report
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,11 +11,13 @@ import (
 	"react/runner/experiment"
 )
 
+var update = flag.Bool("update", false, "write the committed reports again from their rows")
+
 // TestCommittedReports verifies the folders under results/reports from
 // themselves: page, tables and figures are what this program makes of their rows.
 // With -update it writes them again.
 func TestCommittedReports(t *testing.T) {
-	dirs, err := filepath.Glob("../results/reports/*")
+	dirs, err := filepath.Glob("../../results/reports/*")
 	if err != nil || len(dirs) < 2 {
 		t.Fatal("no reports", dirs, err)
 	}
@@ -37,7 +40,7 @@ func TestCommittedReports(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, fault := range faults {
-				t.Errorf("%s (go test ./runner -run CommittedReports -update makes it again from its rows)", fault)
+				t.Errorf("%s (go test ./runner/report -run CommittedReports -update makes it again from its rows)", fault)
 			}
 			if len(p.rows) < 100 || len(p.page.Grids) == 0 || len(p.trials) < 10 {
 				t.Errorf("%s is not much of a report", p.summary())
@@ -50,7 +53,7 @@ func TestCommittedReports(t *testing.T) {
 // sameTables holds the report's tables to those of results/tables.
 func sameTables(t *testing.T, dir string) {
 	t.Helper()
-	published := filepath.Join("../results/tables", filepath.Base(dir))
+	published := filepath.Join("../../results/tables", filepath.Base(dir))
 	files, err := listFiles(published)
 	if err != nil || len(files) == 0 {
 		t.Fatal("no tables in", published, err)
@@ -83,14 +86,14 @@ func experimentFile(t *testing.T, name string) string {
 // experiments would make now: the same spec, and stages of the same keys, so that
 // an op or a param that changed shows here and not in a reader's hands.
 func TestReportsAreCurrent(t *testing.T) {
-	dirs, err := filepath.Glob("../results/reports/*")
+	dirs, err := filepath.Glob("../../results/reports/*")
 	if err != nil || len(dirs) < 2 {
 		t.Fatal("no reports", dirs, err)
 	}
 	for _, dir := range dirs {
 		name := filepath.Base(dir)
 		t.Run(name, func(t *testing.T) {
-			t.Chdir("..")
+			t.Chdir("../..")
 			if _, err := os.Stat("cache/emoji/recipe"); name != "quickstart" && err != nil {
 				t.Skip("its keys need the images that make emoji fetches")
 			}

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -121,9 +121,9 @@ func (r *reporter) images() (*shards.Set, string, error) {
 	name, _ := r.best.trials[0].Params["retrieve.pool"].(string)
 	pool, ok := r.Params.Pool[name]
 	switch {
-	case !ok || r.options.gallery == "none":
+	case !ok || r.options.Gallery == "none":
 		return nil, "Images were left out (--gallery none).", nil
-	case pool.World == nil && r.options.gallery == "world":
+	case pool.World == nil && r.options.Gallery == "world":
 		return nil, "Images were left out: they are not runner's own (--gallery world).", nil
 	}
 	paths, err := r.poolShards(pool.World != nil, pool.Shards)

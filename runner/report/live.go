@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -16,16 +16,18 @@ import (
 
 	"react/data/caught"
 	"react/runner/experiment"
+	"react/runner/listen"
 	"react/runner/record"
+	"react/runner/status"
 	"react/runner/store"
 )
 
 // liveSite is the report of a sweep that may change at any time.
 type liveSite struct {
 	e       *experiment.Experiment
-	options reportOptions
+	options Options
 	folder  *store.Sweep
-	watcher *watcher // nil until the sweep has a record
+	watcher *status.Watcher // nil until the sweep has a record
 
 	news news
 
@@ -35,7 +37,7 @@ type liveSite struct {
 	took      time.Duration // by the last rendering
 }
 
-func newLiveSite(e *experiment.Experiment, o reportOptions) (*liveSite, error) {
+func newLiveSite(e *experiment.Experiment, o Options) (*liveSite, error) {
 	folder, err := record.SweepFolder(e)
 	if err != nil {
 		return nil, err
@@ -43,28 +45,58 @@ func newLiveSite(e *experiment.Experiment, o reportOptions) (*liveSite, error) {
 	return &liveSite{e: e, options: o, folder: folder, news: news{changed: make(chan struct{})}}, nil
 }
 
+// Live serves a page that follows a sweep, whoever runs it.
+type Live struct {
+	*experiment.Experiment
+	Gallery string        // whose images, as in Options
+	Every   time.Duration // between two looks at the sweep
+}
+
+// Serve answers on an address until ctx ends.
+func (l Live) Serve(ctx context.Context, address string, stdout, stderr io.Writer) error {
+	site, err := newLiveSite(l.Experiment, Options{Gallery: l.Gallery})
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() { site.watch(ctx, l.Every, stderr); close(watched) }()
+	defer func() { stop(); <-watched }()
+	server := listen.Server{Address: address, Says: "follows " + l.Name, Handler: site.handler}
+	return server.Run(ctx, stdout, stderr)
+}
+
+// handler answers for the page and its events.
+func (s *liveSite) handler(local bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /events", s.events)
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	return listen.Guard(mux, local, "runner serve")
+}
+
 // news is what pages are told: the status as JSON, and the version of the
 // results, which tells a page whether it shows them.
 type news struct {
 	mu      sync.Mutex
-	status  []byte
+	state   []byte // the status
 	version string
 	changed chan struct{} // closed and replaced at each change
 }
 
-func (n *news) get() (status []byte, version string, changed <-chan struct{}) {
+func (n *news) get() (state []byte, version string, changed <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.status, n.version, n.changed
+	return n.state, n.version, n.changed
 }
 
-func (n *news) set(status []byte, version string) {
+func (n *news) set(state []byte, version string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if bytes.Equal(status, n.status) && version == n.version {
+	if bytes.Equal(state, n.state) && version == n.version {
 		return
 	}
-	n.status, n.version = status, version
+	n.state, n.version = state, version
 	close(n.changed)
 	n.changed = make(chan struct{})
 }
@@ -72,14 +104,14 @@ func (n *news) set(status []byte, version string) {
 // watch looks at the sweep until ctx ends. What cannot be read now is tried
 // again; it is said once.
 func (s *liveSite) watch(ctx context.Context, every time.Duration, stderr io.Writer) {
-	said, counted, compared := "", counts{Total: -1}, time.Time{}
+	said, counted, compared := "", status.Counts{Total: -1}, time.Time{}
 	version := ""
 	for {
 		start := time.Now()
-		var status []byte
-		var stages counts
+		var state []byte
+		var stages status.Counts
 		err := caught.Do("the records of the sweep", func() (err error) { // anyone's, and a page is not to end by them
-			status, stages, err = s.look()
+			state, stages, err = s.look()
 			return err
 		})
 		if err == nil && (version == "" || stages != counted && time.Since(compared) >= s.patience()) {
@@ -94,7 +126,7 @@ func (s *liveSite) watch(ctx context.Context, every time.Duration, stderr io.Wri
 			fmt.Fprintln(stderr, "serve:", said)
 		} else if err == nil {
 			said = ""
-			s.news.set(status, version)
+			s.news.set(state, version)
 		}
 		select {
 		case <-ctx.Done():
@@ -113,16 +145,15 @@ func (s *liveSite) patience() time.Duration {
 }
 
 // look reads the status; a sweep without a record is planned.
-func (s *liveSite) look() (status []byte, stages counts, err error) {
+func (s *liveSite) look() (state []byte, stages status.Counts, err error) {
 	if s.watcher == nil && s.folder.Has(record.PlanFile) {
-		if s.watcher, err = newWatcher(s.e.Store, s.folder); err != nil {
+		if s.watcher, err = status.New(s.e.Store, s.folder); err != nil {
 			return nil, stages, err
 		}
 	}
-	st := &sweepStatus{Schema: "runner.status/v1", Sweep: s.folder.Name, Hash: s.folder.Hash, State: "planned", Trials: counts{Total: len(s.e.Plan.Trials)},
-		Stages: counts{Total: len(s.e.Plan.Stages)}}
+	st := status.Planned(s.folder, len(s.e.Plan.Trials), len(s.e.Plan.Stages))
 	if s.watcher != nil {
-		if st, err = s.watcher.read(); err != nil {
+		if st, err = s.watcher.Read(); err != nil {
 			return nil, stages, err
 		}
 	}
@@ -132,8 +163,8 @@ func (s *liveSite) look() (status []byte, stages counts, err error) {
 	for i := range st.Processes {
 		st.Processes[i].Beat = time.Time{}
 	}
-	status, err = json.Marshal(st)
-	return status, stages, err
+	state, err = json.Marshal(st)
+	return state, stages, err
 }
 
 // versionNow names what is in the store and what has failed.
@@ -146,7 +177,7 @@ func (s *liveSite) versionNow() (string, error) {
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		fmt.Fprintln(h, key)
 	}
-	for _, f := range failuresOf(s.e) {
+	for _, f := range status.FailuresOf(s.e) {
 		fmt.Fprintln(h, f.Task.Key, f.Err)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
@@ -206,14 +237,14 @@ func (s *liveSite) events(w http.ResponseWriter, r *http.Request) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
-		status, next, changed := s.news.get()
-		if status != nil && !bytes.Equal(status, told) {
-			fmt.Fprintf(w, "event: status\ndata: %s\n\n", status)
+		state, next, changed := s.news.get()
+		if state != nil && !bytes.Equal(state, told) {
+			fmt.Fprintf(w, "event: status\ndata: %s\n\n", state)
 		}
 		if next != "" && next != version {
 			fmt.Fprintf(w, "event: results\ndata: %s\n\n", next)
 		}
-		told, version = status, next
+		told, version = state, next
 		if out.Flush() != nil {
 			return
 		}

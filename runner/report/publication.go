@@ -1,30 +1,23 @@
-package main
+package report
 
 import (
 	"bytes"
 	"cmp"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"react/data/lost"
+	"react/data/words"
 	"react/results"
 	"react/results/figures"
 	"react/results/grid"
 	pages "react/results/report"
 	"react/results/writers"
 	"react/runner/cli"
-	"react/runner/experiment"
 	"react/runner/record"
-	"react/runner/spec"
-	"react/runner/spec/bounded"
 	"react/runner/store"
 	"react/runner/tables"
 )
@@ -115,11 +108,11 @@ func (r *reporter) publication() (*publication, error) {
 		return nil, err
 	}
 	p := &publication{page: page, rows: r.rows, cases: r.asked}
-	record := record.Describe(r.Experiment)
+	plan := record.Describe(r.Experiment)
 	for i, state := range r.trials {
-		p.trials = append(p.trials, publishedTrial{record.Trials[i], state.Status, state.Reason})
+		p.trials = append(p.trials, publishedTrial{plan.Trials[i], state.Status, state.Reason})
 	}
-	for _, s := range record.Stages {
+	for _, s := range plan.Stages {
 		p.stages = append(p.stages, publishedStageOf(s, r.entries))
 	}
 	p.licences, err = r.licences()
@@ -139,130 +132,6 @@ func publishedStageOf(s record.Stage, entries map[string]store.Entry) publishedS
 	out.Commit, _ = m.Facts[record.CommitFact].(string)
 	out.Lost = record.LostOf(m.Facts)
 	return out
-}
-
-// readPublication reads a folder and makes its tables again.
-func readPublication(ctx context.Context, dir string) (*publication, error) {
-	p := &publication{page: &pages.Page{}}
-	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
-	raw, err := os.ReadFile(at(publishedReport))
-	if os.IsNotExist(err) {
-		return nil, fmt.Errorf("%s is no folder that runner publish wrote: it has no %s", dir, publishedReport)
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, p.page)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("file %s: %w", at(publishedReport), err)
-	}
-	if p.page.Spec, err = os.ReadFile(at(publishedSpec)); err != nil {
-		return nil, err
-	}
-	if p.licences, err = os.ReadFile(at(publishedLicences)); err != nil {
-		return nil, err
-	}
-	if p.trials, err = readLines[publishedTrial](at(publishedTrials)); err != nil {
-		return nil, err
-	}
-	if p.stages, err = readLines[publishedStage](at(publishedStages)); err != nil {
-		return nil, err
-	}
-	if p.rows, err = results.ReadFile(at(publishedRows)); err != nil {
-		return nil, err
-	}
-	if p.cases.predictions, err = results.ReadPredictionsByStage(at(publishedPredictions)); err != nil {
-		return nil, err
-	}
-	if p.cases.queries, err = results.ReadQueriesByStage(at(publishedQueries)); err != nil && !os.IsNotExist(err) {
-		return nil, err
-	}
-	exp, err := bounded.Load(ctx, at(publishedSpec), p.page.Overrides)
-	if err != nil {
-		return nil, err
-	}
-	return p, p.makeTables(exp)
-}
-
-// readLines reads JSON, a value a line; numbers keep their digits.
-func readLines[T any](path string) ([]T, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var list []T
-	dec := json.NewDecoder(f)
-	dec.UseNumber()
-	for dec.More() {
-		var one T
-		if err := dec.Decode(&one); err != nil {
-			return nil, fmt.Errorf("file %s: after line %d: %w", path, len(list), err)
-		}
-		list = append(list, one)
-	}
-	return list, nil
-}
-
-// makeTables builds the tables of the spec from the rows.
-func (p *publication) makeTables(exp *spec.Experiment) error {
-	opts := grid.Options{Experiment: p.page.File, Command: p.page.Command, Notes: p.lossNotes}
-	for _, t := range p.trials {
-		opts.Trials = append(opts.Trials, grid.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: t.Status, Reason: t.Reason})
-	}
-	p.source().Fill(&opts)
-	for _, name := range exp.Order {
-		table, err := experiment.TableSpec(name, exp.Tables[name])
-		if err != nil {
-			return err
-		}
-		g, err := grid.Build(table, p.rows, opts)
-		if err != nil {
-			return err
-		}
-		p.page.Grids = append(p.page.Grids, g)
-	}
-	return nil
-}
-
-// lossNotes is what experiment's says, from the stages that were published.
-func (p *publication) lossNotes(key string) []string {
-	stages := map[string]*publishedStage{}
-	for i := range p.stages {
-		stages[p.stages[i].Key] = &p.stages[i]
-	}
-	var notes []string
-	seen := map[string]bool{}
-	for todo := []string{key}; len(todo) > 0; {
-		s := stages[todo[0]]
-		todo = todo[1:]
-		if s == nil || seen[s.Key] {
-			continue
-		}
-		seen[s.Key] = true
-		for _, c := range s.Lost {
-			notes = append(notes, c.Remark())
-		}
-		todo = slices.AppendSeq(todo, maps.Values(s.In))
-	}
-	return notes
-}
-
-// source gives what the folder holds of single cases.
-func (p *publication) source() tables.Cases {
-	c := tables.Cases{Stages: map[[2]string]string{}, Base: map[string]string{}}
-	for _, t := range p.trials {
-		for name, key := range t.Stages {
-			c.Stages[[2]string{t.ID, strings.TrimPrefix(name, "evaluate/")}] = key
-		}
-	}
-	for _, s := range p.stages {
-		if base := s.In["base"]; base != "" {
-			c.Base[s.Key] = base
-		}
-	}
-	c.Predictions = func(key string) ([]results.Prediction, error) { return p.cases.predictions[key], nil }
-	c.Queries = func(key string) ([]results.Query, error) { return p.cases.queries[key], nil }
-	return c
 }
 
 // sources are the files that the others are made from.
@@ -337,7 +206,7 @@ func (p *publication) made() ([]results.File, error) {
 	if err := p.page.Write(&page); err != nil {
 		return nil, err
 	}
-	return append(files, results.File{Path: reportPage, Data: page.Bytes()}, results.File{Path: "README.md", Data: p.readme()}), nil
+	return append(files, results.File{Path: pageFile, Data: page.Bytes()}, results.File{Path: "README.md", Data: p.readme()}), nil
 }
 
 // figureFiles are the page's figures besides those of tables.
@@ -374,14 +243,9 @@ func (p *publication) files() ([]results.File, error) {
 	slices.SortFunc(files, func(a, b results.File) int { return cmp.Compare(a.Path, b.Path) })
 	var sums bytes.Buffer
 	for _, f := range files {
-		fmt.Fprintf(&sums, "%s  %s\n", digestOf(f.Data), f.Path)
+		fmt.Fprintf(&sums, "%s  %s\n", record.SHA256Hex(f.Data), f.Path)
 	}
 	return append(files, results.File{Path: publishedDigests, Data: sums.Bytes()}), nil
-}
-
-func digestOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
 
 // write puts the files into dir, which must be new, empty or an older
@@ -440,42 +304,8 @@ func listFiles(dir string) ([]string, error) {
 	return names, err
 }
 
-// readme says what the folder holds and how to check it.
-func (p *publication) readme() []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "# %s\n\n", p.page.Name)
-	if p.page.Question != "" {
-		fmt.Fprintf(&b, "%s\n\n", p.page.Question)
-	}
-	if p.page.State != "" {
-		fmt.Fprintf(&b, "Not complete: %s.\n\n", p.page.State)
-	}
-	fmt.Fprintf(&b, `Open [%s](%s) in a browser: question, tables, figures, what was retrieved, and where every number is from. It loads nothing.
-
-| file | what it is |
-|:--|:--|
-`, reportPage, reportPage)
-	for _, f := range [][2]string{
-		{"tables/", "each table as " + writers.Formats() + "; stats.json has every number shown, with its test"},
-		{"figures/", "each figure as SVG, PDF and PNG"},
-		{publishedSpec, "the experiment as it was written"},
-		{publishedTrials, "the trials with all their params, resolved"},
-		{publishedStages, "the stages: what their keys are made of, digests of what they made, engine, commit of the program"},
-		{publishedRows, "the rows that the tables are made of, a number of a trial each"},
-		{publishedPredictions, "what each stage that a test compares said of each image"},
-		{publishedQueries, "of image-text retrieval: where each caption was found, and where it found its image"},
-		{publishedReport, "what the page shows besides spec and tables"},
-		{publishedLicences, "whose data the results were made with"},
-	} {
-		if f[0] == publishedQueries && len(p.cases.queries) == 0 {
-			continue
-		}
-		fmt.Fprintf(&b, "| [%s](%s) | %s |\n", f[0], f[0], f[1])
-	}
-	fmt.Fprintf(&b, `
-To check it: `+"`sha256sum -c %s`"+` compares the files with their digests. `+"`runner publish --check .`"+` does so too, computes the keys of the
-stages and the accuracies of the predictions again, and makes the tables, figures and the page from the rows: they must come out as they are here.
-To make the results again, from the repository of the program: `+"`%s`"+`
-`, publishedDigests, p.page.Command)
-	return b.Bytes()
+// summary counts what the folder holds.
+func (p *publication) summary() string {
+	return fmt.Sprintf("%s, %s, %s, %d rows", words.Plural(len(p.page.Grids), "table"), words.Plural(len(p.trials), "trial"),
+		words.Plural(len(p.stages), "stage"), len(p.rows))
 }

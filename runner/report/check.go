@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -82,7 +82,7 @@ func checkDigests(dir string) (faults []string, err error) {
 			faults = append(faults, name+" is missing")
 		case err != nil:
 			return nil, err
-		case digestOf(data) != digest:
+		case record.SHA256Hex(data) != digest:
 			faults = append(faults, name+" has been changed: its digest is not the listed one")
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package status
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 // last status below it.
 type screen struct {
 	f    *os.File
-	last *sweepStatus
+	last *Status
 }
 
 func newScreen(f *os.File) *screen {
@@ -23,7 +23,7 @@ func newScreen(f *os.File) *screen {
 }
 
 // show draws what fits the window as it is now.
-func (s *screen) show(st *sweepStatus) error {
+func (s *screen) show(st *Status) error {
 	s.last = st
 	width, height, err := term.GetSize(int(s.f.Fd()))
 	if err != nil || width <= 0 || height <= 0 { // a pseudo-terminal that nobody gave a size

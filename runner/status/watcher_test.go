@@ -1,4 +1,4 @@
-package main
+package status
 
 import (
 	"strings"
@@ -12,7 +12,7 @@ import (
 
 // handWatcher is a plan of a base, two tunings and their evaluations, in an
 // empty store.
-func handWatcher(t *testing.T) *watcher {
+func handWatcher(t *testing.T) *Watcher {
 	t.Helper()
 	s := storetest.Open(t)
 	if err := s.Prepare(); err != nil {
@@ -32,7 +32,7 @@ func handWatcher(t *testing.T) *watcher {
 	if err := folder.WriteJSON(record.PlanFile, p); err != nil {
 		t.Fatal(err)
 	}
-	w, err := newWatcher(s, folder)
+	w, err := New(s, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func handWatcher(t *testing.T) *watcher {
 }
 
 // publish puts an empty output in the store.
-func (w *watcher) publish(t *testing.T, i int) {
+func (w *Watcher) publish(t *testing.T, i int) {
 	t.Helper()
 	txn, err := w.store.Begin(w.tasks[i].Key, w.tasks[i].Op, nil)
 	if err == nil {
@@ -54,9 +54,9 @@ func (w *watcher) publish(t *testing.T, i int) {
 // TestStatusCounts follows a sweep from its plan to its end.
 func TestStatusCounts(t *testing.T) {
 	w := handWatcher(t)
-	say := func(state string, trials, stages counts) *sweepStatus {
+	say := func(state string, trials, stages Counts) *Status {
 		t.Helper()
-		st, err := w.read()
+		st, err := w.Read()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func TestStatusCounts(t *testing.T) {
 		}
 		return st
 	}
-	say("planned", counts{Total: 2, Waiting: 2}, counts{Total: 5, Waiting: 5})
+	say("planned", Counts{Total: 2, Waiting: 2}, Counts{Total: 5, Waiting: 5})
 
 	// A process makes the base, and says so; another has the lease of a tuning.
 	presence, err := w.folder.Join()
@@ -81,7 +81,7 @@ func TestStatusCounts(t *testing.T) {
 		}
 	}
 	tell(record.Running{Key: w.tasks[0].Key, Op: "pretrain", Since: time.Now(), Done: 5, Total: 10, Note: "loss 2"})
-	st := say("running", counts{Total: 2, Running: 2}, counts{Total: 5, Running: 1, Waiting: 4})
+	st := say("running", Counts{Total: 2, Running: 2}, Counts{Total: 5, Running: 1, Waiting: 4})
 	if s := st.Running[0]; s.Op != "pretrain" || s.Done != 5 || s.Note != "loss 2" || s.Trials != 2 {
 		t.Errorf("the base: %+v", s)
 	}
@@ -91,7 +91,7 @@ func TestStatusCounts(t *testing.T) {
 		t.Fatal(lease, err)
 	}
 	tell()
-	say("running", counts{Total: 2, Running: 1, Waiting: 1}, counts{Total: 5, Done: 1, Running: 1, Waiting: 3})
+	say("running", Counts{Total: 2, Running: 1, Waiting: 1}, Counts{Total: 5, Done: 1, Running: 1, Waiting: 3})
 	lease.Release()
 	now := time.Now()
 	process.Ended, process.End = &now, "done"
@@ -106,14 +106,14 @@ func TestStatusCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st = say("failed", counts{Total: 2, Waiting: 1, Failed: 1}, counts{Total: 5, Done: 1, Waiting: 2, Failed: 1, Blocked: 1})
+	st = say("failed", Counts{Total: 2, Waiting: 1, Failed: 1}, Counts{Total: 5, Done: 1, Waiting: 2, Failed: 1, Blocked: 1})
 	if f := st.Failures[0]; f.Error != "no pair" || f.Trials != 1 || f.Names[0] != "2" || len(st.Resume) == 0 {
 		t.Errorf("the failure: %+v, %q", f, st.Resume)
 	}
 	for i := 1; i < 5; i++ {
 		w.publish(t, i)
 	}
-	say("done", counts{Total: 2, Done: 2}, counts{Total: 5, Done: 5})
+	say("done", Counts{Total: 2, Done: 2}, Counts{Total: 5, Done: 5})
 }
 
 // TestLastFailure: a job that ended without a word of its own failed by the

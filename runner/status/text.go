@@ -1,4 +1,4 @@
-package main
+package status
 
 import (
 	"encoding/json"
@@ -54,7 +54,7 @@ func (t *statusText) add(format string, args ...any) {
 }
 
 // text is the status for people.
-func (st *sweepStatus) text(s style) *statusText {
+func (st *Status) text(s style) *statusText {
 	t := &statusText{style: s}
 	t.add("%s %s: %s", t.bold(st.Sweep), st.Hash, t.headline(st))
 	if len(st.Resume) > 0 {
@@ -75,7 +75,7 @@ func (st *sweepStatus) text(s style) *statusText {
 }
 
 // headline is how the sweep stands, and what to do about it.
-func (t *statusText) headline(st *sweepStatus) string {
+func (t *statusText) headline(st *Status) string {
 	switch st.State {
 	case "done":
 		return t.green("done")
@@ -97,7 +97,7 @@ func (t *statusText) headline(st *sweepStatus) string {
 }
 
 // endText is the error that ended the last process, in short.
-func (st *sweepStatus) endText() string {
+func (st *Status) endText() string {
 	if len(st.Processes) == 0 {
 		return ""
 	}
@@ -116,7 +116,7 @@ func commandLine(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-func (t *statusText) countsLine(c counts) string {
+func (t *statusText) countsLine(c Counts) string {
 	line := fmt.Sprintf("%d of %d done", c.Done, c.Total)
 	if c.Done == c.Total {
 		line = t.green(line)
@@ -135,7 +135,7 @@ func (t *statusText) countsLine(c counts) string {
 
 func (t *statusText) plain(text string) string { return text }
 
-func (st *sweepStatus) leftText() string {
+func (st *Status) leftText() string {
 	switch {
 	case st.State == "done" || st.Stages.Running+st.Stages.Waiting == 0:
 		return ""
@@ -147,7 +147,7 @@ func (st *sweepStatus) leftText() string {
 	return fmt.Sprintf("; about %s left", cli.Duration(*st.Left))
 }
 
-func (p processStatus) line(at time.Time) string {
+func (p process) line(at time.Time) string {
 	text := fmt.Sprintf("process %d on %s", p.PID, p.Host)
 	if p.Slurm != "" {
 		text += ", Slurm job " + p.Slurm
@@ -170,7 +170,7 @@ func (p processStatus) line(at time.Time) string {
 
 func since(from, to time.Time) string { return cli.Duration(to.Sub(from).Seconds()) }
 
-func (t *statusText) running(st *sweepStatus) {
+func (t *statusText) running(st *Status) {
 	if len(st.Running) == 0 {
 		return
 	}
@@ -181,7 +181,7 @@ func (t *statusText) running(st *sweepStatus) {
 }
 
 // stage is one line about a stage that runs or is queued.
-func (t *statusText) stage(s stageStatus, at time.Time) string {
+func (t *statusText) stage(s stage, at time.Time) string {
 	line := fmt.Sprintf("%s %s", t.bold(s.Op), cli.Short(s.Key))
 	switch {
 	case s.Queued:
@@ -212,7 +212,7 @@ func bar(done, total, width int) string {
 	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
 }
 
-func (t *statusText) failures(st *sweepStatus) {
+func (t *statusText) failures(st *Status) {
 	for _, f := range st.Failures {
 		t.add("")
 		t.add("%s", t.red(fmt.Sprintf("%s %s failed: %s", f.Op, cli.Short(f.Key), f.Error)))
@@ -228,7 +228,7 @@ func (t *statusText) failures(st *sweepStatus) {
 	}
 }
 
-func (t *statusText) ops(st *sweepStatus) {
+func (t *statusText) ops(st *Status) {
 	t.add("")
 	width, blocked := len("OP"), func(text string) string { return "" }
 	for _, op := range st.Ops {
@@ -253,25 +253,25 @@ func countText(n int) string {
 
 // newChangeLines prints a line for each change of the counts, failures in full,
 // and the whole status at the end: for a log, or who waits for it.
-func newChangeLines(w io.Writer) func(*sweepStatus) error {
+func newChangeLines(w io.Writer) func(*Status) error {
 	var last string
 	told := map[string]time.Time{}
-	return func(st *sweepStatus) error {
+	return func(st *Status) error {
 		var t statusText
 		line := fmt.Sprintf("%s: trials %s; stages %s", st.Sweep, t.countsLine(st.Trials), t.countsLine(st.Stages))
-		if line != last && st.live() {
+		if line != last && st.Live() {
 			last = line
 			if _, err := fmt.Fprintf(w, "%s %s%s\n", st.At.Local().Format("15:04:05"), line, st.leftText()); err != nil {
 				return err
 			}
 		}
 		for _, f := range st.Failures {
-			if st.live() && !told[f.Key].Equal(f.At) {
+			if st.Live() && !told[f.Key].Equal(f.At) {
 				told[f.Key] = f.At
 				fmt.Fprintf(w, "%s %s failed: %s\n", f.Op, cli.Short(f.Key), f.Error)
 			}
 		}
-		if st.live() {
+		if st.Live() {
 			return nil
 		}
 		_, err := io.WriteString(w, st.text(style{}).String())
@@ -281,12 +281,12 @@ func newChangeLines(w io.Writer) func(*sweepStatus) error {
 
 // newJSONLines prints a status as a line of JSON when more than the time has
 // changed.
-func newJSONLines(w io.Writer) func(*sweepStatus) error {
+func newJSONLines(w io.Writer) func(*Status) error {
 	var last string
-	return func(st *sweepStatus) error {
+	return func(st *Status) error {
 		same := *st
 		same.At, same.Left, same.Processes = time.Time{}, nil, nil
-		same.Running = append([]stageStatus{}, st.Running...)
+		same.Running = append([]stage{}, st.Running...)
 		for i := range same.Running {
 			same.Running[i].Left = nil
 		}
