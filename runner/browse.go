@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
 	"react/runner/exec"
 	"react/runner/listen"
+	"react/runner/retrieved"
 	"react/runner/store"
 )
 
@@ -62,17 +62,11 @@ func (o browseOptions) serve(ctx context.Context, name string, stdout, stderr io
 	defer s.Close()
 	engines := exec.NewEngines(o.engine, stderr)
 	defer engines.Close()
-	b, err := openBrowser(ctx, s, engines, name)
+	b, err := retrieved.Open(ctx, s, engines, name)
 	if err != nil {
 		return err
 	}
-	defer b.close()
-	server := listen.Server{Address: o.listen, Says: "shows " + b.site.Title, Handler: b.site.Handler}
+	defer b.Close()
+	server := listen.Server{Address: o.listen, Says: "shows " + b.Site.Title, Handler: b.Site.Handler}
 	return server.Run(ctx, stdout, stderr)
-}
-
-// isDir says whether name is a directory.
-func isDir(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.IsDir()
 }

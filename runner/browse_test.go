@@ -127,11 +127,7 @@ func TestBrowse(t *testing.T) {
 			t.Errorf("browse %s: %v, want a usage error with %q", args, err, want)
 		}
 	}
-	_, pairs, err := findStage(s, trial.Stages["pairs"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	entry, _, err := s.Lookup(pairs.In["embeddings"])
+	entry, _, err := s.Lookup(p.Stage(trial.Stages["pairs"]).In["embeddings"])
 	if err != nil {
 		t.Fatal(err)
 	}

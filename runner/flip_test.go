@@ -133,7 +133,7 @@ func (f *flips) oneOfEachOp() []store.Entry {
 		if err != nil || !ok {
 			f.t.Fatal(ok, err)
 		}
-		if old, have := best[e.Manifest.Op]; !have || took(e.Manifest) < took(old.Manifest) {
+		if old, have := best[e.Manifest.Op]; !have || record.Took(e.Manifest) < record.Took(old.Manifest) {
 			best[e.Manifest.Op] = e
 		}
 	}
@@ -159,7 +159,7 @@ func (f *flips) files(e store.Entry) (list []flipped) {
 	}
 	reader := ""
 	for _, key := range l.Readers[e.Key] {
-		if a, b := l.Manifests[key], l.Manifests[reader]; reader == "" || took(a) < took(b) {
+		if a, b := l.Manifests[key], l.Manifests[reader]; reader == "" || record.Took(a) < record.Took(b) {
 			reader = key
 		}
 	}

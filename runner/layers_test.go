@@ -54,9 +54,9 @@ var orders = map[string][]string{
 		"schedule",
 		"experiment",
 		"record",
-		"exec tables",
+		"exec tables differ gc",
 		"forecast",
-		"cluster reproduce",
+		"cluster reproduce retrieved",
 		"status sweep",
 		"report",
 		".",
@@ -128,7 +128,7 @@ const most = 20
 
 // larger are the packages that have more, and why they still do.
 var larger = map[string]string{
-	"runner":      "commands whose work has still to move down to a package of its own",
+	"runner":      "a file for each command",
 	"ops":         "the path of the data has still to be cut into its packages",
 	"runner/spec": "loading and checks are still one package",
 }

@@ -144,7 +144,7 @@ func showStage(s *store.Store, planned record.Stage, recorded record.Output) (sh
 	case err != nil:
 		return stage, err
 	case ok:
-		stage.State, stage.Dir, stage.Bytes = "stored", e.Dir, entryBytes(e, -1)
+		stage.State, stage.Dir, stage.Bytes = "stored", e.Dir, e.Bytes(-1)
 		if len(e.Evicted) > 0 {
 			stage.State, stage.Why = "freed in part", words.Plural(len(e.Evicted), "large file")+" removed by gc"
 		}
@@ -217,13 +217,13 @@ func (t *shownTrial) print(w io.Writer) error {
 	}
 	fmt.Fprintf(table, "\nMETRIC\tVALUE\tN\n")
 	for _, m := range t.Metrics {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", m.Name(), number(m.Value), count(m.N))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", m.Name(), cli.JSONText(m.Value), count(m.N))
 	}
 	if len(t.Classes) > 0 {
 		fmt.Fprintf(table, "\nMETRIC OF A CLASS\tVALUE\tN\tCLASS\n")
 	}
 	for _, m := range t.Classes {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Name(), number(m.Value), count(m.N), strings.Join(slices.DeleteFunc([]string{m.Class, m.Other}, func(c string) bool { return c == "" }), ", "))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Name(), cli.JSONText(m.Value), count(m.N), strings.Join(slices.DeleteFunc([]string{m.Class, m.Other}, func(c string) bool { return c == "" }), ", "))
 	}
 	fmt.Fprintf(table, "\nPARAM\tVALUE\n")
 	for _, path := range slices.Sorted(maps.Keys(t.Trial.Params)) {
@@ -250,9 +250,6 @@ func (s *shownStage) label() string {
 	}
 	return s.Name
 }
-
-// number is a value as short as it can be told from its neighbours.
-func number(v float64) string { return cli.JSONText(v) }
 
 func count(n int) string {
 	if n == 0 {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"react/data/words"
 	"react/runner/cli"
+	"react/runner/differ"
 	"react/runner/experiment"
 	"react/runner/record"
 	"react/runner/store"
@@ -62,7 +62,7 @@ func whyRecorded(w io.Writer, storeDir, name, stage string) error {
 	if err != nil {
 		return err
 	}
-	return printWhy(p, w, s, whyOf{trial, stage, fmt.Sprintf("%s (sweep %s)", sweep.Name, sweep.Hash)})
+	return differ.Why(p, w, s, differ.Question{Trial: trial, Stage: stage, From: fmt.Sprintf("%s (sweep %s)", sweep.Name, sweep.Hash)})
 }
 
 // whyInFile answers for a file, swept or not.
@@ -75,63 +75,5 @@ func whyInFile(e *experiment.Experiment, w io.Writer, name, stage string) error 
 	if trial == nil {
 		return cli.Usage(fmt.Errorf("%s has no trial %q; runner plan %s prints its trials", e.File, name, e.File))
 	}
-	return printWhy(&p, w, e.Store, whyOf{trial, stage, e.File})
+	return differ.Why(&p, w, e.Store, differ.Question{Trial: trial, Stage: stage, From: e.File})
 }
-
-// whyOf is a question: a stage of a trial of a plan, and where that is from.
-type whyOf struct {
-	trial *record.Trial
-	stage string
-	from  string
-}
-
-// printWhy prints the stages that are asked for.
-func printWhy(p *record.Plan, w io.Writer, s *store.Store, of whyOf) error {
-	stages, err := p.StagesOf(of.trial, of.stage)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "trial %s of %s\n", of.trial.Name, of.from)
-	var known *knownStages
-	for _, stage := range stages {
-		state, there := entryState(s, stage.Key)
-		fmt.Fprintf(w, "\nstage %s %s, %s\n", stage.Op, stage.Key, state)
-		for _, line := range stage.Lines {
-			fmt.Fprintf(w, "\t%s\n", line)
-		}
-		if there {
-			continue
-		}
-		if known == nil { // reads every manifest of the store
-			if known, err = readKnownStages(s, p); err != nil {
-				return err
-			}
-		}
-		known.printNearest(w, stage)
-	}
-	return nil
-}
-
-// entryState says what the store has under a key; there is false only where
-// the key has nothing, good or bad.
-func entryState(s *store.Store, key string) (state string, there bool) {
-	entry, ok, err := s.Lookup(key)
-	var damaged *store.Damaged
-	switch {
-	case errors.As(err, &damaged):
-		return "damaged, so it would run: " + damaged.Why, true
-	case err != nil:
-		return err.Error(), true
-	case !ok:
-		return "not in the store", false
-	}
-	m := entry.Manifest
-	if len(entry.Evicted) > 0 {
-		return fmt.Sprintf("made %s in %s on %s; gc removed %s, so it runs again when something reads it",
-			cli.Stamp(m.Finished), took(m), m.Host, words.Plural(len(entry.Evicted), "large file")), true
-	}
-	return fmt.Sprintf("made %s in %s on %s", cli.Stamp(m.Finished), took(m), m.Host), true
-}
-
-// took is how long a stage ran; a clock that was set back meanwhile makes it 0.
-func took(m store.Manifest) string { return cli.Seconds(max(0, m.Finished.Sub(m.Started))) }

@@ -2,9 +2,11 @@ package record
 
 import (
 	"encoding/json"
+	"time"
 
 	"react/data/lost"
 	"react/ops/op"
+	"react/runner/store"
 )
 
 // Facts of a stage's manifest.
@@ -24,3 +26,6 @@ func LostOf(facts map[string]any) (counts []lost.Count) {
 	}
 	return counts
 }
+
+// Took is how long a stage ran; a clock that was set back meanwhile makes it 0.
+func Took(m store.Manifest) time.Duration { return max(0, m.Finished.Sub(m.Started)) }

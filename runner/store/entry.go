@@ -26,6 +26,14 @@ type Entry struct {
 	Evicted []string
 }
 
+// Bytes is the size of the files of more than so many bytes that are there.
+func (e *Entry) Bytes(over int64) (n int64) {
+	for _, f := range e.Manifest.Large(e.Evicted, over) {
+		n += f.Size
+	}
+	return n
+}
+
 // Damaged says that an entry is there but is not what its manifest says.
 // SetAside makes room for it to be made again.
 type Damaged struct {

@@ -1,4 +1,4 @@
-package main
+package retrieved
 
 import (
 	"testing"
@@ -18,10 +18,10 @@ func TestClassesWithoutPairs(t *testing.T) {
 		{[]ops.Pair{found}, map[string]int{"cat": 1, "dog": 0}},
 		{[]ops.Pair{{Caption: "a cat"}}, map[string]int{controlClass: 1}},
 	} {
-		b := &browser{finder: &ops.Finder{}}
+		b := &Browser{finder: &ops.Finder{}}
 		b.showClasses(c.list, []string{"dog", "cat"}, map[int64][]browse.Mark{})
 		got := map[string]int{}
-		for _, class := range b.site.Classes {
+		for _, class := range b.Site.Classes {
 			got[class.Name] = class.Pairs
 		}
 		if len(got) != len(c.want) {

@@ -1,4 +1,4 @@
-package main
+package differ
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 	"react/runner/store"
 )
 
-// made is a stage whose key lines are known: from the store, or from a plan.
-type made struct {
+// keyed is a stage whose key lines are known: from the store, or from a plan.
+type keyed struct {
 	op, key  string
 	lines    []string
 	finished time.Time // zero: not in the store
@@ -22,32 +22,32 @@ type made struct {
 
 // knownStages know what keys stand for, to say why one is not another.
 type knownStages struct {
-	byName map[string]made   // by key and by identity, which readers' lines name
-	stored map[string][]made // by op
+	byName map[string]keyed   // by key and by identity, which readers' lines name
+	stored map[string][]keyed // by op
 }
 
 // readKnownStages reads the manifests of the store; the stages of p are known
 // besides.
 func readKnownStages(s *store.Store, p *record.Plan) (*knownStages, error) {
-	c := &knownStages{map[string]made{}, map[string][]made{}}
+	c := &knownStages{map[string]keyed{}, map[string][]keyed{}}
 	for _, stage := range p.Stages {
-		c.add(made{op: stage.Op, key: stage.Key, lines: stage.Lines})
+		c.add(keyed{op: stage.Op, key: stage.Key, lines: stage.Lines})
 	}
 	return c, s.Manifests(func(_ string, m store.Manifest) {
-		one := made{m.Op, m.Key, m.Lines, m.Finished}
+		one := keyed{m.Op, m.Key, m.Lines, m.Finished}
 		c.add(one)
 		c.stored[m.Op] = append(c.stored[m.Op], one)
 	})
 }
 
-func (c *knownStages) add(m made) {
+func (c *knownStages) add(m keyed) {
 	c.byName[m.key] = m
 	c.byName[plan.Identity(m.lines)] = m
 }
 
 // nearest finds the stored stage of the op that shares most with the lines and
 // differs in least; the newest of equals.
-func (c *knownStages) nearest(op string, lines []string) (best made, changes []plan.Change, ok bool) {
+func (c *knownStages) nearest(op string, lines []string) (best keyed, changes []plan.Change, ok bool) {
 	most := 0
 	for _, m := range c.stored[op] {
 		diff, same := plan.Compare(m.lines, lines)

@@ -1,4 +1,4 @@
-package main
+package retrieved
 
 import (
 	"cmp"
@@ -25,19 +25,17 @@ func decodeParams(stage record.Stage, into any) error {
 	return nil
 }
 
-func values(m map[string]string) []string { return slices.Collect(maps.Values(m)) }
-
 // describe gives the page its title and facts.
-func (b *browser) describe(what *browsed, name string) {
-	b.site.Title, b.site.Subtitle = "index "+name, what.plan.Experiment
+func (b *Browser) describe(what *browsed, name string) {
+	b.Site.Title, b.Site.Subtitle = "index "+name, what.plan.Experiment
 	if what.trial != nil {
-		b.site.Title = "trial " + what.trial.Name
+		b.Site.Title = "trial " + what.trial.Name
 	}
 	if what.plan.Question != "" {
-		b.site.Subtitle += ": " + what.plan.Question
+		b.Site.Subtitle += ": " + what.plan.Question
 	}
 	fact := func(name, value string) {
-		b.site.Facts = append(b.site.Facts, browse.Fact{Name: name, Value: value})
+		b.Site.Facts = append(b.Site.Facts, browse.Fact{Name: name, Value: value})
 	}
 	fact("experiment", what.plan.Experiment)
 	for _, role := range slices.Sorted(maps.Keys(what.run)) {
@@ -57,7 +55,7 @@ func (b *browser) describe(what *browsed, name string) {
 }
 
 // search encodes a text and searches each side that is asked for.
-func (b *browser) search(ctx context.Context, q browse.Query) (map[string][]browse.Pair, error) {
+func (b *Browser) search(ctx context.Context, q browse.Query) (map[string][]browse.Pair, error) {
 	vector, err := b.finder.Encode(q.Text)
 	if err != nil {
 		return nil, fmt.Errorf("encode the text: %w", err)
@@ -77,7 +75,7 @@ func (b *browser) search(ctx context.Context, q browse.Query) (map[string][]brow
 }
 
 // imageKey is the key in the tars of a row's image, "" where there is none.
-func (b *browser) imageKey(key, url, caption string) string {
+func (b *Browser) imageKey(key, url, caption string) string {
 	set := b.finder.Images()
 	if set == nil {
 		return ""
@@ -89,7 +87,7 @@ func (b *browser) imageKey(key, url, caption string) string {
 	return sample.Key
 }
 
-func (b *browser) image(key string) ([]byte, string, error) {
+func (b *Browser) image(key string) ([]byte, string, error) {
 	set := b.finder.Images()
 	sample, ok := set.Find(key)
 	if !ok {
@@ -100,7 +98,7 @@ func (b *browser) image(key string) ([]byte, string, error) {
 }
 
 // openPairs reads a trial's pairs and sorts them by class.
-func (b *browser) openPairs(what *browsed) error {
+func (b *Browser) openPairs(what *browsed) error {
 	entry, ok, err := record.LookupResults(b.store, what.pairs.Key)
 	if err == nil && !ok {
 		err = fmt.Errorf("the pairs of trial %s, stage %s, are not in the store (runner reproduce %s makes them)", what.trial.Name, cli.Short(what.pairs.Key), what.trial.ID)
@@ -112,7 +110,7 @@ func (b *browser) openPairs(what *browsed) error {
 	if err != nil {
 		return err
 	}
-	b.site.Facts = append(b.site.Facts, browse.Fact{Name: "pairs", Value: cli.Thousands(len(list))})
+	b.Site.Facts = append(b.Site.Facts, browse.Fact{Name: "pairs", Value: cli.Thousands(len(list))})
 	leaks, err := b.leaksOf(what)
 	if err != nil {
 		return err
@@ -130,7 +128,7 @@ func (b *browser) openPairs(what *browsed) error {
 }
 
 // leaksOf are the pairs that audits found in their datasets, by row of the embeddings.
-func (b *browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
+func (b *Browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
 	marks := map[int64][]browse.Mark{}
 	for _, name := range slices.Sorted(maps.Keys(what.trial.Stages)) {
 		stage := what.plan.Stage(what.trial.Stages[name])
@@ -150,7 +148,7 @@ func (b *browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
 			return nil, err
 		}
 		if n := audit.Leaks["any"]; n > 0 && len(list) == 0 { // the op's version did not change when it came to name them
-			b.site.Facts = append(b.site.Facts, browse.Fact{Name: "leaks", Value: fmt.Sprintf("%s, which %s counted before audits named them", cli.Thousands(n), strings.TrimPrefix(name, "evaluate/"))})
+			b.Site.Facts = append(b.Site.Facts, browse.Fact{Name: "leaks", Value: fmt.Sprintf("%s, which %s counted before audits named them", cli.Thousands(n), strings.TrimPrefix(name, "evaluate/"))})
 		}
 		for _, p := range list {
 			marks[p.Index] = append(marks[p.Index], browse.Mark{Kind: "leak", Text: fmt.Sprintf("leak: %s, %s", p.Of, p.By)})
@@ -163,7 +161,7 @@ func (b *browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
 const mostPassed = 1000
 
 // showPassed lists what curation kept out, by reason, below the classes.
-func (b *browser) showPassed(passed []ops.Passed) error {
+func (b *Browser) showPassed(passed []ops.Passed) error {
 	byWhy := map[string][]ops.Passed{}
 	for _, p := range passed {
 		byWhy[p.Why] = append(byWhy[p.Why], p)
@@ -187,8 +185,8 @@ func (b *browser) showPassed(passed []ops.Passed) error {
 			pairs = append(pairs, browse.Pair{Row: p.Row, Caption: meta[i].Caption, URL: meta[i].URL, Label: meta[i].Label,
 				Key: b.imageKey(meta[i].Key, meta[i].URL, meta[i].Caption), Marks: []browse.Mark{mark}})
 		}
-		b.site.Classes = append(b.site.Classes, browse.Class{Name: name, Pairs: len(list), Marked: len(list)})
-		b.site.SetPairs(name, pairs)
+		b.Site.Classes = append(b.Site.Classes, browse.Class{Name: name, Pairs: len(list), Marked: len(list)})
+		b.Site.SetPairs(name, pairs)
 	}
 	return nil
 }
@@ -217,7 +215,7 @@ func classNames(dir string) ([]string, error) {
 }
 
 // showClasses makes the lists of the page: of every class where pairs were found for any.
-func (b *browser) showClasses(list []ops.Pair, classes []string, leaks map[int64][]browse.Mark) {
+func (b *Browser) showClasses(list []ops.Pair, classes []string, leaks map[int64][]browse.Mark) {
 	known := marksOf(list)
 	byClass := map[string][]browse.Pair{}
 	var names []string
@@ -238,8 +236,8 @@ func (b *browser) showClasses(list []ops.Pair, classes []string, leaks map[int64
 	for _, name := range names {
 		pairs := byClass[name]
 		slices.SortStableFunc(pairs, func(x, y browse.Pair) int { return cmp.Compare(x.Rank, y.Rank) })
-		b.site.Classes = append(b.site.Classes, summary(name, pairs))
-		b.site.SetPairs(name, pairs)
+		b.Site.Classes = append(b.Site.Classes, summary(name, pairs))
+		b.Site.SetPairs(name, pairs)
 	}
 }
 
@@ -279,7 +277,7 @@ func classesOf(pair ops.Pair) []string {
 }
 
 // shown is a pair as one class sees it: with the best hit of that class.
-func (b *browser) shown(pair ops.Pair, class string, marks []browse.Mark) browse.Pair {
+func (b *Browser) shown(pair ops.Pair, class string, marks []browse.Mark) browse.Pair {
 	out := browse.Pair{Row: pair.Row, Caption: pair.Caption, URL: pair.URL, Label: pair.Label, Right: pair.Label == class,
 		Key: b.imageKey(pair.Key, pair.URL, pair.Caption), Marks: slices.Clone(marks)}
 	var others []string

@@ -1,7 +1,8 @@
-package main
+package reproduce
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ import (
 
 // rerunSome makes stages once more and counts those that came out otherwise.
 func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
-	engines := exec.NewEngines(v.o.engine, v.stderr)
+	engines := exec.NewEngines(v.Engine, v.Stderr)
 	defer engines.Close()
 	maker := exec.Maker{Engines: engines, Workers: runtime.GOMAXPROCS(0), Identify: v.store.Identify}
 	r := newRestorer(v.store)
@@ -35,12 +36,12 @@ func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
 	}
 	ran := 0
 	for _, key := range v.drawOrder() {
-		if ran == v.o.rerun {
+		if ran == v.Rerun {
 			break
 		}
 		stage, err := v.restore(r, key)
 		if err != nil {
-			fmt.Fprintf(v.stderr, "not run again: %v\n", err)
+			fmt.Fprintf(v.Stderr, "not run again: %v\n", err)
 			continue
 		}
 		ran++
@@ -55,8 +56,8 @@ func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
 			differ++
 		}
 	}
-	if ran < v.o.rerun {
-		fmt.Fprintf(v.w, "only %s could be run again: a sweep must name them, and their inputs must be whole\n", words.Plural(ran, "stage"))
+	if ran < v.Rerun {
+		fmt.Fprintf(v.Stdout, "only %s could be run again: a sweep must name them, and their inputs must be whole\n", words.Plural(ran, "stage"))
 	}
 	return differ, nil
 }
@@ -65,20 +66,18 @@ func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
 func (v *verifier) drawOrder() []string {
 	var keys []string
 	for _, key := range v.order {
-		if e, ok := v.sound[key]; ok && len(e.Evicted) == 0 && (v.o.op == "" || v.o.op == e.Manifest.Op) {
+		if e, ok := v.sound[key]; ok && len(e.Evicted) == 0 && (v.Op == "" || v.Op == e.Manifest.Op) {
 			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys) // whatever order sweeps were recorded in
-	if !v.o.cheapest {
-		rand.New(rand.NewPCG(v.o.seed, 0)).Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	if !v.Cheapest {
+		rand.New(rand.NewPCG(v.Seed, 0)).Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 		return keys
 	}
-	took := func(key string) time.Duration {
-		m := v.sound[key].Manifest
-		return m.Finished.Sub(m.Started)
-	}
-	slices.SortStableFunc(keys, func(a, b string) int { return int(took(a) - took(b)) })
+	slices.SortStableFunc(keys, func(a, b string) int {
+		return cmp.Compare(record.Took(v.sound[a].Manifest), record.Took(v.sound[b].Manifest))
+	})
 	return keys
 }
 
@@ -146,14 +145,14 @@ func (v *verifier) tell(stage *plan.Stage, differ []string, now, then store.Mani
 	if len(differ) > 0 {
 		verdict = fmt.Sprintf("%d of %s differ: %s", len(differ), words.Plural(len(now.Files), "file"), strings.Join(differ, ", "))
 	}
-	fmt.Fprintf(v.w, "%s %s again in %s (then %s): %s\n", stage.Op, cli.Short(stage.Key), took(now), took(then), verdict)
+	fmt.Fprintf(v.Stdout, "%s %s again in %s (then %s): %s\n", stage.Op, cli.Short(stage.Key), cli.Seconds(record.Took(now)), cli.Seconds(record.Took(then)), verdict)
 	was, is := engineName(then), engineName(now)
 	switch {
 	case len(differ) == 0:
 	case was != is:
-		fmt.Fprintf(v.w, "\tengine %s then, %s now: between engines results differ by rounding; --engine %s compares with the one it was made with\n", was, is, was)
+		fmt.Fprintf(v.Stdout, "\tengine %s then, %s now: between engines results differ by rounding; --engine %s compares with the one it was made with\n", was, is, was)
 	default:
-		fmt.Fprintf(v.w, "\tengine %s then and now; made on %s\n", is, then.Host)
+		fmt.Fprintf(v.Stdout, "\tengine %s then and now; made on %s\n", is, then.Host)
 	}
 }
 

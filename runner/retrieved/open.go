@@ -1,9 +1,14 @@
-package main
+// Package retrieved opens what was retrieved, for a page to show (runner/browse): a
+// trial's pairs by class, with copies, known leaks and what curation kept out, or an
+// index or embeddings alone, and their search by text.
+package retrieved
 
 import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,12 +22,18 @@ import (
 	"react/runner/store"
 )
 
-// browser is what a page shows, with what it keeps open.
-type browser struct {
-	site   browse.Site
+// Browser is what a page shows, with what it keeps open.
+type Browser struct {
+	Site   browse.Site
 	store  *store.Store
 	finder *ops.Finder // nil where nothing can be searched
-	close  func()
+}
+
+// Close closes what is searched.
+func (b *Browser) Close() {
+	if b.finder != nil {
+		b.finder.Close()
+	}
 }
 
 // browsed are the stages that a page is about.
@@ -35,13 +46,13 @@ type browsed struct {
 	files map[string]op.Files     // and outside files
 }
 
-// openBrowser finds what is named: a trial, else a stage.
-func openBrowser(ctx context.Context, s *store.Store, engines *exec.Engines, name string) (*browser, error) {
+// Open finds what is named: a trial, else a stage.
+func Open(ctx context.Context, s *store.Store, engines *exec.Engines, name string) (*Browser, error) {
 	what, err := findBrowsed(s, name)
 	if err != nil {
 		return nil, err
 	}
-	b := &browser{store: s, close: func() {}}
+	b := &Browser{store: s}
 	b.describe(what, name)
 	if err := b.openFinder(ctx, what, engines); err != nil {
 		return nil, err
@@ -50,7 +61,7 @@ func openBrowser(ctx context.Context, s *store.Store, engines *exec.Engines, nam
 		err = b.openPairs(what)
 	}
 	if err != nil {
-		b.close()
+		b.Close()
 		return nil, err
 	}
 	return b, nil
@@ -110,7 +121,7 @@ func trialBrowsed(p *record.Plan, trial *record.Trial) (*browsed, error) {
 	b := &browsed{plan: p, trial: trial, pairs: pairs, by: map[string]record.Stage{}, run: map[string]string{}, files: map[string]op.Files{}}
 	b.take(pairs)
 	for _, stage := range p.MadeFrom(trial) {
-		if by, ok := searchedBy(stage); ok && slices.Contains(values(pairs.In), stage.Key) {
+		if by, ok := searchedBy(stage); ok && slices.Contains(slices.Collect(maps.Values(pairs.In)), stage.Key) {
 			b.by[by] = stage
 			b.take(&stage)
 		}
@@ -193,7 +204,7 @@ func searchedBy(stage record.Stage) (string, bool) {
 
 // openFinder opens the pool for searches. A stage whose output is gone is an
 // error that says how to get it back.
-func (b *browser) openFinder(ctx context.Context, what *browsed, engines *exec.Engines) error {
+func (b *Browser) openFinder(ctx context.Context, what *browsed, engines *exec.Engines) error {
 	run := &op.Run{In: map[string]string{}, Files: what.files, OpenEngine: engines.Open, Workers: 1, Log: io.Discard,
 		Progress: func(op.Progress) {}, Warn: func(string, ...any) {}, Fact: func(string, any) {}}
 	for role, key := range what.run {
@@ -234,14 +245,20 @@ func (b *browser) openFinder(ctx context.Context, what *browsed, engines *exec.E
 	if err != nil {
 		return err
 	}
-	b.finder, b.close = finder, func() { finder.Close() }
+	b.finder = finder
 	for _, by := range finder.By() {
-		b.site.By = append(b.site.By, browse.Side{By: by, How: finder.How(by)})
+		b.Site.By = append(b.Site.By, browse.Side{By: by, How: finder.How(by)})
 	}
-	b.site.Facts = append(b.site.Facts, browse.Fact{Name: "rows", Value: cli.Thousands(int(finder.Rows()))})
-	b.site.Search = b.search
+	b.Site.Facts = append(b.Site.Facts, browse.Fact{Name: "rows", Value: cli.Thousands(int(finder.Rows()))})
+	b.Site.Search = b.search
 	if finder.Images() != nil {
-		b.site.Image = b.image
+		b.Site.Image = b.image
 	}
 	return nil
+}
+
+// isDir says whether name is a directory.
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }

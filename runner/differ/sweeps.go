@@ -1,0 +1,97 @@
+package differ
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+
+	"react/runner/plan"
+	"react/runner/record"
+	"react/runner/store"
+)
+
+// maxListed are shown of a list of trials.
+const maxListed = 10
+
+// Sweeps prints what differs in two resolved specs, the trials that only one sweep has,
+// and those of both whose stages differ.
+func Sweeps(w io.Writer, a, b *store.Sweep) error {
+	fmt.Fprintf(w, "A  %s/%s\nB  %s/%s\n", a.Name, a.Hash, b.Name, b.Hash)
+	specA, err := resolvedValues(a)
+	if err != nil {
+		return err
+	}
+	specB, err := resolvedValues(b)
+	if err != nil {
+		return err
+	}
+	printValues(w, "\nSPEC", specA, specB)
+	var planA, planB record.Plan
+	if err := errors.Join(a.ReadJSON(record.PlanFile, &planA), b.ReadJSON(record.PlanFile, &planB)); err != nil {
+		return err
+	}
+	diffTrialLists(w, &planA, &planB)
+	return nil
+}
+
+func diffTrialLists(w io.Writer, a, b *record.Plan) {
+	inB := map[string]*record.Trial{}
+	for i := range b.Trials {
+		inB[b.Trials[i].ID] = &b.Trials[i]
+	}
+	var onlyA, onlyB, changed []string
+	same := 0
+	for _, t := range a.Trials {
+		other := inB[t.ID]
+		delete(inB, t.ID)
+		switch {
+		case other == nil:
+			onlyA = append(onlyA, t.Name)
+		case maps.Equal(t.Stages, other.Stages):
+			same++
+		default:
+			changed = append(changed, t.Name)
+		}
+	}
+	for _, t := range b.Trials {
+		if inB[t.ID] != nil {
+			onlyB = append(onlyB, t.Name)
+		}
+	}
+	fmt.Fprintf(w, "\nTRIALS\n%d with the same stages in both\n", same)
+	printList(w, "in both, with other stages (runner diff A:TRIAL B:TRIAL says why)", changed)
+	printList(w, "only in A", onlyA)
+	printList(w, "only in B", onlyB)
+}
+
+func printList(w io.Writer, head string, names []string) {
+	fmt.Fprintf(w, "%d %s\n", len(names), head)
+	for _, name := range names[:min(len(names), maxListed)] {
+		fmt.Fprintf(w, "\t%s\n", name)
+	}
+	if left := len(names) - maxListed; left > 0 {
+		fmt.Fprintf(w, "\tand %d more\n", left)
+	}
+}
+
+// resolvedValues are the fields of a sweep's resolved spec by their paths, the
+// list of trials left out.
+func resolvedValues(w *store.Sweep) (map[string]string, error) {
+	var v map[string]any
+	if err := w.ReadJSON("spec.resolved.json", &v); err != nil {
+		return nil, err
+	}
+	delete(v, "trials")
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	for _, part := range plan.Parts([]string{"params " + string(raw)}) {
+		values[strings.TrimPrefix(part.Name, "params.")] = part.Value
+	}
+	return values, nil
+}

@@ -1,0 +1,68 @@
+package differ
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"react/data/words"
+	"react/runner/cli"
+	"react/runner/record"
+	"react/runner/store"
+)
+
+// Question is about a stage of a trial of a plan, and says where that is from.
+type Question struct {
+	Trial *record.Trial
+	Stage string // a name or an op
+	From  string
+}
+
+// Why prints the lines of the keys of the stages that are asked for, and why one that
+// is not in the store would run.
+func Why(p *record.Plan, w io.Writer, s *store.Store, of Question) error {
+	stages, err := p.StagesOf(of.Trial, of.Stage)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "trial %s of %s\n", of.Trial.Name, of.From)
+	var known *knownStages
+	for _, stage := range stages {
+		state, there := entryState(s, stage.Key)
+		fmt.Fprintf(w, "\nstage %s %s, %s\n", stage.Op, stage.Key, state)
+		for _, line := range stage.Lines {
+			fmt.Fprintf(w, "\t%s\n", line)
+		}
+		if there {
+			continue
+		}
+		if known == nil { // reads every manifest of the store
+			if known, err = readKnownStages(s, p); err != nil {
+				return err
+			}
+		}
+		known.printNearest(w, stage)
+	}
+	return nil
+}
+
+// entryState says what the store has under a key; there is false only where
+// the key has nothing, good or bad.
+func entryState(s *store.Store, key string) (state string, there bool) {
+	entry, ok, err := s.Lookup(key)
+	var damaged *store.Damaged
+	switch {
+	case errors.As(err, &damaged):
+		return "damaged, so it would run: " + damaged.Why, true
+	case err != nil:
+		return err.Error(), true
+	case !ok:
+		return "not in the store", false
+	}
+	m := entry.Manifest
+	if len(entry.Evicted) > 0 {
+		return fmt.Sprintf("made %s in %s on %s; gc removed %s, so it runs again when something reads it",
+			cli.Stamp(m.Finished), cli.Seconds(record.Took(m)), m.Host, words.Plural(len(entry.Evicted), "large file")), true
+	}
+	return fmt.Sprintf("made %s in %s on %s", cli.Stamp(m.Finished), cli.Seconds(record.Took(m)), m.Host), true
+}
