@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"testing"
 
-	"react/data/peer"
+	"react/internal/peer"
 )
 
 // The peers of BenchmarkScan are processes that answer each line on stdin with

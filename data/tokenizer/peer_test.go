@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"react/data/peer"
+	"react/internal/peer"
 )
 
 // longTail makes captions of about a dozen words drawn from a vocabulary with

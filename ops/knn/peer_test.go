@@ -12,7 +12,7 @@ import (
 	"unsafe"
 
 	"react/data/embeddings"
-	"react/data/peer"
+	"react/internal/peer"
 	"react/ops/knn/internal/direct"
 )
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"react/data/npy"
-	"react/data/peer"
+	"react/internal/peer"
 	"react/ops/blas"
 )
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"react/data/npy"
-	"react/data/peer"
+	"react/internal/peer"
 	"react/ops/metric"
 )
 

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"react/data/peer"
+	"react/internal/peer"
 	"react/ops/clip"
 	"react/ops/clip/encode"
 	"react/ops/clip/internal/cliptest"
