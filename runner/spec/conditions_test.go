@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"react/results/evaluation"
@@ -50,6 +51,40 @@ func TestReaders(t *testing.T) {
 	}
 }
 
+// TestLeaksAreLookedFor: the kinds that look for leaks are those that judge pairs.
+func TestLeaksAreLookedFor(t *testing.T) {
+	var judges []string
+	for _, kind := range evaluation.Kinds() {
+		if kind.JudgesPairs {
+			judges = append(judges, kind.Name)
+		}
+	}
+	for _, field := range []string{"leakHash", "leakCosine"} {
+		n, _ := contractOf(t).find("pairs." + field)
+		if or := n.only[0].or; or == nil || !slices.Equal(or.values, judges) {
+			t.Errorf("schema/pairs.cue: %s is read with %v too, results/evaluation has %q", field, or, judges)
+		}
+	}
+}
+
+// others are the conditions that do as well.
+func others(all []condition) (out []condition) {
+	for _, c := range all {
+		if c.or != nil {
+			out = append(out, *c.or)
+		}
+	}
+	return out
+}
+
+// takes says whether a text is a value of a field that decides, or of an element of one that is a list.
+func (f form) takes(s string) bool {
+	if f.list != nil {
+		f = *f.list
+	}
+	return f.fits(s) || f.boolean && (s == "true" || s == "false")
+}
+
 // TestConditions holds that what @only and @needs name is there: a field of the same group, and
 // values that it takes.
 func TestConditions(t *testing.T) {
@@ -61,25 +96,34 @@ func TestConditions(t *testing.T) {
 			walk(n.elem, path+".*")
 		}
 		for _, f := range n.fields {
-			for _, c := range slices.Concat(f.only, f.needed) {
+			for _, c := range slices.Concat(f.only, f.needed, f.of, others(f.only)) {
 				found++
 				decider := n.child(c.decider)
+				if strings.Contains(c.decider, ".") {
+					decider, _ = k.find(c.decider)
+				}
 				if decider == nil || len(c.values) == 0 {
 					t.Errorf("%s.%s: no decider %q with values %q", path, f.name, c.decider, c.values)
 					continue
 				}
 				for _, value := range c.values {
-					if !decider.form.fits(value) {
+					if !decider.form.takes(value) {
 						t.Errorf("%s.%s: %s is never %q", path, f.name, c.decider, value)
 					}
 				}
+			}
+			if f.means != "" && !f.form.fits(f.means) {
+				t.Errorf("%s.%s: no value means %q, which it does not take", path, f.name, f.means)
+			}
+			if f.atMost != "" && n.child(f.atMost) == nil {
+				t.Errorf("%s.%s: at most %q, which is not there", path, f.name, f.atMost)
 			}
 			walk(f, join(path, f.name))
 		}
 	}
 	walk(k.params, "")
 	if init, _ := k.find("evaluate.*.init"); found == 0 || !reflect.DeepEqual(init.only, []condition{
-		{"kind", []string{"probe", "finetune"}}, {"method", []string{"sgd"}}}) {
+		{decider: "kind", values: []string{"probe", "finetune"}}, {decider: "method", values: []string{"sgd"}}}) {
 		t.Errorf("%d conditions; init is read where %v", found, init.only)
 	}
 }

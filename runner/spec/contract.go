@@ -28,6 +28,10 @@ type node struct {
 	required string      // "always"; "tune": by trials that tune; "pairs": by those that retrieve; "" not
 	needed   []condition // it must be given
 	only     []condition // it is read; all of them hold
+	of       []condition // likewise, but it may be given elsewhere
+	atMost   string      // the field of the group that bounds it
+	means    string      // the value that none means too
+	anyOrder bool        // the order of the list says nothing
 	oneof    string      // group of alternatives of which exactly one is given
 	optional bool        // a group that may be left out, and then has no values
 	ref      string      // "pool": the value names a pool
@@ -76,6 +80,7 @@ type contract struct {
 	leaks     map[string]json.RawMessage            // of pairs, where leaks are looked for
 	training  map[string]map[string]json.RawMessage // of evaluations, by optimizer
 	learning  map[string]json.RawMessage            // of evaluations that learn
+	atMost    map[string]string                     // paths of fields that bound others, by those
 	metrics   map[string][]string                   // of evaluations, by kind
 	protocol  []string                              // figures that a protocol adds
 	worldSets []string                              // evaluation sets of a world pool
@@ -95,6 +100,8 @@ func newContract() (*contract, error) {
 	c.label.form.says = "text of 1 to 80 characters"
 	c.name = newForm(v.LookupPath(cue.ParsePath("#Name")))
 	c.readRoot(v)
+	c.atMost = map[string]string{}
+	c.params.bounds("", c.atMost)
 	c.defaults = map[string]json.RawMessage{}
 	if err := c.readDefaults(v.LookupPath(cue.ParsePath("#Defaults")), ""); err != nil {
 		return nil, fmt.Errorf("schema: #Defaults: %w", err)
@@ -154,6 +161,13 @@ func newNode(name string, v cue.Value) *node {
 	for it, err := v.Fields(cue.Optional(true)); err == nil && it.Next(); {
 		n.fields = append(n.fields, newNode(it.Selector().Unquoted(), it.Value()))
 	}
+	for _, f := range n.fields {
+		for i := range f.only {
+			if decider := n.child(f.only[i].decider); decider != nil {
+				f.only[i].absent = decider.means
+			}
+		}
+	}
 	if len(n.fields) > 0 {
 		return n
 	}
@@ -175,6 +189,17 @@ func (n *node) attribute(a cue.Attribute) {
 		n.needed = append(n.needed, newCondition(a))
 	case "only":
 		n.only = append(n.only, newCondition(a))
+	case "or":
+		or := newCondition(a)
+		n.only[len(n.only)-1].or = &or
+	case "of":
+		n.of = append(n.of, newCondition(a))
+	case "atmost":
+		n.atMost = arg
+	case "absent":
+		n.means = arg
+	case "unordered":
+		n.anyOrder = true
 	case "oneof":
 		n.oneof = arg
 	case "optional":
@@ -187,6 +212,16 @@ func (n *node) attribute(a cue.Attribute) {
 		n.example = a.RawArg(0) // CUE, quotes included
 	case "says":
 		n.form.says = arg
+	}
+}
+
+// bounds notes which field bounds which, below a path without names.
+func (n *node) bounds(path string, into map[string]string) {
+	for _, f := range n.fields {
+		if f.atMost != "" {
+			into[join(path, f.name)] = join(path, f.atMost)
+		}
+		f.bounds(join(path, f.name), into)
 	}
 }
 

@@ -38,31 +38,9 @@ func (s scene) checkRetrieve() {
 	case joins && slices.Contains(by, "text-match") && s.v.text("retrieve.per") != "class" && s.v.text("retrieve.prompts") != "mean":
 		s.report("retrieve.fuse", "text-match has one list for each class, the others one for each prompt (per: \"class\", or prompts: \"mean\")")
 	}
-	if s.v.has("retrieve.weight") && fuse != "sum" && !s.isMoot("retrieve.weight", "retrieve.fuse") {
-		s.report("retrieve.weight", "given without fuse \"sum\", which alone weighs")
-	}
-	for field, modality := range map[string]string{"minT2T": "t2t", "minT2I": "t2i"} {
-		if p := "retrieve." + field; s.v.has(p) && !slices.Contains(by, modality) && !s.isMoot(p, "retrieve.by") {
-			s.report(p, "retrieve.by has no %q", modality)
-		}
-	}
 	repeated := slices.Sorted(slices.Values(by))
 	if len(slices.Compact(repeated)) < len(by) {
 		s.report("retrieve.by", "the same modality twice (each once)")
-	}
-}
-
-// checkPairs holds what near duplicates and leaks need.
-func (s scene) checkPairs() {
-	for _, field := range []string{"nearHash", "nearCosine"} {
-		if p := "pairs." + field; s.v.has(p) && string(s.v["pairs.dedup"]) == "false" && !s.isMoot(p, "pairs.dedup") {
-			s.report(p, "given with dedup false (near duplicates are dropped with the exact ones)")
-		}
-	}
-	for _, field := range []string{"leakHash", "leakCosine"} {
-		if p := "pairs." + field; s.given(p) && s.v.text("pairs.leaks") != "drop" && !s.v.judgesPairs() && !s.isMoot(p, "pairs.leaks") {
-			s.report(p, "given where nothing looks for leaks (leaks: \"drop\", or an evaluation of kind \"pairs\")")
-		}
 	}
 }
 

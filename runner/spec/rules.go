@@ -58,12 +58,11 @@ func (s scene) check() {
 	s.checkBackbone()
 	s.checkTune()
 	s.checkRetrieve()
-	s.checkPairs()
 	for _, name := range s.v.names("pool") {
 		s.checkPool("pool." + name)
 	}
-	for small, large := range atMost {
-		s.atMost(small, large)
+	for small, large := range s.checker.atMost {
+		s.bound(small, large)
 	}
 	for _, p := range []string{"tune.augment", "backbone.pretrain.augment"} {
 		s.ordered(p + ".crop")
@@ -115,7 +114,7 @@ func (s scene) missing(n *node, path string, found func(n *node, path string)) {
 			s.missing(n.elem, join(path, name), found)
 		}
 	case n.isLeaf():
-		if s.needs(n, path) && !s.v.has(path) {
+		if s.needs(n) && !s.v.has(path) {
 			found(n, path)
 			return
 		}
@@ -144,7 +143,7 @@ func (s scene) eachField(n *node, path string, visit func(n *node, path string))
 	}
 }
 
-func (s scene) needs(n *node, path string) bool {
+func (s scene) needs(n *node) bool {
 	mode := s.v.text("tune.mode")
 	tunes := mode != "none" && !s.isBad("tune.mode")
 	switch n.required {
@@ -338,10 +337,12 @@ func (s scene) sumUpToOne(group string, fields ...string) {
 // given reports whether the file or the assignment has the field.
 func (s scene) given(path string) bool { return s.base.set.has(path) || s.a.set.has(path) }
 
-// atMost compares two numbers of the same trial, unless the trial does not use them.
-func (s scene) atMost(small, large string) {
-	unused := small == "index.probes" && !slices.Contains([]string{"ivf-flat", "ivf-pq", "opq-ivf-pq"}, s.v.text("index.kind")) || small == "tune.warmup" && s.v.text("tune.mode") == "none"
-	if unused || s.isBad(small) || s.isBad(large) || !(s.v.number(small) > s.v.number(large)) {
+// bound compares two numbers of the same trial, unless the trial does not use them.
+func (s scene) bound(small, large string) {
+	n, _ := s.find(small)
+	of, _ := s.find(large)
+	unused := func(c condition) bool { return !s.v.met(c, small) }
+	if slices.ContainsFunc(n.of, unused) || of.required != "" && !s.needs(of) && !s.isBad("tune.mode") || s.isBad(small) || s.isBad(large) || !(s.v.number(small) > s.v.number(large)) {
 		return
 	}
 	path := small

@@ -103,7 +103,7 @@ func (c *contract) withDefaults(v values) values {
 	for _, n := range c.params.fields {
 		c.fill(n, n.name, n.name, out)
 	}
-	for small, large := range atMost { // a default gives way: a short run warms up no longer than it lasts
+	for small, large := range c.atMost { // a default gives way: a short run warms up no longer than it lasts
 		if !v.has(small) && out.number(small) > out.number(large) {
 			out[small] = out[large]
 		}
@@ -138,10 +138,6 @@ func (c *contract) withDefaults(v values) values {
 	}
 	return out
 }
-
-// atMost are fields of which one bounds the other.
-var atMost = map[string]string{"tune.warmup": "tune.steps", "backbone.pretrain.warmup": "backbone.pretrain.steps", "index.probes": "index.lists",
-	"backbone.pretrain.take": "backbone.pretrain.steps"}
 
 // fill walks the schema; key is the path with * for names, which is how defaults are listed.
 func (c *contract) fill(n *node, path, key string, v values) {
@@ -327,7 +323,7 @@ func (s Section) Flatten() map[string]any {
 
 func flattenInto(out map[string]any, path string, tree map[string]any) {
 	for name, v := range tree {
-		if sub, ok := v.(map[string]any); ok {
+		if sub, ok := v.(map[string]any); ok && len(sub) > 0 { // a filter without conditions is one too
 			flattenInto(out, join(path, name), sub)
 			continue
 		}
