@@ -14,11 +14,10 @@ import (
 
 // evaluate gives the stage that scores what a trial made, after the one that scores the base on the same; or the one that looks at the pairs.
 func (c *composer) evaluate(name string, m model) (*Stage, error) {
-	c.read("evaluate." + name)
-	kind := c.p.Evaluate[name].Kind
-	of := kinds()[kind]
+	e, _ := c.p.Evaluate(name)
+	of := kinds()[e.Kind()]
 	if of == nil {
-		return nil, fmt.Errorf("evaluate.%s.kind: no stage is known for %q", name, kind)
+		return nil, fmt.Errorf("evaluate.%s.kind: no stage is known for %q", name, e.Kind())
 	}
 	return of(c, name, m)
 }
@@ -54,7 +53,7 @@ func afterBase(of scoring) func(c *composer, name string, m model) (*Stage, erro
 // zeroShot classifies with the prompts, or with the prompt that was learned.
 func (c *composer) zeroShot(name string, m model) (*Stage, error) {
 	of := scoring((*composer).classification)
-	if c.p.Evaluate[name].Protocol != "" {
+	if e, _ := c.p.Evaluate(name); e.Protocol() != "" {
 		of = (*composer).protocol
 	}
 	if m.prompt == nil {
@@ -70,20 +69,21 @@ func (c *composer) zeroShot(name string, m model) (*Stage, error) {
 // mean gives the mean of other evaluations of the same model.
 func (c *composer) mean(name string, m model) (*Stage, error) {
 	in := newInputs()
-	for _, of := range c.p.Evaluate[name].Of {
+	e, _ := c.p.Evaluate(name)
+	for _, of := range e.Of() {
 		stage, err := c.evaluate(of, m)
 		if err != nil {
 			return nil, err
 		}
 		in.in["of."+of] = stage
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: "mean", Prompts: []string{}}, in.in, in.files)
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind(), Prompts: []string{}}, in.in, in.files)
 }
 
 // classification scores a folder with a checkpoint; base is the base's stage, nil for the base itself.
 func (c *composer) classification(name string, checkpoint source, base *Stage) (*Stage, error) {
-	e := c.p.Evaluate[name]
-	set, dataset, err := c.poolSet("evaluate."+name+".dataset", e.Dataset, "dataset",
+	e, _ := c.p.Evaluate(name)
+	set, dataset, err := c.poolSet("evaluate."+name+".dataset", e.Dataset(), "dataset",
 		c.splitFiles(datasets.Options{}, false))
 	if err != nil {
 		return nil, err
@@ -94,8 +94,8 @@ func (c *composer) classification(name string, checkpoint source, base *Stage) (
 	if base != nil {
 		in.in["base"] = base
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Set: set, Prompts: e.Prompts, Precision: c.embedding(), Truncate: truncation(e.Truncate),
-		MaxBadShare: e.MaxBadShare}, in.in, in.files)
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind(), Set: set, Prompts: e.Prompts(), Precision: c.p.Backbone().Precision(),
+		Truncate: e.Truncate(), MaxBadShare: e.MaxBadShare()}, in.in, in.files)
 }
 
 // imagesOf names labelled images: the field that does, their reference, a split and what the folder holds.
@@ -107,16 +107,17 @@ type imagesOf struct {
 
 // tested are the images that an evaluation tests on.
 func (c *composer) tested(name string) imagesOf {
-	e := c.p.Evaluate[name]
-	return imagesOf{path: "evaluate." + name, field: "dataset", ref: e.Dataset, benchmark: e.Benchmark, maxBadShare: e.MaxBadShare}
+	e, _ := c.p.Evaluate(name)
+	return imagesOf{path: "evaluate." + name, field: "dataset", ref: e.Dataset(), benchmark: e.Benchmark(), maxBadShare: e.MaxBadShare()}
 }
 
 // trained are the images that it trains on.
 func (c *composer) trained(name string) imagesOf {
-	e, of := c.p.Evaluate[name], c.tested(name)
-	of.split, of.list = "train", e.TrainList
-	if e.Train != "" {
-		of.field, of.ref, of.split = "train", e.Train, ""
+	e, _ := c.p.Evaluate(name)
+	of := c.tested(name)
+	of.split, of.list = "train", e.TrainList()
+	if train := e.Train(); train != "" {
+		of.field, of.ref, of.split = "train", train, ""
 	}
 	return of
 }
@@ -129,7 +130,7 @@ func (c *composer) features(of imagesOf, checkpoint source) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	params.Precision = c.embedding()
+	params.Precision = c.p.Backbone().Precision()
 	return c.add("features", params, in.in, in.files)
 }
 
@@ -175,18 +176,18 @@ func catalogued(e *catalogue.Entry) (name, digest string) {
 
 // retrieval scores a folder with captions.
 func (c *composer) retrieval(name string, checkpoint source, base *Stage) (*Stage, error) {
-	e := c.p.Evaluate[name]
+	e, _ := c.p.Evaluate(name)
 	path := "evaluate." + name
-	entry, err := benchmark(path, e.Benchmark)
+	entry, err := benchmark(path, e.Benchmark())
 	if err != nil {
 		return nil, err
 	}
-	dataset, err := c.outside(path+".dataset", e.Dataset, c.splitFiles(datasets.Options{Entry: entry}, true))
+	dataset, err := c.outside(path+".dataset", e.Dataset(), c.splitFiles(datasets.Options{Entry: entry}, true))
 	if err != nil {
 		return nil, err
 	}
-	params := ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Precision: c.embedding(), Truncate: truncation(e.Truncate),
-		MaxBadShare: e.MaxBadShare, Queries: true}
+	params := ops.EvaluateParams{Kind: e.Kind(), Prompts: e.Prompts(), Precision: c.p.Backbone().Precision(),
+		Truncate: e.Truncate(), MaxBadShare: e.MaxBadShare(), Queries: true}
 	params.Benchmark, params.Catalogue = catalogued(entry)
 	in := newInputs()
 	in.give("checkpoint", checkpoint)
@@ -199,7 +200,7 @@ func (c *composer) retrieval(name string, checkpoint source, base *Stage) (*Stag
 
 // probe trains and scores a linear classifier on features of two sets. It reads nothing of the base.
 func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, error) {
-	e := c.p.Evaluate[name]
+	e, _ := c.p.Evaluate(name)
 	test, err := c.features(c.tested(name), checkpoint)
 	if err != nil {
 		return nil, err
@@ -214,15 +215,16 @@ func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, erro
 	}
 	in := newInputs()
 	in.in["features"], in.in["train"] = test, train
-	params := ops.EvaluateParams{Kind: e.Kind, Probe: &ops.ProbeParams{Method: e.Method, Shots: e.Shots, Samples: e.Samples, Scores: e.Scores}}
-	if e.Samples == 0 {
-		params.Probe.Samples, params.Probe.Seed, c.seeded = 1, int64(c.seed), true
+	p := &ops.ProbeParams{Method: e.Method(), Shots: e.Shots(), Samples: e.Samples(), Scores: e.Scores()}
+	params := ops.EvaluateParams{Kind: e.Kind(), Probe: p}
+	if p.Samples == 0 {
+		p.Samples, p.Seed = 1, int64(c.p.Seed())
 	}
-	if e.Method == "sgd" {
-		params.Probe.Init, params.Probe.Best = e.Init, e.Best
+	if p.Method == "sgd" {
+		p.Init, p.Best = e.Init(), e.Best()
 	}
-	if params.Probe.Init == "language" {
-		params.Prompts, params.Precision, params.Truncate = e.Prompts, c.embedding(), truncation(e.Truncate)
+	if p.Init == "language" {
+		params.Prompts, params.Precision, params.Truncate = e.Prompts(), c.p.Backbone().Precision(), e.Truncate()
 		in.give("checkpoint", checkpoint)
 		if err := c.prompts(name, in); err != nil {
 			return nil, err
@@ -233,7 +235,7 @@ func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, erro
 
 // protocol scores features by the rules of a benchmark.
 func (c *composer) protocol(name string, checkpoint source, base *Stage) (*Stage, error) {
-	e := c.p.Evaluate[name]
+	e, _ := c.p.Evaluate(name)
 	features, err := c.features(c.tested(name), checkpoint)
 	if err != nil {
 		return nil, err
@@ -247,13 +249,13 @@ func (c *composer) protocol(name string, checkpoint source, base *Stage) (*Stage
 	if err := c.prompts(name, in); err != nil {
 		return nil, err
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: e.Prompts, Protocol: e.Protocol, Precision: c.embedding(), Scores: e.Scores,
-		Truncate: truncation(e.Truncate)}, in.in, in.files)
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind(), Prompts: e.Prompts(), Protocol: e.Protocol(),
+		Precision: c.p.Backbone().Precision(), Scores: e.Scores(), Truncate: e.Truncate()}, in.in, in.files)
 }
 
 // prompted scores the base's features with a learned prompt; base is the base's own evaluation.
 func (c *composer) prompted(name string, base, prompt *Stage) (*Stage, error) {
-	e := c.p.Evaluate[name]
+	e, _ := c.p.Evaluate(name)
 	features, err := c.features(c.tested(name), c.base)
 	if err != nil {
 		return nil, err
@@ -264,29 +266,23 @@ func (c *composer) prompted(name string, base, prompt *Stage) (*Stage, error) {
 	in := newInputs()
 	in.give("checkpoint", c.base)
 	in.in["features"], in.in["prompt"], in.in["base"] = features, prompt, base
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: []string{}, Protocol: cmp.Or(e.Protocol, "openai"), Precision: c.embedding(), Scores: e.Scores}, in.in, in.files)
-}
-
-// truncation is the params' word: keep-eot is none.
-func truncation(how string) string {
-	if how == "keep-eot" {
-		return ""
-	}
-	return how
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind(), Prompts: []string{},
+		Protocol: cmp.Or(e.Protocol(), "openai"), Precision: c.p.Backbone().Precision(), Scores: e.Scores()}, in.in, in.files)
 }
 
 // prompts gives role "prompts" where an evaluation names a file of them, or what is known of its classes.
 func (c *composer) prompts(name string, in inputs) error {
-	e := c.p.Evaluate[name]
-	if len(e.Knowledge) > 0 {
+	e, _ := c.p.Evaluate(name)
+	if len(e.Knowledge()) > 0 {
 		stage, err := c.knowledge(name)
 		in.in["prompts"] = stage
 		return err
 	}
-	if e.PromptsFile == "" {
+	file := e.PromptsFile()
+	if file == "" {
 		return nil
 	}
-	f, err := c.outside("evaluate."+name+".promptsFile", e.PromptsFile, oneFile)
+	f, err := c.outside("evaluate."+name+".promptsFile", file, oneFile)
 	if err != nil {
 		return err
 	}
@@ -296,17 +292,16 @@ func (c *composer) prompts(name string, in inputs) error {
 
 // audit says what was retrieved, and how much of a dataset is among it. It reads what the pairs were made of.
 func (c *composer) audit(name string, pairs *Stage) (*Stage, error) {
-	c.read("pairs.leakHash", "pairs.leakCosine")
 	print, err := c.fingerprint(name, c.base)
 	if err != nil {
 		return nil, err
 	}
 	in := madeFrom(pairs, "embeddings", "queries", "filter", "pool", "hits.t2t", "hits.t2i", "hits.text-match")
 	in.in["fingerprint"] = print
-	params := ops.AuditParams{LeakHash: c.p.Pairs.LeakHash, LeakCosine: c.p.Pairs.LeakCosine,
-		MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
+	_, rows := c.retrieved()
+	params := ops.AuditParams{LeakHash: c.p.Pairs().LeakHash(), LeakCosine: c.p.Pairs().LeakCosine(), MaxBad: rows.MaxBad()}
 	if in.in["queries"] != nil { // else nothing was searched, and no depth is read
-		params.Depth = c.p.Retrieve.Depth()
+		params.Depth = c.p.Retrieve().Depth()
 		if params.Set, err = c.classes(in); err != nil {
 			return nil, err
 		}
@@ -331,11 +326,12 @@ func madeFrom(pairs *Stage, roles ...string) inputs {
 
 // balance says how classes share the pairs that were found for them, where a table shows it.
 func (c *composer) balance(pairs *Stage, stages map[string]*Stage) error {
-	if !c.balanced || pairs == nil || pairs.In["queries"] == nil || c.p.Pairs.Control != "none" {
+	if !c.balanced || pairs == nil || pairs.In["queries"] == nil || c.p.Pairs().Control() != "none" {
 		return nil
 	}
 	in := madeFrom(pairs, "embeddings", "queries", "pool", "hits.t2t", "hits.t2i", "hits.text-match")
-	params := ops.BalanceParams{Depth: c.p.Retrieve.Depth(), K: c.p.Retrieve.K, Per: c.p.Retrieve.Per, Fuse: named(c.p.Retrieve.Fuse, "union")}
+	r := c.p.Retrieve()
+	params := ops.BalanceParams{Depth: r.Depth(), K: r.K(), Per: r.Per(), Fuse: r.Fuse()}
 	var err error
 	if params.Set, err = c.classes(in); err != nil {
 		return err

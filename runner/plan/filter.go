@@ -14,12 +14,13 @@ import (
 
 // filter gives the stage that says which rows of a pool are used; no source where the pool has no filter.
 func (c *composer) filter(name string, from, emb source) (source, error) {
-	f := c.p.Pool[name].Filter
+	rows, _ := c.p.Pool(name)
+	f := rows.Filter()
 	if f == nil {
 		return source{}, nil
 	}
 	in := newInputs()
-	if c.p.Pool[name].Embeddings != "" { // a folder's own metadata say what its rows are
+	if rows.Embeddings() != "" { // a folder's own metadata say what its rows are
 		from = emb
 	}
 	in.give("pool", from)
@@ -38,7 +39,7 @@ func (c *composer) filter(name string, from, emb source) (source, error) {
 			in.files[role] = files
 		}
 	}
-	stage, err := c.add("filter", FilterParams(c.p.Pool[name]), in.in, in.files)
+	stage, err := c.add("filter", FilterParams(spec.Pool{Filter: f, MaxBad: rows.MaxBad()}), in.in, in.files)
 	if err == nil && stage.Field == "" {
 		stage.Field = "pool." + name
 	}

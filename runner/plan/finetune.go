@@ -9,10 +9,10 @@ import (
 
 // fineTune trains tower and head on labelled images, once for each draw, and gives the mean of the draws. It reads nothing of the base.
 func (c *composer) fineTune(name string, checkpoint source, _ *Stage) (*Stage, error) {
-	e := c.p.Evaluate[name]
-	first, samples := 0, e.Samples
+	e, _ := c.p.Evaluate(name)
+	first, samples := 0, e.Samples()
 	if samples == 0 {
-		first, samples, c.seeded = c.seed, 1, true
+		first, samples = c.p.Seed(), 1
 	}
 	all := newInputs()
 	for seed := first; seed < first+samples; seed++ {
@@ -22,23 +22,23 @@ func (c *composer) fineTune(name string, checkpoint source, _ *Stage) (*Stage, e
 		}
 		all.in[fmt.Sprint("sample.", seed)] = stage
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind, Prompts: []string{}, Scores: e.Scores}, all.in, all.files)
+	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind(), Prompts: []string{}, Scores: e.Scores()}, all.in, all.files)
 }
 
 // fineTuned gives the stage of one draw.
 func (c *composer) fineTuned(name string, checkpoint source, seed int) (*Stage, error) {
-	e := c.p.Evaluate[name]
+	e, _ := c.p.Evaluate(name)
 	in := newInputs()
 	in.give("checkpoint", checkpoint)
-	t := e.Training
-	p := ops.FineTuneParams{Shots: e.Shots, Seed: int64(seed), Best: e.Best, Init: e.Init, Optimizer: t.Optimizer, LR: t.LR, WeightDecay: t.WeightDecay,
-		Epochs: t.Epochs, Batch: t.Batch, Warmup: t.Warmup, TowerLR: t.TowerLR, Normalization: t.Normalization, Clip: t.Clip, Precision: t.Precision,
-		Embedding: c.embedding(), Scores: e.Scores}
-	if len(t.LR)*len(t.WeightDecay) != 1 {
-		p.SearchEpochs = t.SearchEpochs
+	t, _ := e.Training()
+	p := ops.FineTuneParams{Shots: e.Shots(), Seed: int64(seed), Best: e.Best(), Init: e.Init(), Optimizer: t.Optimizer(), LR: t.LR(),
+		WeightDecay: t.WeightDecay(), Epochs: t.Epochs(), Batch: t.Batch(), Warmup: t.Warmup(), TowerLR: t.TowerLR(),
+		Normalization: t.Normalization(), Clip: t.Clip(), Precision: t.Precision(), Embedding: c.p.Backbone().Precision(), Scores: e.Scores()}
+	if len(p.LR)*len(p.WeightDecay) != 1 {
+		p.SearchEpochs = t.SearchEpochs()
 	}
-	if t.Augment != nil {
-		p.Augment = augment(*t.Augment)
+	if a := t.Augment(); a != nil {
+		p.Augment = augment(*a)
 	}
 	var err error
 	if p.Test, err = c.labelled(c.tested(name), "test", in); err != nil {
@@ -50,8 +50,8 @@ func (c *composer) fineTuned(name string, checkpoint source, seed int) (*Stage, 
 	if err := c.leakOf("evaluate."+name+"."+c.trained(name).field, in, p); err != nil {
 		return nil, err
 	}
-	if e.Init == "language" {
-		p.Prompts, p.Truncate = e.Prompts, truncation(e.Truncate)
+	if p.Init == "language" {
+		p.Prompts, p.Truncate = e.Prompts(), e.Truncate()
 		if err := c.prompts(name, in); err != nil {
 			return nil, err
 		}

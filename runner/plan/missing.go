@@ -67,9 +67,9 @@ func (c *composer) outside(field, path string, find func(string) (op.Files, erro
 
 // waysTo are the catalogue's ways to what an evaluation or a prompt reads.
 func (c *composer) waysTo(field string) []string {
-	name := c.p.Tune.Benchmark
+	name := c.p.Aside().Tune.Benchmark
 	if steps := strings.Split(field, "."); steps[0] == "evaluate" {
-		name = c.p.Evaluate[steps[1]].Benchmark
+		name = c.p.Aside().Evaluate[steps[1]].Benchmark
 	} else if steps[0] != "tune" {
 		return nil
 	}

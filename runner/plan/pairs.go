@@ -11,23 +11,24 @@ import (
 	"react/ops"
 	"react/ops/knn"
 	"react/results/evaluation"
-	"react/runner/spec"
+	"react/runner/plan/reads"
 )
 
 // judgesPairs says whether an evaluation looks at what was retrieved.
-func judgesPairs(p *spec.Params) bool {
-	for _, e := range p.Evaluate {
-		if evaluation.Of(e.Kind).JudgesPairs {
-			return true
-		}
-	}
-	return false
+func (c *composer) judgesPairs() bool {
+	return slices.ContainsFunc(c.p.Evaluations(), func(name string) bool { return c.kindOf(name).JudgesPairs })
+}
+
+// kindOf is the kind of an evaluation.
+func (c *composer) kindOf(name string) evaluation.Kind {
+	e, _ := c.p.Evaluate(name)
+	return evaluation.Of(e.Kind())
 }
 
 // pairs builds everything up to the list of pairs.
 func (c *composer) pairs(base source) (*Stage, error) {
-	c.read("retrieve.pool", "pairs.control")
-	pool, err := c.pool(c.p.Retrieve.Pool)
+	name, rows := c.retrieved()
+	pool, err := c.pool(name)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func (c *composer) pairs(base source) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter, err := c.filter(c.p.Retrieve.Pool, pool, emb)
+	filter, err := c.filter(name, pool, emb)
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +44,8 @@ func (c *composer) pairs(base source) (*Stage, error) {
 	in.give("pool", pool)
 	in.give("embeddings", emb)
 	in.give("filter", filter)
-	params := ops.PairsParams{Control: c.p.Pairs.Control, MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad,
-		MaxBadShare: c.p.Pool[c.p.Retrieve.Pool].MaxBadShare}
+	params := ops.PairsParams{Control: c.p.Pairs().Control(), MaxBad: rows.MaxBad(),
+		MaxBadShare: rows.MaxBadShare()}
 	if err := c.guard(&params, base, in); err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func (c *composer) pairs(base source) (*Stage, error) {
 	if from.checked, err = c.checked(base, emb, pool); err != nil {
 		return nil, err
 	}
-	for _, by := range c.p.Retrieve.By {
+	for _, by := range c.p.Retrieve().By() {
 		hits, err := c.retrieve(by, from)
 		if err != nil {
 			return nil, err
@@ -73,51 +74,34 @@ func (c *composer) pairs(base source) (*Stage, error) {
 
 // curation fills in what decides which hits become pairs.
 func (c *composer) curation(params *ops.PairsParams) {
-	c.read("retrieve", "index", "task", "pairs.dedup", "pairs.nearHash", "pairs.nearCosine", "pairs.collisions")
-	r, p := c.p.Retrieve, c.p.Pairs
-	params.K, params.Per, params.Overfetch, params.Dedup = r.K, r.Per, r.Overfetch, p.Dedup
+	r, p := c.p.Retrieve(), c.p.Pairs()
+	params.K, params.Per, params.Overfetch, params.Dedup = r.K(), r.Per(), r.Overfetch(), p.Dedup()
 	if params.Control != "none" {
-		c.read("pairs.seed")
-		params.Seed = p.Seed
+		params.Seed = p.Seed()
 	}
-	if params.Control == "random" {
-		c.read("pairs.draw")
-		if drawnForEachSeed(&p) {
-			params.Draw, c.seeded = c.seed, true
-		}
+	if c.drawnForEachSeed() {
+		params.Draw = c.p.Seed()
 	}
-	params.MinT2T, params.MinT2I, params.Budget = r.MinT2T, r.MinT2I, r.Budget
-	params.NearHash, params.NearCosine = p.NearHash, p.NearCosine
-	params.Fuse, params.Collisions = named(r.Fuse, "union"), named(p.Collisions, "keep")
+	params.MinT2T, params.MinT2I, params.Budget = r.MinT2T(), r.MinT2I(), r.Budget()
+	params.NearHash, params.NearCosine = p.NearHash(), p.NearCosine()
+	params.Fuse, params.Collisions = r.Fuse(), p.Collisions()
 	if params.Fuse == "sum" {
-		half := 0.5
-		if params.Weight = &half; r.Weight != nil {
-			params.Weight = r.Weight
-		}
+		weight := r.Weight()
+		params.Weight = &weight
 	}
-}
-
-// named is a choice, "" for the one that an absent value means too.
-func named(choice, absent string) string {
-	if choice == absent {
-		return ""
-	}
-	return choice
 }
 
 // guard gives the fingerprints of all evaluation sets to a stage that leaves their images out.
 func (c *composer) guard(params *ops.PairsParams, base source, in inputs) error {
-	c.read("pairs.leaks")
-	if c.p.Pairs.Leaks != "drop" {
+	p := c.p.Pairs()
+	if p.Leaks() != "drop" {
 		return nil
 	}
-	c.read("pairs.leakHash", "pairs.leakCosine")
-	params.LeakHash, params.LeakCosine = c.p.Pairs.LeakHash, c.p.Pairs.LeakCosine
-	for _, name := range slices.Sorted(maps.Keys(c.p.Evaluate)) {
-		if evaluation.Of(c.p.Evaluate[name].Kind).Combines {
+	params.LeakHash, params.LeakCosine = p.LeakHash(), p.LeakCosine()
+	for _, name := range c.p.Evaluations() {
+		if c.kindOf(name).Combines {
 			continue // its evaluations are looked at themselves
 		}
-		c.read("evaluate." + name)
 		print, err := c.fingerprint(name, base)
 		if err != nil {
 			return err
@@ -129,19 +113,19 @@ func (c *composer) guard(params *ops.PairsParams, base source, in inputs) error 
 
 // fingerprint gives the stage that says what an evaluation's test images look like, to files, hashes and the base.
 func (c *composer) fingerprint(name string, base source) (*Stage, error) {
-	e := c.p.Evaluate[name]
+	e, _ := c.p.Evaluate(name)
 	path := "evaluate." + name
-	entry, err := benchmark(path, e.Benchmark)
+	entry, err := benchmark(path, e.Benchmark())
 	if err != nil {
 		return nil, err
 	}
-	captions := evaluation.Of(e.Kind).Captions
-	set, dataset, err := c.poolSet(path+".dataset", e.Dataset, "dataset",
+	captions := c.kindOf(name).Captions
+	set, dataset, err := c.poolSet(path+".dataset", e.Dataset(), "dataset",
 		c.splitFiles(datasets.Options{Entry: entry}, captions))
 	if err != nil {
 		return nil, err
 	}
-	params := ops.FingerprintParams{Set: set, Captions: captions, Precision: c.embedding(), MaxBadShare: e.MaxBadShare}
+	params := ops.FingerprintParams{Set: set, Captions: captions, Precision: c.p.Backbone().Precision(), MaxBadShare: e.MaxBadShare()}
 	params.Benchmark, params.Catalogue = catalogued(entry)
 	in := newInputs()
 	in.give("checkpoint", base)
@@ -158,13 +142,14 @@ func (c *composer) checked(base, emb, pool source) (*Stage, error) {
 	in.give("checkpoint", base)
 	in.give("embeddings", emb)
 	in.give("pool", pool)
-	return c.add("check-encoder", ops.CheckEncoderParams{MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad, Precision: c.embedding()}, in.in, in.files)
+	_, rows := c.retrieved()
+	return c.add("check-encoder", ops.CheckEncoderParams{MaxBad: rows.MaxBad(), Precision: c.p.Backbone().Precision()}, in.in, in.files)
 }
 
 func (c *composer) queries(base source) (source, error) {
 	in := newInputs()
 	in.give("checkpoint", base)
-	params := ops.QueriesParams{Prompts: c.p.Task.Prompts, Precision: c.embedding(), Mean: c.p.Retrieve.Prompts == "mean"}
+	params := ops.QueriesParams{Prompts: c.p.Task().Prompts(), Precision: c.p.Backbone().Precision(), Mean: c.p.Retrieve().Prompts() == "mean"}
 	var err error
 	if params.Set, err = c.classes(in); err != nil {
 		return source{}, err
@@ -175,7 +160,8 @@ func (c *composer) queries(base source) (source, error) {
 
 // classes gives the class names and their synonyms to a stage; set is that of a generated pool.
 func (c *composer) classes(in inputs) (set string, err error) {
-	if name, ok := strings.CutPrefix(c.p.Task.Classes, "benchmark:"); ok {
+	ref := c.p.Task().Classes()
+	if name, ok := strings.CutPrefix(ref, "benchmark:"); ok {
 		_, digest, err := catalogue.QueryClasses(name)
 		if err != nil {
 			return "", fmt.Errorf("task.classes: %w", err)
@@ -183,15 +169,14 @@ func (c *composer) classes(in inputs) (set string, err error) {
 		set = ops.BenchmarkClasses(name, digest)
 	} else {
 		var classes source
-		if set, classes, err = c.poolSet("task.classes", c.p.Task.Classes, "classes", oneFile); err != nil {
+		if set, classes, err = c.poolSet("task.classes", ref, "classes", oneFile); err != nil {
 			return "", err
 		}
 		in.give("classes", classes)
 	}
-	if c.p.Task.Synonyms == "" {
-		return set, nil
+	if synonyms := c.p.Task().Synonyms(); synonyms != "" {
+		in.files["synonyms"], err = c.outside("task.synonyms", synonyms, oneFile)
 	}
-	in.files["synonyms"], err = c.outside("task.synonyms", c.p.Task.Synonyms, oneFile)
 	return set, err
 }
 
@@ -202,7 +187,7 @@ type found struct {
 }
 
 func (c *composer) retrieve(by string, from found) (*Stage, error) {
-	depth := c.p.Retrieve.Depth()
+	depth := c.p.Retrieve().Depth()
 	in := newInputs()
 	in.give("embeddings", from.emb)
 	in.give("filter", from.filter)
@@ -213,7 +198,7 @@ func (c *composer) retrieve(by string, from found) (*Stage, error) {
 		}
 		return c.add("retrieve", ops.RetrieveParams{By: by, Depth: depth, Set: set}, in.in, in.files)
 	}
-	params := indexParams(c.p.Index)
+	params := indexParams(c.p.Index())
 	in.give("queries", from.queries)
 	if from.checked != nil {
 		in.in["checked"] = from.checked
@@ -222,18 +207,20 @@ func (c *composer) retrieve(by string, from found) (*Stage, error) {
 		of := newInputs()
 		of.give("embeddings", from.emb)
 		side, _ := ops.SideOf(by)
-		index, err := c.add("index", ops.IndexParams{Side: side, Params: params, ShardRows: c.p.Index.ShardRows}, of.in, of.files)
+		index, err := c.add("index", ops.IndexParams{Side: side, Params: params, ShardRows: c.p.Index().ShardRows()}, of.in, of.files)
 		if err != nil {
 			return nil, err
 		}
 		in.in["index"] = index
 	}
-	if want := c.p.Index.Recall; want > 0 && params.Kind != "exact" && params.Kind != "flat" {
-		tuned, err := c.add("tune-index", ops.TuneIndexParams{By: by, Index: params, K: recallDepth, Recall: want}, maps.Clone(in.in), in.files)
-		if err != nil {
-			return nil, err
+	if params.Kind != "exact" && params.Kind != "flat" {
+		if want := c.p.Index().Recall(); want > 0 {
+			tuned, err := c.add("tune-index", ops.TuneIndexParams{By: by, Index: params, K: recallDepth, Recall: want}, maps.Clone(in.in), in.files)
+			if err != nil {
+				return nil, err
+			}
+			in.in["tuned"] = tuned
 		}
-		in.in["tuned"] = tuned
 	}
 	return c.add("retrieve", ops.RetrieveParams{By: by, Index: params, Depth: depth}, in.in, in.files)
 }
@@ -242,18 +229,19 @@ func (c *composer) retrieve(by string, from found) (*Stage, error) {
 const recallDepth = 100
 
 // indexParams leaves out what a kind does not read.
-func indexParams(x spec.Index) knn.Params {
-	switch x.Kind {
+func indexParams(x reads.Index) knn.Params {
+	p := knn.Params{Kind: x.Kind()}
+	switch p.Kind {
 	case "hnsw":
-		return knn.Params{Kind: x.Kind, M: x.M, EfConstruction: x.EfConstruction, EfSearch: x.EfSearch}
+		p.M, p.EfConstruction, p.EfSearch = x.M(), x.EfConstruction(), x.EfSearch()
 	case "ivf-flat":
-		return knn.Params{Kind: x.Kind, Lists: x.Lists, Probes: x.Probes, TrainSize: x.TrainSize, Seed: x.Seed}
+		p.Lists, p.Probes, p.TrainSize, p.Seed = x.Lists(), x.Probes(), x.TrainSize(), x.Seed()
 	case "ivf-pq", "opq-ivf-pq":
-		return knn.Params{Kind: x.Kind, Lists: x.Lists, Probes: x.Probes, TrainSize: x.TrainSize, Seed: x.Seed, Code: x.Code}
+		p.Lists, p.Probes, p.TrainSize, p.Seed, p.Code = x.Lists(), x.Probes(), x.TrainSize(), x.Seed(), x.Code()
 	case "factory":
-		return knn.Params{Kind: x.Kind, Factory: x.Factory, Probes: x.Probes, EfSearch: x.EfSearch, TrainSize: x.TrainSize, Seed: x.Seed}
+		p.Factory, p.Probes, p.EfSearch, p.TrainSize, p.Seed = x.Factory(), x.Probes(), x.EfSearch(), x.TrainSize(), x.Seed()
 	case "auto":
-		return knn.Params{Kind: x.Kind, MemoryGiB: x.MemoryGiB, Seed: x.Seed}
+		p.MemoryGiB, p.Seed = x.MemoryGiB(), x.Seed()
 	}
-	return knn.Params{Kind: x.Kind}
+	return p
 }

@@ -87,8 +87,7 @@ type Options struct {
 
 // New makes the plan. Trials that differ only in params that their stages do not read are one trial.
 func New(exp *spec.Experiment, opts Options) (*Plan, error) {
-	b := &builder{opts: opts, at: exp, balanced: showsBalance(exp.Tables), stages: map[string]*Stage{}, trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{}, listed: map[listing]op.Files{}, fileLine: map[roleFiles][]string{},
-		models: map[string]*clip.Config{}, rows: map[string]int{}, expected: map[string]int{}}
+	b := newBuilder(exp, opts)
 	p := &Plan{Experiment: exp}
 	seen := map[string]bool{}
 	for i := range exp.Trials {
@@ -147,6 +146,13 @@ type builder struct {
 	missing  []Missing
 	expected map[string]int // rows of pools whose files are missing, by their root
 	balanced bool           // a table shows how classes share the pairs
+}
+
+func newBuilder(exp *spec.Experiment, opts Options) *builder {
+	return &builder{opts: opts, at: exp, balanced: showsBalance(exp.Tables), stages: map[string]*Stage{},
+		trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{},
+		listed: map[listing]op.Files{}, fileLine: map[roleFiles][]string{}, models: map[string]*clip.Config{}, rows: map[string]int{},
+		expected: map[string]int{}}
 }
 
 // add keys a stage and returns the one that is kept for its identity, as deep as any that was added.

@@ -3,56 +3,56 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"slices"
+	"maps"
 	"strings"
 
+	"react/runner/plan/reads"
 	"react/runner/spec"
 )
 
 // trunk is what a trial is tuned from and with: all that tuning does not decide. A sweep of thousands of trials has few, so each is made
 // once; a trial adds its own stages to it.
 type trunk struct {
-	base   source
-	pairs  *Stage   // nil where nothing is tuned, and no evaluation looks at pairs
-	reads  []string // path prefixes
-	seeded bool     // pairs are drawn for the trial's seed
+	base  source
+	pairs *Stage // nil where nothing is tuned, and no evaluation looks at pairs
+	notes *reads.Notes
 }
 
-// trunk makes or finds the trunk of a trial.
-func (b *builder) trunk(t *spec.Trial, sections []spec.Section) (*trunk, error) {
-	retrieves := onPairs(t.Params.Tune.Mode) || judgesPairs(&t.Params)
-	key, seed := trunkKey(sections, retrieves), 0
-	if retrieves && drawnForEachSeed(&t.Params.Pairs) {
-		seed = t.Seed
-		key += fmt.Sprintf(" for seed %d", seed)
+// trunk makes or finds the trunk of a trial, and notes what that reads.
+func (c *composer) trunk(sections []spec.Section) (*trunk, error) {
+	mode := c.p.Tune().Mode()
+	retrieves := onPairs(mode) || c.judgesPairs()
+	key := trunkKey(sections, retrieves)
+	if retrieves && c.drawnForEachSeed() {
+		key += fmt.Sprintf(" for seed %d", c.p.Seed())
 	}
-	if old, ok := b.trunks[key]; ok {
-		return old, nil
-	}
-	p := t.Params
-	p.Tune = spec.Tune{} // whatever reads it is no part of a trunk
-	c := &composer{builder: b, p: &p, seed: seed}
-	base, err := c.backbone()
-	if err != nil {
-		return nil, err
-	}
-	out := &trunk{base: base}
-	if retrieves {
-		if out.pairs, err = c.pairs(base); err != nil {
+	out, ok := c.trunks[key]
+	if !ok {
+		var err error
+		if out, err = c.newTrunk(retrieves); err != nil {
 			return nil, err
 		}
+		c.trunks[key] = out
 	}
-	out.reads = slices.Compact(slices.Sorted(slices.Values(c.reads)))
-	out.seeded = c.seeded
-	b.trunks[key] = out
+	c.p.Note(out.notes)
 	return out, nil
 }
 
+func (c *composer) newTrunk(retrieves bool) (*trunk, error) {
+	out := &trunk{notes: &reads.Notes{}}
+	of := &composer{builder: c.builder, p: c.p.WithoutTune(out.notes)}
+	var err error
+	if out.base, err = of.backbone(); err == nil && retrieves {
+		out.pairs, err = of.pairs(out.base)
+	}
+	return out, err
+}
+
 // drawnForEachSeed says whether the pairs of a trial depend on its seed.
-func drawnForEachSeed(p *spec.Pairs) bool {
-	return p.Control == "random" && named(p.Draw, "each") == ""
+func (c *composer) drawnForEachSeed() bool {
+	p := c.p.Pairs()
+	return p.Control() == "random" && p.Draw() == ""
 }
 
 // onPairs says whether a mode tunes on retrieved pairs.
@@ -72,42 +72,35 @@ func trunkKey(sections []spec.Section, retrieves bool) string {
 	return key.String()
 }
 
+// wholeKey is of all sections: trials with one differ in nothing but their seed and label.
+func wholeKey(sections []spec.Section) string {
+	var key strings.Builder
+	for _, s := range sections {
+		key.WriteString(s.JSON)
+		key.WriteByte('\n')
+	}
+	return key.String()
+}
+
 // paramsOf are the params that a trial's stages read, by path, and eight hex digits of their hash. Trials that differ in their seed share
 // them.
 type paramsOf struct {
 	params map[string]any
 	hash   string
+	seeded bool
 }
 
-// paramsOf picks the params under the prefixes that were read, once for all trials with the same sections: what is read follows from them.
-func (c *composer) paramsOf(sections []spec.Section) (paramsOf, error) {
-	key := trunkKey(sections, false)
-	for _, s := range sections {
-		if s.Name == "tune" {
-			key += s.JSON
-		}
-	}
-	if old, ok := c.known[key]; ok {
-		return old, nil
-	}
-	slices.Sort(c.reads)
-	reads := slices.Compact(c.reads)
-	p := paramsOf{params: map[string]any{}}
+// paramsOf picks the params that were read, for all trials with the same sections: what is read follows from them.
+func (b *builder) paramsOf(sections []spec.Section, notes *reads.Notes) paramsOf {
+	all := map[string]any{}
 	for _, section := range sections {
-		for path, v := range c.flatten(section) {
-			if slices.ContainsFunc(reads, func(prefix string) bool { return below(path, prefix) }) {
-				p.params[path] = v
-			}
-		}
+		maps.Copy(all, b.flatten(section))
 	}
-	raw, err := json.Marshal(p.params) // map keys are sorted
-	if err != nil {
-		return p, err
-	}
-	sum := sha256.Sum256(raw)
-	p.hash = hex.EncodeToString(sum[:4])
-	c.known[key] = p
-	return p, nil
+	read, id := notes.Of(all)
+	sum := sha256.Sum256(id)
+	p := paramsOf{params: read, hash: hex.EncodeToString(sum[:4]), seeded: notes.Seeded}
+	b.known[wholeKey(sections)] = p
+	return p
 }
 
 // sections are a trial's params in parts; each text that several trials share is kept once.

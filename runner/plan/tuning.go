@@ -24,27 +24,24 @@ func (c *composer) model(pairs *Stage, stages map[string]*Stage) (model, error) 
 	if pairs != nil {
 		stages[Pairs] = pairs
 	}
-	t := c.p.Tune
-	switch t.Mode {
+	t := c.p.Tune()
+	switch t.Mode() {
 	case "none":
 		return m, nil
 	case "prompt":
-		c.seeded = true
 		stage, err := c.promptTune()
 		stages[Tune], m.prompt = stage, stage
 		return m, err
 	}
-	c.seeded = true
 	start := c.base
-	if t.After != "" {
-		c.read("tune.after")
-		before, _, err := c.phase(t.After, start, pairs)
+	if after := t.After(); after != "" {
+		before, _, err := c.phase(after, start, pairs)
 		if err != nil {
 			return m, err
 		}
 		start = source{stage: before}
 	}
-	stage, labels, err := c.phase(t.Objective, start, pairs)
+	stage, labels, err := c.phase(t.Objective(), start, pairs)
 	if err != nil {
 		return m, err
 	}
@@ -63,10 +60,8 @@ func (c *composer) phase(objective string, start source, pairs *Stage) (stage, l
 		stage, err := c.tune(start, pairs, nil)
 		return stage, nil, err
 	case selfTraining:
-		c.read("tune.rounds")
-		rounds = max(1, c.p.Tune.Rounds)
+		rounds = c.p.Tune().Rounds()
 	}
-	c.read("tune.objective")
 	for teacher := start; rounds > 0; rounds-- {
 		if labels, err = c.labels(objective, teacher, pairs); err != nil {
 			return nil, nil, err
@@ -81,15 +76,14 @@ func (c *composer) phase(objective string, start source, pairs *Stage) (stage, l
 
 // labels gives the pairs classes of the task.
 func (c *composer) labels(objective string, teacher source, pairs *Stage) (*Stage, error) {
-	t := c.p.Tune
-	c.read("task")
-	params := ops.PseudoLabelParams{From: "retrieval", Prompts: c.p.Task.Prompts, Precision: c.embedding(), MaxBad: c.p.Pool[c.p.Retrieve.Pool].MaxBad}
+	t := c.p.Tune()
+	name, rows := c.retrieved()
+	params := ops.PseudoLabelParams{From: "retrieval", Prompts: c.p.Task().Prompts(), Precision: c.p.Backbone().Precision(), MaxBad: rows.MaxBad()}
 	if objective == selfTraining {
 		params.From = "teacher"
-		params.Threshold, params.PerClass, params.Soft, params.Temperature = t.Threshold, t.PerClass, t.Soft, t.Temperature
-		c.read("tune.threshold", "tune.perClass", "tune.soft", "tune.temperature")
+		params.Threshold, params.PerClass, params.Soft, params.Temperature = t.Threshold(), t.PerClass(), t.Soft(), t.Temperature()
 	}
-	pool, err := c.pool(c.p.Retrieve.Pool)
+	pool, err := c.pool(name)
 	if err != nil {
 		return nil, err
 	}
@@ -106,58 +100,61 @@ func (c *composer) labels(objective string, teacher source, pairs *Stage) (*Stag
 // leastBadShare is the least share of images that an evaluation may lose, which images to learn from have too.
 func (c *composer) leastBadShare() float64 {
 	least := 1.0
-	for _, e := range c.p.Evaluate {
-		least = min(least, e.MaxBadShare)
+	for _, name := range c.p.Evaluations() {
+		if e, _ := c.p.Evaluate(name); !c.kindOf(name).Combines {
+			least = min(least, e.MaxBadShare())
+		}
+	}
+	for _, name := range c.p.Evaluations() { // that of a mean is read where it is the least alone
+		if e, _ := c.p.Evaluate(name); c.p.Aside().Evaluate[name].MaxBadShare < least {
+			least = e.MaxBadShare()
+		}
 	}
 	return least
 }
 
 // promptTune learns the context of prompts on features of the base.
 func (c *composer) promptTune() (*Stage, error) {
-	t := c.p.Tune
-	for _, name := range []string{"labelled", "benchmark", "shots", "context", "contexts", "position", "contextInit", "ending", "steps", "batch", "lr", "warmup"} {
-		c.read("tune." + name)
+	t := c.p.Tune()
+	of := imagesOf{path: "tune", field: "labelled", ref: t.Labelled(), benchmark: t.Benchmark(), maxBadShare: c.leastBadShare()}
+	if of.benchmark != "" {
+		of.split = "train"
 	}
-	split := ""
-	if t.Benchmark != "" {
-		split = "train"
-	}
-	train, err := c.features(imagesOf{path: "tune", field: "labelled", ref: t.Labelled, split: split, benchmark: t.Benchmark,
-		maxBadShare: c.leastBadShare()}, c.base)
+	train, err := c.features(of, c.base)
 	if err != nil {
 		return nil, err
 	}
 	in := newInputs()
 	in.give("checkpoint", c.base)
 	in.in["train"] = train
-	return c.add("prompt-tune", ops.PromptTuneParams{Contexts: t.Contexts, Length: t.Context, Position: t.Position, Init: t.ContextInit,
-		Bare: t.Ending == "none", Shots: t.Shots, Steps: t.Steps, Batch: t.Batch, LR: t.LR, Warmup: t.Warmup,
-		Seed: int64(c.seed)}, in.in, in.files)
+	return c.add("prompt-tune", ops.PromptTuneParams{Contexts: t.Contexts(), Length: t.Context(), Position: t.Position(), Init: t.ContextInit(),
+		Bare: t.Ending() == "none", Shots: t.Shots(), Steps: t.Steps(), Batch: t.Batch(), LR: t.LR(), Warmup: t.Warmup(),
+		Seed: int64(c.p.Seed())}, in.in, in.files)
 }
 
 // knowledge gives the stage that makes prompts of what is known of an evaluation's classes: those of the base's features, whichever model is
 // evaluated.
 func (c *composer) knowledge(name string) (*Stage, error) {
-	e := c.p.Evaluate[name]
+	e, _ := c.p.Evaluate(name)
 	features, err := c.features(c.tested(name), c.base)
 	if err != nil {
 		return nil, err
 	}
 	in := newInputs()
 	in.in["features"] = features
-	if e.WordNet != "" {
-		f, err := c.outside("evaluate."+name+".wordnet", e.WordNet, wordNetFiles)
+	if dir := e.WordNet(); dir != "" {
+		f, err := c.outside("evaluate."+name+".wordnet", dir, wordNetFiles)
 		if err != nil {
 			return nil, err
 		}
 		in.files["wordnet"] = f
 	}
-	if e.Wiktionary != "" {
-		f, err := c.outside("evaluate."+name+".wiktionary", e.Wiktionary, oneFile)
+	if file := e.Wiktionary(); file != "" {
+		f, err := c.outside("evaluate."+name+".wiktionary", file, oneFile)
 		if err != nil {
 			return nil, err
 		}
 		in.files["wiktionary"] = f
 	}
-	return c.add("knowledge", ops.KnowledgeParams{From: e.Knowledge, Prompts: e.Prompts}, in.in, in.files)
+	return c.add("knowledge", ops.KnowledgeParams{From: e.Knowledge(), Prompts: e.Prompts()}, in.in, in.files)
 }
