@@ -14,6 +14,7 @@ import (
 
 	"react/data/embeddings"
 	"react/data/shards"
+	"react/ops/modality"
 	"react/ops/op"
 )
 
@@ -282,7 +283,7 @@ func (a *auditor) findDead(ctx context.Context) error {
 		return nil
 	}
 	want := map[int64]bool{}
-	for _, by := range []string{"t2t", "t2i", TextMatch} {
+	for _, by := range modality.Names() {
 		hits, err := a.hits(by)
 		if err != nil {
 			return err
@@ -312,7 +313,7 @@ func hasImage(set *shards.Set, meta embeddings.Meta) bool {
 
 // hits are those of a modality that the trial reads; none where it does not ask it.
 func (a *auditor) hits(by string) ([]Hit, error) {
-	dir, ok := a.run.In["hits."+by]
+	dir, ok := a.run.In[modality.Of(by).Hits()]
 	if !ok {
 		return nil, nil
 	}
@@ -322,7 +323,8 @@ func (a *auditor) hits(by string) ([]Hit, error) {
 
 // recall compares the hits of each modality with an exact pass.
 func (a *auditor) recall(ctx context.Context) error {
-	for _, by := range []string{"t2t", "t2i"} {
+	for _, m := range modality.Searched() {
+		by := m.Name
 		hits, err := a.hits(by)
 		if err != nil {
 			return err
@@ -395,7 +397,8 @@ func (a *auditor) rows() []op.MetricRow {
 		add(r.By+"-recall", r.Recall)
 		add(r.By+"-recall-worst", r.Worst)
 	}
-	for _, by := range []string{"t2t", "t2i"} {
+	for _, m := range modality.Searched() {
+		by := m.Name
 		if s, ok := a.out.Scores[by]; ok {
 			add(by+"-score", s.Median)
 			add(by+"-score-q25", s.Q25)

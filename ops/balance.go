@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/embeddings"
+	"react/ops/modality"
 	"react/ops/op"
 )
 
@@ -114,10 +115,13 @@ func (b *balancer) places(context.Context) error {
 		}
 		asked[q.Index]++
 	}
-	lists := 0
-	_, matched := b.run.In["hits."+TextMatch]
-	for _, by := range []string{"t2t", "t2i"} {
-		if _, ok := b.run.In["hits."+by]; ok {
+	lists, matched := 0, false
+	for _, m := range modality.All() {
+		_, ok := b.run.In[m.Hits()]
+		switch {
+		case ok && m.ByClass:
+			matched = true
+		case ok:
 			lists++
 		}
 	}
@@ -212,8 +216,8 @@ func (b *balancer) found(pair Pair, filled []int) []int {
 // dead looks for the images of all candidates.
 func (b *balancer) dead(ctx context.Context) error {
 	wanted := map[int64][]int{} // row → classes
-	for _, by := range []string{"t2t", "t2i", TextMatch} {
-		dir, ok := b.run.In["hits."+by]
+	for _, role := range modality.HitRoles() {
+		dir, ok := b.run.In[role]
 		if !ok {
 			continue
 		}
@@ -312,7 +316,7 @@ func (b *balancer) rows() []op.MetricRow {
 		if c.Precision != nil {
 			add("precision", *c.Precision)
 		}
-		for _, by := range []string{"t2t", "t2i", TextMatch, "sum", "rrf"} {
+		for _, by := range append(modality.Names(), "sum", "rrf") {
 			if s, ok := c.Scores[by]; ok {
 				add(by+"-score", s.Median)
 				add(by+"-score-q25", s.Q25)

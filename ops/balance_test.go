@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/shards"
+	"react/ops/modality"
 	"react/ops/op"
 )
 
@@ -157,9 +158,9 @@ func TestPlacesFollowTheLists(t *testing.T) {
 		"class":      {BalanceParams{K: 5, Per: "class"}, []string{"t2t"}, 5},
 		"both":       {BalanceParams{K: 5, Per: "prompt"}, []string{"t2t", "t2i"}, 20},
 		"sum":        {BalanceParams{K: 5, Per: "prompt", Fuse: "sum"}, []string{"t2t", "t2i"}, 10},
-		"with names": {BalanceParams{K: 5, Per: "prompt"}, []string{"t2t", TextMatch}, 15},
-		"rrf":        {BalanceParams{K: 5, Per: "class", Fuse: "rrf"}, []string{"t2t", "t2i", TextMatch}, 5},
-		"names":      {BalanceParams{K: 5, Per: "prompt"}, []string{TextMatch}, 5},
+		"with names": {BalanceParams{K: 5, Per: "prompt"}, []string{"t2t", modality.TextMatch}, 15},
+		"rrf":        {BalanceParams{K: 5, Per: "class", Fuse: "rrf"}, []string{"t2t", "t2i", modality.TextMatch}, 5},
+		"names":      {BalanceParams{K: 5, Per: "prompt"}, []string{modality.TextMatch}, 5},
 	} {
 		b := &balancer{run: &op.Run{In: map[string]string{"queries": w.queries}}, p: c.p, classes: classNames(w.asked(t)), out: Balance{Classes: make([]ClassBalance, 3)}}
 		for _, by := range c.by {

@@ -14,6 +14,7 @@ import (
 	"react/data/datasets"
 	"react/ops/clip"
 	"react/ops/op"
+	"react/results/evaluation"
 )
 
 // EvaluateParams are the params of evaluate.
@@ -62,10 +63,10 @@ const predictionsFile = "predictions.parquet"
 var evaluate = op.OnEngine(op.Define(5, "evaluate", runEvaluate,
 	op.Says[EvaluateParams](EvaluateParams.work, EvaluateParams.pace, EvaluateParams.memory, EvaluateParams.check)))
 
-// work is the images and captions of a retrieval's test split through the towers; other kinds
+// work is the images and captions of a test split through the towers; other kinds
 // compute next to nothing.
 func (p EvaluateParams) work(at op.Known) op.Work {
-	if at.Model == nil || p.Kind != "retrieval" {
+	if at.Model == nil || !evaluation.Of(p.Kind).Captions {
 		return op.Work{}
 	}
 	images, e, ok := at.ImagesOf(p.Benchmark, "test")
@@ -85,15 +86,15 @@ func (p EvaluateParams) memory(at op.Place) (clip.Memory, error) {
 }
 
 func (p EvaluateParams) check(look op.Inspector) {
-	tested := look.Images("features")
+	kind, tested := evaluation.Of(p.Kind), look.Images("features")
 	switch {
-	case p.Kind == "retrieval":
+	case kind.Captions:
 		look.Captioned(look.Images(op.Own))
 	case p.Probe != nil:
 		look.Training(look.Images("train"), tested, p.Probe.Shots)
 	case p.Protocol != "":
 		look.Prompt(tested)
-	case p.Kind == "zeroshot":
+	case kind.Protocols:
 		look.Labelled(look.Images(op.Own))
 	}
 	look.Prompts(tested)

@@ -12,6 +12,7 @@ import (
 	"react/data/shards"
 	"react/ops/clip/encode"
 	"react/ops/knn"
+	"react/ops/modality"
 	"react/ops/op"
 )
 
@@ -74,22 +75,10 @@ func OpenFinder(ctx context.Context, run *op.Run, p FinderParams) (_ *Finder, er
 	return f, f.openEncoder(run, p.Precision)
 }
 
-// SideOf is the side of an embeddings folder that a modality searches; ok is false for those that
-// search none.
-func SideOf(by string) (side string, ok bool) {
-	switch by {
-	case "t2t":
-		return "text", true
-	case "t2i":
-		return "image", true
-	}
-	return "", false
-}
-
 func (f *Finder) openSide(run *op.Run, by string) error {
-	name, ok := SideOf(by)
-	if !ok {
-		return fmt.Errorf("retriever %q is neither t2t nor t2i", by)
+	name := modality.Of(by).Side
+	if name == "" {
+		return fmt.Errorf("retriever %q searches no embeddings", by)
 	}
 	if _, err := side(f.folder, name); err != nil {
 		return err
@@ -163,7 +152,7 @@ func (f *Finder) Rows() int64 {
 // By lists the sides that are searched.
 func (f *Finder) By() []string {
 	var names []string
-	for _, by := range []string{"t2i", "t2t"} {
+	for _, by := range []string{modality.T2I, modality.T2T} {
 		if _, ok := f.indexes[by]; ok {
 			names = append(names, by)
 		}
@@ -221,8 +210,7 @@ func (f *Finder) search(ctx context.Context, query []float32, by string, k int) 
 	if x := f.indexes[by]; x != nil {
 		return x.Search(ctx, query, k)
 	}
-	name, _ := SideOf(by)
-	matrix, err := side(f.folder, name)
+	matrix, err := side(f.folder, modality.Of(by).Side)
 	if err != nil {
 		return knn.Hits{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"react/ops/clip"
 	"react/ops/internal/optest"
 	"react/ops/knn"
+	"react/ops/modality"
 	"react/ops/op"
 )
 
@@ -106,7 +107,7 @@ func TestSearchMemoryIsOfOneShard(t *testing.T) {
 		{"index", IndexParams{Params: knn.Params{Kind: "flat"}, ShardRows: 100_000}, 0, 2 * 100_000 * vector},
 		{"index", IndexParams{Params: knn.Params{Kind: "ivf-pq", Lists: 1024, TrainSize: 65536, Code: 32}}, 0, 2*(rows*40+1024*vector) + 65536*vector},
 		{"retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "exact"}}, 0, 0},
-		{"retrieve", RetrieveParams{By: TextMatch}, 0, -clip.ProcessBytes},
+		{"retrieve", RetrieveParams{By: modality.TextMatch}, 0, -clip.ProcessBytes},
 		{"retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "flat"}}, 0, rows * vector},
 		{"retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "flat"}}, 100_000, 100_000 * vector},
 		{"retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "ivf-flat", Lists: 1024}}, 0, 1024*vector + 1<<30},

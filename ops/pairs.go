@@ -13,6 +13,7 @@ import (
 
 	"react/data/embeddings"
 	"react/data/pool"
+	"react/ops/modality"
 	"react/ops/op"
 )
 
@@ -279,7 +280,7 @@ type candidate struct {
 // hitLists reads the hits of each modality down to the depth this trial may use, and joins the lists of a query, or class, where they are fused.
 func (m *maker) hitLists() ([]hitList, error) {
 	var all [][]hitList
-	for _, role := range []string{"hits.t2t", "hits.t2i", "hits." + TextMatch} {
+	for _, role := range modality.HitRoles() {
 		dir, ok := m.run.In[role]
 		if !ok {
 			continue
@@ -328,8 +329,8 @@ func (m *maker) split(hits []Hit) []hitList {
 }
 
 // least is the least score of a modality's hits.
-func (m *maker) least(modality string) float32 {
-	least := map[string]*float64{"t2t": m.p.MinT2T, "t2i": m.p.MinT2I}[modality]
+func (m *maker) least(by string) float32 {
+	least := map[string]*float64{modality.T2T: m.p.MinT2T, modality.T2I: m.p.MinT2I}[by]
 	if least == nil {
 		return float32(math.Inf(-1))
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"react/data/embeddings"
+	"react/ops/modality"
 )
 
 // rankConstant is k of reciprocal rank fusion, 1/(k + rank), as Cormack, Clarke and Büttcher chose it (SIGIR 2009).
@@ -80,10 +81,10 @@ func (m *maker) openFuser() (*fuser, error) {
 		return nil, err
 	}
 	if f.text, err = f.queries.Text(); err == nil {
-		f.sides["t2t"], err = m.folder.Text()
+		f.sides[modality.T2T], err = m.folder.Text()
 	}
 	if err == nil {
-		f.sides["t2i"], err = m.folder.Image()
+		f.sides[modality.T2I], err = m.folder.Image()
 	}
 	if err == nil && f.queries.Dim() != m.folder.Dim() {
 		err = fmt.Errorf("queries have %d dimensions, the embeddings %d: they come from another backbone", f.queries.Dim(), m.folder.Dim())
@@ -147,29 +148,29 @@ func (f *fuser) reciprocalRanks(h *candidate) (sum float64, err error) {
 }
 
 func (f *fuser) weighted(h *candidate) (sum float64, err error) {
-	for _, modality := range []string{"t2t", "t2i"} {
-		i := slices.IndexFunc(h.parts, func(p Found) bool { return p.Modality == modality })
+	for _, m := range modality.Searched() {
+		i := slices.IndexFunc(h.parts, func(p Found) bool { return p.Modality == m.Name })
 		var score float64
 		if i >= 0 {
 			score = float64(h.parts[i].Score)
-		} else if score, err = f.similarity(h, modality); err != nil {
+		} else if score, err = f.similarity(h, m.Name); err != nil {
 			return 0, err
 		}
-		sum += f.weight(modality) * score
+		sum += f.weight(m.Name) * score
 	}
 	return sum, nil
 }
 
-func (f *fuser) weight(modality string) float64 {
-	if modality == "t2t" {
+func (f *fuser) weight(by string) float64 {
+	if by == modality.T2T {
 		return *f.m.p.Weight
 	}
 	return 1 - *f.m.p.Weight
 }
 
 // similarity is the score that a row has in a modality: of its query, or the best over the queries of its class.
-func (f *fuser) similarity(h *candidate, modality string) (float64, error) {
-	if err := f.sides[modality].Row(h.Row, f.row); err != nil {
+func (f *fuser) similarity(h *candidate, by string) (float64, error) {
+	if err := f.sides[by].Row(h.Row, f.row); err != nil {
 		return 0, err
 	}
 	queries := f.asked[h.Class]

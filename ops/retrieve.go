@@ -14,6 +14,7 @@ import (
 	"react/data/pool"
 	"react/ops/clip"
 	"react/ops/knn"
+	"react/ops/modality"
 	"react/ops/op"
 )
 
@@ -30,7 +31,7 @@ type RetrieveParams struct {
 }
 
 // Appends says whether the hits of a shallower search are the first of a deeper one's.
-func (p RetrieveParams) Appends() bool { return p.By == TextMatch || p.Index.Appends() }
+func (p RetrieveParams) Appends() bool { return modality.Of(p.By).Side == "" || p.Index.Appends() }
 
 // Hit is one row of hits.parquet, ordered by query, then rank.
 type Hit struct {
@@ -112,7 +113,7 @@ const (
 )
 
 func runRetrieve(ctx context.Context, run *op.Run, p RetrieveParams) error {
-	if p.By == TextMatch {
+	if modality.Of(p.By).ByClass {
 		return matchCaptions(ctx, run, p)
 	}
 	folder, s, err := openSearcher(ctx, run, p)
@@ -157,9 +158,9 @@ func runRetrieve(ctx context.Context, run *op.Run, p RetrieveParams) error {
 
 // openSearcher opens what a search reads. The caller closes folder and index.
 func openSearcher(ctx context.Context, run *op.Run, p RetrieveParams) (*embeddings.Folder, *searcher, error) {
-	sideName, ok := SideOf(p.By)
-	if !ok {
-		return nil, nil, fmt.Errorf("retriever %q is neither t2t nor t2i", p.By)
+	sideName := modality.Of(p.By).Side
+	if sideName == "" {
+		return nil, nil, fmt.Errorf("retriever %q searches no embeddings", p.By)
 	}
 	folder, err := run.Embeddings()
 	if err != nil {

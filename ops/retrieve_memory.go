@@ -3,13 +3,14 @@ package ops
 import (
 	"react/ops/clip"
 	"react/ops/knn"
+	"react/ops/modality"
 	"react/ops/op"
 )
 
 // searchMemory is what an index, or the largest of its shards, takes; the embeddings themselves are read from disk, and those of kind exact by blocks.
 // The lists of a large ivf index are mapped: what is not searched need not be in memory.
 func searchMemory(at op.Place, by string, p knn.Params) (clip.Memory, error) {
-	if at.Model == nil || at.Rows == 0 || by == TextMatch {
+	if at.Model == nil || at.Rows == 0 || modality.Of(by).Side == "" {
 		return clip.Memory{}, nil
 	}
 	m := clip.Memory{Host: clip.ProcessBytes}

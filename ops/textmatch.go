@@ -15,9 +15,6 @@ import (
 	"react/ops/op"
 )
 
-// TextMatch is the retriever that compares strings: the baseline that needs no model.
-const TextMatch = "text-match"
-
 // matchCaptions finds for each class the captions that hold its name, or a synonym, as whole words, letter case aside. The score is the share of a
 // caption's words that are the name, so that "a tabby cat" comes before a sentence with a cat in it; order is score down, then row up. A class whose
 // name stands in no caption is counted as a shortfall.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"react/ops/modality"
 	"react/ops/op"
 )
 
@@ -26,7 +27,7 @@ func TestTextMatchRetrieves(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
 	files := map[string]op.Files{"classes": classesFile(t, "classes", "c.txt", "kind 0\nkind 1\nnothing\n"), "synonyms": classesFile(t, "synonyms", "s.json", `{"kind 1": ["kind 2"]}`)}
 	hitsAt := func(depth int) []Hit {
-		r, dir := do(t, "retrieve", RetrieveParams{By: TextMatch, Depth: depth}, map[string]string{"embeddings": w.folder}, files)
+		r, dir := do(t, "retrieve", RetrieveParams{By: modality.TextMatch, Depth: depth}, map[string]string{"embeddings": w.folder}, files)
 		if r.Facts["shortfalls"] == 0 {
 			t.Error("no shortfall: no caption says nothing")
 		}
@@ -43,7 +44,7 @@ func TestTextMatchRetrieves(t *testing.T) {
 		if h.Rank <= 3 {
 			prefix = append(prefix, h)
 		}
-		if h.Query != -1 || h.Score != 1 || h.Modality != TextMatch {
+		if h.Query != -1 || h.Score != 1 || h.Modality != modality.TextMatch {
 			t.Fatalf("hit %+v: want query -1, score 1 (the caption is the name)", h)
 		}
 		names[h.Prompt]++
@@ -55,7 +56,7 @@ func TestTextMatchRetrieves(t *testing.T) {
 		t.Errorf("found by %v, want kinds 0, 1 and 2", names)
 	}
 	in := w.in()
-	_, in["hits."+TextMatch] = do(t, "retrieve", RetrieveParams{By: TextMatch, Depth: 40}, map[string]string{"embeddings": w.folder}, files)
+	_, in["hits."+modality.TextMatch] = do(t, "retrieve", RetrieveParams{By: modality.TextMatch, Depth: 40}, map[string]string{"embeddings": w.folder}, files)
 	delete(in, "hits.t2t")
 	w2 := *w
 	list, report := w2.pairsOf(t, PairsParams{K: 4, Per: "prompt", Overfetch: 8, Dedup: true, Control: "none"}, in)
@@ -63,7 +64,7 @@ func TestTextMatchRetrieves(t *testing.T) {
 		t.Errorf("%d pairs, %+v: want 4 of each of two classes, none of the third", len(list), report.counts)
 	}
 	for _, p := range list {
-		if f := p.Found[0]; f.Query() != f.Prompt || f.Modality != TextMatch {
+		if f := p.Found[0]; f.Query() != f.Prompt || f.Modality != modality.TextMatch {
 			t.Errorf("found by %+v", f)
 		}
 	}

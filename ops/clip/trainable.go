@@ -1,7 +1,6 @@
 package clip
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -46,6 +45,9 @@ func ModeOf(name string) (Mode, error) {
 // ModeNames lists the names of the modes.
 func ModeNames() []string { return modeNames(func(Mode) bool { return true }) }
 
+// UngatedModes lists the names of the modes that any image tower can be tuned in.
+func UngatedModes() []string { return modeNames(func(m Mode) bool { return !m.Gates }) }
+
 // TextLockedModes lists the names of the modes that leave the text tower as it is.
 func TextLockedModes() []string { return modeNames(Mode.TextLocked) }
 
@@ -88,7 +90,8 @@ func (m Mode) FLOPs(cfg Config) float64 {
 }
 
 // errNoGates says why a ResNet has no gated blocks.
-var errNoGates = errors.New("the image tower is a ResNet, and gated blocks stand before the blocks of a transformer; take full, locked-text or locked-image")
+var errNoGates = fmt.Errorf("the image tower is a ResNet, and gated blocks stand before the blocks of a transformer; take %s",
+	strings.Join(UngatedModes(), " or "))
 
 // Trainable lists the parameters that train in a mode, in order. An unknown
 // mode, or gated-image on a model without gates, is an error. The running

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"react/results"
 	"react/results/grid"
@@ -18,7 +19,10 @@ import (
 // the places in the file.
 func CheckTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
 	var mistakes spec.Errors
-	classes, _ := plan.ClassNames(exp, unseen)
+	classes := sync.OnceValue(func() []string {
+		names, _ := plan.ClassNames(exp, unseen)
+		return names
+	})
 	for _, name := range exp.Order {
 		table, err := TableSpec(name, exp.Tables[name])
 		if err != nil {
@@ -42,9 +46,12 @@ func CheckTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
 
 // rowsToCome are the rows that trials will give a table when they are done, as far
 // as that is known before they run.
-func rowsToCome(table grid.Table, trials []plan.Trial, classes []string) (rows []results.Row, planned []grid.Trial) {
-	byClass := slices.Contains(append(slices.Clone(table.Rows), table.Columns...), "class")
-	if !byClass || len(classes)*len(trials) > 100_000 || slices.Contains(table.Rows, "class") && slices.Contains(table.Rows, results.OtherClass) {
+func rowsToCome(table grid.Table, trials []plan.Trial, all func() []string) (rows []results.Row, planned []grid.Trial) {
+	var classes []string
+	if slices.Contains(append(slices.Clone(table.Rows), table.Columns...), "class") {
+		classes = all()
+	}
+	if len(classes)*len(trials) > 100_000 || slices.Contains(table.Rows, "class") && slices.Contains(table.Rows, results.OtherClass) {
 		classes = nil // too many lines to name them all
 	}
 	for _, t := range trials {

@@ -9,6 +9,7 @@ import (
 	"react/data/datasets"
 	"react/data/datasets/catalogue"
 	"react/ops"
+	"react/ops/modality"
 	"react/runner/spec"
 )
 
@@ -296,7 +297,7 @@ func (c *composer) audit(name string, pairs *Stage) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := madeFrom(pairs, "embeddings", "queries", "filter", "pool", "hits.t2t", "hits.t2i", "hits.text-match")
+	in := madeFrom(pairs, "embeddings", "queries", "filter", "pool")
 	in.in["fingerprint"] = print
 	_, rows := c.retrieved()
 	params := ops.AuditParams{LeakHash: c.p.Pairs().LeakHash(), LeakCosine: c.p.Pairs().LeakCosine(), MaxBad: rows.MaxBad()}
@@ -309,11 +310,11 @@ func (c *composer) audit(name string, pairs *Stage) (*Stage, error) {
 	return c.add("audit", params, in.in, in.files)
 }
 
-// madeFrom gives the pairs, stages that they were made of, and their files.
+// madeFrom gives the pairs, the searches and other stages that they were made of, and their files.
 func madeFrom(pairs *Stage, roles ...string) inputs {
 	in := newInputs()
 	in.in["pairs"] = pairs
-	for _, role := range roles {
+	for _, role := range append(roles, modality.HitRoles()...) {
 		if stage, ok := pairs.In[role]; ok {
 			in.in[role] = stage
 		}
@@ -329,7 +330,7 @@ func (c *composer) balance(pairs *Stage, stages map[string]*Stage) error {
 	if !c.balanced || pairs == nil || pairs.In["queries"] == nil || c.p.Pairs().Control() != "none" {
 		return nil
 	}
-	in := madeFrom(pairs, "embeddings", "queries", "pool", "hits.t2t", "hits.t2i", "hits.text-match")
+	in := madeFrom(pairs, "embeddings", "queries", "pool")
 	r := c.p.Retrieve()
 	params := ops.BalanceParams{Depth: r.Depth(), K: r.K(), Per: r.Per(), Fuse: r.Fuse()}
 	var err error

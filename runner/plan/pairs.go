@@ -10,6 +10,7 @@ import (
 	"react/data/datasets/catalogue"
 	"react/ops"
 	"react/ops/knn"
+	"react/ops/modality"
 	"react/results/evaluation"
 	"react/runner/plan/reads"
 )
@@ -67,7 +68,7 @@ func (c *composer) pairs(base source) (*Stage, error) {
 		if err != nil {
 			return nil, err
 		}
-		in.in["hits."+by] = hits
+		in.in[modality.Of(by).Hits()] = hits
 	}
 	return c.add("pairs", params, in.in, in.files)
 }
@@ -191,7 +192,8 @@ func (c *composer) retrieve(by string, from found) (*Stage, error) {
 	in := newInputs()
 	in.give("embeddings", from.emb)
 	in.give("filter", from.filter)
-	if by == ops.TextMatch {
+	searched := modality.Of(by)
+	if searched.Side == "" {
 		set, err := c.classes(in)
 		if err != nil {
 			return nil, err
@@ -206,8 +208,7 @@ func (c *composer) retrieve(by string, from found) (*Stage, error) {
 	if params.Kind != "exact" {
 		of := newInputs()
 		of.give("embeddings", from.emb)
-		side, _ := ops.SideOf(by)
-		index, err := c.add("index", ops.IndexParams{Side: side, Params: params, ShardRows: c.p.Index().ShardRows()}, of.in, of.files)
+		index, err := c.add("index", ops.IndexParams{Side: searched.Side, Params: params, ShardRows: c.p.Index().ShardRows()}, of.in, of.files)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"react/data/datasets/catalogue"
 	"react/ops"
+	"react/ops/modality"
 	"react/ops/op"
 )
 
@@ -20,8 +21,8 @@ func (s *Stage) Work() op.Work { return ops.All[s.Op].Work(s.Params, s.known()) 
 // known is what an op is told of a stage.
 func (s *Stage) known() op.Known {
 	at := op.Known{Model: s.Model, Rows: s.Rows, Queries: s.queries(), Listed: s.listed()}
-	for role := range s.In {
-		if strings.HasPrefix(role, "hits.") {
+	for _, role := range modality.HitRoles() {
+		if s.In[role] != nil {
 			at.Ways++
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"react/ops"
+	"react/ops/modality"
 	"react/ops/op"
 	"react/runner/browse"
 	"react/runner/cli"
@@ -199,7 +200,7 @@ func searchedBy(stage record.Stage) (string, bool) {
 		By string `json:"by"`
 	}
 	err := decodeParams(stage, &p)
-	return p.By, err == nil && (p.By == "t2t" || p.By == "t2i")
+	return p.By, err == nil && modality.Of(p.By).Side != ""
 }
 
 // openFinder opens the pool for searches. A stage whose output is gone is an
@@ -230,7 +231,9 @@ func (b *Browser) openFinder(ctx context.Context, what *browsed, engines *exec.E
 		params.By = append(params.By, by)
 	}
 	if len(params.By) == 0 {
-		params.By = []string{"t2i", "t2t"}
+		for _, m := range modality.Searched() {
+			params.By = append(params.By, m.Name)
+		}
 	}
 	if stage := what.plan.Stage(what.run["embeddings"]); stage != nil {
 		var p struct {

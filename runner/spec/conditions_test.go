@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"react/ops/modality"
 	"react/results/evaluation"
 )
 
@@ -24,6 +25,14 @@ func TestKinds(t *testing.T) {
 	slices.Sort(names)
 	if figures := slices.Sorted(maps.Keys(k.metrics)); !slices.Equal(figures, names) {
 		t.Errorf("#EvaluationMetrics has figures of %q, the kinds are %q", figures, names)
+	}
+}
+
+// TestModalities holds that schema and table have the same ways to retrieve.
+func TestModalities(t *testing.T) {
+	by, _ := contractOf(t).find("retrieve.by")
+	if schema := by.form.list.spelling().literals; !slices.Equal(schema, modality.Names()) {
+		t.Errorf("schema/retrieve.cue has modalities %q, ops/modality %q", schema, modality.Names())
 	}
 }
 

@@ -143,9 +143,6 @@ type Retrieve struct {
 	Budget  int      `json:"budget,omitempty"`  // most pairs; 0 is no bound
 }
 
-// Depth is how many hits of a query are looked at for the K that are wanted.
-func (r Retrieve) Depth() int { return r.K * r.Overfetch }
-
 // Pairs says how hits become training pairs.
 type Pairs struct {
 	Dedup   bool   `json:"dedup"`

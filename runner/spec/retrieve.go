@@ -1,9 +1,9 @@
 package spec
 
 import (
-	"encoding/json"
 	"slices"
 
+	"react/ops/modality"
 	"react/results/evaluation"
 )
 
@@ -14,28 +14,22 @@ func (v values) judgesPairs() bool {
 	})
 }
 
-// modalities are retrieve.by.
-func (v values) modalities() []string {
-	var by []string
-	_ = json.Unmarshal(v["retrieve.by"], &by) // what is no list was reported
-	return by
-}
-
 // checkRetrieve holds the fields together that say how lists become one.
 func (s scene) checkRetrieve() {
-	by := s.v.modalities()
+	by := s.v.choices("retrieve.by")
 	if s.isBad("retrieve") || s.isBad("retrieve.by") || len(by) == 0 {
 		return
 	}
 	fuse := s.v.text("retrieve.fuse")
 	joins := fuse == "sum" || fuse == "rrf"
-	both := slices.Contains(by, "t2t") && slices.Contains(by, "t2i")
+	byClass := func(name string) bool { return modality.Of(name).ByClass }
+	unscored := func(name string) bool { return modality.Of(name).Side == "" }
 	switch {
 	case joins && len(by) == 1:
 		s.report("retrieve.fuse", "%q joins lists, and retrieve.by has one modality (two or more, or \"union\")", fuse)
-	case fuse == "sum" && (len(by) != 2 || !both):
+	case fuse == "sum" && slices.ContainsFunc(by, unscored):
 		s.report("retrieve.fuse", "\"sum\" adds T2T and T2I scores; text-match has none of their kind (\"rrf\", or by: [\"t2t\", \"t2i\"])")
-	case joins && slices.Contains(by, "text-match") && s.v.text("retrieve.per") != "class" && s.v.text("retrieve.prompts") != "mean":
+	case joins && slices.ContainsFunc(by, byClass) && s.v.text("retrieve.per") != "class" && s.v.text("retrieve.prompts") != "mean":
 		s.report("retrieve.fuse", "text-match has one list for each class, the others one for each prompt (per: \"class\", or prompts: \"mean\")")
 	}
 	repeated := slices.Sorted(slices.Values(by))

@@ -268,7 +268,7 @@ func GatesError(model *clip.Config, depth int, what string) (path, why string) {
 	blocks := model.Model.Vision.Layers
 	switch {
 	case model.ResNet():
-		return "tune.mode", fmt.Sprintf("gated-image needs a transformer, and %s is a ResNet (full, locked-text or locked-image)", what)
+		return "tune.mode", fmt.Sprintf("gated blocks need a transformer, and %s is a ResNet (%s)", what, listed(clip.UngatedModes(), "or"))
 	case depth > blocks:
 		return "tune.gatedDepth", fmt.Sprintf("%d is over the %d blocks of the image tower of %s (at most that)", depth, blocks, what)
 	}
