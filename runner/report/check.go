@@ -39,11 +39,11 @@ func checkPublication(ctx context.Context, dir string) (p *publication, faults [
 	}
 	c.trials()
 	c.rows()
-	made, err := p.made()
+	derived, err := p.derived()
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, f := range made {
+	for _, f := range derived {
 		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
 			c.fault("%q, which its tables or figures name, is no file of the folder", f.Path)
 			continue

@@ -181,9 +181,9 @@ func lines[T any](list []T) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// made are the files that follow from the sources: page, tables, figures and
+// derived are the files that follow from the sources: page, tables, figures and
 // the note on how to use them.
-func (p *publication) made() ([]results.File, error) {
+func (p *publication) derived() ([]results.File, error) {
 	files, err := writers.Files(p.page.Grids)
 	if err != nil {
 		return nil, err
@@ -235,11 +235,11 @@ func (p *publication) files() ([]results.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := p.made()
+	derived, err := p.derived()
 	if err != nil {
 		return nil, err
 	}
-	files = append(files, made...)
+	files = append(files, derived...)
 	slices.SortFunc(files, func(a, b results.File) int { return cmp.Compare(a.Path, b.Path) })
 	var sums bytes.Buffer
 	for _, f := range files {
@@ -284,8 +284,8 @@ func (p *publication) write(dir string) error {
 // names must lie in dir.
 func listFiles(dir string) ([]string, error) {
 	var names []string
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	if target, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = target
 	}
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
