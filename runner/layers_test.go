@@ -52,7 +52,8 @@ var orders = map[string][]string{
 	"runner": {
 		"child cli launch mutants slurm/slurmtest browsertest",
 		"apart spec slurm k8s listen",
-		"spec/bounded plan browse",
+		"spec/bounded plan/reads browse",
+		"plan",
 		"estimate",
 		"store",
 		"internal/storetest",
