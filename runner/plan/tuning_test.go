@@ -142,7 +142,7 @@ sweep: seeds: 2`)
 
 // TestGatesOverTheBlocksOfWeights: of weights that are loaded the plan says it, at the value.
 func TestGatesOverTheBlocksOfWeights(t *testing.T) {
-	weights, err := filepath.Abs("../../ops/clip/testdata/layouts/openai.pt")
+	weights, err := filepath.Abs("../../ops/clip/layout/testdata/openai.pt")
 	if err != nil {
 		t.Fatal(err)
 	}
