@@ -13,32 +13,39 @@ import (
 
 	"react/data/embeddings"
 	"react/data/npy"
+	"react/ops/audit"
+	"react/ops/blas"
+	"react/ops/embed"
 	"react/ops/internal/optest"
+	"react/ops/internal/small"
 	"react/ops/knn"
 	"react/ops/op"
+	"react/ops/pairs"
+	"react/ops/pools"
+	"react/ops/retrieve"
 )
 
 // auditOf audits a pairs stage of a world, with fingerprints of no pool image unless they are given.
-func auditOf(t *testing.T, w *pairsWorld, in map[string]string, pairs string, depth int) (Audit, string) {
+func auditOf(t *testing.T, w *pairsWorld, in map[string]string, list string, depth int) (audit.Audit, string) {
 	t.Helper()
 	four := 4
-	in["pairs"] = pairs
+	in["pairs"] = list
 	if in["fingerprint"] == "" {
 		dir := t.TempDir()
 		row := make([]float32, 16)
 		row[0] = 1
-		if err := errors.Join(parquet.WriteFile(filepath.Join(dir, fingerprintsFile), []Fingerprint{{Key: "a", SHA256: "none", Hash: 0x5555}}),
-			npy.Write(filepath.Join(dir, featuresFile), []int{1, 16}, row, "<f4")); err != nil {
+		if err := errors.Join(parquet.WriteFile(filepath.Join(dir, "fingerprints.parquet"), []pairs.Fingerprint{{Key: "a", SHA256: "none", Hash: 0x5555}}),
+			npy.Write(filepath.Join(dir, embed.FeaturesFile), []int{1, 16}, row, "<f4")); err != nil {
 			t.Fatal(err)
 		}
 		in["fingerprint"] = dir
 	}
 	classes := ""
-	for _, name := range classNames(w.asked(t)) {
+	for _, name := range retrieve.ClassNames(w.asked(t)) {
 		classes += name + "\n"
 	}
-	_, dir := do(t, "audit", AuditParams{Depth: depth, LeakHash: &four, LeakCosine: 0.9999}, in, map[string]op.Files{"classes": classesFile(t, "classes", "c.txt", classes)})
-	a, err := ReadAudit(dir)
+	_, dir := do(t, "audit", audit.Params{Depth: depth, LeakHash: &four, LeakCosine: 0.9999}, in, map[string]op.Files{"classes": classesFile(t, "classes", "c.txt", classes)})
+	a, err := audit.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,8 +55,8 @@ func auditOf(t *testing.T, w *pairsWorld, in map[string]string, pairs string, de
 // TestAuditCounts: what it says of the pairs is what they are.
 func TestAuditCounts(t *testing.T) {
 	w := spreadWorld(t, 120, 6, 24)
-	_, dir := do(t, "pairs", PairsParams{K: 6, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, w.in(), nil)
-	list, err := ReadPairs(dir)
+	_, dir := do(t, "pairs", pairs.Params{K: 6, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, w.in(), nil)
+	list, err := pairs.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,14 +110,14 @@ func TestAuditCounts(t *testing.T) {
 func TestAuditSeesWhatAnIndexMisses(t *testing.T) {
 	w := spreadWorld(t, 300, 3, 20)
 	x := knn.Params{Kind: "ivf-flat", Lists: 12, Probes: 1, TrainSize: 300}
-	curve, in, err := indexCurveOf(t, w, TuneIndexParams{By: "t2t", Index: x, K: 20})
+	curve, in, err := indexCurveOf(t, w, retrieve.TuneIndexParams{By: "t2t", Index: x, K: 20})
 	if err != nil {
 		t.Fatal(err)
 	}
 	delete(in, "tuned")
-	_, hits := do(t, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: 20}, in, nil)
+	_, hits := do(t, "retrieve", retrieve.Params{By: "t2t", Index: x, Depth: 20}, in, nil)
 	w.hits = hits
-	_, pairs := do(t, "pairs", PairsParams{K: 5, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, w.in(), nil)
+	_, pairs := do(t, "pairs", pairs.Params{K: 5, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, w.in(), nil)
 	a, _ := auditOf(t, w, w.in(), pairs, 20)
 	if r := a.Recall[0].Recall; r >= 1 || math.Abs(r-curve.Points[0].Recall) > 1e-9 {
 		t.Errorf("recall %v, on the curve %v with one probe", r, curve.Points[0].Recall)
@@ -120,19 +127,19 @@ func TestAuditSeesWhatAnIndexMisses(t *testing.T) {
 // TestAuditFindsTestImagesAmongPairs although no guard looked.
 func TestAuditFindsTestImagesAmongPairs(t *testing.T) {
 	w := drawnWorld(t, 120, 3)
-	_, dir := do(t, "pairs", PairsParams{K: 3, Per: "prompt", Overfetch: 8, Dedup: true, Control: "none"}, w.in(), nil)
-	list, err := ReadPairs(dir)
+	_, dir := do(t, "pairs", pairs.Params{K: 3, Per: "prompt", Overfetch: 8, Dedup: true, Control: "none"}, w.in(), nil)
+	list, err := pairs.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	print := Fingerprint{Key: "a"}
-	if err := print.look(drawn(t, int(list[0].Index)/3, uint64(list[0].Index))); err != nil {
+	print := pairs.Fingerprint{Key: "a"}
+	if err := print.Look(drawn(t, int(list[0].Index)/3, uint64(list[0].Index))); err != nil {
 		t.Fatal(err)
 	}
 	set := t.TempDir()
 	row := make([]float32, 16)
 	row[0] = 1
-	if err := errors.Join(parquet.WriteFile(filepath.Join(set, fingerprintsFile), []Fingerprint{print}), npy.Write(filepath.Join(set, featuresFile), []int{1, 16}, row, "<f4")); err != nil {
+	if err := errors.Join(parquet.WriteFile(filepath.Join(set, "fingerprints.parquet"), []pairs.Fingerprint{print}), npy.Write(filepath.Join(set, embed.FeaturesFile), []int{1, 16}, row, "<f4")); err != nil {
 		t.Fatal(err)
 	}
 	in := w.in()
@@ -141,8 +148,8 @@ func TestAuditFindsTestImagesAmongPairs(t *testing.T) {
 	if a.Leaks["file"] != 1 || a.Leaks["hash"] < 1 || a.Leaks["any"] < 1 {
 		t.Errorf("leaks %v, want the file and its hash", a.Leaks)
 	}
-	leaks, err := ReadPassed(out)
-	if err != nil || len(leaks) != a.Leaks["file"]+a.Leaks["hash"]+a.Leaks["caption"]+a.Leaks["cosine"] || !slices.ContainsFunc(leaks, func(p Passed) bool { return p.Index == list[0].Index && p.Why == leak && p.By == "file" }) {
+	leaks, err := pairs.ReadPassed(out)
+	if err != nil || len(leaks) != a.Leaks["file"]+a.Leaks["hash"]+a.Leaks["caption"]+a.Leaks["cosine"] || !slices.ContainsFunc(leaks, func(p pairs.Passed) bool { return p.Index == list[0].Index && p.Why == pairs.Leak && p.By == "file" }) {
 		t.Errorf("the leaks by name are %+v, %v", leaks, err)
 	}
 }
@@ -150,9 +157,9 @@ func TestAuditFindsTestImagesAmongPairs(t *testing.T) {
 // TestFingerprint of a world's set: every image once, with what a pool is searched for.
 func TestFingerprint(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
-	_, dir := do(t, "fingerprint", FingerprintParams{Set: "task"}, map[string]string{"checkpoint": base, "dataset": pool}, nil)
-	prints, vectors, err := readFingerprints(dir)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
+	_, dir := do(t, "fingerprint", pairs.FingerprintParams{Set: "task"}, map[string]string{"checkpoint": base, "dataset": pool}, nil)
+	prints, vectors, err := pairs.ReadFingerprints(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +167,7 @@ func TestFingerprint(t *testing.T) {
 		t.Fatalf("%d images, %d values; want 4 classes of 3, of 32", len(prints), len(vectors))
 	}
 	for i, p := range prints {
-		if len(p.SHA256) != 64 || p.Hash == 0 || p.Key == "" || math.Abs(inner(vectors[i*32:(i+1)*32], vectors[i*32:(i+1)*32])-1) > 1e-4 {
+		if len(p.SHA256) != 64 || p.Hash == 0 || p.Key == "" || math.Abs(blas.Inner(vectors[i*32:(i+1)*32], vectors[i*32:(i+1)*32])-1) > 1e-4 {
 			t.Errorf("image %d: %+v", i, p)
 		}
 	}
@@ -169,20 +176,20 @@ func TestFingerprint(t *testing.T) {
 // TestEmbeddingsOfAnotherEncoderAreRefused: a folder is taken if this checkpoint made it, in the order of its metadata; else the error says what differs.
 func TestEmbeddingsOfAnotherEncoderAreRefused(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	params := smallPretrain(t)
+	params := small.Pretrain(t)
 	_, base := do(t, "pretrain", params, map[string]string{"pool": pool}, nil)
 	params.Seed = 9
 	_, stranger := do(t, "pretrain", params, map[string]string{"pool": pool}, nil)
-	_, folder := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
+	_, folder := do(t, "embed", embed.Params{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
 	check := func(checkpoint, folder string) (*optest.Run, error) {
 		r := optest.New(t, map[string]string{"checkpoint": checkpoint, "embeddings": folder, "pool": pool}, nil)
-		return r, try(r, "check-encoder", CheckEncoderParams{})
+		return r, try(r, "check-encoder", embed.CheckEncoderParams{})
 	}
 	r, err := check(base, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.Facts["encoder"].(EncoderCheck); got.Captions != 64 || got.Images != 64 || got.Text < 0.999 || got.Image < 0.999 {
+	if got := r.Facts["encoder"].(embed.EncoderCheck); got.Captions != 64 || got.Images != 64 || got.Text < 0.999 || got.Image < 0.999 {
 		t.Errorf("of its own: %+v", got)
 	}
 	if _, err := check(stranger, folder); err == nil || !strings.Contains(err.Error(), "64 captions embedded again have a median cosine of") || !strings.Contains(err.Error(), folder) {
@@ -217,7 +224,7 @@ func turned(t *testing.T, dir, side string) string {
 	v := sides[side]
 	sides[side] = slices.Concat(v[len(v)-folder.Dim():], v[:len(v)-folder.Dim()])
 	var meta []embeddings.Meta
-	if err := eachMeta(t.Context(), folder, func(_ int64, m embeddings.Meta) error { meta = append(meta, m); return nil }); err != nil {
+	if err := pools.EachMeta(t.Context(), folder, func(_ int64, m embeddings.Meta) error { meta = append(meta, m); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	out := t.TempDir()
@@ -234,11 +241,11 @@ func turned(t *testing.T, dir, side string) string {
 // TestTheSimilarityColumnGuardsTheOrder of images where there are no shards to embed them again.
 func TestTheSimilarityColumnGuardsTheOrder(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
-	_, made := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
+	_, made := do(t, "embed", embed.Params{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
 	folder := withSimilarity(t, made) // its images are random: those of an untrained model are all alike
 	check := func(folder string) error {
-		return try(optest.New(t, map[string]string{"checkpoint": base, "embeddings": folder}, nil), "check-encoder", CheckEncoderParams{})
+		return try(optest.New(t, map[string]string{"checkpoint": base, "embeddings": folder}, nil), "check-encoder", embed.CheckEncoderParams{})
 	}
 	if err := check(folder); err != nil {
 		t.Errorf("in order: %v", err)
@@ -248,7 +255,7 @@ func TestTheSimilarityColumnGuardsTheOrder(t *testing.T) {
 	}
 
 	// Without text_emb the checkpoint embeds the captions.
-	params := smallPretrain(t)
+	params := small.Pretrain(t)
 	params.Seed = 9
 	_, stranger := do(t, "pretrain", params, map[string]string{"pool": pool}, nil)
 	alone := func(folder string) string {
@@ -286,8 +293,8 @@ func withSimilarity(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	var meta []embeddings.Meta
-	err = eachMeta(t.Context(), folder, func(i int64, m embeddings.Meta) error {
-		m.Similarity = inner(u[int(i)*dim:int(i+1)*dim], v[int(i)*dim:int(i+1)*dim])
+	err = pools.EachMeta(t.Context(), folder, func(i int64, m embeddings.Meta) error {
+		m.Similarity = blas.Inner(u[int(i)*dim:int(i+1)*dim], v[int(i)*dim:int(i+1)*dim])
 		meta = append(meta, m)
 		return nil
 	})

@@ -12,17 +12,20 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/shards"
-	"react/ops/modality"
+	"react/ops/audit"
+	"react/ops/metric"
 	"react/ops/op"
+	"react/ops/pairs"
+	"react/ops/retrieve"
 )
 
 // balanceOf runs the op on what pairs were made of.
-func balanceOf(t *testing.T, w *pairsWorld, pairs string, p BalanceParams) (Balance, []op.MetricRow) {
+func balanceOf(t *testing.T, w *pairsWorld, pairs string, p audit.BalanceParams) (audit.Balance, []op.MetricRow) {
 	t.Helper()
 	in := w.in()
 	in["pairs"] = pairs
-	_, dir := do(t, "balance", p, in, map[string]op.Files{"classes": classesFile(t, "classes", "c.txt", strings.Join(classNames(w.asked(t)), "\n")+"\n")})
-	b, err := ReadBalance(dir)
+	_, dir := do(t, "balance", p, in, map[string]op.Files{"classes": classesFile(t, "classes", "c.txt", strings.Join(retrieve.ClassNames(w.asked(t)), "\n")+"\n")})
+	b, err := audit.ReadBalance(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,12 +39,12 @@ func balanceOf(t *testing.T, w *pairsWorld, pairs string, p BalanceParams) (Bala
 // TestBalanceCounts: what it says of each class is what its pairs are.
 func TestBalanceCounts(t *testing.T) {
 	w := spreadWorld(t, 120, 6, 24)
-	_, dir := do(t, "pairs", PairsParams{K: 6, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, w.in(), nil)
-	list, err := ReadPairs(dir)
+	_, dir := do(t, "pairs", pairs.Params{K: 6, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, w.in(), nil)
+	list, err := pairs.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, rows := balanceOf(t, w, dir, BalanceParams{Depth: 24, K: 6, Per: "prompt"})
+	b, rows := balanceOf(t, w, dir, audit.BalanceParams{Depth: 24, K: 6, Per: "prompt"})
 	common := map[[2]string]int{}
 	for _, c := range b.Classes {
 		var pairs, own, named, right, filled int
@@ -73,7 +76,7 @@ func TestBalanceCounts(t *testing.T) {
 			}
 		}
 		n := float64(pairs)
-		want := ClassBalance{Class: c.Class, Pairs: pairs, Own: own, Places: 12, Shortfall: float64(12-filled) / 12, NameRate: float64(named) / n, Candidates: c.Candidates, Scores: map[string]Five{"t2t": five(scores)}}
+		want := audit.ClassBalance{Class: c.Class, Pairs: pairs, Own: own, Places: 12, Shortfall: float64(12-filled) / 12, NameRate: float64(named) / n, Candidates: c.Candidates, Scores: map[string]metric.Quantiles{"t2t": metric.QuantilesOf(scores)}}
 		if c.Precision == nil || math.Abs(*c.Precision-float64(right)/n) > 1e-9 || math.Abs(c.NameRate-want.NameRate) > 1e-9 || math.Abs(c.Shortfall-want.Shortfall) > 1e-9 ||
 			c.Pairs != want.Pairs || c.Own != want.Own || c.Places != 12 || c.Dead != 0 || !maps.Equal(c.Scores, want.Scores) || c.Candidates < pairs {
 			t.Errorf("got %+v, want %+v", c, want)
@@ -95,7 +98,7 @@ func TestBalanceCounts(t *testing.T) {
 // TestBalanceNamesWhatIsDead: candidates without an image are counted for each class, by what the parquet beside the shard says of them.
 func TestBalanceNamesWhatIsDead(t *testing.T) {
 	w := spreadWorld(t, 120, 6, 24)
-	_, dir := do(t, "pairs", PairsParams{K: 6, Per: "prompt", Overfetch: 4, Control: "none"}, w.in(), nil)
+	_, dir := do(t, "pairs", pairs.Params{K: 6, Per: "prompt", Overfetch: 4, Control: "none"}, w.in(), nil)
 	tar, err := shards.Create(filepath.Join(w.pool, "pool", "00000.tar"))
 	if err != nil {
 		t.Fatal(err)
@@ -114,11 +117,11 @@ func TestBalanceNamesWhatIsDead(t *testing.T) {
 	if err := parquet.WriteFile(filepath.Join(w.pool, "pool", "00000.parquet"), states); err != nil {
 		t.Fatal(err)
 	}
-	hits, err := parquet.ReadFile[Hit](filepath.Join(w.hits, hitsFile))
+	hits, err := parquet.ReadFile[retrieve.Hit](filepath.Join(w.hits, retrieve.HitsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, _ := balanceOf(t, w, dir, BalanceParams{Depth: 10, K: 6, Per: "prompt"})
+	b, _ := balanceOf(t, w, dir, audit.BalanceParams{Depth: 10, K: 6, Per: "prompt"})
 	some := 0
 	for c, class := range b.Classes {
 		rows := map[int64]bool{}
@@ -130,45 +133,19 @@ func TestBalanceNamesWhatIsDead(t *testing.T) {
 			rows[h.Row] = true
 			switch {
 			case h.Row >= 110:
-				dead[notFetched]++
+				dead["never fetched"]++
 			case h.Row >= 100:
 				dead[notFound]++
 			}
 		}
-		n := dead[notFetched] + dead[notFound]
+		n := dead["never fetched"] + dead[notFound]
 		some += dead[notFound]
-		if class.Candidates != len(rows) || math.Abs(class.Dead-share(n, len(rows))) > 1e-9 || !maps.Equal(class.DeadBy, dead) {
+		if class.Candidates != len(rows) || math.Abs(class.Dead-metric.Share(n, len(rows))) > 1e-9 || !maps.Equal(class.DeadBy, dead) {
 			t.Errorf("got %+v, want %d candidates, dead %v", class, len(rows), dead)
 		}
 	}
 	if some == 0 {
 		t.Error("no address was not found: the test shows nothing")
-	}
-}
-
-// TestPlacesFollowTheLists: how many places K asks for depends on how lists are made.
-func TestPlacesFollowTheLists(t *testing.T) {
-	w := spreadWorld(t, 60, 3, 20)
-	for name, c := range map[string]struct {
-		p    BalanceParams
-		by   []string
-		want int
-	}{
-		"prompt":     {BalanceParams{K: 5, Per: "prompt"}, []string{"t2t"}, 10},
-		"class":      {BalanceParams{K: 5, Per: "class"}, []string{"t2t"}, 5},
-		"both":       {BalanceParams{K: 5, Per: "prompt"}, []string{"t2t", "t2i"}, 20},
-		"sum":        {BalanceParams{K: 5, Per: "prompt", Fuse: "sum"}, []string{"t2t", "t2i"}, 10},
-		"with names": {BalanceParams{K: 5, Per: "prompt"}, []string{"t2t", modality.TextMatch}, 15},
-		"rrf":        {BalanceParams{K: 5, Per: "class", Fuse: "rrf"}, []string{"t2t", "t2i", modality.TextMatch}, 5},
-		"names":      {BalanceParams{K: 5, Per: "prompt"}, []string{modality.TextMatch}, 5},
-	} {
-		b := &balancer{run: &op.Run{In: map[string]string{"queries": w.queries}}, p: c.p, classes: classNames(w.asked(t)), out: Balance{Classes: make([]ClassBalance, 3)}}
-		for _, by := range c.by {
-			b.run.In["hits."+by] = "there"
-		}
-		if err := b.places(t.Context()); err != nil || b.out.Classes[1].Places != c.want {
-			t.Errorf("%s: %d places, %v, want %d", name, b.out.Classes[1].Places, err, c.want)
-		}
 	}
 }
 

@@ -21,22 +21,27 @@ import (
 
 	"react/data/embeddings"
 	"react/data/npy"
+	"react/ops/blas"
+	"react/ops/embed"
 	"react/ops/knn"
+	"react/ops/pairs"
+	"react/ops/pools"
+	"react/ops/retrieve"
 )
 
 // pairsOf runs pairs on given inputs.
-func (w *pairsWorld) pairsOf(t *testing.T, p PairsParams, in map[string]string) ([]Pair, pairsReport) {
+func (w *pairsWorld) pairsOf(t *testing.T, p pairs.Params, in map[string]string) ([]pairs.Pair, pairs.PairsReport) {
 	t.Helper()
 	_, dir := do(t, "pairs", p, in, nil)
-	list, err := ReadPairs(dir)
+	list, err := pairs.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, reportFile))
+	raw, err := os.ReadFile(filepath.Join(dir, pairs.ReportFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var report pairsReport
+	var report pairs.PairsReport
 	if err := json.Unmarshal(raw, &report); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +79,7 @@ func spreadVectors(n, dim int) []float32 {
 		out[i] = float32(rng.NormFloat64())
 	}
 	for i := 0; i < len(out); i += dim {
-		normalize(out[i : i+dim])
+		blas.Normalize(out[i : i+dim])
 	}
 	return out
 }
@@ -82,7 +87,7 @@ func spreadVectors(n, dim int) []float32 {
 func (w *pairsWorld) retrieve(t *testing.T, by string, depth int) string {
 	t.Helper()
 	in := map[string]string{"embeddings": w.folder, "queries": w.queries}
-	_, dir := do(t, "retrieve", RetrieveParams{By: by, Index: knn.Params{Kind: "exact"}, Depth: depth}, in, nil)
+	_, dir := do(t, "retrieve", retrieve.Params{By: by, Index: knn.Params{Kind: "exact"}, Depth: depth}, in, nil)
 	return dir
 }
 
@@ -117,7 +122,7 @@ func (w *pairsWorld) scoresOf(t *testing.T, query int) (t2t, t2i []float64) {
 			if err := side.Row(i, v); err != nil {
 				t.Fatal(err)
 			}
-			*into = append(*into, inner(u, v))
+			*into = append(*into, blas.Inner(u, v))
 		}
 	}
 	return t2t, t2i
@@ -130,9 +135,9 @@ func TestWeightedSumIsTheSumOverThePool(t *testing.T) {
 	w := spreadWorld(t, n, 3, n)
 	weight := 0.3
 	in := w.both(t, n)
-	list, report := w.pairsOf(t, PairsParams{K: k, Per: "prompt", Overfetch: n / k, Dedup: true, Control: "none", Fuse: "sum", Weight: &weight}, in)
+	list, report := w.pairsOf(t, pairs.Params{K: k, Per: "prompt", Overfetch: n / k, Dedup: true, Control: "none", Fuse: "sum", Weight: &weight}, in)
 	if report.Unproven != 0 || report.Wanted != 6*k {
-		t.Errorf("report %+v: want 30 wanted, none unproven", report.counts)
+		t.Errorf("report %+v: want 30 wanted, none unproven", report)
 	}
 	got := map[int][]int64{} // query → rows by rank
 	for _, p := range list {
@@ -140,7 +145,7 @@ func TestWeightedSumIsTheSumOverThePool(t *testing.T) {
 			if f.Modality != "sum" {
 				continue
 			}
-			q := slices.IndexFunc(w.asked(t), func(q Query) bool { return q.Class == f.Class && q.Prompt == f.Prompt })
+			q := slices.IndexFunc(w.asked(t), func(q embed.Query) bool { return q.Class == f.Class && q.Prompt == f.Prompt })
 			for len(got[q]) < int(f.Rank) {
 				got[q] = append(got[q], -1)
 			}
@@ -160,15 +165,15 @@ func TestWeightedSumIsTheSumOverThePool(t *testing.T) {
 			t.Errorf("query %d: got rows %v, want %v", q, got[q], want[:k])
 		}
 	}
-	_, shallow := w.pairsOf(t, PairsParams{K: k, Per: "prompt", Overfetch: 1, Dedup: true, Control: "none", Fuse: "sum", Weight: &weight}, in)
+	_, shallow := w.pairsOf(t, pairs.Params{K: k, Per: "prompt", Overfetch: 1, Dedup: true, Control: "none", Fuse: "sum", Weight: &weight}, in)
 	if shallow.Unproven == 0 {
 		t.Error("lists of 5 prove every sum")
 	}
 }
 
-func (w *pairsWorld) asked(t *testing.T) []Query {
+func (w *pairsWorld) asked(t *testing.T) []embed.Query {
 	t.Helper()
-	rows, err := parquet.ReadFile[Query](filepath.Join(w.queries, queriesFile))
+	rows, err := parquet.ReadFile[embed.Query](filepath.Join(w.queries, embed.QueriesFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,13 +183,13 @@ func (w *pairsWorld) asked(t *testing.T) []Query {
 // TestLeastScoresAndBudgets: hits under the least score are left out without a shortfall, and a budget is a prefix.
 func TestLeastScoresAndBudgets(t *testing.T) {
 	w := spreadWorld(t, 200, 4, 60)
-	p := PairsParams{K: 10, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}
+	p := pairs.Params{K: 10, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}
 	all, _ := w.pairsOf(t, p, w.in())
 	least := 0.5
 	p.MinT2T = &least
 	some, report := w.pairsOf(t, p, w.in())
 	if len(some) == 0 || len(some) >= len(all) || report.Shortfall != 0 || report.Below == 0 {
-		t.Fatalf("%d pairs of %d, %+v", len(some), len(all), report.counts)
+		t.Fatalf("%d pairs of %d, %+v", len(some), len(all), report)
 	}
 	for _, pair := range some {
 		for _, f := range pair.Found {
@@ -208,7 +213,7 @@ func TestLeastScoresAndBudgets(t *testing.T) {
 // TestNoImageStandsForTwoClasses under each policy; lists are refilled, and the order of the lists does not matter.
 func TestNoImageStandsForTwoClasses(t *testing.T) {
 	w := newPairsWorld(t, 300, 6, func(i int) int { return i / 2 }, nil)
-	p := PairsParams{K: 4, Per: "prompt", Overfetch: 12, Dedup: true, Control: "none"}
+	p := pairs.Params{K: 4, Per: "prompt", Overfetch: 12, Dedup: true, Control: "none"}
 	before, kept := w.pairsOf(t, p, w.in())
 	if kept.Collision == 0 {
 		t.Fatalf("no image is found for two classes among %d: the world is too easy", len(before))
@@ -271,11 +276,11 @@ func drawn(t *testing.T, kind int, noise uint64) []byte {
 func TestNearDuplicatesAreRefilled(t *testing.T) {
 	w := drawnWorld(t, 240, 3)
 	four := 4
-	p := PairsParams{K: 5, Per: "prompt", Overfetch: 12, Dedup: true, Control: "none", NearHash: &four}
+	p := pairs.Params{K: 5, Per: "prompt", Overfetch: 12, Dedup: true, Control: "none", NearHash: &four}
 	plain := p
 	plain.NearHash = nil
-	picture := func(p Pair) int { return int(p.Index) / 3 }
-	repeats := func(list []Pair) int {
+	picture := func(p pairs.Pair) int { return int(p.Index) / 3 }
+	repeats := func(list []pairs.Pair) int {
 		seen := map[int]bool{}
 		n := 0
 		for _, pair := range list {
@@ -289,7 +294,7 @@ func TestNearDuplicatesAreRefilled(t *testing.T) {
 	exact, _ := w.pairsOf(t, plain, w.in())
 	list, report := w.pairsOf(t, p, w.in())
 	if repeats(exact) == 0 || repeats(list) != 0 || report.Near == 0 || report.Shortfall != 0 {
-		t.Fatalf("%d repeats in %d exact pairs, %d in %d near ones; %+v", repeats(exact), len(exact), repeats(list), len(list), report.counts)
+		t.Fatalf("%d repeats in %d exact pairs, %d in %d near ones; %+v", repeats(exact), len(exact), repeats(list), len(list), report)
 	}
 	p.K = 2
 	small, _ := w.pairsOf(t, p, w.in())
@@ -312,11 +317,14 @@ func drawnWorld(t *testing.T, n, classes int) *pairsWorld {
 	return w
 }
 
+// plainly is a caption of these worlds, of letters, figures and single spaces, as fingerprints have it.
+func plainly(caption string) string { return strings.ToLower(strings.TrimRight(caption, "!")) }
+
 // TestLeaksAreDroppedAndRefilled: rows that are a test file, nearly its picture, its embedding or its caption are left out of pairs and controls, each
 // noted with its reason, and their places are refilled.
 func TestLeaksAreDroppedAndRefilled(t *testing.T) {
 	w := drawnWorld(t, 240, 3)
-	p := PairsParams{K: 4, Per: "prompt", Overfetch: 12, Dedup: true, Control: "none"}
+	p := pairs.Params{K: 4, Per: "prompt", Overfetch: 12, Dedup: true, Control: "none"}
 	without, _ := w.pairsOf(t, p, w.in())
 	folder, err := embeddings.Open(w.folder)
 	if err != nil {
@@ -324,7 +332,7 @@ func TestLeaksAreDroppedAndRefilled(t *testing.T) {
 	}
 	defer folder.Close()
 	var meta []embeddings.Meta
-	if err := eachMeta(t.Context(), folder, func(_ int64, m embeddings.Meta) error { meta = append(meta, m); return nil }); err != nil {
+	if err := pools.EachMeta(t.Context(), folder, func(_ int64, m embeddings.Meta) error { meta = append(meta, m); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	image, _ := folder.Image()
@@ -334,19 +342,19 @@ func TestLeaksAreDroppedAndRefilled(t *testing.T) {
 	for i := range far {
 		far[i] = float32(i%2)*2 - 1
 	}
-	normalize(far)
+	blas.Normalize(far)
 	// four test images, each like one of the pairs in one way
-	prints := make([]Fingerprint, 4)
+	prints := make([]pairs.Fingerprint, 4)
 	vectors := slices.Concat(far, far, far, far)
 	for i := range prints {
-		prints[i] = Fingerprint{Key: fmt.Sprint("test", i), SHA256: "none", Hash: int64(0x5555555555555555)}
+		prints[i] = pairs.Fingerprint{Key: fmt.Sprint("test", i), SHA256: "none", Hash: int64(0x5555555555555555)}
 	}
-	probe := &Fingerprint{}
-	if err := probe.look(drawn(t, int(without[0].Index)/3, uint64(without[0].Index))); err != nil {
+	probe := &pairs.Fingerprint{}
+	if err := probe.Look(drawn(t, int(without[0].Index)/3, uint64(without[0].Index))); err != nil {
 		t.Fatal(err)
 	}
 	prints[0].SHA256 = probe.SHA256
-	if err := probe.look(drawn(t, int(without[1].Index)/3, 1<<40)); err != nil {
+	if err := probe.Look(drawn(t, int(without[1].Index)/3, 1<<40)); err != nil {
 		t.Fatal(err)
 	}
 	prints[1].Hash = probe.Hash
@@ -354,9 +362,9 @@ func TestLeaksAreDroppedAndRefilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	copy(vectors[2*dim:], row)
-	prints[3].Texts = []string{plainText(strings.ToUpper(without[3].Caption) + "!")}
+	prints[3].Texts = []string{plainly(strings.ToUpper(without[3].Caption) + "!")}
 	dir := t.TempDir()
-	if err := errors.Join(parquet.WriteFile(filepath.Join(dir, fingerprintsFile), prints), npy.Write(filepath.Join(dir, featuresFile), []int{4, dim}, vectors, "<f4")); err != nil {
+	if err := errors.Join(parquet.WriteFile(filepath.Join(dir, "fingerprints.parquet"), prints), npy.Write(filepath.Join(dir, embed.FeaturesFile), []int{4, dim}, vectors, "<f4")); err != nil {
 		t.Fatal(err)
 	}
 	in := w.in()
@@ -366,23 +374,23 @@ func TestLeaksAreDroppedAndRefilled(t *testing.T) {
 	for _, control := range []string{"none", "random", "continued"} {
 		p.Control = control
 		_, out := do(t, "pairs", p, in, nil)
-		list, err := ReadPairs(out)
+		list, err := pairs.Read(out)
 		if err != nil {
 			t.Fatal(err)
 		}
-		passed, err := ReadPassed(out)
+		passed, err := pairs.ReadPassed(out)
 		if err != nil {
 			t.Fatal(err)
 		}
 		reasons := map[string]bool{}
 		for _, x := range passed {
-			if x.Why != leak || !strings.HasPrefix(x.Of, "task: test") {
+			if x.Why != pairs.Leak || !strings.HasPrefix(x.Of, "task: test") {
 				t.Errorf("%s: passed %+v", control, x)
 			}
 			reasons[x.By] = true
 		}
 		for _, pair := range list {
-			if pair.SHA256 == prints[0].SHA256 || plainText(pair.Caption) == prints[3].Texts[0] {
+			if pair.SHA256 == prints[0].SHA256 || plainly(pair.Caption) == prints[3].Texts[0] {
 				t.Errorf("%s: row %d is a test image and a pair", control, pair.Index)
 			}
 		}

@@ -11,16 +11,20 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/embeddings"
+	"react/data/glob"
 	"react/data/pool"
 	"react/ops/internal/optest"
 	"react/ops/knn"
 	"react/ops/op"
+	"react/ops/pairs"
+	"react/ops/pools"
+	"react/ops/retrieve"
 )
 
 // filtered runs a filter over a pool of laion metadata.
 func filtered(t *testing.T, poolDir string, f pool.Filter) (string, *pool.Rows) {
 	t.Helper()
-	_, dir := do(t, "filter", FilterParams{Filter: f}, nil, map[string]op.Files{"pool.laion": {Root: poolDir, Paths: mustGlob(t, poolDir)}})
+	_, dir := do(t, "filter", pools.FilterParams{Filter: f}, nil, map[string]op.Files{"pool.laion": {Root: poolDir, Paths: mustGlob(t, poolDir)}})
 	alive, err := pool.ReadAlive(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -30,11 +34,11 @@ func filtered(t *testing.T, poolDir string, f pool.Filter) (string, *pool.Rows) 
 
 func mustGlob(t *testing.T, dir string) []string {
 	t.Helper()
-	files, err := globPool(dir)
+	files, err := glob.In(dir, "*.parquet")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return files.laion
+	return files
 }
 
 // TestSearchGoesOnUntilEnoughRowsAreAlive: the hits under a filter are those of the whole pool without its dropped rows, for every kind.
@@ -43,11 +47,11 @@ func TestSearchGoesOnUntilEnoughRowsAreAlive(t *testing.T) {
 	for _, share := range []float64{0.7, 0.05} {
 		filter, alive := filtered(t, w.pool+"/pool", pool.Filter{Fraction: share, Seed: 2})
 		for name, x := range map[string]knn.Params{"flat": {Kind: "flat"}, "ivf-flat": {Kind: "ivf-flat", Lists: 4, Probes: 4, TrainSize: 400}} {
-			_, index := do(t, "index", IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": w.folder}, nil)
+			_, index := do(t, "index", retrieve.IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": w.folder}, nil)
 			in := map[string]string{"embeddings": w.folder, "queries": w.queries, "index": index}
-			hitsOf := func(depth int) []Hit {
-				_, dir := do(t, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: depth}, in, nil)
-				hits, err := parquet.ReadFile[Hit](dir + "/" + hitsFile)
+			hitsOf := func(depth int) []retrieve.Hit {
+				_, dir := do(t, "retrieve", retrieve.Params{By: "t2t", Index: x, Depth: depth}, in, nil)
+				hits, err := parquet.ReadFile[retrieve.Hit](dir + "/" + retrieve.HitsFile)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -77,12 +81,12 @@ func TestNothingReadsADroppedRow(t *testing.T) {
 	filter, alive := filtered(t, w.pool+"/pool", pool.Filter{Fraction: 0.4, Seed: 2})
 	in := w.in()
 	in["filter"] = filter
-	_, index := do(t, "index", IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, in, nil)
+	_, index := do(t, "index", retrieve.IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, in, nil)
 	search := map[string]string{"embeddings": w.folder, "queries": w.queries, "index": index, "filter": filter}
-	_, in["hits.t2t"] = do(t, "retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "flat"}, Depth: 40}, search, nil)
+	_, in["hits.t2t"] = do(t, "retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "flat"}, Depth: 40}, search, nil)
 	for _, control := range []string{"none", "random", "caption-match", "oracle", "continued"} {
-		r, dir := do(t, "pairs", PairsParams{K: 4, Per: "prompt", Overfetch: 4, Control: control}, in, nil)
-		list, err := parquet.ReadFile[Pair](dir + "/" + pairsFile)
+		r, dir := do(t, "pairs", pairs.Params{K: 4, Per: "prompt", Overfetch: 4, Control: control}, in, nil)
+		list, err := parquet.ReadFile[pairs.Pair](dir + "/" + pairs.PairsFile)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,14 +110,14 @@ func TestAFilterOfAFolder(t *testing.T) {
 	}
 	folder := optest.WriteFolder(t, 8, vectors, meta)
 	least := 0.5
-	_, dir := do(t, "filter", FilterParams{Filter: pool.Filter{MinSimilarity: &least}}, nil, map[string]op.Files{"embeddings": {Root: folder}})
+	_, dir := do(t, "filter", pools.FilterParams{Filter: pool.Filter{MinSimilarity: &least}}, nil, map[string]op.Files{"embeddings": {Root: folder}})
 	f, err := embeddings.Open(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
 	r := optest.New(t, map[string]string{"filter": dir}, nil)
-	alive, err := aliveIn(t.Context(), &r.Run, f)
+	alive, err := pools.AliveIn(t.Context(), &r.Run, f)
 	if err != nil || alive.Count() != 25 || alive.Has(24) || !alive.Has(25) {
 		t.Errorf("got %d alive, %v; want rows 25 to 49", alive.Count(), err)
 	}
@@ -140,7 +144,7 @@ func TestAFilterThatMeetsNothingWarns(t *testing.T) {
 		if c.lists != nil {
 			files["blocklist"] = op.Files{Paths: c.lists}
 		}
-		r, _ := do(t, "filter", FilterParams{Filter: c.filter}, nil, files)
+		r, _ := do(t, "filter", pools.FilterParams{Filter: c.filter}, nil, files)
 		if !slices.Equal(r.Warnings, c.want) {
 			t.Errorf("%+v %v: warnings %q, want %q", c.filter, c.lists, r.Warnings, c.want)
 		}
@@ -150,7 +154,7 @@ func TestAFilterThatMeetsNothingWarns(t *testing.T) {
 func TestAFilterThatLeavesNothingSaysWhy(t *testing.T) {
 	w := newPairsWorld(t, 30, 3, func(i int) int { return i }, nil)
 	r := optest.New(t, nil, map[string]op.Files{"pool.laion": {Paths: mustGlob(t, w.pool+"/pool")}})
-	err := try(r, "filter", FilterParams{Filter: pool.Filter{MinChars: 1000}})
+	err := try(r, "filter", pools.FilterParams{Filter: pool.Filter{MinChars: 1000}})
 	if err == nil || !strings.Contains(err.Error(), "no row of 30 is left: dropped by caption 30") {
 		t.Errorf("got %v, want the counts by cause", err)
 	}

@@ -17,10 +17,15 @@ import (
 
 	"react/data/image"
 	"react/data/npy"
+	"react/ops/embed"
 	"react/ops/engine"
+	"react/ops/evaluate"
 	"react/ops/internal/optest"
+	"react/ops/internal/small"
 	"react/ops/metric"
 	"react/ops/op"
+	"react/ops/pairs"
+	"react/ops/train"
 )
 
 // fineTuned is a base with training and test images of one task.
@@ -30,13 +35,13 @@ func fineTuned(t *testing.T) map[string]string {
 	more := optest.SmallWorld
 	more.Seed, more.TestPerClass = 9, 10
 	_, other := do(t, "world", more, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
 	return map[string]string{"checkpoint": base, "test": pool, "train": other}
 }
 
 // smallFineTune trains in a second.
-func smallFineTune() FineTuneParams {
-	return FineTuneParams{Test: FeaturesParams{Set: "task"}, Train: FeaturesParams{Set: "task"}, Best: "last", Init: "random", Optimizer: "adamw",
+func smallFineTune() evaluate.FineTuneParams {
+	return evaluate.FineTuneParams{Test: embed.FeaturesParams{Set: "task"}, Train: embed.FeaturesParams{Set: "task"}, Best: "last", Init: "random", Optimizer: "adamw",
 		LR: []float64{3e-3}, WeightDecay: []float64{0.01}, Epochs: 20, SearchEpochs: 3, Batch: 16, TowerLR: 1, Normalization: "batch", Precision: "f32"}
 }
 
@@ -48,12 +53,16 @@ func TestFineTune(t *testing.T) {
 	}
 	in := fineTuned(t)
 	crop := image.Augment{Crop: [2]float64{0.6, 1}, Ratio: [2]float64{0.8, 1.25}, Flip: 0.5}
-	for name, change := range map[string]func(p *FineTuneParams){
-		"adamw":           func(p *FineTuneParams) { p.Warmup, p.Clip = 1, 1 },
-		"sgd, two rates":  func(p *FineTuneParams) { p.Optimizer, p.LR, p.TowerLR = "sgd", []float64{0.1}, 0.3 },
-		"from language":   func(p *FineTuneParams) { p.Init, p.Prompts, p.Normalization = "language", []string{"a {}"}, "length" },
-		"plain, cropped":  func(p *FineTuneParams) { p.Normalization, p.Augment, p.Epochs = "none", crop, 30 },
-		"shots, searched": func(p *FineTuneParams) { p.Shots, p.LR, p.Best, p.SearchEpochs = 8, []float64{1e-6, 3e-3}, "test", 10 },
+	for name, change := range map[string]func(p *evaluate.FineTuneParams){
+		"adamw":          func(p *evaluate.FineTuneParams) { p.Warmup, p.Clip = 1, 1 },
+		"sgd, two rates": func(p *evaluate.FineTuneParams) { p.Optimizer, p.LR, p.TowerLR = "sgd", []float64{0.1}, 0.3 },
+		"from language": func(p *evaluate.FineTuneParams) {
+			p.Init, p.Prompts, p.Normalization = "language", []string{"a {}"}, "length"
+		},
+		"plain, cropped": func(p *evaluate.FineTuneParams) { p.Normalization, p.Augment, p.Epochs = "none", crop, 30 },
+		"shots, searched": func(p *evaluate.FineTuneParams) {
+			p.Shots, p.LR, p.Best, p.SearchEpochs = 8, []float64{1e-6, 3e-3}, "test", 10
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := smallFineTune()
@@ -86,11 +95,11 @@ func TestFineTune(t *testing.T) {
 // checkScores holds scores.npy to the predictions.
 func checkScores(t *testing.T, dir string) {
 	t.Helper()
-	shape, values, err := npy.Read(filepath.Join(dir, ScoresFile))
+	shape, values, err := npy.Read(filepath.Join(dir, evaluate.ScoresFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	predictions, err := ReadPredictions(dir)
+	predictions, err := evaluate.ReadPredictions(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,12 +123,12 @@ func TestGatesFineTune(t *testing.T) {
 		t.Skip("trainings: minutes under -race")
 	}
 	in := fineTuned(t)
-	_, list := do(t, "pairs", PairsParams{Control: "continued"}, map[string]string{"pool": in["test"], "embeddings": embedded(t, in["checkpoint"], in["test"])}, nil)
-	p := TuneParams{Mode: "gated-image", Gamma: GammaOff, Steps: 2, Batch: 8, LR: 1e-3, Precision: "f32", Augment: optest.NoAugment, GatedDepth: 1, AlphaLR: 1}
+	_, list := do(t, "pairs", pairs.Params{Control: "continued"}, map[string]string{"pool": in["test"], "embeddings": embedded(t, in["checkpoint"], in["test"])}, nil)
+	p := train.TuneParams{Mode: "gated-image", Gamma: train.GammaOff, Steps: 2, Batch: 8, LR: 1e-3, Precision: "f32", Augment: optest.NoAugment, GatedDepth: 1, AlphaLR: 1}
 	_, in["checkpoint"] = do(t, "tune", p, map[string]string{"checkpoint": in["checkpoint"], "pairs": list, "pool": in["test"]}, nil)
 	_, dir := do(t, "fine-tune", smallFineTune(), in, nil)
 	first, last := "", ""
-	raw, err := os.ReadFile(filepath.Join(dir, metricsFile))
+	raw, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +185,7 @@ func TestFineTuneGoesOn(t *testing.T) {
 }
 
 // attemptUntil stops or kills a fine-tuning at its n-th step.
-func attemptUntil(t *testing.T, run *optest.Run, p FineTuneParams, n int, kill bool) (err error) {
+func attemptUntil(t *testing.T, run *optest.Run, p evaluate.FineTuneParams, n int, kill bool) (err error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -212,14 +221,14 @@ func TestFineTuneRefuses(t *testing.T) {
 	_, less := do(t, "world", fewer, nil, nil)
 	for _, c := range []struct {
 		in     map[string]string
-		change func(p *FineTuneParams)
+		change func(p *evaluate.FineTuneParams)
 		want   string
 	}{
-		{same, func(*FineTuneParams) {}, "12 test images are training images too"},
-		{map[string]string{"checkpoint": in["checkpoint"], "test": in["test"], "train": less}, func(*FineTuneParams) {}, "not the same task"},
-		{in, func(p *FineTuneParams) { p.Shots = 11 }, "class 0 has 10 images, fewer than 11 shots"},
-		{in, func(p *FineTuneParams) { p.Optimizer, p.LR = "sgd", []float64{1e30} }, "too high"},
-		{in, func(p *FineTuneParams) { p.Optimizer, p.LR = "sgd", []float64{1e30, 1e29} }, "all 2 runs of the search diverged"},
+		{same, func(*evaluate.FineTuneParams) {}, "12 test images are training images too"},
+		{map[string]string{"checkpoint": in["checkpoint"], "test": in["test"], "train": less}, func(*evaluate.FineTuneParams) {}, "not the same task"},
+		{in, func(p *evaluate.FineTuneParams) { p.Shots = 11 }, "class 0 has 10 images, fewer than 11 shots"},
+		{in, func(p *evaluate.FineTuneParams) { p.Optimizer, p.LR = "sgd", []float64{1e30} }, "too high"},
+		{in, func(p *evaluate.FineTuneParams) { p.Optimizer, p.LR = "sgd", []float64{1e30, 1e29} }, "all 2 runs of the search diverged"},
 	} {
 		p := smallFineTune()
 		c.change(&p)
@@ -243,16 +252,16 @@ func TestMeanOfSamples(t *testing.T) {
 		samples[fmt.Sprint("sample.", seed)] = dir
 		want += rowsOf(t, dir)["score"] / 2
 	}
-	_, dir := do(t, "evaluate", EvaluateParams{Kind: "finetune", Scores: true}, samples, nil)
+	_, dir := do(t, "evaluate", evaluate.Params{Kind: "finetune", Scores: true}, samples, nil)
 	rows := rowsOf(t, dir)
 	if _, ok := rows["score-std"]; !ok || rows["score"] != want {
 		t.Errorf("%v, want a mean of %v", rows, want)
 	}
-	if shape, _, err := npy.Read(filepath.Join(dir, ScoresFile)); err != nil || fmt.Sprint(shape) != "[2 12 4]" {
+	if shape, _, err := npy.Read(filepath.Join(dir, evaluate.ScoresFile)); err != nil || fmt.Sprint(shape) != "[2 12 4]" {
 		t.Errorf("scores %v, %v", shape, err)
 	}
-	_, one := do(t, "evaluate", EvaluateParams{Kind: "finetune"}, map[string]string{"sample.0": samples["sample.0"]}, nil)
-	optest.SameFile(t, one, samples["sample.0"], predictionsFile)
+	_, one := do(t, "evaluate", evaluate.Params{Kind: "finetune"}, map[string]string{"sample.0": samples["sample.0"]}, nil)
+	optest.SameFile(t, one, samples["sample.0"], "predictions.parquet")
 }
 
 // TestFineTuneSeveralClasses: images of several classes are learned by binary cross entropy and scored by mean average precision.
@@ -296,7 +305,7 @@ func TestFineTuneSeveralClasses(t *testing.T) {
 		}
 	}
 	p := smallFineTune()
-	p.Test, p.Train, p.Optimizer, p.LR, p.WeightDecay = FeaturesParams{}, FeaturesParams{Split: "train"}, "sgd", []float64{0.1}, []float64{0}
+	p.Test, p.Train, p.Optimizer, p.LR, p.WeightDecay = embed.FeaturesParams{}, embed.FeaturesParams{Split: "train"}, "sgd", []float64{0.1}, []float64{0}
 	files := map[string]op.Files{"test": {Root: dir}, "train": {Root: dir}}
 	_, out := do(t, "fine-tune", p, map[string]string{"checkpoint": in["checkpoint"]}, files)
 	if rows := rowsOf(t, out); rows["mAP"] < 0.95 || rows["score"] != rows["mAP"] {

@@ -9,7 +9,11 @@ import (
 
 	"react/ops/clip/encode"
 	"react/ops/clip/layout"
+	"react/ops/embed"
+	"react/ops/evaluate"
 	"react/ops/internal/optest"
+	"react/ops/internal/small"
+	"react/ops/pairs"
 )
 
 // overflowing writes a copy of a checkpoint whose weights are finite and whose tower is not: the
@@ -45,18 +49,18 @@ func overflowing(t *testing.T, checkpoint, projection string) string {
 // as right: acc@1 was 100 %.
 func TestNotFiniteIsAnError(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
 	captions := captionFolder(t, pool)
 	for _, tower := range []struct {
 		projection, names string
 		ops               map[string]any
 	}{
 		{"visual.proj", "key ", map[string]any{
-			"evaluate": EvaluateParams{Kind: "zeroshot", Set: "task", Prompts: []string{"a {}"}}, "features": FeaturesParams{Set: "task"},
-			"fingerprint": FingerprintParams{Set: "task"}, "embed": EmbedParams{}, "retrieval": EvaluateParams{Kind: "retrieval"}}},
+			"evaluate": evaluate.Params{Kind: "zeroshot", Set: "task", Prompts: []string{"a {}"}}, "features": embed.FeaturesParams{Set: "task"},
+			"fingerprint": pairs.FingerprintParams{Set: "task"}, "embed": embed.Params{}, "retrieval": evaluate.Params{Kind: "retrieval"}}},
 		{"text_projection", "text \"", map[string]any{
-			"evaluate": EvaluateParams{Kind: "zeroshot", Set: "task", Prompts: []string{"a {}"}}, "embed": EmbedParams{},
-			"queries": QueriesParams{Set: "task", Prompts: []string{"a {}"}}, "retrieval": EvaluateParams{Kind: "retrieval"}}},
+			"evaluate": evaluate.Params{Kind: "zeroshot", Set: "task", Prompts: []string{"a {}"}}, "embed": embed.Params{},
+			"queries": embed.QueriesParams{Set: "task", Prompts: []string{"a {}"}}, "retrieval": evaluate.Params{Kind: "retrieval"}}},
 	} {
 		broken := overflowing(t, base, tower.projection)
 		for op, params := range tower.ops {
@@ -81,30 +85,11 @@ func TestNotFiniteIsAnError(t *testing.T) {
 // TestLogitScaleWithoutBound: a scale without bound, which makes probabilities NaN.
 func TestLogitScaleWithoutBound(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
 	dir := overflowing(t, base, "logit_scale")
 	r := optest.New(t, map[string]string{"checkpoint": dir, "classes": pool}, nil)
-	err := try(r, "queries", QueriesParams{Set: "task", Prompts: []string{"a {}"}})
+	err := try(r, "queries", embed.QueriesParams{Set: "task", Prompts: []string{"a {}"}})
 	if err == nil || !strings.Contains(err.Error(), "logit_scale") {
 		t.Errorf("got %v, want an error about logit_scale", err)
-	}
-}
-
-// TestHeadWithoutDirection: prompts that cancel out are no classifier, whose cosines would all be 0.
-func TestHeadWithoutDirection(t *testing.T) {
-	at := -1
-	_, err := averageTexts([][]string{{"a", "b"}}, 2, func(texts []string) ([]float32, error) {
-		var out []float32
-		for range texts {
-			at = -at
-			out = append(out, float32(at), 0)
-		}
-		return out, nil
-	})
-	if err == nil || !strings.Contains(err.Error(), `prompt "a"`) {
-		t.Errorf("got %v, want an error that names the class's prompt", err)
-	}
-	if _, _, _, err := meanQueries([]Query{{Query: "a"}, {Query: "b"}}, []float32{1, 0, -1, 0}); err == nil {
-		t.Error("the mean of opposite queries is taken for a query")
 	}
 }

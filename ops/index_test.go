@@ -15,6 +15,7 @@ import (
 	"react/ops/knn"
 	"react/ops/modality"
 	"react/ops/op"
+	"react/ops/retrieve"
 )
 
 // TestIndexInShardsFindsTheSame: an index in shards gives retrieve and tune-index what one index of all rows gives.
@@ -22,23 +23,23 @@ func TestIndexInShardsFindsTheSame(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
 	for name, x := range map[string]knn.Params{"flat": {Kind: "flat"}, "ivf-flat": {Kind: "ivf-flat", Lists: 12, Probes: 4, TrainSize: 300}, "auto": {Kind: "auto", MemoryGiB: 1}} {
 		in := map[string]string{"embeddings": w.folder, "queries": w.queries}
-		hits, curves := map[int64][]Hit{}, map[int64]IndexCurve{}
+		hits, curves := map[int64][]retrieve.Hit{}, map[int64]retrieve.IndexCurve{}
 		for _, each := range []int64{0, 70} {
 			var run *optest.Run
-			run, in["index"] = do(t, "index", IndexParams{Side: "text", Params: x, ShardRows: each}, in, nil)
+			run, in["index"] = do(t, "index", retrieve.IndexParams{Side: "text", Params: x, ShardRows: each}, in, nil)
 			if each > 0 && (run.Facts["shards"] != 5 || run.Facts["rows"] != int64(300)) {
 				t.Errorf("%s: facts %v, want 5 shards of 300 rows", name, run.Facts)
 			}
-			_, dir := do(t, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: 20}, in, nil)
+			_, dir := do(t, "retrieve", retrieve.Params{By: "t2t", Index: x, Depth: 20}, in, nil)
 			var err error
-			if hits[each], err = parquet.ReadFile[Hit](filepath.Join(dir, hitsFile)); err != nil {
+			if hits[each], err = parquet.ReadFile[retrieve.Hit](filepath.Join(dir, retrieve.HitsFile)); err != nil {
 				t.Fatal(err)
 			}
 			if name == "flat" {
 				continue
 			}
-			_, dir = do(t, "tune-index", TuneIndexParams{By: "t2t", Index: x, K: 20}, in, nil)
-			if curves[each], err = ReadIndexCurve(dir); err != nil {
+			_, dir = do(t, "tune-index", retrieve.TuneIndexParams{By: "t2t", Index: x, K: 20}, in, nil)
+			if curves[each], err = retrieve.ReadIndexCurve(dir); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -56,7 +57,7 @@ func TestIndexInShardsFindsTheSame(t *testing.T) {
 // TestStoppedIndexGoesOn stops the building of shards: the next attempt builds what is missing, and the output is that of an unbroken run.
 func TestStoppedIndexGoesOn(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
-	p := IndexParams{Side: "text", Params: knn.Params{Kind: "ivf-flat", Lists: 12, Probes: 4, TrainSize: 300}, ShardRows: 70}
+	p := retrieve.IndexParams{Side: "text", Params: knn.Params{Kind: "ivf-flat", Lists: 12, Probes: 4, TrainSize: 300}, ShardRows: 70}
 	in := map[string]string{"embeddings": w.folder}
 	_, whole := do(t, "index", p, in, nil)
 	want := optest.Contents(t, whole)
@@ -103,15 +104,15 @@ func TestSearchMemoryIsOfOneShard(t *testing.T) {
 		shard  int64
 		want   int64
 	}{
-		{"index", IndexParams{Params: knn.Params{Kind: "flat"}}, 0, 2 * rows * vector},
-		{"index", IndexParams{Params: knn.Params{Kind: "flat"}, ShardRows: 100_000}, 0, 2 * 100_000 * vector},
-		{"index", IndexParams{Params: knn.Params{Kind: "ivf-pq", Lists: 1024, TrainSize: 65536, Code: 32}}, 0, 2*(rows*40+1024*vector) + 65536*vector},
-		{"retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "exact"}}, 0, 0},
-		{"retrieve", RetrieveParams{By: modality.TextMatch}, 0, -clip.ProcessBytes},
-		{"retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "flat"}}, 0, rows * vector},
-		{"retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "flat"}}, 100_000, 100_000 * vector},
-		{"retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "ivf-flat", Lists: 1024}}, 0, 1024*vector + 1<<30},
-		{"tune-index", TuneIndexParams{By: "t2t", Index: knn.Params{Kind: "auto", MemoryGiB: 1}}, 400_000, 400_000*(vector+8) + 65536*vector},
+		{"index", retrieve.IndexParams{Params: knn.Params{Kind: "flat"}}, 0, 2 * rows * vector},
+		{"index", retrieve.IndexParams{Params: knn.Params{Kind: "flat"}, ShardRows: 100_000}, 0, 2 * 100_000 * vector},
+		{"index", retrieve.IndexParams{Params: knn.Params{Kind: "ivf-pq", Lists: 1024, TrainSize: 65536, Code: 32}}, 0, 2*(rows*40+1024*vector) + 65536*vector},
+		{"retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "exact"}}, 0, 0},
+		{"retrieve", retrieve.Params{By: modality.TextMatch}, 0, -clip.ProcessBytes},
+		{"retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "flat"}}, 0, rows * vector},
+		{"retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "flat"}}, 100_000, 100_000 * vector},
+		{"retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "ivf-flat", Lists: 1024}}, 0, 1024*vector + 1<<30},
+		{"tune-index", retrieve.TuneIndexParams{By: "t2t", Index: knn.Params{Kind: "auto", MemoryGiB: 1}}, 400_000, 400_000*(vector+8) + 65536*vector},
 	} {
 		raw, err := op.Canonical(c.params)
 		if err != nil {

@@ -26,7 +26,9 @@ import (
 	"react/data/laion"
 	"react/data/npy"
 	"react/data/shards"
+	"react/ops/blas"
 	"react/ops/knn"
+	"react/ops/retrieve"
 )
 
 // What testdata/interop.py makes and expects.
@@ -224,7 +226,7 @@ func unitRows(seed uint64, n, dim int) []float32 {
 		v[i] = float32(rng.NormFloat64())
 	}
 	for i := range n {
-		normalize(v[i*dim : (i+1)*dim])
+		blas.Normalize(v[i*dim : (i+1)*dim])
 	}
 	return v
 }
@@ -246,7 +248,7 @@ func writeIndexes(t *testing.T, dir string, queries []float32) {
 		ivf.Kind = kind
 		kinds[kind] = ivf
 	}
-	var hits []Hit
+	var hits []retrieve.Hit
 	for name, p := range kinds {
 		matrix := image
 		if name == "text" {
@@ -262,13 +264,13 @@ func writeIndexes(t *testing.T, dir string, queries []float32) {
 		for i, row := range found.Rows {
 			values[i] = float32(row)
 			if name == "image" {
-				hits = append(hits, Hit{Query: int32(i / interopK), Rank: int32(i%interopK + 1), Row: row, Score: found.Scores[i], Modality: "t2i"})
+				hits = append(hits, retrieve.Hit{Query: int32(i / interopK), Rank: int32(i%interopK + 1), Row: row, Score: found.Scores[i], Modality: "t2i"})
 			}
 		}
 		check(t, npy.Write(filepath.Join(dir, name+".rows.npy"), []int{len(values)}, values, "<f4"))
 		check(t, npy.Write(filepath.Join(dir, name+".scores.npy"), []int{len(values)}, found.Scores, "<f4"))
 	}
-	check(t, parquet.WriteFile(filepath.Join(dir, hitsFile), hits))
+	check(t, parquet.WriteFile(filepath.Join(dir, retrieve.HitsFile), hits))
 }
 
 // writeTars writes a shard with what stands beside it, and has fetch write one.

@@ -11,8 +11,12 @@ import (
 	"testing"
 
 	"react/data/datasets/catalogue"
+	"react/ops/backbone"
 	"react/ops/blas"
+	"react/ops/embed"
+	"react/ops/evaluate"
 	"react/ops/internal/optest"
+	"react/ops/internal/small"
 )
 
 // madeClusters writes a features stage of points around a centre for each class.
@@ -32,7 +36,7 @@ func madeClusters(t *testing.T, classes, each int, noise float64, seed uint64) s
 			x.Row(i)[d] = c.Row(i % classes)[d] + float32(noise*rng.NormFloat64())
 		}
 	}
-	set := featureSet{Dir: "made"}
+	set := embed.FeatureSet{Dir: "made"}
 	for i := range classes {
 		set.Classes = append(set.Classes, fmt.Sprint("c", i))
 		set.Names = append(set.Names, catalogue.Names{fmt.Sprint("c", i)})
@@ -44,13 +48,13 @@ func TestLinearProbe(t *testing.T) {
 	const classes = 12 // few images are few steps, and the search cannot tell rates apart: the toolkit's protocol, not ours to mend
 	train, test := madeClusters(t, classes, 30, 0.5, 1), madeClusters(t, classes, 10, 0.5, 2)
 	in := map[string]string{"train": train, "features": test}
-	for _, p := range []ProbeParams{
+	for _, p := range []evaluate.ProbeParams{
 		{Method: "sgd", Init: "random", Shots: 20, Samples: 2, Best: "last"},
 		{Method: "sgd", Init: "random", Shots: 0, Samples: 1, Best: "test"},
 		{Method: "logistic", Shots: 10, Samples: 2},
 		{Method: "prototypes", Shots: 5, Samples: 3},
 	} {
-		run, dir := do(t, "evaluate", EvaluateParams{Kind: "probe", Probe: &p}, in, nil)
+		run, dir := do(t, "evaluate", evaluate.Params{Kind: "probe", Probe: &p}, in, nil)
 		rows := rowsOf(t, dir)
 		if rows["score"] < 0.8 || rows["score"] != rows["acc@1"] {
 			t.Errorf("%+v: %v", p, rows)
@@ -63,13 +67,13 @@ func TestLinearProbe(t *testing.T) {
 			t.Errorf("%+v: trained on %v images, want %d", p, rows["train-images"], want)
 		}
 		_, std := rows["score-std"]
-		if _, err := os.Stat(filepath.Join(dir, predictionsFile)); std != (p.Samples > 1) || (err == nil) != (p.Samples == 1) {
+		if _, err := os.Stat(filepath.Join(dir, "predictions.parquet")); std != (p.Samples > 1) || (err == nil) != (p.Samples == 1) {
 			t.Errorf("%+v: score-std %v, predictions %v", p, std, err)
 		}
 		if (len(run.Warnings) > 0) != (p.Best == "test") {
 			t.Errorf("%+v: warnings %q", p, run.Warnings)
 		}
-		_, again := do(t, "evaluate", EvaluateParams{Kind: "probe", Probe: &p}, in, nil)
+		_, again := do(t, "evaluate", evaluate.Params{Kind: "probe", Probe: &p}, in, nil)
 		optest.SameFile(t, dir, again, "probe.json")
 	}
 }
@@ -79,13 +83,13 @@ func TestLinearProbe(t *testing.T) {
 func TestProbeOfSeveralSamples(t *testing.T) {
 	in := map[string]string{"train": madeClusters(t, 6, 30, 2, 1), "features": madeClusters(t, 6, 40, 2, 2)}
 	for _, method := range []string{"prototypes", "logistic"} {
-		p := ProbeParams{Method: method, Shots: 5, Samples: 3, Seed: 7}
-		_, dir := do(t, "evaluate", EvaluateParams{Kind: "probe", Probe: &p}, in, nil)
+		p := evaluate.ProbeParams{Method: method, Shots: 5, Samples: 3, Seed: 7}
+		_, dir := do(t, "evaluate", evaluate.Params{Kind: "probe", Probe: &p}, in, nil)
 		got := rowsOf(t, dir)
 		var scores, accs []float64
 		for i := range p.Samples {
-			alone := ProbeParams{Method: method, Shots: 5, Samples: 1, Seed: p.Seed + int64(i)}
-			_, dir := do(t, "evaluate", EvaluateParams{Kind: "probe", Probe: &alone}, in, nil)
+			alone := evaluate.ProbeParams{Method: method, Shots: 5, Samples: 1, Seed: p.Seed + int64(i)}
+			_, dir := do(t, "evaluate", evaluate.Params{Kind: "probe", Probe: &alone}, in, nil)
 			scores, accs = append(scores, rowsOf(t, dir)["score"]), append(accs, rowsOf(t, dir)["mean-per-class"])
 		}
 		if slices.Max(scores) == slices.Min(scores) {
@@ -107,7 +111,7 @@ func TestProbeOfSeveralSamples(t *testing.T) {
 // TestProbeRefuses: what would make a probe's number mean nothing is said before anything is trained.
 func TestProbeRefuses(t *testing.T) {
 	train, test, other := madeClusters(t, 4, 8, 0.5, 1), madeClusters(t, 4, 8, 0.5, 2), madeClusters(t, 3, 8, 0.5, 3)
-	p := ProbeParams{Method: "sgd", Init: "random", Shots: 5, Samples: 1, Best: "last"}
+	p := evaluate.ProbeParams{Method: "sgd", Init: "random", Shots: 5, Samples: 1, Best: "last"}
 	for _, tc := range []struct {
 		train, test string
 		shots       int
@@ -120,7 +124,7 @@ func TestProbeRefuses(t *testing.T) {
 	} {
 		p.Shots = tc.shots
 		run := optest.New(t, map[string]string{"train": tc.train, "features": tc.test}, nil)
-		if err := try(run, "evaluate", EvaluateParams{Kind: "probe", Probe: &p}); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if err := try(run, "evaluate", evaluate.Params{Kind: "probe", Probe: &p}); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("got %v, want %q", err, tc.want)
 		}
 	}
@@ -129,17 +133,17 @@ func TestProbeRefuses(t *testing.T) {
 // TestLanguageInit: the head starts from the prompts' embeddings, and needs a text tower of the features' width.
 func TestLanguageInit(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
 	in := map[string]string{"checkpoint": base, "dataset": pool}
-	_, test := do(t, "features", FeaturesParams{Set: "task"}, in, nil)
+	_, test := do(t, "features", embed.FeaturesParams{Set: "task"}, in, nil)
 	more := optest.SmallWorld
 	more.Seed, more.TestPerClass = 9, 6
 	_, pool2 := do(t, "world", more, nil, nil)
-	_, train := do(t, "features", FeaturesParams{Set: "task"}, map[string]string{"checkpoint": base, "dataset": pool2}, nil)
-	p := EvaluateParams{Kind: "probe", Prompts: []string{"a {}"}, Probe: &ProbeParams{Method: "sgd", Init: "language", Shots: 5, Samples: 1, Best: "last"}}
+	_, train := do(t, "features", embed.FeaturesParams{Set: "task"}, map[string]string{"checkpoint": base, "dataset": pool2}, nil)
+	p := evaluate.Params{Kind: "probe", Prompts: []string{"a {}"}, Probe: &evaluate.ProbeParams{Method: "sgd", Init: "language", Shots: 5, Samples: 1, Best: "last"}}
 	_, dir := do(t, "evaluate", p, map[string]string{"train": train, "features": test, "checkpoint": base}, nil)
 	checkRows(t, dir, []string{"score", "acc@1", "train-images"})
-	if _, err := os.Stat(filepath.Join(dir, classifierFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, backbone.ClassifierFile)); err != nil {
 		t.Error(err)
 	}
 	run := optest.New(t, map[string]string{"train": madeClusters(t, 4, 10, 0.5, 1), "features": madeClusters(t, 4, 10, 0.5, 2), "checkpoint": base}, nil)

@@ -13,9 +13,13 @@ import (
 
 	"react/data/lost"
 	"react/data/npy"
+	"react/ops/embed"
 	"react/ops/engine"
+	"react/ops/evaluate"
 	"react/ops/internal/optest"
+	"react/ops/internal/small"
 	"react/ops/op"
+	"react/ops/pairs"
 )
 
 // lostImage is image i of a set of 20: two cannot be read.
@@ -23,7 +27,7 @@ func lostImage(t *testing.T, i int) []byte {
 	if i == 4 || i == 11 {
 		return []byte("<!DOCTYPE html>")
 	}
-	return greyImage(t, fmt.Sprint(10*i))
+	return optest.GreyImage(t, fmt.Sprint(10*i))
 }
 
 func writeFile(t *testing.T, path string, data []byte) {
@@ -107,7 +111,7 @@ func lostCaptions(t *testing.T) string {
 // TestSetsSayWhatTheyLost: images of an evaluation set that cannot be read are left out and counted, whatever the layout and the stage; more than a
 // share are an error.
 func TestSetsSayWhatTheyLost(t *testing.T) {
-	on, _, base := twoStepBase(t)
+	on, _, base := small.TwoStepBase(t)
 	for _, set := range []struct {
 		name  string
 		dir   string
@@ -133,7 +137,7 @@ func TestSetsSayWhatTheyLost(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if c := lostIn(r); !maps.Equal(c.By, set.by) || c.Of != 20 || !strings.HasPrefix(c.Remark(), "Warning: set ") {
+				if c := optest.LostIn(r); !maps.Equal(c.By, set.by) || c.Of != 20 || !strings.HasPrefix(c.Remark(), "Warning: set ") {
 					t.Errorf("lost: %+v, want %v of 20", c, set.by)
 				}
 				checkLeft(t, r, name)
@@ -145,13 +149,13 @@ func TestSetsSayWhatTheyLost(t *testing.T) {
 // lostStages are the stages that read a set, with a share.
 func lostStages(captions bool) map[string]func(share float64) any {
 	stages := map[string]func(share float64) any{
-		"fingerprint": func(share float64) any { return FingerprintParams{Captions: captions, MaxBadShare: share} },
+		"fingerprint": func(share float64) any { return pairs.FingerprintParams{Captions: captions, MaxBadShare: share} },
 		"evaluate": func(share float64) any {
-			return EvaluateParams{Kind: map[bool]string{true: "retrieval", false: "zeroshot"}[captions], Prompts: []string{"a {}"}, MaxBadShare: share}
+			return evaluate.Params{Kind: map[bool]string{true: "retrieval", false: "zeroshot"}[captions], Prompts: []string{"a {}"}, MaxBadShare: share}
 		},
 	}
 	if !captions {
-		stages["features"] = func(share float64) any { return FeaturesParams{MaxBadShare: share} }
+		stages["features"] = func(share float64) any { return embed.FeaturesParams{MaxBadShare: share} }
 	}
 	return stages
 }
@@ -166,13 +170,13 @@ func checkLeft(t *testing.T, r *optest.Run, name string) {
 			t.Errorf("%v, %v: want figures of 18 images", rows[:1], err)
 		}
 	case "features", "fingerprint":
-		shape, _, err := npy.Read(filepath.Join(r.Dir, featuresFile))
+		shape, _, err := npy.Read(filepath.Join(r.Dir, embed.FeaturesFile))
 		if err != nil || shape[0] != 18 {
 			t.Errorf("vectors %v, %v", shape, err)
 		}
 		keys := map[string]bool{}
 		if name == "features" {
-			items, err := parquet.ReadFile[featureItem](filepath.Join(r.Dir, featureItemFile))
+			items, err := parquet.ReadFile[embed.FeatureItem](filepath.Join(r.Dir, "items.parquet"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,7 +184,7 @@ func checkLeft(t *testing.T, r *optest.Run, name string) {
 				keys[item.Key] = item.SHA256 != "" && len(item.Labels) == 1
 			}
 		} else {
-			prints, _, err := readFingerprints(r.Dir)
+			prints, _, err := pairs.ReadFingerprints(r.Dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -202,10 +206,10 @@ func checkLeft(t *testing.T, r *optest.Run, name string) {
 
 // TestAClassThatIsLost: a class of which no image can be read cannot be measured, whatever share may be lost.
 func TestAClassThatIsLost(t *testing.T) {
-	on, _, base := twoStepBase(t)
+	on, _, base := small.TwoStepBase(t)
 	dir := t.TempDir()
 	for i := range 4 {
-		writeFile(t, filepath.Join(dir, "cat", fmt.Sprintf("%d.png", i)), greyImage(t, fmt.Sprint(10*i)))
+		writeFile(t, filepath.Join(dir, "cat", fmt.Sprintf("%d.png", i)), optest.GreyImage(t, fmt.Sprint(10*i)))
 	}
 	writeFile(t, filepath.Join(dir, "dog", "0.png"), []byte("<html>"))
 	for _, name := range []string{"evaluate", "features"} {
@@ -222,15 +226,15 @@ func TestAClassThatIsLost(t *testing.T) {
 func TestFineTuneLeavesOutUnread(t *testing.T) {
 	dir := lostFolders(t)
 	r := optest.New(t, nil, map[string]op.Files{"train": {Root: dir}})
-	set, err := openLabelled(&r.Run, "train", FeaturesParams{})
+	set, err := embed.OpenLabelled(&r.Run, "train", embed.FeaturesParams{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer set.Close()
-	if err := dropUnread(t.Context(), &r.Run, set, 0.05); err == nil || !strings.Contains(err.Error(), "2 of 20 images (10.0 %) do not decode") {
+	if err := embed.DropUnread(t.Context(), &r.Run, set, 0.05); err == nil || !strings.Contains(err.Error(), "2 of 20 images (10.0 %) do not decode") {
 		t.Errorf("over the share: %v", err)
 	}
-	if err := dropUnread(t.Context(), &r.Run, set, 0.1); err != nil || len(set.Items) != 18 {
+	if err := embed.DropUnread(t.Context(), &r.Run, set, 0.1); err != nil || len(set.Items) != 18 {
 		t.Errorf("%v, %d images, want 18", err, len(set.Items))
 	}
 	for i, item := range set.Items {

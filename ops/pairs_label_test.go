@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"react/data/columns"
-	"react/data/embeddings"
 	"react/ops/internal/optest"
+	"react/ops/pairs"
 )
 
 // relabel gives the rows of a folder other labels.
@@ -52,8 +52,8 @@ func relabel(t *testing.T, folder string, label func(i int) string) {
 // that was missed; one class anywhere in the pool makes it ours.
 func TestLabelsOfAnotherMeaning(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
-	p := PairsParams{K: 2, Per: "prompt", Overfetch: 4, Control: "none"}
-	precision := func() (bool, []Pair, *optest.Run) {
+	p := pairs.Params{K: 2, Per: "prompt", Overfetch: 4, Control: "none"}
+	precision := func() (bool, []pairs.Pair, *optest.Run) {
 		list, _, r := w.pairs(t, p)
 		raw, err := os.ReadFile(filepath.Join(r.Dir, "rows.jsonl"))
 		if err != nil {
@@ -61,7 +61,9 @@ func TestLabelsOfAnotherMeaning(t *testing.T) {
 		}
 		return strings.Contains(string(raw), `"precision"`), list, r
 	}
-	has := func(list []Pair) bool { return slices.ContainsFunc(list, func(p Pair) bool { return p.Label != "" }) }
+	has := func(list []pairs.Pair) bool {
+		return slices.ContainsFunc(list, func(p pairs.Pair) bool { return p.Label != "" })
+	}
 	list, _, _ := w.pairs(t, p)
 	taken := map[int64]bool{}
 	for _, pair := range list {
@@ -71,16 +73,6 @@ func TestLabelsOfAnotherMeaning(t *testing.T) {
 	told, list, r := precision()
 	if told || has(list) || !slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "no class of the task (it has %s)") }) {
 		t.Errorf("labels of others: precision %v, labels %v, warnings %q", told, has(list), r.Warnings)
-	}
-	folder, err := embeddings.Open(w.folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if others, found, err := labelsBeside(t.Context(), folder, map[string]bool{"kind 0": true}); others != `"neg", "pos"` || found || err != nil {
-		t.Errorf("got %s, %v, %v", others, found, err)
-	}
-	if err := folder.Close(); err != nil {
-		t.Fatal(err)
 	}
 	free := 0 // a row that is not found
 	for taken[int64(free)] {

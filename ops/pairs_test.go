@@ -20,6 +20,8 @@ import (
 	"react/data/shards"
 	"react/ops/internal/optest"
 	"react/ops/knn"
+	"react/ops/pairs"
+	"react/ops/retrieve"
 )
 
 // pairsWorld is a pool on disk with embeddings, queries and hits.
@@ -76,9 +78,9 @@ func newPairsWorld(t *testing.T, n, classes int, imageOf func(row int) int, brok
 	w.folder = optest.WriteFolder(t, dim, vectors, meta)
 	q, _ := crowded(2*classes, dim, 2*classes, 12)
 	w.queries = queryFolder(t, dim, q, classes)
-	_, index := do(t, "index", IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": w.folder}, nil)
+	_, index := do(t, "index", retrieve.IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": w.folder}, nil)
 	in := map[string]string{"embeddings": w.folder, "queries": w.queries, "index": index}
-	_, w.hits = do(t, "retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "flat"}, Depth: 64}, in, nil)
+	_, w.hits = do(t, "retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "flat"}, Depth: 64}, in, nil)
 	return w
 }
 
@@ -109,18 +111,18 @@ func (w *pairsWorld) in() map[string]string {
 	return map[string]string{"embeddings": w.folder, "pool": w.pool, "queries": w.queries, "hits.t2t": w.hits}
 }
 
-func (w *pairsWorld) pairs(t *testing.T, p PairsParams) ([]Pair, pairsReport, *optest.Run) {
+func (w *pairsWorld) pairs(t *testing.T, p pairs.Params) ([]pairs.Pair, pairs.PairsReport, *optest.Run) {
 	t.Helper()
 	r, dir := do(t, "pairs", p, w.in(), nil)
-	list, err := parquet.ReadFile[Pair](filepath.Join(dir, pairsFile))
+	list, err := parquet.ReadFile[pairs.Pair](filepath.Join(dir, pairs.PairsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, reportFile))
+	raw, err := os.ReadFile(filepath.Join(dir, pairs.ReportFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var report pairsReport
+	var report pairs.PairsReport
 	if err := json.Unmarshal(raw, &report); err != nil {
 		t.Fatal(err)
 	}
@@ -131,9 +133,9 @@ func TestPairsOfASmallerKAreAPrefix(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i / 2 }, map[int]bool{5: true, 17: true})
 	for _, dedup := range []bool{true, false} {
 		for _, per := range []string{"prompt", "class"} {
-			big, _, _ := w.pairs(t, PairsParams{K: 8, Per: per, Overfetch: 4, Dedup: dedup, Control: "none", MaxBad: 10, MaxBadShare: 1})
+			big, _, _ := w.pairs(t, pairs.Params{K: 8, Per: per, Overfetch: 4, Dedup: dedup, Control: "none", MaxBad: 10, MaxBadShare: 1})
 			for _, k := range []int{1, 2, 4} {
-				small, _, _ := w.pairs(t, PairsParams{K: k, Per: per, Overfetch: 4, Dedup: dedup, Control: "none", MaxBad: 10, MaxBadShare: 1})
+				small, _, _ := w.pairs(t, pairs.Params{K: k, Per: per, Overfetch: 4, Dedup: dedup, Control: "none", MaxBad: 10, MaxBadShare: 1})
 				if len(small) >= len(big) {
 					t.Fatalf("k %d has %d pairs, k 8 has %d", k, len(small), len(big))
 				}
@@ -149,7 +151,7 @@ func TestPairsOfASmallerKAreAPrefix(t *testing.T) {
 
 func TestDedupRefillsToKDifferentImages(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i / 3 }, map[int]bool{9: true})
-	list, report, _ := w.pairs(t, PairsParams{K: 5, Per: "prompt", Overfetch: 8, Dedup: true, Control: "none", MaxBad: 10, MaxBadShare: 1})
+	list, report, _ := w.pairs(t, pairs.Params{K: 5, Per: "prompt", Overfetch: 8, Dedup: true, Control: "none", MaxBad: 10, MaxBadShare: 1})
 	images := map[string]bool{}
 	perQuery := map[string]int{}
 	for _, p := range list {
@@ -170,7 +172,7 @@ func TestDedupRefillsToKDifferentImages(t *testing.T) {
 		}
 	}
 	if report.Shortfall != 0 || report.Wanted != 6*5 || report.Repeats == 0 {
-		t.Errorf("report %+v: want no shortfall of 30 wanted, and repeats passed over", report.counts)
+		t.Errorf("report %+v: want no shortfall of 30 wanted, and repeats passed over", report)
 	}
 }
 
@@ -181,7 +183,7 @@ func TestTooManyBadImagesNameTheRow(t *testing.T) {
 	}
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, broken)
 	r := optest.New(t, w.in(), nil)
-	err := try(r, "pairs", PairsParams{K: 2, Per: "prompt", Overfetch: 4, Control: "none", MaxBad: 3})
+	err := try(r, "pairs", pairs.Params{K: 2, Per: "prompt", Overfetch: 4, Control: "none", MaxBad: 3})
 	if err == nil || !strings.Contains(err.Error(), "4 images do not decode, more than maxBad 3: row ") || !strings.Contains(err.Error(), "00000.tar") {
 		t.Errorf("got %v, want the count, the row and the shard", err)
 	}
@@ -189,8 +191,8 @@ func TestTooManyBadImagesNameTheRow(t *testing.T) {
 
 func TestControlsGiveAsManyPairs(t *testing.T) {
 	w := newPairsWorld(t, 400, 4, func(i int) int { return i }, nil)
-	retrieved, _, _ := w.pairs(t, PairsParams{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
-	rows := func(list []Pair) []int64 {
+	retrieved, _, _ := w.pairs(t, pairs.Params{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
+	rows := func(list []pairs.Pair) []int64 {
 		var out []int64
 		for _, p := range list {
 			out = append(out, p.Row)
@@ -198,7 +200,7 @@ func TestControlsGiveAsManyPairs(t *testing.T) {
 		return out
 	}
 	for _, control := range []string{"random", "caption-match", "oracle"} {
-		p := PairsParams{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Control: control, Seed: 5}
+		p := pairs.Params{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Control: control, Seed: 5}
 		list, report, _ := w.pairs(t, p)
 		if report.Shortfall < 0 || report.Shortfall != len(retrieved)-len(list) {
 			t.Errorf("%s: %d pairs beside %d retrieved, shortfall %d", control, len(list), len(retrieved), report.Shortfall)
@@ -216,7 +218,7 @@ func TestControlsGiveAsManyPairs(t *testing.T) {
 			}
 		}
 	}
-	random := PairsParams{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Control: "random", Seed: 5}
+	random := pairs.Params{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Control: "random", Seed: 5}
 	seen := map[string]bool{}
 	for draw := range 4 {
 		random.Draw = draw
@@ -229,7 +231,7 @@ func TestControlsGiveAsManyPairs(t *testing.T) {
 	if list, _, _ := w.pairs(t, random); seen[fmt.Sprint(rows(list))] {
 		t.Error("another seed gives the rows of a draw")
 	}
-	all, _, r := w.pairs(t, PairsParams{Control: "continued"})
+	all, _, r := w.pairs(t, pairs.Params{Control: "continued"})
 	if len(all) != w.n {
 		t.Errorf("continued: %d pairs, want the whole pool of %d", len(all), w.n)
 	}
@@ -241,7 +243,7 @@ func TestControlsGiveAsManyPairs(t *testing.T) {
 func TestKOverThePoolIsAnError(t *testing.T) {
 	w := newPairsWorld(t, 60, 3, func(i int) int { return i }, nil)
 	r := optest.New(t, w.in(), nil)
-	err := try(r, "pairs", PairsParams{K: 61, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
+	err := try(r, "pairs", pairs.Params{K: 61, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
 	if err == nil || !strings.Contains(err.Error(), "k 61 is over the pool's 60 readable rows") {
 		t.Errorf("got %v, want both numbers", err)
 	}
@@ -249,7 +251,7 @@ func TestKOverThePoolIsAnError(t *testing.T) {
 
 func TestALargeShareOfThePoolWarns(t *testing.T) {
 	w := newPairsWorld(t, 60, 3, func(i int) int { return i }, nil)
-	_, report, r := w.pairs(t, PairsParams{K: 12, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
+	_, report, r := w.pairs(t, pairs.Params{K: 12, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
 	if report.Share <= 0.4 || len(r.Warnings) == 0 || !strings.Contains(r.Warnings[0], "of the pool's rows") {
 		t.Errorf("share %.2f gave warnings %v", report.Share, r.Warnings)
 	}
@@ -259,7 +261,7 @@ func TestALargeShareOfThePoolWarns(t *testing.T) {
 func TestAControlHoldsAnImageOnce(t *testing.T) {
 	w := newPairsWorld(t, 60, 2, func(i int) int { return i / 10 }, nil)
 	for seed := range int64(10) { // one draw may hold no image twice by luck
-		list, _, _ := w.pairs(t, PairsParams{K: 4, Per: "prompt", Overfetch: 8, Dedup: true, Control: "random", Seed: seed})
+		list, _, _ := w.pairs(t, pairs.Params{K: 4, Per: "prompt", Overfetch: 8, Dedup: true, Control: "random", Seed: seed})
 		seen := map[string]bool{}
 		for _, pair := range list {
 			if seen[pair.SHA256] {

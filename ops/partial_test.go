@@ -15,9 +15,13 @@ import (
 	"time"
 
 	"react/data/image"
+	"react/ops/embed"
 	"react/ops/engine"
 	"react/ops/internal/optest"
+	"react/ops/internal/small"
 	"react/ops/op"
+	"react/ops/pairs"
+	"react/ops/train"
 )
 
 // training that is stopped and goes on: an op with its params and inputs.
@@ -67,13 +71,13 @@ func trainings(t *testing.T, on *engine.Engine) []resumable {
 	t.Helper()
 	augment := image.Augment{Crop: [2]float64{0.5, 1}, Ratio: [2]float64{0.75, 1.33}, Flip: 0.5, Color: 0.4, RandAugment: "rand-m9-n2", Erasing: 0.25}
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	p := smallPretrain(t)
+	p := small.Pretrain(t)
 	p.Steps, p.Keep, p.Augment = 14, 4, augment
 	_, base := do(t, "pretrain", p, map[string]string{"pool": pool}, nil)
-	_, list := do(t, "pairs", PairsParams{Control: "continued"}, map[string]string{"pool": pool, "embeddings": embedded(t, base, pool)}, nil)
+	_, list := do(t, "pairs", pairs.Params{Control: "continued"}, map[string]string{"pool": pool, "embeddings": embedded(t, base, pool)}, nil)
 	all := []resumable{{"pretrain", p, map[string]string{"pool": pool}, on}}
 	for _, mode := range []string{"full", "locked-image", "locked-text", "gated-image"} {
-		p := TuneParams{Mode: mode, Gamma: 0.9, Steps: 12, Batch: 16, LR: 1e-3, Warmup: 3, WeightDecay: 0.1, Clip: 1, Precision: "f32", Augment: augment, Seed: 1}
+		p := train.TuneParams{Mode: mode, Gamma: 0.9, Steps: 12, Batch: 16, LR: 1e-3, Warmup: 3, WeightDecay: 0.1, Clip: 1, Precision: "f32", Augment: augment, Seed: 1}
 		if mode == "gated-image" {
 			p.GatedDepth, p.AlphaLR = 1, 10
 		}
@@ -87,7 +91,7 @@ func trainings(t *testing.T, on *engine.Engine) []resumable {
 
 func embedded(t *testing.T, base, pool string) string {
 	t.Helper()
-	_, dir := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
+	_, dir := do(t, "embed", embed.Params{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
 	return dir
 }
 
@@ -106,7 +110,7 @@ func TestStoppedTrainingGoesOn(t *testing.T) {
 		defer on.Close()
 		for _, r := range trainings(t, on) {
 			mode := ""
-			if p, ok := r.params.(TuneParams); ok {
+			if p, ok := r.params.(train.TuneParams); ok {
 				mode = p.Mode
 			}
 			t.Run(strings.Trim(name+"/"+r.op+" "+mode, " "), func(t *testing.T) { stopAndGoOn(t, r) })
@@ -159,7 +163,7 @@ func pretraining(t *testing.T) resumable {
 	}
 	t.Cleanup(on.Close)
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	p := smallPretrain(t)
+	p := small.Pretrain(t)
 	p.Steps, p.Keep = 6, 2
 	return resumable{"pretrain", p, map[string]string{"pool": pool}, on}
 }
@@ -179,14 +183,14 @@ func TestDamagedState(t *testing.T) {
 	if _, err := r.attempt(t, left, 5, false); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	edit := func(change func(*trainingState)) func(t *testing.T, path string) {
+	edit := func(change func(map[string]any)) func(t *testing.T, path string) {
 		return func(t *testing.T, path string) {
-			var state trainingState
+			var state map[string]any
 			data, err := os.ReadFile(path)
 			if err == nil {
 				err = json.Unmarshal(data, &state)
 			}
-			change(&state)
+			change(state)
 			if err == nil {
 				data, err = json.Marshal(state)
 			}
@@ -203,11 +207,11 @@ func TestDamagedState(t *testing.T) {
 		"a flipped byte":   {"000005.safetensors", optest.FlipByte, "000005.safetensors: sha256 is "},
 		"cut short":        {"000005.jsonl", func(t *testing.T, path string) { truncate(t, path, 100) }, "000005.jsonl: sha256 is "},
 		"a file gone":      {"snapshots/000002/open_clip_model.safetensors", func(t *testing.T, path string) { remove(t, path) }, "no such file"},
-		"state cut short":  {stateFile, func(t *testing.T, path string) { truncate(t, path, 20) }, "state.json: unexpected end of JSON input"},
-		"another version":  {stateFile, edit(func(s *trainingState) { s.Format = 99 }), "format 99"},
-		"another engine":   {stateFile, edit(func(s *trainingState) { s.Engine["name"] = "xla:cuda" }), "it is of engine map["},
-		"a step too far":   {stateFile, edit(func(s *trainingState) { s.Step = 6 }), "step 6 of 6"},
-		"another training": {stateFile, edit(func(s *trainingState) { s.Step = 3 }), "000003.jsonl"},
+		"state cut short":  {"state.json", func(t *testing.T, path string) { truncate(t, path, 20) }, "state.json: unexpected end of JSON input"},
+		"another version":  {"state.json", edit(func(s map[string]any) { s["format"] = 99 }), "format 99"},
+		"another engine":   {"state.json", edit(func(s map[string]any) { s["engine"] = map[string]string{"name": "xla:cuda"} }), "it is of engine map["},
+		"a step too far":   {"state.json", edit(func(s map[string]any) { s["step"] = 6 }), "step 6 of 6"},
+		"another training": {"state.json", edit(func(s map[string]any) { s["step"] = 3 }), "000003.jsonl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			partial := filepath.Join(t.TempDir(), "partial")

@@ -5,36 +5,36 @@ import (
 	"errors"
 	"testing"
 
-	"react/data/image"
+	"react/ops/embed"
+	"react/ops/evaluate"
 	"react/ops/internal/optest"
+	"react/ops/internal/small"
 	"react/ops/knn"
 	"react/ops/op"
+	"react/ops/pairs"
+	"react/ops/retrieve"
+	"react/ops/train"
 )
-
-func smallPretrain(t *testing.T) PretrainParams {
-	return PretrainParams{Model: optest.SmallModel(t), Steps: 8, Batch: 16, LR: 1e-3, Warmup: 2, WeightDecay: 0.1, Clip: 1, Vocab: 520, Precision: "f32",
-		Augment: image.Augment{Crop: [2]float64{0.6, 1}, Ratio: [2]float64{0.8, 1.25}, Color: 0.2}}
-}
 
 // TestWholePath runs every op on the one before it, on a world of 300 rows.
 func TestWholePath(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
-	_, folder := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
-	_, queries := do(t, "queries", QueriesParams{Set: "task", Prompts: []string{"a {}", "the {}"}}, map[string]string{"checkpoint": base, "classes": pool}, nil)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
+	_, folder := do(t, "embed", embed.Params{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
+	_, queries := do(t, "queries", embed.QueriesParams{Set: "task", Prompts: []string{"a {}", "the {}"}}, map[string]string{"checkpoint": base, "classes": pool}, nil)
 	in := map[string]string{"embeddings": folder, "pool": pool, "queries": queries}
 	for by, side := range map[string]string{"t2t": "text", "t2i": "image"} {
 		flat := knn.Params{Kind: "flat"}
-		_, index := do(t, "index", IndexParams{Side: side, Params: flat}, map[string]string{"embeddings": folder}, nil)
-		_, in["hits."+by] = do(t, "retrieve", RetrieveParams{By: by, Index: flat, Depth: 16}, map[string]string{"embeddings": folder, "queries": queries, "index": index}, nil)
+		_, index := do(t, "index", retrieve.IndexParams{Side: side, Params: flat}, map[string]string{"embeddings": folder}, nil)
+		_, in["hits."+by] = do(t, "retrieve", retrieve.Params{By: by, Index: flat, Depth: 16}, map[string]string{"embeddings": folder, "queries": queries, "index": index}, nil)
 	}
-	_, list := do(t, "pairs", PairsParams{K: 4, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, in, nil)
+	_, list := do(t, "pairs", pairs.Params{K: 4, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, in, nil)
 	baseRows := map[string]string{"checkpoint": base, "dataset": pool}
-	evalParams := EvaluateParams{Kind: "zeroshot", Set: "task", Prompts: []string{"a {}", "the {}"}}
+	evalParams := evaluate.Params{Kind: "zeroshot", Set: "task", Prompts: []string{"a {}", "the {}"}}
 	_, baseEval := do(t, "evaluate", evalParams, baseRows, nil)
 	for _, mode := range []string{"full", "locked-image", "locked-text", "gated-image"} {
 		t.Run(mode, func(t *testing.T) {
-			p := TuneParams{Mode: mode, Gamma: 0.9, Steps: 3, Batch: 16, LR: 1e-3, Warmup: 1, WeightDecay: 0.1, Clip: 1, Precision: "f32", Augment: optest.NoAugment, Seed: 1}
+			p := train.TuneParams{Mode: mode, Gamma: 0.9, Steps: 3, Batch: 16, LR: 1e-3, Warmup: 1, WeightDecay: 0.1, Clip: 1, Precision: "f32", Augment: optest.NoAugment, Seed: 1}
 			if mode == "gated-image" {
 				p.GatedDepth, p.AlphaLR = 1, 10
 			}
@@ -68,13 +68,13 @@ func checkRows(t *testing.T, dir string, metrics []string) {
 // TestStagesGiveTheSameBytes runs the stages that compute twice.
 func TestStagesGiveTheSameBytes(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
-	_, again := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
+	_, again := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
 	optest.SameFile(t, base, again, "open_clip_model.safetensors")
 	optest.SameFile(t, base, again, "tokenizer.json")
 	in := map[string]string{"checkpoint": base, "pool": pool}
-	_, folder := do(t, "embed", EmbedParams{}, in, nil)
-	_, folder2 := do(t, "embed", EmbedParams{}, in, nil)
+	_, folder := do(t, "embed", embed.Params{}, in, nil)
+	_, folder2 := do(t, "embed", embed.Params{}, in, nil)
 	for _, name := range []string{"img_emb/img_emb_0.npy", "text_emb/text_emb_0.npy", "metadata/metadata_0.parquet"} {
 		optest.SameFile(t, folder, folder2, name)
 	}
@@ -89,7 +89,7 @@ func TestCancelStopsEveryComputingStage(t *testing.T) {
 			cancel()
 		}
 	}
-	p := smallPretrain(t)
+	p := small.Pretrain(t)
 	p.Steps = 1_000_000
 	raw, err := op.Canonical(p)
 	if err == nil {
@@ -98,7 +98,7 @@ func TestCancelStopsEveryComputingStage(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("pretrain: got %v, want the context's error", err)
 	}
-	for name, params := range map[string]any{"world": optest.SmallWorld, "embed": EmbedParams{}} {
+	for name, params := range map[string]any{"world": optest.SmallWorld, "embed": embed.Params{}} {
 		r := optest.New(t, map[string]string{"pool": pool, "checkpoint": pool}, nil)
 		raw, err := op.Canonical(params)
 		if err != nil {

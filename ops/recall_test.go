@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"react/data/datasets"
+	"react/ops/evaluate"
 	"react/ops/internal/optest"
+	"react/ops/internal/small"
 )
 
 // captionFolder makes a folder in Karpathy's layout of the pictures of a world's set, two captions each.
@@ -47,10 +49,10 @@ func captionFolder(t *testing.T, pool string) string {
 // TestRetrieval runs both directions on a model, and against itself as the base.
 func TestRetrieval(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
 	dir := captionFolder(t, pool)
 	in := map[string]string{"checkpoint": base, "dataset": dir}
-	p := EvaluateParams{Kind: "retrieval"}
+	p := evaluate.Params{Kind: "retrieval"}
 	_, first := do(t, "evaluate", p, in, nil)
 	in["base"] = first
 	_, again := do(t, "evaluate", p, in, nil)

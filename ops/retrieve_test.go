@@ -14,8 +14,11 @@ import (
 
 	"react/data/embeddings"
 	"react/data/npy"
+	"react/ops/blas"
+	"react/ops/embed"
 	"react/ops/internal/optest"
 	"react/ops/knn"
+	"react/ops/retrieve"
 )
 
 // crowded gives n unit vectors of which many are equal, as captions are.
@@ -30,7 +33,7 @@ func crowded(n, dim, distinct int, seed uint64) ([]float32, []embeddings.Meta) {
 	for i := range n {
 		k := rng.IntN(distinct)
 		copy(vectors[i*dim:(i+1)*dim], kinds[k*dim:(k+1)*dim])
-		normalize(vectors[i*dim : (i+1)*dim])
+		blas.Normalize(vectors[i*dim : (i+1)*dim])
 		meta[i] = embeddings.Meta{Key: fmt.Sprintf("%09d", i), Caption: "kind " + strconv.Itoa(k), URL: fmt.Sprintf("u%d", i), Row: int64(i), Label: "kind " + strconv.Itoa(k)}
 	}
 	return vectors, meta
@@ -40,28 +43,28 @@ func crowded(n, dim, distinct int, seed uint64) ([]float32, []embeddings.Meta) {
 func queryFolder(t *testing.T, dim int, vectors []float32, classes int) string {
 	t.Helper()
 	n := len(vectors) / dim
-	rows := make([]Query, n)
+	rows := make([]embed.Query, n)
 	meta := make([]embeddings.Meta, n)
 	for i := range rows {
 		c := i * classes / n
-		rows[i] = Query{Query: fmt.Sprintf("query %d", i), Class: "kind " + strconv.Itoa(c), Index: int32(c), Prompt: fmt.Sprintf("p%d {}", i%(n/classes))}
+		rows[i] = embed.Query{Query: fmt.Sprintf("query %d", i), Class: "kind " + strconv.Itoa(c), Index: int32(c), Prompt: fmt.Sprintf("p%d {}", i%(n/classes))}
 		meta[i] = embeddings.Meta{Caption: rows[i].Query, Row: int64(i)}
 	}
 	dir := optest.WriteFolder(t, dim, vectors, meta)
-	if err := parquet.WriteFile(filepath.Join(dir, queriesFile), rows); err != nil {
+	if err := parquet.WriteFile(filepath.Join(dir, embed.QueriesFile), rows); err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-func search(t *testing.T, folder, queries string, x knn.Params, depth int) []Hit {
+func search(t *testing.T, folder, queries string, x knn.Params, depth int) []retrieve.Hit {
 	t.Helper()
 	in := map[string]string{"embeddings": folder, "queries": queries}
 	if x.Kind != "exact" {
-		_, in["index"] = do(t, "index", IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": folder}, nil)
+		_, in["index"] = do(t, "index", retrieve.IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": folder}, nil)
 	}
-	_, dir := do(t, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: depth}, in, nil)
-	hits, err := parquet.ReadFile[Hit](filepath.Join(dir, hitsFile))
+	_, dir := do(t, "retrieve", retrieve.Params{By: "t2t", Index: x, Depth: depth}, in, nil)
+	hits, err := parquet.ReadFile[retrieve.Hit](filepath.Join(dir, retrieve.HitsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +80,7 @@ func TestHitsAreAPrefixAtAnyDepthWithTies(t *testing.T) {
 	for _, x := range []knn.Params{{Kind: "flat"}, {Kind: "exact"},
 		{Kind: "hnsw", M: 4, EfConstruction: 16, EfSearch: 120}} {
 		t.Run(x.Kind, func(t *testing.T) { prefixes(t, folder, queries, x) })
-		if !(RetrieveParams{By: "t2t", Index: x}).Appends() {
+		if !(retrieve.Params{By: "t2t", Index: x}).Appends() {
 			t.Errorf("kind %s is not said to append hits", x.Kind)
 		}
 	}
@@ -88,7 +91,7 @@ func prefixes(t *testing.T, folder, queries string, x knn.Params) {
 	deep := search(t, folder, queries, x, 120)
 	for _, depth := range []int{1, 7, 40, 100} {
 		shallow := search(t, folder, queries, x, depth)
-		var want []Hit
+		var want []retrieve.Hit
 		for _, h := range deep {
 			if int(h.Rank) <= depth {
 				want = append(want, h)
@@ -127,9 +130,9 @@ func TestHNSWDeeperThanItsSearchIsRefused(t *testing.T) {
 	folder := optest.WriteFolder(t, dim, vectors, meta)
 	q, _ := crowded(2, dim, 2, 4)
 	x := knn.Params{Kind: "hnsw", M: 8, EfConstruction: 40, EfSearch: 16}
-	_, index := do(t, "index", IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": folder}, nil)
+	_, index := do(t, "index", retrieve.IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": folder}, nil)
 	r := optest.New(t, map[string]string{"embeddings": folder, "queries": queryFolder(t, dim, q, 2), "index": index}, nil)
-	err := try(r, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: 17})
+	err := try(r, "retrieve", retrieve.Params{By: "t2t", Index: x, Depth: 17})
 	if err == nil {
 		t.Error("got no error, want one that names efSearch")
 	}
@@ -143,9 +146,9 @@ func TestWhatDoesNotBelongTogetherIsRefused(t *testing.T) {
 	folder := optest.WriteFolder(t, dim, vectors, meta)
 	q, _ := crowded(4, dim, 4, 4)
 	wide, _ := crowded(4, 2*dim, 4, 4)
-	_, index := do(t, "index", IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": folder}, nil)
+	_, index := do(t, "index", retrieve.IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": folder}, nil)
 	fewer, fewerMeta := crowded(59, dim, 59, 5)
-	_, other := do(t, "index", IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": optest.WriteFolder(t, dim, fewer, fewerMeta)}, nil)
+	_, other := do(t, "index", retrieve.IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, map[string]string{"embeddings": optest.WriteFolder(t, dim, fewer, fewerMeta)}, nil)
 	broken := queryFolder(t, dim, q, 2)
 	unknown := slices.Clone(q)
 	unknown[3*dim+2] = float32(math.NaN())
@@ -163,7 +166,7 @@ func TestWhatDoesNotBelongTogetherIsRefused(t *testing.T) {
 				continue
 			}
 			r := optest.New(t, map[string]string{"embeddings": folder, "queries": c.queries, "index": c.index}, nil)
-			err := try(r, "retrieve", RetrieveParams{By: "t2t", Index: x, Depth: 5})
+			err := try(r, "retrieve", retrieve.Params{By: "t2t", Index: x, Depth: 5})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s, %s: got %v, want %q", name, kind, err, c.want)
 			}

@@ -7,25 +7,30 @@ import (
 	"reflect"
 	"testing"
 
-	"react/ops/clip/train"
+	cliptrain "react/ops/clip/train"
+	"react/ops/embed"
 	"react/ops/internal/optest"
+	"react/ops/internal/small"
 	"react/ops/knn"
+	"react/ops/pairs"
+	"react/ops/retrieve"
+	"react/ops/train"
 )
 
 // TestEveryParamOfTuneChangesTheWeights: a param that is dropped between the spec and the step would
 // leave the weights as they are, and be an ablation of nothing. A new param must be added here.
 func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
-	_, folder := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
-	_, queries := do(t, "queries", QueriesParams{Set: "task", Prompts: []string{"a {}"}}, map[string]string{"checkpoint": base, "classes": pool}, nil)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
+	_, folder := do(t, "embed", embed.Params{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
+	_, queries := do(t, "queries", embed.QueriesParams{Set: "task", Prompts: []string{"a {}"}}, map[string]string{"checkpoint": base, "classes": pool}, nil)
 	in := map[string]string{"embeddings": folder, "pool": pool, "queries": queries}
-	_, in["hits.t2t"] = do(t, "retrieve", RetrieveParams{By: "t2t", Index: knn.Params{Kind: "exact"}, Depth: 32}, in, nil)
+	_, in["hits.t2t"] = do(t, "retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "exact"}, Depth: 32}, in, nil)
 	// Duplicates stay in, so that an image has several captions.
-	_, list := do(t, "pairs", PairsParams{K: 24, Per: "prompt", Overfetch: 1, Control: "none"}, in, nil)
-	plain := TuneParams{Mode: "gated-image", Gamma: 0.9, Steps: 4, Batch: 8, LR: 0.01, Warmup: 1, WeightDecay: 0.1, Clip: 1, GatedDepth: 1, AlphaLR: 2,
+	_, list := do(t, "pairs", pairs.Params{K: 24, Per: "prompt", Overfetch: 1, Control: "none"}, in, nil)
+	plain := train.TuneParams{Mode: "gated-image", Gamma: 0.9, Steps: 4, Batch: 8, LR: 0.01, Warmup: 1, WeightDecay: 0.1, Clip: 1, GatedDepth: 1, AlphaLR: 2,
 		Precision: "f32", Augment: optest.NoAugment, Seed: 1}
-	digest := func(p TuneParams) [32]byte {
+	digest := func(p train.TuneParams) [32]byte {
 		t.Helper()
 		_, dir := do(t, "tune", p, map[string]string{"checkpoint": base, "pairs": list, "pool": pool}, nil)
 		raw, err := os.ReadFile(filepath.Join(dir, "open_clip_model.safetensors"))
@@ -34,29 +39,29 @@ func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
 		}
 		return sha256.Sum256(raw)
 	}
-	changes := map[string]func(*TuneParams){
-		"Mode":          func(p *TuneParams) { p.Mode, p.GatedDepth, p.AlphaLR = "full", 0, 0 },
-		"Gamma":         func(p *TuneParams) { p.Gamma = GammaOff },
-		"Steps":         func(p *TuneParams) { p.Steps = 3 },
-		"Batch":         func(p *TuneParams) { p.Batch = 4 },
-		"LR":            func(p *TuneParams) { p.LR = 0.02 },
-		"Warmup":        func(p *TuneParams) { p.Warmup = 2 },
-		"WeightDecay":   func(p *TuneParams) { p.WeightDecay = 0.2 },
-		"Clip":          func(p *TuneParams) { p.Clip = 0.01 },
-		"GatedDepth":    func(p *TuneParams) { p.GatedDepth = 2 },
-		"AlphaLR":       func(p *TuneParams) { p.AlphaLR = 4 },
-		"AdamW":         func(p *TuneParams) { p.AdamW = &train.AdamW{Beta1: 0.8, Beta2: 0.98, Epsilon: 1e-6} },
-		"Augment":       func(p *TuneParams) { p.Augment.Flip = 1 },
-		"Captions":      func(p *TuneParams) { p.Captions = "one" },
-		"Seed":          func(p *TuneParams) { p.Seed = 2 },
+	changes := map[string]func(*train.TuneParams){
+		"Mode":          func(p *train.TuneParams) { p.Mode, p.GatedDepth, p.AlphaLR = "full", 0, 0 },
+		"Gamma":         func(p *train.TuneParams) { p.Gamma = train.GammaOff },
+		"Steps":         func(p *train.TuneParams) { p.Steps = 3 },
+		"Batch":         func(p *train.TuneParams) { p.Batch = 4 },
+		"LR":            func(p *train.TuneParams) { p.LR = 0.02 },
+		"Warmup":        func(p *train.TuneParams) { p.Warmup = 2 },
+		"WeightDecay":   func(p *train.TuneParams) { p.WeightDecay = 0.2 },
+		"Clip":          func(p *train.TuneParams) { p.Clip = 0.01 },
+		"GatedDepth":    func(p *train.TuneParams) { p.GatedDepth = 2 },
+		"AlphaLR":       func(p *train.TuneParams) { p.AlphaLR = 4 },
+		"AdamW":         func(p *train.TuneParams) { p.AdamW = &cliptrain.AdamW{Beta1: 0.8, Beta2: 0.98, Epsilon: 1e-6} },
+		"Augment":       func(p *train.TuneParams) { p.Augment.Flip = 1 },
+		"Captions":      func(p *train.TuneParams) { p.Captions = "one" },
+		"Seed":          func(p *train.TuneParams) { p.Seed = 2 },
 		"Precision":     nil, // bf16 of tune is tested in ops/clip: the Go engine takes minutes
 		"PositivesFrom": nil, // with the text tower locked they never move; in ops/clip for the other modes
 		"MaxBad":        nil, // an error or nothing
 		"MaxBadShare":   nil, // likewise
 	}
 	before := digest(plain)
-	for i := range reflect.TypeFor[TuneParams]().NumField() {
-		name := reflect.TypeFor[TuneParams]().Field(i).Name
+	for i := range reflect.TypeFor[train.TuneParams]().NumField() {
+		name := reflect.TypeFor[train.TuneParams]().Field(i).Name
 		change, ok := changes[name]
 		if !ok {
 			t.Errorf("param %s is not in this test", name)

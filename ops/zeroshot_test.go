@@ -13,9 +13,15 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/npy"
+	"react/ops/backbone"
 	"react/ops/blas"
+	"react/ops/embed"
+	"react/ops/evaluate"
 	"react/ops/internal/optest"
+	"react/ops/internal/small"
 	"react/ops/op"
+	"react/ops/pairs"
+	"react/ops/train"
 )
 
 // rowsOf are a stage's rows by metric, and "metric/class".
@@ -39,15 +45,15 @@ func rowsOf(t *testing.T, dir string) map[string]float64 {
 // TestZeroShotProtocols compares evaluation on features with that on the folder, and a tuned model with its base.
 func TestZeroShotProtocols(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
 	in := map[string]string{"checkpoint": base, "dataset": pool}
 	prompts := []string{"a {}", "the {}"}
-	_, folder := do(t, "evaluate", EvaluateParams{Kind: "zeroshot", Set: "task", Prompts: prompts}, in, nil)
-	_, features := do(t, "features", FeaturesParams{Set: "task"}, in, nil)
+	_, folder := do(t, "evaluate", evaluate.Params{Kind: "zeroshot", Set: "task", Prompts: prompts}, in, nil)
+	_, features := do(t, "features", embed.FeaturesParams{Set: "task"}, in, nil)
 	want := rowsOf(t, folder)
 	var baseStage string
-	for _, protocol := range []string{elevater, clipBenchmark, openAI} {
-		p := EvaluateParams{Kind: "zeroshot", Prompts: prompts, Protocol: protocol}
+	for _, protocol := range []string{"elevater", "clip_benchmark", "openai"} {
+		p := evaluate.Params{Kind: "zeroshot", Prompts: prompts, Protocol: protocol}
 		var run *optest.Run
 		run, baseStage = do(t, "evaluate", p, map[string]string{"checkpoint": base, "features": features}, nil)
 		got := rowsOf(t, baseStage)
@@ -60,11 +66,11 @@ func TestZeroShotProtocols(t *testing.T) {
 			t.Errorf("%s: %v, classifier %v", protocol, got, run.Facts["classifier"])
 		}
 	}
-	p := TuneParams{Mode: "locked-text", Gamma: GammaOff, Steps: 3, Batch: 16, LR: 1e-2, Warmup: 1, WeightDecay: 0.1, Clip: 1, Precision: "f32", Augment: optest.NoAugment, Seed: 1}
-	_, list := do(t, "pairs", PairsParams{Control: "continued"}, map[string]string{"pool": pool, "embeddings": embeddedPool(t, base, pool)}, nil)
+	p := train.TuneParams{Mode: "locked-text", Gamma: train.GammaOff, Steps: 3, Batch: 16, LR: 1e-2, Warmup: 1, WeightDecay: 0.1, Clip: 1, Precision: "f32", Augment: optest.NoAugment, Seed: 1}
+	_, list := do(t, "pairs", pairs.Params{Control: "continued"}, map[string]string{"pool": pool, "embeddings": embeddedPool(t, base, pool)}, nil)
 	_, tuned := do(t, "tune", p, map[string]string{"checkpoint": base, "pairs": list, "pool": pool}, nil)
-	_, tunedFeatures := do(t, "features", FeaturesParams{Set: "task"}, map[string]string{"checkpoint": tuned, "dataset": pool}, nil)
-	run, stage := do(t, "evaluate", EvaluateParams{Kind: "zeroshot", Prompts: prompts, Protocol: openAI}, map[string]string{"checkpoint": tuned, "features": tunedFeatures, "base": baseStage}, nil)
+	_, tunedFeatures := do(t, "features", embed.FeaturesParams{Set: "task"}, map[string]string{"checkpoint": tuned, "dataset": pool}, nil)
+	run, stage := do(t, "evaluate", evaluate.Params{Kind: "zeroshot", Prompts: prompts, Protocol: "openai"}, map[string]string{"checkpoint": tuned, "features": tunedFeatures, "base": baseStage}, nil)
 	if run.Facts["classifier"] != "the base's" {
 		t.Errorf("classifier %v, and the text tower is the base's", run.Facts["classifier"])
 	}
@@ -80,21 +86,21 @@ func TestZeroShotProtocols(t *testing.T) {
 }
 
 func embeddedPool(t *testing.T, checkpoint, pool string) string {
-	_, dir := do(t, "embed", EmbedParams{}, map[string]string{"checkpoint": checkpoint, "pool": pool}, nil)
+	_, dir := do(t, "embed", embed.Params{}, map[string]string{"checkpoint": checkpoint, "pool": pool}, nil)
 	return dir
 }
 
 // madeFeatures writes a features stage with given values.
-func madeFeatures(t *testing.T, set featureSet, x blas.Matrix, labels [][]int32) string {
+func madeFeatures(t *testing.T, set embed.FeatureSet, x blas.Matrix, labels [][]int32) string {
 	t.Helper()
 	dir := t.TempDir()
-	var items []featureItem
+	var items []embed.FeatureItem
 	for i, l := range labels {
-		items = append(items, featureItem{Key: fmt.Sprint("k", i), Labels: l, SHA256: fmt.Sprint(dir, i)})
+		items = append(items, embed.FeatureItem{Key: fmt.Sprint("k", i), Labels: l, SHA256: fmt.Sprint(dir, i)})
 	}
 	raw, err := json.Marshal(set)
-	err = errors.Join(err, os.WriteFile(filepath.Join(dir, featureSetFile), raw, 0o666), parquet.WriteFile(filepath.Join(dir, featureItemFile), items),
-		npy.Write(filepath.Join(dir, featuresFile), []int{x.Rows, x.Cols}, x.Values, "<f4"))
+	err = errors.Join(err, os.WriteFile(filepath.Join(dir, embed.FeatureSetFile), raw, 0o666), parquet.WriteFile(filepath.Join(dir, "items.parquet"), items),
+		npy.Write(filepath.Join(dir, embed.FeaturesFile), []int{x.Rows, x.Cols}, x.Values, "<f4"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,13 +111,13 @@ func madeFeatures(t *testing.T, set featureSet, x blas.Matrix, labels [][]int32)
 // TestTruncate: prompts that are too long keep their end, lose it as ELEVATER's do, or are refused; of short ones all is the same.
 func TestTruncate(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
-	_, base := do(t, "pretrain", smallPretrain(t), map[string]string{"pool": pool}, nil)
-	_, features := do(t, "features", FeaturesParams{Set: "task"}, map[string]string{"checkpoint": base, "dataset": pool}, nil)
+	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
+	_, features := do(t, "features", embed.FeaturesParams{Set: "task"}, map[string]string{"checkpoint": base, "dataset": pool}, nil)
 	in := map[string]string{"checkpoint": base, "features": features}
 	head := func(prompt, truncate string) (string, error) {
 		run := optest.New(t, in, nil)
-		err := try(run, "evaluate", EvaluateParams{Kind: "zeroshot", Protocol: openAI, Prompts: []string{prompt}, Truncate: truncate})
-		raw, _ := os.ReadFile(filepath.Join(run.Dir, classifierFile))
+		err := try(run, "evaluate", evaluate.Params{Kind: "zeroshot", Protocol: "openai", Prompts: []string{prompt}, Truncate: truncate})
+		raw, _ := os.ReadFile(filepath.Join(run.Dir, backbone.ClassifierFile))
 		return string(raw), err
 	}
 	long := "{} " + strings.Repeat("of many words ", 40)

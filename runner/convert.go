@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"react/ops"
+	"react/ops/backbone"
 	"react/ops/clip"
 	"react/ops/clip/encode"
 	"react/ops/clip/layout"
@@ -87,7 +87,7 @@ func convert(cmd *cobra.Command, from, dir, naming string, o layout.OpenOptions)
 
 // writeConverted writes the checkpoint and, where there is one, the tokenizer.
 func writeConverted(stderr io.Writer, from, dir, naming string, c *clip.Checkpoint) error {
-	tok, err := ops.Tokenizer(from, c.Config)
+	tok, err := backbone.Tokenizer(from, c.Config)
 	if err != nil {
 		fmt.Fprintf(stderr, "warning: the new folder has no tokenizer, and experiments need one: %v\n", err)
 		return layout.Save(c, dir, naming)

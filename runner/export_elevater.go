@@ -14,9 +14,10 @@ import (
 	"react/data/datasets/catalogue"
 	"react/data/npy"
 	"react/data/words"
-	"react/ops"
 	"react/ops/clip"
 	"react/ops/clip/layout"
+	"react/ops/evaluate"
+	"react/ops/train"
 	"react/results/evaluation"
 	"react/results/export"
 	"react/runner/experiment"
@@ -86,10 +87,10 @@ func submissionOf(e *experiment.Experiment, t *plan.Trial, name string, entries 
 	if !done || !named || param("scores") != true {
 		return nil, "", nil
 	}
-	if err := record.CheckNamed(e.Store, entry, ops.ScoresFile); err != nil {
+	if err := record.CheckNamed(e.Store, entry, evaluate.ScoresFile); err != nil {
 		return nil, "", err
 	}
-	shape, values, err := npy.Read(filepath.Join(entry.Dir, ops.ScoresFile))
+	shape, values, err := npy.Read(filepath.Join(entry.Dir, evaluate.ScoresFile))
 	if err != nil {
 		return nil, "", err
 	}
@@ -151,7 +152,7 @@ func countParams(s *export.Submission, stage *plan.Stage, kind evaluation.Kind, 
 	case kind.Learns:
 		s.Params, s.Trainable = s.Params+head, float64(head)
 	case prompt != nil:
-		w, err := layout.ReadSafetensors(filepath.Join(entries[prompt.Key].Dir, ops.LearnedPromptFile))
+		w, err := layout.ReadSafetensors(filepath.Join(entries[prompt.Key].Dir, train.LearnedPromptFile))
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 	"react/data/fetch"
 	"react/data/image"
 	"react/data/words"
-	"react/ops"
+	"react/ops/pairs"
 	"react/runner/cli"
 	"react/runner/record"
 	"react/runner/store"
@@ -231,7 +231,7 @@ func pairsStages(s *store.Store, name string) ([]string, error) {
 func pairItems(dirs []string) iter.Seq2[fetch.Item, error] {
 	return func(yield func(fetch.Item, error) bool) {
 		for _, dir := range dirs {
-			list, err := ops.ReadPairs(dir)
+			list, err := pairs.Read(dir)
 			if err != nil {
 				yield(fetch.Item{}, err)
 				return

@@ -16,7 +16,7 @@ import (
 
 	"react/data/laion"
 	"react/data/shards"
-	"react/ops"
+	"react/ops/pairs"
 	"react/runner/cli"
 	"react/runner/record"
 	"react/runner/store"
@@ -115,7 +115,7 @@ func TestFetchItems(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pairs, err := ops.ReadPairs(entry.Dir)
+	pairs, err := pairs.Read(entry.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}

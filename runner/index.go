@@ -15,8 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"react/ops"
 	"react/ops/op"
+	"react/ops/retrieve"
 	"react/results"
 	"react/results/figures"
 	"react/results/grid"
@@ -84,8 +84,8 @@ In the spec, index: recall: 0.95 takes the smallest value that reaches 0.95.
 }
 
 // indexCurves measures each approximate index once.
-func indexCurves(ctx context.Context, e *experiment.Experiment, k int, stderr io.Writer) ([]ops.IndexCurve, error) {
-	var curves []ops.IndexCurve
+func indexCurves(ctx context.Context, e *experiment.Experiment, k int, stderr io.Writer) ([]retrieve.IndexCurve, error) {
+	var curves []retrieve.IndexCurve
 	seen := map[string]bool{}
 	for _, stage := range e.Plan.Stages {
 		index := stage.In["index"]
@@ -93,7 +93,7 @@ func indexCurves(ctx context.Context, e *experiment.Experiment, k int, stderr io
 			continue
 		}
 		seen[index.Key+stage.In["queries"].Key] = true
-		var p ops.RetrieveParams
+		var p retrieve.Params
 		if err := json.Unmarshal(stage.Params, &p); err != nil {
 			return nil, err
 		}
@@ -101,7 +101,7 @@ func indexCurves(ctx context.Context, e *experiment.Experiment, k int, stderr io
 			fmt.Fprintf(stderr, "%s: the index is flat, which is exact\n", p.By)
 			continue
 		}
-		curve, err := indexCurve(ctx, e, stage, ops.TuneIndexParams{By: p.By, Index: p.Index, K: k})
+		curve, err := indexCurve(ctx, e, stage, retrieve.TuneIndexParams{By: p.By, Index: p.Index, K: k})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.By, err)
 		}
@@ -114,10 +114,10 @@ func indexCurves(ctx context.Context, e *experiment.Experiment, k int, stderr io
 }
 
 // indexCurve runs the op beside the store, on what is in the store.
-func indexCurve(ctx context.Context, e *experiment.Experiment, stage *plan.Stage, p ops.TuneIndexParams) (ops.IndexCurve, error) {
+func indexCurve(ctx context.Context, e *experiment.Experiment, stage *plan.Stage, p retrieve.TuneIndexParams) (retrieve.IndexCurve, error) {
 	dir, err := os.MkdirTemp("", "runner-index-")
 	if err != nil {
-		return ops.IndexCurve{}, err
+		return retrieve.IndexCurve{}, err
 	}
 	defer os.RemoveAll(dir)
 	run := &op.Run{Dir: dir, In: map[string]string{}, Files: stage.Files, Workers: 1, Log: io.Discard, Progress: func(op.Progress) {},
@@ -132,7 +132,7 @@ func indexCurve(ctx context.Context, e *experiment.Experiment, stage *plan.Stage
 			err = record.ExplainDamage(e.Store, e.Store.Check(ctx, entry))
 		}
 		if err != nil {
-			return ops.IndexCurve{}, err
+			return retrieve.IndexCurve{}, err
 		}
 		run.In[role] = entry.Dir
 	}
@@ -142,12 +142,12 @@ func indexCurve(ctx context.Context, e *experiment.Experiment, stage *plan.Stage
 		_, err = apart.Run(ctx, "tune-index", run, raw)
 	}
 	if err != nil {
-		return ops.IndexCurve{}, err
+		return retrieve.IndexCurve{}, err
 	}
-	return ops.ReadIndexCurve(dir)
+	return retrieve.ReadIndexCurve(dir)
 }
 
-func printCurves(w io.Writer, curves []ops.IndexCurve) error {
+func printCurves(w io.Writer, curves []retrieve.IndexCurve) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range curves {
 		fmt.Fprintf(table, "%s, %s over %s rows, %s queries\n", c.By, c.Kind, cli.Thousands(c.Rows), cli.Thousands(c.Queries))
@@ -161,7 +161,7 @@ func printCurves(w io.Writer, curves []ops.IndexCurve) error {
 }
 
 // writeCurves writes the points for machines, for spreadsheets and for eyes.
-func writeCurves(dir string, curves []ops.IndexCurve) error {
+func writeCurves(dir string, curves []retrieve.IndexCurve) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func writeCurves(dir string, curves []ops.IndexCurve) error {
 	return nil
 }
 
-func curvesCSV(w io.Writer, curves []ops.IndexCurve) error {
+func curvesCSV(w io.Writer, curves []retrieve.IndexCurve) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{"by", "kind", "param", "value", "k", "queries", "recall", "worst", "worst_class", "shortfall"}}
 	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
@@ -198,7 +198,7 @@ func curvesCSV(w io.Writer, curves []ops.IndexCurve) error {
 }
 
 // curvesSVG draws a panel for the mean and one for the worst class, a line for each modality.
-func curvesSVG(w io.Writer, curves []ops.IndexCurve) error {
+func curvesSVG(w io.Writer, curves []retrieve.IndexCurve) error {
 	var rows []results.Row
 	recall := fmt.Sprintf("recall@%d", curves[0].K)
 	param := "index." + curves[0].Param

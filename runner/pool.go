@@ -18,8 +18,8 @@ import (
 	"react/data/lost"
 	"react/data/pool"
 	"react/data/words"
-	"react/ops"
 	"react/ops/op"
+	"react/ops/pools"
 	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/spec"
@@ -205,7 +205,7 @@ func (o *poolOptions) countImages(ctx context.Context, src pool.Source, p spec.P
 		return nil, err
 	}
 	run := &op.Run{Workers: runtime.GOMAXPROCS(0), Warn: func(format string, args ...any) { fmt.Fprintf(stderr, "warning: "+format+"\n", args...) }}
-	c, err := ops.PoolImages(ctx, src, o.decode, run)
+	c, err := pools.CountLost(ctx, src, o.decode, run)
 	if err != nil {
 		return nil, err
 	}

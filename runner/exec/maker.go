@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"react/ops"
+	"react/ops/embed"
 	"react/ops/engine"
 	"react/ops/op"
 	"react/runner/apart"
@@ -39,7 +40,7 @@ func (m Maker) Assist(stage *plan.Stage) func(context.Context, *schedule.Attempt
 	}
 	run := m.make(stage, true)
 	return func(ctx context.Context, a *schedule.Attempt) error {
-		if err := run(ctx, a); !errors.Is(err, ops.ErrNotBegun) {
+		if err := run(ctx, a); !errors.Is(err, embed.ErrNotBegun) {
 			return err
 		}
 		return schedule.ErrNotBegun

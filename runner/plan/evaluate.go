@@ -8,7 +8,9 @@ import (
 
 	"react/data/datasets"
 	"react/data/datasets/catalogue"
-	"react/ops"
+	"react/ops/audit"
+	"react/ops/embed"
+	"react/ops/evaluate"
 	"react/ops/modality"
 	"react/runner/spec"
 )
@@ -78,7 +80,7 @@ func (c *composer) mean(name string, m model) (*Stage, error) {
 		}
 		in.in["of."+of] = stage
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind(), Prompts: []string{}}, in.in, in.files)
+	return c.add("evaluate", evaluate.Params{Kind: e.Kind(), Prompts: []string{}}, in.in, in.files)
 }
 
 // classification scores a folder with a checkpoint; base is the base's stage, nil for the base itself.
@@ -95,7 +97,7 @@ func (c *composer) classification(name string, checkpoint source, base *Stage) (
 	if base != nil {
 		in.in["base"] = base
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind(), Set: set, Prompts: e.Prompts(), Precision: c.p.Backbone().Precision(),
+	return c.add("evaluate", evaluate.Params{Kind: e.Kind(), Set: set, Prompts: e.Prompts(), Precision: c.p.Backbone().Precision(),
 		Truncate: e.Truncate(), MaxBadShare: e.MaxBadShare()}, in.in, in.files)
 }
 
@@ -136,7 +138,7 @@ func (c *composer) features(of imagesOf, checkpoint source) (*Stage, error) {
 }
 
 // labelled gives a role the images, and what names them within it.
-func (c *composer) labelled(of imagesOf, role string, in inputs) (params ops.FeaturesParams, err error) {
+func (c *composer) labelled(of imagesOf, role string, in inputs) (params embed.FeaturesParams, err error) {
 	entry, err := benchmark(of.path, of.benchmark)
 	if err != nil {
 		return params, err
@@ -187,7 +189,7 @@ func (c *composer) retrieval(name string, checkpoint source, base *Stage) (*Stag
 	if err != nil {
 		return nil, err
 	}
-	params := ops.EvaluateParams{Kind: e.Kind(), Prompts: e.Prompts(), Precision: c.p.Backbone().Precision(),
+	params := evaluate.Params{Kind: e.Kind(), Prompts: e.Prompts(), Precision: c.p.Backbone().Precision(),
 		Truncate: e.Truncate(), MaxBadShare: e.MaxBadShare(), Queries: true}
 	params.Benchmark, params.Catalogue = catalogued(entry)
 	in := newInputs()
@@ -216,8 +218,8 @@ func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, erro
 	}
 	in := newInputs()
 	in.in["features"], in.in["train"] = test, train
-	p := &ops.ProbeParams{Method: e.Method(), Shots: e.Shots(), Samples: e.Samples(), Scores: e.Scores()}
-	params := ops.EvaluateParams{Kind: e.Kind(), Probe: p}
+	p := &evaluate.ProbeParams{Method: e.Method(), Shots: e.Shots(), Samples: e.Samples(), Scores: e.Scores()}
+	params := evaluate.Params{Kind: e.Kind(), Probe: p}
 	if p.Samples == 0 {
 		p.Samples, p.Seed = 1, int64(c.p.Seed())
 	}
@@ -250,7 +252,7 @@ func (c *composer) protocol(name string, checkpoint source, base *Stage) (*Stage
 	if err := c.prompts(name, in); err != nil {
 		return nil, err
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind(), Prompts: e.Prompts(), Protocol: e.Protocol(),
+	return c.add("evaluate", evaluate.Params{Kind: e.Kind(), Prompts: e.Prompts(), Protocol: e.Protocol(),
 		Precision: c.p.Backbone().Precision(), Scores: e.Scores(), Truncate: e.Truncate()}, in.in, in.files)
 }
 
@@ -267,7 +269,7 @@ func (c *composer) prompted(name string, base, prompt *Stage) (*Stage, error) {
 	in := newInputs()
 	in.give("checkpoint", c.base)
 	in.in["features"], in.in["prompt"], in.in["base"] = features, prompt, base
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind(), Prompts: []string{},
+	return c.add("evaluate", evaluate.Params{Kind: e.Kind(), Prompts: []string{},
 		Protocol: cmp.Or(e.Protocol(), "openai"), Precision: c.p.Backbone().Precision(), Scores: e.Scores()}, in.in, in.files)
 }
 
@@ -300,7 +302,7 @@ func (c *composer) audit(name string, pairs *Stage) (*Stage, error) {
 	in := madeFrom(pairs, "embeddings", "queries", "filter", "pool")
 	in.in["fingerprint"] = print
 	_, rows := c.retrieved()
-	params := ops.AuditParams{LeakHash: c.p.Pairs().LeakHash(), LeakCosine: c.p.Pairs().LeakCosine(), MaxBad: rows.MaxBad()}
+	params := audit.Params{LeakHash: c.p.Pairs().LeakHash(), LeakCosine: c.p.Pairs().LeakCosine(), MaxBad: rows.MaxBad()}
 	if in.in["queries"] != nil { // else nothing was searched, and no depth is read
 		params.Depth = c.p.Retrieve().Depth()
 		if params.Set, err = c.classes(in); err != nil {
@@ -332,7 +334,7 @@ func (c *composer) balance(pairs *Stage, stages map[string]*Stage) error {
 	}
 	in := madeFrom(pairs, "embeddings", "queries", "pool")
 	r := c.p.Retrieve()
-	params := ops.BalanceParams{Depth: r.Depth(), K: r.K(), Per: r.Per(), Fuse: r.Fuse()}
+	params := audit.BalanceParams{Depth: r.Depth(), K: r.K(), Per: r.Per(), Fuse: r.Fuse()}
 	var err error
 	if params.Set, err = c.classes(in); err != nil {
 		return err

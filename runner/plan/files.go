@@ -11,7 +11,7 @@ import (
 	"react/data/glob"
 	"react/data/knowledge"
 	"react/data/shards"
-	"react/ops"
+	"react/ops/backbone"
 	"react/ops/op"
 )
 
@@ -149,7 +149,7 @@ func checkpointFiles(path string) (op.Files, error) {
 	if info.IsDir() {
 		return folderFiles(path)
 	}
-	return ops.WeightsFiles(path)
+	return backbone.WeightsFiles(path)
 }
 
 // wordNetFiles are the files of WordNet's database that are read.

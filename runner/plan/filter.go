@@ -7,8 +7,8 @@ import (
 
 	"react/data/glob"
 	"react/data/pool"
-	"react/ops"
 	"react/ops/op"
+	"react/ops/pools"
 	"react/runner/spec"
 )
 
@@ -47,8 +47,8 @@ func (c *composer) filter(name string, from, emb source) (source, error) {
 }
 
 // FilterParams are the params of a pool's filter; a pool without one has the filter that lets every row through.
-func FilterParams(p spec.Pool) ops.FilterParams {
-	out := ops.FilterParams{MaxBad: p.MaxBad}
+func FilterParams(p spec.Pool) pools.FilterParams {
+	out := pools.FilterParams{MaxBad: p.MaxBad}
 	if f := p.Filter; f != nil {
 		out.Filter = pool.Filter{MinSimilarity: f.MinSimilarity, MaxSimilarity: f.MaxSimilarity, MinSide: f.MinSide, MaxAspect: f.MaxAspect, NSFW: f.NSFW,
 			MaxUnsafe: f.MaxUnsafe, MaxWatermark: f.MaxWatermark, MinAesthetic: f.MinAesthetic, Language: f.Language, License: f.License,

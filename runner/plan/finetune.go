@@ -3,7 +3,7 @@ package plan
 import (
 	"fmt"
 
-	"react/ops"
+	"react/ops/evaluate"
 	"react/ops/op"
 )
 
@@ -22,7 +22,7 @@ func (c *composer) fineTune(name string, checkpoint source, _ *Stage) (*Stage, e
 		}
 		all.in[fmt.Sprint("sample.", seed)] = stage
 	}
-	return c.add("evaluate", ops.EvaluateParams{Kind: e.Kind(), Prompts: []string{}, Scores: e.Scores()}, all.in, all.files)
+	return c.add("evaluate", evaluate.Params{Kind: e.Kind(), Prompts: []string{}, Scores: e.Scores()}, all.in, all.files)
 }
 
 // fineTuned gives the stage of one draw.
@@ -31,7 +31,7 @@ func (c *composer) fineTuned(name string, checkpoint source, seed int) (*Stage, 
 	in := newInputs()
 	in.give("checkpoint", checkpoint)
 	t, _ := e.Training()
-	p := ops.FineTuneParams{Shots: e.Shots(), Seed: int64(seed), Best: e.Best(), Init: e.Init(), Optimizer: t.Optimizer(), LR: t.LR(),
+	p := evaluate.FineTuneParams{Shots: e.Shots(), Seed: int64(seed), Best: e.Best(), Init: e.Init(), Optimizer: t.Optimizer(), LR: t.LR(),
 		WeightDecay: t.WeightDecay(), Epochs: t.Epochs(), Batch: t.Batch(), Warmup: t.Warmup(), TowerLR: t.TowerLR(),
 		Normalization: t.Normalization(), Clip: t.Clip(), Precision: t.Precision(), Embedding: c.p.Backbone().Precision(), Scores: e.Scores()}
 	if len(p.LR)*len(p.WeightDecay) != 1 {
@@ -60,7 +60,7 @@ func (c *composer) fineTuned(name string, checkpoint source, seed int) (*Stage, 
 }
 
 // leakOf refuses test images among those trained on, as far as files say so.
-func (c *composer) leakOf(field string, in inputs, p ops.FineTuneParams) error {
+func (c *composer) leakOf(field string, in inputs, p evaluate.FineTuneParams) error {
 	train, test := &Stage{Files: map[string]op.Files{"dataset": in.files["train"]}}, &Stage{Files: map[string]op.Files{"dataset": in.files["test"]}}
 	same := in.in["train"] == in.in["test"] && in.files["train"].Root == in.files["test"].Root && p.Train.Set == p.Test.Set
 	if same && (p.Train.Split == p.Test.Split || in.in["train"] != nil) {

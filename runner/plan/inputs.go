@@ -20,9 +20,12 @@ import (
 	"react/data/embeddings"
 	"react/data/laion"
 	"react/ops"
+	"react/ops/backbone"
 	"react/ops/clip"
+	"react/ops/evaluate"
 	"react/ops/knn"
 	"react/ops/op"
+	"react/ops/train"
 )
 
 // archiveLimit is the size in bytes up to which images in archives are read to find those that training and test share. Beyond it they are compared
@@ -131,7 +134,7 @@ func (c *inputCheck) stage(ctx context.Context, s *Stage) {
 	}
 	op := ops.All[s.Op]
 	if f := s.Files["checkpoint"]; s.Model != nil && !op.NoText && c.once("tokenizer", f) {
-		_, err := ops.Tokenizer(f.Root, *s.Model)
+		_, err := backbone.Tokenizer(f.Root, *s.Model)
 		c.fault("backbone.weights", err)
 	}
 	op.Check(s.Params, inspector{c, ctx, s})
@@ -179,7 +182,7 @@ func (i inspector) Prompts(of op.Images) {
 		return
 	}
 	if set := i.labelled(of); set != nil {
-		_, err := ops.ReadPrompts(f.Paths[0], set.Classes, set.Names)
+		_, err := evaluate.ReadPrompts(f.Paths[0], set.Classes, set.Names)
 		i.fault(i.field("promptsFile", of, f), err)
 	}
 }
@@ -221,7 +224,7 @@ func (c *inputCheck) index(s *Stage, p knn.Params, shardRows int64) error {
 
 // contexts of their own have only the classes that a prompt is learned for.
 func (c *inputCheck) contexts(prompt *Stage, tested op.Images) {
-	var p ops.PromptTuneParams
+	var p train.PromptTuneParams
 	if json.Unmarshal(prompt.Params, &p) != nil || p.Contexts != clip.ClassContext {
 		return
 	}

@@ -13,8 +13,8 @@ import (
 	"react/data/lost"
 	"react/data/pool"
 	"react/data/shards"
-	"react/ops"
 	"react/ops/op"
+	"react/ops/pools"
 )
 
 // columns looks at the metadata that a filter reads: those of a pool, or of a folder of embeddings.
@@ -63,7 +63,7 @@ func (c *inputCheck) lacking(ctx context.Context, s *Stage, maxBad int, maxBadSh
 	err = count.Check(maxBadShare)
 	if err != nil && s.In["filter"] == nil { // addresses may lead to other tars: look as the stage will
 		run := &op.Run{Warn: func(string, ...any) {}}
-		found, failed := ops.PoolImages(ctx, pool.Source{Metadata: meta.Paths, Images: tars.Paths, MaxBad: maxBad}, false, run)
+		found, failed := pools.CountLost(ctx, pool.Source{Metadata: meta.Paths, Images: tars.Paths, MaxBad: maxBad}, false, run)
 		if failed == nil {
 			failed = found.Check(maxBadShare)
 		}

@@ -8,7 +8,7 @@ import (
 	"reflect"
 
 	"react/data/datasets"
-	"react/ops"
+	"react/ops/embed"
 )
 
 // leak refuses labelled images to learn from that are test images too, as far as the files' digests say so: the same set, or a file that is in both. What
@@ -55,7 +55,7 @@ func (c *composer) leak(field string, train, test *Stage) error {
 
 // sameImages says whether two stages read the same images, however many of them may be lost.
 func sameImages(a, b *Stage) bool {
-	of := func(s *Stage) (p ops.FeaturesParams, ok bool) {
+	of := func(s *Stage) (p embed.FeaturesParams, ok bool) {
 		ok = s.Op == "features" && json.Unmarshal(s.Params, &p) == nil
 		p.MaxBadShare = 0
 		return p, ok

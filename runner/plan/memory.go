@@ -9,8 +9,10 @@ import (
 	"react/ops"
 	"react/ops/clip"
 	"react/ops/clip/layout"
-	"react/ops/clip/train"
+	cliptrain "react/ops/clip/train"
 	"react/ops/op"
+	"react/ops/retrieve"
+	"react/ops/train"
 )
 
 // Machine is what the memory of stages depends on beside the plan. Its estimates are remembered; it is not to be copied.
@@ -18,7 +20,7 @@ type Machine struct {
 	Engine string // its name
 	Fit    op.Fit
 
-	estimator train.Estimator
+	estimator cliptrain.Estimator
 }
 
 // Memory says what a stage takes at its peak, in bytes by part; the zero value where that is not known. It is no part of the key.
@@ -31,7 +33,7 @@ func (m *Machine) With(s *Stage, fit op.Fit) (clip.Memory, error) {
 
 // shardRows is the size of the shards of the index that a stage searches.
 func (s *Stage) shardRows() int64 {
-	var p ops.IndexParams
+	var p retrieve.IndexParams
 	if in := s.In["index"]; in == nil || json.Unmarshal(in.Params, &p) != nil {
 		return 0
 	}
@@ -44,7 +46,7 @@ func (b *builder) describe(s *Stage, params any) {
 	case world.Params:
 		s.Rows = p.Rows
 		return
-	case ops.PretrainParams:
+	case train.PretrainParams:
 		model := p.Model.WithVocab(p.Vocab)
 		s.Model = &model
 	default:
@@ -55,11 +57,11 @@ func (b *builder) describe(s *Stage, params any) {
 		return
 	}
 	switch p := params.(type) {
-	case ops.ResizeParams:
+	case train.ResizeParams:
 		model := *s.Model
 		model.Model.Vision.ImageSize = p.ImageSize
 		s.Model = &model
-	case ops.TuneParams:
+	case train.TuneParams:
 		if m, err := clip.ModeOf(p.Mode); err == nil && m.Gates && s.Model.Gates() == 0 {
 			model := s.Model.WithGates(p.GatedDepth)
 			s.Model = &model

@@ -8,9 +8,11 @@ import (
 
 	"react/data/datasets"
 	"react/data/datasets/catalogue"
-	"react/ops"
+	"react/ops/embed"
 	"react/ops/knn"
 	"react/ops/modality"
+	"react/ops/pairs"
+	"react/ops/retrieve"
 	"react/results/evaluation"
 	"react/runner/plan/reads"
 )
@@ -45,7 +47,7 @@ func (c *composer) pairs(base source) (*Stage, error) {
 	in.give("pool", pool)
 	in.give("embeddings", emb)
 	in.give("filter", filter)
-	params := ops.PairsParams{Control: c.p.Pairs().Control(), MaxBad: rows.MaxBad(),
+	params := pairs.Params{Control: c.p.Pairs().Control(), MaxBad: rows.MaxBad(),
 		MaxBadShare: rows.MaxBadShare()}
 	if err := c.guard(&params, base, in); err != nil {
 		return nil, err
@@ -74,7 +76,7 @@ func (c *composer) pairs(base source) (*Stage, error) {
 }
 
 // curation fills in what decides which hits become pairs.
-func (c *composer) curation(params *ops.PairsParams) {
+func (c *composer) curation(params *pairs.Params) {
 	r, p := c.p.Retrieve(), c.p.Pairs()
 	params.K, params.Per, params.Overfetch, params.Dedup = r.K(), r.Per(), r.Overfetch(), p.Dedup()
 	if params.Control != "none" {
@@ -93,7 +95,7 @@ func (c *composer) curation(params *ops.PairsParams) {
 }
 
 // guard gives the fingerprints of all evaluation sets to a stage that leaves their images out.
-func (c *composer) guard(params *ops.PairsParams, base source, in inputs) error {
+func (c *composer) guard(params *pairs.Params, base source, in inputs) error {
 	p := c.p.Pairs()
 	if p.Leaks() != "drop" {
 		return nil
@@ -126,7 +128,7 @@ func (c *composer) fingerprint(name string, base source) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	params := ops.FingerprintParams{Set: set, Captions: captions, Precision: c.p.Backbone().Precision(), MaxBadShare: e.MaxBadShare()}
+	params := pairs.FingerprintParams{Set: set, Captions: captions, Precision: c.p.Backbone().Precision(), MaxBadShare: e.MaxBadShare()}
 	params.Benchmark, params.Catalogue = catalogued(entry)
 	in := newInputs()
 	in.give("checkpoint", base)
@@ -144,13 +146,13 @@ func (c *composer) checked(base, emb, pool source) (*Stage, error) {
 	in.give("embeddings", emb)
 	in.give("pool", pool)
 	_, rows := c.retrieved()
-	return c.add("check-encoder", ops.CheckEncoderParams{MaxBad: rows.MaxBad(), Precision: c.p.Backbone().Precision()}, in.in, in.files)
+	return c.add("check-encoder", embed.CheckEncoderParams{MaxBad: rows.MaxBad(), Precision: c.p.Backbone().Precision()}, in.in, in.files)
 }
 
 func (c *composer) queries(base source) (source, error) {
 	in := newInputs()
 	in.give("checkpoint", base)
-	params := ops.QueriesParams{Prompts: c.p.Task().Prompts(), Precision: c.p.Backbone().Precision(), Mean: c.p.Retrieve().Prompts() == "mean"}
+	params := embed.QueriesParams{Prompts: c.p.Task().Prompts(), Precision: c.p.Backbone().Precision(), Mean: c.p.Retrieve().Prompts() == "mean"}
 	var err error
 	if params.Set, err = c.classes(in); err != nil {
 		return source{}, err
@@ -167,7 +169,7 @@ func (c *composer) classes(in inputs) (set string, err error) {
 		if err != nil {
 			return "", fmt.Errorf("task.classes: %w", err)
 		}
-		set = ops.BenchmarkClasses(name, digest)
+		set = embed.BenchmarkClasses(name, digest)
 	} else {
 		var classes source
 		if set, classes, err = c.poolSet("task.classes", ref, "classes", oneFile); err != nil {
@@ -198,7 +200,7 @@ func (c *composer) retrieve(by string, from found) (*Stage, error) {
 		if err != nil {
 			return nil, err
 		}
-		return c.add("retrieve", ops.RetrieveParams{By: by, Depth: depth, Set: set}, in.in, in.files)
+		return c.add("retrieve", retrieve.Params{By: by, Depth: depth, Set: set}, in.in, in.files)
 	}
 	params := indexParams(c.p.Index())
 	in.give("queries", from.queries)
@@ -208,7 +210,7 @@ func (c *composer) retrieve(by string, from found) (*Stage, error) {
 	if params.Kind != "exact" {
 		of := newInputs()
 		of.give("embeddings", from.emb)
-		index, err := c.add("index", ops.IndexParams{Side: searched.Side, Params: params, ShardRows: c.p.Index().ShardRows()}, of.in, of.files)
+		index, err := c.add("index", retrieve.IndexParams{Side: searched.Side, Params: params, ShardRows: c.p.Index().ShardRows()}, of.in, of.files)
 		if err != nil {
 			return nil, err
 		}
@@ -216,14 +218,14 @@ func (c *composer) retrieve(by string, from found) (*Stage, error) {
 	}
 	if params.Kind != "exact" && params.Kind != "flat" {
 		if want := c.p.Index().Recall(); want > 0 {
-			tuned, err := c.add("tune-index", ops.TuneIndexParams{By: by, Index: params, K: recallDepth, Recall: want}, maps.Clone(in.in), in.files)
+			tuned, err := c.add("tune-index", retrieve.TuneIndexParams{By: by, Index: params, K: recallDepth, Recall: want}, maps.Clone(in.in), in.files)
 			if err != nil {
 				return nil, err
 			}
 			in.in["tuned"] = tuned
 		}
 	}
-	return c.add("retrieve", ops.RetrieveParams{By: by, Index: params, Depth: depth}, in.in, in.files)
+	return c.add("retrieve", retrieve.Params{By: by, Index: params, Depth: depth}, in.in, in.files)
 }
 
 // recallDepth is the K of the recall that an index is tuned for, whatever retrieve.k is: one tuning serves every K of a sweep.

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"testing"
 
-	"react/ops"
+	"react/ops/pairs"
+	"react/ops/train"
 )
 
 // only is the params of the one stage of an op.
@@ -34,13 +35,13 @@ func TestValuesOfTheSpecReachTheOps(t *testing.T) {
 pairs: dedup: true
 tune: {mode: "gated-image", gamma: 0.75, lr: 0.0625, weightDecay: 0.375, clip: 0.5, gatedDepth: 1, alphaLR: 7, precision: "f32"}
 sweep: seeds: 1`)
-	tune := only[ops.TuneParams](t, p, "tune")
-	want := ops.TuneParams{Mode: "gated-image", Gamma: 0.75, Steps: 5, Batch: 8, LR: 0.0625, Warmup: 1, WeightDecay: 0.375, Clip: 0.5,
+	tune := only[train.TuneParams](t, p, "tune")
+	want := train.TuneParams{Mode: "gated-image", Gamma: 0.75, Steps: 5, Batch: 8, LR: 0.0625, Warmup: 1, WeightDecay: 0.375, Clip: 0.5,
 		GatedDepth: 1, AlphaLR: 7, Precision: "f32", Augment: tune.Augment, MaxBad: tune.MaxBad}
 	if got, want := fmt.Sprintf("%+v", tune), fmt.Sprintf("%+v", want); got != want {
 		t.Errorf("tune gets\n%s\nwant\n%s", got, want)
 	}
-	if pairs := only[ops.PairsParams](t, p, "pairs"); pairs.K != 3 || pairs.Overfetch != 5 || !pairs.Dedup {
+	if pairs := only[pairs.Params](t, p, "pairs"); pairs.K != 3 || pairs.Overfetch != 5 || !pairs.Dedup {
 		t.Errorf("pairs gets %+v", pairs)
 	}
 }
@@ -49,8 +50,8 @@ sweep: seeds: 1`)
 func TestGammaOffIsNoThreshold(t *testing.T) {
 	p := load(t, `tune: {mode: "full", gamma: "off"}
 sweep: seeds: 1`)
-	if tune := only[ops.TuneParams](t, p, "tune"); tune.Gamma != ops.GammaOff {
-		t.Errorf("gamma \"off\" is %v for the op, want %v", tune.Gamma, ops.GammaOff)
+	if tune := only[train.TuneParams](t, p, "tune"); tune.Gamma != train.GammaOff {
+		t.Errorf("gamma \"off\" is %v for the op, want %v", tune.Gamma, train.GammaOff)
 	}
 }
 
@@ -63,7 +64,7 @@ sweep: seeds: 3`)
 		if s.Op != "tune" {
 			continue
 		}
-		var params ops.TuneParams
+		var params train.TuneParams
 		if err := json.Unmarshal(s.Params, &params); err != nil {
 			t.Fatal(err)
 		}

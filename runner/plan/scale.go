@@ -8,6 +8,7 @@ import (
 
 	"react/data/datasets/catalogue"
 	"react/ops"
+	"react/ops/embed"
 	"react/ops/modality"
 	"react/ops/op"
 )
@@ -58,11 +59,11 @@ func (s *Stage) queries() int {
 	if in == nil {
 		return 0
 	}
-	var p ops.QueriesParams
-	if json.Unmarshal(in.Params, &p) != nil || ops.BenchmarkOf(p.Set) == "" {
+	var p embed.QueriesParams
+	if json.Unmarshal(in.Params, &p) != nil || embed.BenchmarkOf(p.Set) == "" {
 		return 0
 	}
-	classes, _, err := catalogue.QueryClasses(ops.BenchmarkOf(p.Set))
+	classes, _, err := catalogue.QueryClasses(embed.BenchmarkOf(p.Set))
 	if err != nil {
 		return 0
 	}

@@ -6,10 +6,11 @@ import (
 
 	"react/data/image"
 	"react/data/world"
-	"react/ops"
 	"react/ops/clip"
-	"react/ops/clip/train"
+	cliptrain "react/ops/clip/train"
+	"react/ops/embed"
 	"react/ops/op"
+	"react/ops/train"
 	"react/runner/plan/reads"
 	"react/runner/spec"
 )
@@ -138,7 +139,7 @@ func (c *composer) backbone() (source, error) {
 	}
 	in := newInputs()
 	in.give("checkpoint", base)
-	stage, err := c.add("resize", ops.ResizeParams{ImageSize: size}, in.in, in.files)
+	stage, err := c.add("resize", train.ResizeParams{ImageSize: size}, in.in, in.files)
 	return source{stage: stage}, err
 }
 
@@ -176,12 +177,12 @@ func (c *composer) checkpoint() (source, error) {
 	}
 	in.give("filter", filter)
 	rows, _ := c.p.Pool(name)
-	stage, err := c.add("pretrain", ops.PretrainParams{Model: model, AdamW: adamW(&model), Steps: p.Steps(), Keep: p.Keep(),
+	stage, err := c.add("pretrain", train.PretrainParams{Model: model, AdamW: adamW(&model), Steps: p.Steps(), Keep: p.Keep(),
 		Batch: p.Batch(), LR: p.LR(), Warmup: p.Warmup(), WeightDecay: p.WeightDecay(), Clip: p.Clip(), Vocab: p.Vocab(),
 		Seed: p.Seed(), Precision: p.Precision(), Augment: augment(p.Augment()), MaxBad: rows.MaxBad(),
 		MaxBadShare: rows.MaxBadShare()}, in.in, in.files)
 	if take := p.Take(); err == nil && take > 0 {
-		stage, err = c.add("snapshot", ops.SnapshotParams{Step: take}, map[string]*Stage{"pretrain": stage}, nil)
+		stage, err = c.add("snapshot", train.SnapshotParams{Step: take}, map[string]*Stage{"pretrain": stage}, nil)
 	}
 	return source{stage: stage}, err
 }
@@ -199,7 +200,7 @@ func (c *composer) embeddings(pool source, base source) (source, error) {
 	in := newInputs()
 	in.give("checkpoint", base)
 	in.give("pool", pool)
-	stage, err := c.add("embed", ops.EmbedParams{MaxBad: rows.MaxBad(), MaxBadShare: rows.MaxBadShare(), Precision: c.p.Backbone().Precision()}, in.in, in.files)
+	stage, err := c.add("embed", embed.Params{MaxBad: rows.MaxBad(), MaxBadShare: rows.MaxBadShare(), Precision: c.p.Backbone().Precision()}, in.in, in.files)
 	return source{stage: stage}, err
 }
 
@@ -225,7 +226,7 @@ func (c *composer) tune(start source, pairs, labels *Stage) (*Stage, error) {
 	if labels != nil {
 		in.in["labels"] = labels
 	}
-	params := ops.TuneParams{Mode: t.Mode(), Gamma: ops.GammaOff, Steps: t.Steps(), Batch: t.Batch(), LR: t.LR(), Warmup: t.Warmup(),
+	params := train.TuneParams{Mode: t.Mode(), Gamma: train.GammaOff, Steps: t.Steps(), Batch: t.Batch(), LR: t.LR(), Warmup: t.Warmup(),
 		WeightDecay: t.WeightDecay(), Clip: t.Clip(), Precision: t.Precision(), Augment: augment(t.Augment()), Seed: int64(c.p.Seed()),
 		MaxBad: rows.MaxBad()}
 	if c.base.stage != nil {
@@ -292,11 +293,11 @@ func (c *composer) poolSet(path, ref, role string, files func(string) (op.Files,
 }
 
 // adamW is the optimizer of a model where it is not a ViT's, nil elsewhere: keys of ViTs do not name it.
-func adamW(model *clip.Config) *train.AdamW {
-	if model == nil || train.AdamWFor(*model) == (train.AdamW{}) {
+func adamW(model *clip.Config) *cliptrain.AdamW {
+	if model == nil || cliptrain.AdamWFor(*model) == (cliptrain.AdamW{}) {
 		return nil
 	}
-	a := train.AdamWFor(*model)
+	a := cliptrain.AdamWFor(*model)
 	return &a
 }
 

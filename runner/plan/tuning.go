@@ -1,7 +1,8 @@
 package plan
 
 import (
-	"react/ops"
+	"react/ops/evaluate"
+	"react/ops/train"
 )
 
 // model is what a trial evaluates.
@@ -78,7 +79,7 @@ func (c *composer) phase(objective string, start source, pairs *Stage) (stage, l
 func (c *composer) labels(objective string, teacher source, pairs *Stage) (*Stage, error) {
 	t := c.p.Tune()
 	name, rows := c.retrieved()
-	params := ops.PseudoLabelParams{From: "retrieval", Prompts: c.p.Task().Prompts(), Precision: c.p.Backbone().Precision(), MaxBad: rows.MaxBad()}
+	params := train.PseudoLabelParams{From: "retrieval", Prompts: c.p.Task().Prompts(), Precision: c.p.Backbone().Precision(), MaxBad: rows.MaxBad()}
 	if objective == selfTraining {
 		params.From = "teacher"
 		params.Threshold, params.PerClass, params.Soft, params.Temperature = t.Threshold(), t.PerClass(), t.Soft(), t.Temperature()
@@ -120,14 +121,14 @@ func (c *composer) promptTune() (*Stage, error) {
 	if of.benchmark != "" {
 		of.split = "train"
 	}
-	train, err := c.features(of, c.base)
+	labelled, err := c.features(of, c.base)
 	if err != nil {
 		return nil, err
 	}
 	in := newInputs()
 	in.give("checkpoint", c.base)
-	in.in["train"] = train
-	return c.add("prompt-tune", ops.PromptTuneParams{Contexts: t.Contexts(), Length: t.Context(), Position: t.Position(), Init: t.ContextInit(),
+	in.in["train"] = labelled
+	return c.add("prompt-tune", train.PromptTuneParams{Contexts: t.Contexts(), Length: t.Context(), Position: t.Position(), Init: t.ContextInit(),
 		Bare: t.Ending() == "none", Shots: t.Shots(), Steps: t.Steps(), Batch: t.Batch(), LR: t.LR(), Warmup: t.Warmup(),
 		Seed: int64(c.p.Seed())}, in.in, in.files)
 }
@@ -156,5 +157,5 @@ func (c *composer) knowledge(name string) (*Stage, error) {
 		}
 		in.files["wiktionary"] = f
 	}
-	return c.add("knowledge", ops.KnowledgeParams{From: e.Knowledge(), Prompts: e.Prompts()}, in.in, in.files)
+	return c.add("knowledge", evaluate.KnowledgeParams{From: e.Knowledge(), Prompts: e.Prompts()}, in.in, in.files)
 }

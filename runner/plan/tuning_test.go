@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"react/ops"
+	"react/ops/train"
 	"react/runner/spec"
 )
 
@@ -60,7 +60,7 @@ sweep: cases: [
 	if a, b := of["react before"].Stages[Tune].In["checkpoint"], of["react"].Stages[Tune]; a != b {
 		t.Error("the REACT before self-training is not the one that stands alone")
 	}
-	var labels ops.PseudoLabelParams
+	var labels train.PseudoLabelParams
 	if err := json.Unmarshal(of["rounds"].Stages[Labels].Params, &labels); err != nil || labels.Threshold != 0.5 || !labels.Soft || labels.PerClass != 3 || labels.Temperature != 2 || labels.From != "teacher" {
 		t.Errorf("labels %+v, %v", labels, err)
 	}
@@ -97,7 +97,7 @@ sweep: {cases: [{label: "base", tune: mode: "none"}, {label: "prompt"}], seeds: 
 	if prompt.Stages["evaluate/probed"] != base.Stages["evaluate/probed"] {
 		t.Error("a probe of the image tower depends on a prompt")
 	}
-	var params ops.PromptTuneParams
+	var params train.PromptTuneParams
 	if err := json.Unmarshal(prompt.Stages[Tune].Params, &params); err != nil || params.Length != 16 || params.Contexts != "shared" || params.Position != "end" || params.LR != 0.002 {
 		t.Errorf("params %+v, %v", params, err)
 	}

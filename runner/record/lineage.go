@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"react/ops"
+	"react/ops/train"
 	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/store"
@@ -137,7 +137,7 @@ func (l *Lineage) spread(key string, follow func(in, reader string) bool) (found
 }
 
 // OutputDigest is what manifests and records call the bytes of an output.
-func OutputDigest(m store.Manifest) string { return m.Digest(ops.TimedFile) }
+func OutputDigest(m store.Manifest) string { return m.Digest(train.TimedFile) }
 
 // SetAside moves a damaged output away with its suspects.
 func SetAside(s *store.Store) func(key string) (to string, others int, err error) {

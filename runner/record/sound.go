@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"io"
 
-	"react/ops"
+	"react/ops/train"
 	"react/runner/schedule"
 	"react/runner/store"
 )
 
 // KeepSound say how a run keeps damage from spreading.
 func KeepSound(o *schedule.Options, stderr io.Writer) {
-	o.Aside, o.Volatile = SetAside(o.Store), []string{ops.TimedFile}
+	o.Aside, o.Volatile = SetAside(o.Store), []string{train.TimedFile}
 	o.Notice = func(text string) { fmt.Fprintln(stderr, text) }
 }
 

@@ -69,7 +69,7 @@ type Metric struct {
 type Output struct {
 	Key    string `json:"key"`
 	Op     string `json:"op"`
-	SHA256 string `json:"sha256"` // of the list of the files' digests, ops.TimedFile left out
+	SHA256 string `json:"sha256"` // of the list of the files' digests, train.TimedFile left out
 
 	Inputs   map[string]string `json:"inputs,omitempty"` // key → SHA256 of what was read of it
 	Engine   string            `json:"engine,omitempty"`

@@ -12,7 +12,7 @@ import (
 	"react/data/glob"
 	"react/data/image"
 	"react/data/shards"
-	"react/ops"
+	"react/ops/pairs"
 	pages "react/results/report"
 	"react/runner/experiment"
 	"react/runner/plan"
@@ -54,10 +54,10 @@ func (r *reporter) gallery(p *pages.Page) error {
 
 // galleryClasses are half from either end of the changes, or the first ones
 // retrieved for where there are none.
-func (r *reporter) galleryClasses(p *pages.Page, pairs []ops.Pair) []string {
+func (r *reporter) galleryClasses(p *pages.Page, found []pairs.Pair) []string {
 	known := map[string]bool{}
 	var all []string
-	for _, pair := range pairs {
+	for _, pair := range found {
 		for _, f := range pair.Found {
 			if !known[f.Class] {
 				known[f.Class] = true
@@ -81,8 +81,8 @@ func (r *reporter) galleryClasses(p *pages.Page, pairs []ops.Pair) []string {
 }
 
 // ofClass are the nearest pairs that were found for a class, by rank.
-func ofClass(pairs []ops.Pair, class string) []ops.Pair {
-	rank := func(p ops.Pair) int32 {
+func ofClass(found []pairs.Pair, class string) []pairs.Pair {
+	rank := func(p pairs.Pair) int32 {
 		best := int32(1 << 30)
 		for _, f := range p.Found {
 			if f.Class == class {
@@ -91,19 +91,19 @@ func ofClass(pairs []ops.Pair, class string) []ops.Pair {
 		}
 		return best
 	}
-	var list []ops.Pair
-	for _, p := range pairs {
-		if slices.ContainsFunc(p.Found, func(f ops.Found) bool { return f.Class == class }) {
+	var list []pairs.Pair
+	for _, p := range found {
+		if slices.ContainsFunc(p.Found, func(f pairs.Found) bool { return f.Class == class }) {
 			list = append(list, p)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b ops.Pair) int { return int(rank(a) - rank(b)) })
+	slices.SortStableFunc(list, func(a, b pairs.Pair) int { return int(rank(a) - rank(b)) })
 	return list[:min(len(list), galleryPairs)]
 }
 
 // foundText says how a pair was found for a class: its best hit.
-func foundText(p ops.Pair, class string) string {
-	var best *ops.Found
+func foundText(p pairs.Pair, class string) string {
+	var best *pairs.Found
 	for i := range p.Found {
 		if f := &p.Found[i]; f.Class == class && (best == nil || f.Rank < best.Rank) {
 			best = f
@@ -157,11 +157,11 @@ func (r *reporter) poolShards(world bool, pattern string) ([]string, error) {
 
 // thumbnail is the pair's image as a small PNG in a data URI; "" where there is
 // none, or one that cannot be read.
-func thumbnail(set *shards.Set, pair ops.Pair) (string, error) {
+func thumbnail(set *shards.Set, pair pairs.Pair) (string, error) {
 	if set == nil {
 		return "", nil
 	}
-	sample, ok := ops.ImageOf(set, pair)
+	sample, ok := pairs.ImageOf(set, pair)
 	if !ok {
 		return "", nil
 	}

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"react/ops"
+	"react/ops/pairs"
 	"react/results/figures"
 	pages "react/results/report"
 	"react/runner/experiment"
@@ -222,13 +222,13 @@ func readLosses(name string) (map[int]float64, error) {
 // scores draws how similar to its query each hit of the best configuration is,
 // by modality and, where the pool knows what it shows, by whether it is right.
 func (r *reporter) scores(p *pages.Page) error {
-	pairs, err := r.pairs()
-	if err != nil || len(pairs) == 0 {
+	found, err := r.pairs()
+	if err != nil || len(found) == 0 {
 		return err
 	}
 	groups := map[string]*figures.Sample{}
-	labelled := slices.ContainsFunc(pairs, func(p ops.Pair) bool { return p.Label != "" })
-	for _, pair := range pairs {
+	labelled := slices.ContainsFunc(found, func(p pairs.Pair) bool { return p.Label != "" })
+	for _, pair := range found {
 		for _, f := range pair.Found {
 			name := strings.ToUpper(f.Modality)
 			if pair.Label != "" && pair.Label == f.Class {
@@ -256,7 +256,7 @@ func (r *reporter) scores(p *pages.Page) error {
 }
 
 // pairs are what the best configuration was tuned on, as far as retrieved.
-func (r *reporter) pairs() ([]ops.Pair, error) {
+func (r *reporter) pairs() ([]pairs.Pair, error) {
 	if r.best == nil {
 		return nil, nil
 	}
@@ -268,7 +268,7 @@ func (r *reporter) pairs() ([]ops.Pair, error) {
 	if !ok {
 		return nil, nil
 	}
-	return ops.ReadPairs(entry.Dir)
+	return pairs.Read(entry.Dir)
 }
 
 // mostMoves bounds the classes that are drawn; the table has all.

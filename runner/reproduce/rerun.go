@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"react/data/words"
-	"react/ops"
+	"react/ops/train"
 	"react/runner/cli"
 	"react/runner/exec"
 	"react/runner/plan"
@@ -130,12 +130,12 @@ func (v *verifier) rerun(ctx context.Context, stage *plan.Stage, maker exec.Make
 // trainings took another time is no difference.
 func differingOutputs(a, b store.Entry) []string {
 	return slices.DeleteFunc(store.Differing(a.Manifest.Files, b.Manifest.Files), func(path string) bool {
-		if path != ops.TimedFile {
+		if path != train.TimedFile {
 			return false
 		}
 		inA, errA := os.ReadFile(filepath.Join(a.Dir, path))
 		inB, errB := os.ReadFile(filepath.Join(b.Dir, path))
-		return errA == nil && errB == nil && ops.SameButTimes(inA, inB)
+		return errA == nil && errB == nil && train.SameButTimes(inA, inB)
 	})
 }
 

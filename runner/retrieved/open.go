@@ -13,9 +13,9 @@ import (
 	"slices"
 	"strings"
 
-	"react/ops"
 	"react/ops/modality"
 	"react/ops/op"
+	"react/ops/retrieve"
 	"react/runner/browse"
 	"react/runner/cli"
 	"react/runner/exec"
@@ -27,7 +27,7 @@ import (
 type Browser struct {
 	Site   browse.Site
 	store  *store.Store
-	finder *ops.Finder // nil where nothing can be searched
+	finder *retrieve.Finder // nil where nothing can be searched
 }
 
 // Close closes what is searched.
@@ -226,7 +226,7 @@ func (b *Browser) openFinder(ctx context.Context, what *browsed, engines *exec.E
 		}
 		run.In[role] = entry.Dir
 	}
-	params := ops.FinderParams{}
+	params := retrieve.FinderParams{}
 	for by := range what.by {
 		params.By = append(params.By, by)
 	}
@@ -244,7 +244,7 @@ func (b *Browser) openFinder(ctx context.Context, what *browsed, engines *exec.E
 		}
 		params.Precision = p.Precision
 	}
-	finder, err := ops.OpenFinder(ctx, run, params)
+	finder, err := retrieve.OpenFinder(ctx, run, params)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,8 @@ import (
 	"strings"
 
 	"react/data/words"
-	"react/ops"
+	"react/ops/audit"
+	"react/ops/pairs"
 	"react/runner/browse"
 	"react/runner/cli"
 	"react/runner/record"
@@ -106,7 +107,7 @@ func (b *Browser) openPairs(what *browsed) error {
 	if err != nil {
 		return err
 	}
-	list, err := ops.ReadPairs(entry.Dir)
+	list, err := pairs.Read(entry.Dir)
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func (b *Browser) openPairs(what *browsed) error {
 		return err
 	}
 	b.showClasses(list, classes, leaks)
-	passed, err := ops.ReadPassed(entry.Dir)
+	passed, err := pairs.ReadPassed(entry.Dir)
 	if err != nil {
 		return err
 	}
@@ -139,11 +140,11 @@ func (b *Browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
 		if err != nil || !ok {
 			continue // it says so in status; the pairs stand without
 		}
-		list, err := ops.ReadPassed(entry.Dir)
+		list, err := pairs.ReadPassed(entry.Dir)
 		if err != nil {
 			return nil, err
 		}
-		audit, err := ops.ReadAudit(entry.Dir)
+		audit, err := audit.Read(entry.Dir)
 		if err != nil {
 			return nil, err
 		}
@@ -161,8 +162,8 @@ func (b *Browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
 const mostPassed = 1000
 
 // showPassed lists what curation kept out, by reason, below the classes.
-func (b *Browser) showPassed(passed []ops.Passed) error {
-	byWhy := map[string][]ops.Passed{}
+func (b *Browser) showPassed(passed []pairs.Passed) error {
+	byWhy := map[string][]pairs.Passed{}
 	for _, p := range passed {
 		byWhy[p.Why] = append(byWhy[p.Why], p)
 	}
@@ -215,11 +216,11 @@ func classNames(dir string) ([]string, error) {
 }
 
 // showClasses makes the lists of the page: of every class where pairs were found for any.
-func (b *Browser) showClasses(list []ops.Pair, classes []string, leaks map[int64][]browse.Mark) {
+func (b *Browser) showClasses(list []pairs.Pair, classes []string, leaks map[int64][]browse.Mark) {
 	known := marksOf(list)
 	byClass := map[string][]browse.Pair{}
 	var names []string
-	if slices.ContainsFunc(list, func(p ops.Pair) bool { return len(p.Found) > 0 }) {
+	if slices.ContainsFunc(list, func(p pairs.Pair) bool { return len(p.Found) > 0 }) {
 		for _, class := range classes {
 			byClass[class], names = []browse.Pair{}, append(names, class)
 		}
@@ -263,7 +264,7 @@ func summary(name string, pairs []browse.Pair) browse.Class {
 }
 
 // classesOf are the classes that a pair was found for, each once.
-func classesOf(pair ops.Pair) []string {
+func classesOf(pair pairs.Pair) []string {
 	var names []string
 	for _, f := range pair.Found {
 		if !slices.Contains(names, f.Class) {
@@ -277,7 +278,7 @@ func classesOf(pair ops.Pair) []string {
 }
 
 // shown is a pair as one class sees it: with the best hit of that class.
-func (b *Browser) shown(pair ops.Pair, class string, marks []browse.Mark) browse.Pair {
+func (b *Browser) shown(pair pairs.Pair, class string, marks []browse.Mark) browse.Pair {
 	out := browse.Pair{Row: pair.Row, Caption: pair.Caption, URL: pair.URL, Label: pair.Label, Right: pair.Label == class,
 		Key: b.imageKey(pair.Key, pair.URL, pair.Caption), Marks: slices.Clone(marks)}
 	var others []string
@@ -301,7 +302,7 @@ func (b *Browser) shown(pair ops.Pair, class string, marks []browse.Mark) browse
 }
 
 // marksOf says which pairs are the same image, or have the same caption, as others of the list.
-func marksOf(list []ops.Pair) [][]browse.Mark {
+func marksOf(list []pairs.Pair) [][]browse.Mark {
 	images, captions := map[string]int{}, map[string]int{}
 	for _, pair := range list {
 		images[pair.SHA256]++

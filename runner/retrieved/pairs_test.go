@@ -3,22 +3,23 @@ package retrieved
 import (
 	"testing"
 
-	"react/ops"
+	"react/ops/pairs"
+	"react/ops/retrieve"
 	"react/runner/browse"
 )
 
 // TestClassesWithoutPairs: a class for which nothing was found is in the list, but
 // not beside the rows of a control, which are found for none.
 func TestClassesWithoutPairs(t *testing.T) {
-	found := ops.Pair{Caption: "a cat", Found: []ops.Found{{Class: "cat", Modality: "t2t", Rank: 1}}}
+	found := pairs.Pair{Caption: "a cat", Found: []pairs.Found{{Class: "cat", Modality: "t2t", Rank: 1}}}
 	for _, c := range []struct {
-		list []ops.Pair
+		list []pairs.Pair
 		want map[string]int
 	}{
-		{[]ops.Pair{found}, map[string]int{"cat": 1, "dog": 0}},
-		{[]ops.Pair{{Caption: "a cat"}}, map[string]int{controlClass: 1}},
+		{[]pairs.Pair{found}, map[string]int{"cat": 1, "dog": 0}},
+		{[]pairs.Pair{{Caption: "a cat"}}, map[string]int{controlClass: 1}},
 	} {
-		b := &Browser{finder: &ops.Finder{}}
+		b := &Browser{finder: &retrieve.Finder{}}
 		b.showClasses(c.list, []string{"dog", "cat"}, map[int64][]browse.Mark{})
 		got := map[string]int{}
 		for _, class := range b.Site.Classes {

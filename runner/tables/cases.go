@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"react/ops"
+	"react/ops/evaluate"
 	"react/results"
 	"react/results/grid"
 	"react/runner/experiment"
@@ -58,12 +58,12 @@ func CasesOf(e *experiment.Experiment, entries map[string]store.Entry) Cases {
 		}
 	}
 	c.Predictions = func(key string) ([]results.Prediction, error) {
-		return stored(entries, key, ops.ReadPredictions, func(p ops.Prediction) results.Prediction {
+		return stored(entries, key, evaluate.ReadPredictions, func(p evaluate.Prediction) results.Prediction {
 			return results.Prediction{Key: p.Key, Label: int(p.Label), Predicted: int(p.Predicted), Correct: p.Predicted == p.Label, Rank: int(p.Rank)}
 		})
 	}
 	c.Queries = func(key string) ([]results.Query, error) {
-		return stored(entries, key, ops.ReadQueries, func(q ops.RetrievalQuery) results.Query {
+		return stored(entries, key, evaluate.ReadQueries, func(q evaluate.RetrievalQuery) results.Query {
 			return results.Query{Image: q.Image, I2T: int(q.I2T), T2I: int(q.T2I)}
 		})
 	}

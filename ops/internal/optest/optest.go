@@ -5,6 +5,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	stdimage "image"
+	"image/color"
+	"image/png"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +17,7 @@ import (
 
 	"react/data/embeddings"
 	"react/data/image"
+	"react/data/lost"
 	dataworld "react/data/world"
 	"react/ops/clip"
 	"react/ops/engine"
@@ -148,4 +153,29 @@ func Try(r *Run, o op.Op, params any) error {
 		return err
 	}
 	return o.Run(context.Background(), &r.Run, raw)
+}
+
+// GreyImage is a picture of one grey, given as a number, or the bytes of another text.
+func GreyImage(t *testing.T, grey string) []byte {
+	var level int
+	if _, err := fmt.Sscanf(grey, "%d", &level); err != nil {
+		return []byte(grey)
+	}
+	img := stdimage.NewGray(stdimage.Rect(0, 0, 12, 12))
+	for i := range img.Pix {
+		img.Pix[i] = color.Gray{uint8(level)}.Y
+	}
+	var buf bytes.Buffer
+	if err := png.Encode(&buf, img); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// LostIn is what a stage that reads one pool or set says was lost.
+func LostIn(run *Run) lost.Count {
+	if counts, _ := run.Facts[op.LostFact].([]lost.Count); len(counts) == 1 {
+		return counts[0]
+	}
+	return lost.Count{}
 }

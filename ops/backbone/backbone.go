@@ -1,0 +1,166 @@
+// Package backbone is a checkpoint that encodes: its tokenizer, its compiled towers, the images that go through them in
+// batches (images.go, batch.go), and classifiers made of prompts (head.go).
+//
+// Not here: the towers themselves (ops/clip), which texts and images a stage encodes.
+package backbone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"react/data/tokenizer"
+	"react/ops/clip"
+	"react/ops/clip/encode"
+	"react/ops/clip/layout"
+	"react/ops/engine"
+	"react/ops/op"
+)
+
+// Batch is the static batch of the encoders; the last one is padded.
+const Batch = 128
+
+// Backbone is a loaded checkpoint with its tokenizer and compiled towers.
+type Backbone struct {
+	Engine     *engine.Engine
+	Checkpoint *clip.Checkpoint
+	Tokenizer  *tokenizer.Tokenizer
+	Encoder    *encode.Encoder
+	Truncation tokenizer.Truncation // of texts that are too long
+}
+
+// truncations are what params call them; "" is the first.
+var truncations = map[string]tokenizer.Truncation{"": tokenizer.KeepEOT, "keep-eot": tokenizer.KeepEOT, "elevater-compat": tokenizer.DropEOT, "error": tokenizer.Refuse}
+
+// Open loads role "checkpoint", to embed in a precision; "" is f32.
+func Open(run *op.Run, precision string) (*Backbone, error) {
+	dir, err := run.Input("checkpoint")
+	if err != nil {
+		return nil, err
+	}
+	c, err := layout.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	tok, err := Tokenizer(dir, c.Config)
+	if err != nil {
+		return nil, err
+	}
+	if scale := logitScaleOf(c); math.IsNaN(scale) || scale > math.MaxFloat32 {
+		return nil, fmt.Errorf("%s: logit_scale: its exponential is %g: no score can be multiplied by that", dir, scale)
+	}
+	eng, err := run.OpenEngine()
+	if err != nil {
+		return nil, err
+	}
+	enc, err := encode.NewIn(eng, c, Batch, precision)
+	return &Backbone{Engine: eng, Checkpoint: c, Tokenizer: tok, Encoder: enc}, err
+}
+
+// Close frees the towers' weights on the device and unmaps their files. Checkpoints made from this one share them: nothing may use them after.
+func (b *Backbone) Close() {
+	b.Encoder.Close()
+	_ = b.Checkpoint.Close() // read only
+}
+
+// OpenPrompts is backboneIn for texts that are cut in a way.
+func OpenPrompts(run *op.Run, precision, truncate string) (*Backbone, error) {
+	how, ok := truncations[truncate]
+	if !ok {
+		return nil, fmt.Errorf("truncate %q is none of keep-eot, elevater-compat and error", truncate)
+	}
+	b, err := Open(run, precision)
+	if b != nil {
+		b.Truncation = how
+	}
+	return b, err
+}
+
+// Texts embeds captions: [len(captions), dim], L2-normalised.
+func (b *Backbone) Texts(ctx context.Context, captions []string) ([]float32, error) {
+	dim := b.Checkpoint.Config.Dim()
+	out := make([]float32, 0, len(captions)*dim)
+	for start := 0; start < len(captions); start += Batch {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		part := captions[start:min(start+Batch, len(captions))]
+		ids, err := encodeAs(b.Tokenizer, part, b.Truncation)
+		if err != nil {
+			return nil, err
+		}
+		u, err := b.Encoder.Texts(ids, len(part))
+		if err != nil {
+			return nil, named(err, func(i int) string { return fmt.Sprintf("text %q", part[i]) })
+		}
+		out = append(out, u...)
+	}
+	return out, nil
+}
+
+// named says which input has no embedding, where that is what is wrong.
+func named(err error, name func(i int) string) error {
+	var none *encode.NotFiniteError
+	if errors.As(err, &none) {
+		return fmt.Errorf("%s: %w", name(none.First), err)
+	}
+	return err
+}
+
+// Images embeds images of a source by position: [len(indices), dim], L2-normalised. each is called after every batch.
+func (b *Backbone) Images(ctx context.Context, run *op.Run, src *Source, indices []int, each func(done int)) ([]float32, error) {
+	cfg := b.Checkpoint.Config
+	norm := NormalizationOf(cfg)
+	pixels := make([]float32, Batch*3*norm.Size*norm.Size)
+	out := make([]float32, 0, len(indices)*cfg.Dim())
+	for start := 0; start < len(indices); start += Batch {
+		part := indices[start:min(start+Batch, len(indices))]
+		if err := src.Plain(ctx, run.Workers, part, norm, pixels); err != nil {
+			return nil, err
+		}
+		u, err := b.Encoder.Images(pixels[:len(part)*3*norm.Size*norm.Size], len(part))
+		if err != nil {
+			return nil, named(err, func(i int) string { return src.name(part[i]) })
+		}
+		out = append(out, u...)
+		each(start + len(part))
+	}
+	return out, nil
+}
+
+// Memory is the memory of an encoder of either side.
+func Memory(at op.Place, precision string) (clip.Memory, error) {
+	if at.Model == nil {
+		return clip.Memory{}, nil
+	}
+	return at.Estimator.Encoding(*at.Model, Batch, precision, at.Engine)
+}
+
+// EncodeAll tokenizes captions into [captions, context].
+func EncodeAll(tok *tokenizer.Tokenizer, captions []string) []int32 {
+	ids, _ := encodeAs(tok, captions, tokenizer.KeepEOT) // only Refuse gives errors
+	return ids
+}
+
+// encodeAs is encodeAll with a choice of truncation.
+func encodeAs(tok *tokenizer.Tokenizer, captions []string, how tokenizer.Truncation) ([]int32, error) {
+	ids := make([]int32, len(captions)*tok.Context())
+	for i, c := range captions {
+		if _, err := tok.EncodeAs(c, ids[i*tok.Context():(i+1)*tok.Context()], how); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// LogitScale is the multiplier of cosines; 100 where a checkpoint has none.
+func (b *Backbone) LogitScale() float64 { return logitScaleOf(b.Checkpoint) }
+
+// logitScaleOf is exp(logit_scale), 100 where there is none.
+func logitScaleOf(c *clip.Checkpoint) float64 {
+	if t := c.Weights.At("logit_scale"); t != nil && len(t.Data) == 1 {
+		return math.Exp(float64(t.Data[0]))
+	}
+	return 100
+}

@@ -1,0 +1,336 @@
+// Package train holds the ops that train: the loop with its data, saved state and fit to memory (training.go, partial.go,
+// fit.go), pretraining, tuning, learned prompts, and the pseudo-labels that tuning may read.
+//
+// Not here: steps, losses and optimizers (ops/clip); fine-tuning on labels, which scores as it goes (ops/evaluate).
+package train
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"regexp"
+	"time"
+
+	"react/data/caught"
+	"react/data/image"
+	"react/ops/backbone"
+	cliptrain "react/ops/clip/train"
+	"react/ops/engine"
+	"react/ops/op"
+)
+
+// metricsFile holds one line a step of every training. All of it but imagesPerSecond is the same from run to run.
+const metricsFile = "metrics.jsonl"
+
+// warmSteps are left out of the speed: the first steps compile and fill caches.
+const warmSteps = 5
+
+// Training is one run of steps of a trainer over a fixed list of pairs.
+type Training struct {
+	Trainer *cliptrain.Trainer
+	fitted  string // how its steps are made to fit the memory; "" for not at all
+	Images  *backbone.Source
+	Norm    backbone.Normalization
+	Dim     int // of an embedding
+	context int // tokens of a caption
+
+	tokens       []int32       // [pairs, context]; nil when textFeatures are given
+	textFeatures []float32     // [pairs, dim], of a locked text tower
+	baseText     []float32     // [pairs, dim], of the base, when the positives are fixed by it
+	targets      *targets      // in place of captions; its labels are those of the pairs, in order
+	captions     captionGroups // where an image is taken once an epoch; nil for every pair
+
+	Steps, Batch, Warmup            int
+	Lr, WeightDecay, gamma, alphaLR float64
+	Labels                          []float32 // [images, classes] for a head to be trained on, in place of captions
+	TowerLR                         float64   // with labels: multiplies lr for the tower
+	Constant                        bool      // the learning rate stays at its peak
+	Augment                         image.Augment
+	Seed                            uint64
+	PositivesWarned                 bool
+	Each                            func(step int) error // called after each step, counted from 1; nil is nothing
+}
+
+// stepMetrics is one line of metrics.jsonl.
+type stepMetrics struct {
+	Step            int       `json:"step"` // 1-based
+	Loss            float64   `json:"loss"`
+	LR              float64   `json:"lr"`
+	GradNorm        float64   `json:"gradNorm"`
+	LogitScale      float64   `json:"logitScale"`
+	Positives       float64   `json:"positives"`                 // mean size of P(i)
+	TanhAlpha       []float64 `json:"tanhAlpha,omitempty"`       // attn, dense of each gated block
+	Accuracy        float64   `json:"accuracy,omitempty"`        // of the batch, with labels
+	ImagesPerSecond float64   `json:"imagesPerSecond,omitempty"` // since the fifth step of the attempt
+}
+
+// trainingSummary is what a table or a warning needs of a run.
+type trainingSummary struct {
+	Losses          []float64
+	Positives       float64 // mean over the steps
+	ImagesPerSecond float64
+	Last            stepMetrics
+}
+
+// batchData is one prepared batch; its buffers are reused two batches later.
+type batchData struct {
+	step  int
+	batch cliptrain.Batch
+	err   error
+}
+
+// learningRate is linear warm-up to the peak over warmup steps, then a cosine to 0 at the last step, without restarts; step is 0-based.
+// The first step has peak/warmup, as in open_clip.
+func learningRate(peak float64, step, warmup, steps int) float64 {
+	if step < warmup {
+		return peak * float64(step+1) / float64(warmup)
+	}
+	return 0.5 * peak * (1 + math.Cos(math.Pi*float64(step-warmup)/float64(max(1, steps-warmup))))
+}
+
+// Run takes all the steps and writes metrics.jsonl. It goes on where an attempt before it was stopped, to the same result. A loss that is not
+// finite stops it.
+func (t *Training) Run(ctx context.Context, run *op.Run, eng *engine.Engine) (trainingSummary, error) {
+	file, err := os.Create(run.Path(metricsFile))
+	if err != nil {
+		return trainingSummary{}, err
+	}
+	defer file.Close()
+	w := bufio.NewWriter(file)
+	s := newSaver(t, run, eng)
+	s.metrics = w.Flush
+	lines, from, err := s.restore()
+	if err != nil {
+		return trainingSummary{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	batches := t.prefetch(ctx, run.Workers, from)
+	defer func() {
+		cancel()
+		for range batches { // the producer has returned when the channel is closed
+		}
+	}()
+	steps := steps{Training: t, run: run, saver: s, out: w, from: from}
+	if err := steps.replay(lines); err != nil {
+		return steps.sum, err
+	}
+	if err := steps.take(ctx, batches); err != nil {
+		return steps.sum, err
+	}
+	if err := w.Flush(); err != nil {
+		return steps.sum, err
+	}
+	return steps.sum, file.Close()
+}
+
+// steps is the state of one call of run.
+type steps struct {
+	*Training
+	run     *op.Run
+	saver   *saver
+	out     io.Writer
+	from    int // steps of attempts before
+	started time.Time
+	sum     trainingSummary
+}
+
+// replay adds up the lines of the steps that an attempt before took.
+func (s *steps) replay(lines []byte) error {
+	for raw := range bytes.Lines(lines) {
+		var line stepMetrics
+		if err := json.Unmarshal(raw, &line); err != nil {
+			return fmt.Errorf("%s: %w", metricsFile, err)
+		}
+		if _, err := s.out.Write(raw); err != nil {
+			return err
+		}
+		s.add(line)
+	}
+	return nil
+}
+
+func (s *steps) add(line stepMetrics) {
+	s.warnPositives(s.run, line)
+	s.sum.Losses = append(s.sum.Losses, line.Loss)
+	s.sum.Positives += line.Positives / float64(s.Steps)
+	s.sum.Last = line
+	if line.ImagesPerSecond > 0 {
+		s.sum.ImagesPerSecond = line.ImagesPerSecond
+	}
+}
+
+func (s *steps) take(ctx context.Context, batches <-chan *batchData) error {
+	for step := s.from; step < s.Steps; step++ {
+		b, ok := <-batches
+		if err := ctx.Err(); err != nil || !ok {
+			s.saver.now(step)
+			return err
+		}
+		if b.err != nil {
+			return b.err
+		}
+		line, err := s.step(step, b)
+		if err != nil {
+			return fmt.Errorf("step %d: %w", step+1, err)
+		}
+		raw, err := json.Marshal(line)
+		if err == nil {
+			_, err = s.out.Write(append(raw, '\n'))
+		}
+		if err != nil {
+			return err
+		}
+		s.add(line)
+		if s.Each != nil {
+			if err := s.Each(step + 1); err != nil {
+				return err
+			}
+		}
+		s.saver.after(step + 1)
+		s.run.Progress(op.Progress{Done: step + 1, Total: s.Steps, Note: fmt.Sprintf("loss %.3f, %.0f images/s", line.Loss, line.ImagesPerSecond)})
+	}
+	return nil
+}
+
+// step takes one step, counted from 0.
+func (s *steps) step(step int, b *batchData) (stepMetrics, error) {
+	lr := learningRate(s.Lr, step, s.Warmup, s.Steps)
+	if s.Constant && step >= s.Warmup {
+		lr = s.Lr
+	}
+	stats, err := s.Trainer.Step(b.batch, cliptrain.StepParams{LR: lr, WeightDecay: s.WeightDecay, Gamma: s.gamma, AlphaLR: s.alphaLR, TowerLR: s.TowerLR})
+	if err != nil {
+		return stepMetrics{}, err
+	}
+	if math.IsNaN(stats.Loss) || math.IsInf(stats.Loss, 0) {
+		return stepMetrics{}, DivergedError{Err: fmt.Errorf("the loss is %v (lr %g is too high?)", stats.Loss, s.Lr)}
+	}
+	line := stepMetrics{Step: step + 1, Loss: stats.Loss, LR: lr, GradNorm: stats.GradNorm, LogitScale: stats.LogitScale, Positives: stats.MeanPositives, TanhAlpha: stats.TanhAlpha}
+	if s.Labels != nil {
+		line.Positives, line.Accuracy = 0, stats.MeanPositives
+	}
+	if warm := s.from + warmSteps; step+1 == warm {
+		s.started = time.Now()
+	} else if step+1 > warm {
+		line.ImagesPerSecond = math.Round(float64((step+1-warm)*s.Batch) / time.Since(s.started).Seconds())
+	}
+	return line, nil
+}
+
+// DivergedError is of a training whose numbers are not finite any more.
+type DivergedError struct{ Err error }
+
+// Error is the reason.
+func (e DivergedError) Error() string { return e.Err.Error() }
+
+// warnPositives says once when the threshold takes most of the batch for positives: small text towers crowd their captions together, and the
+// loss then pulls everything to one point.
+func (t *Training) warnPositives(run *op.Run, line stepMetrics) {
+	if t.PositivesWarned || line.Positives <= float64(t.Batch)/2 {
+		return
+	}
+	t.PositivesWarned = true
+	run.Warn("gamma %g takes %.0f of %d captions of a batch for positives (step %d): captions of this text tower lie close together; raise gamma or use \"off\"",
+		t.gamma, line.Positives, t.Batch, line.Step)
+}
+
+// prefetch prepares batches from a step on, one ahead of the step that uses them, and closes the channel when it is done or ctx is.
+func (t *Training) prefetch(ctx context.Context, workers, from int) <-chan *batchData {
+	out := make(chan *batchData)
+	go func() {
+		defer close(out)
+		order := newSampler(t.examples(), t.Seed)
+		buffers := [3]*batchData{t.newBatch(), t.newBatch(), t.newBatch()}
+		for step := from; step < t.Steps; step++ {
+			b := buffers[step%len(buffers)]
+			b.step = step
+			b.err = caught.Do("", func() error { return t.fill(ctx, workers, order, b) })
+			select {
+			case out <- b:
+			case <-ctx.Done():
+				return
+			}
+			if b.err != nil {
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// pairs is the number of pairs trained on.
+func (t *Training) pairs() int { return t.Images.N }
+
+// examples are what an epoch takes once each.
+func (t *Training) examples() int {
+	if t.captions != nil {
+		return len(t.captions)
+	}
+	return t.pairs()
+}
+
+// classes are those of labels.
+func (t *Training) classes() int { return len(t.Labels) / t.pairs() }
+
+func (t *Training) newBatch() *batchData {
+	b := &batchData{batch: cliptrain.Batch{Pixels: make([]float32, t.Batch*3*t.Norm.Size*t.Norm.Size)}}
+	if t.Labels != nil {
+		b.batch.Targets = make([]float32, t.Batch*t.classes())
+	} else if t.targets != nil {
+		b.batch.Head, b.batch.Targets = t.targets.head.Values, make([]float32, t.Batch*t.targets.head.Rows)
+	} else if t.textFeatures != nil {
+		b.batch.TextFeatures = make([]float32, t.Batch*t.Dim)
+	} else {
+		b.batch.Tokens = make([]int32, t.Batch*t.context)
+	}
+	if t.baseText != nil {
+		b.batch.BaseText = make([]float32, t.Batch*t.Dim)
+	}
+	return b
+}
+
+func (t *Training) fill(ctx context.Context, workers int, order *sampler, b *batchData) error {
+	indices := make([]int, t.Batch)
+	first := b.step * t.Batch
+	order.batch(first, indices)
+	t.captions.choose(first, indices, t.Seed)
+	gather(b.batch.Tokens, t.tokens, indices, t.context)
+	gather(b.batch.TextFeatures, t.textFeatures, indices, t.Dim)
+	gather(b.batch.BaseText, t.baseText, indices, t.Dim)
+	if t.Labels != nil {
+		gather(b.batch.Targets, t.Labels, indices, t.classes())
+	} else if t.targets != nil {
+		t.targets.fill(indices, b.batch.Targets)
+	}
+	view := backbone.View{Augment: t.Augment, Seed: t.Seed ^ 0xA06, First: first}
+	return t.Images.Augmented(ctx, workers, indices, t.Norm, view, b.batch.Pixels)
+}
+
+// gather copies rows of width w by index; both nil is nothing to do.
+func gather[T any](dst, src []T, indices []int, w int) {
+	if src == nil {
+		return
+	}
+	for i, at := range indices {
+		copy(dst[i*w:(i+1)*w], src[at*w:(at+1)*w])
+	}
+}
+
+// TimedFile names the one file of outputs that holds times. Two outputs are the same when their other files are, and this file is but for
+// its times (SameButTimes).
+const TimedFile = metricsFile
+
+// SameButTimes reports whether two files named TimedFile say the same of a training, its speed left out.
+func SameButTimes(a, b []byte) bool {
+	return bytes.Equal(withoutTimes(a), withoutTimes(b))
+}
+
+func withoutTimes(lines []byte) []byte { return timeField.ReplaceAll(lines, nil) }
+
+// timeField is the field as step writes it: never the first of a line.
+var timeField = regexp.MustCompile(`,"imagesPerSecond":[0-9.e+-]+`)
