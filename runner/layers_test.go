@@ -135,7 +135,6 @@ const most = 20
 // larger are the packages that have more, and why they still do.
 var larger = map[string]string{
 	"runner":      "a file for each command",
-	"ops":         "the path of the data has still to be cut into its packages",
 	"runner/spec": "loading and checks are still one package",
 }
 
