@@ -35,8 +35,8 @@ var Contexts = []string{SharedContext, ClassContext, ImageContext}
 // network.
 const metaShrink = 16
 
-// MetaWidth is the hidden width of CoCoOp's network of image features.
-func MetaWidth(dim int) int { return max(1, dim/metaShrink) }
+// metaWidth is the hidden width of CoCoOp's network of image features.
+func metaWidth(dim int) int { return max(1, dim/metaShrink) }
 
 // contextDeviation is that of random context vectors, CoOp's.
 const contextDeviation = 0.02
@@ -140,7 +140,7 @@ func InitPrompt(c *Checkpoint, shape PromptShape, words []int32, seed uint64) (*
 	w := &Weights{}
 	w.Put(ContextName, []int{rows, width}, context)
 	if shape.Contexts == ImageContext {
-		hidden := MetaWidth(dim)
+		hidden := metaWidth(dim)
 		for _, p := range []Parameter{
 			{MetaIn, []int{hidden, dim}, uniform, rootInverse(dim)}, {MetaInBias, []int{hidden}, uniform, rootInverse(dim)},
 			{MetaOut, []int{width, hidden}, uniform, rootInverse(hidden)}, {MetaOutBias, []int{width}, uniform, rootInverse(hidden)},

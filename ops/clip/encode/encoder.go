@@ -67,9 +67,7 @@ func (e *Encoder) Close() {
 // Images embeds n images of normalised pixels [n, 3, S, S]: [n, E], of length 1.
 func (e *Encoder) Images(pixels []float32, n int) ([]float32, error) {
 	return e.images("image", pixels, n, e.cfg.Dim(), func(t *graph.Tape, in *Node) *Node {
-		x, _ := t.ImageTower(in)
-		x, _ = graph.Normalize(x)
-		return x
+		return t.Normalize(t.ImageTower(in))
 	})
 }
 
@@ -77,8 +75,7 @@ func (e *Encoder) Images(pixels []float32, n int) ([]float32, error) {
 // 1: what linear probes are trained on, [n, E].
 func (e *Encoder) ImageFeatures(pixels []float32, n int) ([]float32, error) {
 	return e.images("imageFeatures", pixels, n, e.cfg.Dim(), func(t *graph.Tape, in *Node) *Node {
-		x, _ := t.ImageTower(in)
-		return graph.Wide(x)
+		return graph.Wide(t.ImageTower(in))
 	})
 }
 
@@ -104,7 +101,7 @@ func (e *Encoder) FeatureMap(pixels []float32, n, stage int) ([]float32, error) 
 	}
 	side, channels := v.MapAfter(stage)
 	return e.images(fmt.Sprint("featureMap", stage), pixels, n, side*side*channels, func(t *graph.Tape, in *Node) *Node {
-		x, _, _ := t.FeatureMap(in, stage)
+		x, _ := t.FeatureMap(in, stage)
 		return graph.Wide(x)
 	})
 }
@@ -112,9 +109,7 @@ func (e *Encoder) FeatureMap(pixels []float32, n, stage int) ([]float32, error) 
 // Texts embeds n captions of token ids [n, context]: [n, E], of length 1.
 func (e *Encoder) Texts(ids []int32, n int) ([]float32, error) {
 	return e.texts("text", ids, n, e.cfg.Dim(), func(t *graph.Tape, in *Node) *Node {
-		x, _ := t.TextTower(in)
-		x, _ = graph.Normalize(x)
-		return x
+		return t.Normalize(t.TextTower(in))
 	})
 }
 
@@ -177,7 +172,7 @@ func (e *Encoder) program(kind, name string, shape []int, build func(*graph.Tape
 	}
 	return e.eng.Program(key, func(g *Graph) []*Node {
 		in := Parameter(g, name, shapes.Make(dtype, shape...))
-		tape := graph.New(g, e.cfg, nil)
+		tape := graph.New(g, e.cfg)
 		tape.DType = e.dtype
 		return []*Node{build(tape, in)}
 	})

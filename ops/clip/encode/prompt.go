@@ -101,11 +101,10 @@ func (e *Encoder) embeddedTexts(rows []float32, ids []int32) ([]float32, error) 
 		return nil, err
 	}
 	program, err := e.eng.Program(key, func(g *Graph) []*Node {
-		tape := graph.New(g, e.cfg, nil)
+		tape := graph.New(g, e.cfg)
 		tape.DType = e.dtype
 		x := tape.Narrow(graph.Input(g, graph.EmbeddedInput, e.batch*tokens, width))
-		v, _ := tape.EmbeddedText(x, Parameter(g, graph.TokensInput, shapes.Make(dtypes.Int64, e.batch, tokens)))
-		return []*Node{v}
+		return []*Node{tape.EmbeddedText(x, Parameter(g, graph.TokensInput, shapes.Make(dtypes.Int64, e.batch, tokens)))}
 	})
 	if err != nil {
 		return nil, err

@@ -165,19 +165,16 @@ func zeros(like *Node, dims ...int) *Node {
 	return Zeros(like.Graph(), shapes.Make(like.DType(), dims...))
 }
 
-// averagePool halves the side: each position is the mean of a square of four.
-func averagePool(x *Node, s plane) (*Node, pull) {
+// averagePool halves the side: each position is the mean of a square of four. Sums have a
+// gradient everywhere; that of a mean pool takes padding, which ONNX Runtime lacks.
+func (t *Tape) averagePool(x *Node, s plane) *Node {
 	channels, half := x.Shape().Dimensions[1], s.side/2
-	y := ReduceSum(Wide(Reshape(x, s.batch, half, 2, half, 2, channels)), 2, 4)
-	y = as(Reshape(MulScalar(y, 0.25), s.halved().positions(), channels), x.DType())
-	return y, func(dy *Node, _ bool) *Node {
-		dy = Reshape(MulScalar(dy, 0.25), s.batch, half, 1, half, 1, channels)
-		return Reshape(BroadcastToDims(dy, s.batch, half, 2, half, 2, channels), s.positions(), channels)
-	}
+	y := t.sums(Wide(Reshape(x, s.batch, half, 2, half, 2, channels)), 2, 4)
+	return as(Reshape(MulScalar(y, 0.25), s.halved().positions(), channels), x.DType())
 }
 
-// relu is max(x, 0).
-func relu(x *Node) (*Node, pull) {
+// relu is max(x, 0), with PyTorch's slope of 0 at 0, where GoMLX has 1.
+func (t *Tape) relu(x *Node) *Node {
 	y := MaxScalar(x, 0)
-	return y, func(dy *Node, _ bool) *Node { return Mul(dy, Sign(y)) }
+	return t.ruled(y, by{x, func(dy *Node) *Node { return Mul(dy, Sign(y)) }})
 }

@@ -19,10 +19,11 @@ func TestLayerNormByHand(t *testing.T) {
 	cfg.Model.Vision.Width = 3
 	cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
 		p, err := e.Program("layer norm by hand", func(g *Graph) []*Node {
-			tape := New(g, cfg, []string{"visual.ln_pre.weight", "visual.ln_pre.bias"})
-			y, pull := tape.layerNorm(Input(g, "x", 2, 3), "visual.ln_pre")
-			dx := pull(Input(g, "dy", 2, 3), true)
-			return []*Node{y, dx, tape.Grads["visual.ln_pre.weight"], tape.Grads["visual.ln_pre.bias"]}
+			tape := New(g, cfg)
+			x := Input(g, "x", 2, 3)
+			y := tape.layerNorm(x, "visual.ln_pre")
+			xs := []*Node{x, tape.At("visual.ln_pre.weight"), tape.At("visual.ln_pre.bias")}
+			return append([]*Node{y}, tape.Gradients([]*Node{y}, []*Node{Input(g, "dy", 2, 3)}, xs)...)
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +60,7 @@ func TestTableGradientOfLargeVocabulary(t *testing.T) {
 	cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
 		cfg := cliptest.SmallModel(0, true).Config.WithVocab(vocab)
 		p, err := e.Program("table gradient", func(g *Graph) []*Node {
-			tape := New(g, cfg, nil)
+			tape := New(g, cfg)
 			return []*Node{tape.tableGradient(Const(g, [][]int64{{7}, {0}, {vocab - 1}, {7}, {7}, {0}}), Input(g, "dx", len(ids), dim))}
 		})
 		if err != nil {

@@ -6,16 +6,11 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Loss is the γ-supervised contrastive loss (REACT eq. 4-6, means of both
-// directions, added) with its gradients.
+// Loss is a loss with what a step tells of it.
 type Loss struct {
-	Loss      *Node        // [1, 1]
-	Positives *Node        // [1, 1], mean size of P(i)
-	DImage    func() *Node // [B, E]; built only where it is needed
-	DText     func() *Node // [B, E]
-
-	Direct     []*Node // to the parameters that the loss gives gradients to, and no tower
-	Statistics []*Node // new values of HeadOptions.statistics
+	Loss       *Node   // [1, 1]
+	Positives  *Node   // [1, 1], mean size of P(i)
+	Statistics []*Node // new values of clip.HeadOptions.Statistics
 }
 
 // Positives is the mask [B, B] of P(i): the k with base_k·base_i ≥ gamma, and i
@@ -23,36 +18,28 @@ type Loss struct {
 // differentiated.
 func Positives(base, gamma *Node) *Node {
 	similar := matmul(base, transpose(base)) // [B, B]
-	return Max(ConvertDType(GreaterOrEqual(similar, gamma), dtypes.Float32), OwnPairs(base.Graph(), base.Shape().Dimensions[0]))
+	mask := Max(ConvertDType(GreaterOrEqual(similar, gamma), dtypes.Float32), OwnPairs(base.Graph(), base.Shape().Dimensions[0]))
+	return StopGradient(mask)
 }
 
-// Contrastive builds the loss of image features u and text features v, both
-// [B, E] of length 1, with a mask of positives.
-func Contrastive(u, v, scaleLog, mask *Node) Loss {
+// Contrastive is the γ-supervised contrastive loss (REACT eq. 4-6, means of both
+// directions, added) of image features u and text features v, both [B, E] of length 1,
+// with a mask of positives.
+func (t *Tape) Contrastive(u, v, scaleLog, mask *Node) Loss {
 	n := 1 / float64(u.Shape().Dimensions[0])
-	scale := Exp(scaleLog)
-	logits := Mul(matmul(u, transpose(v)), scale) // rows are images
-	rows, drows := logMeanPositive(logits, mask, -1)
-	columns, dcolumns := logMeanPositive(logits, mask, 0)
-	dlogits := MulScalar(Add(drows, dcolumns), n)
+	logits := Mul(t.byRows(u, v), Exp(scaleLog)) // rows are images
+	rows, columns := t.logMeanPositive(logits, mask, -1), t.logMeanPositive(logits, mask, 0)
 	return Loss{
-		Loss:      MulScalar(Add(ColumnSums(rows), RowSums(columns)), n),
+		Loss:      MulScalar(Add(t.ColumnSums(rows), t.RowSums(columns)), n),
 		Positives: MulScalar(ColumnSums(RowSums(mask)), n),
-		DImage:    func() *Node { return Mul(matmul(dlogits, v), scale) },
-		DText:     func() *Node { return Mul(matmul(transpose(dlogits), u), scale) },
-		Direct:    []*Node{ColumnSums(RowSums(Mul(dlogits, logits)))},
 	}
 }
 
-// logMeanPositive is the mean over positives of minus the log-probability along
-// an axis, and its gradient to the logits.
-func logMeanPositive(logits, mask *Node, axis int) (*Node, *Node) {
-	shifted := Sub(logits, ReduceAndKeep(logits, ReduceMax, axis))
-	e := Exp(shifted)
-	sum := ReduceAndKeep(e, ReduceSum, axis)
+// logMeanPositive is the mean over positives of minus the log-probability along an axis.
+func (t *Tape) logMeanPositive(logits, mask *Node, axis int) *Node {
+	shifted := Sub(logits, StopGradient(ReduceAndKeep(logits, ReduceMax, axis)))
 	share := Div(mask, ReduceAndKeep(mask, ReduceSum, axis)) // 1/|P(i)| at positives
-	value := Sub(Log(sum), ReduceAndKeep(Mul(share, shifted), ReduceSum, axis))
-	return value, Sub(Div(e, sum), share)
+	return Sub(Log(t.sums(Exp(shifted), axis)), t.sums(Mul(share, shifted), axis))
 }
 
 // OwnPairs is [n, n]. It is computed: a constant of a large batch would take as

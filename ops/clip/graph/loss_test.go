@@ -18,8 +18,9 @@ func TestClassificationByHand(t *testing.T) {
 	program, err := e.Program("classification by hand", func(g *Graph) []*Node {
 		u := Const(g, [][]float32{{1, 0}, {0.6, 0.8}})
 		head := Const(g, [][]float32{{1, 0}, {0, 1}})
-		l := Classification(u, head, Const(g, [][]float32{{float32(math.Log(2))}}), Const(g, [][]float32{{1, 0}, {0.5, 0.5}}))
-		return []*Node{l.Loss, l.Positives, l.DImage(), l.Direct[0]}
+		tape, scale := New(g, cliptest.SmallModel(0, true).Config), Const(g, [][]float32{{float32(math.Log(2))}})
+		l := tape.Classification(u, head, scale, Const(g, [][]float32{{1, 0}, {0.5, 0.5}}))
+		return append([]*Node{l.Loss, l.Positives}, tape.Gradients([]*Node{l.Loss}, []*Node{OnesLike(l.Loss)}, []*Node{u, scale})...)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -44,8 +45,10 @@ func runLoss(t *testing.T, e *engine.Engine, u, v, base []float32, n int, scaleL
 	t.Helper()
 	dim := len(u) / n
 	program, err := e.Program(fmt.Sprintf("loss %d %d", n, dim), func(g *Graph) []*Node {
-		l := Contrastive(Input(g, "u", n, dim), Input(g, "v", n, dim), Input(g, "scaleLog", 1, 1), Positives(Input(g, "base", n, dim), Input(g, "gamma", 1, 1)))
-		return []*Node{l.Loss, l.Positives, l.Direct[0], l.DImage(), l.DText()}
+		tape := New(g, cliptest.SmallModel(0, true).Config)
+		u, v, scale := Input(g, "u", n, dim), Input(g, "v", n, dim), Input(g, "scaleLog", 1, 1)
+		l := tape.Contrastive(u, v, scale, Positives(Input(g, "base", n, dim), Input(g, "gamma", 1, 1)))
+		return append([]*Node{l.Loss, l.Positives}, tape.Gradients([]*Node{l.Loss}, []*Node{OnesLike(l.Loss)}, []*Node{scale, u, v})...)
 	})
 	if err != nil {
 		t.Fatal(err)

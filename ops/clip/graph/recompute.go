@@ -1,43 +1,62 @@
 package graph
 
 import (
-	"github.com/gomlx/compute"
+	"slices"
+
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// recomputed is a layer whose backward pass starts from its input alone: what
-// it computed on the way is not kept but made again (gradient checkpointing).
-// For a tower that is one more forward pass, and activations of one block at a
-// time instead of all. Without t.recompute it is the layer itself.
-//
-// Measured on the tiny model, batch 512: ONNX Runtime takes 0.74 of the memory,
-// the Go engine as much as without, since it runs side by side what is ready and
-// the gradients of weights wait.
-//
-// The second forward pass is the same computation, which compilers would merge
-// with the first; so its input is tied to the gradient that comes back.
-func (t *Tape) recomputed(x *Node, layer func(x *Node) (*Node, pull)) (*Node, pull) {
-	y, p := layer(x)
-	if !t.Recompute {
-		return y, p
-	}
-	return y, func(dy *Node, needX bool) *Node {
-		x, dy := after(x, dy)
-		_, p := layer(x)
-		return p(dy, needX)
-	}
+// recomputed is a layer whose backward pass starts from its input alone: what it computed
+// on the way is not kept but made again (gradient checkpointing). For a tower that is one
+// more forward pass, and activations of one block at a time instead of all. Without
+// t.Recompute it is the layer itself.
+func (t *Tape) recomputed(x *Node, layer func(x *Node) *Node) *Node {
+	return t.again(t.Recompute, x, layer)
 }
 
-// after gives x and dy such that nothing is made of x before dy is there.
-func after(x, dy *Node) (*Node, *Node) {
-	backend := x.Graph().Backend()
-	if backend.Name() != goBackend && backend.Capabilities().Operations[compute.OpTypeOptimizationBarrier] {
-		tied := OptimizationBarriers(x, dy)
-		return tied[0], tied[1]
+// again makes a layer again in the backward pass, when so asked. The second forward pass is
+// the same computation, which compilers would merge with the first; so its input waits for
+// the gradient that comes back.
+func (t *Tape) again(asked bool, x *Node, layer func(x *Node) *Node) *Node {
+	if !asked {
+		return layer(x)
 	}
-	// ONNX Runtime has no barrier, and the Go backend's lets each value through on
-	// its own. 0 times a value of dy added to x is one for both, since no optimizer
-	// may drop it: 0 times infinity is not 0.
-	one := Slice(dy, AxisRange(0, 1), AxisRange(0, 1))
-	return Add(x, as(MulScalar(one, 0), x.DType())), dy
+	y, parameters := t.reading(x, layer)
+	inputs := append([]*Node{x}, parameters...)
+	t.setRule(&rule{outputs: []*Node{y}, inputs: inputs, back: func(dys []*Node, wanted []bool) []*Node {
+		second := SchedulingBarrier(x, dys[0])
+		out := make([]*Node, len(inputs))
+		var xs []*Node
+		var at []int
+		for i, in := range inputs {
+			if !wanted[i] {
+				continue
+			}
+			if i == 0 {
+				in = second
+			}
+			xs, at = append(xs, in), append(at, i)
+		}
+		for i, d := range t.Gradients([]*Node{layer(second)}, dys, xs) {
+			out[at[i]] = d
+		}
+		return out
+	}})
+	return y
+}
+
+// reading makes a layer, and tells which parameters it reads.
+func (t *Tape) reading(x *Node, layer func(x *Node) *Node) (y *Node, parameters []*Node) {
+	outer := t.read
+	t.read = func(n *Node) {
+		if !slices.Contains(parameters, n) {
+			parameters = append(parameters, n)
+		}
+		if outer != nil {
+			outer(n)
+		}
+	}
+	defer func() { t.read = outer }()
+	y = layer(x)
+	return y, parameters
 }

@@ -50,20 +50,19 @@ func (t *Trainer) trainsImage() bool { return t.opts.mode().TrainsImage() }
 func (t *Trainer) trainsText() bool { return t.opts.mode().Text }
 
 func (t *Trainer) buildFeatures(g *Graph) []*Node {
-	tape := t.tape(g, nil)
-	u, _ := t.buildImage(tape)
+	tape := t.tape(g)
+	u := t.buildImage(tape)
 	if t.opts.textGiven() {
 		return []*Node{u}
 	}
-	v, _ := t.buildText(tape)
-	return []*Node{u, v}
+	return []*Node{u, t.buildText(tape)}
 }
 
 // buildPartedLoss gives the loss and the mean size of P(i) [1, 2], the gradients
 // of what no tower has (the logit scale's logarithm, or a head), the running
 // statistics, then the gradients to the features that train.
 func (t *Trainer) buildPartedLoss(g *Graph) []*Node {
-	tape := t.tape(g, nil)
+	tape := t.tape(g)
 	batch, dim := t.opts.Batch, t.cfg.Dim()
 	u := graph.Input(g, graph.ImageFeaturesInput, batch, dim)
 	var v *Node
@@ -71,15 +70,20 @@ func (t *Trainer) buildPartedLoss(g *Graph) []*Node {
 		v = graph.Input(g, graph.TextFeaturesInput, batch, dim)
 	}
 	l := t.lossOf(tape, u, v)
-	outputs := append([]*Node{Concatenate([]*Node{l.Loss, l.Positives}, 1)}, l.Direct...)
-	outputs = append(outputs, l.Statistics...)
+	var of []*Node
+	for _, name := range t.opts.direct() {
+		of = append(of, tape.At(name))
+	}
+	direct := len(of)
 	if t.trainsImage() {
-		outputs = append(outputs, l.DImage())
+		of = append(of, u)
 	}
 	if t.trainsText() {
-		outputs = append(outputs, l.DText())
+		of = append(of, v)
 	}
-	return outputs
+	grads := tape.Gradients([]*Node{l.Loss}, []*Node{OnesLike(l.Loss)}, of)
+	outputs := append([]*Node{Concatenate([]*Node{l.Loss, l.Positives}, 1)}, grads[:direct]...)
+	return slices.Concat(outputs, l.Statistics, grads[direct:])
 }
 
 // towerNames are the parameters that train through a tower.
@@ -102,26 +106,25 @@ func (t *Trainer) buildGradients(g *Graph) []*Node {
 
 func (t *Trainer) buildSums(g *Graph) (sums, grads []*Node) {
 	names := t.towerNames()
-	tape := t.tape(g, names)
+	tape := t.tape(g)
+	var features, of []*Node
 	if t.trainsImage() {
-		_, pull := t.buildImage(tape)
-		pull(graph.Input(g, graph.DImageInput, t.opts.rows(), t.cfg.Dim()))
+		features, of = append(features, t.buildImage(tape)), append(of, graph.Input(g, graph.DImageInput, t.opts.rows(), t.cfg.Dim()))
 	}
 	if t.trainsText() {
-		_, pull := t.buildText(tape)
-		pull(graph.Input(g, graph.DTextInput, t.opts.rows(), t.cfg.Dim()))
+		features, of = append(features, t.buildText(tape)), append(of, graph.Input(g, graph.DTextInput, t.opts.rows(), t.cfg.Dim()))
 	}
+	grads = tape.ParameterGradients(features, of, names)
 	carry := graph.Input(g, graph.CarryInput, 1, 1)
-	for _, name := range names {
+	for i, name := range names {
 		sum := graph.Input(g, gradPrefix+name, tape.Shape[name]...)
-		sums = append(sums, Add(Mul(sum, carry), tape.Grads[name]))
-		grads = append(grads, tape.Grads[name])
+		sums = append(sums, Add(Mul(sum, carry), grads[i]))
 	}
 	return sums, grads
 }
 
 func (t *Trainer) buildUpdate(g *Graph) []*Node {
-	tape := t.tape(g, nil)
+	tape := t.tape(g)
 	loss := graph.Input(g, graph.LossInput, 1, 2)
 	at := func(i int) *Node { return Slice(loss, AxisRange(), AxisRange(i, i+1)) }
 	grads := make([]*Node, len(t.names))

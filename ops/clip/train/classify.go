@@ -35,16 +35,16 @@ func (t *Trainer) lossOf(tape *graph.Tape, u, v *Node) graph.Loss {
 		return tape.HeadLoss(t.opts.Head, u, graph.Input(tape.Graph, graph.TargetsInput, batch, t.opts.Head.Classes))
 	}
 	if t.opts.Classes > 0 {
-		return graph.Classification(u, graph.Input(tape.Graph, graph.HeadInput, t.opts.Classes, dim), tape.At("logit_scale"), graph.Input(tape.Graph, graph.TargetsInput, batch, t.opts.Classes))
+		return tape.Classification(u, graph.Input(tape.Graph, graph.HeadInput, t.opts.Classes, dim), tape.At("logit_scale"), graph.Input(tape.Graph, graph.TargetsInput, batch, t.opts.Classes))
 	}
 	if t.opts.GammaOff {
-		return graph.Contrastive(u, v, tape.At("logit_scale"), graph.OwnPairs(tape.Graph, batch))
+		return tape.Contrastive(u, v, tape.At("logit_scale"), graph.OwnPairs(tape.Graph, batch))
 	}
 	base := v
 	if t.opts.PositivesFixed {
 		base = graph.Input(tape.Graph, graph.BaseInput, batch, dim)
 	}
-	return graph.Contrastive(u, v, tape.At("logit_scale"), graph.Positives(base, graph.Input(tape.Graph, graph.GammaInput, 1, 1)))
+	return tape.Contrastive(u, v, tape.At("logit_scale"), graph.Positives(base, graph.Input(tape.Graph, graph.GammaInput, 1, 1)))
 }
 
 // giveTargets puts what the loss reads beside features.

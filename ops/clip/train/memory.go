@@ -50,8 +50,8 @@ func EstimateEncoding(cfg clip.Config, batch int, precision, engineName string) 
 	}
 	t := &Trainer{cfg: cfg, opts: Options{Mode: clip.Full, Batch: batch}, dtype: dtype}
 	activations, err := t.measureAll(programs{
-		func(g *Graph) (outputs, grads []*Node) { u, _ := t.buildImage(t.tape(g, nil)); return []*Node{u}, nil },
-		func(g *Graph) (outputs, grads []*Node) { v, _ := t.buildText(t.tape(g, nil)); return []*Node{v}, nil },
+		func(g *Graph) (outputs, grads []*Node) { return []*Node{t.buildImage(t.tape(g))}, nil },
+		func(g *Graph) (outputs, grads []*Node) { return []*Node{t.buildText(t.tape(g))}, nil },
 	}, engineName)
 	if err != nil {
 		return clip.Memory{}, fmt.Errorf("memory of embedding: %w", err)

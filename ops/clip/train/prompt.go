@@ -48,7 +48,10 @@ func NewPromptTrainer(e *engine.Engine, c *clip.Checkpoint, w *clip.Weights, con
 	if err != nil {
 		return nil, err
 	}
-	if t.program, err = e.Program(key, func(g *Graph) []*Node { return graph.NewPromptGraph(g, c.Config, t.shape, batch).Outputs(w.Names()) }); err != nil {
+	if t.program, err = e.Program(key, func(g *Graph) []*Node {
+		loss, _, grads := graph.PromptLoss(g, c.Config, t.shape, w, batch)
+		return append([]*Node{loss}, grads...)
+	}); err != nil {
 		return nil, err
 	}
 	return t, t.upload(c, l)

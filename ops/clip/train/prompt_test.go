@@ -54,8 +54,8 @@ func startPrompt(t *testing.T, c *clip.Checkpoint, contexts string) *clip.Weight
 	return w
 }
 
-// TestPromptGradients holds the written gradients of context vectors and of CoCoOp's network, through the whole frozen text tower, against
-// GoMLX's own.
+// TestPromptGradients holds the gradients of context vectors and of CoCoOp's network, through the
+// whole frozen text tower, against GoMLX's own.
 func TestPromptGradients(t *testing.T) {
 	e := cliptest.OpenEngine(t, "go")
 	c := cliptest.Stir(cliptest.SmallModel(0, true))
@@ -66,12 +66,9 @@ func TestPromptGradients(t *testing.T) {
 			l := promptLayout(c.Config)
 			key, _ := graph.ProgramKey("prompt gradients", c.Config, contexts)
 			program, err := e.Program(key, func(g *Graph) []*Node {
-				p := graph.NewPromptGraph(g, c.Config, clip.PromptShape{Contexts: contexts, Length: 2, Classes: 3}, batch)
-				var params []*Node
-				for _, name := range w.Names() {
-					params = append(params, p.Nodes[name])
-				}
-				return append(p.Outputs(w.Names())[1:], Gradient(Reshape(p.Loss), params...)...)
+				shape := clip.PromptShape{Contexts: contexts, Length: 2, Classes: 3}
+				loss, params, grads := graph.PromptLoss(g, c.Config, shape, w, batch)
+				return append(grads, Gradient(Reshape(loss), params...)...)
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -79,8 +76,8 @@ func TestPromptGradients(t *testing.T) {
 			values, dims := promptInputs(c, w, l, batch)
 			out := runPrompt(t, e, program, values, dims, l, c.Config)
 			for i, name := range w.Names() {
-				written, derived := out[i], out[len(w.Names())+i]
-				if err := cliptest.CloseTo(written, derived, 1e-6+1e-4*cliptest.Largest(derived)); err != nil {
+				own, derived := out[i], out[len(w.Names())+i]
+				if err := cliptest.CloseTo(own, derived, 1e-6+1e-4*cliptest.Largest(derived)); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
 				if cliptest.Largest(derived) == 0 {

@@ -7,11 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	. "github.com/gomlx/gomlx/core/graph"
-
 	"react/ops/clip"
 	"react/ops/clip/encode"
-	"react/ops/clip/graph"
 	"react/ops/clip/internal/cliptest"
 	"react/ops/engine"
 )
@@ -109,7 +106,8 @@ func TestResNetGradientsAgreeWithPyTorch(t *testing.T) {
 		t.Errorf("%d parameters train, %d in PyTorch", len(names), len(want))
 	}
 	cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
-		for i, got := range gradientsOf(t, e, c, names) {
+		_, out := gradientsOf(t, e, c, Options{Mode: clip.Full, Batch: drawnBatchSize, GammaOff: true}, drawnBatch(c.Config, 0), false)
+		for i, got := range out {
 			length, along := 0.0, 0.0
 			for j, u := range cliptest.Drawn("grad "+names[i], len(got)) {
 				length += float64(got[j]) * float64(got[j])
@@ -122,42 +120,6 @@ func TestResNetGradientsAgreeWithPyTorch(t *testing.T) {
 			}
 		}
 	})
-}
-
-// gradientsOf are those of a mode-full step's loss at the first drawn batch.
-func gradientsOf(t *testing.T, e *engine.Engine, c *clip.Checkpoint, names []string) [][]float32 {
-	t.Helper()
-	b := drawnBatch(c.Config, 0)
-	ids := make([][]int64, drawnBatchSize)
-	for i, id := range b.Tokens {
-		ids[i/c.Config.ContextLength()] = append(ids[i/c.Config.ContextLength()], int64(id))
-	}
-	side := c.Config.ImageSize()
-	program, err := e.Program("gradients of a ResNet", func(g *Graph) []*Node {
-		tape := graph.New(g, c.Config, names)
-		image, pullImage := tape.ImageTower(graph.Input(g, graph.PixelsInput, drawnBatchSize, 3, side, side))
-		u, pullU := graph.Normalize(image)
-		text, pullText := tape.TextTower(Const(g, ids))
-		v, pullV := graph.Normalize(text)
-		l := graph.Contrastive(u, v, tape.At("logit_scale"), graph.Positives(v, ConstAs(u, [][]float32{{2}})))
-		pullImage(pullU(l.DImage(), true))
-		pullText(pullV(l.DText(), true))
-		tape.Give("logit_scale", func() *Node { return l.Direct[0] })
-		var out []*Node
-		for _, name := range names {
-			out = append(out, tape.Grads[name])
-		}
-		return out
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	values := map[string][]float32{graph.PixelsInput: b.Pixels}
-	dims := map[string][]int{graph.PixelsInput: {drawnBatchSize, 3, side, side}}
-	for _, name := range c.Weights.Names() {
-		values[graph.ParamPrefix+name], dims[graph.ParamPrefix+name] = c.Weights.At(name).Data, graph.DeviceShape(c.Weights.At(name).Shape)
-	}
-	return cliptest.RunProgram(t, e, program, values, dims)
 }
 
 func TestResNetStepsAgreeWithPyTorch(t *testing.T) {

@@ -155,9 +155,9 @@ func (t *Trainer) compile(kind string, build func(g *Graph) []*Node) (*engine.Pr
 	return t.eng.Program(key, build)
 }
 
-// tape is a graph's, with some parameters that train.
-func (t *Trainer) tape(g *Graph, names []string) *graph.Tape {
-	tape := graph.New(g, t.cfg, names)
+// tape is a graph's, with the parameters of a head.
+func (t *Trainer) tape(g *Graph) *graph.Tape {
+	tape := graph.New(g, t.cfg)
 	tape.DType, tape.Recompute = t.dtype, t.opts.Recompute
 	for _, p := range t.opts.Head.Parameters(t.cfg.Dim()) {
 		tape.Shape[p.Name] = graph.DeviceShape(p.Shape)
@@ -181,12 +181,9 @@ func (t *Trainer) build(g *Graph) []*Node {
 }
 
 func (t *Trainer) buildStep(g *Graph) (outputs, grads []*Node) {
-	tape := t.tape(g, t.names)
-	l := t.buildLoss(tape)
-	grads = make([]*Node, len(t.names))
-	for i, name := range t.names {
-		grads[i] = tape.Grads[name]
-	}
+	tape := t.tape(g)
+	l := t.lossOf(tape, t.buildImage(tape), t.buildText(tape))
+	grads = tape.LossGradients(l.Loss, t.names)
 	return append(t.updates(tape, grads, l), l.Statistics...), grads
 }
 
@@ -221,47 +218,27 @@ func (t *Trainer) trainable() []clip.Parameter {
 	return slices.DeleteFunc(t.opts.allParameters(t.cfg), func(p clip.Parameter) bool { return !slices.Contains(t.names, p.Name) })
 }
 
-// buildLoss runs both towers forward and back.
-func (t *Trainer) buildLoss(tape *graph.Tape) graph.Loss {
-	u, pullImage := t.buildImage(tape)
-	v, pullText := t.buildText(tape)
-	l := t.lossOf(tape, u, v)
-	if tape.AnyTrains(clip.IsVisual) {
-		pullImage(l.DImage())
-	}
-	if tape.AnyTrains(clip.IsText) {
-		pullText(l.DText())
-	}
-	for i, name := range t.opts.direct() {
-		tape.Give(name, func() *Node { return l.Direct[i] })
-	}
-	return l
-}
-
 // buildImage gives image features: of length 1, or as they are for a head.
-func (t *Trainer) buildImage(tape *graph.Tape) (*Node, func(du *Node)) {
+func (t *Trainer) buildImage(tape *graph.Tape) *Node {
 	side := t.cfg.ImageSize()
-	image, pullTower := tape.ImageTower(graph.Input(tape.Graph, graph.PixelsInput, t.opts.rows(), 3, side, side))
+	image := tape.ImageTower(graph.Input(tape.Graph, graph.PixelsInput, t.opts.rows(), 3, side, side))
 	if t.opts.Head.Classes > 0 {
-		return image, pullTower
+		return image
 	}
-	u, pullU := graph.Normalize(image)
-	return u, func(du *Node) { pullTower(pullU(du, true)) }
+	return tape.Normalize(image)
 }
 
 // buildText gives text features of length 1, given or computed; none where the
 // step classifies.
-func (t *Trainer) buildText(tape *graph.Tape) (*Node, func(dv *Node)) {
+func (t *Trainer) buildText(tape *graph.Tape) *Node {
 	if t.opts.classifies() {
-		return nil, nil
+		return nil
 	}
 	if t.opts.CachedText {
-		return graph.Input(tape.Graph, graph.TextFeaturesInput, t.opts.rows(), t.cfg.Dim()), nil
+		return graph.Input(tape.Graph, graph.TextFeaturesInput, t.opts.rows(), t.cfg.Dim())
 	}
 	ids := Parameter(tape.Graph, graph.TokensInput, shapes.Make(dtypes.Int64, t.opts.rows(), t.cfg.ContextLength()))
-	text, pullTower := tape.TextTower(ids)
-	v, pullV := graph.Normalize(text)
-	return v, func(dv *Node) { pullTower(pullV(dv, true)) }
+	return tape.Normalize(tape.TextTower(ids))
 }
 
 // Reset starts from a checkpoint with fresh moments. Its config must be the
