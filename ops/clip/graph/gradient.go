@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -166,7 +167,7 @@ func (s *sweep) derivatives(n, dy *Node) []*Node {
 		vjp = VJPRegistration[n.Type()]
 	}
 	if vjp == nil || n.NumOutputs() != 1 {
-		panic("clip/graph: no gradient of " + n.String() + ": give it a rule (see Tape.ruled)")
+		panic(fmt.Errorf("clip/graph: no gradient of %s: give it a rule (see Tape.ruled)", n))
 	}
 	return vjp(n, []*Node{spreadTo(dy, n.Shape())}, shapes.Make(dtypes.Float32))
 }

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"fmt"
+
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -27,7 +29,7 @@ func (t *Tape) setRule(r *rule) {
 	for _, y := range r.outputs {
 		for _, x := range r.inputs {
 			if x.Id() >= y.Id() {
-				panic("clip/graph: a rule whose input is younger than its output: " + x.String())
+				panic(fmt.Errorf("clip/graph: a rule whose input is younger than its output: %s", x))
 			}
 		}
 		t.rules[y] = r
