@@ -25,6 +25,7 @@ var twoInputs = map[string]func(t *Tape, a, b *Node) *Node{
 	"rows":     func(t *Tape, a, b *Node) *Node { return Mul(a, t.RowSums(Mul(a, b))) },
 	"columns":  func(t *Tape, a, b *Node) *Node { return Div(t.ColumnSums(Exp(Mul(a, b))), AddScalar(Square(a), 1)) },
 	"sums":     func(t *Tape, a, b *Node) *Node { return t.sums(Mul(Square(a), b), 0, 1) },
+	"of thin":  func(t *Tape, a, b *Node) *Node { return t.sums(Sub(Add(a, b), b), 0, 1) },
 	"of sums":  func(t *Tape, a, b *Node) *Node { return Mul(t.sums(a, 0, 1), t.sums(b, 0)) },
 	"repeated": func(t *Tape, a, b *Node) *Node { s := t.RowSums(a); return Add(Mul(s, b), Mul(s, Mul(s, a))) },
 	"softmax":  func(t *Tape, a, b *Node) *Node { return Mul(t.softmax(Mul(a, b)), b) },
