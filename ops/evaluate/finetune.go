@@ -61,7 +61,8 @@ const fineTuneFile = "finetune.json"
 //	3: images that cannot be read are left out, up to maxBadShare
 //	4: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var FineTuneOp = op.OnEngine(op.Define(4, "fine-tune", runFineTune,
+//	5: gradients are found by a sweep over the graph, which rounds otherwise than those written by hand
+var FineTuneOp = op.OnEngine(op.Define(5, "fine-tune", runFineTune,
 	op.Says[FineTuneParams](FineTuneParams.work, op.SameParams, FineTuneParams.memory, FineTuneParams.check)))
 
 // searchRuns is the most that ELEVATER's search tries of weight decay at one learning rate.

@@ -48,7 +48,8 @@ type PretrainParams struct {
 //	2: as embed's
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   JPEGs of odd subsampling are read
-var PretrainOp = op.OnEngine(op.Define(3, "pretrain", runPretrain,
+//	4: gradients are found by a sweep over the graph, which rounds otherwise than those written by hand
+var PretrainOp = op.OnEngine(op.Define(4, "pretrain", runPretrain,
 	op.Says[PretrainParams](PretrainParams.work, PretrainParams.pace, PretrainParams.memory, PretrainParams.check)))
 
 func (p PretrainParams) work(at op.Known) op.Work {
