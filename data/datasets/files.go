@@ -47,11 +47,11 @@ type walker struct {
 }
 
 func (w *walker) walk(dir string) error {
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil || slices.Contains(w.within, real) {
+	target, err := filepath.EvalSymlinks(dir)
+	if err != nil || slices.Contains(w.within, target) {
 		return err
 	}
-	w.within = append(w.within, real)
+	w.within = append(w.within, target)
 	defer func() { w.within = w.within[:len(w.within)-1] }()
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -53,11 +53,11 @@ func relativeTo(dir, path string) (string, error) {
 	if err == nil && filepath.IsLocal(within) {
 		return within, nil
 	}
-	real, err := filepath.EvalSymlinks(abs)
+	target, err := filepath.EvalSymlinks(abs)
 	if err != nil {
 		return "", err
 	}
-	return filepath.Rel(real, path)
+	return filepath.Rel(target, path)
 }
 
 // absent are the images that are listed, and not there.

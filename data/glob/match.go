@@ -145,11 +145,11 @@ func deep(dir string, rest []string, tell func(string)) error {
 	seen := map[string]bool{}
 	var down func(dir string) error
 	down = func(dir string) error {
-		real, err := filepath.EvalSymlinks(join(dir, "."))
-		if err != nil || seen[real] {
+		target, err := filepath.EvalSymlinks(join(dir, "."))
+		if err != nil || seen[target] {
 			return ignoreAbsent(err)
 		}
-		seen[real] = true
+		seen[target] = true
 		err = walk(dir, rest, func(path string) {
 			if info, err := os.Stat(path); !files || err != nil || !info.IsDir() {
 				tell(path)

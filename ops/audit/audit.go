@@ -226,17 +226,17 @@ func (a *auditor) balance(context.Context) error {
 		for _, m := range matcher.Match(pair.Caption) {
 			holds[m.Class] = true
 		}
-		any := false
+		byName := false
 		classes := slices.Sorted(maps.Keys(of))
 		for i, c := range classes {
 			a.count(&a.out.Classes[c], pair, a.classes[c], holds[c], len(classes) == 1)
 			best[c] = append(best[c], of[c])
-			any = any || holds[c]
+			byName = byName || holds[c]
 			for _, other := range classes[i+1:] {
 				shared[[2]int{c, other}]++
 			}
 		}
-		if any {
+		if byName {
 			named++
 		}
 		if len(classes) > 1 {

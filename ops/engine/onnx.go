@@ -94,8 +94,8 @@ func openONNX() (*Engine, error) {
 // libraryVersion reads the version off the library's file: its real name
 // (libonnxruntime.so.1.27.0), or the recipe that make leaves beside it.
 func libraryVersion(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		if _, version, ok := strings.Cut(filepath.Base(real), ".so."); ok && strings.Contains(version, ".") {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		if _, version, ok := strings.Cut(filepath.Base(target), ".so."); ok && strings.Contains(version, ".") {
 			return version
 		}
 	}

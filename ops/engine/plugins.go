@@ -81,8 +81,8 @@ func sitePackages() []string {
 	prefixes = append(prefixes, nonEmpty([]string{os.Getenv("VIRTUAL_ENV"), os.Getenv("CONDA_PREFIX")})...)
 	if python, err := exec.LookPath("python3"); err == nil {
 		prefixes = append(prefixes, filepath.Dir(filepath.Dir(python)))
-		if real, err := filepath.EvalSymlinks(python); err == nil {
-			prefixes = append(prefixes, filepath.Dir(filepath.Dir(real)))
+		if target, err := filepath.EvalSymlinks(python); err == nil {
+			prefixes = append(prefixes, filepath.Dir(filepath.Dir(target)))
 		}
 	}
 	if home, err := os.UserHomeDir(); err == nil {

@@ -98,14 +98,14 @@ func recallRows(found metric.Matches, owners []int) []op.MetricRow {
 		ofImage[image] = append(ofImage[image], text)
 		ofText[text] = []int{image}
 	}
-	var any, set []op.MetricRow
+	var anyOf, set []op.MetricRow
 	for _, k := range recallAt {
 		i2t, t2i := metric.RecallAt(found.Rows, ofImage, k), metric.RecallAt(found.Cols, ofText, k)
-		any = append(any, op.MetricRow{Metric: fmt.Sprintf("i2t-recall@%d", k), Value: i2t.Any, N: len(found.Rows)},
+		anyOf = append(anyOf, op.MetricRow{Metric: fmt.Sprintf("i2t-recall@%d", k), Value: i2t.Any, N: len(found.Rows)},
 			op.MetricRow{Metric: fmt.Sprintf("t2i-recall@%d", k), Value: t2i.Any, N: len(owners)})
 		set = append(set, op.MetricRow{Metric: fmt.Sprintf("i2t-set-recall@%d", k), Value: i2t.Set, N: len(found.Rows)})
 	}
-	return append(any, set...)
+	return append(anyOf, set...)
 }
 
 // RetrievalQuery is one row of recall.parquet: a caption and its image, in the order of the set.

@@ -89,13 +89,13 @@ func MeanAveragePrecision(s Scores, labels [][]int, kind AP) (float64, error) {
 	positive := make([]bool, s.Images())
 	sum, classes := 0.0, 0
 	for c := range s.Classes {
-		any := false
+		some := false
 		for i := range column {
 			column[i] = float64(s.Values[i*s.Classes+c])
 			positive[i] = slices.Contains(labels[i], c)
-			any = any || positive[i]
+			some = some || positive[i]
 		}
-		if !any {
+		if !some {
 			continue
 		}
 		ap, err := AveragePrecision(column, positive, kind)

@@ -90,11 +90,11 @@ func openTestImages(dir string, p FingerprintParams) (*testImages, error) {
 		}
 		t := &testImages{dir: set.Dir, read: set.Read, close: set.Close, lost: set.Lost}
 		for i, key := range set.Keys {
-			print := Fingerprint{Key: key}
+			f := Fingerprint{Key: key}
 			for _, text := range set.Texts[i] {
-				print.Texts = append(print.Texts, plainText(text))
+				f.Texts = append(f.Texts, plainText(text))
 			}
-			t.prints = append(t.prints, print)
+			t.prints = append(t.prints, f)
 		}
 		return t, nil
 	}

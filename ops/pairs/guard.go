@@ -98,7 +98,7 @@ func NewGuard(dirs map[string]string, bits *int, cosine float64) (*Guard, error)
 				g.texts[text] = i
 			}
 			if g.hashes != nil {
-				g.hashes.add(uint64(print.Hash), i)
+				g.hashes.add(uint64(f.Hash), i)
 			}
 		}
 	}
