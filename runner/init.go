@@ -121,7 +121,7 @@ func (o initOptions) spec(file string) ([]byte, error) {
 		return nil, err
 	}
 	// The inputs have to be there; what they hold is the sweep's business.
-	_, err = plan.New(exp, plan.Options{Fingerprint: func(string) (string, error) { return "", nil }})
+	_, err = plan.New(exp, plan.Options{Digest: func(string) (string, error) { return "", nil }})
 	return text, err
 }
 

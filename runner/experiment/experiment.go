@@ -25,7 +25,7 @@ type Experiment struct {
 }
 
 // Load reads a file, expands it and keys its stages. It writes
-// nothing but fingerprints, and those only into a store that exists.
+// nothing but digests of outside files, and those only into a store that exists.
 func Load(ctx context.Context, file string, sets []string, storeDir string) (*Experiment, error) {
 	return LoadWith(ctx, file, sets, storeDir, plan.Options{})
 }
@@ -40,7 +40,7 @@ func LoadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	if err != nil {
 		return nil, err
 	}
-	o.Fingerprint = identify(ctx, s)
+	o.Digest = identify(ctx, s)
 	p, err := plan.New(exp, o)
 	if at := new(plan.FieldError); errors.As(err, at) {
 		return nil, plan.Faults{fmt.Errorf("%s: %w", exp.Place(at.Field), err)}

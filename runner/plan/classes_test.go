@@ -51,7 +51,7 @@ func TestClassWarnings(t *testing.T) {
 				t.Fatal(err)
 			}
 			digest := func(path string) (string, error) { return path, nil }
-			p, err := New(exp, Options{Fingerprint: digest})
+			p, err := New(exp, Options{Digest: digest})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,7 +93,7 @@ tables: main: {rows: ["label", "class"], metrics: ["balance/own"], order: ["` + 
 			t.Fatal(err)
 		}
 		digest := func(path string) (string, error) { return path, nil }
-		p, err := New(exp, Options{Fingerprint: digest})
+		p, err := New(exp, Options{Digest: digest})
 		if err == nil {
 			err = p.CheckInputs(t.Context(), func(int) bool { return false }, digest)
 		}

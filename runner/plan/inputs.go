@@ -36,8 +36,8 @@ const archiveLimit = 4 << 30
 // of images and captions, files of prompts, shots, and images that are both learned from and tested on. It lists and counts; images are not decoded. Sets
 // of generated pools are looked at when they are there. The error has a line for each fault, with the field of the spec that names the data. What may mean
 // something else than it seems to is added to the plan's Warnings.
-func (p *Plan) CheckInputs(ctx context.Context, runs func(stage int) bool, fingerprint func(path string) (string, error)) error {
-	c := &inputCheck{plan: p, fingerprint: fingerprint, seen: map[string]bool{}, sets: map[string]*datasets.Set{}, learned: learnedFrom(p.Stages)}
+func (p *Plan) CheckInputs(ctx context.Context, runs func(stage int) bool, digest func(path string) (string, error)) error {
+	c := &inputCheck{plan: p, digest: digest, seen: map[string]bool{}, sets: map[string]*datasets.Set{}, learned: learnedFrom(p.Stages)}
 	defer c.close()
 	for i, s := range p.Stages {
 		if err := ctx.Err(); err != nil {
@@ -66,12 +66,12 @@ func (f Faults) Unwrap() []error { return f }
 
 // inputCheck keeps what is open, and what was said.
 type inputCheck struct {
-	plan        *Plan
-	fingerprint func(path string) (string, error)
-	seen        map[string]bool          // faults, and what needs no second look
-	sets        map[string]*datasets.Set // by setID
-	learned     map[*Stage]bool          // whose images some stage learns from
-	faults      Faults
+	plan    *Plan
+	digest  func(path string) (string, error)
+	seen    map[string]bool          // faults, and what needs no second look
+	sets    map[string]*datasets.Set // by setID
+	learned map[*Stage]bool          // whose images some stage learns from
+	faults  Faults
 
 	tasks    map[string][]string // see taskClasses
 	compared []comparison
@@ -397,7 +397,7 @@ func (c *inputCheck) digests(ctx context.Context, s *datasets.Set, each func(i i
 		var digest string
 		var err error
 		if path := s.File(i); path != "" {
-			digest, err = c.fingerprint(path)
+			digest, err = c.digest(path)
 		} else if raw, readErr := s.Read(i); datasets.LostCause(readErr) != "" {
 			continue // the stage that reads it counts it
 		} else if readErr != nil {

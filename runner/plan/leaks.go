@@ -29,7 +29,7 @@ func (c *composer) leak(field string, train, test *Stage) error {
 		if !datasets.IsImage(path) && filepath.Ext(path) != ".tar" {
 			continue
 		}
-		digest, err := c.builder.fingerprint(path)
+		digest, err := c.builder.digestOf(path)
 		if err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func (c *composer) leak(field string, train, test *Stage) error {
 	}
 	shared, first := 0, ""
 	for _, path := range a.Paths {
-		digest, err := c.builder.fingerprint(path)
+		digest, err := c.builder.digestOf(path)
 		if err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func TestLeaksAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = New(exp, Options{Fingerprint: func(path string) (string, error) {
+		_, err = New(exp, Options{Digest: func(path string) (string, error) {
 			raw, err := os.ReadFile(path)
 			return string(raw), err
 		}})

@@ -1,7 +1,7 @@
 // Package plan turns the trials of an experiment into stages with keys, before anything runs.
 //
 // A plan is data: stages in an order in which every input stands before its reader, each once however many trials share it, and trials that
-// name their stages. Making one reads the spec and the fingerprints of outside files, and touches no device and no stage output.
+// name their stages. Making one reads the spec and the digests of outside files, and touches no device and no stage output.
 //
 // Words: the key of a stage is the sha256 of readable lines (Stage.Lines); its identity is what the keys of its readers name, the key
 // without the params that change how much it holds but not what a reader sees of it (the depth of a search that only appends hits).
@@ -77,8 +77,8 @@ const (
 
 // Options are what a plan needs from outside.
 type Options struct {
-	// Fingerprint gives the digest of an outside file's content.
-	Fingerprint func(path string) (string, error)
+	// Digest gives that of an outside file's content.
+	Digest func(path string) (string, error)
 	// WithoutData goes on where outside files are missing, and lists them. Keys of what reads them are not those that it will have.
 	WithoutData bool
 	// Unseen looks for no outside file. Only the trials' labels, params, seeds and names of stages are those of a sweep.
@@ -236,7 +236,7 @@ func (b *builder) roleLines(role string, f op.Files) ([]string, error) {
 			return lines, nil
 		}
 	}
-	lines, err := fileLines(role, f, b.fingerprint)
+	lines, err := fileLines(role, f, b.digestOf)
 	if err != nil || key.n == 0 {
 		return lines, err
 	}
@@ -246,13 +246,13 @@ func (b *builder) roleLines(role string, f op.Files) ([]string, error) {
 }
 
 // fileLines has one line a file.
-func fileLines(role string, f op.Files, fingerprint func(path string) (string, error)) ([]string, error) {
+func fileLines(role string, f op.Files, digestOf func(path string) (string, error)) ([]string, error) {
 	if len(f.Paths) == 0 { // only a plan without data has such a role
 		return []string{"missing " + role + " " + filepath.Base(f.Root)}, nil
 	}
 	lines := make([]string, 0, len(f.Paths))
 	for _, path := range f.Paths {
-		digest, err := fingerprint(path)
+		digest, err := digestOf(path)
 		if err != nil {
 			return nil, err
 		}
@@ -265,11 +265,11 @@ func fileLines(role string, f op.Files, fingerprint func(path string) (string, e
 	return lines, nil
 }
 
-func (b *builder) fingerprint(path string) (string, error) {
+func (b *builder) digestOf(path string) (string, error) {
 	if d, ok := b.digest[path]; ok {
 		return d, nil
 	}
-	d, err := b.opts.Fingerprint(path)
+	d, err := b.opts.Digest(path)
 	if err != nil {
 		return "", err
 	}

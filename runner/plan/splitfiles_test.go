@@ -84,7 +84,7 @@ func TestLinkedCheckpoint(t *testing.T) {
 // TestManyImagesAreOneLine, and which they are still decides the key.
 func TestManyImagesAreOneLine(t *testing.T) {
 	b := &builder{fileLine: map[roleFiles][]string{}}
-	b.opts.Fingerprint = func(path string) (string, error) { return "digest of " + path, nil }
+	b.opts.Digest = func(path string) (string, error) { return "digest of " + path, nil }
 	lines := func(role string, n, last int) []string {
 		f := op.Files{Root: "/r"}
 		for i := range n {

@@ -156,7 +156,7 @@ func TestGatesOverTheBlocksOfWeights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = New(exp, Options{Fingerprint: func(string) (string, error) { return "d", nil }})
+	_, err = New(exp, Options{Digest: func(string) (string, error) { return "d", nil }})
 	mistakes := spec.Errors{}
 	if !errors.As(err, &mistakes) || !strings.HasPrefix(err.Error(), file+":10:60: tune.gatedDepth: 77 is over the ") {
 		t.Errorf("got %v, want a mistake at the 77", err)

@@ -103,8 +103,8 @@ func RunOf(ctx context.Context, e *experiment.Experiment, engine string, keepDif
 	r.Overrides = e.Overrides
 	r.Spec, r.Resolved = SHA256Hex(e.Source), SHA256Hex(e.Resolved)
 	r.Data = DataOf(e.Plan.Stages)
-	if f, err := e.Store.Fingerprint(r.Binary.Path); err == nil {
-		r.Binary.SHA256 = f.SHA256
+	if sum, err := e.Store.Digest(r.Binary.Path); err == nil {
+		r.Binary.SHA256 = sum
 	}
 	r.Git = readGit(ctx, filepath.Dir(e.File), keepDiff)
 	return r

@@ -95,7 +95,7 @@ func useAll(root string) error {
 	for _, l := range litter {
 		err = errors.Join(err, s.Clear(l))
 	}
-	_, fingerprint := s.Fingerprint(os.Args[0])
+	_, digested := s.Digest(os.Args[0])
 	lease, _, leased := s.TryLease(otherKey, "../../x")
 	if lease != nil {
 		lease.Release()
@@ -104,7 +104,7 @@ func useAll(root string) error {
 	if begun == nil {
 		begun = attempt.End("error", "for a test")
 	}
-	return errors.Join(err, found, fingerprint, leased, begun)
+	return errors.Join(err, found, digested, leased, begun)
 }
 
 // TestHostileStore: whatever a store that came from elsewhere holds, nothing

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-func TestFingerprint(t *testing.T) {
+func TestFileDigest(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, filepath.Join(dir, "store"))
 	if err := s.Prepare(); err != nil {
@@ -34,14 +34,14 @@ func TestFingerprint(t *testing.T) {
 	}
 	check := func(s *Store, want string) {
 		t.Helper()
-		if got, err := s.Fingerprint(path); err != nil || !strings.HasPrefix(got.SHA256, want) {
+		if got, err := s.Digest(path); err != nil || !strings.HasPrefix(got, want) {
 			t.Errorf("got %+v, %v, want %s…", got, err, want)
 		}
 	}
 	const ofABC, ofABD = "ba7816bf", "a52d159f"
 	write("abc", time.Hour)
 	check(s, ofABC)
-	if data, _ := os.ReadFile(s.printsPath()); bytes.Count(data, []byte("\n")) != 1 {
+	if data, _ := os.ReadFile(s.digestsPath()); bytes.Count(data, []byte("\n")) != 1 {
 		t.Errorf("list: %s", data)
 	}
 	// A digest in the list is believed, once it has the check of its line: this one
@@ -57,7 +57,7 @@ func TestFingerprint(t *testing.T) {
 	// A file of this very moment is not listed: a change might not show.
 	write("abc", 0)
 	check(again, ofABC)
-	if data, _ := os.ReadFile(s.printsPath()); bytes.Count(data, []byte("\n")) != 3 { // one of them is the cut line
+	if data, _ := os.ReadFile(s.digestsPath()); bytes.Count(data, []byte("\n")) != 3 { // one of them is the cut line
 		t.Errorf("list: %s", data)
 	}
 }
@@ -65,11 +65,11 @@ func TestFingerprint(t *testing.T) {
 // poison changes a digest in the list, with the check of its line or without.
 func poison(t *testing.T, s *Store, old, new string, check bool) {
 	t.Helper()
-	data, err := os.ReadFile(s.printsPath())
+	data, err := os.ReadFile(s.digestsPath())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var line printLine
+	var line digestLine
 	if err := json.Unmarshal(bytes.SplitAfter(data, []byte("\n"))[0], &line); err != nil {
 		t.Fatal(err)
 	}
@@ -81,17 +81,17 @@ func poison(t *testing.T, s *Store, old, new string, check bool) {
 		t.Fatal(err)
 	}
 	data = append(data, []byte("\n"+`{"path":"cut sho`+"\n")...)
-	if err := os.WriteFile(s.printsPath(), data, 0o666); err != nil {
+	if err := os.WriteFile(s.digestsPath(), data, 0o666); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestFingerprintErrors(t *testing.T) {
+func TestFileDigestErrors(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "store"))
-	if _, err := s.Fingerprint(filepath.Join(t.TempDir(), "none")); err == nil {
-		t.Error("a missing file has a fingerprint")
+	if _, err := s.Digest(filepath.Join(t.TempDir(), "none")); err == nil {
+		t.Error("a missing file has a digest")
 	}
-	if _, err := s.Fingerprint(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
+	if _, err := s.Digest(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
 		t.Errorf("a directory: %v", err)
 	}
 }
@@ -100,7 +100,7 @@ func FuzzPrints(f *testing.F) {
 	f.Add([]byte(`{"path":"/a","size":3,"sha256":"` + testKey + `"}` + "\n{"))
 	f.Add([]byte("\n\n\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p := &prints{known: map[string]printLine{}}
+		p := &digests{known: map[string]digestLine{}}
 		p.read(bytes.NewReader(data))
 	})
 }
@@ -220,8 +220,8 @@ func TestIdentify(t *testing.T) {
 		if _, err := f.WriteAt([]byte("x"), change.at); err != nil {
 			t.Fatal(err)
 		}
-		s.prints = nil // as another process, which has the list alone
-		os.Remove(s.printsPath())
+		s.digests = nil // as another process, which has the list alone
+		os.Remove(s.digestsPath())
 		id := identify(path, false)
 		if !strings.HasPrefix(id, "sampled:") || seen[id] != "" {
 			t.Errorf("%s: %s, as %s", change.name, id, seen[id])
@@ -240,7 +240,7 @@ func TestIdentify(t *testing.T) {
 	if id := identify(path+".moved", false); seen[id] != "longer" {
 		t.Errorf("after the strict one: %s", id)
 	}
-	if data, _ := os.ReadFile(s.printsPath()); bytes.Count(data, []byte("sampled:")) != 2 {
+	if data, _ := os.ReadFile(s.digestsPath()); bytes.Count(data, []byte("sampled:")) != 2 {
 		t.Errorf("list: %s", data)
 	}
 	small := filepath.Join(dir, "small")
@@ -278,10 +278,10 @@ func TestFutureTimes(t *testing.T) {
 	if err := errors.Join(os.WriteFile(path, []byte("abc"), 0o666), os.Chtimes(path, at, at)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Fingerprint(path); err != nil {
+	if _, err := s.Digest(path); err != nil {
 		t.Fatal(err)
 	}
-	if data, _ := os.ReadFile(s.printsPath()); bytes.Count(data, []byte("\n")) != 1 {
+	if data, _ := os.ReadFile(s.digestsPath()); bytes.Count(data, []byte("\n")) != 1 {
 		t.Errorf("list: %q", data)
 	}
 }

@@ -55,10 +55,10 @@ type Store struct {
 
 	period time.Duration // between the heartbeats of leases
 
-	mu     sync.Mutex
-	owner  *owner // nil until the first write
-	prints *prints
-	sights map[string]sight // of leases of others, by key
+	mu      sync.Mutex
+	owner   *owner // nil until the first write
+	digests *digests
+	sights  map[string]sight // of leases of others, by key
 
 	checked checked
 }

@@ -427,7 +427,7 @@ func TestOpenWritesNothing(t *testing.T) {
 	if _, _, err := s.Lookup(testKey); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Fingerprint(os.Args[0]); err != nil {
+	if _, err := s.Digest(os.Args[0]); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {

@@ -25,15 +25,9 @@ import (
 // change within the clock's grain of the digest would not show in the mtime.
 const racy = 2 * time.Second
 
-// Fingerprint is the identity of an outside file's content.
-type Fingerprint struct {
-	Size   int64  // bytes
-	SHA256 string // hexadecimal
-}
-
-// printLine is a line of fingerprints.jsonl: what a file was when its digest
+// digestLine is a line of fingerprints.jsonl: what a file was when its digest
 // was taken. Later lines replace earlier ones of the same path.
-type printLine struct {
+type digestLine struct {
 	Path   string `json:"path"` // absolute
 	Size   int64  `json:"size"`
 	Mtime  int64  `json:"mtime"`           // nanoseconds
@@ -48,24 +42,24 @@ type printLine struct {
 	Check uint32 `json:"check,omitempty"`
 }
 
-func (l printLine) sum() uint32 {
+func (l digestLine) sum() uint32 {
 	l.Check = 0
 	data, _ := json.Marshal(l) // strings and numbers
 	return crc32.ChecksumIEEE(data)
 }
 
 // key is what known lines are found by: a file may have a digest and a sample.
-func (l printLine) key() string {
+func (l digestLine) key() string {
 	if strings.HasPrefix(l.SHA256, sampledPrefix) {
 		return sampledPrefix + l.Path
 	}
 	return l.Path
 }
 
-// prints is fingerprints.jsonl in memory.
-type prints struct {
+// digests is fingerprints.jsonl in memory.
+type digests struct {
 	mu    sync.Mutex
-	known map[string]printLine
+	known map[string]digestLine
 }
 
 // LargeFile is the size in bytes from which Identify samples a file.
@@ -82,30 +76,20 @@ const sampledPrefix = "sampled:"
 func (s *Store) Identify(path string, strict bool) (string, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() >= LargeFile && !strict {
-		return s.print(path, sampledPrefix, sample)
+		return s.listed(path, sampledPrefix, sample)
 	}
-	return s.print(path, "", digest)
+	return s.listed(path, "", digest)
 }
 
-// Fingerprint returns the digest of an outside file. It is read from the
+// Digest returns that of an outside file. It is read from the
 // store's list when path, size, times, device and inode are as they were; else
 // the file is read, and the list added to where the store can be written. A
 // file that changes while it is read is an error.
-func (s *Store) Fingerprint(path string) (Fingerprint, error) {
-	sum, err := s.print(path, "", digest)
-	if err != nil {
-		return Fingerprint{}, err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return Fingerprint{}, err
-	}
-	return Fingerprint{info.Size(), sum}, nil
-}
+func (s *Store) Digest(path string) (string, error) { return s.listed(path, "", digest) }
 
-// print finds or makes a line of the list with read, whose answer begins with
+// listed finds or makes a line of the list with read, whose answer begins with
 // the prefix.
-func (s *Store) print(path, prefix string, read func(path string) (string, error)) (string, error) {
+func (s *Store) listed(path, prefix string, read func(path string) (string, error)) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
@@ -114,7 +98,7 @@ func (s *Store) print(path, prefix string, read func(path string) (string, error
 	if err != nil {
 		return "", err
 	}
-	p := s.loadPrints()
+	p := s.loadDigests()
 	p.mu.Lock()
 	known := p.known[prefix+abs]
 	p.mu.Unlock()
@@ -135,7 +119,7 @@ func (s *Store) print(path, prefix string, read func(path string) (string, error
 		return "", errors.Join(err, fmt.Errorf("%s changed while it was read", path))
 	}
 	if time.Since(time.Unix(0, line.Mtime)).Abs() > racy { // a time to come is as good as one long past
-		s.keepPrint(p, line)
+		s.keepDigest(p, line)
 	}
 	return line.SHA256, nil
 }
@@ -185,41 +169,43 @@ func parquetFooter(f io.ReaderAt, size int64) int64 {
 	return min(size, int64(binary.LittleEndian.Uint32(tail[:4]))+8)
 }
 
-func statLine(path string) (printLine, error) {
+func statLine(path string) (digestLine, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return printLine{}, err
+		return digestLine{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return printLine{}, fmt.Errorf("%s is not a regular file", path)
+		return digestLine{}, fmt.Errorf("%s is not a regular file", path)
 	}
-	line := printLine{Path: path, Size: info.Size(), Mtime: info.ModTime().UnixNano()}
+	line := digestLine{Path: path, Size: info.Size(), Mtime: info.ModTime().UnixNano()}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		line.Ctime, line.Dev, line.Inode = st.Ctim.Nano(), st.Dev, st.Ino
 	}
 	return line, nil
 }
 
-func (s *Store) printsPath() string { return filepath.Join(s.root, "fingerprints.jsonl") }
+// digestsPath is where the list is, under the name of the first stores: in a store that programs of before
+// share, each finds what the others have read.
+func (s *Store) digestsPath() string { return filepath.Join(s.root, "fingerprints.jsonl") }
 
-func (s *Store) loadPrints() *prints {
+func (s *Store) loadDigests() *digests {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.prints == nil {
-		s.prints = &prints{known: map[string]printLine{}}
-		if data, err := os.ReadFile(s.printsPath()); err == nil {
-			s.prints.read(bytes.NewReader(data))
+	if s.digests == nil {
+		s.digests = &digests{known: map[string]digestLine{}}
+		if data, err := os.ReadFile(s.digestsPath()); err == nil {
+			s.digests.read(bytes.NewReader(data))
 		}
 	}
-	return s.prints
+	return s.digests
 }
 
 // read takes what it can: a line cut short by a kill costs one digest.
-func (p *prints) read(r io.Reader) {
+func (p *digests) read(r io.Reader) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var line printLine
+		var line digestLine
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Check != 0 && line.Check != line.sum() {
 			continue
 		}
@@ -229,9 +215,9 @@ func (p *prints) read(r io.Reader) {
 	}
 }
 
-// keepPrint adds a line. Only time is lost when it cannot be written, and a
+// keepDigest adds a line. Only time is lost when it cannot be written, and a
 // plan over a store that does not exist yet must not make one.
-func (s *Store) keepPrint(p *prints, line printLine) {
+func (s *Store) keepDigest(p *digests, line digestLine) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.known[line.key()] = line
@@ -243,12 +229,12 @@ func (s *Store) keepPrint(p *prints, line printLine) {
 	if err != nil {
 		return
 	}
-	lock := flock.New(s.printsPath(), flock.SetFlag(os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW), flock.SetPermissions(0o666))
+	lock := flock.New(s.digestsPath(), flock.SetFlag(os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW), flock.SetPermissions(0o666))
 	if lock.Lock() != nil {
 		return
 	}
 	defer lock.Close()
-	f, err := OpenAppend(s.printsPath(), os.O_WRONLY)
+	f, err := OpenAppend(s.digestsPath(), os.O_WRONLY)
 	if err != nil {
 		return
 	}
