@@ -55,7 +55,7 @@ func auditOf(t *testing.T, w *pairsWorld, in map[string]string, list string, dep
 // TestAuditCounts: what it says of the pairs is what they are.
 func TestAuditCounts(t *testing.T) {
 	w := spreadWorld(t, 120, 6, 24)
-	_, dir := do(t, "pairs", pairs.Params{K: 6, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, w.in(), nil)
+	_, dir := do(t, "pairs", pairs.Params{K: 6, Per: "prompt", Overfetch: 4, Dedup: true, Source: "retrieved"}, w.in(), nil)
 	list, err := pairs.Read(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -73,12 +73,12 @@ func TestAuditCounts(t *testing.T) {
 			overlap++
 		}
 		shared += len(classes) * (len(classes) - 1) / 2
-		any := false
+		byName := false
 		for c := range classes {
 			of[c]++
-			any = any || strings.Contains(p.Caption+" ", c+" ")
+			byName = byName || strings.Contains(p.Caption+" ", c+" ")
 		}
-		if any {
+		if byName {
 			named++
 		}
 	}
@@ -109,7 +109,7 @@ func TestAuditCounts(t *testing.T) {
 // TestAuditSeesWhatAnIndexMisses: the recall is that of the curve at the same probes.
 func TestAuditSeesWhatAnIndexMisses(t *testing.T) {
 	w := spreadWorld(t, 300, 3, 20)
-	x := knn.Params{Kind: "ivf-flat", Lists: 12, Probes: 1, TrainSize: 300}
+	x := knn.Params{Kind: "ivf-flat", NList: 12, NProbe: 1, TrainSize: 300}
 	curve, in, err := indexCurveOf(t, w, retrieve.TuneIndexParams{By: "t2t", Index: x, K: 20})
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestAuditSeesWhatAnIndexMisses(t *testing.T) {
 	delete(in, "tuned")
 	_, hits := do(t, "retrieve", retrieve.Params{By: "t2t", Index: x, Depth: 20}, in, nil)
 	w.hits = hits
-	_, pairs := do(t, "pairs", pairs.Params{K: 5, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, w.in(), nil)
+	_, pairs := do(t, "pairs", pairs.Params{K: 5, Per: "prompt", Overfetch: 4, Dedup: true, Source: "retrieved"}, w.in(), nil)
 	a, _ := auditOf(t, w, w.in(), pairs, 20)
 	if r := a.Recall[0].Recall; r >= 1 || math.Abs(r-curve.Points[0].Recall) > 1e-9 {
 		t.Errorf("recall %v, on the curve %v with one probe", r, curve.Points[0].Recall)
@@ -127,19 +127,19 @@ func TestAuditSeesWhatAnIndexMisses(t *testing.T) {
 // TestAuditFindsTestImagesAmongPairs although no guard looked.
 func TestAuditFindsTestImagesAmongPairs(t *testing.T) {
 	w := drawnWorld(t, 120, 3)
-	_, dir := do(t, "pairs", pairs.Params{K: 3, Per: "prompt", Overfetch: 8, Dedup: true, Control: "none"}, w.in(), nil)
+	_, dir := do(t, "pairs", pairs.Params{K: 3, Per: "prompt", Overfetch: 8, Dedup: true, Source: "retrieved"}, w.in(), nil)
 	list, err := pairs.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	print := pairs.Fingerprint{Key: "a"}
-	if err := print.Look(drawn(t, int(list[0].Index)/3, uint64(list[0].Index))); err != nil {
+	of := pairs.Fingerprint{Key: "a"}
+	if err := of.Look(drawn(t, int(list[0].Index)/3, uint64(list[0].Index))); err != nil {
 		t.Fatal(err)
 	}
 	set := t.TempDir()
 	row := make([]float32, 16)
 	row[0] = 1
-	if err := errors.Join(parquet.WriteFile(filepath.Join(set, "fingerprints.parquet"), []pairs.Fingerprint{print}), npy.Write(filepath.Join(set, embed.FeaturesFile), []int{1, 16}, row, "<f4")); err != nil {
+	if err := errors.Join(parquet.WriteFile(filepath.Join(set, "fingerprints.parquet"), []pairs.Fingerprint{of}), npy.Write(filepath.Join(set, embed.FeaturesFile), []int{1, 16}, row, "<f4")); err != nil {
 		t.Fatal(err)
 	}
 	in := w.in()

@@ -39,7 +39,7 @@ func balanceOf(t *testing.T, w *pairsWorld, pairs string, p audit.BalanceParams)
 // TestBalanceCounts: what it says of each class is what its pairs are.
 func TestBalanceCounts(t *testing.T) {
 	w := spreadWorld(t, 120, 6, 24)
-	_, dir := do(t, "pairs", pairs.Params{K: 6, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, w.in(), nil)
+	_, dir := do(t, "pairs", pairs.Params{K: 6, Per: "prompt", Overfetch: 4, Dedup: true, Source: "retrieved"}, w.in(), nil)
 	list, err := pairs.Read(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestBalanceCounts(t *testing.T) {
 // TestBalanceNamesWhatIsDead: candidates without an image are counted for each class, by what the parquet beside the shard says of them.
 func TestBalanceNamesWhatIsDead(t *testing.T) {
 	w := spreadWorld(t, 120, 6, 24)
-	_, dir := do(t, "pairs", pairs.Params{K: 6, Per: "prompt", Overfetch: 4, Control: "none"}, w.in(), nil)
+	_, dir := do(t, "pairs", pairs.Params{K: 6, Per: "prompt", Overfetch: 4, Source: "retrieved"}, w.in(), nil)
 	tar, err := shards.Create(filepath.Join(w.pool, "pool", "00000.tar"))
 	if err != nil {
 		t.Fatal(err)

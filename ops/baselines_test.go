@@ -38,7 +38,7 @@ func newBaselineWorld(t *testing.T) baselineWorld {
 	flat := knn.Params{Kind: "flat"}
 	_, index := do(t, "index", retrieve.IndexParams{Side: "text", Params: flat}, map[string]string{"embeddings": folder}, nil)
 	_, hits := do(t, "retrieve", retrieve.Params{By: "t2t", Index: flat, Depth: 40}, map[string]string{"embeddings": folder, "queries": queries, "index": index}, nil)
-	_, w.pairs = do(t, "pairs", pairs.Params{K: 10, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"},
+	_, w.pairs = do(t, "pairs", pairs.Params{K: 10, Per: "prompt", Overfetch: 4, Dedup: true, Source: "retrieved"},
 		map[string]string{"embeddings": folder, "pool": w.pool, "queries": queries, "hits.t2t": hits}, nil)
 	_, w.test = do(t, "features", embed.FeaturesParams{Set: "task"}, map[string]string{"checkpoint": w.base, "dataset": w.pool}, nil)
 	more := optest.SmallWorld
@@ -155,7 +155,7 @@ func checkSelfTraining(t *testing.T, w baselineWorld) {
 		t.Errorf("the student says the class it was taught for %d of %d images", same, len(labels))
 	}
 	gated := p
-	gated.Mode, gated.GatedDepth, gated.AlphaLR, gated.Steps = "gated-image", 1, 10, 2
+	gated.Mode, gated.GatedDepth, gated.AlphaLRScale, gated.Steps = "gated-image", 1, 10, 2
 	_, first := do(t, "tune", gated, map[string]string{"checkpoint": w.base, "pairs": w.pairs, "pool": w.pool}, nil)
 	in["checkpoint"] = first
 	do(t, "tune", gated, in, nil) // goes on with the gates that are there

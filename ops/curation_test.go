@@ -135,7 +135,7 @@ func TestWeightedSumIsTheSumOverThePool(t *testing.T) {
 	w := spreadWorld(t, n, 3, n)
 	weight := 0.3
 	in := w.both(t, n)
-	list, report := w.pairsOf(t, pairs.Params{K: k, Per: "prompt", Overfetch: n / k, Dedup: true, Control: "none", Fuse: "sum", Weight: &weight}, in)
+	list, report := w.pairsOf(t, pairs.Params{K: k, Per: "prompt", Overfetch: n / k, Dedup: true, Source: "retrieved", Fuse: "sum", Weight: &weight}, in)
 	if report.Unproven != 0 || report.Wanted != 6*k {
 		t.Errorf("report %+v: want 30 wanted, none unproven", report)
 	}
@@ -165,7 +165,7 @@ func TestWeightedSumIsTheSumOverThePool(t *testing.T) {
 			t.Errorf("query %d: got rows %v, want %v", q, got[q], want[:k])
 		}
 	}
-	_, shallow := w.pairsOf(t, pairs.Params{K: k, Per: "prompt", Overfetch: 1, Dedup: true, Control: "none", Fuse: "sum", Weight: &weight}, in)
+	_, shallow := w.pairsOf(t, pairs.Params{K: k, Per: "prompt", Overfetch: 1, Dedup: true, Source: "retrieved", Fuse: "sum", Weight: &weight}, in)
 	if shallow.Unproven == 0 {
 		t.Error("lists of 5 prove every sum")
 	}
@@ -183,7 +183,7 @@ func (w *pairsWorld) asked(t *testing.T) []embed.Query {
 // TestLeastScoresAndBudgets: hits under the least score are left out without a shortfall, and a budget is a prefix.
 func TestLeastScoresAndBudgets(t *testing.T) {
 	w := spreadWorld(t, 200, 4, 60)
-	p := pairs.Params{K: 10, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}
+	p := pairs.Params{K: 10, Per: "prompt", Overfetch: 4, Dedup: true, Source: "retrieved"}
 	all, _ := w.pairsOf(t, p, w.in())
 	least := 0.5
 	p.MinT2T = &least
@@ -213,7 +213,7 @@ func TestLeastScoresAndBudgets(t *testing.T) {
 // TestNoImageStandsForTwoClasses under each policy; lists are refilled, and the order of the lists does not matter.
 func TestNoImageStandsForTwoClasses(t *testing.T) {
 	w := newPairsWorld(t, 300, 6, func(i int) int { return i / 2 }, nil)
-	p := pairs.Params{K: 4, Per: "prompt", Overfetch: 12, Dedup: true, Control: "none"}
+	p := pairs.Params{K: 4, Per: "prompt", Overfetch: 12, Dedup: true, Source: "retrieved"}
 	before, kept := w.pairsOf(t, p, w.in())
 	if kept.Collision == 0 {
 		t.Fatalf("no image is found for two classes among %d: the world is too easy", len(before))
@@ -276,7 +276,7 @@ func drawn(t *testing.T, kind int, noise uint64) []byte {
 func TestNearDuplicatesAreRefilled(t *testing.T) {
 	w := drawnWorld(t, 240, 3)
 	four := 4
-	p := pairs.Params{K: 5, Per: "prompt", Overfetch: 12, Dedup: true, Control: "none", NearHash: &four}
+	p := pairs.Params{K: 5, Per: "prompt", Overfetch: 12, Dedup: true, Source: "retrieved", NearHash: &four}
 	plain := p
 	plain.NearHash = nil
 	picture := func(p pairs.Pair) int { return int(p.Index) / 3 }
@@ -303,7 +303,7 @@ func TestNearDuplicatesAreRefilled(t *testing.T) {
 			t.Errorf("pair %d at k 2 is row %d, at k 5 row %d", i, small[i].Index, list[i].Index)
 		}
 	}
-	p.Control, p.Seed = "random", 4
+	p.Source, p.Seed = "random", 4
 	if control, _ := w.pairsOf(t, p, w.in()); repeats(control) != 0 || len(control) != len(small) {
 		t.Errorf("the control: %d pairs with %d repeats beside %d", len(control), repeats(control), len(small))
 	}
@@ -324,7 +324,7 @@ func plainly(caption string) string { return strings.ToLower(strings.TrimRight(c
 // noted with its reason, and their places are refilled.
 func TestLeaksAreDroppedAndRefilled(t *testing.T) {
 	w := drawnWorld(t, 240, 3)
-	p := pairs.Params{K: 4, Per: "prompt", Overfetch: 12, Dedup: true, Control: "none"}
+	p := pairs.Params{K: 4, Per: "prompt", Overfetch: 12, Dedup: true, Source: "retrieved"}
 	without, _ := w.pairsOf(t, p, w.in())
 	folder, err := embeddings.Open(w.folder)
 	if err != nil {
@@ -371,8 +371,8 @@ func TestLeaksAreDroppedAndRefilled(t *testing.T) {
 	in["guard.task"] = dir
 	four := 4
 	p.LeakHash, p.LeakCosine = &four, 0.99
-	for _, control := range []string{"none", "random", "continued"} {
-		p.Control = control
+	for _, control := range []string{"retrieved", "random", "pool"} {
+		p.Source = control
 		_, out := do(t, "pairs", p, in, nil)
 		list, err := pairs.Read(out)
 		if err != nil {
@@ -397,7 +397,7 @@ func TestLeaksAreDroppedAndRefilled(t *testing.T) {
 		if control == "none" && (len(list) < len(without)/2 || len(reasons) != 4) {
 			t.Errorf("%d pairs, %d without a guard; reasons %v, want file, hash, cosine and caption", len(list), len(without), reasons)
 		}
-		if control == "continued" && len(reasons) != 4 {
+		if control == "pool" && len(reasons) != 4 {
 			t.Errorf("the whole pool: reasons %v", reasons)
 		}
 	}

@@ -46,7 +46,7 @@ func TestSearchGoesOnUntilEnoughRowsAreAlive(t *testing.T) {
 	w := newPairsWorld(t, 400, 4, func(i int) int { return i }, nil)
 	for _, share := range []float64{0.7, 0.05} {
 		filter, alive := filtered(t, w.pool+"/pool", pool.Filter{Fraction: share, Seed: 2})
-		for name, x := range map[string]knn.Params{"flat": {Kind: "flat"}, "ivf-flat": {Kind: "ivf-flat", Lists: 4, Probes: 4, TrainSize: 400}} {
+		for name, x := range map[string]knn.Params{"flat": {Kind: "flat"}, "ivf-flat": {Kind: "ivf-flat", NList: 4, NProbe: 4, TrainSize: 400}} {
 			_, index := do(t, "index", retrieve.IndexParams{Side: "text", Params: x}, map[string]string{"embeddings": w.folder}, nil)
 			in := map[string]string{"embeddings": w.folder, "queries": w.queries, "index": index}
 			hitsOf := func(depth int) []retrieve.Hit {
@@ -84,8 +84,8 @@ func TestNothingReadsADroppedRow(t *testing.T) {
 	_, index := do(t, "index", retrieve.IndexParams{Side: "text", Params: knn.Params{Kind: "flat"}}, in, nil)
 	search := map[string]string{"embeddings": w.folder, "queries": w.queries, "index": index, "filter": filter}
 	_, in["hits.t2t"] = do(t, "retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "flat"}, Depth: 40}, search, nil)
-	for _, control := range []string{"none", "random", "caption-match", "oracle", "continued"} {
-		r, dir := do(t, "pairs", pairs.Params{K: 4, Per: "prompt", Overfetch: 4, Control: control}, in, nil)
+	for _, control := range []string{"retrieved", "random", "caption-match", "oracle", "pool"} {
+		r, dir := do(t, "pairs", pairs.Params{K: 4, Per: "prompt", Overfetch: 4, Source: control}, in, nil)
 		list, err := parquet.ReadFile[pairs.Pair](dir + "/" + pairs.PairsFile)
 		if err != nil {
 			t.Fatal(err)
@@ -95,8 +95,8 @@ func TestNothingReadsADroppedRow(t *testing.T) {
 				t.Errorf("%s: row %d is dropped and a pair", control, p.Row)
 			}
 		}
-		if control == "continued" && int64(len(list)) != alive.Count() {
-			t.Errorf("continued: %d pairs, the filter leaves %d", len(list), alive.Count())
+		if control == "pool" && int64(len(list)) != alive.Count() {
+			t.Errorf("pool: %d pairs, the filter leaves %d", len(list), alive.Count())
 		}
 		_ = r
 	}

@@ -42,7 +42,7 @@ func fineTuned(t *testing.T) map[string]string {
 // smallFineTune trains in a second.
 func smallFineTune() evaluate.FineTuneParams {
 	return evaluate.FineTuneParams{Test: embed.FeaturesParams{Set: "task"}, Train: embed.FeaturesParams{Set: "task"}, Best: "last", Init: "random", Optimizer: "adamw",
-		LR: []float64{3e-3}, WeightDecay: []float64{0.01}, Epochs: 20, SearchEpochs: 3, Batch: 16, TowerLR: 1, Normalization: "batch", Precision: "f32"}
+		LR: []float64{3e-3}, WeightDecay: []float64{0.01}, Epochs: 20, SearchEpochs: 3, Batch: 16, TowerLRScale: 1, Normalization: "batch", Precision: "f32"}
 }
 
 // TestFineTune: training images are learned and test images of the same classes are told apart better than by chance, with every optimizer,
@@ -54,8 +54,8 @@ func TestFineTune(t *testing.T) {
 	in := fineTuned(t)
 	crop := image.Augment{Crop: [2]float64{0.6, 1}, Ratio: [2]float64{0.8, 1.25}, Flip: 0.5}
 	for name, change := range map[string]func(p *evaluate.FineTuneParams){
-		"adamw":          func(p *evaluate.FineTuneParams) { p.Warmup, p.Clip = 1, 1 },
-		"sgd, two rates": func(p *evaluate.FineTuneParams) { p.Optimizer, p.LR, p.TowerLR = "sgd", []float64{0.1}, 0.3 },
+		"adamw":          func(p *evaluate.FineTuneParams) { p.Warmup, p.GradClip = 1, 1 },
+		"sgd, two rates": func(p *evaluate.FineTuneParams) { p.Optimizer, p.LR, p.TowerLRScale = "sgd", []float64{0.1}, 0.3 },
 		"from language": func(p *evaluate.FineTuneParams) {
 			p.Init, p.Prompts, p.Normalization = "language", []string{"a {}"}, "length"
 		},
@@ -123,8 +123,8 @@ func TestGatesFineTune(t *testing.T) {
 		t.Skip("trainings: minutes under -race")
 	}
 	in := fineTuned(t)
-	_, list := do(t, "pairs", pairs.Params{Control: "continued"}, map[string]string{"pool": in["test"], "embeddings": embedded(t, in["checkpoint"], in["test"])}, nil)
-	p := train.TuneParams{Mode: "gated-image", Gamma: train.GammaOff, Steps: 2, Batch: 8, LR: 1e-3, Precision: "f32", Augment: optest.NoAugment, GatedDepth: 1, AlphaLR: 1}
+	_, list := do(t, "pairs", pairs.Params{Source: "pool"}, map[string]string{"pool": in["test"], "embeddings": embedded(t, in["checkpoint"], in["test"])}, nil)
+	p := train.TuneParams{Mode: "gated-image", Gamma: train.GammaOff, Steps: 2, Batch: 8, LR: 1e-3, Precision: "f32", Augment: optest.NoAugment, GatedDepth: 1, AlphaLRScale: 1}
 	_, in["checkpoint"] = do(t, "tune", p, map[string]string{"checkpoint": in["checkpoint"], "pairs": list, "pool": in["test"]}, nil)
 	_, dir := do(t, "fine-tune", smallFineTune(), in, nil)
 	first, last := "", ""

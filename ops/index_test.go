@@ -21,7 +21,7 @@ import (
 // TestIndexInShardsFindsTheSame: an index in shards gives retrieve and tune-index what one index of all rows gives.
 func TestIndexInShardsFindsTheSame(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
-	for name, x := range map[string]knn.Params{"flat": {Kind: "flat"}, "ivf-flat": {Kind: "ivf-flat", Lists: 12, Probes: 4, TrainSize: 300}, "auto": {Kind: "auto", MemoryGiB: 1}} {
+	for name, x := range map[string]knn.Params{"flat": {Kind: "flat"}, "ivf-flat": {Kind: "ivf-flat", NList: 12, NProbe: 4, TrainSize: 300}, "auto": {Kind: "auto", MemoryGiB: 1}} {
 		in := map[string]string{"embeddings": w.folder, "queries": w.queries}
 		hits, curves := map[int64][]retrieve.Hit{}, map[int64]retrieve.IndexCurve{}
 		for _, each := range []int64{0, 70} {
@@ -57,7 +57,7 @@ func TestIndexInShardsFindsTheSame(t *testing.T) {
 // TestStoppedIndexGoesOn stops the building of shards: the next attempt builds what is missing, and the output is that of an unbroken run.
 func TestStoppedIndexGoesOn(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
-	p := retrieve.IndexParams{Side: "text", Params: knn.Params{Kind: "ivf-flat", Lists: 12, Probes: 4, TrainSize: 300}, ShardRows: 70}
+	p := retrieve.IndexParams{Side: "text", Params: knn.Params{Kind: "ivf-flat", NList: 12, NProbe: 4, TrainSize: 300}, ShardRows: 70}
 	in := map[string]string{"embeddings": w.folder}
 	_, whole := do(t, "index", p, in, nil)
 	want := optest.Contents(t, whole)
@@ -106,12 +106,12 @@ func TestSearchMemoryIsOfOneShard(t *testing.T) {
 	}{
 		{"index", retrieve.IndexParams{Params: knn.Params{Kind: "flat"}}, 0, 2 * rows * vector},
 		{"index", retrieve.IndexParams{Params: knn.Params{Kind: "flat"}, ShardRows: 100_000}, 0, 2 * 100_000 * vector},
-		{"index", retrieve.IndexParams{Params: knn.Params{Kind: "ivf-pq", Lists: 1024, TrainSize: 65536, Code: 32}}, 0, 2*(rows*40+1024*vector) + 65536*vector},
+		{"index", retrieve.IndexParams{Params: knn.Params{Kind: "ivf-pq", NList: 1024, TrainSize: 65536, Code: 32}}, 0, 2*(rows*40+1024*vector) + 65536*vector},
 		{"retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "exact"}}, 0, 0},
 		{"retrieve", retrieve.Params{By: modality.TextMatch}, 0, -clip.ProcessBytes},
 		{"retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "flat"}}, 0, rows * vector},
 		{"retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "flat"}}, 100_000, 100_000 * vector},
-		{"retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "ivf-flat", Lists: 1024}}, 0, 1024*vector + 1<<30},
+		{"retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "ivf-flat", NList: 1024}}, 0, 1024*vector + 1<<30},
 		{"tune-index", retrieve.TuneIndexParams{By: "t2t", Index: knn.Params{Kind: "auto", MemoryGiB: 1}}, 400_000, 400_000*(vector+8) + 65536*vector},
 	} {
 		raw, err := op.Canonical(c.params)

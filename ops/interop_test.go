@@ -242,7 +242,7 @@ func writeIndexes(t *testing.T, dir string, queries []float32) {
 	check(t, err)
 	text, err := folder.Text()
 	check(t, err)
-	ivf := knn.Params{Lists: 8, Probes: 3, TrainSize: interopRows, Code: 4}
+	ivf := knn.Params{NList: 8, NProbe: 3, TrainSize: interopRows, Code: 4}
 	kinds := map[string]knn.Params{"image": {Kind: "flat"}, "text": {Kind: "flat"}, "hnsw": {Kind: "hnsw", M: 8, EfConstruction: 40, EfSearch: 64}}
 	for _, kind := range []string{"ivf-flat", "opq-ivf-pq", "ivf-pq"} {
 		ivf.Kind = kind

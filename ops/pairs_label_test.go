@@ -52,7 +52,7 @@ func relabel(t *testing.T, folder string, label func(i int) string) {
 // that was missed; one class anywhere in the pool makes it ours.
 func TestLabelsOfAnotherMeaning(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
-	p := pairs.Params{K: 2, Per: "prompt", Overfetch: 4, Control: "none"}
+	p := pairs.Params{K: 2, Per: "prompt", Overfetch: 4, Source: "retrieved"}
 	precision := func() (bool, []pairs.Pair, *optest.Run) {
 		list, _, r := w.pairs(t, p)
 		raw, err := os.ReadFile(filepath.Join(r.Dir, "rows.jsonl"))

@@ -133,9 +133,9 @@ func TestPairsOfASmallerKAreAPrefix(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i / 2 }, map[int]bool{5: true, 17: true})
 	for _, dedup := range []bool{true, false} {
 		for _, per := range []string{"prompt", "class"} {
-			big, _, _ := w.pairs(t, pairs.Params{K: 8, Per: per, Overfetch: 4, Dedup: dedup, Control: "none", MaxBad: 10, MaxBadShare: 1})
+			big, _, _ := w.pairs(t, pairs.Params{K: 8, Per: per, Overfetch: 4, Dedup: dedup, Source: "retrieved", MaxBad: 10, MaxBadShare: 1})
 			for _, k := range []int{1, 2, 4} {
-				small, _, _ := w.pairs(t, pairs.Params{K: k, Per: per, Overfetch: 4, Dedup: dedup, Control: "none", MaxBad: 10, MaxBadShare: 1})
+				small, _, _ := w.pairs(t, pairs.Params{K: k, Per: per, Overfetch: 4, Dedup: dedup, Source: "retrieved", MaxBad: 10, MaxBadShare: 1})
 				if len(small) >= len(big) {
 					t.Fatalf("k %d has %d pairs, k 8 has %d", k, len(small), len(big))
 				}
@@ -151,7 +151,7 @@ func TestPairsOfASmallerKAreAPrefix(t *testing.T) {
 
 func TestDedupRefillsToKDifferentImages(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i / 3 }, map[int]bool{9: true})
-	list, report, _ := w.pairs(t, pairs.Params{K: 5, Per: "prompt", Overfetch: 8, Dedup: true, Control: "none", MaxBad: 10, MaxBadShare: 1})
+	list, report, _ := w.pairs(t, pairs.Params{K: 5, Per: "prompt", Overfetch: 8, Dedup: true, Source: "retrieved", MaxBad: 10, MaxBadShare: 1})
 	images := map[string]bool{}
 	perQuery := map[string]int{}
 	for _, p := range list {
@@ -183,7 +183,7 @@ func TestTooManyBadImagesNameTheRow(t *testing.T) {
 	}
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, broken)
 	r := optest.New(t, w.in(), nil)
-	err := try(r, "pairs", pairs.Params{K: 2, Per: "prompt", Overfetch: 4, Control: "none", MaxBad: 3})
+	err := try(r, "pairs", pairs.Params{K: 2, Per: "prompt", Overfetch: 4, Source: "retrieved", MaxBad: 3})
 	if err == nil || !strings.Contains(err.Error(), "4 images do not decode, more than maxBad 3: row ") || !strings.Contains(err.Error(), "00000.tar") {
 		t.Errorf("got %v, want the count, the row and the shard", err)
 	}
@@ -191,7 +191,7 @@ func TestTooManyBadImagesNameTheRow(t *testing.T) {
 
 func TestControlsGiveAsManyPairs(t *testing.T) {
 	w := newPairsWorld(t, 400, 4, func(i int) int { return i }, nil)
-	retrieved, _, _ := w.pairs(t, pairs.Params{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
+	retrieved, _, _ := w.pairs(t, pairs.Params{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Source: "retrieved"})
 	rows := func(list []pairs.Pair) []int64 {
 		var out []int64
 		for _, p := range list {
@@ -200,7 +200,7 @@ func TestControlsGiveAsManyPairs(t *testing.T) {
 		return out
 	}
 	for _, control := range []string{"random", "caption-match", "oracle"} {
-		p := pairs.Params{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Control: control, Seed: 5}
+		p := pairs.Params{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Source: control, Seed: 5}
 		list, report, _ := w.pairs(t, p)
 		if report.Shortfall < 0 || report.Shortfall != len(retrieved)-len(list) {
 			t.Errorf("%s: %d pairs beside %d retrieved, shortfall %d", control, len(list), len(retrieved), report.Shortfall)
@@ -218,7 +218,7 @@ func TestControlsGiveAsManyPairs(t *testing.T) {
 			}
 		}
 	}
-	random := pairs.Params{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Control: "random", Seed: 5}
+	random := pairs.Params{K: 3, Per: "prompt", Overfetch: 4, Dedup: true, Source: "random", Seed: 5}
 	seen := map[string]bool{}
 	for draw := range 4 {
 		random.Draw = draw
@@ -231,19 +231,19 @@ func TestControlsGiveAsManyPairs(t *testing.T) {
 	if list, _, _ := w.pairs(t, random); seen[fmt.Sprint(rows(list))] {
 		t.Error("another seed gives the rows of a draw")
 	}
-	all, _, r := w.pairs(t, pairs.Params{Control: "continued"})
+	all, _, r := w.pairs(t, pairs.Params{Source: "pool"})
 	if len(all) != w.n {
-		t.Errorf("continued: %d pairs, want the whole pool of %d", len(all), w.n)
+		t.Errorf("pool: %d pairs, want the whole pool of %d", len(all), w.n)
 	}
 	if len(r.Warnings) != 0 {
-		t.Errorf("continued warns of its share: %v", r.Warnings)
+		t.Errorf("pool warns of its share: %v", r.Warnings)
 	}
 }
 
 func TestKOverThePoolIsAnError(t *testing.T) {
 	w := newPairsWorld(t, 60, 3, func(i int) int { return i }, nil)
 	r := optest.New(t, w.in(), nil)
-	err := try(r, "pairs", pairs.Params{K: 61, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
+	err := try(r, "pairs", pairs.Params{K: 61, Per: "prompt", Overfetch: 4, Dedup: true, Source: "retrieved"})
 	if err == nil || !strings.Contains(err.Error(), "k 61 is over the pool's 60 readable rows") {
 		t.Errorf("got %v, want both numbers", err)
 	}
@@ -251,7 +251,7 @@ func TestKOverThePoolIsAnError(t *testing.T) {
 
 func TestALargeShareOfThePoolWarns(t *testing.T) {
 	w := newPairsWorld(t, 60, 3, func(i int) int { return i }, nil)
-	_, report, r := w.pairs(t, pairs.Params{K: 12, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"})
+	_, report, r := w.pairs(t, pairs.Params{K: 12, Per: "prompt", Overfetch: 4, Dedup: true, Source: "retrieved"})
 	if report.Share <= 0.4 || len(r.Warnings) == 0 || !strings.Contains(r.Warnings[0], "of the pool's rows") {
 		t.Errorf("share %.2f gave warnings %v", report.Share, r.Warnings)
 	}
@@ -261,7 +261,7 @@ func TestALargeShareOfThePoolWarns(t *testing.T) {
 func TestAControlHoldsAnImageOnce(t *testing.T) {
 	w := newPairsWorld(t, 60, 2, func(i int) int { return i / 10 }, nil)
 	for seed := range int64(10) { // one draw may hold no image twice by luck
-		list, _, _ := w.pairs(t, pairs.Params{K: 4, Per: "prompt", Overfetch: 8, Dedup: true, Control: "random", Seed: seed})
+		list, _, _ := w.pairs(t, pairs.Params{K: 4, Per: "prompt", Overfetch: 8, Dedup: true, Source: "random", Seed: seed})
 		seen := map[string]bool{}
 		for _, pair := range list {
 			if seen[pair.SHA256] {

@@ -72,14 +72,14 @@ func trainings(t *testing.T, on *engine.Engine) []resumable {
 	augment := image.Augment{Crop: [2]float64{0.5, 1}, Ratio: [2]float64{0.75, 1.33}, Flip: 0.5, Color: 0.4, RandAugment: "rand-m9-n2", Erasing: 0.25}
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	p := small.Pretrain(t)
-	p.Steps, p.Keep, p.Augment = 14, 4, augment
+	p.Steps, p.CheckpointEvery, p.Augment = 14, 4, augment
 	_, base := do(t, "pretrain", p, map[string]string{"pool": pool}, nil)
-	_, list := do(t, "pairs", pairs.Params{Control: "continued"}, map[string]string{"pool": pool, "embeddings": embedded(t, base, pool)}, nil)
+	_, list := do(t, "pairs", pairs.Params{Source: "pool"}, map[string]string{"pool": pool, "embeddings": embedded(t, base, pool)}, nil)
 	all := []resumable{{"pretrain", p, map[string]string{"pool": pool}, on}}
 	for _, mode := range []string{"full", "locked-image", "locked-text", "gated-image"} {
-		p := train.TuneParams{Mode: mode, Gamma: 0.9, Steps: 12, Batch: 16, LR: 1e-3, Warmup: 3, WeightDecay: 0.1, Clip: 1, Precision: "f32", Augment: augment, Seed: 1}
+		p := train.TuneParams{Mode: mode, Gamma: 0.9, Steps: 12, Batch: 16, LR: 1e-3, Warmup: 3, WeightDecay: 0.1, GradClip: 1, Precision: "f32", Augment: augment, Seed: 1}
 		if mode == "gated-image" {
-			p.GatedDepth, p.AlphaLR = 1, 10
+			p.GatedDepth, p.AlphaLRScale = 1, 10
 		}
 		if mode == "full" {
 			p.PositivesFrom = "base"
@@ -164,7 +164,7 @@ func pretraining(t *testing.T) resumable {
 	t.Cleanup(on.Close)
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	p := small.Pretrain(t)
-	p.Steps, p.Keep = 6, 2
+	p.Steps, p.CheckpointEvery = 6, 2
 	return resumable{"pretrain", p, map[string]string{"pool": pool}, on}
 }
 

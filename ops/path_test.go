@@ -28,15 +28,15 @@ func TestWholePath(t *testing.T) {
 		_, index := do(t, "index", retrieve.IndexParams{Side: side, Params: flat}, map[string]string{"embeddings": folder}, nil)
 		_, in["hits."+by] = do(t, "retrieve", retrieve.Params{By: by, Index: flat, Depth: 16}, map[string]string{"embeddings": folder, "queries": queries, "index": index}, nil)
 	}
-	_, list := do(t, "pairs", pairs.Params{K: 4, Per: "prompt", Overfetch: 4, Dedup: true, Control: "none"}, in, nil)
+	_, list := do(t, "pairs", pairs.Params{K: 4, Per: "prompt", Overfetch: 4, Dedup: true, Source: "retrieved"}, in, nil)
 	baseRows := map[string]string{"checkpoint": base, "dataset": pool}
 	evalParams := evaluate.Params{Kind: "zeroshot", Set: "task", Prompts: []string{"a {}", "the {}"}}
 	_, baseEval := do(t, "evaluate", evalParams, baseRows, nil)
 	for _, mode := range []string{"full", "locked-image", "locked-text", "gated-image"} {
 		t.Run(mode, func(t *testing.T) {
-			p := train.TuneParams{Mode: mode, Gamma: 0.9, Steps: 3, Batch: 16, LR: 1e-3, Warmup: 1, WeightDecay: 0.1, Clip: 1, Precision: "f32", Augment: optest.NoAugment, Seed: 1}
+			p := train.TuneParams{Mode: mode, Gamma: 0.9, Steps: 3, Batch: 16, LR: 1e-3, Warmup: 1, WeightDecay: 0.1, GradClip: 1, Precision: "f32", Augment: optest.NoAugment, Seed: 1}
 			if mode == "gated-image" {
-				p.GatedDepth, p.AlphaLR = 1, 10
+				p.GatedDepth, p.AlphaLRScale = 1, 10
 			}
 			_, tuned := do(t, "tune", p, map[string]string{"checkpoint": base, "pairs": list, "pool": pool}, nil)
 			_, eval := do(t, "evaluate", evalParams, map[string]string{"checkpoint": tuned, "dataset": pool, "base": baseEval}, nil)

@@ -22,7 +22,7 @@ func TestResNetBase(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", p, map[string]string{"pool": pool}, nil)
 	_, folder := do(t, "embed", embed.Params{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
-	_, list := do(t, "pairs", pairs.Params{Control: "continued"}, map[string]string{"embeddings": folder, "pool": pool}, nil)
+	_, list := do(t, "pairs", pairs.Params{Source: "pool"}, map[string]string{"embeddings": folder, "pool": pool}, nil)
 	in := map[string]string{"checkpoint": base, "pairs": list, "pool": pool}
 	tuning := train.TuneParams{Mode: "locked-text", Gamma: 0.9, Steps: 2, Batch: 16, LR: 1e-3, Warmup: 1, Precision: "f32", Augment: optest.NoAugment, Seed: 1}
 	_, tuned := do(t, "tune", tuning, in, nil)
@@ -31,7 +31,7 @@ func TestResNetBase(t *testing.T) {
 	}
 	_, eval := do(t, "evaluate", evaluate.Params{Kind: "zeroshot", Set: "task", Prompts: []string{"a {}"}}, map[string]string{"checkpoint": tuned, "dataset": pool}, nil)
 	checkRows(t, eval, []string{"acc@1"})
-	tuning.Mode, tuning.GatedDepth, tuning.AlphaLR = "gated-image", 1, 1
+	tuning.Mode, tuning.GatedDepth, tuning.AlphaLRScale = "gated-image", 1, 1
 	if err := try(optest.New(t, in, nil), "tune", tuning); err == nil || !strings.Contains(err.Error(), "the image tower is a ResNet") {
 		t.Errorf("gated-image: %v", err)
 	}

@@ -19,7 +19,7 @@ func TestSnapshot(t *testing.T) {
 	in := map[string]string{"pool": pool}
 	p := small.Pretrain(t)
 	_, plain := do(t, "pretrain", p, in, nil)
-	p.Keep = 4
+	p.CheckpointEvery = 4
 	_, base := do(t, "pretrain", p, in, nil)
 	weights := func(dir string) []byte {
 		t.Helper()

@@ -61,7 +61,7 @@ func TestTextMatchRetrieves(t *testing.T) {
 	_, in["hits."+modality.TextMatch] = do(t, "retrieve", retrieve.Params{By: modality.TextMatch, Depth: 40}, map[string]string{"embeddings": w.folder}, files)
 	delete(in, "hits.t2t")
 	w2 := *w
-	list, report := w2.pairsOf(t, pairs.Params{K: 4, Per: "prompt", Overfetch: 8, Dedup: true, Control: "none"}, in)
+	list, report := w2.pairsOf(t, pairs.Params{K: 4, Per: "prompt", Overfetch: 8, Dedup: true, Source: "retrieved"}, in)
 	if report.Wanted != 3*4 || report.Shortfall != 4 || len(list) != 8 {
 		t.Errorf("%d pairs, %+v: want 4 of each of two classes, none of the third", len(list), report)
 	}

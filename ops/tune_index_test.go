@@ -31,7 +31,7 @@ func indexCurveOf(t *testing.T, w *pairsWorld, p retrieve.TuneIndexParams) (retr
 // reaches the target is the one that retrieve then uses.
 func TestRecallRisesToOne(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
-	x := knn.Params{Kind: "ivf-flat", Lists: 12, Probes: 1, TrainSize: 300}
+	x := knn.Params{Kind: "ivf-flat", NList: 12, NProbe: 1, TrainSize: 300}
 	whole, _, err := indexCurveOf(t, w, retrieve.TuneIndexParams{By: "t2t", Index: x, K: 20})
 	if err != nil {
 		t.Fatal(err)

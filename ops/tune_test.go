@@ -27,8 +27,8 @@ func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
 	in := map[string]string{"embeddings": folder, "pool": pool, "queries": queries}
 	_, in["hits.t2t"] = do(t, "retrieve", retrieve.Params{By: "t2t", Index: knn.Params{Kind: "exact"}, Depth: 32}, in, nil)
 	// Duplicates stay in, so that an image has several captions.
-	_, list := do(t, "pairs", pairs.Params{K: 24, Per: "prompt", Overfetch: 1, Control: "none"}, in, nil)
-	plain := train.TuneParams{Mode: "gated-image", Gamma: 0.9, Steps: 4, Batch: 8, LR: 0.01, Warmup: 1, WeightDecay: 0.1, Clip: 1, GatedDepth: 1, AlphaLR: 2,
+	_, list := do(t, "pairs", pairs.Params{K: 24, Per: "prompt", Overfetch: 1, Source: "retrieved"}, in, nil)
+	plain := train.TuneParams{Mode: "gated-image", Gamma: 0.9, Steps: 4, Batch: 8, LR: 0.01, Warmup: 1, WeightDecay: 0.1, GradClip: 1, GatedDepth: 1, AlphaLRScale: 2,
 		Precision: "f32", Augment: optest.NoAugment, Seed: 1}
 	digest := func(p train.TuneParams) [32]byte {
 		t.Helper()
@@ -40,16 +40,16 @@ func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
 		return sha256.Sum256(raw)
 	}
 	changes := map[string]func(*train.TuneParams){
-		"Mode":          func(p *train.TuneParams) { p.Mode, p.GatedDepth, p.AlphaLR = "full", 0, 0 },
+		"Mode":          func(p *train.TuneParams) { p.Mode, p.GatedDepth, p.AlphaLRScale = "full", 0, 0 },
 		"Gamma":         func(p *train.TuneParams) { p.Gamma = train.GammaOff },
 		"Steps":         func(p *train.TuneParams) { p.Steps = 3 },
 		"Batch":         func(p *train.TuneParams) { p.Batch = 4 },
 		"LR":            func(p *train.TuneParams) { p.LR = 0.02 },
 		"Warmup":        func(p *train.TuneParams) { p.Warmup = 2 },
 		"WeightDecay":   func(p *train.TuneParams) { p.WeightDecay = 0.2 },
-		"Clip":          func(p *train.TuneParams) { p.Clip = 0.01 },
+		"GradClip":      func(p *train.TuneParams) { p.GradClip = 0.01 },
 		"GatedDepth":    func(p *train.TuneParams) { p.GatedDepth = 2 },
-		"AlphaLR":       func(p *train.TuneParams) { p.AlphaLR = 4 },
+		"AlphaLRScale":  func(p *train.TuneParams) { p.AlphaLRScale = 4 },
 		"AdamW":         func(p *train.TuneParams) { p.AdamW = &cliptrain.AdamW{Beta1: 0.8, Beta2: 0.98, Epsilon: 1e-6} },
 		"Augment":       func(p *train.TuneParams) { p.Augment.Flip = 1 },
 		"Captions":      func(p *train.TuneParams) { p.Captions = "one" },

@@ -66,8 +66,8 @@ func TestZeroShotProtocols(t *testing.T) {
 			t.Errorf("%s: %v, classifier %v", protocol, got, run.Facts["classifier"])
 		}
 	}
-	p := train.TuneParams{Mode: "locked-text", Gamma: train.GammaOff, Steps: 3, Batch: 16, LR: 1e-2, Warmup: 1, WeightDecay: 0.1, Clip: 1, Precision: "f32", Augment: optest.NoAugment, Seed: 1}
-	_, list := do(t, "pairs", pairs.Params{Control: "continued"}, map[string]string{"pool": pool, "embeddings": embeddedPool(t, base, pool)}, nil)
+	p := train.TuneParams{Mode: "locked-text", Gamma: train.GammaOff, Steps: 3, Batch: 16, LR: 1e-2, Warmup: 1, WeightDecay: 0.1, GradClip: 1, Precision: "f32", Augment: optest.NoAugment, Seed: 1}
+	_, list := do(t, "pairs", pairs.Params{Source: "pool"}, map[string]string{"pool": pool, "embeddings": embeddedPool(t, base, pool)}, nil)
 	_, tuned := do(t, "tune", p, map[string]string{"checkpoint": base, "pairs": list, "pool": pool}, nil)
 	_, tunedFeatures := do(t, "features", embed.FeaturesParams{Set: "task"}, map[string]string{"checkpoint": tuned, "dataset": pool}, nil)
 	run, stage := do(t, "evaluate", evaluate.Params{Kind: "zeroshot", Prompts: prompts, Protocol: "openai"}, map[string]string{"checkpoint": tuned, "features": tunedFeatures, "base": baseStage}, nil)

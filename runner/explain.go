@@ -84,7 +84,7 @@ func headOf(f spec.Explanation) string {
 }
 
 func (p *page) facts(e spec.Explanation) {
-	for _, fact := range [][2]string{{"value", e.Value}, {"default", cmp.Or(e.Default, "none")}, {"needed", e.Needed}} {
+	for _, fact := range [][2]string{{"value", e.Value}, {"default", cmp.Or(e.Default, "none")}, {"family", e.Family}, {"needed", e.Needed}} {
 		if fact[1] != "" && e.Value != "" {
 			p.text(fmt.Sprintf("%-9s", fact[0]), fact[1])
 		}

@@ -17,7 +17,7 @@ import (
 
 // fmtOptions are the flags of fmt.
 type fmtOptions struct {
-	diff, check bool
+	diff, check, update bool
 }
 
 func newFmt() *cobra.Command {
@@ -29,11 +29,16 @@ func newFmt() *cobra.Command {
 the names of those that it changed. Comments are kept. "-" reads stdin and writes
 stdout. A file that is no CUE is left as it is.
 
+--update gives files of apiVersion "runner/v1" the names of "runner/v2" too, in
+sections, sweeps and tables. A place that it cannot change safely, such as a name
+that is computed, is an error, and nothing is written.
+
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error { return o.run(cmd, files) },
 	}
 	cmd.Flags().BoolVarP(&o.diff, "diff", "d", false, "print the changes and write nothing")
+	cmd.Flags().BoolVar(&o.update, "update", false, "rewrite files of an older apiVersion")
 	cmd.Flags().BoolVar(&o.check, "check", false, "print the names of files that would change, write nothing, and exit with 6 if there are any")
 	return cmd
 }
@@ -60,14 +65,18 @@ func (o fmtOptions) run(cmd *cobra.Command, files []string) error {
 }
 
 func (o fmtOptions) format(cmd *cobra.Command, file string) (changed bool, err error) {
-	text, formatted, err := bounded.Format(cmd.Context(), file)
+	write, what := bounded.Format, " (formatted)"
+	if o.update {
+		write, what = bounded.Update, " (updated)"
+	}
+	text, formatted, err := write(cmd.Context(), file)
 	if err != nil {
 		return false, err
 	}
 	w := cmd.OutOrStdout()
 	changed = !bytes.Equal(text, formatted)
 	if changed && o.diff {
-		w.Write(diff.Diff(file, text, file+" (formatted)", formatted))
+		w.Write(diff.Diff(file, text, file+what, formatted))
 	}
 	switch {
 	case o.diff, o.check:

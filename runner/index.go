@@ -47,9 +47,9 @@ func newIndexTune() *cobra.Command {
 	var k int
 	cmd := &cobra.Command{
 		Use:   "tune FILE",
-		Short: "Print recall of the indexes of an experiment against probes or efSearch",
+		Short: "Print recall of the indexes of an experiment against nprobe or efSearch",
 		Long: `tune asks each approximate index of an experiment the experiment's own queries,
-with one value of probes or efSearch after the other, and prints what share of the
+with one value of nprobe or efSearch after the other, and prints what share of the
 exact K best hits it finds: over all queries, and for the class that fares worst.
 The truth is a pass over all embeddings; captions that are equal count as equal.
 The index and what it is made from must be in the store (runner sweep FILE).

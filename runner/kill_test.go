@@ -17,7 +17,7 @@ import (
 
 // tinySpec is the smallest experiment that has every stage.
 const tinySpec = `
-apiVersion: "runner/v1"
+apiVersion: "runner/v2"
 name:       "tiny"
 pool: w: world: {rows: 150, testPerClass: 1, size: 32}
 backbone: {arch: "tiny", pretrain: {pool: "w", steps: 3, batch: 8, vocab: 514, warmup: 1}}

@@ -50,7 +50,7 @@ func TestLayers(t *testing.T) {
 // rows, which all read.
 var orders = map[string][]string{
 	"runner": {
-		"child cli launch mutants slurm/slurmtest browsertest",
+		"child cli launch mutants slurm/slurmtest browsertest spec/v1",
 		"apart spec slurm k8s listen",
 		"spec/bounded plan/reads browse",
 		"plan",

@@ -40,7 +40,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("RUNNER_STORE", "")
 			layouts, err := filepath.Abs("../ops/clip/layout/testdata")
 			env.Setenv("LAYOUTS", layouts)
-			return err
+			former, errV1 := filepath.Abs("testdata/v1")
+			env.Setenv("V1", former)
+			return errors.Join(err, errV1)
 		},
 	})
 }

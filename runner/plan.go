@@ -122,6 +122,9 @@ func printPlan(ctx context.Context, e *experiment.Experiment, w io.Writer, o pla
 		err = enc.Encode(p)
 	} else {
 		fmt.Fprintln(w, e.Summary(survey))
+		for _, d := range e.Defaulted {
+			fmt.Fprintln(w, d.String())
+		}
 		e.PrintWarnings(w)
 		err = errors.Join(f.Print(w, e.Store.Root()), printStages(&p, w))
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
 	"react/runner/cluster"
 	"react/runner/record"
+	"react/runner/spec/v1"
 	"react/runner/store"
 	"react/runner/sweep"
 )
@@ -69,5 +71,8 @@ func retry(cmd *cobra.Command, o sweep.Options, storeDir, name string) error {
 		return err
 	}
 	defer e.Store.Close()
+	if e.Former {
+		return cli.Usage(fmt.Errorf("sweep %s/%s is of %s: it can be read and not gone on with (runner fmt --update FILE, then runner sweep FILE)", folder.Name, folder.Hash, v1.Version))
+	}
 	return runSweep(cmd, e, o)
 }

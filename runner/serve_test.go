@@ -14,7 +14,7 @@ import (
 	"react/runner/cli"
 )
 
-const servedSpec = `apiVersion: "runner/v1"
+const servedSpec = `apiVersion: "runner/v2"
 name:       "served"
 question:   "Is it followed?"
 pool: w: world: {rows: 150, testPerClass: 1, size: 32}

@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
-	"react/runner/experiment"
+	"react/runner/record"
 	"react/runner/tables"
 )
 
@@ -12,7 +12,7 @@ func newTable() *cobra.Command {
 	var sets []string
 	var storeDir, dir string
 	cmd := &cobra.Command{
-		Use:   "table FILE",
+		Use:   "table FILE|SWEEP",
 		Short: "Print the tables of an experiment from what is in the store",
 		Long: `table makes the tables of an experiment again from stored rows, prints them and
 writes their files. It runs no stage: trials that are not done are shown as such.
@@ -20,7 +20,7 @@ writes their files. It runs no stage: trials that are not done are shown as such
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			e, err := experiment.Load(cmd.Context(), files[0], sets, storeDir)
+			e, err := record.Open(cmd.Context(), files[0], sets, storeDir)
 			if err != nil {
 				return err
 			}

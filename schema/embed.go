@@ -3,7 +3,7 @@
 //
 // experiment.cue lists what a whole file holds. #Params lists the sections, and every section is one definition of plain fields (#Tune, #Retrieve, ...)
 // with its meaning, unit and bounds beside each field. A file may leave out any field; sweep.grid, sweep.cases, sweep.exclude and
-// tables.*.filter mirror the same definitions. Defaults live in #Defaults and #DefaultLR and nowhere else: runner/spec fills them in
+// tables.*.filter mirror the same definitions. Defaults live in #Defaults and #DefaultTune and nowhere else: runner/spec fills them in
 // after validation, so that a default never takes part in a disjunction.
 //
 // Attributes tell runner/spec what CUE alone cannot say in one readable line: @required() on a field that every file gives,

@@ -15,7 +15,7 @@ const (
 
 // Mode is a tuning mode: what of a model trains beside logit_scale. Whatever else
 // differs between modes follows from it. The default learning rate stands in the
-// schema, in #DefaultLR under the mode's name.
+// schema, in #DefaultTune under the mode's name.
 type Mode struct {
 	Name  string
 	Image bool // the image tower trains, gated blocks included

@@ -294,7 +294,7 @@ func TestPairsCountLostRows(t *testing.T) {
 	files := lostPool(t, map[string][]lostRow{"fetched/00000": fetched})
 	delete(files, "pool.laion")
 	files["embeddings"] = op.Files{Root: folder}
-	p := pairs.Params{Control: "continued", MaxBad: 100, MaxBadShare: 0.05}
+	p := pairs.Params{Source: "pool", MaxBad: 100, MaxBadShare: 0.05}
 	err := try(optest.New(t, nil, files), "pairs", p)
 	want := "3 of 20 rows (15.0 %) were not downloaded, as their status says, 3 (15.0 %) have an image that is not in the tars: 3 (17.6 % of what was downloaded), over maxBadShare 0.05"
 	if err == nil || !strings.Contains(err.Error(), want) {

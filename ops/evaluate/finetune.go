@@ -39,9 +39,9 @@ type FineTuneParams struct {
 	SearchEpochs  int           `json:"searchEpochs,omitempty"` // of a run of the search
 	Batch         int           `json:"batch"`                  // at most as many as there are training images
 	Warmup        float64       `json:"warmup,omitempty"`       // epochs
-	TowerLR       float64       `json:"towerLR"`                // multiplies the rate for the tower
+	TowerLRScale  float64       `json:"towerLRScale"`           // multiplies the rate for the tower
 	Normalization string        `json:"normalization"`          // of features: batch, length, none
-	Clip          float64       `json:"clip,omitempty"`         // largest global norm of the gradient
+	GradClip      float64       `json:"gradClip,omitempty"`     // largest global norm of the gradient
 	Precision     string        `json:"precision"`              // of the steps
 	Augment       image.Augment `json:"augment"`                // without crop, images are seen as they are tested
 	Embedding     string        `json:"embedding,omitempty"`    // precision of embedding; "" is f32
@@ -260,7 +260,7 @@ func (p FineTuneParams) head(classes int, many bool) clip.HeadOptions {
 
 // options are what a training of so many images compiles to, before Fit.
 func (p FineTuneParams) options(images, classes int, many bool, cfg clip.Config) cliptrain.Options {
-	return cliptrain.Options{Mode: clip.LockedText, Batch: min(p.Batch, images), Clip: p.Clip, Precision: p.Precision, AdamW: cliptrain.AdamWFor(cfg),
+	return cliptrain.Options{Mode: clip.LockedText, Batch: min(p.Batch, images), GradClip: p.GradClip, Precision: p.Precision, AdamW: cliptrain.AdamWFor(cfg),
 		Head: p.head(classes, many)}
 }
 

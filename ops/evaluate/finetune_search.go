@@ -203,7 +203,7 @@ type fineTuneTraining struct {
 func (f *fineTuner) training(ctx context.Context, r fineTuneTraining) error {
 	cfg, n, classes := f.start.Config, len(r.images), len(f.train.Classes)
 	t := &train.Training{Images: backbone.NewSetSource(f.train, r.images), Norm: backbone.NormalizationOf(cfg), Dim: cfg.Dim(), Lr: r.settings.LR, WeightDecay: r.settings.WeightDecay,
-		TowerLR: f.TowerLR, Constant: f.Optimizer == "sgd", Augment: f.Augment, Seed: uint64(f.Seed), PositivesWarned: true}
+		TowerLRScale: f.TowerLRScale, Constant: f.Optimizer == "sgd", Augment: f.Augment, Seed: uint64(f.Seed), PositivesWarned: true}
 	for _, i := range r.images {
 		row := make([]float32, classes)
 		for _, c := range f.train.Labels(i) {

@@ -24,19 +24,19 @@ func Auto(p Params, rows, each int64, dim int) (Params, string, error) {
 		out.Kind = "flat"
 		return out, fmt.Sprintf("flat: %d rows are searched exactly in no time", rows), nil
 	}
-	out.Lists = cells(rows)
-	out.Probes = max(1, out.Lists/16)
-	out.TrainSize = int(min(rows, int64(max(64*out.Lists, 256*39))))
+	out.NList = cells(rows)
+	out.NProbe = max(1, out.NList/16)
+	out.TrainSize = int(min(rows, int64(max(64*out.NList, 256*39))))
 	if need := held * int64(dim*4+8); need <= memory {
 		out.Kind = "ivf-flat"
-		return out, fmt.Sprintf("ivf-flat with %d cells: %s whole take %s of %s", out.Lists, what, gib(need), gib(memory)), nil
+		return out, fmt.Sprintf("ivf-flat with %d cells: %s whole take %s of %s", out.NList, what, gib(need), gib(memory)), nil
 	}
 	fits := memory / int64(dim*4+8)
 	for _, code := range []int{256, 128, 64, 48, 32, 24, 16, 8, 4} {
 		if need := held * int64(code+8); code < dim && need <= memory {
 			out.Kind, out.Code = "opq-ivf-pq", code
 			return out, fmt.Sprintf("opq-ivf-pq with codes of %d bytes and %d cells: %s whole would take %s, in codes they take %s of %s (shardRows: %d would keep them whole, a shard at a time)",
-				code, out.Lists, what, gib(flat), gib(need), gib(memory), fits), nil
+				code, out.NList, what, gib(flat), gib(need), gib(memory), fits), nil
 		}
 	}
 	return out, "", fmt.Errorf("index kind auto: %s in codes of 4 bytes take %s, and memoryGiB is %g (shards: index.shardRows up to %d)", what, gib(held*12), p.MemoryGiB, memory/12)
@@ -53,7 +53,7 @@ func (p Params) Bytes(rows int64, dim int) int64 {
 	case p.Kind != "flat":
 		each += 8
 	}
-	return rows*each + int64(p.Lists)*int64(dim)*4
+	return rows*each + int64(p.NList)*int64(dim)*4
 }
 
 // cells is the number of cells for rows: the power of 2 nearest to 4 sqrt(rows) below a million, then autofaiss's steps.
@@ -73,7 +73,7 @@ func gib(bytes int64) string { return fmt.Sprintf("%.3g GiB", float64(bytes)/(1<
 
 // Resident is Bytes less the lists that a search would map.
 func (p Params) Resident(rows int64, dim int) int64 {
-	size, cells := p.Bytes(rows, dim), int64(p.Lists)*int64(dim)*4
+	size, cells := p.Bytes(rows, dim), int64(p.NList)*int64(dim)*4
 	if p.isIVF() && size >= mapFrom {
 		return cells + mapFrom
 	}

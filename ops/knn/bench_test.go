@@ -72,7 +72,7 @@ func BenchmarkSearch(b *testing.B) {
 	for _, p := range []Params{
 		{Kind: "flat"},
 		{Kind: "hnsw", M: 32, EfConstruction: 40, EfSearch: 128},
-		{Kind: "ivf-flat", Lists: 64, Probes: 16, TrainSize: 16384},
+		{Kind: "ivf-flat", NList: 64, NProbe: 16, TrainSize: 16384},
 	} {
 		b.Run(p.Kind, func(b *testing.B) {
 			x := build(b, p, vectors, dim)

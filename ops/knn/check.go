@@ -71,7 +71,7 @@ func (p Params) trained() (lists, centroids int) {
 		if p.Code > 0 {
 			centroids = codeCentroids
 		}
-		return p.Lists, centroids
+		return p.NList, centroids
 	}
 	if m := factoryLists.FindStringSubmatch(p.Factory); m != nil {
 		lists, _ = strconv.Atoi(m[1])

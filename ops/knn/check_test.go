@@ -8,11 +8,11 @@ import (
 
 // ivfpq is an index with codes.
 func ivfpq(lists, code, sample int) Params {
-	return Params{Kind: "ivf-pq", Lists: lists, Probes: 1, Code: code, TrainSize: sample}
+	return Params{Kind: "ivf-pq", NList: lists, NProbe: 1, Code: code, TrainSize: sample}
 }
 
 func factory(name string) Params {
-	return Params{Kind: "factory", Factory: name, Probes: 1, EfSearch: 16, TrainSize: 1000}
+	return Params{Kind: "factory", Factory: name, NProbe: 1, EfSearch: 16, TrainSize: 1000}
 }
 
 // TestCheck: what FAISS would refuse is said before it is asked, by rows and length where they are
@@ -25,7 +25,7 @@ func TestCheck(t *testing.T) {
 		want       string
 	}{
 		"few rows for codes": {ivfpq(2, 8, 1000), 24, 0, 64, "index kind ivf-pq: codes need 256 rows to train on, and the pool has 24 (another kind)"},
-		"few rows for opq": {Params{Kind: "opq-ivf-pq", Lists: 2, Probes: 1, Code: 8, TrainSize: 1000}, 255, 0, 64,
+		"few rows for opq": {Params{Kind: "opq-ivf-pq", NList: 2, NProbe: 1, Code: 8, TrainSize: 1000}, 255, 0, 64,
 			"index kind opq-ivf-pq: codes need 256 rows"},
 		"a small sample":     {ivfpq(2, 8, 100), 5000, 0, 64, "codes need 256 rows to train on, and trainSize is 100"},
 		"few rows for lists": {ivfpq(512, 8, 1000), 300, 0, 64, "512 lists need as many rows to train on, and the pool has 300 (fewer lists, or another kind)"},

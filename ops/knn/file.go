@@ -15,18 +15,33 @@ import (
 // side is the JSON file beside an index, written last. The keys with blanks and underscores are autofaiss's, so its readers find
 // them; the others are ours.
 type side struct {
-	Key       string `json:"index_key"`         // FAISS's factory string
-	Param     string `json:"index_param"`       // of search: "nprobe=16"
-	Rows      int    `json:"nb vectors"`        //
-	Dim       int    `json:"vectors dimension"` //
-	Size      int64  `json:"size in bytes"`     // of the index file
-	Metric    string `json:"metric"`            // always ip
-	TrainedOn int    `json:"trained on"`        // rows; 0 where nothing is trained
-	SHA256    string `json:"sha256"`            // of the index file
-	Params    Params `json:"params"`            //
+	Key       string     `json:"index_key"`         // FAISS's factory string
+	Param     string     `json:"index_param"`       // of search: "nprobe=16"
+	Rows      int        `json:"nb vectors"`        //
+	Dim       int        `json:"vectors dimension"` //
+	Size      int64      `json:"size in bytes"`     // of the index file
+	Metric    string     `json:"metric"`            // always ip
+	TrainedOn int        `json:"trained on"`        // rows; 0 where nothing is trained
+	SHA256    string     `json:"sha256"`            // of the index file
+	Params    sideParams `json:"params"`            //
 }
 
 // sidePath is where the parameters of an index lie.
+// sideParams are Params as side files have them, whose names are those of the first ones.
+type sideParams struct {
+	Kind           string  `json:"kind"`
+	M              int     `json:"m,omitempty"`
+	EfConstruction int     `json:"efConstruction,omitempty"`
+	EfSearch       int     `json:"efSearch,omitempty"`
+	NList          int     `json:"lists,omitempty"`
+	NProbe         int     `json:"probes,omitempty"`
+	TrainSize      int     `json:"trainSize,omitempty"`
+	Seed           int64   `json:"seed,omitempty"`
+	Code           int     `json:"code,omitempty"`
+	Factory        string  `json:"factory,omitempty"`
+	MemoryGiB      float64 `json:"memoryGiB,omitempty"`
+}
+
 func sidePath(path string) string { return path + ".json" }
 
 // Save writes the index in FAISS's format, and its parameters, size and digest to path.json. Same index, same bytes.
@@ -43,7 +58,7 @@ func (x *Index) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	s := side{Key: x.params.key(x.dim), Rows: x.rows, Dim: x.dim, Size: size, Metric: "ip", TrainedOn: x.trainedOn, SHA256: digest, Params: x.params}
+	s := side{Key: x.params.key(x.dim), Rows: x.rows, Dim: x.dim, Size: size, Metric: "ip", TrainedOn: x.trainedOn, SHA256: digest, Params: sideParams(x.params)}
 	if name, value := x.params.searchParam(); name != "" {
 		s.Param = fmt.Sprintf("%s=%d", name, value)
 	}
@@ -55,7 +70,7 @@ func (x *Index) Save(path string) error {
 }
 
 // Open reads an index that Save wrote. It is checked against its side file first, since FAISS can crash on a damaged one. With a zero
-// p the saved parameters hold; otherwise the kind must be the saved one, and EfSearch or Probes, if set, replace the saved value.
+// p the saved parameters hold; otherwise the kind must be the saved one, and EfSearch or NProbe, if set, replace the saved value.
 //
 // The lists of a large ivf index are mapped, not read: pages come in as they are searched.
 func Open(path string, p Params) (*Index, error) { return open(path, p, mapFrom) }
@@ -72,7 +87,7 @@ func open(path string, p Params, mapFrom int64) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Params.searchedWith(p); err != nil {
+	if _, err := Params(s.Params).searchedWith(p); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if err := s.check(path); err != nil {
@@ -83,7 +98,7 @@ func open(path string, p Params, mapFrom int64) (*Index, error) {
 
 // open reads an index whose bytes are known to be those that were written.
 func (s side) open(path string, p Params, mapFrom int64) (*Index, error) {
-	params, err := s.Params.searchedWith(p)
+	params, err := Params(s.Params).searchedWith(p)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -117,8 +132,8 @@ func (p Params) searchedWith(want Params) (Params, error) {
 	if want.EfSearch != 0 {
 		p.EfSearch = want.EfSearch
 	}
-	if want.Probes != 0 {
-		p.Probes = want.Probes
+	if want.NProbe != 0 {
+		p.NProbe = want.NProbe
 	}
 	return p, p.Validate()
 }

@@ -23,7 +23,7 @@ func saved(t *testing.T, p Params) (path string, hits Hits) {
 func TestOpenGivesWhatWasSaved(t *testing.T) {
 	for name, p := range kinds {
 		if name == "ivf-flat" {
-			p.Probes = 3 // not FAISS's default, and not all
+			p.NProbe = 3 // not FAISS's default, and not all
 		}
 		path, want := saved(t, p)
 		x, err := Open(path, Params{})
@@ -52,7 +52,7 @@ func TestOpenGivesWhatWasSaved(t *testing.T) {
 
 func TestOpenSetsParametersOfSearch(t *testing.T) {
 	path, all := saved(t, kinds["ivf-flat"])
-	x, err := Open(path, Params{Kind: "ivf-flat", Probes: 1})
+	x, err := Open(path, Params{Kind: "ivf-flat", NProbe: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestOpenSetsParametersOfSearch(t *testing.T) {
 	if _, err := Open(path, Params{Kind: "flat"}); err == nil || !strings.Contains(err.Error(), "index is of kind ivf-flat, not flat") {
 		t.Errorf("another kind: got %v", err)
 	}
-	if _, err := Open(path, Params{Probes: -1}); err == nil || !strings.Contains(err.Error(), "probes -1 is not in") {
+	if _, err := Open(path, Params{NProbe: -1}); err == nil || !strings.Contains(err.Error(), "nprobe -1 is not in") {
 		t.Errorf("probes -1: got %v", err)
 	}
 }

@@ -127,14 +127,14 @@ func TestKindGuards(t *testing.T) {
 		p    Params
 		want string
 	}{
-		"no code":           {Params{Kind: "ivf-pq", Lists: 2, Probes: 1, TrainSize: 400}, "code 0 is not in 1.."},
-		"code no divisor":   {Params{Kind: "ivf-pq", Lists: 2, Probes: 1, TrainSize: 400, Code: 5}, "code 5 does not divide the embedding's length 16"},
-		"few for codes":     {Params{Kind: "ivf-pq", Lists: 2, Probes: 1, TrainSize: 100, Code: 4}, "codes need 256 rows to train on, and trainSize is 100"},
+		"no code":           {Params{Kind: "ivf-pq", NList: 2, NProbe: 1, TrainSize: 400}, "code 0 is not in 1.."},
+		"code no divisor":   {Params{Kind: "ivf-pq", NList: 2, NProbe: 1, TrainSize: 400, Code: 5}, "code 5 does not divide the embedding's length 16"},
+		"few for codes":     {Params{Kind: "ivf-pq", NList: 2, NProbe: 1, TrainSize: 100, Code: 4}, "codes need 256 rows to train on, and trainSize is 100"},
 		"no factory":        {Params{Kind: "factory"}, "no factory string"},
 		"unknown factory":   {Params{Kind: "factory", Factory: "IFV4,Flat", TrainSize: 9}, "it does not know the name IFV4,Flat"},
 		"factory, probes":   {Params{Kind: "factory", Factory: "IVF4,Flat", TrainSize: 100}, "IVF4,Flat is searched with nprobe, which is 0"},
 		"factory, efSearch": {Params{Kind: "factory", Factory: "HNSW8"}, "HNSW8 is searched with efSearch, which is 0"},
-		"factory, train":    {Params{Kind: "factory", Factory: "IVF4,Flat", Probes: 1}, "trainSize is not set"},
+		"factory, train":    {Params{Kind: "factory", Factory: "IVF4,Flat", NProbe: 1}, "trainSize is not set"},
 		"auto":              {Params{Kind: "auto"}, "auto is resolved before"},
 	} {
 		if x, err := Build(context.Background(), src, c.p, nil); err == nil || !strings.Contains(err.Error(), c.want) || x != nil {
@@ -147,14 +147,14 @@ func TestSearchParameterCanChange(t *testing.T) {
 	const dim = 16
 	vectors, queries := units(1, 400, dim), units(2, 20, dim)
 	truth := obvious(vectors, queries, dim, 10)
-	x := build(t, Params{Kind: "ivf-flat", Lists: 16, Probes: 1, TrainSize: 400}, vectors, dim)
+	x := build(t, Params{Kind: "ivf-flat", NList: 16, NProbe: 1, TrainSize: 400}, vectors, dim)
 	before := 0.0
 	for _, probes := range []int{1, 4, 16} {
 		if err := x.SetSearch(probes); err != nil {
 			t.Fatal(err)
 		}
 		recall := overlap(truth, search(t, x, queries, 10))
-		if recall <= before || x.Params().Probes != probes {
+		if recall <= before || x.Params().NProbe != probes {
 			t.Errorf("probes %d: recall %.3f after %.3f", probes, recall, before)
 		}
 		before = recall
@@ -180,12 +180,12 @@ func TestAuto(t *testing.T) {
 		says   string
 	}{
 		{1000, 0, 512, 1, Params{Kind: "flat"}, "searched exactly"},
-		{500_000, 0, 512, 4, Params{Kind: "ivf-flat", Lists: 2048, Probes: 128, TrainSize: 131072}, "take 0.957 GiB of 4 GiB"},
-		{3_000_000, 0, 512, 4, Params{Kind: "opq-ivf-pq", Lists: 16384, Probes: 1024, TrainSize: 1048576, Code: 256}, "in codes they take 0.738 GiB"},
-		{3_000_000, 0, 512, 4, Params{Kind: "opq-ivf-pq", Lists: 16384, Probes: 1024, TrainSize: 1048576, Code: 256}, "(shardRows: 2088991 would keep them whole, a shard at a time)"},
-		{3_000_000, 2_000_000, 512, 4, Params{Kind: "ivf-flat", Lists: 16384, Probes: 1024, TrainSize: 1048576}, "2000000 of 3000000 rows, a shard, whole take 3.83 GiB of 4 GiB"},
-		{3_000_000, 5_000_000, 512, 8, Params{Kind: "ivf-flat", Lists: 16384, Probes: 1024, TrainSize: 1048576}, "cells: 3000000 rows whole"},
-		{407_000_000, 0, 512, 16, Params{Kind: "opq-ivf-pq", Lists: 131072, Probes: 8192, TrainSize: 8388608, Code: 32}, "codes of 32 bytes"},
+		{500_000, 0, 512, 4, Params{Kind: "ivf-flat", NList: 2048, NProbe: 128, TrainSize: 131072}, "take 0.957 GiB of 4 GiB"},
+		{3_000_000, 0, 512, 4, Params{Kind: "opq-ivf-pq", NList: 16384, NProbe: 1024, TrainSize: 1048576, Code: 256}, "in codes they take 0.738 GiB"},
+		{3_000_000, 0, 512, 4, Params{Kind: "opq-ivf-pq", NList: 16384, NProbe: 1024, TrainSize: 1048576, Code: 256}, "(shardRows: 2088991 would keep them whole, a shard at a time)"},
+		{3_000_000, 2_000_000, 512, 4, Params{Kind: "ivf-flat", NList: 16384, NProbe: 1024, TrainSize: 1048576}, "2000000 of 3000000 rows, a shard, whole take 3.83 GiB of 4 GiB"},
+		{3_000_000, 5_000_000, 512, 8, Params{Kind: "ivf-flat", NList: 16384, NProbe: 1024, TrainSize: 1048576}, "cells: 3000000 rows whole"},
+		{407_000_000, 0, 512, 16, Params{Kind: "opq-ivf-pq", NList: 131072, NProbe: 8192, TrainSize: 8388608, Code: 32}, "codes of 32 bytes"},
 	} {
 		p, why, err := Auto(Params{Kind: "auto", MemoryGiB: c.memory}, c.rows, c.each, c.dim)
 		if err != nil || p != c.want || !strings.Contains(why, c.says) {

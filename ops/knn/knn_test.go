@@ -16,15 +16,15 @@ import (
 var kinds = map[string]Params{
 	"flat":     {Kind: "flat"},
 	"hnsw":     {Kind: "hnsw", M: 16, EfConstruction: 100, EfSearch: 400},
-	"ivf-flat": {Kind: "ivf-flat", Lists: 8, Probes: 8, TrainSize: 400, Seed: 3},
-	"factory":  {Kind: "factory", Factory: "IVF8,Flat", Probes: 8, TrainSize: 400},
+	"ivf-flat": {Kind: "ivf-flat", NList: 8, NProbe: 8, TrainSize: 400, Seed: 3},
+	"factory":  {Kind: "factory", Factory: "IVF8,Flat", NProbe: 8, TrainSize: 400},
 }
 
 // coded are kinds that keep codes in place of vectors, so that scores are not exact.
 var coded = map[string]Params{
-	"ivf-pq":     {Kind: "ivf-pq", Lists: 4, Probes: 4, TrainSize: 300, Code: 4},
-	"opq-ivf-pq": {Kind: "opq-ivf-pq", Lists: 4, Probes: 4, TrainSize: 300, Code: 2},
-	"factory-sq": {Kind: "factory", Factory: "IVF4,SQ8", Probes: 4, TrainSize: 300},
+	"ivf-pq":     {Kind: "ivf-pq", NList: 4, NProbe: 4, TrainSize: 300, Code: 4},
+	"opq-ivf-pq": {Kind: "opq-ivf-pq", NList: 4, NProbe: 4, TrainSize: 300, Code: 2},
+	"factory-sq": {Kind: "factory", Factory: "IVF4,SQ8", NProbe: 4, TrainSize: 300},
 }
 
 // units returns n random unit vectors [n, dim].
@@ -157,7 +157,7 @@ func TestBuildTwiceGivesTheSame(t *testing.T) {
 			p.EfSearch = 20 // low, so that another graph would show
 		}
 		if name == "ivf-flat" {
-			p.Probes = 2
+			p.NProbe = 2
 		}
 		first := search(t, build(t, p, vectors, dim), queries, 10)
 		x, err := Build(context.Background(), memory{vectors: vectors, dim: dim}, p, nil)
@@ -233,7 +233,7 @@ func TestBuildGuards(t *testing.T) {
 	const dim = 4
 	nan := units(1, 250, dim)
 	nan[217*dim+3] = float32(math.Inf(1))
-	ivf := Params{Kind: "ivf-flat", Lists: 16, Probes: 1, TrainSize: 10}
+	ivf := Params{Kind: "ivf-flat", NList: 16, NProbe: 1, TrainSize: 10}
 	with := func(change func(*Params)) Params { p := ivf; change(&p); return p }
 	for name, c := range map[string]struct {
 		p       Params
@@ -250,11 +250,11 @@ func TestBuildGuards(t *testing.T) {
 		"infinity, ivf":     {kinds["ivf-flat"], dim, nan, "vector 217: component 3 is +Inf"},
 		"unknown kind":      {Params{Kind: "pq"}, dim, nil, `index kind "pq" is none of flat, hnsw, ivf-flat, ivf-pq, opq-ivf-pq, factory`},
 		"no links":          {Params{Kind: "hnsw", EfConstruction: 1, EfSearch: 1}, dim, nil, "m 0 is not in 2.."},
-		"probes 0":          {with(func(p *Params) { p.Probes = 0 }), dim, nil, "probes 0 is not in 1.."},
-		"probes negative":   {with(func(p *Params) { p.Probes = -3 }), dim, nil, "probes -3 is not in 1.."},
+		"probes 0":          {with(func(p *Params) { p.NProbe = 0 }), dim, nil, "nprobe 0 is not in 1.."},
+		"probes negative":   {with(func(p *Params) { p.NProbe = -3 }), dim, nil, "nprobe -3 is not in 1.."},
 		"few to train on":   {ivf, dim, units(1, 100, dim), "16 lists need as many rows to train on, and trainSize is 10 (fewer lists, or another kind)"},
 		"fewer than lists":  {with(func(p *Params) { p.TrainSize = 99 }), dim, units(1, 15, dim), "16 lists need as many rows to train on, and the pool has 15"},
-		"more than FAISS's": {with(func(p *Params) { p.Lists = math.MaxInt }), dim, nil, "lists 9223372036854775807 is not in"},
+		"more than FAISS's": {with(func(p *Params) { p.NList = math.MaxInt }), dim, nil, "nlist 9223372036854775807 is not in"},
 	} {
 		x, err := Build(context.Background(), memory{vectors: c.vectors, dim: c.dim}, c.p, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -298,7 +298,7 @@ func TestMissingHitsAreMinusOne(t *testing.T) {
 			}
 		}
 	}
-	far := Params{Kind: "ivf-flat", Lists: 8, Probes: 1, TrainSize: 40}
+	far := Params{Kind: "ivf-flat", NList: 8, NProbe: 1, TrainSize: 40}
 	rows := search(t, build(t, far, units(1, 40, dim), dim), units(2, 1, dim), 40).Rows
 	if rows[0] < 0 || rows[39] != -1 {
 		t.Errorf("one list of eight searched for all rows: got first %d, last %d; want a row and -1", rows[0], rows[39])

@@ -14,8 +14,8 @@ type Params struct {
 	M              int     `json:"m,omitempty"`              // hnsw: links per row
 	EfConstruction int     `json:"efConstruction,omitempty"` // hnsw: candidates kept while building
 	EfSearch       int     `json:"efSearch,omitempty"`       // hnsw: candidates kept while searching; FAISS raises it to k
-	Lists          int     `json:"lists,omitempty"`          // ivf: cells
-	Probes         int     `json:"probes,omitempty"`         // ivf: cells visited by a query; more than lists is all of them
+	NList          int     `json:"nlist,omitempty"`          // ivf: cells
+	NProbe         int     `json:"nprobe,omitempty"`         // ivf: cells visited by a query; more than nlist is all of them
 	TrainSize      int     `json:"trainSize,omitempty"`      // what is trained: rows of the random sample
 	Seed           int64   `json:"seed,omitempty"`           // of that sample
 	Code           int     `json:"code,omitempty"`           // pq: bytes a row is kept in; without opq a divisor of the vectors' length
@@ -30,7 +30,7 @@ func (p Params) Validate() error {
 		value int
 		least int
 	}
-	ivf := []need{{"lists", p.Lists, 1}, {"probes", p.Probes, 1}, {"trainSize", p.TrainSize, 1}}
+	ivf := []need{{"nlist", p.NList, 1}, {"nprobe", p.NProbe, 1}, {"trainSize", p.TrainSize, 1}}
 	var needs []need
 	switch p.Kind {
 	case "flat":
@@ -62,7 +62,7 @@ func (p Params) validateFactory() error {
 	case p.Factory == "":
 		return errors.New("index kind factory: no factory string")
 	case name != "" && value < 1:
-		return fmt.Errorf("index kind factory: %s is searched with %s, which is %d (probes for IVF, efSearch for HNSW)", p.Factory, name, value)
+		return fmt.Errorf("index kind factory: %s is searched with %s, which is %d (nprobe for IVF, efSearch for HNSW)", p.Factory, name, value)
 	}
 	return nil
 }
@@ -74,11 +74,11 @@ func (p Params) key(dim int) string {
 	case "hnsw":
 		return fmt.Sprintf("HNSW%d", p.M)
 	case "ivf-flat":
-		return fmt.Sprintf("IVF%d,Flat", p.Lists)
+		return fmt.Sprintf("IVF%d,Flat", p.NList)
 	case "ivf-pq":
-		return fmt.Sprintf("IVF%d,PQ%dx8np", p.Lists, p.Code)
+		return fmt.Sprintf("IVF%d,PQ%dx8np", p.NList, p.Code)
 	case "opq-ivf-pq": // the rotation keeps at most six numbers a byte of code, as autofaiss has it
-		return fmt.Sprintf("OPQ%d_%d,IVF%d,PQ%dx8np", p.Code, (min(dim/p.Code, 6)+1)*p.Code, p.Lists, p.Code)
+		return fmt.Sprintf("OPQ%d_%d,IVF%d,PQ%dx8np", p.Code, (min(dim/p.Code, 6)+1)*p.Code, p.NList, p.Code)
 	case "factory":
 		return p.Factory
 	}
@@ -101,7 +101,7 @@ func (p Params) searchParam() (name string, value int) {
 	case p.isGraph():
 		return "efSearch", p.EfSearch
 	case p.isIVF():
-		return "nprobe", p.Probes
+		return "nprobe", p.NProbe
 	}
 	return "", 0
 }
@@ -123,7 +123,7 @@ func (p Params) SearchWith(value int) (with Params, ok bool) {
 	case "efSearch":
 		p.EfSearch = value
 	case "nprobe":
-		p.Probes = value
+		p.NProbe = value
 	default:
 		return p, false
 	}
@@ -134,7 +134,7 @@ func (p Params) SearchWith(value int) (with Params, ok bool) {
 func (p Params) SearchParam() (name string, value int) {
 	name, value = p.searchParam()
 	if name == "nprobe" {
-		name = "probes"
+		name = "nprobe"
 	}
 	return name, value
 }

@@ -33,7 +33,7 @@ func TestSearchAgainstC(t *testing.T) {
 	rounds := peer.Rounds(t)
 	const rows, dim, k = 50_000, 512, 100
 	vectors := units(1, rows, dim)
-	for name, p := range map[string]Params{"flat": kinds["flat"], "ivf-flat": {Kind: "ivf-flat", Lists: 256, Probes: 16, TrainSize: 16384}} {
+	for name, p := range map[string]Params{"flat": kinds["flat"], "ivf-flat": {Kind: "ivf-flat", NList: 256, NProbe: 16, TrainSize: 16384}} {
 		x := build(t, p, vectors, dim)
 		for _, queries := range []int{500, 1} {
 			q := units(2, queries, dim)

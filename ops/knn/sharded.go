@@ -67,7 +67,7 @@ func openShards(dir, name string, p Params, keep int64) (*Sharded, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	s := &Sharded{dim: list.Dim}
-	if s.params, err = list.Params.searchedWith(p); err != nil {
+	if s.params, err = Params(list.Params).searchedWith(p); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	size := int64(0)
@@ -97,7 +97,7 @@ func (s *Sharded) add(path string, list shardList) (side, error) {
 		return side, err
 	}
 	if side.Params != list.Params || side.Dim != list.Dim {
-		return side, fmt.Errorf("%s is %s of vectors of %d, the others are %s of %d", path, side.Key, side.Dim, list.Params.key(list.Dim), list.Dim)
+		return side, fmt.Errorf("%s is %s of vectors of %d, the others are %s of %d", path, side.Key, side.Dim, Params(list.Params).key(list.Dim), list.Dim)
 	}
 	s.files = append(s.files, shardFile{path, side.Rows})
 	s.rows += side.Rows

@@ -35,12 +35,12 @@ func (s *Sharding) Count() int { return int((s.Source.Rows() + s.Each - 1) / s.E
 
 // trainedFile says what every shard begins with; it is written after that.
 type trainedFile struct {
-	Params Params `json:"params"`
-	Rows   int64  `json:"rows"`
-	Dim    int    `json:"dim"`
-	Each   int64  `json:"each"`
-	On     int    `json:"trained on"`
-	SHA256 string `json:"sha256"`
+	Params sideParams `json:"params"`
+	Rows   int64      `json:"rows"`
+	Dim    int        `json:"dim"`
+	Each   int64      `json:"each"`
+	On     int        `json:"trained on"`
+	SHA256 string     `json:"sha256"`
 }
 
 func (s *Sharding) trainedPath() string { return filepath.Join(s.Dir, s.Name+"-trained.index") }
@@ -93,7 +93,7 @@ func (s *Sharding) train(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(sidePath(s.trainedPath()), trainedFile{s.Params, s.Source.Rows(), s.Source.Dim(), s.Each, x.trainedOn, digest})
+	return writeWhole(sidePath(s.trainedPath()), trainedFile{sideParams(s.Params), s.Source.Rows(), s.Source.Dim(), s.Each, x.trainedOn, digest})
 }
 
 // trained is what Begin left, if it is whole and of this Sharding.
@@ -105,7 +105,7 @@ func (s *Sharding) trained() (t trainedFile, err error) {
 	if err := json.Unmarshal(raw, &t); err != nil {
 		return t, fmt.Errorf("%s: %w", sidePath(s.trainedPath()), err)
 	}
-	if t.Params != s.Params || t.Rows != s.Source.Rows() || t.Dim != s.Source.Dim() || t.Each != s.Each {
+	if t.Params != sideParams(s.Params) || t.Rows != s.Source.Rows() || t.Dim != s.Source.Dim() || t.Each != s.Each {
 		return t, fmt.Errorf("%s is of another index", s.trainedPath())
 	}
 	_, digest, err := digestFile(s.trainedPath())
@@ -118,7 +118,7 @@ func (s *Sharding) trained() (t trainedFile, err error) {
 // Has says whether the ith shard is there and whole; what is left of one that is not is no hindrance.
 func (s *Sharding) Has(i int) bool {
 	side, err := readSide(s.Shard(i))
-	if err != nil || side.Params != s.Params || side.Dim != s.Source.Dim() || int64(side.Rows) != s.rows(i) {
+	if err != nil || side.Params != sideParams(s.Params) || side.Dim != s.Source.Dim() || int64(side.Rows) != s.rows(i) {
 		return false
 	}
 	return side.check(s.Shard(i)) == nil
@@ -181,12 +181,12 @@ func (p part) Block(start int64, n int, dst []float32) error {
 
 // shardList is NAME.shards.json, which makes shards an index.
 type shardList struct {
-	Rows    int64    `json:"nb vectors"`
-	Dim     int      `json:"vectors dimension"`
-	Each    int64    `json:"rows of a shard"`
-	Params  Params   `json:"params"`
-	Trained string   `json:"trained"` // sha256 of what the shards begin with
-	Shards  []string `json:"shards"`  // files, in the order of their rows
+	Rows    int64      `json:"nb vectors"`
+	Dim     int        `json:"vectors dimension"`
+	Each    int64      `json:"rows of a shard"`
+	Params  sideParams `json:"params"`
+	Trained string     `json:"trained"` // sha256 of what the shards begin with
+	Shards  []string   `json:"shards"`  // files, in the order of their rows
 }
 
 func shardListPath(dir, name string) string { return filepath.Join(dir, name+".shards.json") }
@@ -197,7 +197,7 @@ func (s *Sharding) Finish(dir string) error {
 	if err != nil {
 		return err
 	}
-	list := shardList{Rows: t.Rows, Dim: t.Dim, Each: s.Each, Params: s.Params, Trained: t.SHA256}
+	list := shardList{Rows: t.Rows, Dim: t.Dim, Each: s.Each, Params: sideParams(s.Params), Trained: t.SHA256}
 	for i := range s.Count() {
 		name := filepath.Base(s.Shard(i))
 		list.Shards = append(list.Shards, name)

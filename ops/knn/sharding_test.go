@@ -46,7 +46,7 @@ func TestShardsFindWhatOneIndexFinds(t *testing.T) {
 	const n, dim, k = 500, 16, 12
 	vectors, queries := units(1, n, dim), units(2, 30, dim)
 	params := map[string]Params{"flat": {Kind: "flat"}, "ivf-flat": kinds["ivf-flat"], "ivf-pq": coded["ivf-pq"], "opq-ivf-pq": coded["opq-ivf-pq"],
-		"factory": {Kind: "factory", Factory: "IVF4,SQ8", Probes: 2, TrainSize: 400}}
+		"factory": {Kind: "factory", Factory: "IVF4,SQ8", NProbe: 2, TrainSize: 400}}
 	for name, p := range params {
 		want := search(t, build(t, p, vectors, dim), queries, k)
 		dir := sharded(t, p, vectors, dim, 180)
@@ -173,7 +173,7 @@ func TestShardingGuards(t *testing.T) {
 		"efSearch 0 is not in":                     {Source: src, Params: Params{Kind: "hnsw", M: 8, EfConstruction: 8}, Each: 9},
 		"no vectors to index":                      {Source: memory{dim: dim}, Params: Params{Kind: "flat"}, Each: 9},
 		"in shards of 1 are over 10000":            {Source: many{src}, Params: Params{Kind: "flat"}, Each: 1},
-		"64 lists need as many rows to train on":   {Source: src, Params: Params{Kind: "ivf-flat", Lists: 64, Probes: 1, TrainSize: 99}, Each: 9},
+		"64 lists need as many rows to train on":   {Source: src, Params: Params{Kind: "ivf-flat", NList: 64, NProbe: 1, TrainSize: 99}, Each: 9},
 		"index kind auto is resolved before it is": {Source: src, Params: Params{Kind: "auto"}, Each: 9},
 	} {
 		s.Dir, s.Name = t.TempDir(), "text"
@@ -244,7 +244,7 @@ func replace(path, old, by string) error {
 func TestSetSearchReachesEveryShard(t *testing.T) {
 	const n, dim, k = 500, 16, 12
 	vectors, queries := units(1, n, dim), units(2, 30, dim)
-	p := Params{Kind: "ivf-flat", Lists: 10, Probes: 1, TrainSize: 500}
+	p := Params{Kind: "ivf-flat", NList: 10, NProbe: 1, TrainSize: 500}
 	exact := search(t, build(t, Params{Kind: "flat"}, vectors, dim), queries, k)
 	dir := sharded(t, p, vectors, dim, 180)
 	for how, keep := range map[string]int64{"together": 1 << 30, "in turn": 0} {
@@ -255,8 +255,8 @@ func TestSetSearchReachesEveryShard(t *testing.T) {
 		if got, err := x.Search(t.Context(), queries, k); err != nil || slices.Equal(got.Rows, exact.Rows) {
 			t.Errorf("%s: one probe finds everything, %v", how, err)
 		}
-		if err := x.SetSearch(10); err != nil || x.Params().Probes != 10 {
-			t.Errorf("%s: %v, %d probes", how, err, x.Params().Probes)
+		if err := x.SetSearch(10); err != nil || x.Params().NProbe != 10 {
+			t.Errorf("%s: %v, %d probes", how, err, x.Params().NProbe)
 		}
 		if got, err := x.Search(t.Context(), queries, k); err != nil || !slices.Equal(got.Rows, exact.Rows) {
 			t.Errorf("%s: all probes miss some, %v", how, err)

@@ -106,7 +106,7 @@ func TestShardGuards(t *testing.T) {
 	if _, err := Merge(nil); err == nil {
 		t.Error("no shards are merged")
 	}
-	a, b := build(t, kinds["ivf-flat"], vectors, dim), build(t, Params{Kind: "ivf-flat", Lists: 9, Probes: 9, TrainSize: 400}, vectors, dim)
+	a, b := build(t, kinds["ivf-flat"], vectors, dim), build(t, Params{Kind: "ivf-flat", NList: 9, NProbe: 9, TrainSize: 400}, vectors, dim)
 	if _, err := Merge([]*Index{a, b}); err == nil || !strings.Contains(err.Error(), "was not trained with the first") {
 		t.Errorf("other cells: %v", err)
 	}

@@ -106,7 +106,7 @@ func (m *maker) control(ctx context.Context, n int) ([]Pair, error) {
 
 // qualifier gives the classes that a row may stand for; the random control has one group for all.
 func (m *maker) qualifier() (func(embeddings.Meta) []int, error) {
-	switch m.p.Control {
+	switch m.p.Source {
 	case "random":
 		return func(embeddings.Meta) []int { return []int{0} }, nil
 	case "oracle":
@@ -123,7 +123,7 @@ func (m *maker) qualifier() (func(embeddings.Meta) []int, error) {
 	case "caption-match":
 		return captionMatcher(m.classes), nil
 	}
-	return nil, fmt.Errorf("control %q is none of none, random, caption-match, oracle, continued", m.p.Control)
+	return nil, fmt.Errorf("source %q is none of retrieved, random, caption-match, oracle, pool", m.p.Source)
 }
 
 // captionMatcher finds class names in captions as whole words, letter case aside.
@@ -239,11 +239,11 @@ func (m *maker) repeats(row indexed, taken *takenImages) (bool, error) {
 
 func (m *maker) controlPair(row indexed, class int) Pair {
 	pair := m.pair(row.meta, row.at)
-	if m.p.Control == "random" {
+	if m.p.Source == "random" {
 		return pair
 	}
-	pair.Found = []Found{{Class: m.classes[class], Modality: m.p.Control}}
-	if m.p.Control == "oracle" && row.meta.Truth != "" {
+	pair.Found = []Found{{Class: m.classes[class], Modality: m.p.Source}}
+	if m.p.Source == "oracle" && row.meta.Truth != "" {
 		pair.Caption = row.meta.Truth
 	}
 	return pair

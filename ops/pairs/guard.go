@@ -90,11 +90,11 @@ func NewGuard(dirs map[string]string, bits *int, cosine float64) (*Guard, error)
 			return nil, fmt.Errorf("%s: vectors of %d, and of %d before", dirs[name], dim, g.vectors.dim)
 		}
 		g.vectors.dim, g.vectors.values = dim, append(g.vectors.values, vectors...)
-		for _, print := range prints {
+		for _, f := range prints {
 			i := len(g.Names)
-			g.Names = append(g.Names, name+": "+print.Key)
-			g.files[print.SHA256] = i
-			for _, text := range print.Texts {
+			g.Names = append(g.Names, name+": "+f.Key)
+			g.files[f.SHA256] = i
+			for _, text := range f.Texts {
 				g.texts[text] = i
 			}
 			if g.hashes != nil {

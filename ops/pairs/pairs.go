@@ -30,7 +30,7 @@ type Params struct {
 	Per       string `json:"per,omitempty"` // prompt, class
 	Overfetch int    `json:"overfetch,omitempty"`
 	Dedup     bool   `json:"dedup"`
-	Control   string `json:"control"`          // none, random, caption-match, oracle, continued
+	Source    string `json:"source"`           // retrieved, random, caption-match, oracle, pool
 	Seed      int64  `json:"seed,omitempty"`   // of the random choice among rows
 	Draw      int    `json:"draw,omitempty"`   // of random rows: the sweep's seed that they are for
 	MaxBad    int    `json:"maxBad,omitempty"` // images that may not decode
@@ -82,7 +82,7 @@ const (
 	ReportFile = "report.json"
 )
 
-// Op turns hits into the list that tuning reads. In: "embeddings", "pool"; "hits.t2t", "hits.t2i" and "queries" (not for continued).
+// Op turns hits into the list that tuning reads. In: "embeddings", "pool"; "hits.t2t", "hits.t2i" and "queries" (not for source pool).
 // With a filter, "filter"; "hits.text-match"; for each evaluation set whose images must stay out, "guard.NAME". Out: pairs.parquet,
 // report.json, rows.jsonl; passed.parquet, the hits that curation passed over and why, where there are any.
 //
@@ -90,7 +90,7 @@ const (
 // every hit that found it; so the pairs at a smaller K are a prefix. With dedup a query's K rows are K different images (by sha256), refilled
 // from deeper hits, no deeper than K times overfetch, and an image stands once in the list. A control replaces the rows by others, as many as
 // retrieval gives: random rows, rows whose caption contains a class name, rows whose known label is a class (oracle, with their true captions),
-// or all rows (continued).
+// or all rows (pool).
 //
 // Curation comes before the choice of K, so that what it takes out is refilled: near duplicates (nearGroups), collisions between classes (settle),
 // leaks of evaluation sets (guard). With collisions "best" or "drop" a smaller K sees fewer collisions, and its pairs need not be a prefix.
@@ -108,15 +108,15 @@ func (p Params) depth() int { return p.K * p.Overfetch }
 // work is what K asks for, before the same row of several queries is counted once.
 func (p Params) work(at op.Known) op.Work {
 	n := float64(p.K) * float64(at.Queries) * float64(at.Ways)
-	if p.Control == "continued" {
+	if p.Source == "pool" {
 		n = float64(at.Rows)
 	}
 	return op.Work{Samples: n, Bytes: n * (op.MetaBytes + op.HitBytes), Images: n}
 }
 
 func (p Params) pace(at op.Known) op.Pace {
-	out := op.Pace{Work: float64(at.Rows), Volume: float64(p.K) * float64(at.Queries), Kind: p.Control}
-	if p.Control == "continued" {
+	out := op.Pace{Work: float64(at.Rows), Volume: float64(p.K) * float64(at.Queries), Kind: p.Source}
+	if p.Source == "pool" {
 		out.Volume = out.Work
 	}
 	return out
@@ -145,7 +145,7 @@ func runPairs(ctx context.Context, run *op.Run, p Params) error {
 		return err
 	}
 	report := m.report(list)
-	if p.Control != "continued" && report.Share > 0.4 {
+	if p.Source != "pool" && report.Share > 0.4 {
 		run.Warn("the %d pairs are %.0f %% of the pool's rows: retrieval hardly selects (smaller k, or a larger pool)", report.Unique, 100*report.Share)
 	}
 	if report.Shortfall > 0 {
@@ -229,11 +229,11 @@ func openMaker(ctx context.Context, run *op.Run, p Params) (*maker, error) {
 
 // make gives the list for the control asked for.
 func (m *maker) make(ctx context.Context) ([]Pair, error) {
-	if m.p.Control == "continued" {
+	if m.p.Source == "pool" {
 		return m.wholePool(ctx)
 	}
 	list, err := m.retrieved(ctx)
-	if err != nil || m.p.Control == "none" {
+	if err != nil || m.p.Source == "retrieved" {
 		return list, err
 	}
 	m.counts = counts{Wanted: len(list)} // a control is judged by the number of pairs it stands beside

@@ -26,7 +26,7 @@ type TuneIndexParams struct {
 type IndexCurve struct {
 	By      string       `json:"by"`
 	Kind    string       `json:"kind"`
-	Param   string       `json:"param"` // probes, efSearch
+	Param   string       `json:"param"` // nprobe, efSearch
 	K       int          `json:"k"`
 	Queries int          `json:"queries"`
 	Rows    int          `json:"rows"`
@@ -106,7 +106,7 @@ func runTuneIndex(ctx context.Context, run *op.Run, p TuneIndexParams) error {
 // ladder is the values that are tried, doubling from the least that makes sense to all there is.
 func ladder(p knn.Params, depth, rows int) (param string, values []int) {
 	param, _ = p.SearchParam()
-	first, last := 1, p.Lists
+	first, last := 1, p.NList
 	switch param {
 	case "":
 		return "", nil

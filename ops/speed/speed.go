@@ -147,7 +147,7 @@ func (o Options) embedder(e *engine.Engine, c *clip.Checkpoint) (func() error, f
 
 func (o Options) trainer(e *engine.Engine, c *clip.Checkpoint) (func() error, func(), error) {
 	cached := o.mode().TextLocked()
-	tr, err := train.New(e, c.Config, train.Options{Mode: o.Work, Batch: o.Batch, CachedText: cached, Clip: 1,
+	tr, err := train.New(e, c.Config, train.Options{Mode: o.Work, Batch: o.Batch, CachedText: cached, GradClip: 1,
 		MicroBatch: o.MicroBatch, Recompute: o.Recompute, Precision: o.Precision})
 	if err != nil {
 		return nil, nil, err

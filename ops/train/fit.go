@@ -53,11 +53,11 @@ func (t *Training) NewTrainer(run *op.Run, eng *engine.Engine, cfg clip.Config, 
 
 // options are what a training of the params compiles to, before Fit.
 func (p PretrainParams) options() cliptrain.Options {
-	return cliptrain.Options{Mode: clip.Full, GammaOff: true, Batch: p.Batch, Clip: p.Clip, Precision: p.Precision, AdamW: given(p.AdamW)}
+	return cliptrain.Options{Mode: clip.Full, GammaOff: true, Batch: p.Batch, GradClip: p.GradClip, Precision: p.Precision, AdamW: given(p.AdamW)}
 }
 
 func (p TuneParams) options() cliptrain.Options {
-	return cliptrain.Options{Mode: p.Mode, Batch: p.Batch, Clip: p.Clip, Precision: p.Precision, AdamW: given(p.AdamW),
+	return cliptrain.Options{Mode: p.Mode, Batch: p.Batch, GradClip: p.GradClip, Precision: p.Precision, AdamW: given(p.AdamW),
 		CachedText: p.textLocked(), GammaOff: p.Gamma == GammaOff, PositivesFixed: !p.textLocked() && p.PositivesFrom == "base"}
 }
 

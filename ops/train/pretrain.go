@@ -23,26 +23,26 @@ import (
 
 // PretrainParams are the params of pretrain.
 type PretrainParams struct {
-	Model       clip.Config      `json:"model"` // vocab_size is set from the tokenizer
-	Steps       int              `json:"steps"`
-	Keep        int              `json:"keep,omitempty"` // steps between the checkpoints kept in snapshots/; 0 keeps none
-	Batch       int              `json:"batch"`
-	LR          float64          `json:"lr"` // peak
-	Warmup      int              `json:"warmup"`
-	WeightDecay float64          `json:"weightDecay"`
-	Clip        float64          `json:"clip"`
-	Vocab       int              `json:"vocab"`
-	Seed        int64            `json:"seed"`
-	Precision   string           `json:"precision"`       // f32, bf16
-	AdamW       *cliptrain.AdamW `json:"adamw,omitempty"` // nil is a ViT's
-	Augment     image.Augment    `json:"augment"`
-	MaxBad      int              `json:"maxBad"`
-	MaxBadShare float64          `json:"maxBadShare"`
+	Model           clip.Config      `json:"model"` // vocab_size is set from the tokenizer
+	Steps           int              `json:"steps"`
+	CheckpointEvery int              `json:"checkpointEvery,omitempty"` // steps between the checkpoints kept in snapshots/; 0 keeps none
+	Batch           int              `json:"batch"`
+	LR              float64          `json:"lr"` // peak
+	Warmup          int              `json:"warmup"`
+	WeightDecay     float64          `json:"weightDecay"`
+	GradClip        float64          `json:"gradClip"`
+	Vocab           int              `json:"vocab"`
+	Seed            int64            `json:"seed"`
+	Precision       string           `json:"precision"`       // f32, bf16
+	AdamW           *cliptrain.AdamW `json:"adamw,omitempty"` // nil is a ViT's
+	Augment         image.Augment    `json:"augment"`
+	MaxBad          int              `json:"maxBad"`
+	MaxBadShare     float64          `json:"maxBadShare"`
 }
 
 // PretrainOp trains a CLIP model from random weights on a pool with plain InfoNCE: a base for experiments that no released checkpoint fits.
 // In: "pool"; with a filter, "filter". Out: open_clip_model.safetensors, open_clip_config.json, tokenizer.json (BPE trained on the pool's captions), metrics.jsonl,
-// curve.json, and snapshots/NNNNNN/ with a checkpoint after every Keep steps. Same bytes on one engine but for the speeds in metrics.jsonl.
+// curve.json, and snapshots/NNNNNN/ with a checkpoint after every CheckpointEvery steps. Same bytes on one engine but for the speeds in metrics.jsonl.
 //
 //	1: first
 //	2: as embed's
@@ -58,8 +58,8 @@ func (p PretrainParams) work(at op.Known) op.Work {
 
 func (p PretrainParams) pace(op.Known) op.Pace {
 	out := trainingPace(p.Steps, p.Batch, p.Precision)
-	if p.Keep > 0 {
-		out.Volume += float64(p.Steps) / float64(p.Keep)
+	if p.CheckpointEvery > 0 {
+		out.Volume += float64(p.Steps) / float64(p.CheckpointEvery)
 	}
 	return out
 }
@@ -99,7 +99,7 @@ func runPretrain(ctx context.Context, run *op.Run, p PretrainParams) error {
 	}
 	t := &Training{Images: backbone.NewSource(data.set, data.samples), Norm: backbone.NormalizationOf(cfg), Dim: cfg.Dim(), context: context,
 		tokens: backbone.EncodeAll(tok, data.captions), Steps: p.Steps, Batch: p.Batch, Warmup: p.Warmup, Lr: p.LR, WeightDecay: p.WeightDecay,
-		alphaLR: 1, Augment: p.Augment, Seed: uint64(p.Seed), PositivesWarned: true}
+		alphaLRScale: 1, Augment: p.Augment, Seed: uint64(p.Seed), PositivesWarned: true}
 	if err := t.NewTrainer(run, eng, cfg, p.options()); err != nil {
 		return err
 	}
@@ -108,9 +108,9 @@ func runPretrain(ctx context.Context, run *op.Run, p PretrainParams) error {
 	if err := trainer.Reset(&clip.Checkpoint{Config: cfg, Weights: clip.Init(cfg, uint64(p.Seed))}); err != nil {
 		return err
 	}
-	if p.Keep > 0 {
+	if p.CheckpointEvery > 0 {
 		t.Each = func(step int) error {
-			if step%p.Keep != 0 {
+			if step%p.CheckpointEvery != 0 {
 				return nil
 			}
 			return saveTrained(filepath.Join(run.Dir, snapshotDir(step)), trainer, tok)

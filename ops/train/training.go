@@ -45,15 +45,15 @@ type Training struct {
 	targets      *targets      // in place of captions; its labels are those of the pairs, in order
 	captions     captionGroups // where an image is taken once an epoch; nil for every pair
 
-	Steps, Batch, Warmup            int
-	Lr, WeightDecay, gamma, alphaLR float64
-	Labels                          []float32 // [images, classes] for a head to be trained on, in place of captions
-	TowerLR                         float64   // with labels: multiplies lr for the tower
-	Constant                        bool      // the learning rate stays at its peak
-	Augment                         image.Augment
-	Seed                            uint64
-	PositivesWarned                 bool
-	Each                            func(step int) error // called after each step, counted from 1; nil is nothing
+	Steps, Batch, Warmup                 int
+	Lr, WeightDecay, gamma, alphaLRScale float64
+	Labels                               []float32 // [images, classes] for a head to be trained on, in place of captions
+	TowerLRScale                         float64   // with labels: multiplies lr for the tower
+	Constant                             bool      // the learning rate stays at its peak
+	Augment                              image.Augment
+	Seed                                 uint64
+	PositivesWarned                      bool
+	Each                                 func(step int) error // called after each step, counted from 1; nil is nothing
 }
 
 // stepMetrics is one line of metrics.jsonl.
@@ -203,7 +203,7 @@ func (s *steps) step(step int, b *batchData) (stepMetrics, error) {
 	if s.Constant && step >= s.Warmup {
 		lr = s.Lr
 	}
-	stats, err := s.Trainer.Step(b.batch, cliptrain.StepParams{LR: lr, WeightDecay: s.WeightDecay, Gamma: s.gamma, AlphaLR: s.alphaLR, TowerLR: s.TowerLR})
+	stats, err := s.Trainer.Step(b.batch, cliptrain.StepParams{LR: lr, WeightDecay: s.WeightDecay, Gamma: s.gamma, AlphaLRScale: s.alphaLRScale, TowerLRScale: s.TowerLRScale})
 	if err != nil {
 		return stepMetrics{}, err
 	}

@@ -28,11 +28,11 @@ type TuneParams struct {
 	LR            float64          `json:"lr"` // peak
 	Warmup        int              `json:"warmup"`
 	WeightDecay   float64          `json:"weightDecay"`
-	Clip          float64          `json:"clip"`
-	GatedDepth    int              `json:"gatedDepth,omitempty"` // gated-image only
-	AlphaLR       float64          `json:"alphaLR,omitempty"`    // gated-image only
-	Precision     string           `json:"precision"`            // f32, bf16
-	AdamW         *cliptrain.AdamW `json:"adamw,omitempty"`      // nil is a ViT's
+	GradClip      float64          `json:"gradClip"`
+	GatedDepth    int              `json:"gatedDepth,omitempty"`   // gated-image only
+	AlphaLRScale  float64          `json:"alphaLRScale,omitempty"` // gated-image only
+	Precision     string           `json:"precision"`              // f32, bf16
+	AdamW         *cliptrain.AdamW `json:"adamw,omitempty"`        // nil is a ViT's
 	Augment       image.Augment    `json:"augment"`
 	Captions      string           `json:"captions,omitempty"` // one: an epoch takes each image once, with one of its captions; "": every pair
 	Seed          int64            `json:"seed"`               // gate initialisation, order, augmentation
@@ -55,7 +55,7 @@ var TuneOp = op.OnEngine(op.Define(3, "tune", runTune,
 func (p TuneParams) work(at op.Known) op.Work { return trainingWork(at, p.Mode, p.Steps, p.Batch) }
 
 func (p TuneParams) pace(op.Known) op.Pace {
-	return trainingPace(p.Steps, p.Batch, op.Without(p, "gamma", "steps", "batch", "lr", "warmup", "weightDecay", "clip", "alphaLR",
+	return trainingPace(p.Steps, p.Batch, op.Without(p, "gamma", "steps", "batch", "lr", "warmup", "weightDecay", "gradClip", "alphaLRScale",
 		"seed", "maxBad", "augment"))
 }
 
@@ -117,7 +117,7 @@ func newTuning(ctx context.Context, run *op.Run, b *backbone.Backbone, p TunePar
 		return nil, err
 	}
 	t := &Training{Images: images, targets: targets, Norm: backbone.NormalizationOf(start.Config), Dim: start.Config.Dim(), context: start.Config.ContextLength(),
-		Steps: p.Steps, Batch: p.Batch, Warmup: p.Warmup, Lr: p.LR, WeightDecay: p.WeightDecay, gamma: p.Gamma, alphaLR: p.AlphaLR,
+		Steps: p.Steps, Batch: p.Batch, Warmup: p.Warmup, Lr: p.LR, WeightDecay: p.WeightDecay, gamma: p.Gamma, alphaLRScale: p.AlphaLRScale,
 		Augment: p.Augment, Seed: uint64(p.Seed)}
 	options := p.options()
 	if targets != nil {

@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 var long = params("opq-ivf-pq", 64, 2)
 
 func params(kind string, code, lists int) json.RawMessage {
-	raw, err := op.Canonical(retrieve.IndexParams{Side: "text", Params: knn.Params{Kind: kind, Lists: lists, Probes: 1, Code: code, TrainSize: 1 << 16}})
+	raw, err := op.Canonical(retrieve.IndexParams{Side: "text", Params: knn.Params{Kind: kind, NList: lists, NProbe: 1, Code: code, TrainSize: 1 << 16}})
 	if err != nil {
 		panic(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"react/runner/plan"
 	"react/runner/record"
+	"react/runner/spec/v1"
 	"react/runner/store"
 )
 
@@ -91,7 +92,12 @@ func resolvedValues(w *store.Sweep) (map[string]string, error) {
 	}
 	values := map[string]string{}
 	for _, part := range plan.Parts([]string{"params " + string(raw)}) {
-		values[strings.TrimPrefix(part.Name, "params.")] = part.Value
+		name, value := strings.TrimPrefix(part.Name, "params."), part.Value
+		if path, ok := strings.CutPrefix(name, "params."); ok {
+			now, _ := v1.Path(path)
+			name, value = "params."+now, string(v1.Value(path, []byte(value)))
+		}
+		values[name] = value
 	}
 	return values, nil
 }

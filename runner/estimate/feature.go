@@ -15,6 +15,7 @@ import (
 	"react/ops/clip"
 	"react/ops/op"
 	"react/runner/plan"
+	"react/runner/spec/v1"
 )
 
 // node is a stage as the lines of its key tell of it.
@@ -68,7 +69,7 @@ func (h *History) add(key string, lines []string) *node {
 		case "op":
 			n.op, _, _ = strings.Cut(rest, " ")
 		case "params":
-			n.raw = json.RawMessage(rest)
+			n.raw = v1.OpParams(n.op, json.RawMessage(rest))
 			json.Unmarshal(n.raw, &n.params) // what does not parse has no params, and is of no kind
 		case "in":
 			role, identity, _ := strings.Cut(rest, " ")

@@ -93,7 +93,7 @@ func contentOf(t *testing.T, dir string) string {
 }
 
 // contentSpec has more rows than codes need, and looks at the pairs in both ways.
-const contentSpec = `apiVersion: "runner/v1"
+const contentSpec = `apiVersion: "runner/v2"
 name: "t"
 question: "?"
 pool: w: world: {rows: 400, classes: 6, testPerClass: 2, photo: 0.2, size: 32}
@@ -111,17 +111,17 @@ var indexKinds = map[string]string{
 	"exact":         `kind: "exact"`,
 	"hnsw":          `kind: "hnsw", m: 4, efSearch: 160`,
 	"hnsw shards":   `kind: "hnsw", m: 4, efSearch: 160, shardRows: 150`,
-	"ivf-flat":      `kind: "ivf-flat", lists: 4, probes: 1`,
-	"ivf shards":    `kind: "ivf-flat", lists: 4, probes: 1, shardRows: 150`,
-	"ivf-pq":        `kind: "ivf-pq", lists: 4, probes: 4, code: 1`,
-	"ivf-pq shards": `kind: "ivf-pq", lists: 4, probes: 4, code: 1, shardRows: 150`,
-	"opq-ivf-pq":    `kind: "opq-ivf-pq", lists: 2, probes: 2, code: 1`,
+	"ivf-flat":      `kind: "ivf-flat", nlist: 4, nprobe: 1`,
+	"ivf shards":    `kind: "ivf-flat", nlist: 4, nprobe: 1, shardRows: 150`,
+	"ivf-pq":        `kind: "ivf-pq", nlist: 4, nprobe: 4, code: 1`,
+	"ivf-pq shards": `kind: "ivf-pq", nlist: 4, nprobe: 4, code: 1, shardRows: 150`,
+	"opq-ivf-pq":    `kind: "opq-ivf-pq", nlist: 2, nprobe: 2, code: 1`,
 	"pq":            `kind: "factory", factory: "PQ1x8np"`,
 	"refined":       `kind: "factory", factory: "PQ1x4np,RFlat"`,
-	"scalar":        `kind: "factory", factory: "IVF4,SQ4", probes: 2`,
+	"scalar":        `kind: "factory", factory: "IVF4,SQ4", nprobe: 2`,
 	"auto, flat":    `kind: "auto", memoryGiB: 1`,
 	"auto, codes":   `kind: "auto", memoryGiB: 0.00002`,
-	"recall":        `kind: "ivf-flat", lists: 4, probes: 1, recall: 0.5`,
+	"recall":        `kind: "ivf-flat", nlist: 4, nprobe: 1, recall: 0.5`,
 }
 
 // TestOneKeyOneContent: whatever else a sweep holds, a stage with the same key holds the same
@@ -144,8 +144,8 @@ func TestOneKeyOneContent(t *testing.T) {
 		index := "index: {" + indexKinds[kind] + "}\n"
 		ways[kind+", sum"] = index + `retrieve: {fuse: "sum", weight: 0.7}` + "\n"
 		ways[kind+", rrf, class"] = index + `retrieve: {fuse: "rrf", per: "class"}` + "\n"
-		ways[kind+", random"] = index + `pairs: control: "random"` + "\n"
-		ways[kind+", caption"] = index + `pairs: control: "caption-match"` + "\n"
+		ways[kind+", random"] = index + `pairs: source: "random"` + "\n"
+		ways[kind+", caption"] = index + `pairs: source: "caption-match"` + "\n"
 		ways[kind+", filter"] = index + `pool: w: filter: fraction: 0.6` + "\n"
 	}
 	ways["text-match"] = `retrieve: by: ["text-match"]` + "\n"

@@ -295,12 +295,12 @@ func (c *composer) prompts(name string, in inputs) error {
 
 // audit says what was retrieved, and how much of a dataset is among it. It reads what the pairs were made of.
 func (c *composer) audit(name string, pairs *Stage) (*Stage, error) {
-	print, err := c.fingerprint(name, c.base)
+	stage, err := c.fingerprint(name, c.base)
 	if err != nil {
 		return nil, err
 	}
 	in := madeFrom(pairs, "embeddings", "queries", "filter", "pool")
-	in.in["fingerprint"] = print
+	in.in["fingerprint"] = stage
 	_, rows := c.retrieved()
 	params := audit.Params{LeakHash: c.p.Pairs().LeakHash(), LeakCosine: c.p.Pairs().LeakCosine(), MaxBad: rows.MaxBad()}
 	if in.in["queries"] != nil { // else nothing was searched, and no depth is read
@@ -329,7 +329,7 @@ func madeFrom(pairs *Stage, roles ...string) inputs {
 
 // balance says how classes share the pairs that were found for them, where a table shows it.
 func (c *composer) balance(pairs *Stage, stages map[string]*Stage) error {
-	if !c.balanced || pairs == nil || pairs.In["queries"] == nil || c.p.Pairs().Control() != "none" {
+	if !c.balanced || pairs == nil || pairs.In["queries"] == nil || c.p.Pairs().Source() != "retrieved" {
 		return nil
 	}
 	in := madeFrom(pairs, "embeddings", "queries", "pool")

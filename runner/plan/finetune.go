@@ -32,8 +32,8 @@ func (c *composer) fineTuned(name string, checkpoint source, seed int) (*Stage, 
 	in.give("checkpoint", checkpoint)
 	t, _ := e.Training()
 	p := evaluate.FineTuneParams{Shots: e.Shots(), Seed: int64(seed), Best: e.Best(), Init: e.Init(), Optimizer: t.Optimizer(), LR: t.LR(),
-		WeightDecay: t.WeightDecay(), Epochs: t.Epochs(), Batch: t.Batch(), Warmup: t.Warmup(), TowerLR: t.TowerLR(),
-		Normalization: t.Normalization(), Clip: t.Clip(), Precision: t.Precision(), Embedding: c.p.Backbone().Precision(), Scores: e.Scores()}
+		WeightDecay: t.WeightDecay(), Epochs: t.Epochs(), Batch: t.Batch(), Warmup: t.Warmup(), TowerLRScale: t.TowerLRScale(),
+		Normalization: t.Normalization(), GradClip: t.GradClip(), Precision: t.Precision(), Embedding: c.p.Backbone().Precision(), Scores: e.Scores()}
 	if len(p.LR)*len(p.WeightDecay) != 1 {
 		p.SearchEpochs = t.SearchEpochs()
 	}

@@ -18,13 +18,13 @@ import (
 )
 
 // idSpec has all sections and all kinds of evaluation. Its pools and folders are looked for nowhere.
-const idSpec = `apiVersion: "runner/v1"
+const idSpec = `apiVersion: "runner/v2"
 name: "t"
 question: "?"
 pool: w: world: {rows: 100}
 pool: l: {laion: "l/*.parquet", shards: "l/*.tar"}
 pool: e: {embeddings: "emb", shards: "e/*.tar"}
-backbone: {arch: "tiny", pretrain: {pool: "w", steps: 10, keep: 5, warmup: 1, batch: 8}}
+backbone: {arch: "tiny", pretrain: {pool: "w", steps: 10, checkpoint: every: 5, warmup: 1, batch: 8}}
 task: {classes: "pool:w/task", prompts: ["a {}", "the {}"]}
 retrieve: pool: "w"
 tune: {mode: "none", steps: 5, warmup: 1, batch: 8, labelled: "pool:w/choose"}
@@ -57,8 +57,8 @@ backbone: precision: "bf16"
 backbone: precision: "f32"
 backbone: weights: "base.pt"
 backbone: {weights: "base.pt", arch: "tiny"}
-backbone: pretrain: take: 5
-backbone: pretrain: take: 10
+backbone: pretrain: checkpoint: step: 5
+backbone: pretrain: checkpoint: step: 10
 backbone: pretrain: {vocab: 600, seed: 3}
 backbone: pretrain: augment: {flip: 0.25, randAugment: "off"}
 backbone: pretrain: pool: "l"
@@ -68,11 +68,11 @@ task: synonyms: "synonyms.json"
 index: m: 16
 index: seed: 4
 index: efSearch: 99
-index: lists: 32
+index: nlist: 32
 index: shardRows: 50
 index: kind: "exact"
 index: {kind: "hnsw", m: 8}
-index: {kind: "ivf-flat", probes: 3}
+index: {kind: "ivf-flat", nprobe: 3}
 index: {kind: "ivf-pq", code: 8, recall: 0.9}
 index: {kind: "factory", factory: "IVF4,Flat"}
 index: {kind: "auto", memoryGiB: 1}
@@ -114,9 +114,9 @@ tune: steps: 6
 tune: lr: 0.0123
 tune: warmup: 2
 tune: weightDecay: 0.3
-tune: clip: 0.7
+tune: gradClip: 0.7
 tune: gatedDepth: 1
-tune: alphaLR: 3
+tune: alphaLRScale: 3
 tune: augment: color: 0.33
 tune: augment: randAugment: "off"
 tune: objective: "contrastive"
@@ -218,9 +218,9 @@ func randomCases(r *rand.Rand) []string {
 		}
 	}
 	for _, mode := range []string{"none", "full", "locked-image", "locked-text", "gated-image", "prompt"} {
-		for _, control := range []string{"none", "random", "caption-match", "oracle", "continued"} {
+		for _, control := range []string{"retrieved", "random", "caption-match", "oracle", "pool"} {
 			for more := range 3 {
-				text := fmt.Sprintf("tune: mode: %q, pairs: control: %q", mode, control)
+				text := fmt.Sprintf("tune: mode: %q, pairs: source: %q", mode, control)
 				for range more {
 					text = with(text)
 				}

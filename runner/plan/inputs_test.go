@@ -84,7 +84,7 @@ func TestAPanicIsAFaultOfItsFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := func(path string) (string, error) { return path, nil }
-	p, err := New(exp, Options{Fingerprint: name})
+	p, err := New(exp, Options{Digest: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestMetadataColumns(t *testing.T) {
 		`, filter: maxPunsafe: 0.5`:    "pool.w.laion: file " + path + ": no column punsafe (it has URL, TEXT, label, NSFW)",
 	} {
 		file := filepath.Join(dir, "x.cue")
-		text := `apiVersion: "runner/v1"
+		text := `apiVersion: "runner/v2"
 name: "t"
 pool: w: {laion: "` + path + `", shards: "` + path + `"` + filter + `}
 backbone: {arch: "tiny", pretrain: {pool: "w", steps: 10, warmup: 1, batch: 8}}
@@ -182,7 +182,7 @@ func checkInputs(t *testing.T, file, want string) *Plan {
 		sum := sha256.Sum256(raw)
 		return hex.EncodeToString(sum[:]), err
 	}
-	p, err := New(exp, Options{Fingerprint: digest})
+	p, err := New(exp, Options{Digest: digest})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,8 +202,8 @@ func TestIndexesThatCannotBeTrained(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.cue")
 	for index, want := range map[string]string{
 		`kind: "flat"`:                        "",
-		`kind: "ivf-pq", lists: 2, code: 8`:   "index.kind: index kind ivf-pq: codes need 256 rows to train on, and the pool has 100",
-		`kind: "ivf-flat", lists: 200`:        "index.kind: index kind ivf-flat: 200 lists need as many rows to train on, and the pool has 100",
+		`kind: "ivf-pq", nlist: 2, code: 8`:   "index.kind: index kind ivf-pq: codes need 256 rows to train on, and the pool has 100",
+		`kind: "ivf-flat", nlist: 200`:        "index.kind: index kind ivf-flat: 200 lists need as many rows to train on, and the pool has 100",
 		`kind: "factory", factory: "PQ7x4np"`: `index.kind: index kind factory: "PQ7x4np": FAISS makes no such index of vectors of 96`,
 	} {
 		text := header + "index: {" + index + "}\nsweep: grid: tune: mode: [\"full\"]\n"

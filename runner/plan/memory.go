@@ -87,19 +87,10 @@ func (b *builder) modelOf(path string) *clip.Config {
 	if cfg, ok := b.models[path]; ok {
 		return cfg
 	}
-	var cfg *clip.Config
 	if b.opts.Unseen {
 		return nil
 	}
-	_ = caught.Do(path, func() error {
-		source, err := layout.Open(path, layout.OpenOptions{})
-		if err == nil {
-			model := source.Config
-			cfg = &model
-			_ = source.Close() // read only
-		}
-		return err
-	})
+	cfg := layout.Peek(path)
 	b.models[path] = cfg
 	return cfg
 }

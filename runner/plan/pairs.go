@@ -47,12 +47,12 @@ func (c *composer) pairs(base source) (*Stage, error) {
 	in.give("pool", pool)
 	in.give("embeddings", emb)
 	in.give("filter", filter)
-	params := pairs.Params{Control: c.p.Pairs().Control(), MaxBad: rows.MaxBad(),
+	params := pairs.Params{Source: c.p.Pairs().Source(), MaxBad: rows.MaxBad(),
 		MaxBadShare: rows.MaxBadShare()}
 	if err := c.guard(&params, base, in); err != nil {
 		return nil, err
 	}
-	if params.Control == "continued" {
+	if params.Source == "pool" {
 		return c.add("pairs", params, in.in, in.files)
 	}
 	c.curation(&params)
@@ -79,7 +79,7 @@ func (c *composer) pairs(base source) (*Stage, error) {
 func (c *composer) curation(params *pairs.Params) {
 	r, p := c.p.Retrieve(), c.p.Pairs()
 	params.K, params.Per, params.Overfetch, params.Dedup = r.K(), r.Per(), r.Overfetch(), p.Dedup()
-	if params.Control != "none" {
+	if params.Source != "retrieved" {
 		params.Seed = p.Seed()
 	}
 	if c.drawnForEachSeed() {
@@ -105,11 +105,11 @@ func (c *composer) guard(params *pairs.Params, base source, in inputs) error {
 		if c.kindOf(name).Combines {
 			continue // its evaluations are looked at themselves
 		}
-		print, err := c.fingerprint(name, base)
+		stage, err := c.fingerprint(name, base)
 		if err != nil {
 			return err
 		}
-		in.in["guard."+name] = print
+		in.in["guard."+name] = stage
 	}
 	return nil
 }
@@ -238,11 +238,11 @@ func indexParams(x reads.Index) knn.Params {
 	case "hnsw":
 		p.M, p.EfConstruction, p.EfSearch = x.M(), x.EfConstruction(), x.EfSearch()
 	case "ivf-flat":
-		p.Lists, p.Probes, p.TrainSize, p.Seed = x.Lists(), x.Probes(), x.TrainSize(), x.Seed()
+		p.NList, p.NProbe, p.TrainSize, p.Seed = x.NList(), x.NProbe(), x.TrainSize(), x.Seed()
 	case "ivf-pq", "opq-ivf-pq":
-		p.Lists, p.Probes, p.TrainSize, p.Seed, p.Code = x.Lists(), x.Probes(), x.TrainSize(), x.Seed(), x.Code()
+		p.NList, p.NProbe, p.TrainSize, p.Seed, p.Code = x.NList(), x.NProbe(), x.TrainSize(), x.Seed(), x.Code()
 	case "factory":
-		p.Factory, p.Probes, p.EfSearch, p.TrainSize, p.Seed = x.Factory(), x.Probes(), x.EfSearch(), x.TrainSize(), x.Seed()
+		p.Factory, p.NProbe, p.EfSearch, p.TrainSize, p.Seed = x.Factory(), x.NProbe(), x.EfSearch(), x.TrainSize(), x.Seed()
 	case "auto":
 		p.MemoryGiB, p.Seed = x.MemoryGiB(), x.Seed()
 	}

@@ -33,11 +33,11 @@ func only[P any](t *testing.T, p *Plan, op string) P {
 func TestValuesOfTheSpecReachTheOps(t *testing.T) {
 	p := load(t, `retrieve: {k: 3, overfetch: 5}
 pairs: dedup: true
-tune: {mode: "gated-image", gamma: 0.75, lr: 0.0625, weightDecay: 0.375, clip: 0.5, gatedDepth: 1, alphaLR: 7, precision: "f32"}
+tune: {mode: "gated-image", gamma: 0.75, lr: 0.0625, weightDecay: 0.375, gradClip: 0.5, gatedDepth: 1, alphaLRScale: 7, precision: "f32"}
 sweep: seeds: 1`)
 	tune := only[train.TuneParams](t, p, "tune")
-	want := train.TuneParams{Mode: "gated-image", Gamma: 0.75, Steps: 5, Batch: 8, LR: 0.0625, Warmup: 1, WeightDecay: 0.375, Clip: 0.5,
-		GatedDepth: 1, AlphaLR: 7, Precision: "f32", Augment: tune.Augment, MaxBad: tune.MaxBad}
+	want := train.TuneParams{Mode: "gated-image", Gamma: 0.75, Steps: 5, Batch: 8, LR: 0.0625, Warmup: 1, WeightDecay: 0.375, GradClip: 0.5,
+		GatedDepth: 1, AlphaLRScale: 7, Precision: "f32", Augment: tune.Augment, MaxBad: tune.MaxBad}
 	if got, want := fmt.Sprintf("%+v", tune), fmt.Sprintf("%+v", want); got != want {
 		t.Errorf("tune gets\n%s\nwant\n%s", got, want)
 	}

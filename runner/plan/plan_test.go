@@ -11,7 +11,7 @@ import (
 	"react/runner/spec"
 )
 
-const header = `apiVersion: "runner/v1"
+const header = `apiVersion: "runner/v2"
 name: "t"
 question: "?"
 pool: w: world: {rows: 100}
@@ -49,7 +49,7 @@ func tryToPlan(t testing.TB, text string) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(exp, Options{Fingerprint: func(path string) (string, error) { return "digest of " + filepath.Base(path), nil }})
+	return New(exp, Options{Digest: func(path string) (string, error) { return "digest of " + filepath.Base(path), nil }})
 }
 
 func keys(p *Plan, op string) map[string]bool {
@@ -81,24 +81,24 @@ func TestRandomControlIsDrawnForEachSeed(t *testing.T) {
 		return keys(load(t, "tune: mode: \"full\"\npairs: {"+pairs+"}\nsweep: seeds: 3"), "pairs")
 	}
 	for pairs, want := range map[string]int{
-		`control: "random"`:               1 * 3,
-		`control: "random", draw: "each"`: 1 * 3,
-		`control: "random", draw: "one"`:  1,
-		`control: "none"`:                 1,
-		`control: "oracle", draw: "each"`: 1,
-		`control: "caption-match"`:        1,
+		`source: "random"`:               1 * 3,
+		`source: "random", draw: "each"`: 1 * 3,
+		`source: "random", draw: "one"`:  1,
+		`source: "retrieved"`:            1,
+		`source: "oracle", draw: "each"`: 1,
+		`source: "caption-match"`:        1,
 	} {
 		if got := len(of(pairs)); got != want {
 			t.Errorf("%s: %d stages of pairs over 3 seeds, want %d", pairs, got, want)
 		}
 	}
-	for key := range of(`control: "random", draw: "one"`) {
-		if !of(`control: "random"`)[key] {
+	for key := range of(`source: "random", draw: "one"`) {
+		if !of(`source: "random"`)[key] {
 			t.Error("the draw for seed 0 is not the one draw of all seeds")
 		}
 	}
-	for key := range of(`control: "random", seed: 1`) {
-		if of(`control: "random"`)[key] {
+	for key := range of(`source: "random", seed: 1`) {
+		if of(`source: "random"`)[key] {
 			t.Error("pairs.seed 1 and pairs.seed 0 share a draw")
 		}
 	}
@@ -128,9 +128,9 @@ func TestAugmentationKeys(t *testing.T) {
 
 // TestCurveOfTheBase sweeps over the checkpoints that one pretraining keeps.
 func TestCurveOfTheBase(t *testing.T) {
-	p := load(t, `backbone: pretrain: keep: 5
+	p := load(t, `backbone: pretrain: checkpoint: every: 5
 tune: mode: "none"
-sweep: grid: backbone: pretrain: take: [5, 10]`)
+sweep: grid: backbone: pretrain: checkpoint: step: [5, 10]`)
 	if len(keys(p, "pretrain")) != 1 || len(keys(p, "snapshot")) != 1 || len(keys(p, "evaluate")) != 2 {
 		t.Errorf("got %d pretrainings, %d snapshots, %d evaluations, want 1, 1 (the last is the end) and 2", len(keys(p, "pretrain")), len(keys(p, "snapshot")), len(keys(p, "evaluate")))
 	}
@@ -184,7 +184,7 @@ func TestAddingAValueToAnAxisReRunsNothing(t *testing.T) {
 }
 
 func TestWhatIsNotReadIsNotInTheTrial(t *testing.T) {
-	p := load(t, `sweep: cases: [{label: "base", tune: mode: "none"}, {label: "continued", pairs: control: "continued", tune: mode: "full"}, {label: "gated", tune: mode: "gated-image"}]`)
+	p := load(t, `sweep: cases: [{label: "base", tune: mode: "none"}, {label: "continued", pairs: source: "pool", tune: mode: "full"}, {label: "gated", tune: mode: "gated-image"}]`)
 	has := func(trial Trial, path string) bool { _, ok := trial.Params[path]; return ok }
 	for _, c := range []struct {
 		label, path string

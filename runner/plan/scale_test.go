@@ -12,7 +12,7 @@ import (
 	"react/runner/spec"
 )
 
-const elsewhere = `apiVersion: "runner/v1"
+const elsewhere = `apiVersion: "runner/v2"
 name: "t"
 pool: p: {laion: "nowhere/*.parquet", shards: "nowhere/*.tar", rows: 1000000}
 backbone: {arch: "ViT-B-32-quickgelu", weights: "nowhere/clip"}
@@ -37,7 +37,7 @@ func planElsewhere(t *testing.T, without bool) (*Plan, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(exp, Options{WithoutData: without, Fingerprint: func(path string) (string, error) { return "", os.ErrNotExist }})
+	return New(exp, Options{WithoutData: without, Digest: func(path string) (string, error) { return "", os.ErrNotExist }})
 }
 
 // TestPlanWithoutData names what is missing, once, and knows the work that there is.
@@ -118,7 +118,7 @@ func TestPaperSpecs(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		p, err := New(exp, Options{WithoutData: true, Fingerprint: func(string) (string, error) { return "", nil }})
+		p, err := New(exp, Options{WithoutData: true, Digest: func(string) (string, error) { return "", nil }})
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 			continue
@@ -159,7 +159,7 @@ func TestPaperRecipe(t *testing.T) {
 				continue
 			}
 			tuned++
-			if u.LR != rate[u.Mode] || u.Steps != 66688 || u.Batch != 4096 || u.Warmup != 5000 || u.WeightDecay != 0.1 || u.Clip != 0 || u.Gamma.Value != 0.9 || u.GatedDepth != 6 {
+			if u.LR != rate[u.Mode] || u.Steps != 66688 || u.Batch != 4096 || u.Warmup != 5000 || u.WeightDecay != 0.1 || u.GradClip != 0 || u.Gamma.Value != 0.9 || u.GatedDepth != 6 {
 				t.Errorf("%s: %s: %+v", file, trial.Label, u)
 			}
 			if a := u.Augment; a.Crop != [2]float64{0.08, 1} || a.Ratio != [2]float64{0.75, 1.3333} || a.Flip != 0.5 || a.Color != 0 || a.RandAugment != "rand-m9-mstd0.5-inc1" || a.Erasing != 0.25 {
@@ -178,7 +178,7 @@ func TestListedScale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := New(exp, Options{WithoutData: true, Fingerprint: func(string) (string, error) { return "", nil }})
+	p, err := New(exp, Options{WithoutData: true, Digest: func(string) (string, error) { return "", nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -177,12 +177,12 @@ func (c *composer) checkpoint() (source, error) {
 	}
 	in.give("filter", filter)
 	rows, _ := c.p.Pool(name)
-	stage, err := c.add("pretrain", train.PretrainParams{Model: model, AdamW: adamW(&model), Steps: p.Steps(), Keep: p.Keep(),
-		Batch: p.Batch(), LR: p.LR(), Warmup: p.Warmup(), WeightDecay: p.WeightDecay(), Clip: p.Clip(), Vocab: p.Vocab(),
+	stage, err := c.add("pretrain", train.PretrainParams{Model: model, AdamW: adamW(&model), Steps: p.Steps(), CheckpointEvery: p.Checkpoint().Every(),
+		Batch: p.Batch(), LR: p.LR(), Warmup: p.Warmup(), WeightDecay: p.WeightDecay(), GradClip: p.GradClip(), Vocab: p.Vocab(),
 		Seed: p.Seed(), Precision: p.Precision(), Augment: augment(p.Augment()), MaxBad: rows.MaxBad(),
 		MaxBadShare: rows.MaxBadShare()}, in.in, in.files)
-	if take := p.Take(); err == nil && take > 0 {
-		stage, err = c.add("snapshot", train.SnapshotParams{Step: take}, map[string]*Stage{"pretrain": stage}, nil)
+	if step := p.CheckpointStep(); err == nil && step > 0 {
+		stage, err = c.add("snapshot", train.SnapshotParams{Step: step}, map[string]*Stage{"pretrain": stage}, nil)
 	}
 	return source{stage: stage}, err
 }
@@ -227,7 +227,7 @@ func (c *composer) tune(start source, pairs, labels *Stage) (*Stage, error) {
 		in.in["labels"] = labels
 	}
 	params := train.TuneParams{Mode: t.Mode(), Gamma: train.GammaOff, Steps: t.Steps(), Batch: t.Batch(), LR: t.LR(), Warmup: t.Warmup(),
-		WeightDecay: t.WeightDecay(), Clip: t.Clip(), Precision: t.Precision(), Augment: augment(t.Augment()), Seed: int64(c.p.Seed()),
+		WeightDecay: t.WeightDecay(), GradClip: t.GradClip(), Precision: t.Precision(), Augment: augment(t.Augment()), Seed: int64(c.p.Seed()),
 		MaxBad: rows.MaxBad()}
 	if c.base.stage != nil {
 		params.AdamW = adamW(c.base.stage.Model)
@@ -251,7 +251,7 @@ func (c *composer) tune(start source, pairs, labels *Stage) (*Stage, error) {
 		if err := c.gates(); err != nil {
 			return nil, err
 		}
-		params.GatedDepth, params.AlphaLR = t.GatedDepth(), t.AlphaLR()
+		params.GatedDepth, params.AlphaLRScale = t.GatedDepth(), t.AlphaLRScale()
 	}
 	return c.add("tune", params, in.in, in.files)
 }

@@ -52,7 +52,7 @@ func (c *composer) newTrunk(retrieves bool) (*trunk, error) {
 // drawnForEachSeed says whether the pairs of a trial depend on its seed.
 func (c *composer) drawnForEachSeed() bool {
 	p := c.p.Pairs()
-	return p.Control() == "random" && p.Draw() == ""
+	return p.Source() == "random" && p.Draw() == ""
 }
 
 // onPairs says whether a mode tunes on retrieved pairs.

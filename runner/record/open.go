@@ -38,7 +38,10 @@ func Load(ctx context.Context, folder *store.Sweep, storeDir string) (*experimen
 	if err := folder.ReadJSON("overrides.json", &sets); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
-	e, err := experiment.Load(ctx, folder.Path("spec.cue"), sets, storeDir)
+	e, err := loadFormer(ctx, folder, sets, storeDir)
+	if err == nil && e == nil {
+		e, err = experiment.Load(ctx, folder.Path("spec.cue"), sets, storeDir)
+	}
 	if err != nil {
 		return nil, err
 	}

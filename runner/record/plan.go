@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,6 +13,8 @@ import (
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/plan"
+	"react/runner/spec"
+	"react/runner/spec/v1"
 )
 
 // Plan is a plan for machines: plan --json, and plan.json of a sweep.
@@ -24,8 +27,35 @@ type Plan struct {
 	Estimate   *PlanEstimate `json:"estimate,omitempty"` // plan --json only
 	Warnings   []string      `json:"warnings,omitempty"` // plan --json only
 
+	Defaults []spec.Defaulted `json:"defaults,omitempty"` // of tune, that depend on the model
+
 	Missing []plan.Missing `json:"missing,omitempty"` // plan --without-data only
 	Scale   []OpScale      `json:"scale,omitempty"`   // plan --without-data only
+}
+
+// UnmarshalJSON reads a plan, also one of runner/v1: in today's names, but for the lines of its stages,
+// which are what their keys are made of.
+func (p *Plan) UnmarshalJSON(data []byte) error {
+	type bare Plan // without this method
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := dec.Decode((*bare)(p)); err != nil {
+		return err
+	}
+	for i := range p.Stages {
+		p.Stages[i].Params = v1.OpParams(p.Stages[i].Op, p.Stages[i].Params)
+	}
+	for i := range p.Trials {
+		t := &p.Trials[i]
+		spec.PlainNumbers(t.Params)
+		spec.PlainNumbers(t.Axes)
+		if v1.IsFormer(t.Axes) {
+			t.Axes = v1.Params(t.Axes)
+			t.Name = experiment.TrialName(plan.Trial{ID: t.ID, Label: t.Label, Axes: t.Axes, Seed: t.Seed})
+		}
+		t.Params = v1.Params(t.Params)
+	}
+	return nil
 }
 
 // Stage is one stage of a plan.
@@ -56,7 +86,7 @@ type Trial struct {
 
 // Describe writes down what an experiment expands to.
 func Describe(e *experiment.Experiment) Plan {
-	p := Plan{Schema: "runner.plan/v1", Experiment: e.Name, Question: e.Question}
+	p := Plan{Schema: "runner.plan/v1", Experiment: e.Name, Question: e.Question, Defaults: e.Defaulted}
 	for i, task := range e.Tasks() {
 		stage := e.Plan.Stages[i]
 		p.Stages = append(p.Stages, Stage{Key: stage.Key, Op: stage.Op, Params: stage.Params,

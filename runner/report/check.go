@@ -17,6 +17,7 @@ import (
 	"react/runner/plan"
 	"react/runner/record"
 	"react/runner/spec/bounded"
+	"react/runner/spec/v1"
 	"react/runner/store"
 )
 
@@ -146,7 +147,7 @@ func readsWhatIsListed(s, in *publishedStage) bool {
 
 // spec expands the experiment again and compares the trials.
 func (c *publicationCheck) spec(ctx context.Context, file string) error {
-	exp, err := bounded.Load(ctx, file, c.page.Overrides)
+	exp, err := bounded.LoadRecorded(ctx, file, c.page.Overrides)
 	if err != nil {
 		return err
 	}
@@ -155,12 +156,12 @@ func (c *publicationCheck) spec(ctx context.Context, file string) error {
 		count[t.Label+" "+cli.JSONText(t.Axes)]++
 	}
 	for _, t := range c.publication.trials {
-		axes := t.Axes
+		axes := v1.Params(t.Axes)
 		if axes == nil {
 			axes = map[string]any{}
 		}
 		name := t.Label + " " + cli.JSONText(axes)
-		if count[name] == 0 && count[t.Label+" "+cli.JSONText(t.Axes)] == 0 {
+		if count[name] == 0 && count[t.Label+" "+cli.JSONText(v1.Params(t.Axes))] == 0 {
 			c.fault("trial %s: the spec has no such trial", t.Name)
 		}
 	}

@@ -54,7 +54,7 @@ func readPublication(ctx context.Context, dir string) (*publication, error) {
 	if p.cases.queries, err = results.ReadQueriesByStage(at(publishedQueries)); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
-	exp, err := bounded.Load(ctx, at(publishedSpec), p.page.Overrides)
+	exp, err := bounded.LoadRecorded(ctx, at(publishedSpec), p.page.Overrides)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/record"
+	"react/runner/spec/v1"
 	"react/runner/store"
 )
 
@@ -46,7 +47,7 @@ func (r *restorer) stage(record record.Stage) (*plan.Stage, error) {
 	stage := &plan.Stage{Op: record.Op, In: map[string]*plan.Stage{}, Files: record.Files, Key: record.Key, Lines: record.Lines}
 	for _, line := range record.Lines {
 		if params, ok := strings.CutPrefix(line, "params "); ok { // plan.json has them indented
-			stage.Params = []byte(params)
+			stage.Params = v1.OpParams(record.Op, []byte(params))
 		}
 	}
 	for role, key := range record.In {

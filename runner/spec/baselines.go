@@ -78,8 +78,8 @@ func (s scene) checkTune() {
 			s.report(p, "%s trains the image side against the text of the classes, and mode %q trains the text tower (%s)", of, mode, strings.Join(clip.TextLockedModes(), " or "))
 			return
 		}
-		if control := s.v.text("pairs.control"); of == "retrieved-class" && (control != "none" && control != "") {
-			s.report(p, "pairs.control %q gives pairs that no query found, so they have no class (control \"none\", or self-training)", control)
+		if source := s.v.text("pairs.source"); of == "retrieved-class" && (source != "retrieved" && source != "") {
+			s.report(p, "pairs.source %q gives pairs that no query found, so they have no class (source \"retrieved\", or self-training)", source)
 			return
 		}
 	}

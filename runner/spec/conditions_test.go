@@ -124,7 +124,7 @@ func TestConditions(t *testing.T) {
 			if f.means != "" && !f.form.fits(f.means) {
 				t.Errorf("%s.%s: no value means %q, which it does not take", path, f.name, f.means)
 			}
-			if f.atMost != "" && n.child(f.atMost) == nil {
+			if of, _ := k.find(k.atMost[join(path, f.name)]); f.atMost != "" && of == nil {
 				t.Errorf("%s.%s: at most %q, which is not there", path, f.name, f.atMost)
 			}
 			walk(f, join(path, f.name))

@@ -11,6 +11,7 @@ import (
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
 
+	"react/runner/spec/v1"
 	"react/schema"
 )
 
@@ -36,6 +37,7 @@ type node struct {
 	optional bool        // a group that may be left out, and then has no values
 	ref      string      // "pool": the value names a pool
 	set      bool        // the value may be "pool:NAME/SET"
+	former   string      // the path that runner/v1 had for it, where it was found by that
 }
 
 func (n *node) isLeaf() bool { return n.fields == nil && n.elem == nil }
@@ -76,7 +78,10 @@ type contract struct {
 	name      form                                  // names of pools, evaluations and tables
 	sections  []string                              // every field that a file can have
 	defaults  map[string]json.RawMessage            // by path, with * for a name: "pool.*.maxBad"
-	defaultLR map[string]json.RawMessage            // by tune.mode
+	families  []family                              // in their order
+	towers    map[string]Tower                      // of checkpoints, by backbone.weights, as far as they were read
+	weights   map[string]bool                       // that defaults were asked for
+	origins   map[string]origin                     // by weights and arch
 	leaks     map[string]json.RawMessage            // of pairs, where leaks are looked for
 	training  map[string]map[string]json.RawMessage // of evaluations, by optimizer
 	learning  map[string]json.RawMessage            // of evaluations that learn
@@ -95,6 +100,7 @@ func newContract() (*contract, error) {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
 	c := &contract{ctx: ctx, schema: v, params: newNode("", v.LookupPath(cue.ParsePath("#Params"))), table: newNode("", v.LookupPath(cue.ParsePath("#Table")))}
+	c.noteFormer(c.params, "")
 	c.seeds = newNode("seeds", v.LookupPath(cue.MakePath(cue.Def("Sweep"), cue.Str("seeds").Optional())))
 	c.label = newNode("label", v.LookupPath(cue.ParsePath("#Label")))
 	c.label.form.says = "text of 1 to 80 characters"
@@ -102,11 +108,14 @@ func newContract() (*contract, error) {
 	c.readRoot(v)
 	c.atMost = map[string]string{}
 	c.params.bounds("", c.atMost)
-	c.defaults = map[string]json.RawMessage{}
+	c.defaults, c.weights, c.origins = map[string]json.RawMessage{}, map[string]bool{}, map[string]origin{}
+	if err := c.readFamilies(v); err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
 	if err := c.readDefaults(v.LookupPath(cue.ParsePath("#Defaults")), ""); err != nil {
 		return nil, fmt.Errorf("schema: #Defaults: %w", err)
 	}
-	for path, into := range map[string]any{"#DefaultLR": &c.defaultLR, "#DefaultLeaks": &c.leaks,
+	for path, into := range map[string]any{"#DefaultLeaks": &c.leaks,
 		"#EvaluationMetrics": &c.metrics, "#ProtocolMetrics": &c.protocol,
 		"#WorldSets": &c.worldSets, "#DefaultLearning": &c.learning,
 		"#StageMetrics": &c.figures, "#DefaultTraining": &c.training} {
@@ -177,6 +186,18 @@ func newNode(name string, v cue.Value) *node {
 	return n
 }
 
+// noteFormer gives fields the names that runner/v1 had for their values.
+func (c *contract) noteFormer(n *node, path string) {
+	n.form.former = v1.FormerValues(path)
+	for _, f := range n.group().fields {
+		at := path
+		if n.elem != nil {
+			at = join(path, "*")
+		}
+		c.noteFormer(f, join(at, f.name))
+	}
+}
+
 func (n *node) attribute(a cue.Attribute) {
 	arg, _ := a.String(0)
 	switch a.Name() {
@@ -219,7 +240,11 @@ func (n *node) attribute(a cue.Attribute) {
 func (n *node) bounds(path string, into map[string]string) {
 	for _, f := range n.fields {
 		if f.atMost != "" {
-			into[join(path, f.name)] = join(path, f.atMost)
+			of := join(path, f.atMost)
+			if above, ok := strings.CutPrefix(f.atMost, ".."); ok {
+				of = join(parent(path), above)
+			}
+			into[join(path, f.name)] = of
 		}
 		f.bounds(join(path, f.name), into)
 	}

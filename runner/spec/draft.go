@@ -10,6 +10,7 @@ import (
 // that crosses to another process as JSON. A file is evaluated where it can be ended (runner/spec/bounded),
 // and the draft becomes the Experiment where it is used.
 type Draft struct {
+	Former    bool // it is of runner/v1
 	Name      string
 	Question  string
 	Overrides []string
@@ -22,6 +23,8 @@ type Draft struct {
 	Places    map[string]Pos
 	Warnings  Errors
 	Unmet     []ClassName
+	Defaulted []Defaulted
+	Weights   []string // checkpoints on whose towers defaults depend: see Options.Towers
 }
 
 // draftTrial is one assignment of the axes, with all its seeds.
@@ -65,8 +68,8 @@ func (t draftTrial) values(base values) values {
 
 // Experiment gives the params their types; file is what positions call it.
 func (d *Draft) Experiment(file string) (*Experiment, error) {
-	e := &Experiment{Name: d.Name, Question: d.Question, File: file, Overrides: d.Overrides, Source: d.Source,
-		Tables: d.Tables, Order: d.Order, Excluded: d.Excluded, Warnings: d.Warnings, Unmet: d.Unmet, places: d.Places}
+	e := &Experiment{Former: d.Former, Name: d.Name, Question: d.Question, File: file, Overrides: d.Overrides, Source: d.Source,
+		Tables: d.Tables, Order: d.Order, Excluded: d.Excluded, Warnings: d.Warnings, Unmet: d.Unmet, Defaulted: d.Defaulted, places: d.Places}
 	var err error
 	if e.Params, err = d.Base.params(nil, nil); err != nil {
 		return nil, Errors{{Pos: Pos{File: file}, Msg: err.Error()}}
@@ -100,6 +103,11 @@ func (d *Draft) UnmarshalJSON(data []byte) error {
 	}
 	for _, t := range d.Tables {
 		plainNumbers(t.Filter)
+	}
+	for _, taken := range d.Defaulted {
+		for _, list := range taken.Values {
+			plainNumbers(list)
+		}
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type Error struct {
 	Pos  Pos
 	Path string // dotted path of the field, such as "tune.gamma" or "sweep.cases[1].label"; empty for a syntax error
 	Msg  string // what is wrong (and what would be right)
+	Old  bool   // that it is a name of runner/v1, which Update changes
 }
 
 // Error is the one line that people see.
@@ -76,6 +77,11 @@ func (es Errors) sorted() Errors {
 
 func (es *Errors) add(pos Pos, path, format string, args ...any) {
 	*es = append(*es, Error{Pos: pos, Path: path, Msg: fmt.Sprintf(format, args...)})
+}
+
+// old reports a name of runner/v1.
+func (c *checker) old(pos Pos, path, format string, args ...any) {
+	c.errs = append(c.errs, Error{Pos: pos, Path: path, Msg: fmt.Sprintf(format, args...), Old: true})
 }
 
 // setPrefix begins the file name of every position inside an override.

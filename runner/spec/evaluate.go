@@ -110,7 +110,8 @@ func (s scene) benchmarkExists(p string) {
 // mostRuns bounds a grid of learning rates and weight decays.
 const mostRuns = 100
 
-// fillTraining gives fine-tuning what its optimizer implies, and an augmentation that is begun the rest of it.
+// fillTraining gives fine-tuning what its optimizer implies, and an augmentation that is
+// begun the rest of the model's.
 func (c *contract) fillTraining(v values, at string) {
 	if !evaluation.Of(v.text(at + ".kind")).TrainsTower {
 		return
@@ -127,7 +128,7 @@ func (c *contract) fillTraining(v values, at string) {
 	if !v.below(path + ".augment") {
 		return
 	}
-	for name, raw := range c.defaults {
+	for name, raw := range c.origin(v).values {
 		if rest, ok := strings.CutPrefix(name, "tune.augment."); ok && !v.has(path+".augment."+rest) {
 			v[path+".augment."+rest] = raw
 		}

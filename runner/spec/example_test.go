@@ -8,7 +8,7 @@ import (
 	"react/runner/spec"
 )
 
-const experiment = `apiVersion: "runner/v1"
+const experiment = `apiVersion: "runner/v2"
 name:       "modes"
 pool: world: world: seed: 0
 backbone: {arch: "tiny", pretrain: pool: "world"}

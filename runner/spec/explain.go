@@ -3,7 +3,6 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,6 +22,7 @@ type Explanation struct {
 	Doc      string        // the comment beside it; paragraphs end with a newline
 	Value    string        // what is right, in words; "" of a group of fields
 	Default  string        // as CUE; several where it depends on another field; "" where there is none
+	Family   string        // how the model is told that the default depends on; "" where it does not
 	Needed   string        // who has to give it; "" where nobody has to
 	Examples []string      // lines of a file
 	Set      string        // the same as an override, PATH=VALUE; "" where it cannot be one
@@ -306,6 +306,9 @@ func (n *node) allNames() []string {
 func (c *contract) explain(p place) Explanation {
 	key := strings.ReplaceAll(p.path, "NAME", "*")
 	e := Explanation{Path: p.path, Doc: p.doc, Default: c.defaultText(key), Needed: p.needed()}
+	if c.familyText(key) != "" {
+		e.Family = c.familyWords()
+	}
 	if !p.isLeaf() || p.path == "" {
 		return e
 	}
@@ -360,19 +363,12 @@ func (p place) needed() string {
 	return "exactly one of " + strings.Join(alternatives, ", ")
 }
 
-// defaultText is the default of a path; tune.lr's depends on the mode.
+// defaultText is the default of a path; some depend on the model, tune.lr's on the mode too.
 func (c *contract) defaultText(key string) string {
 	if raw, ok := c.defaults[key]; ok {
 		return spaced(raw)
 	}
-	if key != "tune.lr" {
-		return ""
-	}
-	var parts []string
-	for _, mode := range slices.Sorted(maps.Keys(c.defaultLR)) {
-		parts = append(parts, fmt.Sprintf("%s for %s", c.defaultLR[mode], mode))
-	}
-	return strings.Join(parts, ", ")
+	return c.familyText(key)
 }
 
 // spaced is JSON as CUE is written: a list has a space after each comma.
@@ -399,8 +395,11 @@ func (c *contract) exampleOf(n *node, key string) string {
 	if raw, ok := c.defaults[key]; ok {
 		return spaced(raw)
 	}
+	if raw, ok := c.families[0].values[key]; ok {
+		return spaced(raw)
+	}
 	if key == "tune.lr" {
-		return spaced(c.defaultLR[clip.Modes[0].Name])
+		return spaced(c.families[0].lr[clip.Modes[0].Name])
 	}
 	if n.ref != "" {
 		return strconv.Quote(sampleNames[n.ref])

@@ -46,8 +46,8 @@ func TestEveryFieldIsExplained(t *testing.T) {
 
 // TestExamplesVet puts examples of fields that every file may have into a file that is right.
 func TestExamplesVet(t *testing.T) {
-	for _, path := range []string{"tune.gamma", "tune.positivesFrom", "tune.augment.crop", "tune.augment.randAugment", "retrieve.by", "pairs.control",
-		"index.kind", "tune.lr", "pool.maxBad", "evaluate.prompts", "backbone.pretrain.keep", "backbone.imageSize"} {
+	for _, path := range []string{"tune.gamma", "tune.positivesFrom", "tune.augment.crop", "tune.augment.randAugment", "retrieve.by", "pairs.source",
+		"index.kind", "tune.lr", "pool.maxBad", "evaluate.prompts", "backbone.pretrain.checkpoint.every", "backbone.imageSize"} {
 		e, err := Explain(path)
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/parser"
+
+	"react/runner/spec/v1"
 )
 
 // follower returns a function that gives the file's values under an assignment. Where no field is computed from a swept one they are the values
@@ -16,7 +18,7 @@ import (
 func (c *checker) follower(base *assignment, swept map[string]bool) func(assignment) values {
 	var followed []string
 	for path := range swept {
-		if base.set.has(path) && c.src.refersTo(strings.Split(path, ".")) {
+		if base.set.has(path) && c.src.refersTo(c.written(path)) {
 			followed = append(followed, path)
 		}
 	}
@@ -37,12 +39,20 @@ func (c *checker) follower(base *assignment, swept map[string]bool) func(assignm
 	}
 }
 
+// written is a path as the file has it.
+func (c *checker) written(path string) []string {
+	if c.former {
+		path = v1.Former(path)
+	}
+	return strings.Split(path, ".")
+}
+
 // valuesWith evaluates the file with some axes set.
 func (c *checker) valuesWith(base *assignment, a assignment, axes []string) values {
 	var more []setting
 	for _, p := range axes {
 		if v, ok := a.vals[p]; ok {
-			more = append(more, setting{path: strings.Split(p, "."), expr: literalAt(v)})
+			more = append(more, setting{path: c.written(p), expr: literalAt(v)})
 		}
 	}
 	v, err := c.src.build(more...)

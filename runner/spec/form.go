@@ -13,6 +13,8 @@ import (
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+
+	"react/runner/spec/v1"
 )
 
 // form is a constraint of the schema in a shape that can be said in English: some literals, a range of numbers, text, a list.
@@ -25,6 +27,9 @@ type form struct {
 	list     *form // element of a list
 	fixed    int   // length of the list where it is fixed
 	nonEmpty bool
+
+	former  map[string]string // texts of runner/v1 → what they are called now
+	accepts bool              // that they are read, in a field that is found by the name of then
 
 	spelled *spelling // once they were asked for
 }
@@ -215,6 +220,9 @@ func (f form) wrong(v cue.Value) string {
 		if number := numberIn(s); number != "" {
 			return fmt.Sprintf("%s is text (a number has no quotes: %s)", shown, number)
 		}
+	}
+	if now := f.former[textOf(v)]; now != "" {
+		return fmt.Sprintf("%s is not a choice (called %q since %s)", shown, now, v1.Now)
 	}
 	if s, err := v.String(); err == nil && len(w.literals) > 0 {
 		if near := nearest(s, w.literals); near != "" && f.String() != strconv.Quote(near) {

@@ -10,13 +10,17 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
+
+	"react/runner/spec/v1"
 )
 
 // Experiment is a file that holds no mistake: what to run, and what to show.
 type Experiment struct {
+	Former    bool // it is of runner/v1: its tables stand in the words of then
 	Name      string
 	Question  string
 	File      string           // as it was given
@@ -30,6 +34,7 @@ type Experiment struct {
 	Warnings  Errors           // what meets nothing in the file: patterns, labels, orders, filters
 	Unmet     []ClassName      // what a table of classes names and nothing in the file meets: may be a class
 	Resolved  []byte           // canonical JSON of all of the above but File and Source: equal for equal meaning, whatever the spelling
+	Defaulted []Defaulted      // what trials that tune have from their models' families
 	Digest    string           // sha256 of Resolved, hex
 
 	differences []map[string]any // of each trial from the file's values
@@ -81,6 +86,12 @@ type Trial struct {
 type Options struct {
 	Sets      []string // overrides, each PATH=VALUE
 	MaxTrials int      // 0 is DefaultMaxTrials
+	// Former reads a file of runner/v1, for what is recorded of its runs: its sections get the names
+	// of today, its tables stay as they are written. Without it a file of v1 is a list of old names.
+	Former bool
+	// Towers are those of checkpoints, by backbone.weights, on which defaults depend. Of one that is
+	// not among them the architecture counts that the file names.
+	Towers map[string]Tower
 }
 
 // DefaultMaxTrials is how many trials a sweep may have unless Options say otherwise: a slip in a grid should not start ten thousand runs.
@@ -160,7 +171,8 @@ func NewDraft(file string, text []byte, o Options) (d *Draft, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{contract: k, bad: map[string]bool{}, holes: map[string]bool{},
+	k.towers = o.Towers
+	c := &checker{contract: k, former: o.Former, bad: map[string]bool{}, holes: map[string]bool{},
 		met: &met{labels: map[string]bool{}, values: map[string]map[string]bool{}, hit: map[string]bool{}},
 		src: newSource(k.ctx, file, text)}
 	d = &Draft{Overrides: o.Sets, Source: text}
@@ -185,6 +197,7 @@ func (c *checker) load(d *Draft, o Options) {
 		return
 	}
 	c.readRootFields(v, d)
+	d.Former = c.former && textOf(v.LookupPath(cue.ParsePath("apiVersion"))) == v1.Version
 	base := newAssignment()
 	c.readSections(v, &base)
 	d.Places = base.pos
@@ -216,7 +229,15 @@ func (c *checker) checkVersion(v cue.Value) bool {
 		c.errs.add(c.start(), "apiVersion", "missing (%s)", n.form)
 		return false
 	}
-	if s, err := w.String(); err == nil && n.form.value.Unify(w).Err() != nil {
+	s, err := w.String()
+	if err == nil && s == v1.Version {
+		if !c.former {
+			c.old(c.valuePos(w), "apiVersion", "%q has other names (runner fmt --update %s rewrites it as %q)", s, c.src.name, v1.Now)
+			c.bad["apiVersion"] = true
+		}
+		return true
+	}
+	if err == nil && n.form.value.Unify(w).Err() != nil {
 		c.errs.add(c.valuePos(w), "apiVersion", "%q is not known to this runner (it reads %s)", s, n.form)
 		return false
 	}
@@ -234,8 +255,8 @@ func (c *checker) readRootFields(v cue.Value, d *Draft) {
 		root.fields = append(root.fields, &node{name: name})
 	}
 	c.walk(root, "", v, visitor{leaf: func(n *node, path, shown string, v cue.Value) {
-		if c.root.child(path) == nil {
-			return // a section, read later
+		if c.root.child(path) == nil || path == "apiVersion" && c.former {
+			return // a section, read later; or a version that is known already
 		}
 		raw, ok := c.value(n.form, shown, v)
 		s, _ := plain(raw).(string)
@@ -287,9 +308,11 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 	}
 	d.Base = c.withDefaults(base.set)
 	derive := c.follower(base, swept)
+	taken := map[string]*Defaulted{}
 	for _, a := range all {
-		over := derive(a)
-		v := c.withDefaults(over.with(c.contract, a.set))
+		given := derive(a).with(c.contract, a.set)
+		v := c.withDefaults(given)
+		c.noteDefaults(taken, given, v)
 		scene{checker: c, base: base, a: a, v: v, swept: swept}.check()
 		if len(c.errs) > 0 {
 			continue // nothing is run, only the rest of the mistakes is wanted
@@ -300,7 +323,13 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 		c.errs.add(s.excludePos, "sweep.exclude", "leaves out every trial")
 	}
 	d.Places = sweptPlaces(base.pos, all)
-	d.Warnings, d.Unmet = c.warnings()
+	for _, from := range slices.Sorted(maps.Keys(taken)) {
+		d.Defaulted = append(d.Defaulted, *taken[from])
+	}
+	d.Weights = slices.Sorted(maps.Keys(c.weights))
+	if d.Warnings, d.Unmet = c.warnings(); c.former {
+		d.Warnings, d.Unmet = nil, nil // tables of v1 name values that trials have no more
+	}
 }
 
 func (c *checker) addTrial(d *Draft, a assignment, v values, s sweep) {
@@ -374,7 +403,7 @@ func (e *Experiment) resolve() {
 		Params     Params           `json:"params"`
 		Trials     []trial          `json:"trials"`
 		Tables     map[string]Table `json:"tables"`
-	}{"runner/v1", e.Name, e.Question, e.Params, trials, e.Tables})
+	}{"runner/v2", e.Name, e.Question, e.Params, trials, e.Tables})
 	if err != nil {
 		panic(err) // plain values only
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // small is the least that an experiment can be.
-const small = `apiVersion: "runner/v1"
+const small = `apiVersion: "runner/v2"
 name:       "x"
 pool: world: world: seed: 0
 backbone: {arch: "tiny", pretrain: pool: "world"}
@@ -51,13 +51,13 @@ func TestDefaults(t *testing.T) {
 	want := Params{
 		Pool: map[string]Pool{"world": {MaxBad: 100, MaxBadShare: 0.05, World: e.Params.Pool["world"].World}},
 		Backbone: Backbone{Arch: "tiny", Pretrain: &Pretrain{Pool: "world", Steps: 1500, Batch: 256, LR: 1e-3, Warmup: 100, WeightDecay: 0.1,
-			Clip: 1, Vocab: 1000, Precision: "f32", Augment: augment}},
+			GradClip: 1, Vocab: 1000, Precision: "f32", Augment: augment}},
 		Task:     Task{Classes: "pool:world/task", Prompts: []string{"a photo of a {}"}},
-		Index:    Index{Kind: "flat", M: 32, EfConstruction: 40, EfSearch: 128, Lists: 64, Probes: 16, TrainSize: 65536},
+		Index:    Index{Kind: "flat", M: 32, EfConstruction: 40, EfSearch: 128, NList: 64, NProbe: 16, TrainSize: 65536},
 		Retrieve: Retrieve{Pool: "world", By: []string{"t2t", "t2i"}, K: 4, Per: "prompt", Overfetch: 4},
-		Pairs:    Pairs{Dedup: true, Control: "none"},
+		Pairs:    Pairs{Dedup: true, Source: "retrieved"},
 		Tune: Tune{Mode: "full", Gamma: Gamma{Value: 0.9}, PositivesFrom: "current", Steps: 300, Batch: 64, LR: e.Params.Tune.LR, Warmup: e.Params.Tune.Warmup,
-			WeightDecay: 0.1, Clip: 1, GatedDepth: 2, AlphaLR: 10, Precision: "f32", Augment: augment},
+			WeightDecay: 0.1, GradClip: 1, GatedDepth: 2, AlphaLRScale: 10, Precision: "f32", Augment: augment},
 		Evaluate: map[string]Evaluate{"task": {Kind: "zeroshot", Dataset: "pool:world/task", Prompts: []string{"a photo of a {}"}, MaxBadShare: 0.05}},
 	}
 	if !reflect.DeepEqual(e.Params, want) {
@@ -79,7 +79,7 @@ func TestDefaultLearningRate(t *testing.T) {
 	}
 	for _, trial := range e.Trials {
 		var want float64
-		if raw, ok := k.defaultLR[trial.Params.Tune.Mode]; ok {
+		if raw, ok := k.families[0].lr[trial.Params.Tune.Mode]; ok {
 			if err := json.Unmarshal(raw, &want); err != nil {
 				t.Fatal(err)
 			}
@@ -116,9 +116,9 @@ func TestExpand(t *testing.T) {
 base {"tune.mode":"none"} 7
 `},
 		"cases alone": {
-			`cases: [{label: "a"}, {label: "b", pairs: control: "random", retrieve: by: ["t2t"]}]`,
+			`cases: [{label: "a"}, {label: "b", pairs: source: "random", retrieve: by: ["t2t"]}]`,
 			`a {} 0
-b {"pairs.control":"random","retrieve.by":["t2t"]} 0
+b {"pairs.source":"random","retrieve.by":["t2t"]} 0
 `},
 		"an empty grid is the file's own values": {
 			`{grid: {}, cases: [{label: "b", retrieve: k: 2}]}`,
@@ -126,10 +126,10 @@ b {"pairs.control":"random","retrieve.by":["t2t"]} 0
 b {"retrieve.k":2} 0
 `},
 		"cross": {
-			`{grid: {tune: mode: ["full", "locked-text"], retrieve: k: [1, 2]}, cases: [{label: "random", cross: true, tune: mode: "full", pairs: control: "random"}],
+			`{grid: {tune: mode: ["full", "locked-text"], retrieve: k: [1, 2]}, cases: [{label: "random", cross: true, tune: mode: "full", pairs: source: "random"}],
 			  exclude: [{label: ""}]}`,
-			`random {"pairs.control":"random","retrieve.k":1,"tune.mode":"full"} 0
-random {"pairs.control":"random","retrieve.k":2,"tune.mode":"full"} 0
+			`random {"pairs.source":"random","retrieve.k":1,"tune.mode":"full"} 0
+random {"pairs.source":"random","retrieve.k":2,"tune.mode":"full"} 0
 `},
 		"exclude is a pattern": {
 			`{grid: {tune: gamma: [0.5, 0.9, "off"], retrieve: k: [1, 8]}, exclude: [{retrieve: k: >4, tune: gamma: <0.9}, {tune: {gamma: "off", mode: "full"}}]}`,
@@ -170,15 +170,15 @@ k2 g0.8 {"retrieve.k":2,"tune.gamma":0.8} 0
 // TestTrialIsFileWithAxesSet is the meaning of a sweep: what a trial gets is what the file gives with its axes set by hand.
 func TestTrialIsFileWithAxesSet(t *testing.T) {
 	for name, text := range map[string]string{
-		"plain":      small + `sweep: {grid: {tune: {mode: ["full", "gated-image", "none"], gamma: [0.5, "off"]}, retrieve: k: [1, 8]}, cases: [{label: "a", pairs: control: "random"}]}`,
+		"plain":      small + `sweep: {grid: {tune: {mode: ["full", "gated-image", "none"], gamma: [0.5, "off"]}, retrieve: k: [1, 8]}, cases: [{label: "a", pairs: source: "random"}]}`,
 		"computed":   small + "tune: warmup: div(tune.steps, 10)\nretrieve: k: [if tune.mode == \"full\" {3}, 5][0]\n" + `sweep: {grid: tune: {mode: ["full", "locked-text"], steps: [50, 300, 1000]}, cases: [{label: "a", tune: warmup: 7}]}`,
-		"alias":      strings.Replace(small, "tune: {", "let half = tune.steps\n_k: 2\nretrieve: k: _k\nindex: lists: half\ntune: {", 1) + `sweep: grid: {tune: steps: [20, 40], retrieve: k: [1, 2]}`,
+		"alias":      strings.Replace(small, "tune: {", "let half = tune.steps\n_k: 2\nretrieve: k: _k\nindex: nlist: half\ntune: {", 1) + `sweep: grid: {tune: steps: [20, 40], retrieve: k: [1, 2]}`,
 		"prompts":    small + "evaluate: other: {kind: \"zeroshot\", dataset: \"d\", prompts: [\"x {}\"]}\n" + `sweep: grid: task: prompts: [["a {}"], ["a {}", "b {}"]]`,
 		"source":     small + `sweep: cases: [{label: "clip", backbone: weights: "dir"}, {label: "seed", backbone: pretrain: seed: 3}]`,
 		"warmup":     small + `sweep: grid: tune: steps: [1, 5, 1000]`,
 		"list":       small + `sweep: grid: retrieve: by: [["t2t"], ["t2i"], ["t2t", "t2i"]]`,
 		"world":      small + `sweep: grid: pool: world: world: {wrong: [0, 0.2], seed: [1, 18446744073709551615]}`,
-		"embedding":  strings.Replace(small, "tune: {", "#common: {precision: \"f32\", clip: 2}\ntune: {#common, ", 1) + `sweep: grid: tune: gamma: [0.5, 1]`,
+		"embedding":  strings.Replace(small, "tune: {", "#common: {precision: \"f32\", gradClip: 2}\ntune: {#common, ", 1) + `sweep: grid: tune: gamma: [0.5, 1]`,
 		"comprehend": small + "if tune.mode == \"full\" {pairs: seed: 4}\n" + `sweep: grid: tune: mode: ["full", "gated-image"]`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -264,7 +264,7 @@ tables: {
 func TestFlatten(t *testing.T) {
 	got := Flatten(parse(t, small, "tune.gamma=1.0", "pool.world.world.seed=18446744073709551615").Params)
 	for path, want := range map[string]any{"tune.gamma": int64(1), "tune.mode": "full", "retrieve.by": []any{"t2t", "t2i"}, "pairs.dedup": true,
-		"pool.world.world.seed": uint64(math.MaxUint64), "tune.clip": int64(1), "tune.weightDecay": 0.1, "tune.augment.crop": []any{0.6, int64(1)}} {
+		"pool.world.world.seed": uint64(math.MaxUint64), "tune.gradClip": int64(1), "tune.weightDecay": 0.1, "tune.augment.crop": []any{0.6, int64(1)}} {
 		if !reflect.DeepEqual(got[path], want) {
 			t.Errorf("%s: got %v (%T), want %v (%T)", path, got[path], got[path], want, want)
 		}
@@ -356,7 +356,7 @@ func TestTablesKeepTheirOrder(t *testing.T) {
 	}
 }
 
-const orderHeader = `apiVersion: "runner/v1"
+const orderHeader = `apiVersion: "runner/v2"
 name: "order"
 pool: w: world: {}
 backbone: {arch: "tiny", pretrain: pool: "w"}

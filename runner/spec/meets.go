@@ -35,7 +35,7 @@ type met struct {
 
 // expect notes an expectation.
 func (c *checker) expect(pos Pos, shown string, fulfilled func(m *met) bool, format string, args ...any) {
-	c.expected = append(c.expected, expectation{Error{pos, shown, fmt.Sprintf(format, args...)}, fulfilled, ""})
+	c.expected = append(c.expected, expectation{Error{Pos: pos, Path: shown, Msg: fmt.Sprintf(format, args...)}, fulfilled, ""})
 }
 
 // watch has the values of a path noted.

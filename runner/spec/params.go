@@ -75,19 +75,24 @@ type Backbone struct {
 
 // Pretrain is plain InfoNCE training from random weights.
 type Pretrain struct {
-	Pool        string  `json:"pool"`
-	Steps       int     `json:"steps"`
-	Keep        int     `json:"keep,omitempty"` // steps between kept checkpoints; 0 keeps the last only
-	Take        int     `json:"take,omitempty"` // step of the checkpoint that serves; 0 is the last
-	Batch       int     `json:"batch"`
-	LR          float64 `json:"lr"` // peak
-	Warmup      int     `json:"warmup"`
-	WeightDecay float64 `json:"weightDecay"`
-	Clip        float64 `json:"clip"`  // global gradient norm; 0 is off
-	Vocab       int     `json:"vocab"` // tokens of the BPE tokenizer trained on the pool
-	Seed        int64   `json:"seed"`
-	Precision   string  `json:"precision"`
-	Augment     Augment `json:"augment"`
+	Pool        string     `json:"pool"`
+	Steps       int        `json:"steps"`
+	Checkpoint  Checkpoint `json:"checkpoint,omitzero"`
+	Batch       int        `json:"batch"`
+	LR          float64    `json:"lr"` // peak
+	Warmup      int        `json:"warmup"`
+	WeightDecay float64    `json:"weightDecay"`
+	GradClip    float64    `json:"gradClip"` // global gradient norm; 0 is off
+	Vocab       int        `json:"vocab"`    // tokens of the BPE tokenizer trained on the pool
+	Seed        int64      `json:"seed"`
+	Precision   string     `json:"precision"`
+	Augment     Augment    `json:"augment"`
+}
+
+// Checkpoint says which checkpoints of pretraining are kept, and which one serves.
+type Checkpoint struct {
+	Every int `json:"every,omitempty"` // steps between kept checkpoints; 0 keeps the last only
+	Step  int `json:"step,omitempty"`  // of the checkpoint that serves; 0 is the last
 }
 
 // Augment is the training augmentation of images.
@@ -115,8 +120,8 @@ type Index struct {
 	M              int    `json:"m"`
 	EfConstruction int    `json:"efConstruction"`
 	EfSearch       int    `json:"efSearch"`
-	Lists          int    `json:"lists"`
-	Probes         int    `json:"probes"`
+	NList          int    `json:"nlist"`
+	NProbe         int    `json:"nprobe"`
 	TrainSize      int    `json:"trainSize"`
 	Seed           int64  `json:"seed"`
 
@@ -145,9 +150,9 @@ type Retrieve struct {
 
 // Pairs says how hits become training pairs.
 type Pairs struct {
-	Dedup   bool   `json:"dedup"`
-	Control string `json:"control"` // none, random, caption-match, continued, oracle
-	Seed    int64  `json:"seed"`    // of the draws of random, caption-match and oracle
+	Dedup  bool   `json:"dedup"`
+	Source string `json:"source"` // retrieved, random, caption-match, pool, oracle
+	Seed   int64  `json:"seed"`   // of the draws of random, caption-match and oracle
 
 	Draw string `json:"draw,omitempty"` // each, one: whether each seed draws; "" is each
 
@@ -169,9 +174,9 @@ type Tune struct {
 	LR            float64 `json:"lr"` // peak; the default depends on the mode
 	Warmup        int     `json:"warmup"`
 	WeightDecay   float64 `json:"weightDecay"`
-	Clip          float64 `json:"clip"`
-	GatedDepth    int     `json:"gatedDepth"` // gated blocks before the last k vision blocks
-	AlphaLR       float64 `json:"alphaLR"`    // multiplier on lr for the gates' alpha
+	GradClip      float64 `json:"gradClip"`
+	GatedDepth    int     `json:"gatedDepth"`   // gated blocks before the last k vision blocks
+	AlphaLRScale  float64 `json:"alphaLRScale"` // multiplier on lr for the gates' alpha
 	Precision     string  `json:"precision"`
 	Augment       Augment `json:"augment"`
 
@@ -202,9 +207,9 @@ type Training struct {
 	SearchEpochs  int       `json:"searchEpochs"`
 	Batch         int       `json:"batch"`
 	Warmup        float64   `json:"warmup"` // epochs
-	TowerLR       float64   `json:"towerLR"`
+	TowerLRScale  float64   `json:"towerLRScale"`
 	Normalization string    `json:"normalization"` // batch, length, none
-	Clip          float64   `json:"clip"`
+	GradClip      float64   `json:"gradClip"`
 	Precision     string    `json:"precision"`
 	Augment       *Augment  `json:"augment,omitempty"` // nil: none
 }

@@ -15,7 +15,7 @@ import (
 const readsFile = "../plan/reads/fields.go"
 
 // byHand are the fields whose getters stand in reads.go.
-var byHand = []string{"Pretrain.Take", "Retrieve.Weight", "Tune.Rounds"}
+var byHand = []string{"Checkpoint.Step", "Retrieve.Weight", "Tune.Rounds"}
 
 // TestReads writes that file from the types (go test ./runner/spec -run TestReads -update), and from
 // the schema which value none means too (@absent), and of which lists the order says nothing

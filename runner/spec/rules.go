@@ -237,7 +237,7 @@ func (s scene) checkBackbone() {
 	if s.v.has("backbone.pretrain") && !s.v.has("backbone.arch") {
 		s.report("backbone.arch", "missing (pretrain needs an architecture, such as \"tiny\")")
 	}
-	s.checkTake()
+	s.checkSnapshot()
 	s.checkGates()
 	pool := s.v.text("backbone.pretrain.pool")
 	if s.v.has("pool."+pool+".embeddings") && !s.v.has("pool."+pool+".shards") {
@@ -275,18 +275,18 @@ func GatesError(model *clip.Config, depth int, what string) (path, why string) {
 	return "", ""
 }
 
-// checkTake looks for the step to take among those that are kept.
-func (s scene) checkTake() {
-	const path = "backbone.pretrain."
-	if !s.v.has(path+"take") || s.isBad(path+"take") || s.isBad(path+"keep") || s.isBad(path+"steps") {
+// checkSnapshot looks for the step that serves among those that are kept.
+func (s scene) checkSnapshot() {
+	const step, every = "backbone.pretrain.checkpoint.step", "backbone.pretrain.checkpoint.every"
+	if !s.v.has(step) || s.isBad(step) || s.isBad(every) || s.isBad("backbone.pretrain.steps") {
 		return
 	}
-	take, keep := s.v.number(path+"take"), s.v.number(path+"keep")
+	at, apart := s.v.number(step), s.v.number(every)
 	switch {
-	case !s.v.has(path + "keep"):
-		s.report(path+"keep", "missing (take needs the steps between kept checkpoints)")
-	case math.Mod(take, keep) != 0:
-		s.report(path+"take", "no checkpoint is kept after step %g (a multiple of keep, %g)", take, keep)
+	case !s.v.has(every):
+		s.report(every, "missing (step needs the steps between kept checkpoints)")
+	case math.Mod(at, apart) != 0:
+		s.report(step, "no checkpoint is kept after step %g (a multiple of every, %g)", at, apart)
 	}
 }
 

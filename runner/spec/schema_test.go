@@ -81,7 +81,7 @@ func TestSchemaIsParams(t *testing.T) {
 // nature, or filled from elsewhere.
 func TestDefaultsAreValid(t *testing.T) {
 	k := contractOf(t)
-	noDefault := []string{"pool.*.laion", "pool.*.embeddings", "pool.*.shards", "pool.*.rows", "backbone.arch", "backbone.weights", "backbone.imageSize", "backbone.precision", "backbone.pretrain.keep", "backbone.pretrain.take", "tune.lr", "evaluate.*.prompts",
+	noDefault := []string{"pool.*.laion", "pool.*.embeddings", "pool.*.shards", "pool.*.rows", "backbone.arch", "backbone.weights", "backbone.imageSize", "backbone.precision", "backbone.pretrain.checkpoint.every", "backbone.pretrain.checkpoint.step", "tune.lr", "evaluate.*.prompts",
 		"index.code", "index.factory", "index.memoryGiB", "index.shardRows", "index.recall", "evaluate.*.benchmark", "evaluate.*.promptsFile", "evaluate.*.protocol",
 		"evaluate.*.train", "evaluate.*.method", "evaluate.*.init", "evaluate.*.shots", "evaluate.*.samples", "evaluate.*.best",
 		"evaluate.*.of", "evaluate.*.trainList", "evaluate.*.knowledge", "evaluate.*.wordnet", "evaluate.*.wiktionary", "tune.captions", "tune.objective", "tune.after", "tune.threshold", "tune.perClass", "tune.soft",
@@ -93,6 +93,9 @@ func TestDefaultsAreValid(t *testing.T) {
 	for _, path := range leaves(k.params, "") {
 		n, _ := k.find(path)
 		raw, ok := k.defaults[path]
+		if !ok {
+			raw, ok = k.families[0].values[path]
+		}
 		seen[path] = true
 		switch {
 		case ok && n.required != "":
@@ -109,9 +112,17 @@ func TestDefaultsAreValid(t *testing.T) {
 		}
 	}
 	lr, _ := k.find("tune.lr")
-	for mode, raw := range k.defaultLR {
-		if lr.form.value.Unify(k.ctx.CompileBytes(raw)).Validate(cue.Concrete(true)) != nil {
-			t.Errorf("#DefaultLR %s: %s", mode, raw)
+	for _, f := range k.families {
+		for mode, raw := range f.lr {
+			if lr.form.value.Unify(k.ctx.CompileBytes(raw)).Validate(cue.Concrete(true)) != nil {
+				t.Errorf("#DefaultTune %s: lr %s: %s", f.Name, mode, raw)
+			}
+		}
+		for path, raw := range f.values {
+			n, _ := k.find(path)
+			if n == nil || n.form.value.Unify(k.ctx.CompileBytes(raw)).Validate(cue.Concrete(true)) != nil {
+				t.Errorf("#DefaultTune %s: %s: %s", f.Name, path, raw)
+			}
 		}
 	}
 	for optimizer, fields := range k.training {
@@ -193,7 +204,7 @@ func cueVet(t *testing.T, text string) error {
 // TestCueVet holds that the schema by itself, under CUE's own command, judges a file as Load does, but for rules that span sections and for
 // names of sections.
 func TestCueVet(t *testing.T) {
-	good := small + `sweep: {grid: {tune: {mode: ["full"], augment: flip: [0, 0.5]}, pool: world: world: seed: [0, 1]}, cases: [{label: "a", cross: true, pairs: control: "random"}],
+	good := small + `sweep: {grid: {tune: {mode: ["full"], augment: flip: [0, 0.5]}, pool: world: world: seed: [0, 1]}, cases: [{label: "a", cross: true, pairs: source: "random"}],
 exclude: [{tune: gamma: 0.8}], seeds: [1, 2]}
 tables: main: {rows: "tune.mode", metrics: ["task/acc@1"]}
 `
@@ -204,9 +215,9 @@ tables: main: {rows: "tune.mode", metrics: ["task/acc@1"]}
 	for _, swap := range [][2]string{
 		{"steps: 300", "stesp: 300, steps: 300"}, {"steps: 300", "steps: 0"}, {`mode: "full"`, `mode: "ful"`}, {`["a photo of a {}"]`, `["a photo"]`},
 		{"seed: 0", "seeed: 0"}, {`"tiny"`, `3`}, {"seed: [0, 1]", "seed: [0, -1]"}, {"flip: [0, 0.5]", "flip: 0.5"}, {"flip: [0, 0.5]", "flipp: [0.5]"},
-		{"cross: true", "crosss: true"}, {`control: "random"`, `contrl: "random"`}, {`control: "random"`, `control: "rand"`}, {"gamma: 0.8", "gama: 0.8"},
+		{"cross: true", "crosss: true"}, {`source: "random"`, `sourc: "random"`}, {`source: "random"`, `source: "rand"`}, {"gamma: 0.8", "gama: 0.8"},
 		{`label: "a", `, ""}, {"seeds: [1, 2]", "seeds: 0"}, {`rows: "tune.mode", `, ""}, {"metrics:", "metric: [], metrics:"}, {`name:       "x"`, `name: "X y"`},
-		{`"runner/v1"`, `"runner/v2"`}, {`kind: "zeroshot"`, `kind: "linear"`}, {"exclude:", "exlude:"}, {`pretrain: pool: "world"`, `pretrain: {pool: "world", vocab: 3}`},
+		{`"runner/v2"`, `"runner/v3"`}, {`kind: "zeroshot"`, `kind: "linear"`}, {"exclude:", "exlude:"}, {`pretrain: pool: "world"`, `pretrain: {pool: "world", vocab: 3}`},
 	} {
 		if !strings.Contains(good, swap[0]) {
 			t.Fatalf("no %s", swap[0])
@@ -230,7 +241,9 @@ func TestSchemaHasTheModes(t *testing.T) {
 	if got, want := n.form.spelling().literals, append([]string{"none"}, trained...); !slices.Equal(got, want) {
 		t.Errorf("tune.mode takes %q, the table of modes has %q", got, want)
 	}
-	if got, want := slices.Sorted(maps.Keys(k.defaultLR)), slices.Sorted(slices.Values(trained)); !slices.Equal(got, want) {
-		t.Errorf("#DefaultLR has %q, the table of modes %q", got, want)
+	for _, f := range k.families {
+		if got, want := slices.Sorted(maps.Keys(f.lr)), slices.Sorted(slices.Values(trained)); !slices.Equal(got, want) {
+			t.Errorf("#DefaultTune %s has %q, the table of modes %q", f.Name, got, want)
+		}
 	}
 }

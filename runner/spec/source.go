@@ -13,6 +13,8 @@ import (
 	"cuelang.org/go/cue/ast/astutil"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+
+	"react/runner/spec/v1"
 )
 
 // source is an experiment file and what is done to its syntax tree before it is evaluated.
@@ -258,10 +260,14 @@ func (c *checker) parseSetting(arg string) (setting, error) {
 		}
 		set.path = append(set.path, sel.Unquoted())
 	}
-	set.drop = c.alternatives(strings.Join(set.path, "."))
+	now, old := v1.Path(strings.Join(set.path, "."))
+	if old && !c.former {
+		return setting{}, fmt.Errorf("%s: called %s since %s", strings.Join(set.path, "."), now, v1.Now)
+	}
+	set.drop = c.alternatives(now)
 	x, err := parser.ParseExpr(set.from, set.text)
 	switch {
-	case c.wantsText(set.path) && (isBareText(value) || !isMarked(value) && (err != nil || c.namesNothing(x))):
+	case c.wantsText(strings.Split(now, ".")) && (isBareText(value) || !isMarked(value) && (err != nil || c.namesNothing(x))):
 		set.text = strconv.Quote(value)
 	case err != nil:
 		return setting{}, errors.New(c.notCUE(set))

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+
+	"react/runner/spec/v1"
 )
 
 // axis is a path that the grid varies.
@@ -54,10 +56,11 @@ func (a *assignment) take(b assignment) {
 
 // pattern is an exclude or a filter: constraints on some paths.
 type pattern struct {
-	value cue.Value
-	paths []string
-	known map[string]bool // what it says of a trial, by the JSON of the paths
-	shown string          // its place in the file
+	value  cue.Value
+	paths  []string
+	former map[string]string // paths of runner/v1 that it is written with, by today's
+	known  map[string]bool   // what it says of a trial, by the JSON of the paths
+	shown  string            // its place in the file
 }
 
 // sweep is what a file says about variation, checked.
@@ -262,11 +265,14 @@ func (c *checker) readExclude(v cue.Value, base *assignment) []pattern {
 }
 
 func (c *checker) readPattern(shown string, v cue.Value, base *assignment) pattern {
-	p := pattern{value: v, known: map[string]bool{}, shown: shown}
+	p := pattern{value: v, known: map[string]bool{}, former: map[string]string{}, shown: shown}
 	label := &node{name: "label", form: form{value: c.ctx.CompileString("string")}}
 	seed := &node{name: "seed", form: form{number: true, whole: true, value: c.ctx.CompileString("int")}}
 	c.walk(c.overlay(label, seed), "", v, visitor{prefix: shown, names: base.set.names, leaf: func(n *node, path, shown string, v cue.Value) {
-		if n.form.value.Unify(v).Validate() != nil {
+		if n.former != "" {
+			p.former[path] = n.former
+		}
+		if n.form.value.Unify(v).Validate() != nil && !n.form.accepts {
 			what := n.form.wrong(v)
 			if !v.IsConcrete() {
 				what = fmt.Sprintf("%s matches no value (%s)", show(v), n.form)
@@ -287,6 +293,9 @@ func (c *checker) subsumes(p pattern, trial values) bool {
 		if !ok {
 			return false
 		}
+		if old := p.former[path]; old != "" {
+			path, raw = old, formerValue(old, raw)
+		}
 		part[path] = raw
 	}
 	raw, err := json.Marshal(part.tree())
@@ -297,6 +306,17 @@ func (c *checker) subsumes(p pattern, trial values) bool {
 		p.known[string(raw)] = p.value.Subsume(c.ctx.CompileBytes(raw), cue.Final()) == nil
 	}
 	return p.known[string(raw)]
+}
+
+// formerValue is what runner/v1 called a value of the field that it called old.
+func formerValue(old string, raw json.RawMessage) json.RawMessage {
+	for then, now := range v1.Values(old) {
+		if plain(raw) == now {
+			raw, _ = json.Marshal(then)
+			return raw
+		}
+	}
+	return raw
 }
 
 // expand lists the assignments in order: the grid with the last axis fastest, then the cases.

@@ -92,7 +92,7 @@ func TestHabits(t *testing.T) {
 }
 
 // habitual is small, with modalities.
-const habitual = `apiVersion: "runner/v1"
+const habitual = `apiVersion: "runner/v2"
 name: "small"
 pool: world: world: {}
 backbone: {arch: "tiny", pretrain: pool: "world"}

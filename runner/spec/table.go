@@ -12,6 +12,7 @@ import (
 
 	"react/results/evaluation"
 	"react/results/reference"
+	"react/runner/spec/v1"
 )
 
 // Table is a result table as the file asks for it. Paths are those of Flatten; "label" is the label of a trial.
@@ -370,7 +371,11 @@ func (t tableReader) axisError(path string) string {
 	if path == "label" || path == "class" || path == "class.other" {
 		return ""
 	}
-	return t.axisErrorAt(path, t.base)
+	now, old := v1.Path(path)
+	if old && !t.former {
+		return fmt.Sprintf("%q is called %q since %s", path, now, v1.Now)
+	}
+	return t.axisErrorAt(now, t.base)
 }
 
 // pathHint completes the nearest name to a whole path.
@@ -427,6 +432,11 @@ func (t tableReader) readFilter() map[string]any {
 			}
 			if raw, ok := t.value(f, shown, v); ok {
 				out[path] = plain(raw)
+				if n.former != "" { // a table of runner/v1 stays as it is written
+					then, _ := v.MarshalJSON() // it is a value
+					delete(out, path)
+					out[n.former] = plain(then)
+				}
 				t.expectFilter(t.valuePos(v), shown, path, raw)
 			}
 		}})

@@ -103,14 +103,10 @@ func (c *contract) withDefaults(v values) values {
 	for _, n := range c.params.fields {
 		c.fill(n, n.name, n.name, out)
 	}
+	c.fillFamily(out)
 	for small, large := range c.atMost { // a default gives way: a short run warms up no longer than it lasts
 		if !v.has(small) && out.number(small) > out.number(large) {
 			out[small] = out[large]
-		}
-	}
-	if !out.has("tune.lr") {
-		if lr, ok := c.defaultLR[out.text("tune.mode")]; ok {
-			out["tune.lr"] = lr
 		}
 	}
 	out.fillPrompt()
@@ -249,6 +245,9 @@ func plain(raw json.RawMessage) any {
 	}
 	return plainNumbers(v)
 }
+
+// PlainNumbers gives values that were decoded with json.Number the numbers that Flatten gives.
+func PlainNumbers(v any) any { return plainNumbers(v) }
 
 func plainNumbers(v any) any {
 	switch v := v.(type) {

@@ -9,6 +9,8 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
+
+	"react/runner/spec/v1"
 )
 
 // checker holds one pass over one file: what was found wrong so far, and where.
@@ -20,6 +22,7 @@ type checker struct {
 	holes map[string]bool // paths at which a reference was reported and taken out: what is open there is silent, what is not is checked
 	words []span          // those references in the source
 
+	former   bool // see Options
 	met      *met
 	expected []expectation
 }
@@ -115,6 +118,13 @@ func (c *checker) walk(n *node, path string, v cue.Value, vis visitor) {
 	}
 	for it.Next() {
 		name, w := it.Selector().Unquoted(), it.Value()
+		if old, at := c.formerField(n, join(path, name)); old != nil {
+			if !c.former {
+				c.old(c.fieldPos(w), join(shown, name), "called %s since %s", at, v1.Now)
+			}
+			c.visit(old, at, w, vis)
+			continue
+		}
 		if child := c.childAt(n, name, path, shown, w, vis); child != nil {
 			c.visit(child, join(path, name), w, vis)
 			continue
@@ -216,6 +226,21 @@ func contains(list []string, s string) bool {
 	return false
 }
 
+// formerField is the field of today that a path of runner/v1 stands for, and its path.
+func (c *checker) formerField(n *node, path string) (*node, string) {
+	now, old := v1.Path(path)
+	if !old || n.elem != nil {
+		return nil, ""
+	}
+	found, _ := c.find(now)
+	if found == nil {
+		return nil, ""
+	}
+	field := *found
+	field.former, field.form.accepts = path, true
+	return &field, now
+}
+
 // fieldHint is the nearest field of the group, or the section that does have a field of this name, or all fields.
 func (c *checker) fieldHint(n *node, name string) string {
 	if near := nearest(name, n.names()); near != "" {
@@ -256,6 +281,13 @@ func (c *checker) value(f form, shown string, v cue.Value) (json.RawMessage, boo
 	if v.IncompleteKind() == cue.ListKind && f.list != nil {
 		return c.list(f, shown, v)
 	}
+	if now := f.former[textOf(v)]; now != "" && f.accepts {
+		if !c.former {
+			c.old(c.valuePos(v), shown, "%s is called %q since %s", show(v), now, v1.Now)
+		}
+		raw, err := json.Marshal(now)
+		return raw, err == nil
+	}
 	if err := v.Validate(cue.Concrete(true)); err != nil {
 		c.fail(c.valuePos(v), shown, "%s", c.incomplete(f, v, err))
 		return nil, false
@@ -278,6 +310,12 @@ func (c *checker) value(f form, shown string, v cue.Value) (json.RawMessage, boo
 		return nil, false
 	}
 	return raw, true
+}
+
+// textOf is a text, or "".
+func textOf(v cue.Value) string {
+	s, _ := v.String()
+	return s
 }
 
 // list checks the elements of a list one by one, so that each is reported at its own place.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/data/caught"
 	"react/data/dtype"
 	"react/ops/clip"
 )
@@ -63,6 +64,20 @@ func Load(path string) (*clip.Checkpoint, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return c, nil
+}
+
+// Peek is the config of a checkpoint as its header says it, nil where that cannot be read.
+func Peek(path string) (cfg *clip.Config) {
+	_ = caught.Do(path, func() error {
+		s, err := Open(path, OpenOptions{})
+		if err == nil {
+			model := s.Config
+			cfg = &model
+			_ = s.Close() // read only
+		}
+		return err
+	})
+	return cfg
 }
 
 // Close gives the memory of the files back.

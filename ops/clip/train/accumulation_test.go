@@ -16,18 +16,18 @@ import (
 func accumulationCases() []accumulationCase {
 	vit, resnet := cliptest.Stir(cliptest.SmallModel(2, true)), cliptest.DrawnResNet()
 	return []accumulationCase{
-		{"full", vit, Options{Mode: clip.Full, Clip: 1}},
-		{"full, uneven", vit, Options{Mode: clip.Full, MicroBatch: 4, Clip: 1}},
+		{"full", vit, Options{Mode: clip.Full, GradClip: 1}},
+		{"full, uneven", vit, Options{Mode: clip.Full, MicroBatch: 4, GradClip: 1}},
 		{"full, fixed positives", vit, Options{Mode: clip.Full, PositivesFixed: true}},
-		{"full, ResNet", resnet, Options{Mode: clip.Full, Clip: 1}},
+		{"full, ResNet", resnet, Options{Mode: clip.Full, GradClip: 1}},
 		{"full, many tokens", manyTokens(), Options{Mode: clip.Full, MicroBatch: 1}},
-		{"locked-image", vit, Options{Mode: clip.LockedImage, Clip: 1}},
-		{"locked-text", vit, Options{Mode: clip.LockedText, Clip: 1}},
-		{"locked-text, cached", vit, Options{Mode: clip.LockedText, CachedText: true, Clip: 1}},
+		{"locked-image", vit, Options{Mode: clip.LockedImage, GradClip: 1}},
+		{"locked-text", vit, Options{Mode: clip.LockedText, GradClip: 1}},
+		{"locked-text, cached", vit, Options{Mode: clip.LockedText, CachedText: true, GradClip: 1}},
 		{"locked-text, ResNet", resnet, Options{Mode: clip.LockedText, MicroBatch: 1, CachedText: true}},
-		{"gated-image, cached", vit, Options{Mode: clip.GatedImage, MicroBatch: 5, CachedText: true, Clip: 1}},
+		{"gated-image, cached", vit, Options{Mode: clip.GatedImage, MicroBatch: 5, CachedText: true, GradClip: 1}},
 		{"gated-image", vit, Options{Mode: clip.GatedImage, PositivesFixed: true}},
-		{"locked-text, classes", vit, Options{Mode: clip.LockedText, Classes: testClasses, Clip: 1}},
+		{"locked-text, classes", vit, Options{Mode: clip.LockedText, Classes: testClasses, GradClip: 1}},
 	}
 }
 
@@ -157,7 +157,7 @@ func TestMicroBatchesAreNotSummedLosses(t *testing.T) {
 func TestMicroBatchesResume(t *testing.T) {
 	c := cliptest.SmallModel(1, true)
 	cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
-		opts := Options{Mode: clip.GatedImage, Batch: 6, MicroBatch: 2, Clip: 1}
+		opts := Options{Mode: clip.GatedImage, Batch: 6, MicroBatch: 2, GradClip: 1}
 		straight, _ := train(t, e, c, opts, 6)
 		first, _ := train(t, e, c, opts, 3)
 		state, err := first.State()

@@ -79,7 +79,7 @@ func hyperValues(p StepParams, adam AdamW, clip float64, step int) []float32 {
 	if clip <= 0 {
 		clip = noClip
 	}
-	alpha := p.AlphaLR
+	alpha := p.AlphaLRScale
 	if alpha == 0 {
 		alpha = 1
 	}

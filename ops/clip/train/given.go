@@ -11,7 +11,7 @@ import (
 
 // giveHyper puts the numbers of a step, counted from 1.
 func giveHyper(g *graph.Given, p StepParams, o Options, step int) {
-	values := hyperValues(p, o.AdamW, o.Clip, step)
+	values := hyperValues(p, o.AdamW, o.GradClip, step)
 	if o.Head.Classes > 0 {
 		values = headHyperValues(p, o, step)
 	}

@@ -77,18 +77,18 @@ func newHeadHyper(g *Graph) headHyper {
 // headHyperValues are the values of a step, counted from 1. For SGD decay is what
 // is added to a gradient, for AdamW what a weight is multiplied with.
 func headHyperValues(p StepParams, o Options, step int) []float32 {
-	tower := p.TowerLR
+	tower := p.TowerLRScale
 	if tower == 0 {
 		tower = 1
 	}
 	if o.Head.SGD {
-		clip := o.Clip
+		clip := o.GradClip
 		if clip <= 0 {
 			clip = noClip
 		}
 		return []float32{float32(p.LR), float32(p.LR * tower), float32(p.WeightDecay), float32(p.WeightDecay), 0, float32(clip)}
 	}
-	v := hyperValues(StepParams{LR: p.LR, WeightDecay: p.WeightDecay, AlphaLR: tower}, o.AdamW, o.Clip, step)
+	v := hyperValues(StepParams{LR: p.LR, WeightDecay: p.WeightDecay, AlphaLRScale: tower}, o.AdamW, o.GradClip, step)
 	return []float32{v[atStep], v[atAlphaStep], v[atKeep], float32(1 - p.LR*tower*p.WeightDecay), v[atEpsilon], v[atClip]}
 }
 

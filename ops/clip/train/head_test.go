@@ -106,7 +106,7 @@ func TestHeadSGD(t *testing.T) {
 	}
 	defer tr.Close()
 	a, b := headBatch(c.Config, n, classes, false, 1), headBatch(c.Config, n, classes, false, 2)
-	with, plain := StepParams{LR: lr, WeightDecay: decay, TowerLR: tower}, StepParams{LR: lr, TowerLR: tower}
+	with, plain := StepParams{LR: lr, WeightDecay: decay, TowerLRScale: tower}, StepParams{LR: lr, TowerLRScale: tower}
 	g1, _ := stepped(t, tr, c, []Batch{a}, plain)
 	w1, _ := stepped(t, tr, c, []Batch{a}, with)
 	g2, _ := stepped(t, tr, w1, []Batch{b}, plain)
@@ -152,12 +152,12 @@ func TestHeadInMicroBatches(t *testing.T) {
 		batches := []Batch{headBatch(c.Config, n, classes, false, 1), headBatch(c.Config, n, classes, false, 2)}
 		var got [2]*clip.Checkpoint
 		for i, micro := range []int{0, 2} {
-			tr, err := New(e, c.Config, Options{Mode: clip.LockedText, Batch: n, MicroBatch: micro, Clip: 0.5, Head: o})
+			tr, err := New(e, c.Config, Options{Mode: clip.LockedText, Batch: n, MicroBatch: micro, GradClip: 0.5, Head: o})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer tr.Close()
-			got[i], _ = stepped(t, tr, c, batches, StepParams{LR: 1e-3, WeightDecay: 0.1, TowerLR: 0.1})
+			got[i], _ = stepped(t, tr, c, batches, StepParams{LR: 1e-3, WeightDecay: 0.1, TowerLRScale: 0.1})
 		}
 		for _, name := range got[0].Weights.Names() {
 			if err := cliptest.CloseTo(got[1].Weights.At(name).Data, got[0].Weights.At(name).Data, 1e-4); err != nil {

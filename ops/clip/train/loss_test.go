@@ -18,7 +18,7 @@ func TestOffComparesNoCaptions(t *testing.T) {
 		for _, micro := range []int{0, 2} {
 			var ends []*clip.Checkpoint
 			for _, off := range []bool{false, true} {
-				tr, _ := train(t, e, c, Options{Mode: clip.Full, Batch: 6, MicroBatch: micro, GammaOff: off, Clip: 1}, 0)
+				tr, _ := train(t, e, c, Options{Mode: clip.Full, Batch: 6, MicroBatch: micro, GammaOff: off, GradClip: 1}, 0)
 				for i := range 3 {
 					s, err := tr.Step(randomBatch(c.Config, 6, uint64(i)), StepParams{LR: 1e-2, WeightDecay: 0.1, Gamma: 2})
 					if err != nil || s.MeanPositives != 1 {

@@ -125,7 +125,7 @@ func ourWork(t *testing.T, e *engine.Engine, w work) func() {
 	if w.mode == clip.GatedImage {
 		c = benchModel(2)
 	}
-	tr, err := New(e, c.Config, Options{Mode: w.mode, Batch: n, CachedText: w.cached, Clip: 1})
+	tr, err := New(e, c.Config, Options{Mode: w.mode, Batch: n, CachedText: w.cached, GradClip: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

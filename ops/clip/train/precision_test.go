@@ -91,7 +91,7 @@ func TestBF16TrainsAsF32(t *testing.T) {
 const bf16Steps = 5
 
 func checkBF16Training(t *testing.T, e *engine.Engine, start *clip.Checkpoint, opts Options) {
-	opts.Batch, opts.Clip = 8, 1
+	opts.Batch, opts.GradClip = 8, 1
 	var losses [2][]float64
 	for i, precision := range clip.Precisions {
 		opts.Precision = precision

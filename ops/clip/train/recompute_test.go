@@ -13,8 +13,8 @@ import (
 // gradients within the last bits that an engine's fusions may change.
 func TestRecomputedActivationsTrainTheSame(t *testing.T) {
 	for _, c := range []accumulationCase{
-		{"full", cliptest.Stir(cliptest.SmallModel(1, true)), Options{Mode: clip.Full, Clip: 1}},
-		{"gated-image", cliptest.Stir(cliptest.SmallModel(2, true)), Options{Mode: clip.GatedImage, Clip: 1}},
+		{"full", cliptest.Stir(cliptest.SmallModel(1, true)), Options{Mode: clip.Full, GradClip: 1}},
+		{"gated-image", cliptest.Stir(cliptest.SmallModel(2, true)), Options{Mode: clip.GatedImage, GradClip: 1}},
 		{"ResNet", cliptest.DrawnResNet(), Options{Mode: clip.LockedText, CachedText: true}},
 		{"micro-batches", cliptest.Stir(cliptest.SmallModel(1, true)), Options{Mode: clip.Full, MicroBatch: 2}},
 	} {

@@ -183,7 +183,7 @@ func TestResNetStepsAreTheSameFromRunToRun(t *testing.T) {
 	c.Config.Model.Vision.Width, c.Config.Model.Vision.ImageSize = 16, 32
 	c.Weights = clip.Init(c.Config, 1)
 	cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
-		opts := Options{Mode: clip.Full, Batch: 8, Clip: 1}
+		opts := Options{Mode: clip.Full, Batch: 8, GradClip: 1}
 		first, a := train(t, e, cliptest.Stir(c), opts, 2)
 		second, b := train(t, e, cliptest.Stir(c), opts, 2)
 		for i := range a {

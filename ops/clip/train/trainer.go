@@ -15,7 +15,7 @@ import (
 	"react/ops/engine"
 )
 
-// Options are what a compiled step depends on, and Clip, which it does not.
+// Options are what a compiled step depends on, and GradClip, which it does not.
 type Options struct {
 	Mode           string
 	Batch          int
@@ -27,7 +27,7 @@ type Options struct {
 	GammaOff       bool    // plain InfoNCE: each pair is its own only positive, and no captions are compared
 	PositivesFixed bool    // P(i) is of BaseText, given with each batch, and not of the current text features
 	Classes        int     // over 0: cross entropy against Head with Targets, given with each batch, in place of captions; only where the text tower is locked
-	Clip           float64 // largest global norm of the gradient; 0 for no clipping
+	GradClip       float64 // largest global norm of the gradient; 0 for no clipping
 	Head           clip.HeadOptions
 }
 
@@ -65,11 +65,11 @@ type Batch struct {
 
 // StepParams are the numbers of a step.
 type StepParams struct {
-	LR          float64
-	WeightDecay float64 // of matrices
-	Gamma       float64 // cosine of captions from which another pair is a positive; not with GammaOff
-	AlphaLR     float64 // multiplies LR for the gates' alphas; 0 is 1
-	TowerLR     float64 // with Head: multiplies LR for the tower; 0 is 1
+	LR           float64
+	WeightDecay  float64 // of matrices
+	Gamma        float64 // cosine of captions from which another pair is a positive; not with GammaOff
+	AlphaLRScale float64 // multiplies LR for the gates' alphas; 0 is 1
+	TowerLRScale float64 // with Head: multiplies LR for the tower; 0 is 1
 }
 
 // StepStats are a step's numbers, of the weights before its update.

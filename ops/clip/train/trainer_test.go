@@ -112,7 +112,7 @@ func TestStepsAreTheSameFromRunToRun(t *testing.T) {
 					t.Skip("-short: full covers both towers")
 				}
 				cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
-					opts := Options{Mode: mode, Batch: batch, Clip: 1}
+					opts := Options{Mode: mode, Batch: batch, GradClip: 1}
 					first, a := train(t, e, c, opts, steps)
 					second, b := train(t, e, c, opts, steps)
 					for i := range a {
@@ -226,7 +226,7 @@ func TestCachedCaptionsTrainAsEncodedOnes(t *testing.T) {
 // trainer and takes three more: the same as six.
 func TestResumeIsExact(t *testing.T) {
 	c := cliptest.SmallModel(1, true)
-	opts := Options{Mode: clip.GatedImage, Batch: 4, Clip: 1}
+	opts := Options{Mode: clip.GatedImage, Batch: 4, GradClip: 1}
 	cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
 		straight, _ := train(t, e, c, opts, 6)
 		first, _ := train(t, e, c, opts, 3)
@@ -275,7 +275,7 @@ func followAdamW(t *testing.T, adam AdamW) {
 	params := []clip.Parameter{{Name: "matrix", Shape: []int{1, 1}}, {Name: "vector", Shape: []int{1}}, {Name: "x.alpha_attn", Shape: []int{}}, {Name: "logit_scale", Shape: []int{}}}
 	starts := []float64{0.5, 0.5, 0.5, 4.6}
 	grads := []float64{3, 4, -1, -2} // the global norm is √30
-	p := StepParams{LR: 0.1, WeightDecay: 0.2, AlphaLR: 5}
+	p := StepParams{LR: 0.1, WeightDecay: 0.2, AlphaLRScale: 5}
 	const clip = 1.0
 	cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
 		program, err := e.Program(fmt.Sprint("adamw by hand ", b2), adamwGraph(params, adam))
@@ -310,7 +310,7 @@ func followAdamW(t *testing.T, adam AdamW) {
 					want[i] *= 1 - p.LR*p.WeightDecay
 				}
 				if i == 2 {
-					lr *= p.AlphaLR
+					lr *= p.AlphaLRScale
 				}
 				want[i] -= lr * m[i] / (1 - math.Pow(0.9, float64(step))) / (math.Sqrt(v[i]/(1-math.Pow(b2, float64(step)))) + eps)
 				if i == 3 {

@@ -13,7 +13,7 @@ import (
 
 // Pretrain are params of eight steps.
 func Pretrain(t *testing.T) train.PretrainParams {
-	return train.PretrainParams{Model: optest.SmallModel(t), Steps: 8, Batch: 16, LR: 1e-3, Warmup: 2, WeightDecay: 0.1, Clip: 1,
+	return train.PretrainParams{Model: optest.SmallModel(t), Steps: 8, Batch: 16, LR: 1e-3, Warmup: 2, WeightDecay: 0.1, GradClip: 1,
 		Vocab: 520, Precision: "f32", Augment: image.Augment{Crop: [2]float64{0.6, 1}, Ratio: [2]float64{0.8, 1.25}, Color: 0.2}}
 }
 

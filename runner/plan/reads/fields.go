@@ -55,18 +55,26 @@ type Pretrain struct {
 	of *spec.Pretrain
 }
 
-func (v Pretrain) Pool() string          { v.note("pool", asGiven); return v.of.Pool }
-func (v Pretrain) Steps() int            { v.note("steps", asGiven); return v.of.Steps }
-func (v Pretrain) Keep() int             { v.note("keep", asGiven); return v.of.Keep }
-func (v Pretrain) Batch() int            { v.note("batch", asGiven); return v.of.Batch }
-func (v Pretrain) LR() float64           { v.note("lr", asGiven); return v.of.LR }
-func (v Pretrain) Warmup() int           { v.note("warmup", asGiven); return v.of.Warmup }
-func (v Pretrain) WeightDecay() float64  { v.note("weightDecay", asGiven); return v.of.WeightDecay }
-func (v Pretrain) Clip() float64         { v.note("clip", asGiven); return v.of.Clip }
-func (v Pretrain) Vocab() int            { v.note("vocab", asGiven); return v.of.Vocab }
-func (v Pretrain) Seed() int64           { v.note("seed", asGiven); return v.of.Seed }
-func (v Pretrain) Precision() string     { v.note("precision", asGiven); return v.of.Precision }
-func (v Pretrain) Augment() spec.Augment { return *v.augment("augment", &v.of.Augment, "off") }
+func (v Pretrain) Pool() string           { v.note("pool", asGiven); return v.of.Pool }
+func (v Pretrain) Steps() int             { v.note("steps", asGiven); return v.of.Steps }
+func (v Pretrain) Checkpoint() Checkpoint { return Checkpoint{v.in("checkpoint"), &v.of.Checkpoint} }
+func (v Pretrain) Batch() int             { v.note("batch", asGiven); return v.of.Batch }
+func (v Pretrain) LR() float64            { v.note("lr", asGiven); return v.of.LR }
+func (v Pretrain) Warmup() int            { v.note("warmup", asGiven); return v.of.Warmup }
+func (v Pretrain) WeightDecay() float64   { v.note("weightDecay", asGiven); return v.of.WeightDecay }
+func (v Pretrain) GradClip() float64      { v.note("gradClip", asGiven); return v.of.GradClip }
+func (v Pretrain) Vocab() int             { v.note("vocab", asGiven); return v.of.Vocab }
+func (v Pretrain) Seed() int64            { v.note("seed", asGiven); return v.of.Seed }
+func (v Pretrain) Precision() string      { v.note("precision", asGiven); return v.of.Precision }
+func (v Pretrain) Augment() spec.Augment  { return *v.augment("augment", &v.of.Augment, "off") }
+
+// Checkpoint is that of package spec, whose readers are noted.
+type Checkpoint struct {
+	at
+	of *spec.Checkpoint
+}
+
+func (v Checkpoint) Every() int { v.note("every", asGiven); return v.of.Every }
 
 // Task is that of package spec, whose readers are noted.
 type Task struct {
@@ -88,8 +96,8 @@ func (v Index) Kind() string        { v.note("kind", asGiven); return v.of.Kind 
 func (v Index) M() int              { v.note("m", asGiven); return v.of.M }
 func (v Index) EfConstruction() int { v.note("efConstruction", asGiven); return v.of.EfConstruction }
 func (v Index) EfSearch() int       { v.note("efSearch", asGiven); return v.of.EfSearch }
-func (v Index) Lists() int          { v.note("lists", asGiven); return v.of.Lists }
-func (v Index) Probes() int         { v.note("probes", asGiven); return v.of.Probes }
+func (v Index) NList() int          { v.note("nlist", asGiven); return v.of.NList }
+func (v Index) NProbe() int         { v.note("nprobe", asGiven); return v.of.NProbe }
 func (v Index) TrainSize() int      { v.note("trainSize", asGiven); return v.of.TrainSize }
 func (v Index) Seed() int64         { v.note("seed", asGiven); return v.of.Seed }
 func (v Index) Code() int           { v.note("code", asGiven); return v.of.Code }
@@ -122,7 +130,7 @@ type Pairs struct {
 }
 
 func (v Pairs) Dedup() bool         { v.note("dedup", asGiven); return v.of.Dedup }
-func (v Pairs) Control() string     { v.note("control", asGiven); return v.of.Control }
+func (v Pairs) Source() string      { v.note("source", asGiven); return v.of.Source }
 func (v Pairs) Seed() int64         { v.note("seed", asGiven); return v.of.Seed }
 func (v Pairs) Draw() string        { return v.text("draw", v.of.Draw, "each") }
 func (v Pairs) NearHash() *int      { v.note("nearHash", asGiven); return v.of.NearHash }
@@ -146,9 +154,9 @@ func (v Tune) Batch() int            { v.note("batch", asGiven); return v.of.Bat
 func (v Tune) LR() float64           { v.note("lr", asGiven); return v.of.LR }
 func (v Tune) Warmup() int           { v.note("warmup", asGiven); return v.of.Warmup }
 func (v Tune) WeightDecay() float64  { v.note("weightDecay", asGiven); return v.of.WeightDecay }
-func (v Tune) Clip() float64         { v.note("clip", asGiven); return v.of.Clip }
+func (v Tune) GradClip() float64     { v.note("gradClip", asGiven); return v.of.GradClip }
 func (v Tune) GatedDepth() int       { v.note("gatedDepth", asGiven); return v.of.GatedDepth }
-func (v Tune) AlphaLR() float64      { v.note("alphaLR", asGiven); return v.of.AlphaLR }
+func (v Tune) AlphaLRScale() float64 { v.note("alphaLRScale", asGiven); return v.of.AlphaLRScale }
 func (v Tune) Precision() string     { v.note("precision", asGiven); return v.of.Precision }
 func (v Tune) Augment() spec.Augment { return *v.augment("augment", &v.of.Augment, "off") }
 func (v Tune) Captions() string      { return v.text("captions", v.of.Captions, "all") }
@@ -211,8 +219,8 @@ func (v Training) Epochs() int            { v.note("epochs", asGiven); return v.
 func (v Training) SearchEpochs() int      { v.note("searchEpochs", asGiven); return v.of.SearchEpochs }
 func (v Training) Batch() int             { v.note("batch", asGiven); return v.of.Batch }
 func (v Training) Warmup() float64        { v.note("warmup", asGiven); return v.of.Warmup }
-func (v Training) TowerLR() float64       { v.note("towerLR", asGiven); return v.of.TowerLR }
+func (v Training) TowerLRScale() float64  { v.note("towerLRScale", asGiven); return v.of.TowerLRScale }
 func (v Training) Normalization() string  { v.note("normalization", asGiven); return v.of.Normalization }
-func (v Training) Clip() float64          { v.note("clip", asGiven); return v.of.Clip }
+func (v Training) GradClip() float64      { v.note("gradClip", asGiven); return v.of.GradClip }
 func (v Training) Precision() string      { v.note("precision", asGiven); return v.of.Precision }
 func (v Training) Augment() *spec.Augment { return v.augment("augment", v.of.Augment, "off") }

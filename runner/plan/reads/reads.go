@@ -174,14 +174,15 @@ func (v Params) Seed() int {
 // Evaluations are the names of the evaluations, sorted. Each is a stage of its own, by its name.
 func (v Params) Evaluations() []string { return slices.Sorted(maps.Keys(v.of.Evaluate)) }
 
-// Take is the step of the checkpoint that serves; 0 is the last, by whichever number it is called.
-func (v Pretrain) Take() int {
-	if v.of.Take >= v.of.Steps || v.of.Take == 0 {
-		v.note("take", asAbsent)
+// CheckpointStep is the step of the checkpoint that serves; 0 is the last, by whichever number it is called.
+func (v Pretrain) CheckpointStep() int {
+	step := v.of.Checkpoint.Step
+	if step >= v.of.Steps || step == 0 {
+		v.note("checkpoint.step", asAbsent)
 		return 0
 	}
-	v.note("take", asGiven)
-	return v.of.Take
+	v.note("checkpoint.step", asGiven)
+	return step
 }
 
 // Weight is that of T2T in a sum.

@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"react/ops/clip/layout"
 	"react/runner/child"
 	"react/runner/spec"
 )
@@ -41,11 +42,38 @@ const maxAnswer = 1 << 30
 // Load reads an experiment with overrides. What is wrong with the file, a limit that it passes included, is
 // spec.Errors; an end of the context is its error.
 func Load(ctx context.Context, file string, sets []string) (*spec.Experiment, error) {
-	a, err := ask(ctx, question{File: file, Sets: sets})
+	return load(ctx, question{File: file, Sets: sets})
+}
+
+// LoadRecorded is Load of a file that a sweep or a publication keeps, which may be of runner/v1: see
+// spec.Options.
+func LoadRecorded(ctx context.Context, file string, sets []string) (*spec.Experiment, error) {
+	return load(ctx, question{File: file, Sets: sets, Former: true})
+}
+
+func load(ctx context.Context, q question) (*spec.Experiment, error) {
+	a, err := ask(ctx, q)
+	if err == nil && len(a.Draft.Weights) > 0 { // defaults depend on these models
+		q.Towers = towers(a.Draft.Weights)
+		a, err = ask(ctx, q)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return a.Draft.Experiment(file)
+	return a.Draft.Experiment(q.File)
+}
+
+// towers reads the headers of checkpoints, as far as they can be read: what is wrong with the others is
+// said where they are loaded. It is the parent that does: large files are mapped, and a child has a limit
+// of addresses.
+func towers(weights []string) map[string]spec.Tower {
+	out := map[string]spec.Tower{}
+	for _, path := range weights {
+		if cfg := layout.Peek(path); cfg != nil {
+			out[path] = spec.TowerOf(*cfg)
+		}
+	}
+	return out
 }
 
 // Format is a file as it is and as spec.Format writes it; "-" is standard input.
@@ -57,11 +85,23 @@ func Format(ctx context.Context, file string) (before, after []byte, err error) 
 	return a.Text, a.Formatted, nil
 }
 
+// Update is a file as it is and as spec.Update writes it; "-" is standard input.
+func Update(ctx context.Context, file string) (before, after []byte, err error) {
+	a, err := ask(ctx, question{File: file, Format: true, Update: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.Text, a.Formatted, nil
+}
+
 // question is what a child is asked.
 type question struct {
 	File   string
 	Sets   []string
+	Former bool // see spec.Options
 	Format bool
+	Towers map[string]spec.Tower
+	Update bool // and from runner/v1
 	MiB    int
 }
 

@@ -18,7 +18,7 @@ import (
 	"react/runner/spec"
 )
 
-const small = `apiVersion: "runner/v1"
+const small = `apiVersion: "runner/v2"
 name: "small"
 pool: world: world: {}
 backbone: {arch: "tiny", pretrain: pool: "world"}

@@ -100,10 +100,14 @@ func (q question) fill(a *answer) (err error) {
 	if err != nil {
 		return err
 	}
+	if q.Update {
+		a.Formatted, err = spec.Update(q.File, a.Text)
+		return err
+	}
 	if q.Format {
 		a.Formatted, err = spec.Format(q.File, a.Text)
 		return err
 	}
-	a.Draft, err = spec.NewDraft(q.File, a.Text, spec.Options{Sets: q.Sets})
+	a.Draft, err = spec.NewDraft(q.File, a.Text, spec.Options{Sets: q.Sets, Former: q.Former, Towers: q.Towers})
 	return err
 }
