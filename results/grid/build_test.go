@@ -11,8 +11,6 @@ import (
 	"react/results/stat"
 )
 
-var nan = math.NaN()
-
 var byMode = Table{Name: "t", Rows: Names{"tune.mode"}, Metrics: Names{"task/acc@1"}}
 
 func TestBuildAgreesWithPlainComputation(t *testing.T) {
