@@ -87,7 +87,7 @@ type Options struct {
 	Sets      []string // overrides, each PATH=VALUE
 	MaxTrials int      // 0 is DefaultMaxTrials
 	// Former reads a file of runner/v1, for what is recorded of its runs: its sections get the names
-	// of today, its tables stay as they are written. Without it a file of v1 is a list of old names.
+	// of today, its tables stay as they are written. Without it old names in a file of v1 are errors.
 	Former bool
 	// Towers are those of checkpoints, by backbone.weights, on which defaults depend. Of one that is
 	// not among them the architecture counts that the file names.
@@ -177,6 +177,7 @@ func NewDraft(file string, text []byte, o Options) (d *Draft, err error) {
 		src: newSource(k.ctx, file, text)}
 	d = &Draft{Overrides: o.Sets, Source: text}
 	c.load(d, o)
+	c.sayVersion(d)
 	if err := c.errs.err(); err != nil {
 		return nil, err
 	}
@@ -232,7 +233,8 @@ func (c *checker) checkVersion(v cue.Value) bool {
 	s, err := w.String()
 	if err == nil && s == v1.Version {
 		if !c.former {
-			c.old(c.valuePos(w), "apiVersion", "%q has other names (runner fmt --update %s rewrites it as %q)", s, c.src.name, v1.Now)
+			pos := c.valuePos(w)
+			c.v1 = &pos
 			c.bad["apiVersion"] = true
 		}
 		return true
@@ -242,6 +244,19 @@ func (c *checker) checkVersion(v cue.Value) bool {
 		return false
 	}
 	return true
+}
+
+// sayVersion says of a file of runner/v1 how it gets today's names, where it has others. One that has none
+// means what it says and is read; its defaults may be others than when it was written.
+func (c *checker) sayVersion(d *Draft) {
+	switch {
+	case c.v1 == nil:
+	case slices.ContainsFunc(c.errs, func(e Error) bool { return e.Old }):
+		c.old(*c.v1, "apiVersion", "%q has other names (runner fmt --update %s rewrites it as %q)", v1.Version, c.src.name, v1.Now)
+	default:
+		d.Warnings.add(*c.v1, "apiVersion", "%q is read as %q, since no name in this file is another there; defaults are those of %q "+
+			"(runner fmt --update %s rewrites it)", v1.Version, v1.Now, v1.Now, c.src.name)
+	}
 }
 
 // readRootFields checks the names of all sections and the values that are no section.

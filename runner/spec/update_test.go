@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"react/runner/spec/v1"
 )
 
 // formerFiles are the experiments of runner/v1 that the tree had, and what they meant.
@@ -146,6 +148,18 @@ func TestUpdateRefuses(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), want) || out != nil {
 			t.Errorf("%s\ngives %v\nwant  %s", text, err, want)
 		}
+	}
+}
+
+// TestFormerVersion: a file of v1 in which every name is one of today is read, with a warning.
+func TestFormerVersion(t *testing.T) {
+	exp, err := Parse("x.cue", []byte(strings.Replace(small, v1.Now, v1.Version, 1)), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `x.cue:1:13: apiVersion: "runner/v1" is read as "runner/v2", since no name in this file is another there`
+	if len(exp.Warnings) != 1 || !strings.HasPrefix(exp.Warnings[0].Error(), want) {
+		t.Errorf("warnings %v, want one that begins %s", exp.Warnings, want)
 	}
 }
 

@@ -23,6 +23,7 @@ type checker struct {
 	words []span          // those references in the source
 
 	former   bool // see Options
+	v1       *Pos // of the apiVersion of a file of runner/v1; nil in others
 	met      *met
 	expected []expectation
 }
