@@ -130,7 +130,7 @@ fuzz: $(deps) ## fuzz each reader of outside bytes for FUZZTIME (30s)
 		go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 10x "./$$(dirname $$file)" || exit 1; \
 	done
 
-mutants: $(deps) ## put one-line faults into the core, one by one, and require the test of each to fail (25 minutes; SINCE=REV, MATCH=, LIMIT=5m)
+mutants: $(deps) ## put one-line faults into the core, one by one, and require the test of each to fail (12 minutes; SINCE=REV, MATCH=, LIMIT=5m)
 	go run ./runner/mutants $(if $(SINCE),-since $(SINCE)) $(if $(MATCH),-match '$(MATCH)') $(if $(LIMIT),-limit $(LIMIT))
 
 torture: $(deps) ## kill a sweep of every op TIMES (100) times, then flip a bit of each of its files; compare its tables (20 minutes)

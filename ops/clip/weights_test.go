@@ -21,6 +21,14 @@ func TestInitIsByNameAndSeed(t *testing.T) {
 	if other := clip.Init(plain.Config, 4); slices.Equal(a.At("visual.proj").Data, other.At("visual.proj").Data) {
 		t.Error("the seed does nothing")
 	}
+	for i, name := range a.Names() {
+		data := a.At(name).Data
+		for _, other := range a.Names()[:i] {
+			if len(data) > 1 && data[0] != data[1] && slices.Equal(data, a.At(other).Data) { // drawn, not constant
+				t.Errorf("%s and %s are drawn alike", other, name)
+			}
+		}
+	}
 	if got := a.At("logit_scale").Data[0]; !cliptest.Relative(float64(got), math.Log(1/0.07), 1e-6) {
 		t.Errorf("logit_scale %v", got)
 	}

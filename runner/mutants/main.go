@@ -156,7 +156,7 @@ func lay(f Fault, text string) (string, error) {
 
 // test runs a fault's test; printed is what it wrote, err is nil where it passes.
 func test(ctx context.Context, f Fault, overlay string) (printed string, err error) {
-	args := []string{"test", "-vet=off", "-count=1", "-timeout=10m", "-run", "^" + strings.ReplaceAll(f.Test, "/", "$/^") + "$"}
+	args := []string{"test", "-vet=off", "-count=1", "-timeout=3m", "-run", "^" + strings.ReplaceAll(f.Test, "/", "$/^") + "$"}
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
