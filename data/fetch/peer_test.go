@@ -16,7 +16,7 @@ import (
 
 	"react/data/columns"
 	pixels "react/data/image"
-	"react/internal/peer"
+	"react/data/peer"
 )
 
 // envPeer makes the test binary a part of a measurement: "serve", or "fetch", which

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"react/internal/peer"
+	"react/data/peer"
 )
 
 // photos are the files that stand for what people download: three photo-like

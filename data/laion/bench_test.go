@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"testing"
 
-	"react/internal/peer"
+	"react/data/peer"
 )
 
 // The peers of BenchmarkScan are processes that answer each line on stdin with

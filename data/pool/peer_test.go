@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"react/data/laion"
-	"react/internal/peer"
+	"react/data/peer"
 )
 
 // envManifest makes the test binary a process that writes a manifest of the

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"react/internal/peer"
+	"react/data/peer"
 )
 
 // longTail makes captions of about a dozen words drawn from a vocabulary with

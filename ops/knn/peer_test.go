@@ -12,7 +12,7 @@ import (
 	"unsafe"
 
 	"react/data/embeddings"
-	"react/internal/peer"
+	"react/data/peer"
 	"react/ops/knn/internal/direct"
 )
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"react/data/npy"
-	"react/internal/peer"
+	"react/data/peer"
 	"react/ops/blas"
 )
 

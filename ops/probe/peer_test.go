@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"react/data/npy"
-	"react/internal/peer"
+	"react/data/peer"
 	"react/ops/metric"
 )
 

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"react/internal/peer"
+	"react/data/peer"
 	"react/ops/clip"
 	"react/ops/clip/encode"
 	"react/ops/clip/internal/cliptest"

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"react/internal/peer"
+	"react/data/peer"
 	"react/ops/clip"
 	"react/ops/clip/encode"
 	"react/ops/clip/internal/cliptest"
