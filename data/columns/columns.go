@@ -12,7 +12,12 @@
 // each value twice.
 package columns
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+)
 
 // Kind is the type in which a column's values are delivered.
 type Kind uint8
@@ -91,5 +96,123 @@ type Batch struct {
 func caught(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("damaged parquet: %v", p)
+	}
+}
+
+// Field is a column of rows of a type: At is where the value of a row is, a *string, *int64, *int,
+// *int32, *bool or *float64. That gives Kind and Narrow, which only int64 is not.
+type Field[T any] struct {
+	Column
+	At   func(row *T) any
+	Null bool // "" and 0 are written as null; NaN always is
+}
+
+// Of are the columns of fields.
+func Of[T any](fields []Field[T]) []Column {
+	cols := make([]Column, len(fields))
+	for i, f := range fields {
+		cols[i] = f.Column
+		switch f.At(new(T)).(type) {
+		case *string:
+		case *float64:
+			cols[i].Kind = Float
+		case *int64:
+			cols[i].Kind = Int
+		default:
+			cols[i].Kind, cols[i].Narrow = Int, true
+		}
+	}
+	return cols
+}
+
+// Vectors are rows as the columns of fields.
+func Vectors[T any](fields []Field[T], rows []T) []*Vector {
+	cols := make([]*Vector, len(fields))
+	for k, c := range Of(fields) {
+		v := newVector(c.Kind, len(rows))
+		v.Null = make([]bool, len(rows))
+		for i := range rows {
+			switch at := fields[k].At(&rows[i]).(type) {
+			case *string:
+				v.Strings[i], v.Null[i] = *at, fields[k].Null && *at == ""
+			case *float64:
+				v.Floats[i], v.Null[i] = *at, math.IsNaN(*at)
+			default:
+				v.Ints[i] = whole(at)
+				v.Null[i] = fields[k].Null && v.Ints[i] == 0
+			}
+		}
+		cols[k] = v
+	}
+	return cols
+}
+
+func whole(at any) int64 {
+	switch at := at.(type) {
+	case *int64:
+		return *at
+	case *int:
+		return int64(*at)
+	case *int32:
+		return int64(*at)
+	case *bool:
+		n, _ := boolToInt(*at)
+		return n
+	}
+	panic(fmt.Sprintf("columns: a field is a %T", at))
+}
+
+// Scan sets a row to row i of columns. What is null or absent becomes "", 0 or NaN, and a number
+// that does not fit an int32, a size, the nearest that does.
+func Scan[T any](fields []Field[T], cols []*Vector, i int, row *T) {
+	for k, v := range cols {
+		switch at := fields[k].At(row).(type) {
+		case *string:
+			*at = v.String(i)
+		case *float64:
+			if *at = math.NaN(); v != nil {
+				*at = v.Floats[i]
+			}
+		case *int64:
+			*at = v.Int(i)
+		case *int:
+			*at = int(v.Int(i))
+		case *int32:
+			*at = int32(min(max(v.Int(i), 0), math.MaxInt32))
+		case *bool:
+			*at = v.Int(i) == 1
+		}
+	}
+}
+
+// WriteFile writes rows as a file of their fields.
+func WriteFile[T any](path string, fields []Field[T], rows []T) error {
+	w, err := Create(path, Of(fields))
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.Append(len(rows), Vectors(fields, rows)), w.Close())
+}
+
+// EachRow reads the rows of a file. What fn is given is valid until it returns, but for strings.
+func EachRow[T any](path string, fields []Field[T], fn func(row *T)) error {
+	f, err := Open(path, Of(fields))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		b, err := f.Next(8192)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i := range b.Len {
+			var row T
+			Scan(fields, b.Cols, i, &row)
+			fn(&row)
+		}
 	}
 }

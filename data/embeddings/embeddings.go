@@ -46,17 +46,22 @@ type Meta struct {
 	Bad               bool    // caption null or not UTF-8, and given as ""; ignored when written
 }
 
-// metaColumns in the order in which they are written; the last is only read.
-var metaColumns = []columns.Column{
-	{Name: "image_path", Optional: true, AsText: true},
-	{Name: "caption", Optional: true},
-	{Name: "url", Optional: true},
-	{Name: "similarity", Kind: columns.Float, Optional: true},
-	{Name: "row", Kind: columns.Int, Optional: true, Common: true},
-	{Name: "label", Optional: true, Dict: true, Common: true},
-	{Name: "truth", Optional: true, Common: true},
-	{Name: "key", Optional: true, Common: true, AsText: true},
+// metaFields in the order in which they are written.
+var metaFields = []columns.Field[Meta]{
+	{At: func(m *Meta) any { return &m.Key }, Column: columns.Column{Name: "image_path", Optional: true, AsText: true}},
+	{At: func(m *Meta) any { return &m.Caption }, Column: columns.Column{Name: "caption", Optional: true}},
+	{At: func(m *Meta) any { return &m.URL }, Column: columns.Column{Name: "url", Optional: true}},
+	{At: func(m *Meta) any { return &m.Similarity }, Column: columns.Column{Name: "similarity", Optional: true}},
+	{At: func(m *Meta) any { return &m.Row }, Column: columns.Column{Name: "row", Optional: true, Common: true}},
+	{At: func(m *Meta) any { return &m.Label }, Null: true, Column: columns.Column{Name: "label", Optional: true, Dict: true, Common: true}},
+	{At: func(m *Meta) any { return &m.Truth }, Null: true, Column: columns.Column{Name: "truth", Optional: true, Common: true}},
 }
+
+// readColumns has the column key too, for folders without image_path.
+var readColumns = append(columns.Of(metaFields), columns.Column{Name: "key", Optional: true, Common: true, AsText: true})
+
+// Places in readColumns.
+const colKey, colCaption, colRow, colOtherKey = 0, 1, 4, 7
 
 // Folder is an open folder. Its methods may be called concurrently.
 type Folder struct {
@@ -169,7 +174,7 @@ func list(dir, side, ext string) ([]part, error) {
 func (f *Folder) countRows() error {
 	passed := columns.Passed{}
 	for i := range f.meta {
-		file, err := columns.Open(f.meta[i].path, metaColumns)
+		file, err := columns.Open(f.meta[i].path, readColumns)
 		if err != nil {
 			return err
 		}

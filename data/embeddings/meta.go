@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"sort"
 	"unicode/utf8"
 
@@ -43,21 +42,15 @@ func (r *MetaReader) Next() (Meta, error) {
 	part := r.folder.meta[r.next-1]
 	i, cols := r.at, r.batch.Cols
 	r.at++
-	m := Meta{
-		Key: cols[0].String(i), Caption: cols[1].String(i), URL: cols[2].String(i),
-		Similarity: math.NaN(), Row: part.start + r.batch.Row + int64(i),
-		Label: cols[5].String(i), Truth: cols[6].String(i),
+	var m Meta
+	columns.Scan(metaFields, cols[:len(metaFields)], i, &m)
+	if cols[colKey] == nil {
+		m.Key = cols[colOtherKey].String(i)
 	}
-	if cols[0] == nil {
-		m.Key = cols[7].String(i)
+	if cols[colRow].IsNull(i) {
+		m.Row = part.start + r.batch.Row + int64(i)
 	}
-	if v := cols[3]; v != nil {
-		m.Similarity = v.Floats[i]
-	}
-	if v := cols[4]; !v.IsNull(i) {
-		m.Row = v.Int(i)
-	}
-	return m, r.check(&m, cols[1], i)
+	return m, r.check(&m, cols[colCaption], i)
 }
 
 // At returns the row of this number in the folder. Rows that are asked for in
@@ -131,7 +124,7 @@ func (r *MetaReader) fill() (err error) {
 	if r.next == len(r.folder.meta) {
 		return io.EOF
 	}
-	r.f, err = columns.Open(r.folder.meta[r.next].path, metaColumns)
+	r.f, err = columns.Open(r.folder.meta[r.next].path, readColumns)
 	r.next++
 	return err
 }

@@ -3,7 +3,6 @@ package embeddings
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -139,7 +138,7 @@ func (w *Writer) begin() (err error) {
 			return err
 		}
 	}
-	p.meta, err = columns.Create(w.name(metaSide, i, 0), metaColumns[:len(metaColumns)-1])
+	p.meta, err = columns.Create(w.name(metaSide, i, 0), columns.Of(metaFields))
 	return err
 }
 
@@ -156,7 +155,7 @@ func (w *Writer) put(image, text []float32, meta []Meta) error {
 			return err
 		}
 	}
-	if err := p.meta.Append(len(meta), metaVectors(meta)); err != nil {
+	if err := p.meta.Append(len(meta), columns.Vectors(metaFields, meta)); err != nil {
 		return err
 	}
 	w.rows += int64(len(meta))
@@ -164,27 +163,6 @@ func (w *Writer) put(image, text []float32, meta []Meta) error {
 		return nil
 	}
 	return w.end()
-}
-
-// metaVectors turns rows into the columns of metaColumns.
-func metaVectors(meta []Meta) []*columns.Vector {
-	n := len(meta)
-	cols := make([]*columns.Vector, len(metaColumns)-1)
-	for i := range cols {
-		cols[i] = &columns.Vector{Null: make([]bool, n)}
-	}
-	for _, c := range []int{0, 1, 2, 5, 6} {
-		cols[c].Strings = make([]string, n)
-	}
-	cols[3].Floats, cols[4].Ints = make([]float64, n), make([]int64, n)
-	for i, m := range meta {
-		cols[0].Strings[i], cols[1].Strings[i], cols[2].Strings[i] = m.Key, m.Caption, m.URL
-		cols[3].Floats[i], cols[3].Null[i] = m.Similarity, math.IsNaN(m.Similarity)
-		cols[4].Ints[i] = m.Row
-		cols[5].Strings[i], cols[5].Null[i] = m.Label, m.Label == ""
-		cols[6].Strings[i], cols[6].Null[i] = m.Truth, m.Truth == ""
-	}
-	return cols
 }
 
 // end closes the open part.

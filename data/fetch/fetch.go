@@ -175,7 +175,7 @@ func (r *run) survey(ctx context.Context, shards []int) error {
 				continue
 			}
 		}
-		if err := r.folder.eachRow(i, r.countRow); err != nil {
+		if err := r.folder.eachRow(i, func(a *answer) { r.countRow(*a) }); err != nil {
 			return err
 		}
 	}

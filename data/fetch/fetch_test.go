@@ -31,7 +31,7 @@ func rows(t *testing.T, dir string) map[string]answer {
 		if !f.isDone(i) {
 			t.Fatalf("shard %d is not done", i)
 		}
-		if err := f.eachRow(i, func(a answer) { out[a.URL+" "+a.Caption] = a }); err != nil {
+		if err := f.eachRow(i, func(a *answer) { out[a.URL+" "+a.Caption] = *a }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -133,7 +133,7 @@ func TestLayout(t *testing.T) {
 	if !slices.Equal(keys, want) {
 		t.Errorf("keys %v, want %v", keys, want)
 	}
-	if s, ok := set.FindURL(items[3].URL, items[3].Caption); !ok || s.Key != "000003" {
+	if s, ok := set.Match("", items[3].URL, items[3].Caption); !ok || s.Key != "000003" {
 		t.Errorf("by address: %+v", s)
 	}
 	var stats shardStats

@@ -144,10 +144,13 @@ func (f *folder) shards() ([]int, error) {
 	return all, nil
 }
 
-var listColumns = []columns.Column{{Name: "url"}, {Name: "caption"}}
+var listFields = []columns.Field[Item]{
+	{Column: columns.Column{Name: "url"}, At: func(i *Item) any { return &i.URL }},
+	{Column: columns.Column{Name: "caption"}, At: func(i *Item) any { return &i.Caption }},
+}
 
 func (f *folder) listRows(i int) (int, error) {
-	file, err := columns.Open(f.list(i), listColumns)
+	file, err := columns.Open(f.list(i), columns.Of(listFields))
 	if err != nil {
 		return 0, err
 	}
@@ -157,33 +160,8 @@ func (f *folder) listRows(i int) (int, error) {
 // readList gives the items of a shard.
 func (f *folder) readList(i int) ([]Item, error) {
 	var items []Item
-	err := eachBatch(f.list(i), listColumns, func(b *columns.Batch) error {
-		for r := range b.Len {
-			items = append(items, Item{b.Cols[0].String(r), b.Cols[1].String(r)})
-		}
-		return nil
-	})
+	err := columns.EachRow(f.list(i), listFields, func(item *Item) { items = append(items, *item) })
 	return items, err
-}
-
-func eachBatch(path string, cols []columns.Column, fn func(*columns.Batch) error) error {
-	file, err := columns.Open(path, cols)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	for {
-		b, err := file.Next(8192)
-		if err == io.EOF {
-			return nil
-		}
-		if err == nil {
-			err = fn(b)
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // hash tells items apart: 64 bits, so that a list of ten million takes 80 MB and
@@ -243,16 +221,7 @@ func (f *folder) add(ctx context.Context, items iter.Seq2[Item, error]) error {
 
 func (f *folder) writeList(i int, items []Item) error {
 	tmp := f.tmp("list.parquet")
-	w, err := columns.Create(tmp, listColumns)
-	if err != nil {
-		return err
-	}
-	v := []*columns.Vector{{}, {}}
-	for _, item := range items {
-		v[0].Strings = append(v[0].Strings, item.URL)
-		v[1].Strings = append(v[1].Strings, item.Caption)
-	}
-	if err := errors.Join(w.Append(len(items), v), w.Close()); err != nil {
+	if err := columns.WriteFile(tmp, listFields, items); err != nil {
 		return err
 	}
 	return wholefile.Publish(tmp, f.list(i))

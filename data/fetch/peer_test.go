@@ -104,19 +104,11 @@ func TestFetchAgainstImg2dataset(t *testing.T) {
 	ours, theirs := part(t, "fetch"), peer.Start(t, "img2dataset", exec.Command(python, filepath.Join("testdata", "fetch_peer.py")))
 	dir := t.TempDir()
 	list := filepath.Join(dir, "list.parquet")
-	w, err := columns.Create(list, listColumns)
-	if err != nil {
-		t.Fatal(err)
+	items := make([]Item, n)
+	for i := range items {
+		items[i] = Item{fmt.Sprintf("%s/big/%d.jpg", address, i), fmt.Sprintf("caption %d", i)}
 	}
-	v := []*columns.Vector{{}, {}}
-	for i := range n {
-		v[0].Strings = append(v[0].Strings, fmt.Sprintf("%s/big/%d.jpg", address, i))
-		v[1].Strings = append(v[1].Strings, fmt.Sprintf("caption %d", i))
-	}
-	if err := w.Append(n, v); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
+	if err := columns.WriteFile(list, listFields, items); err != nil {
 		t.Fatal(err)
 	}
 	var a, b []float64

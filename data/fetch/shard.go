@@ -168,42 +168,31 @@ func (s *openShard) writeTar(path string) error {
 	return w.Close()
 }
 
-// rowColumns are img2dataset's, then ours.
-var rowColumns = []columns.Column{{Name: "url"}, {Name: "caption"}, {Name: "key"}, {Name: "status", Dict: true}, {Name: "error_message", Dict: true},
-	{Name: "width", Kind: columns.Int, Narrow: true}, {Name: "height", Kind: columns.Int, Narrow: true},
-	{Name: "original_width", Kind: columns.Int, Narrow: true}, {Name: "original_height", Kind: columns.Int, Narrow: true}, {Name: "exif"}, {Name: "sha256"},
-	{Name: "http_status", Kind: columns.Int, Narrow: true}, {Name: "attempts", Kind: columns.Int, Narrow: true}, {Name: "temporary", Kind: columns.Int, Narrow: true}, {Name: "fetched", Kind: columns.Int}}
+// rowFields are img2dataset's columns, then ours.
+var rowFields = []columns.Field[answer]{
+	{Column: columns.Column{Name: "url"}, At: func(a *answer) any { return &a.URL }},
+	{Column: columns.Column{Name: "caption"}, At: func(a *answer) any { return &a.Caption }},
+	{Column: columns.Column{Name: "key"}, At: func(a *answer) any { return &a.Key }},
+	{Column: columns.Column{Name: "status", Dict: true}, At: func(a *answer) any { return &a.Status }},
+	{Column: columns.Column{Name: "error_message", Dict: true}, At: func(a *answer) any { return &a.Error }, Null: true},
+	{Column: columns.Column{Name: "width"}, At: func(a *answer) any { return &a.Width }, Null: true},
+	{Column: columns.Column{Name: "height"}, At: func(a *answer) any { return &a.Height }, Null: true},
+	{Column: columns.Column{Name: "original_width"}, At: func(a *answer) any { return &a.OriginalWidth }, Null: true},
+	{Column: columns.Column{Name: "original_height"}, At: func(a *answer) any { return &a.OriginalHeight }, Null: true},
+	{Column: columns.Column{Name: "exif"}, At: func(a *answer) any { return &a.EXIF }, Null: true},
+	{Column: columns.Column{Name: "sha256"}, At: func(a *answer) any { return &a.SHA256 }, Null: true},
+	{Column: columns.Column{Name: "http_status"}, At: func(a *answer) any { return &a.HTTP }, Null: true},
+	{Column: columns.Column{Name: "attempts"}, At: func(a *answer) any { return &a.Attempts }},
+	{Column: columns.Column{Name: "temporary"}, At: func(a *answer) any { return &a.Temporary }},
+	{Column: columns.Column{Name: "fetched"}, At: func(a *answer) any { return &a.Fetched }},
+}
 
 func (s *openShard) writeRows(path string) error {
-	w, err := columns.Create(path, rowColumns)
-	if err != nil {
-		return err
+	rows := make([]answer, len(s.items))
+	for i := range rows {
+		rows[i] = s.row(i)
 	}
-	v := make([]*columns.Vector, len(rowColumns))
-	for c, col := range rowColumns {
-		v[c] = &columns.Vector{Null: make([]bool, len(s.items))}
-		if col.Kind == columns.String {
-			v[c].Strings = make([]string, len(s.items))
-		} else {
-			v[c].Ints = make([]int64, len(s.items))
-		}
-	}
-	for i := range s.items {
-		a := s.row(i)
-		for c, text := range []string{0: a.URL, 1: a.Caption, 2: a.Key, 3: a.Status, 4: a.Error, 9: a.EXIF, 10: a.SHA256} {
-			if v[c].Strings != nil {
-				v[c].Strings[i], v[c].Null[i] = text, text == "" && c > 3
-			}
-		}
-		temporary := 0
-		if a.Temporary {
-			temporary = 1
-		}
-		for c, n := range map[int]int{5: a.Width, 6: a.Height, 7: a.OriginalWidth, 8: a.OriginalHeight, 11: a.HTTP, 12: a.Attempts, 13: temporary, 14: int(a.Fetched)} {
-			v[c].Ints[i], v[c].Null[i] = int64(n), n == 0 && c < 12
-		}
-	}
-	return errors.Join(w.Append(len(s.items), v), w.Close())
+	return columns.WriteFile(path, rowFields, rows)
 }
 
 // shardStats is img2dataset's NNNNN_stats.json.
@@ -239,15 +228,8 @@ func (s *openShard) counts() shardStats {
 }
 
 // eachRow reads the rows of a shard that is done.
-func (f *folder) eachRow(i int, fn func(answer)) error {
-	return eachBatch(f.shard(i)+".parquet", rowColumns, func(b *columns.Batch) error {
-		for r := range b.Len {
-			fn(answer{URL: b.Cols[0].String(r), Caption: b.Cols[1].String(r), Key: b.Cols[2].String(r), Status: b.Cols[3].String(r), Error: b.Cols[4].String(r),
-				Width: int(b.Cols[5].Int(r)), Height: int(b.Cols[6].Int(r)), OriginalWidth: int(b.Cols[7].Int(r)), OriginalHeight: int(b.Cols[8].Int(r)),
-				EXIF: b.Cols[9].String(r), SHA256: b.Cols[10].String(r), HTTP: int(b.Cols[11].Int(r)), Attempts: int(b.Cols[12].Int(r)), Temporary: b.Cols[13].Int(r) == 1, Fetched: b.Cols[14].Int(r)})
-		}
-		return nil
-	})
+func (f *folder) eachRow(i int, fn func(*answer)) error {
+	return columns.EachRow(f.shard(i)+".parquet", rowFields, fn)
 }
 
 // reopen makes a spool of a shard that is done, without the failures that are to
@@ -256,9 +238,9 @@ func (f *folder) eachRow(i int, fn func(answer)) error {
 func (f *folder) reopen(i int, all bool) (bool, error) {
 	var rows []answer
 	again := 0
-	err := f.eachRow(i, func(a answer) {
-		rows = append(rows, a)
-		if isAgain(a, all) {
+	err := f.eachRow(i, func(a *answer) {
+		rows = append(rows, *a)
+		if isAgain(*a, all) {
 			again++
 		}
 	})

@@ -98,7 +98,7 @@ func scanFiltered(path string) (rows, size int64, err error) {
 		if err != nil {
 			return 0, 0, err
 		}
-		width, height, similarity, nsfw := c.cols[colWidth].Ints, c.cols[colHeight].Ints, c.cols[colSimilarity].Floats, c.cols[colNSFW].Strings
+		height, width, nsfw, similarity := c.cols[3].Ints, c.cols[4].Ints, c.cols[6].Strings, c.cols[7].Floats
 		urls, texts := c.URLs(), c.Texts()
 		for i := range c.Len {
 			if width[i] >= 256 && height[i] >= 256 && similarity[i] >= 0.4 && nsfw[i] == "UNLIKELY" && !c.Bad(i) {

@@ -16,11 +16,9 @@
 package laion
 
 import (
-	"encoding/binary"
 	"math"
 	"strings"
 	"unicode/utf8"
-	"unsafe"
 
 	"react/data/columns"
 )
@@ -42,48 +40,32 @@ type Row struct {
 	Unsafe, Watermark, Aesthetic float64
 }
 
-// Columns in the order of the format; ours come after LAION-400M's, then what
+// fields are the columns in the order of the format; ours come after LAION-400M's, then what
 // later subsets add. Aliases are the names in LAION-5B's re-exports, DataComp's
 // metadata and img2dataset's output, whose width is that of the resized image.
-var all = []columns.Column{
-	{Name: "SAMPLE_ID", Kind: columns.Int, Optional: true},
-	{Name: "URL", Kind: columns.String, Aliases: []string{"url"}},
-	{Name: "TEXT", Kind: columns.String, Aliases: []string{"caption", "text"}},
-	{Name: "HEIGHT", Aliases: []string{"original_height", "height"}, Kind: columns.Int, Optional: true, Narrow: true},
-	{Name: "WIDTH", Aliases: []string{"original_width", "width"}, Kind: columns.Int, Optional: true, Narrow: true},
-	{Name: "LICENSE", Aliases: []string{"license"}, Kind: columns.String, Optional: true, Dict: true},
-	{Name: "NSFW", Aliases: []string{"nsfw"}, Kind: columns.String, Optional: true, Dict: true},
-	{Name: "similarity", Aliases: []string{"clip_l14_similarity_score", "clip_b32_similarity_score"}, Kind: columns.Float, Optional: true},
-	{Name: "key", Kind: columns.String, Optional: true, Common: true, AsText: true},
-	{Name: "label", Kind: columns.String, Optional: true, Dict: true, Common: true},
-	{Name: "truth", Kind: columns.String, Optional: true, Common: true},
-	{Name: "LANGUAGE", Aliases: []string{"language"}, Kind: columns.String, Optional: true, Dict: true},
-	{Name: "punsafe", Kind: columns.Float, Optional: true},
-	{Name: "pwatermark", Kind: columns.Float, Optional: true},
-	{Name: "aesthetic", Aliases: []string{"AESTHETIC_SCORE", "aesthetic_score"}, Kind: columns.Float, Optional: true},
-	{Name: "status", Kind: columns.String, Optional: true, Dict: true, Common: true},
+var fields = []columns.Field[Row]{
+	{At: func(r *Row) any { return &r.Index }, Column: columns.Column{Name: "SAMPLE_ID", Optional: true}},
+	{At: func(r *Row) any { return &r.URL }, Column: columns.Column{Name: "URL", Aliases: []string{"url"}}},
+	{At: func(r *Row) any { return &r.Text }, Column: columns.Column{Name: "TEXT", Aliases: []string{"caption", "text"}}},
+	{At: func(r *Row) any { return &r.Height }, Column: columns.Column{Name: "HEIGHT", Aliases: []string{"original_height", "height"}, Optional: true}},
+	{At: func(r *Row) any { return &r.Width }, Column: columns.Column{Name: "WIDTH", Aliases: []string{"original_width", "width"}, Optional: true}},
+	{At: func(r *Row) any { return &r.License }, Null: true, Column: columns.Column{Name: "LICENSE", Aliases: []string{"license"}, Optional: true, Dict: true}},
+	{At: func(r *Row) any { return &r.NSFW }, Null: true, Column: columns.Column{Name: "NSFW", Aliases: []string{"nsfw"}, Optional: true, Dict: true}},
+	{At: func(r *Row) any { return &r.Similarity }, Column: columns.Column{Name: "similarity", Aliases: []string{"clip_l14_similarity_score", "clip_b32_similarity_score"}, Optional: true}},
+	{At: func(r *Row) any { return &r.Key }, Null: true, Column: columns.Column{Name: "key", Optional: true, Common: true, AsText: true}},
+	{At: func(r *Row) any { return &r.Label }, Null: true, Column: columns.Column{Name: "label", Optional: true, Dict: true, Common: true}},
+	{At: func(r *Row) any { return &r.Truth }, Null: true, Column: columns.Column{Name: "truth", Optional: true, Common: true}},
+	{At: func(r *Row) any { return &r.Language }, Column: columns.Column{Name: "LANGUAGE", Aliases: []string{"language"}, Optional: true, Dict: true}},
+	{At: func(r *Row) any { return &r.Unsafe }, Column: columns.Column{Name: "punsafe", Optional: true}},
+	{At: func(r *Row) any { return &r.Watermark }, Column: columns.Column{Name: "pwatermark", Optional: true}},
+	{At: func(r *Row) any { return &r.Aesthetic }, Column: columns.Column{Name: "aesthetic", Aliases: []string{"AESTHETIC_SCORE", "aesthetic_score"}, Optional: true}},
+	{At: func(r *Row) any { return &r.Status }, Column: columns.Column{Name: "status", Optional: true, Dict: true, Common: true}},
 }
 
-// Places of the columns in all.
-const (
-	colSampleID = iota
-	colURL
-	colText
-	colHeight
-	colWidth
-	colLicense
-	colNSFW
-	colSimilarity
-	colKey
-	colLabel
-	colTruth
-	colLanguage
-	colUnsafe
-	colWatermark
-	colAesthetic
-	colStatus
-	numColumns
-)
+var all = columns.Of(fields)
+
+// Places in fields: LAION-400M's columns are those before colKey, ours those from there to colTruth.
+const colURL, colText, colSimilarity, colKey, colTruth = 1, 2, 7, 8, 10
 
 // Batch is some successive rows of one file. It owns its memory: a kept string
 // stays valid, and keeps the strings around it in memory.
@@ -101,8 +83,8 @@ type Columns struct {
 	FileRow int64  // row in File of the first
 	Len     int
 
-	cols [numColumns]*columns.Vector
-	bad  []bool // nil when no row is bad
+	cols []*columns.Vector // as fields; nil for one that was not asked for
+	bad  []bool            // nil when no row is bad
 }
 
 // URLs has one value a row, "" when null.
@@ -115,34 +97,15 @@ func (c *Columns) Texts() []string { return c.cols[colText].Strings }
 func (c *Columns) Bad(i int) bool { return c.bad != nil && c.bad[i] }
 
 // Row collects row i.
-func (c *Columns) Row(i int) Row {
-	row := Row{
-		Index: c.Start + int64(i), URL: c.cols[colURL].String(i), Text: c.cols[colText].String(i),
-		Key: c.cols[colKey].String(i), Label: c.cols[colLabel].String(i), Truth: c.cols[colTruth].String(i),
-		Width: clamp(c.cols[colWidth].Int(i)), Height: clamp(c.cols[colHeight].Int(i)),
-		License: c.cols[colLicense].String(i), NSFW: c.cols[colNSFW].String(i),
-		Similarity: c.float(colSimilarity, i), Bad: c.Bad(i), Language: c.cols[colLanguage].String(i),
-		Status: c.cols[colStatus].String(i),
-		Unsafe: c.float(colUnsafe, i), Watermark: c.float(colWatermark, i), Aesthetic: c.float(colAesthetic, i),
-	}
-	return row
-}
-
-// float is value i of a column of numbers, NaN when null or absent.
-func (c *Columns) float(col, i int) float64 {
-	if v := c.cols[col]; v != nil {
-		return v.Floats[i]
-	}
-	return math.NaN()
+func (c *Columns) Row(i int, row *Row) {
+	columns.Scan(fields, c.cols, i, row)
+	row.Index, row.Bad = c.Start+int64(i), c.Bad(i)
 }
 
 // Downloaded is false where the row's own status says that its image is not there:
 // img2dataset's failed_to_download and failed_to_resize. Others have columns of that name
 // with other words.
 func (r *Row) Downloaded() bool { return !strings.HasPrefix(r.Status, "failed_") }
-
-// clamp keeps sizes that drifted to other types in range.
-func clamp(n int64) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
 // check finds bad rows and tells report the first reason of each; nullText lets null
 // captions pass.
@@ -157,14 +120,15 @@ func (c *Columns) check(nullText bool, report func(i int, why string) error) err
 		c.bad[i] = true
 		return report(i, why)
 	}
-	for _, col := range []int{colText, colURL, colKey, colLabel, colTruth, colLicense, colNSFW, colLanguage, colStatus} {
+	for place := range c.cols {
+		col := (place + colText) % len(c.cols) // what is wrong with the caption is told first
 		v := c.cols[col]
 		if v == nil {
 			continue
 		}
 		for i, s := range v.Strings {
 			var err error
-			if !valid(s) {
+			if !utf8.ValidString(s) {
 				err = mark(i, all[col].Name+" is not UTF-8")
 			} else if col == colText && v.IsNull(i) && !nullText {
 				err = mark(i, "TEXT is null")
@@ -175,30 +139,6 @@ func (c *Columns) check(nullText bool, report func(i int, why string) error) err
 		}
 	}
 	return nil
-}
-
-// valid is utf8.ValidString for text with a foreign character here and there:
-// it goes back to eight bytes a step behind each, and takes the last few bytes
-// of a longer string at once.
-func valid(s string) bool {
-	const high = 0x8080808080808080
-	b := unsafe.Slice(unsafe.StringData(s), len(s))
-	for i := 0; ; {
-		for i+8 <= len(b) && binary.LittleEndian.Uint64(b[i:])&high == 0 {
-			i += 8
-		}
-		if i+8 > len(b) {
-			if len(b) >= 8 && binary.LittleEndian.Uint64(b[len(b)-8:])&high == 0 {
-				return true
-			}
-			return utf8.Valid(b[i:])
-		}
-		r, n := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && n == 1 {
-			return false
-		}
-		i += n
-	}
 }
 
 // cleanSimilarity sets values that are no similarity to NaN and counts them.

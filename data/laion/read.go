@@ -186,7 +186,7 @@ func (r *Reader) Next() (*Batch, error) {
 	}
 	b := &Batch{File: c.File, FileRow: c.FileRow, Rows: make([]Row, c.Len)}
 	for i := range b.Rows {
-		b.Rows[i] = c.Row(i)
+		c.Row(i, &b.Rows[i])
 	}
 	return b, nil
 }
@@ -232,7 +232,8 @@ func (r *Reader) closeFile() error {
 
 // checked gives rows their numbers and finds the bad ones.
 func (r *Reader) checked(raw *columns.Batch) (*Columns, error) {
-	c := &Columns{Start: r.start + raw.Row, File: r.files[r.at-1], FileRow: raw.Row, Len: raw.Len}
+	c := &Columns{Start: r.start + raw.Row, File: r.files[r.at-1], FileRow: raw.Row, Len: raw.Len,
+		cols: make([]*columns.Vector, len(fields))}
 	for i, col := range r.want {
 		c.cols[col] = raw.Cols[i]
 	}

@@ -2,7 +2,6 @@ package laion
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"unicode/utf8"
 
@@ -12,41 +11,26 @@ import (
 // Writer writes one file of LAION-400M's columns and types. Of ours it writes
 // those that some row of the first Write has. Deterministic byte for byte.
 type Writer struct {
-	path string
-	w    *columns.Writer
-	cols []int
-	rows int64
+	path   string
+	w      *columns.Writer
+	fields []columns.Field[Row]
+	rows   int64
 }
 
 // Create prepares a file; it appears with the first Write or on Close.
 func Create(path string) (*Writer, error) {
-	w := &Writer{path: path, cols: []int{colSampleID, colURL, colText, colHeight, colWidth, colLicense, colNSFW, colSimilarity}}
-	return w, nil
+	return &Writer{path: path, fields: slices.Clone(fields[:colKey])}, nil
 }
 
 // start creates the file, with those of our columns that the rows have.
 func (w *Writer) start(rows []Row) (err error) {
-	for _, c := range []int{colKey, colLabel, colTruth} {
-		if slices.ContainsFunc(rows, func(row Row) bool { return ours(row, c) != "" }) {
-			w.cols = append(w.cols, c)
+	for _, f := range fields[colKey : colTruth+1] {
+		if slices.ContainsFunc(rows, func(row Row) bool { return *f.At(&row).(*string) != "" }) {
+			w.fields = append(w.fields, f)
 		}
 	}
-	cols := make([]columns.Column, len(w.cols))
-	for i, c := range w.cols {
-		cols[i] = all[c]
-	}
-	w.w, err = columns.Create(w.path, cols)
+	w.w, err = columns.Create(w.path, columns.Of(w.fields))
 	return err
-}
-
-func ours(row Row, c int) string {
-	switch c {
-	case colKey:
-		return row.Key
-	case colLabel:
-		return row.Label
-	}
-	return row.Truth
 }
 
 // Write appends rows. Strings must be UTF-8. An empty URL or TEXT is written as
@@ -57,73 +41,31 @@ func (w *Writer) Write(rows []Row) error {
 			return err
 		}
 	}
-	vectors := make([]*columns.Vector, len(w.cols))
-	for i, c := range w.cols {
-		vectors[i] = vector(c, len(rows))
-	}
 	for i, row := range rows {
 		if err := w.check(row); err != nil {
 			return fmt.Errorf("file %s: row %d: %w", w.path, w.rows+int64(i), err)
 		}
-		for j, c := range w.cols {
-			set(vectors[j], c, i, row)
-		}
 	}
 	w.rows += int64(len(rows))
-	return w.w.Append(len(rows), vectors)
+	return w.w.Append(len(rows), columns.Vectors(w.fields, rows))
 }
 
 // check refuses what a reader could not read back.
 func (w *Writer) check(row Row) error {
-	for _, s := range []string{row.URL, row.Text, row.Key, row.Label, row.Truth, row.License, row.NSFW} {
-		if !utf8.ValidString(s) {
-			return fmt.Errorf("%q is not UTF-8", s)
+	for i, f := range fields[:colTruth+1] {
+		s, isText := f.At(&row).(*string)
+		if !isText {
+			continue
 		}
-	}
-	for _, c := range []int{colKey, colLabel, colTruth} {
-		if ours(row, c) != "" && !slices.Contains(w.cols, c) {
-			return fmt.Errorf("has a %s, and the first rows written had none", all[c].Name)
+		if !utf8.ValidString(*s) {
+			return fmt.Errorf("%q is not UTF-8", *s)
+		}
+		written := func(o columns.Field[Row]) bool { return o.Name == f.Name }
+		if i >= colKey && *s != "" && !slices.ContainsFunc(w.fields, written) {
+			return fmt.Errorf("has a %s, and the first rows written had none", f.Name)
 		}
 	}
 	return nil
-}
-
-func vector(c, n int) *columns.Vector {
-	v := &columns.Vector{Null: make([]bool, n)}
-	switch all[c].Kind {
-	case columns.String:
-		v.Strings = make([]string, n)
-	case columns.Int:
-		v.Ints = make([]int64, n)
-	case columns.Float:
-		v.Floats = make([]float64, n)
-	}
-	return v
-}
-
-// set stores the value of a row for column c.
-func set(v *columns.Vector, c, i int, row Row) {
-	switch c {
-	case colSampleID:
-		v.Ints[i] = row.Index
-	case colURL:
-		v.Strings[i] = row.URL
-	case colText:
-		v.Strings[i] = row.Text
-	case colHeight:
-		v.Ints[i] = int64(row.Height)
-	case colWidth:
-		v.Ints[i] = int64(row.Width)
-	case colLicense:
-		v.Strings[i], v.Null[i] = row.License, row.License == ""
-	case colNSFW:
-		v.Strings[i], v.Null[i] = row.NSFW, row.NSFW == ""
-	case colSimilarity:
-		v.Floats[i], v.Null[i] = row.Similarity, math.IsNaN(row.Similarity)
-	default:
-		s := ours(row, c)
-		v.Strings[i], v.Null[i] = s, s == ""
-	}
 }
 
 // Close writes the footer. It does not sync.

@@ -183,8 +183,9 @@ func describe(name string, digest bool) (File, error) {
 func (w *writer) batch(c *laion.Columns) error {
 	v := []*columns.Vector{{Ints: make([]int64, c.Len)}, {Ints: make([]int64, c.Len)}, {Strings: make([]string, c.Len), Null: make([]bool, c.Len)}}
 	var record [16]byte
+	var row laion.Row
 	for i := range c.Len {
-		row := c.Row(i)
+		c.Row(i, &row)
 		hash := hashOf(row.URL, row.Text)
 		cause := w.matcher.Cause(&row, hash)
 		v[0].Ints[i], v[1].Ints[i] = int64(hash[0]), int64(hash[1])
