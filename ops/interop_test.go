@@ -273,11 +273,11 @@ func writeIndexes(t *testing.T, dir string, queries []float32) {
 	check(t, parquet.WriteFile(filepath.Join(dir, retrieve.HitsFile), hits))
 }
 
-// writeTars writes a shard with what stands beside it, and has fetch write one.
+// writeTars writes a shard, and has fetch write one with what stands beside it.
 func writeTars(t *testing.T, dir string) {
 	t.Helper()
 	check(t, os.MkdirAll(filepath.Join(dir, "shards"), 0o777))
-	w, err := shards.CreateWithSidecars(filepath.Join(dir, "shards", "00000.tar"))
+	w, err := shards.Create(filepath.Join(dir, "shards", "00000.tar"))
 	check(t, err)
 	var body bytes.Buffer
 	check(t, png.Encode(&body, image.NewNRGBA(image.Rect(0, 0, 20, 10))))

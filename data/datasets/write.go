@@ -1,8 +1,6 @@
 package datasets
 
 import (
-	"archive/tar"
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -10,9 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"react/data/datasets/classnames"
+	"react/data/shards"
 )
 
 // Writer writes a set in the webdataset layout, one tar, items in the order of
@@ -20,10 +18,7 @@ import (
 type Writer struct {
 	set  Set
 	keys map[string]bool
-	f    *os.File
-	buf  *bufio.Writer
-	tar  *tar.Writer
-	err  error
+	tar  *shards.Tar
 }
 
 // Create starts a set in dir, which is made. Templates have {} for the class;
@@ -57,20 +52,12 @@ func Create(dir string, classes, templates []string) (*Writer, error) {
 			return nil, err
 		}
 	}
-	f, err := os.Create(filepath.Join(dir, testFolder, "0.tar"))
-	if err != nil {
-		return nil, err
-	}
-	w := &Writer{set: Set{Dir: dir, Classes: names}, keys: map[string]bool{}, f: f, buf: bufio.NewWriterSize(f, 1<<18)}
-	w.tar = tar.NewWriter(w.buf)
-	return w, nil
+	tar, err := shards.CreateTar(filepath.Join(dir, testFolder, "0.tar"))
+	return &Writer{set: Set{Dir: dir, Classes: names}, keys: map[string]bool{}, tar: tar}, err
 }
 
 // Put adds an image; ext is without the dot.
 func (w *Writer) Put(key, ext string, image []byte, label int) error {
-	if w.err != nil {
-		return w.err
-	}
 	var err error
 	switch {
 	case label < 0 || label >= len(w.set.Classes):
@@ -87,38 +74,19 @@ func (w *Writer) Put(key, ext string, image []byte, label int) error {
 	}
 	w.keys[key] = true
 	w.set.Items = append(w.set.Items, Item{key, label})
-	w.member(key+"."+ext, image)
-	w.member(key+".cls", []byte(strconv.Itoa(label)))
-	return w.err
-}
-
-func (w *Writer) member(name string, body []byte) {
-	if w.err != nil {
-		return
+	if err = w.tar.Add(key+"."+ext, image); err == nil {
+		err = w.tar.Add(key+".cls", []byte(strconv.Itoa(label)))
 	}
-	h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(body)), Mode: 0o644, ModTime: time.Unix(0, 0)}
-	if w.err = w.tar.WriteHeader(h); w.err == nil {
-		_, w.err = w.tar.Write(body)
+	if err != nil {
+		return fmt.Errorf("set %s: %w", w.set.Dir, err)
 	}
-	if w.err != nil {
-		w.err = fmt.Errorf("set %s: %w", w.set.Dir, w.err)
-	}
+	return nil
 }
 
 // Close ends the tar. A class without images is an error, as it is for Open.
 func (w *Writer) Close() error {
-	if w.err == nil {
-		w.err = w.tar.Close()
+	if err := errors.Join(w.tar.Close(), w.set.check()); err != nil {
+		return fmt.Errorf("set %s: %w", w.set.Dir, err)
 	}
-	if w.err == nil {
-		w.err = w.buf.Flush()
-	}
-	if w.err == nil {
-		if err := w.set.check(); err != nil {
-			w.err = fmt.Errorf("set %s: %w", w.set.Dir, err)
-		}
-	}
-	err := errors.Join(w.err, w.f.Close())
-	w.err = fmt.Errorf("set %s: writer is closed", w.set.Dir)
-	return err
+	return nil
 }

@@ -110,15 +110,6 @@ func (s *Set) Repeated() (key, shard, other string) {
 	return key, shard, other
 }
 
-// FindURL looks a sample up by address and caption; of several the first.
-func (s *Set) FindURL(url, caption string) (Sample, bool) {
-	i, ok := s.byURL()[url+"\x00"+caption]
-	if !ok {
-		return Sample{}, false
-	}
-	return s.samples[i], true
-}
-
 // indexURLs is the index by address. An address alone that several samples have
 // is -1: pages that answer every address with the one that they have.
 func (s *Set) indexURLs() map[string]int32 {

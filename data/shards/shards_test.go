@@ -7,8 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"image"
-	"image/png"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -18,8 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"react/data/columns"
 )
 
 type meta struct {
@@ -80,7 +76,7 @@ func TestRoundTrip(t *testing.T) {
 		if found, ok := set.Find(s.Key); !ok || found != s {
 			t.Errorf("key %s: got %+v, %v", s.Key, found, ok)
 		}
-		if found, ok := set.FindURL(s.URL, s.Caption); !ok || found != s {
+		if found, ok := set.Match("", s.URL, s.Caption); !ok || found != s {
 			t.Errorf("url %s: got %+v, %v", s.URL, found, ok)
 		}
 	}
@@ -90,8 +86,8 @@ func TestRoundTrip(t *testing.T) {
 	if key, _, _ := set.Repeated(); key != "" {
 		t.Errorf("key %s is said to be there twice", key)
 	}
-	if _, ok := set.FindURL("u1", "none"); ok {
-		t.Error("found a caption that is not there")
+	if _, ok := set.Match("", "none", "none"); ok {
+		t.Error("found an address that is not there")
 	}
 }
 
@@ -241,40 +237,6 @@ func TestPutErrors(t *testing.T) {
 	}
 	if err := w.Put("b", "png", nil, "", func() {}); err == nil {
 		t.Error("meta that is no JSON: no error")
-	}
-}
-
-func TestSidecars(t *testing.T) {
-	dir := t.TempDir()
-	w, err := CreateWithSidecars(filepath.Join(dir, "00000.tar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var img bytes.Buffer
-	if err := png.Encode(&img, image.NewGray(image.Rect(0, 0, 5, 7))); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Put("000000001", "png", img.Bytes(), "a caption", meta{"u", "a caption"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	f, err := columns.Open(filepath.Join(dir, "00000.parquet"), []columns.Column{{Name: "url"}, {Name: "key"}, {Name: "status"}, {Name: "error_message"}, {Name: "original_height", Kind: columns.Int}, {Name: "sha256"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	b, err := f.Next(10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := fmt.Sprintln(b.Len, b.Cols[0].String(0), b.Cols[1].String(0), b.Cols[2].String(0), b.Cols[3].IsNull(0), b.Cols[4].Int(0), len(b.Cols[5].String(0)))
-	if want := "1 u 000000001 success true 7 64\n"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	if stats, err := os.ReadFile(filepath.Join(dir, "00000_stats.json")); err != nil || !strings.Contains(string(stats), `"successes": 1`) {
-		t.Errorf("stats: got %s, %v", stats, err)
 	}
 }
 

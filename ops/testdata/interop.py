@@ -133,7 +133,7 @@ def read_embedding_reader(folder):
 
 def read_pyarrow(folder):
     import pyarrow.parquet as pq
-    for name in glob.glob(f"{folder}/metadata/*.parquet") + glob.glob(f"{folder}/shards/*.parquet") + glob.glob(f"{folder}/fetched/*.parquet") + [f"{folder}/pool.parquet", f"{folder}/hits.parquet"]:
+    for name in glob.glob(f"{folder}/metadata/*.parquet") + glob.glob(f"{folder}/fetched/*.parquet") + [f"{folder}/pool.parquet", f"{folder}/hits.parquet"]:
         t = pq.read_table(name)
         check(t.num_rows > 0 and pq.ParquetFile(name).num_row_groups == 1, f"{name}: {t.num_rows} rows in {pq.ParquetFile(name).num_row_groups} groups")
     t = pq.read_table(f"{folder}/pool.parquet").to_pydict()
@@ -144,8 +144,8 @@ def read_duckdb(folder):
     import duckdb
     n, last, mean = duckdb.sql(f"select count(*), max(TEXT), avg(similarity) from '{folder}/pool.parquet' where WIDTH >= 100").fetchall()[0]
     check(n == ROWS and last == "caption 99 é" and abs(mean - 0.5 * (ROWS - 1) / ROWS) < 1e-9, f"pool: {n} {last} {mean}")
-    n = duckdb.sql(f"select count(*) from '{folder}/shards/*.parquet' where status = 'success' and length(sha256) = 64").fetchall()[0][0]
-    check(n == 10, f"shards: {n}")
+    n = duckdb.sql(f"select count(*) from '{folder}/fetched/*.parquet' where status = 'success' and length(sha256) = 64").fetchall()[0][0]
+    check(n == 10, f"fetched: {n}")
     n = duckdb.sql(f"select count(distinct query) from '{folder}/hits.parquet'").fetchall()[0][0]
     check(n == 20, f"hits: {n}")
 
