@@ -1,8 +1,11 @@
 package dtype
 
 import (
+	"math"
 	"slices"
 	"testing"
+
+	"github.com/x448/float16"
 )
 
 func TestFloat32(t *testing.T) {
@@ -41,5 +44,15 @@ func TestFloat32(t *testing.T) {
 	}
 	if got := F32.Float32(nil); len(got) != 0 {
 		t.Errorf("no bytes: %v", got)
+	}
+}
+
+// TestHalf compares the fast conversion with x448/float16 on all 65536 values.
+func TestHalf(t *testing.T) {
+	for i := range 1 << 16 {
+		got, want := fromHalf(uint16(i)), float16.Frombits(uint16(i)).Float32()
+		if got != want && !(math.IsNaN(float64(got)) && math.IsNaN(float64(want))) {
+			t.Fatalf("half %#04x: got %v, want %v", i, got, want)
+		}
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"react/data/dtype"
 )
 
 const (
@@ -37,8 +39,11 @@ type header struct {
 	size  int64 // bytes before the data
 }
 
-// itemSizes lists the element types we read, with their widths in bytes.
-var itemSizes = map[string]int{"<f2": 2, "<f4": 4, "<f8": 8, "<i4": 4, "<i8": 8, "|u1": 1, "|b1": 1}
+// types are the element types that are read.
+var types = map[string]dtype.Type{"<f2": dtype.F16, "<f4": dtype.F32, "<f8": dtype.F64, "<i4": dtype.I32, "<i8": dtype.I64,
+	"|u1": dtype.U8, "|b1": dtype.Bool}
+
+func (h header) itemSize() int { return int(types[h.dtype].Size()) }
 
 // rowLen is the number of values in a row.
 func (h header) rowLen() int {
@@ -211,12 +216,11 @@ func parseShape(value string) ([]int, error) {
 
 // check refuses types we do not read and shapes whose size overflows.
 func (h header) check() error {
-	size, ok := itemSizes[h.dtype]
-	if !ok {
+	if h.itemSize() == 0 {
 		return fmt.Errorf("dtype %q is not read (want <f2, <f4, <f8, <i4, <i8 or |u1)", h.dtype)
 	}
 	// Zero lengths are left out, so that the product of any axes is in range.
-	total := int64(size)
+	total := int64(h.itemSize())
 	for _, d := range h.shape {
 		if d > 0 && total > math.MaxInt64/2/int64(d) {
 			return fmt.Errorf("shape %v is too large", h.shape)
@@ -228,7 +232,7 @@ func (h header) check() error {
 
 // checkSize compares the header with the length of the file.
 func (h header) checkSize(size int64) error {
-	rowBytes := int64(h.rowLen() * itemSizes[h.dtype])
+	rowBytes := int64(h.rowLen() * h.itemSize())
 	want := h.size + int64(h.numRows())*rowBytes
 	if size > want {
 		return fmt.Errorf("%d bytes follow the array %v of %s: half written, or several arrays in one file", size-want, h.shape, h.dtype)

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/x448/float16"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -102,19 +100,6 @@ func TestStreamEqualsWhole(t *testing.T) {
 	}
 	if err := f.Row(0, row[:3]); err == nil {
 		t.Error("short destination: no error")
-	}
-}
-
-// TestHalf compares the fast conversion with x448/float16 on all 65536 values.
-func TestHalf(t *testing.T) {
-	for i := range 1 << 16 {
-		got, want := fromHalf(uint16(i)), float16.Frombits(uint16(i)).Float32()
-		if got != want && !(math.IsNaN(float64(got)) && math.IsNaN(float64(want))) {
-			t.Fatalf("half %#04x: got %v, want %v", i, got, want)
-		}
-		if got == got && toHalf(got) != uint16(i) {
-			t.Fatalf("half %#04x: comes back as %#04x", i, toHalf(got))
-		}
 	}
 }
 
@@ -270,8 +255,8 @@ func FuzzReadHeader(f *testing.F) {
 		}
 		// A header that fits the file describes data that can be read.
 		data := raw[h.size:]
-		values := make([]float32, len(data)/itemSizes[h.dtype])
-		decode(values, data, h.dtype)
+		values := make([]float32, len(data)/h.itemSize())
+		types[h.dtype].Decode(values, data)
 		if len(values) != h.numRows()*h.rowLen() {
 			t.Errorf("%d values, shape %v", len(values), h.shape)
 		}

@@ -64,13 +64,13 @@ func (f *File) ReadRows(start, n int, dst []float32) error {
 	if len(dst) != n*rowLen {
 		return fmt.Errorf("file %s: room for %d values, want %d rows of %d", f.path, len(dst), n, rowLen)
 	}
-	size := itemSizes[f.h.dtype]
+	size := f.h.itemSize()
 	buf := f.buffer(len(dst) * size)
 	defer f.bufs.Put(buf)
 	if _, err := f.f.ReadAt(*buf, f.h.size+int64(start)*int64(rowLen*size)); err != nil {
 		return fmt.Errorf("file %s: row %d: %w", f.path, start, err)
 	}
-	decode(dst, *buf, f.h.dtype)
+	types[f.h.dtype].Decode(dst, *buf)
 	return nil
 }
 
@@ -115,8 +115,8 @@ func Read(path string) (shape []int, data []float32, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	data = make([]float32, len(raw)/itemSizes[h.dtype])
-	decode(data, raw, h.dtype)
+	data = make([]float32, len(raw)/h.itemSize())
+	types[h.dtype].Decode(data, raw)
 	return h.shape, data, nil
 }
 
@@ -129,9 +129,16 @@ func ReadInts(path string) (shape []int, data []int, err error) {
 	if h.dtype[1] == 'f' {
 		return nil, nil, fmt.Errorf("file %s: dtype %s is not an integer type", path, h.dtype)
 	}
-	data = make([]int, len(raw)/itemSizes[h.dtype])
+	data = make([]int, len(raw)/h.itemSize())
 	for i := range data {
-		data[i] = intAt(raw, i, h.dtype)
+		switch h.dtype {
+		case "<i4":
+			data[i] = int(int32(binary.LittleEndian.Uint32(raw[4*i:])))
+		case "<i8":
+			data[i] = int(binary.LittleEndian.Uint64(raw[8*i:]))
+		default:
+			data[i] = int(raw[i])
+		}
 	}
 	return h.shape, data, nil
 }
@@ -142,7 +149,7 @@ func readAll(path string) (header, []byte, error) {
 		return header{}, nil, err
 	}
 	defer f.Close()
-	raw := make([]byte, f.h.numRows()*f.h.rowLen()*itemSizes[f.h.dtype])
+	raw := make([]byte, f.h.numRows()*f.h.rowLen()*f.h.itemSize())
 	if _, err := f.f.ReadAt(raw, f.h.size); err != nil {
 		return header{}, nil, fmt.Errorf("file %s: %w", path, err)
 	}

@@ -8,6 +8,8 @@ import (
 	"math"
 	"os"
 	"slices"
+
+	"github.com/x448/float16"
 )
 
 // maxPiece is the number of values converted at once: 64 KiB of <f4.
@@ -77,7 +79,7 @@ func (w *Writer) put(values []float32) (i int, err error) {
 			w.buf = binary.LittleEndian.AppendUint32(w.buf, math.Float32bits(v))
 			continue
 		}
-		half := toHalf(v)
+		half := float16.Fromfloat32(v).Bits() // to the nearest, ties to even
 		if half&0x7fff == 0x7c00 && !math.IsInf(float64(v), 0) {
 			return i, fmt.Errorf("%v does not fit <f2", v)
 		}
