@@ -63,22 +63,12 @@ func hashOf(url, text string) Hash {
 
 func compareHashes(a, b Hash) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) }
 
-// Causes in the order in which conditions are looked at.
+// Causes that no condition of a filter has; the others are named in checks.
 const (
-	Unreadable   = "unreadable"
-	OnBlocklist  = "blocklist"
-	OutsideOf    = "within" // not alive in a manifest that the filter names
-	OfSimilarity = "similarity"
-	OfSize       = "size"
-	OfAspect     = "aspect"
-	OfNSFW       = "nsfw"
-	OfUnsafe     = "punsafe"
-	OfWatermark  = "pwatermark"
-	OfAesthetic  = "aesthetic"
-	OfLanguage   = "language"
-	OfLicense    = "license"
-	OfCaption    = "caption"
-	OfFraction   = "fraction"
+	Unreadable  = "unreadable"
+	OnBlocklist = "blocklist"
+	outsideOf   = "within" // not alive in a manifest that the filter names
+	ofFraction  = "fraction"
 )
 
 // Matcher applies a filter. Not for concurrent use.
@@ -148,24 +138,24 @@ func (f Filter) checks() []check {
 		}
 	}
 	similarity := func(row *laion.Row) float64 { return row.Similarity }
-	add(f.MinSimilarity != nil || f.MaxSimilarity != nil, check{OfSimilarity, "similarity", number(similarity, func(v float64) bool {
+	add(f.MinSimilarity != nil || f.MaxSimilarity != nil, check{"similarity", "similarity", number(similarity, func(v float64) bool {
 		return (f.MinSimilarity == nil || v >= *f.MinSimilarity) && (f.MaxSimilarity == nil || v <= *f.MaxSimilarity)
 	})})
-	add(f.MinSide > 0, check{OfSize, "WIDTH", func(row *laion.Row) (bool, bool) {
+	add(f.MinSide > 0, check{"size", "WIDTH", func(row *laion.Row) (bool, bool) {
 		side := min(row.Width, row.Height)
 		return side > 0, int(side) >= f.MinSide
 	}})
-	add(f.MaxAspect > 0, check{OfAspect, "WIDTH", func(row *laion.Row) (bool, bool) {
+	add(f.MaxAspect > 0, check{"aspect", "WIDTH", func(row *laion.Row) (bool, bool) {
 		short, long := float64(min(row.Width, row.Height)), float64(max(row.Width, row.Height))
 		return short > 0, long <= f.MaxAspect*short
 	}})
-	add(len(f.NSFW) > 0, check{OfNSFW, "NSFW", tag(func(row *laion.Row) string { return row.NSFW }, f.NSFW)})
-	add(f.MaxUnsafe != nil, check{OfUnsafe, "punsafe", number(func(row *laion.Row) float64 { return row.Unsafe }, func(v float64) bool { return v <= *f.MaxUnsafe })})
-	add(f.MaxWatermark != nil, check{OfWatermark, "pwatermark", number(func(row *laion.Row) float64 { return row.Watermark }, func(v float64) bool { return v <= *f.MaxWatermark })})
-	add(f.MinAesthetic != nil, check{OfAesthetic, "aesthetic", number(func(row *laion.Row) float64 { return row.Aesthetic }, func(v float64) bool { return v >= *f.MinAesthetic })})
-	add(len(f.Language) > 0, check{OfLanguage, "LANGUAGE", tag(func(row *laion.Row) string { return row.Language }, f.Language)})
-	add(len(f.License) > 0, check{OfLicense, "LICENSE", tag(func(row *laion.Row) string { return row.License }, f.License)})
-	add(f.MinWords > 0 || f.MinChars > 0 || f.MaxChars > 0, check{OfCaption, "TEXT", func(row *laion.Row) (bool, bool) { return true, f.captionFits(row.Text) }})
+	add(len(f.NSFW) > 0, check{"nsfw", "NSFW", tag(func(row *laion.Row) string { return row.NSFW }, f.NSFW)})
+	add(f.MaxUnsafe != nil, check{"punsafe", "punsafe", number(func(row *laion.Row) float64 { return row.Unsafe }, func(v float64) bool { return v <= *f.MaxUnsafe })})
+	add(f.MaxWatermark != nil, check{"pwatermark", "pwatermark", number(func(row *laion.Row) float64 { return row.Watermark }, func(v float64) bool { return v <= *f.MaxWatermark })})
+	add(f.MinAesthetic != nil, check{"aesthetic", "aesthetic", number(func(row *laion.Row) float64 { return row.Aesthetic }, func(v float64) bool { return v >= *f.MinAesthetic })})
+	add(len(f.Language) > 0, check{"language", "LANGUAGE", tag(func(row *laion.Row) string { return row.Language }, f.Language)})
+	add(len(f.License) > 0, check{"license", "LICENSE", tag(func(row *laion.Row) string { return row.License }, f.License)})
+	add(f.MinWords > 0 || f.MinChars > 0 || f.MaxChars > 0, check{"caption", "TEXT", func(row *laion.Row) (bool, bool) { return true, f.captionFits(row.Text) }})
 	return out
 }
 
@@ -213,7 +203,7 @@ func (m *Matcher) Cause(row *laion.Row, hash Hash) string {
 	}
 	for _, set := range m.within {
 		if !set.has(hash[0]) {
-			return OutsideOf
+			return outsideOf
 		}
 	}
 	for _, c := range m.checks {
@@ -227,7 +217,7 @@ func (m *Matcher) Cause(row *laion.Row, hash Hash) string {
 		}
 	}
 	if m.keep != math.MaxUint64 && mix(hash[0]^m.salt) >= m.keep {
-		return OfFraction
+		return ofFraction
 	}
 	return ""
 }

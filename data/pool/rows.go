@@ -3,7 +3,6 @@ package pool
 import (
 	"fmt"
 	"io"
-	"math/bits"
 	"path/filepath"
 
 	"react/data/columns"
@@ -35,39 +34,6 @@ func (r *Rows) Len() int64 { return r.rows }
 
 // Count is the number of rows that are in.
 func (r *Rows) Count() int64 { return r.count }
-
-// Ranges calls fn for each run of successive rows that are in, and stops at its first error.
-func (r *Rows) Ranges(fn func(start, end int64) error) error {
-	for at := int64(0); at < r.rows; {
-		start := r.next(at)
-		if start == r.rows {
-			return nil
-		}
-		end := start + 1
-		for end < r.rows && r.Has(end) {
-			end++
-		}
-		if err := fn(start, end); err != nil {
-			return err
-		}
-		at = end
-	}
-	return nil
-}
-
-// next is the first row from i on that is in, or Len.
-func (r *Rows) next(i int64) int64 {
-	for w := i / 64; w < int64(len(r.bits)); w++ {
-		word := r.bits[w]
-		if w == i/64 {
-			word &= ^uint64(0) << (i % 64)
-		}
-		if word != 0 {
-			return min(w*64+int64(bits.TrailingZeros64(word)), r.rows)
-		}
-	}
-	return r.rows
-}
 
 // ReadAlive reads which rows of a manifest's folder are alive.
 func ReadAlive(dir string) (*Rows, error) {
