@@ -159,46 +159,24 @@ func karpathyImage(dir, folder, file string) string {
 	return ""
 }
 
-// captionTars reads images by their place in the tars.
-type captionTars struct {
-	tars    *shards.Set
-	samples []shards.Sample
-}
-
-func (t *captionTars) read(i int) ([]byte, error) { return t.tars.Read(t.samples[i], nil) }
-func (t *captionTars) close() error               { return t.tars.Close() }
-
 // readTars reads KEY.txt with a caption a line.
 func (c *Captions) readTars() error {
-	tars, err := tarNames(filepath.Join(c.Dir, c.Split))
+	tars, images, err := openTars(filepath.Join(c.Dir, c.Split))
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("set %s: neither dataset_NAME.json nor %s/%s", c.Dir, c.Split, shardsFile)
 	}
 	if err != nil {
 		return err
 	}
-	indexed, err := indexTars(tars)
-	if err != nil {
-		return err
-	}
-	images := &captionTars{tars: indexed}
 	c.images = images
-	for _, name := range tars { // by number, not by name
-		shard := slices.Index(indexed.Shards(), name)
-		for _, sample := range indexed.Samples() {
-			if sample.Shard != shard {
-				continue
+	return images.take(tars, func(_ string, sample shards.Sample) error {
+		var texts []string
+		for _, line := range strings.Split(sample.Caption, "\n") {
+			if line = strings.TrimSpace(line); line != "" {
+				texts = append(texts, line)
 			}
-			var texts []string
-			for _, line := range strings.Split(sample.Caption, "\n") {
-				if line = strings.TrimSpace(line); line != "" {
-					texts = append(texts, line)
-				}
-			}
-			images.samples = append(images.samples, sample)
-			c.Keys = append(c.Keys, sample.Key)
-			c.Texts = append(c.Texts, texts)
 		}
-	}
-	return nil
+		c.Keys, c.Texts = append(c.Keys, sample.Key), append(c.Texts, texts)
+		return nil
+	})
 }

@@ -37,7 +37,7 @@ type SplitReport struct {
 	Want                      int // images that the benchmark has; 0: not known
 	Unreadable                int
 	Stranger                  string // see Set
-	codes, name               string // see Set.Codes
+	codes, name               string // see Set.codes
 }
 
 // Finding is one thing that is wrong, and what to do.
@@ -129,7 +129,7 @@ func openAny(dir, split string, o CheckOptions) (anySet, error) {
 		return anySet{}, err
 	}
 	out := anySet{SplitReport{Split: split, Layout: s.Layout, Images: len(s.Items), Classes: len(s.Classes), Stranger: s.Stranger}, nil, s.images}
-	out.codes, out.name = s.Codes()
+	out.codes, out.name = s.codes()
 	for _, item := range s.Items {
 		out.keys = append(out.keys, item.Key)
 	}

@@ -58,10 +58,10 @@ var (
 	codeName  = regexp.MustCompile(`(?i)^(class|classid|cls|label|category|cat|id|c)?[ _-]?\d+$`)
 )
 
-// Codes says what is wrong where the names of classes are codes: WordNet ids or numbers, of which
+// codes says what is wrong where the names of classes are codes: WordNet ids or numbers, of which
 // a text model knows nothing, so that prompts made of them score like chance. "" for names. The
 // classes of a benchmark have names.
-func (s *Set) Codes() (what, do string) {
+func (s *Set) codes() (what, do string) {
 	if s.Entry != nil || s.known != nil || len(s.Classes) == 0 {
 		return "", ""
 	}
@@ -84,7 +84,7 @@ func (s *Set) Codes() (what, do string) {
 
 // CodesWarning is what plans and stages say of such a set; "" of any other.
 func (s *Set) CodesWarning() string {
-	what, do := s.Codes()
+	what, do := s.codes()
 	if what == "" {
 		return ""
 	}

@@ -111,23 +111,31 @@ func tarFiles(dir string, o Options) ([]string, error) {
 
 // listFiles are the list of a split, that of the classes, and the images or the zips that it names.
 func listFiles(dir string, o Options) ([]string, error) {
+	l, _ := findList(dir, o)
+	names, err := imageFiles(dir, o, (*Set).readList)
+	return append(names, present(l.path, labelFile(dir))...), err
+}
+
+// imageFiles are the images of a split that are files, or the zips that hold them.
+func imageFiles(dir string, o Options, read func(*Set, Options) error) ([]string, error) {
 	s := &Set{Dir: dir, Split: o.Split, Entry: o.Entry}
 	o.MaxBadShare = 1 // how many may be lost is not for a list of files to say
-	err := s.readList(o)
+	err := read(s, o)
 	if s.images != nil {
 		defer s.images.close()
 	}
 	if err != nil {
 		return nil, err
 	}
-	l, _ := findList(dir, o)
-	names := present(l.path, labelFile(dir))
+	var names []string
 	for i, item := range s.Items {
 		name := s.File(i)
 		if archive, _, zipped := splitZip(item.Key); zipped {
 			name = filepath.Join(dir, archive)
 		}
-		names = append(names, name)
+		if name != "" {
+			names = append(names, name)
+		}
 	}
 	return names, nil
 }
@@ -153,11 +161,8 @@ func ilsvrcSplit(dir string, o Options) ([]string, error) {
 
 // folderFiles are the images in the class folders of a split, and what names the classes.
 func folderFiles(dir string, o Options) ([]string, error) {
-	s := &Set{Dir: dir, Split: o.Split, Entry: o.Entry}
-	if err := s.readFolders(o); err != nil {
-		return nil, err
-	}
-	return append(present(filepath.Join(dir, folderNames)), s.images.(fileImages)...), nil
+	names, err := imageFiles(dir, o, (*Set).readFolders)
+	return append(names, present(filepath.Join(dir, folderNames))...), err
 }
 
 // captionFiles are the files of a split of images with captions.

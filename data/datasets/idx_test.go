@@ -76,7 +76,7 @@ func TestIDX(t *testing.T) {
 			if err != nil || img.W != 3 || img.H != 2 || !slices.Equal(img.Pix, bytes.Repeat([]byte{7}, 18)) {
 				t.Errorf("image 7: %+v, %v", img, err)
 			}
-			if what, _ := s.Codes(); (what == "") != (e != nil) {
+			if what, _ := s.codes(); (what == "") != (e != nil) {
 				t.Errorf("with %v: codes %q", e, what)
 			}
 			s.Close()

@@ -139,21 +139,16 @@ func (s *Set) ilsvrcFiles(dir string) error {
 
 // ilsvrcTar notes where each image lies in the tar, which is never unpacked.
 func (s *Set) ilsvrcTar(name string) error {
-	f, err := os.Open(name)
+	images, all, err := s.openTar(name)
 	if err != nil {
 		return err
 	}
-	images := &tarSpans{f: f, at: make([]span, len(s.Items))}
-	s.images = images
+	images.at = make([]span, len(s.Items))
 	place := map[string]int{}
 	for i, item := range s.Items {
 		place[item.Key+".JPEG"] = i
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	err = eachMember(f, span{0, info.Size()}, func(member string, at span) error {
+	err = eachMember(images.f, all, func(member string, at span) error {
 		if i, ok := place[filepath.Base(member)]; ok {
 			images.at[i] = at
 		}
@@ -170,13 +165,7 @@ func (s *Set) ilsvrcTar(name string) error {
 
 // ilsvrcTrain notes where each training image lies: the tar holds one of each class, WNID.tar. Items are in the order of unpacked folders.
 func (s *Set) ilsvrcTrain(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	images := &tarSpans{f: f}
-	s.images = images
-	info, err := f.Stat()
+	images, whole, err := s.openTar(name)
 	if err != nil {
 		return err
 	}
@@ -186,13 +175,13 @@ func (s *Set) ilsvrcTrain(name string) error {
 	}
 	var all []placed
 	order := catalogue.WordNetIDs()
-	err = eachMember(f, span{0, info.Size()}, func(class string, at span) error {
+	err = eachMember(images.f, whole, func(class string, at span) error {
 		id := strings.TrimSuffix(filepath.Base(class), ".tar")
 		label := slices.Index(order, id)
 		if label < 0 {
 			return fmt.Errorf("member %s is no class of ImageNet-1K (WNID.tar, such as n01440764.tar)", class)
 		}
-		err := eachMember(f, at, func(member string, at span) error {
+		err := eachMember(images.f, at, func(member string, at span) error {
 			all = append(all, placed{Item{id + "/" + filepath.Base(member), label}, at})
 			return nil
 		})
@@ -209,6 +198,21 @@ func (s *Set) ilsvrcTrain(name string) error {
 		s.Items, images.at = append(s.Items, p.Item), append(images.at, p.at)
 	}
 	return nil
+}
+
+// openTar makes a tar the set's images, and gives where it lies in its file.
+func (s *Set) openTar(name string) (*tarSpans, span, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, span{}, err
+	}
+	images := &tarSpans{f: f}
+	s.images = images
+	info, err := f.Stat()
+	if err != nil {
+		return nil, span{}, err
+	}
+	return images, span{0, info.Size()}, nil
 }
 
 type span struct{ offset, size int64 }

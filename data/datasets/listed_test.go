@@ -53,3 +53,25 @@ func TestKeepTakesWhatAListNames(t *testing.T) {
 		}
 	}
 }
+
+// TestKeepOfTars: the images of a set in tars are those of the items that are left.
+func TestKeepOfTars(t *testing.T) {
+	dir, list := filepath.Join(t.TempDir(), "set"), filepath.Join(t.TempDir(), "list.txt")
+	create(t, dir, 7)
+	if err := os.WriteFile(list, []byte("s0000002\ns0000003\ns0000004\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	set, err := Open(dir)
+	if err == nil {
+		defer set.Close()
+		err = set.Keep(list)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"image 2", "image 3", "image 4"} {
+		if got, err := set.Read(i); string(got) != want {
+			t.Errorf("item %d, %s: got %q, %v, want %q", i, set.Items[i].Key, got, err, want)
+		}
+	}
+}

@@ -9,8 +9,8 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
 
+	"react/data/image"
 	"react/data/mmap"
 )
 
@@ -23,19 +23,7 @@ type pixels struct {
 	closers    []func() error
 }
 
-// encoder keeps what it needs for an image for the next: that is most of the time of small ones.
-var encoder = png.Encoder{CompressionLevel: png.NoCompression, BufferPool: &encoderBuffers{}}
-
-type encoderBuffers struct{ pool sync.Pool }
-
-// Get gives a buffer that is free, nil where there is none.
-func (b *encoderBuffers) Get() *png.EncoderBuffer {
-	buf, _ := b.pool.Get().(*png.EncoderBuffer)
-	return buf
-}
-
-// Put takes it back.
-func (b *encoderBuffers) Put(buf *png.EncoderBuffer) { b.pool.Put(buf) }
+var encoder = png.Encoder{CompressionLevel: png.NoCompression, BufferPool: &image.PNGBuffers{}}
 
 func (p *pixels) read(i int) ([]byte, error) {
 	area := p.wide * p.high

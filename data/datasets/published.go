@@ -112,27 +112,17 @@ func (s *Set) readPublished(o Options) error {
 // publishedSplit are the lists and images of a split.
 func publishedSplit(dir string, o Options) ([]string, error) {
 	p, _ := publishedIn(dir, o)
-	s := &Set{Dir: dir, Split: o.Split, Entry: o.Entry}
-	o.MaxBadShare = 1 // as listFiles
-	err := s.readPublished(o)
-	if s.images != nil {
-		defer s.images.close()
-	}
+	names, err := imageFiles(dir, o, (*Set).readPublished)
 	if err != nil {
 		return nil, err
 	}
-	names := []string{p.list}
+	names = append(names, p.list)
 	for _, name := range p.form.beside {
 		names = append(names, present(p.path(dir, name))...)
 	}
 	if p.form.bench == "voc-2007" {
 		for _, class := range vocClasses() {
 			names = append(names, p.path(dir, "ImageSets/Main/"+class+"_"+o.Split+".txt"))
-		}
-	}
-	for i := range s.Items {
-		if name := s.File(i); name != "" {
-			names = append(names, name)
 		}
 	}
 	return names, nil

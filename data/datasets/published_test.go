@@ -203,7 +203,7 @@ func TestPublished(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if what, _ := alone.Codes(); what != "" || len(alone.Classes) != e.NumClasses || len(alone.Items) != len(s.Items) {
+			if what, _ := alone.codes(); what != "" || len(alone.Classes) != e.NumClasses || len(alone.Items) != len(s.Items) {
 				t.Errorf("without its name: %d classes, %q", len(alone.Classes), what)
 			}
 			for i := range alone.Items {

@@ -194,17 +194,17 @@ func TestCodes(t *testing.T) {
 		{[]string{"class_01", "class_02"}, `the 2 classes are called by numbers, such as "class_01"`, `benchmark: "NAME"`},
 	} {
 		s := &Set{Layout: "folders", Classes: tc.classes}
-		if what, do := s.Codes(); !strings.HasPrefix(what, tc.what) || !strings.Contains(do, tc.do) || (what == "") != (tc.what == "") {
+		if what, do := s.codes(); !strings.HasPrefix(what, tc.what) || !strings.Contains(do, tc.do) || (what == "") != (tc.what == "") {
 			t.Errorf("%q: got %q (%q)", tc.classes, what, do)
 		}
 	}
 	whole := &Set{Layout: "folders", Classes: catalogue.WordNetIDs()}
-	if _, do := whole.Codes(); !strings.HasPrefix(do, `benchmark: "imagenet-1k" gives their names`) {
+	if _, do := whole.codes(); !strings.HasPrefix(do, `benchmark: "imagenet-1k" gives their names`) {
 		t.Errorf("all of ImageNet: %q", do)
 	}
 	if e, err := catalogue.Find("mnist"); err != nil {
 		t.Error(err)
-	} else if what, _ := (&Set{Entry: e, Classes: []string{"0", "1"}}).Codes(); what != "" {
+	} else if what, _ := (&Set{Entry: e, Classes: []string{"0", "1"}}).codes(); what != "" {
 		t.Errorf("digits of MNIST: %q", what)
 	}
 }

@@ -23,21 +23,32 @@ func isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// tarImages reads the items of a webdataset by key.
+// tarImages reads images by their place in the tars of a split.
 type tarImages struct {
-	set  *Set
-	tars *shards.Set
+	tars    *shards.Set
+	samples []shards.Sample
 }
 
-func (t tarImages) read(i int) ([]byte, error) {
-	sample, ok := t.tars.Find(t.set.Items[i].Key)
-	if !ok {
-		return nil, fmt.Errorf("set %s: no image %s", t.set.Dir, t.set.Items[i].Key)
+func (t *tarImages) read(i int) ([]byte, error) { return t.tars.Read(t.samples[i], nil) }
+func (t *tarImages) close() error               { return t.tars.Close() }
+
+// take makes the samples of tars its images, in the order of the tars as they are given, by number
+// and not by name, and tells fn each.
+func (t *tarImages) take(tars []string, fn func(tar string, s shards.Sample) error) error {
+	for _, name := range tars {
+		shard := slices.Index(t.tars.Shards(), name)
+		for _, sample := range t.tars.Samples() {
+			if sample.Shard != shard {
+				continue
+			}
+			if err := fn(name, sample); err != nil {
+				return err
+			}
+			t.samples = append(t.samples, sample)
+		}
 	}
-	return t.tars.Read(sample, nil)
+	return nil
 }
-
-func (t tarImages) close() error { return t.tars.Close() }
 
 // readTars reads the webdataset layout.
 func (s *Set) readTars(o Options) (err error) {
@@ -47,49 +58,41 @@ func (s *Set) readTars(o Options) (err error) {
 	if s.Templates, err = readTemplates(filepath.Join(s.Dir, templatesFile)); err != nil {
 		return err
 	}
-	tars, err := tarNames(filepath.Join(s.Dir, o.Split))
+	tars, images, err := openTars(filepath.Join(s.Dir, o.Split))
 	if err != nil {
 		return err
 	}
-	indexed, err := indexTars(tars)
-	if err != nil {
-		return err
-	}
-	s.images = tarImages{s, indexed}
+	s.images = images
 	labels := map[string]int{}
 	for _, name := range tars {
 		if err := s.readLabels(name, labels); err != nil {
 			return err
 		}
 	}
-	// In the order of the tars by number, not by name.
-	for _, name := range tars {
-		shard := slices.Index(indexed.Shards(), name)
-		for _, sample := range indexed.Samples() {
-			if sample.Shard != shard {
-				continue
-			}
-			label, ok := labels[sample.Key]
-			if !ok {
-				return fmt.Errorf("file %s: image %s has no .cls", name, sample.Key)
-			}
-			s.Items = append(s.Items, Item{sample.Key, label})
+	return images.take(tars, func(tar string, sample shards.Sample) error {
+		label, ok := labels[sample.Key]
+		if !ok {
+			return fmt.Errorf("file %s: image %s has no .cls", tar, sample.Key)
 		}
-	}
-	return nil
+		s.Items = append(s.Items, Item{sample.Key, label})
+		return nil
+	})
 }
 
-// indexTars indexes the tars of a set, in which a key is of one image: what is
+// openTars indexes the tars of a split's folder, in which a key is of one image: what is
 // predicted of an image is known by it.
-func indexTars(tars []string) (*shards.Set, error) {
+func openTars(dir string) (tars []string, images *tarImages, err error) {
+	if tars, err = tarNames(dir); err != nil {
+		return nil, nil, err
+	}
 	indexed, err := shards.Index(context.Background(), tars, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if key, shard, other := indexed.Repeated(); key != "" {
-		return nil, errors.Join(fmt.Errorf("shard %s: key %s is also in shard %s", other, key, shard), indexed.Close())
+		return nil, nil, errors.Join(fmt.Errorf("shard %s: key %s is also in shard %s", other, key, shard), indexed.Close())
 	}
-	return indexed, nil
+	return tars, &tarImages{tars: indexed}, nil
 }
 
 // tarNames lists the tars of a split's folder that nshards.txt counts.

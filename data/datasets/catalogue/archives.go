@@ -3,8 +3,6 @@ package catalogue
 import (
 	"strings"
 	"sync"
-
-	"react/data/delimited"
 )
 
 // Archive is a file as a benchmark's publisher gives it out.
@@ -17,12 +15,8 @@ type Archive struct {
 
 // archives are those of archives.txt, by entry. They are no part of an entry's Digest: what is scored is the same, whichever file it came in.
 var archives = sync.OnceValue(func() map[string][]Archive {
-	raw, err := files.ReadFile("archives.txt")
-	if err != nil {
-		panic(err) // embedded
-	}
 	out := map[string][]Archive{}
-	for _, line := range delimited.Split(raw) {
+	for _, line := range lines("archives.txt") {
 		if f := strings.Fields(line); len(f) >= 3 && f[0] != "#" {
 			f = append(f, "")
 			out[f[0]] = append(out[f[0]], Archive{File: f[2], MD5: f[1], Plain: f[3]})
@@ -33,12 +27,8 @@ var archives = sync.OnceValue(func() map[string][]Archive {
 
 // publishedNotes are the sentences of published.txt, by entry.
 var publishedNotes = sync.OnceValue(func() map[string]string {
-	raw, err := files.ReadFile("published.txt")
-	if err != nil {
-		panic(err) // embedded
-	}
 	out := map[string]string{}
-	for _, line := range delimited.Split(raw) {
+	for _, line := range lines("published.txt") {
 		if name, note, ok := strings.Cut(line, " "); ok && name != "#" {
 			out[name] = note
 		}

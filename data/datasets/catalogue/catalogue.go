@@ -123,8 +123,11 @@ func Find(name string) (*Entry, error) {
 }
 
 // WordNetIDs are the ids of ImageNet-1K's classes, in the order of its labels, which is theirs.
-func WordNetIDs() []string {
-	raw, err := files.ReadFile("imagenet-wnids.txt")
+func WordNetIDs() []string { return lines("imagenet-wnids.txt") }
+
+// lines are those of a file beside this one.
+func lines(name string) []string {
+	raw, err := files.ReadFile(name)
 	if err != nil {
 		panic(err) // embedded
 	}

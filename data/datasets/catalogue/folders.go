@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"react/data/delimited"
 )
 
 // publishedFolders are what the folders of a benchmark's classes are called in its archives.
@@ -18,12 +16,8 @@ type publishedFolders struct {
 
 // folderTable are those of folders.txt, by entry. They are no part of an entry's Digest.
 var folderTable = sync.OnceValue(func() map[string]publishedFolders {
-	raw, err := files.ReadFile("folders.txt")
-	if err != nil {
-		panic(err) // embedded
-	}
 	out := map[string]publishedFolders{}
-	for _, line := range delimited.Split(raw) {
+	for _, line := range lines("folders.txt") {
 		f := strings.Fields(line)
 		if len(f) < 3 || f[0] == "#" {
 			continue
