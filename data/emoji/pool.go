@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	stdimage "image"
 	"image/png"
 	"math"
 	"os"
@@ -83,8 +82,8 @@ func (im *importer) poolDrawings() []drawing {
 
 // draw is a drawing's image as PNG, on white, at the size asked for.
 func (im *importer) draw(d drawing) ([]byte, error) {
-	if made, ok := im.drawn[d.path]; ok {
-		return made, nil
+	if raw, ok := im.drawn[d.path]; ok {
+		return raw, nil
 	}
 	raw, err := os.ReadFile(d.path)
 	if err != nil {
@@ -101,13 +100,8 @@ func (im *importer) draw(d drawing) ([]byte, error) {
 	if size > 0 && (img.W != size || img.H != size) {
 		img = image.Resize(img, size, size, image.Bicubic)
 	}
-	out := stdimage.NewNRGBA(stdimage.Rect(0, 0, img.W, img.H))
-	for i := range img.W * img.H {
-		copy(out.Pix[4*i:], img.Pix[3*i:3*i+3])
-		out.Pix[4*i+3] = 255
-	}
 	var buf bytes.Buffer
-	if err := png.Encode(&buf, out); err != nil {
+	if err := png.Encode(&buf, img.Standard()); err != nil {
 		return nil, err
 	}
 	im.drawn[d.path] = buf.Bytes()
@@ -176,7 +170,7 @@ func (im *importer) writeGroup(ctx context.Context, name string) error {
 	var members []emojiEntry
 	var classes []string
 	for _, e := range im.src.emojis {
-		if groupOf(e) == name && im.bothDrew(e) {
+		if groupOf(e) == name && im.bothDrew(e, im.missing) {
 			members = append(members, e)
 			classes = append(classes, e.Label)
 		}
@@ -218,13 +212,12 @@ func (im *importer) writeGroup(ctx context.Context, name string) error {
 	return im.writeJSON(name+".json", classes)
 }
 
-// bothDrew says whether all test vendors have an image, and notes those that have
-// none.
-func (im *importer) bothDrew(e emojiEntry) bool {
+// bothDrew says whether all test vendors have an image, and tells missing those that have none.
+func (im *importer) bothDrew(e emojiEntry, missing func(vendor, label string)) bool {
 	all := true
 	for _, vendor := range testVendors {
 		if _, ok := im.src.images[vendor.name][code(e.Hexcode)]; !ok {
-			im.missing(vendor.name, e.Label)
+			missing(vendor.name, e.Label)
 			all = false
 		}
 	}

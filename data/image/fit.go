@@ -49,9 +49,9 @@ func (f Fit) Apply(img *RGB) (*RGB, error) {
 	if err := checkSize(w, h, maxPixels); err != nil {
 		return nil, fmt.Errorf("resized to %d: %w", f.Size, err)
 	}
-	filter := Lanczos4
+	filter := lanczos4
 	if side > f.Size {
-		filter = Area
+		filter = area
 	}
 	out := Resize(img, w, h, filter)
 	switch f.Mode {

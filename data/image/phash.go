@@ -27,7 +27,7 @@ func PHash(img *RGB) uint64 {
 		l := uint8(luma(img.Pix[i : i+3]))
 		grey.Pix[i], grey.Pix[i+1], grey.Pix[i+2] = l, l, l
 	}
-	small := Resize(grey, hashSide, hashSide, Lanczos)
+	small := Resize(grey, hashSide, hashSide, lanczos)
 	var rows [hashBits][hashSide]float64 // transformed along columns
 	for k := range hashBits {
 		for x := range hashSide {

@@ -4,7 +4,21 @@ import (
 	"bytes"
 	"fmt"
 	"image/png"
+	"sync"
 )
+
+// PNGBuffers keeps what an encoder of PNG needs for an image for the next: for small ones that is
+// most of its time. The zero value is ready.
+type PNGBuffers struct{ pool sync.Pool }
+
+// Get gives a buffer that is free, nil where there is none.
+func (b *PNGBuffers) Get() *png.EncoderBuffer {
+	buf, _ := b.pool.Get().(*png.EncoderBuffer)
+	return buf
+}
+
+// Put takes it back.
+func (b *PNGBuffers) Put(buf *png.EncoderBuffer) { b.pool.Put(buf) }
 
 // EncodePNG compresses with an effort of 1 to 9, of which the standard library
 // knows three: 1 to 3, 4 to 8, and 9.

@@ -10,22 +10,22 @@ const (
 	Bicubic Filter = iota
 	// Bilinear is Pillow's triangle filter, antialiased too.
 	Bilinear
-	// Area is the mean of what a pixel covers, parts of pixels by their share: for
+	// area is the mean of what a pixel covers, parts of pixels by their share: for
 	// making images smaller.
-	Area
-	// Lanczos4 is the sinc windowed to four lobes a side: for making images larger.
-	Lanczos4
-	// Lanczos is Pillow's, with three lobes.
-	Lanczos
+	area
+	// lanczos4 is the sinc windowed to four lobes a side: for making images larger.
+	lanczos4
+	// lanczos is Pillow's, with three lobes.
+	lanczos
 )
 
 func (f Filter) support() float64 {
 	switch f {
 	case Bicubic:
 		return 2
-	case Lanczos4:
+	case lanczos4:
 		return 4
-	case Lanczos:
+	case lanczos:
 		return 3
 	}
 	return 1
@@ -38,10 +38,10 @@ func (f Filter) at(x float64) float64 {
 	switch f {
 	case Bilinear:
 		return max(0, 1-x)
-	case Lanczos4:
-		return sinc(x) * sinc(x/4)
-	case Lanczos:
-		return lanczos(x)
+	case lanczos4:
+		return sinc(x, 4) * sinc(x/4, 4)
+	case lanczos:
+		return sinc(x, 3) * sinc(x/3, 3)
 	}
 	const a = -0.5
 	switch {
@@ -51,14 +51,6 @@ func (f Filter) at(x float64) float64 {
 		return (float64((float64((x-5)*x)+8)*x) - 4) * a
 	}
 	return 0
-}
-
-// lanczos is the sinc windowed to three lobes a side.
-func lanczos(x float64) float64 {
-	if x >= 3 {
-		return 0
-	}
-	return sinc(x) * sinc(x/3)
 }
 
 // precision is the number of fraction bits of a weight: 32 less 8 of the pixel
@@ -86,12 +78,12 @@ func newWeights(f Filter, in, out, from, n int) weights {
 		lo := max(int(center-support+0.5), 0)
 		hi := min(int(center+support+0.5), in)
 		sum := 0.0
-		if f == Area {
+		if f == area {
 			lo, hi = int(float64(from+i)*scale), min(int(math.Ceil(float64(from+i+1)*scale)), in)
 		}
 		for x := lo; x < hi; x++ {
 			v := 0.0
-			if f == Area {
+			if f == area {
 				v = min(float64(x+1), float64(from+i+1)*scale) - max(float64(x), float64(from+i)*scale)
 			} else {
 				v = f.at((float64(x) - center + 0.5) * (1 / filterScale))
@@ -111,12 +103,12 @@ func newWeights(f Filter, in, out, from, n int) weights {
 	return w
 }
 
-// sinc is sin(πx)/πx up to the filter's edge, 0 beyond.
-func sinc(x float64) float64 {
-	if x == 0 {
+// sinc is sin(πx)/πx within some lobes, 0 beyond.
+func sinc(x, lobes float64) float64 {
+	switch {
+	case x == 0:
 		return 1
-	}
-	if math.Abs(x) >= 4 {
+	case math.Abs(x) >= lobes:
 		return 0
 	}
 	return math.Sin(math.Pi*x) / (math.Pi * x)

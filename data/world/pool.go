@@ -11,11 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"react/data/caught"
+	"react/data/image"
 	"react/data/laion"
 	"react/data/shards"
 )
@@ -88,21 +88,11 @@ func (p Params) wrongCaption(pic *picture, rng *rand.Rand) string {
 	}
 }
 
-// encoderBuffers keeps the compressor's megabyte from one image to the next.
-var encoderBuffers bufferPool
-
-type bufferPool struct{ pool sync.Pool }
-
-func (b *bufferPool) Get() *png.EncoderBuffer {
-	buf, _ := b.pool.Get().(*png.EncoderBuffer)
-	return buf
-}
-func (b *bufferPool) Put(buf *png.EncoderBuffer) { b.pool.Put(buf) }
+var encoder = png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: &image.PNGBuffers{}}
 
 func (r *row) png(size int) ([]byte, error) {
 	var buf bytes.Buffer
-	enc := png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: &encoderBuffers}
-	err := enc.Encode(&buf, r.pic.render(size))
+	err := encoder.Encode(&buf, r.pic.render(size))
 	return buf.Bytes(), err
 }
 

@@ -73,11 +73,11 @@ func (p Params) check() error {
 		return fmt.Errorf("wrong and vague: their sum, %.4g, is over 1", p.Wrong+p.Vague)
 	}
 	for _, n := range []struct {
-		name            string
-		value, min, max int
+		name               string
+		value, least, most int
 	}{{"rows", p.Rows, 1, 10_000_000}, {"classes", p.Classes, 1, numKinds / 2}, {"testPerClass", p.TestPerClass, 1, 10_000}, {"size", p.Size, 8, 512}} {
-		if n.value < n.min || n.value > n.max {
-			return fmt.Errorf("%s: %d is not in %d to %d", n.name, n.value, n.min, n.max)
+		if n.value < n.least || n.value > n.most {
+			return fmt.Errorf("%s: %d is not in %d to %d", n.name, n.value, n.least, n.most)
 		}
 	}
 	return nil
