@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 )
 
@@ -320,40 +319,30 @@ func (b *budget) widen(e element) ([]float64, error) {
 	return e.numbers()
 }
 
-// numbers widens the values of an element; MATLAB stores whole doubles in the smallest type that holds them.
-func (e element) numbers() ([]float64, error) {
-	size, ok := map[int]int{miInt8: 1, miUint8: 1, miInt16: 2, miUint16: 2, miUTF16: 2, miInt32: 4, miUint32: 4, miSingle: 4, miDouble: 8, miInt64: 8, miUint64: 8}[e.kind]
-	if !ok || len(e.data)%size != 0 {
-		return nil, fmt.Errorf("%d bytes of type %d are no numbers", len(e.data), e.kind)
-	}
-	out := make([]float64, 0, len(e.data)/size)
-	for b := e.data; len(b) > 0; b = b[size:] {
-		out = append(out, e.value(b))
-	}
-	return out, nil
+// widened are the types of numbers; MATLAB stores whole doubles in the smallest type that holds them.
+var widened = map[int]func(data []byte) ([]float64, error){
+	miInt8: widenAll[int8], miUint8: widenAll[uint8], miInt16: widenAll[int16], miUint16: widenAll[uint16], miUTF16: widenAll[uint16],
+	miInt32: widenAll[int32], miUint32: widenAll[uint32], miSingle: widenAll[float32], miDouble: widenAll[float64],
+	miInt64: widenAll[int64], miUint64: widenAll[uint64],
 }
 
-func (e element) value(b []byte) float64 {
-	le := binary.LittleEndian
-	switch e.kind {
-	case miInt8:
-		return float64(int8(b[0]))
-	case miUint8:
-		return float64(b[0])
-	case miInt16:
-		return float64(int16(le.Uint16(b)))
-	case miUint16, miUTF16:
-		return float64(le.Uint16(b))
-	case miInt32:
-		return float64(int32(le.Uint32(b)))
-	case miUint32:
-		return float64(le.Uint32(b))
-	case miSingle:
-		return float64(math.Float32frombits(le.Uint32(b)))
-	case miInt64:
-		return float64(int64(le.Uint64(b)))
-	case miUint64:
-		return float64(le.Uint64(b))
+// numbers widens the values of an element.
+func (e element) numbers() ([]float64, error) {
+	if widen, ok := widened[e.kind]; ok {
+		return widen(e.data)
 	}
-	return math.Float64frombits(le.Uint64(b))
+	return nil, fmt.Errorf("%d bytes of type %d are no numbers", len(e.data), e.kind)
+}
+
+func widenAll[T int8 | uint8 | int16 | uint16 | int32 | uint32 | int64 | uint64 | float32 | float64](data []byte) ([]float64, error) {
+	size := binary.Size(T(0))
+	values := make([]T, len(data)/size)
+	if n, err := binary.Decode(data, binary.LittleEndian, values); err != nil || n != len(data) {
+		return nil, fmt.Errorf("%d bytes are no numbers of %d", len(data), size)
+	}
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = float64(v)
+	}
+	return out, nil
 }

@@ -154,19 +154,35 @@ func (t *Tokenizer) findFixed(ids map[string]int32) (err error) {
 // loadMerges reads OpenAI's bpe_simple_vocab_16e6.txt.gz: CLIP's own vocabulary of
 // 49,408 tokens. Context is DefaultContext.
 func loadMerges(path string) (*Tokenizer, error) {
-	file, err := os.Open(path)
+	return fromFile(path, func(r io.Reader) (*Tokenizer, error) {
+		t, err := readMerges(r)
+		if err == nil && len(t.merges) < numMerges {
+			err = fmt.Errorf("%d merges, %d are due: the file is cut short", len(t.merges), numMerges)
+		}
+		return t, err
+	})
+}
+
+// fromFile reads a file and names it in an error.
+func fromFile[T any](path string, read func(io.Reader) (T, error)) (out T, err error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	defer file.Close()
-	t, err := readMerges(file)
-	if err == nil && len(t.merges) < numMerges {
-		err = fmt.Errorf("%d merges, %d are due: the file is cut short", len(t.merges), numMerges)
+	defer f.Close()
+	if out, err = read(f); err != nil {
+		err = fmt.Errorf("file %s: %w", path, err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("file %s: %w", path, err)
+	return out, err
+}
+
+// readBounded reads all of a vocabulary's file.
+func readBounded(r io.Reader) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	if err == nil && len(raw) > maxBytes {
+		err = fmt.Errorf("larger than %d MiB", maxBytes>>20)
 	}
-	return t, nil
+	return raw, err
 }
 
 func readMerges(r io.Reader) (*Tokenizer, error) {
@@ -253,26 +269,12 @@ func Load(dir string) (*Tokenizer, error) {
 }
 
 // loadFile reads a tokenizer.json.
-func loadFile(path string) (*Tokenizer, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	t, err := read(file)
-	if err != nil {
-		return nil, fmt.Errorf("file %s: %w", path, err)
-	}
-	return t, nil
-}
+func loadFile(path string) (*Tokenizer, error) { return fromFile(path, read) }
 
 func read(r io.Reader) (*Tokenizer, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	raw, err := readBounded(r)
 	if err != nil {
 		return nil, err
-	}
-	if len(raw) > maxBytes {
-		return nil, fmt.Errorf("larger than %d MiB", maxBytes>>20)
 	}
 	var f hfFile
 	if err := jsonfile.Strict(raw, &f); err != nil {

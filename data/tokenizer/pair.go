@@ -3,9 +3,10 @@ package tokenizer
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"strings"
 )
@@ -15,23 +16,20 @@ import (
 // is DefaultContext.
 func loadPair(vocabPath string) (*Tokenizer, error) {
 	mergesPath := filepath.Join(filepath.Dir(vocabPath), mergesName)
-	vocab, err := os.Open(vocabPath)
+	var ids map[string]int32
+	tokens, err := fromFile(vocabPath, func(r io.Reader) (tokens []string, err error) {
+		tokens, ids, err = readVocab(r)
+		return tokens, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer vocab.Close()
-	merges, err := os.Open(mergesPath)
-	if err != nil {
+	rules, err := fromFile(mergesPath, func(r io.Reader) ([][2]int32, error) { return readMergeLines(r, ids) })
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("file %s: its merges are missing: %w", vocabPath, err)
 	}
-	defer merges.Close()
-	tokens, ids, err := readVocab(vocab)
 	if err != nil {
-		return nil, fmt.Errorf("file %s: %w", vocabPath, err)
-	}
-	rules, err := readMergeLines(merges, ids)
-	if err != nil {
-		return nil, fmt.Errorf("file %s: %w", mergesPath, err)
+		return nil, err
 	}
 	t, err := build(tokens, rules, DefaultContext)
 	if err != nil {
@@ -42,12 +40,9 @@ func loadPair(vocabPath string) (*Tokenizer, error) {
 
 // readVocab reads a JSON object of token: id.
 func readVocab(r io.Reader) ([]string, map[string]int32, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	raw, err := readBounded(r)
 	if err != nil {
 		return nil, nil, err
-	}
-	if len(raw) > maxBytes {
-		return nil, nil, fmt.Errorf("larger than %d MiB", maxBytes>>20)
 	}
 	var f hfFile
 	if err := json.Unmarshal(raw, &f.Model.Vocab); err != nil {

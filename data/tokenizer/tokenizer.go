@@ -97,7 +97,7 @@ func (t *Tokenizer) Encode(text string, dst []int32) int {
 
 // EncodeAs is Encode with a choice of truncation. Only Refuse gives errors; dst
 // then holds the row as KeepEOT makes it.
-func (t *Tokenizer) EncodeAs(text string, dst []int32, how Truncation) (int, error) {
+func (t *Tokenizer) EncodeAs(text string, dst []int32, over Truncation) (int, error) {
 	e := t.encoders.Get().(*encoder)
 	defer t.encoders.Put(e)
 	last := len(dst) - 1
@@ -113,14 +113,14 @@ func (t *Tokenizer) EncodeAs(text string, dst []int32, how Truncation) (int, err
 		ids := e.word(t, word)
 		copied := copy(dst[n:last], ids)
 		n += copied
-		if isLong = copied < len(ids); isLong && how == DropEOT {
+		if isLong = copied < len(ids); isLong && over == DropEOT {
 			dst[last] = ids[copied]
 			return len(dst), nil
 		}
 	}
 	dst[n] = t.eot
 	clear(dst[n+1:])
-	if isLong && how == Refuse {
+	if isLong && over == Refuse {
 		return n + 1, fmt.Errorf("caption %q is over %d tokens, start and end of text included", shortened(text), len(dst))
 	}
 	return n + 1, nil
