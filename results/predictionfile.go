@@ -32,34 +32,48 @@ type stageQuery struct {
 // sorted by stage; the queries of a stage keep their order. The same queries give
 // the same bytes.
 func WriteQueriesByStage(w io.Writer, byStage map[string][]Query) error {
-	out := parquet.NewGenericWriter[stageQuery](w, CreatedBy)
+	return writeStages(w, byStage, func(stage string, q Query) stageQuery {
+		return stageQuery{stage, q.Image, int32(q.I2T), int32(q.T2I)}
+	})
+}
+
+// ReadQueriesByStage reads what WriteQueriesByStage wrote.
+func ReadQueriesByStage(path string) (map[string][]Query, error) {
+	return readStages(path, func(r stageQuery) (string, Query) {
+		return r.Stage, Query{r.Image, int(r.I2T), int(r.T2I)}
+	}, "stage", "image", "i2t", "t2i")
+}
+
+// WritePredictionsByStage does the same with predictions.
+func WritePredictionsByStage(w io.Writer, byStage map[string][]Prediction) error {
+	return writeStages(w, byStage, func(stage string, p Prediction) stagePrediction {
+		return stagePrediction{stage, p.Key, int32(p.Label), int32(p.Predicted), int32(p.Rank)}
+	})
+}
+
+// ReadPredictionsByStage reads what WritePredictionsByStage wrote.
+func ReadPredictionsByStage(path string) (map[string][]Prediction, error) {
+	return readStages(path, func(r stagePrediction) (string, Prediction) {
+		return r.Stage, Prediction{r.Key, int(r.Label), int(r.Predicted), r.Label == r.Predicted, int(r.Rank)}
+	}, "stage", "key", "label", "predicted")
+}
+
+func writeStages[T, R any](w io.Writer, byStage map[string][]T, form func(stage string, one T) R) error {
+	out := parquet.NewGenericWriter[R](w, CreatedBy)
 	for _, stage := range slices.Sorted(maps.Keys(byStage)) {
-		rows := make([]stageQuery, len(byStage[stage]))
-		for i, q := range byStage[stage] {
-			rows[i] = stageQuery{stage, q.Image, int32(q.I2T), int32(q.T2I)}
+		rows := make([]R, len(byStage[stage]))
+		for i, one := range byStage[stage] {
+			rows[i] = form(stage, one)
 		}
 		if _, err := out.Write(rows); err != nil {
-			return fmt.Errorf("queries of stage %s: %w", stage, err)
+			return fmt.Errorf("rows of stage %s: %w", stage, err)
 		}
 	}
 	return out.Close()
 }
 
-// ReadQueriesByStage reads what WriteQueriesByStage wrote.
-func ReadQueriesByStage(path string) (map[string][]Query, error) {
-	rows, err := readStages[stageQuery](path, "stage", "image", "i2t", "t2i")
-	if err != nil {
-		return nil, err
-	}
-	byStage := map[string][]Query{}
-	for _, r := range rows {
-		byStage[r.Stage] = append(byStage[r.Stage], Query{r.Image, int(r.I2T), int(r.T2I)})
-	}
-	return byStage, nil
-}
-
-// readStages reads all rows of a file that has these columns.
-func readStages[T any](path string, columns ...string) ([]T, error) {
+// readStages reads a file that has these columns.
+func readStages[T, R any](path string, of func(R) (stage string, one T), columns ...string) (map[string][]T, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -69,39 +83,14 @@ func readStages[T any](path string, columns ...string) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := readParquet[T](f, info.Size(), columns...)
+	rows, err := readParquet[R](f, info.Size(), columns...)
 	if err != nil {
 		return nil, fmt.Errorf("file %s: %w", path, err)
 	}
-	return rows, nil
-}
-
-// WritePredictionsByStage writes the predictions of several stages as one
-// Parquet file, sorted by stage; the images of a stage keep their order. The
-// same predictions give the same bytes.
-func WritePredictionsByStage(w io.Writer, byStage map[string][]Prediction) error {
-	out := parquet.NewGenericWriter[stagePrediction](w, CreatedBy)
-	for _, stage := range slices.Sorted(maps.Keys(byStage)) {
-		rows := make([]stagePrediction, len(byStage[stage]))
-		for i, p := range byStage[stage] {
-			rows[i] = stagePrediction{stage, p.Key, int32(p.Label), int32(p.Predicted), int32(p.Rank)}
-		}
-		if _, err := out.Write(rows); err != nil {
-			return fmt.Errorf("predictions of stage %s: %w", stage, err)
-		}
-	}
-	return out.Close()
-}
-
-// ReadPredictionsByStage reads what WritePredictionsByStage wrote.
-func ReadPredictionsByStage(path string) (map[string][]Prediction, error) {
-	rows, err := readStages[stagePrediction](path, "stage", "key", "label", "predicted")
-	if err != nil {
-		return nil, err
-	}
-	byStage := map[string][]Prediction{}
+	byStage := map[string][]T{}
 	for _, r := range rows {
-		byStage[r.Stage] = append(byStage[r.Stage], Prediction{r.Key, int(r.Label), int(r.Predicted), r.Label == r.Predicted, int(r.Rank)})
+		stage, one := of(r)
+		byStage[stage] = append(byStage[stage], one)
 	}
 	return byStage, nil
 }

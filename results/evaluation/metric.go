@@ -26,13 +26,6 @@ func (m Metric) Named(name string) bool {
 	return starts && ends && err == nil && k > 0
 }
 
-// Stage is a stage whose figures stand in tables beside those of evaluations. They say nothing of
-// test images, and but for a loss none of them is better for being more or less.
-type Stage struct {
-	Name    string
-	Metrics []Metric
-}
-
 // numbers are metrics that are printed as they are; best is the same of all.
 func numbers(best int, names ...string) (all []Metric) {
 	for _, name := range names {
@@ -67,8 +60,13 @@ func scoresBy(ways ...string) (all []Metric) {
 	return all
 }
 
-// stages are in the schema's order, then the curves of runner index tune.
-var stages = []Stage{
+// stages are those whose figures stand in tables beside those of evaluations, in the schema's order,
+// then the curves of runner index tune. Their figures say nothing of test images, and but for a
+// loss none of them is better for being more or less.
+var stages = []struct {
+	name    string
+	metrics []Metric
+}{
 	{"pairs", slices.Concat(numbers(0, "unique", "shortfall", "pairs"), percents(0, "share", "precision", "relevant"))},
 	{"tune", slices.Concat(numbers(-1, "loss"),
 		numbers(0, "positives", "epochs", "logitScale", "tanhAlpha", "train-images"))},
@@ -78,21 +76,24 @@ var stages = []Stage{
 	{"index", percents(0, "recall@K", "worst")},
 }
 
-// Stages are all stages that give figures. The slice is shared: do not write to it.
-func Stages() []Stage { return stages }
+// OfStage are the figures of a stage, none of a set that is an evaluation.
+func OfStage(set string) []Metric {
+	for _, s := range stages {
+		if s.name == set {
+			return s.metrics
+		}
+	}
+	return nil
+}
 
 // IsStage reports whether a set of rows is a stage and no evaluation.
-func IsStage(set string) bool {
-	return slices.ContainsFunc(stages, func(s Stage) bool { return s.Name == set })
-}
+func IsStage(set string) bool { return OfStage(set) != nil }
 
 // MetricOf is a metric of a set: of a stage, else of an evaluation, whatever its kind, since kinds
 // that share a name agree on it. ok is false for a name that is not in the table.
 func MetricOf(set, name string) (m Metric, ok bool) {
-	for _, s := range stages {
-		if s.Name == set {
-			return find(s.Metrics, name)
-		}
+	if IsStage(set) {
+		return find(OfStage(set), name)
 	}
 	for _, k := range kinds {
 		if m, ok = find(k.Metrics, name); ok {
@@ -105,10 +106,11 @@ func MetricOf(set, name string) (m Metric, ok bool) {
 // Known reports whether any kind or stage has a metric of the name.
 func Known(name string) bool {
 	_, ok := MetricOf("", name)
-	return ok || slices.ContainsFunc(stages, func(s Stage) bool {
-		_, ok := find(s.Metrics, name)
-		return ok
-	})
+	for _, s := range stages {
+		_, is := find(s.metrics, name)
+		ok = ok || is
+	}
+	return ok
 }
 
 func find(list []Metric, name string) (Metric, bool) {

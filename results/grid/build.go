@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"react/results"
 	"slices"
 )
@@ -202,9 +203,9 @@ func anySet(metrics map[string]bool, metric string) string {
 	return "*/" + metric
 }
 
-func addKeys(set map[string]bool, params map[string]any) {
-	for path := range params {
-		set[path] = true
+func addKeys[V any](set map[string]bool, keys map[string]V) {
+	for key := range keys {
+		set[key] = true
 	}
 }
 
@@ -317,11 +318,4 @@ func (b *builder) provenance() {
 	b.grid.Keys = "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
-func sortedKeys(set map[string]bool) []string {
-	out := make([]string, 0, len(set))
-	for k := range set {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}
+func sortedKeys[V any](set map[string]V) []string { return slices.Sorted(maps.Keys(set)) }

@@ -3,6 +3,7 @@ package grid
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -68,19 +69,10 @@ func (b *builder) groups(l *lineKey, metric int) []*group {
 		g.trials = append(g.trials, p.trial)
 	}
 	var groups []*group
-	for _, text := range sortedGroups(byKey) {
+	for _, text := range sortedKeys(byKey) {
 		groups = append(groups, byKey[text])
 	}
 	return groups
-}
-
-func sortedGroups(m map[string]*group) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // cellAt is the cell of a column: that of the one group which holds for it, or
@@ -325,11 +317,7 @@ func listValues(points []Point, path string) string {
 	for _, p := range points {
 		set[canon(p.params[path])] = true
 	}
-	var values []Value
-	for v := range set {
-		values = append(values, v)
-	}
-	slices.SortFunc(values, compareValues)
+	values := slices.SortedFunc(maps.Keys(set), compareValues)
 	texts := make([]string, len(values))
 	for i, v := range values {
 		texts[i] = v.String()
@@ -362,7 +350,7 @@ func (b *builder) whatIsMissing(c *Cell, planned []*Trial) {
 		}
 		missing[why] = append(missing[why], owner{t.Seed, t.ID})
 	}
-	for _, why := range sortedLists(missing) {
+	for _, why := range sortedKeys(missing) {
 		b.note(c, whose(missing[why])+" "+why)
 	}
 	switch {
@@ -375,14 +363,6 @@ func (b *builder) whatIsMissing(c *Cell, planned []*Trial) {
 	case len(missing) > 0 && c.Status == Done:
 		c.Status = Partial
 	}
-}
-
-func sortedLists(m map[string][]owner) []string {
-	keys := map[string]bool{}
-	for k := range m {
-		keys[k] = true
-	}
-	return sortedKeys(keys)
 }
 
 // note adds a footnote to the cell; equal footnotes share a number.

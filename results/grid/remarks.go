@@ -98,11 +98,7 @@ func (b *builder) aboutImages() string {
 }
 
 func countText(counts map[int]bool) string {
-	var list []int
-	for n := range counts {
-		list = append(list, n)
-	}
-	slices.Sort(list)
+	list := slices.Sorted(maps.Keys(counts))
 	switch len(list) {
 	case 0:
 		return ""
@@ -121,10 +117,10 @@ var methodText = map[Method]string{
 		"which makes p too small where they are not, and no interval goes with it",
 }
 
-func flipText(clusters, how string) string {
+func flipText(clusters, together string) string {
 	return fmt.Sprintf("difference with 95 %% interval and p of one test, p < 0.05 exactly where the interval leaves out 0: sign flips of whole %s (%s; "+
 		"all flips of up to 14, else %d random ones from seed %d), averaged over seeds, with what seeds vary besides as a second source of variance",
-		clusters, how, flipDraws, flipSeed)
+		clusters, together, flipDraws, flipSeed)
 }
 
 var allMethods = []Method{flipClasses, flipImages, flipSets, mcNemarTest}
@@ -181,7 +177,7 @@ func (b *builder) aboutDifferences() []string {
 			out = append(out, "Differences in "+strings.Join(names, ", ")+": "+methodText[method]+".")
 		}
 	}
-	for _, why := range slices.Sorted(maps.Keys(untested)) {
+	for _, why := range sortedKeys(untested) {
 		out = append(out, "No test in "+strings.Join(untested[why], ", ")+": "+why+"; ± is the standard deviation of the difference over seeds.")
 	}
 	return out

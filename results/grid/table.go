@@ -168,7 +168,10 @@ func (t *Table) checkChoices() error {
 
 // checkMetricNames finds metrics, named beside the list of them, that are not in it.
 func (t *Table) checkMetricNames() error {
-	for _, m := range sortedUnion(t.Units, t.Digits) {
+	named := map[string]bool{}
+	addKeys(named, t.Units)
+	addKeys(named, t.Digits)
+	for _, m := range sortedKeys(named) {
 		if !slices.Contains(t.Metrics, m) {
 			return t.errorf("units, digits: %q is not a metric of the table%s", m, hint(m, t.Metrics))
 		}
@@ -189,18 +192,6 @@ func (t *Table) checkMetricNames() error {
 		}
 	}
 	return nil
-}
-
-// sortedUnion is the keys of both maps.
-func sortedUnion(units map[string]string, digits map[string]int) []string {
-	set := map[string]bool{}
-	for m := range units {
-		set[m] = true
-	}
-	for m := range digits {
-		set[m] = true
-	}
-	return sortedKeys(set)
 }
 
 // Shown is the printed form of a path, metric, value or label.
@@ -238,10 +229,10 @@ func (t *Table) filters() []pathFilter {
 			}
 			return
 		}
-		f := pathFilter{path: path, any: []Value{canon(v)}}
+		f := pathFilter{path: path, values: []Value{canon(v)}}
 		if list, ok := v.([]any); ok {
 			for _, one := range list {
-				f.any = append(f.any, canon(one))
+				f.values = append(f.values, canon(one))
 			}
 		}
 		out = append(out, f)
@@ -253,11 +244,11 @@ func (t *Table) filters() []pathFilter {
 
 // pathFilter keeps what is absent or equals any of the values.
 type pathFilter struct {
-	path string
-	any  []Value
+	path   string
+	values []Value
 }
 
-func (f pathFilter) keeps(v Value) bool { return v.Absent() || slices.Contains(f.any, v) }
+func (f pathFilter) keeps(v Value) bool { return v.Absent() || slices.Contains(f.values, v) }
 
 // NoAxis says that all lines are cases: nothing lies along x.
 func (t *Table) NoAxis() error {

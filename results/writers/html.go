@@ -55,10 +55,7 @@ func (s sheet) html(out *bufio.Writer, id string) {
 			fmt.Fprintf(out, "<th scope=\"row\">%s</th>", escape(name))
 		}
 		for at := 0; at < len(l.pieces); {
-			end := at + 1
-			for end < len(l.pieces) && l.pieces[end] == l.pieces[at] {
-				end++
-			}
+			end := l.end(at, len(l.pieces))
 			l.pieces[at].html(out, end-at, id)
 			at = end
 		}

@@ -56,7 +56,7 @@ func (s sheet) latex(out *bufio.Writer) {
 		at := 0
 		for _, group := range s.groups {
 			end := at + len(group.columns)
-			cells = append(cells, latexPieces(l.pieces[at:end])...)
+			cells = append(cells, l.latexCells(at, end)...)
 			at = end
 		}
 		out.WriteString(strings.Join(cells, " & ") + " \\\\\n")
@@ -132,8 +132,7 @@ func (s sheet) latexColumns() []latexColumn {
 		for range group.columns {
 			c := latexColumn{}
 			for _, l := range s.lines {
-				first, last := at == 0 || l.pieces[at] != l.pieces[at-1], at+1 == len(l.pieces) || l.pieces[at] != l.pieces[at+1]
-				if first && last {
+				if !l.merged(at) {
 					c.add(l.pieces[at])
 				}
 			}
@@ -199,16 +198,12 @@ func (p *piece) measure() (n latexColumn, ok bool) {
 	return n, true
 }
 
-// latexPieces are the cells of a group. A number in one column is left to
+// latexCells are the cells of a group. A number in one column is left to
 // siunitx; braces keep everything else from it.
-func latexPieces(pieces []*piece) []string {
+func (l sheetLine) latexCells(i, limit int) []string {
 	var cells []string
-	for i := 0; i < len(pieces); {
-		end := i + 1
-		for end < len(pieces) && pieces[end] == pieces[i] {
-			end++
-		}
-		p := pieces[i]
+	for i < limit {
+		end, p := l.end(i, limit), l.pieces[i]
 		text := "{" + p.latex() + "}"
 		if _, ok := p.measure(); ok {
 			text = p.latexAligned()

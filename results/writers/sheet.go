@@ -34,6 +34,20 @@ type sheetLine struct {
 	pieces []*piece
 }
 
+// end is the end of the run of pieces from one on, before a limit, that is printed as one.
+func (l sheetLine) end(from, limit int) int {
+	end := from + 1
+	for end < limit && l.pieces[end] == l.pieces[from] {
+		end++
+	}
+	return end
+}
+
+// merged says whether a piece is printed over several columns.
+func (l sheetLine) merged(i int) bool {
+	return i > 0 && l.pieces[i-1] == l.pieces[i] || l.end(i, len(l.pieces)) > i+1
+}
+
 // piece is the text of a cell in parts that are aligned among themselves.
 type piece struct {
 	main   string // "46.2", "+5.1", "failed"
@@ -104,18 +118,18 @@ func differenceSheets(g *grid.Grid) []sheet {
 
 // differenceSheet has the lines and metrics that have a difference to be shown at
 // all.
-func differenceSheet(g *grid.Grid, title string, show func(*grid.Difference, grid.Metric) *piece, any func(*grid.Difference) bool) sheet {
+func differenceSheet(g *grid.Grid, title string, show func(*grid.Difference, grid.Metric) *piece, has func(*grid.Difference) bool) sheet {
 	s := sheet{title: title, stub: g.ShownStub(), group: slices.Index(g.Stub, g.Table.Group)}
 	var metrics []int
 	for m := range g.Metrics {
-		if slices.ContainsFunc(g.Lines, func(l grid.Line) bool { return slices.ContainsFunc(l.Differences[m], any) }) {
+		if slices.ContainsFunc(g.Lines, func(l grid.Line) bool { return slices.ContainsFunc(l.Differences[m], has) }) {
 			metrics = append(metrics, m)
 			s.groups = append(s.groups, sheetGroup{g.Metrics[m].DifferenceTitle(), g.ShownColumns()})
 		}
 	}
 	for i := range g.Lines {
 		l := &g.Lines[i]
-		if !slices.ContainsFunc(metrics, func(m int) bool { return slices.ContainsFunc(l.Differences[m], any) }) {
+		if !slices.ContainsFunc(metrics, func(m int) bool { return slices.ContainsFunc(l.Differences[m], has) }) {
 			continue
 		}
 		line := sheetLine{stub: l.Shown}

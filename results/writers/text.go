@@ -130,8 +130,8 @@ func (t *textWriter) block(s sheet, stub []int, columns []textColumn, first, end
 		}
 		text := stubText(names, stub)
 		for i := first; i < end; {
-			next := mergedEnd(l, columns, i, end)
-			text += gap + l.pieces[i].aligned(fitted[i-first:next-first], isMerged(l, i, s))
+			next := l.end(i, end)
+			text += gap + l.pieces[i].aligned(fitted[i-first:next-first], l.merged(i))
 			i = next
 		}
 		t.line(text)
@@ -221,7 +221,7 @@ func (t *textWriter) list(s sheet) {
 	for _, l := range s.lines {
 		t.paragraph(plain.Line(strings.Join(l.stub, ", ")), "")
 		for i := 0; i < len(columns); {
-			end := mergedEnd(l, columns, i, len(columns))
+			end := l.end(i, len(columns))
 			name := columns[i].name
 			if end > i+1 {
 				name = ""

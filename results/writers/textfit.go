@@ -53,8 +53,8 @@ func (s sheet) fit(columns []textColumn, first, end int) []textColumn {
 	out := slices.Clone(columns[first:end])
 	for _, l := range s.lines {
 		for i := first; i < end; {
-			next := mergedEnd(l, columns, i, end)
-			if isMerged(l, i, s) {
+			next := l.end(i, end)
+			if l.merged(i) {
 				widen(out[i-first:next-first], plain.Width(l.pieces[i].compact()))
 			}
 			i = next
@@ -84,7 +84,7 @@ func groupEnd(columns []textColumn, i, limit int) int {
 func (c *textColumn) measure(s sheet, i int) {
 	for _, l := range s.lines {
 		p := l.pieces[i]
-		if isMerged(l, i, s) {
+		if l.merged(i) {
 			continue // it is fitted over its columns
 		}
 		if p.word {
@@ -107,20 +107,6 @@ func (c *textColumn) parts() int {
 		}
 	}
 	return w
-}
-
-func isMerged(l sheetLine, i int, s sheet) bool {
-	return i > 0 && l.pieces[i-1] == l.pieces[i] || i+1 < len(l.pieces) && l.pieces[i+1] == l.pieces[i]
-}
-
-// mergedEnd is the end of the run of columns, before limit, that share the
-// piece at i.
-func mergedEnd(l sheetLine, columns []textColumn, i, limit int) int {
-	end := i + 1
-	for end < limit && columns[end].group == columns[i].group && l.pieces[end] == l.pieces[i] {
-		end++
-	}
-	return end
 }
 
 func widthOf(columns []textColumn) int {

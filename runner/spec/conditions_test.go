@@ -149,12 +149,12 @@ func TestMetrics(t *testing.T) {
 		sameMetrics(t, "#EvaluationMetrics: "+kind.Name, named, kind.Name, kind.Metrics)
 	}
 	for name, figures := range c.figures {
-		i := slices.IndexFunc(evaluation.Stages(), func(s evaluation.Stage) bool { return s.Name == name })
-		if i < 0 {
+		table := evaluation.OfStage(name)
+		if table == nil {
 			t.Errorf("#StageMetrics has figures of %s, which is no stage of results/evaluation", name)
 			continue
 		}
-		sameMetrics(t, "#StageMetrics: "+name, figures, name, evaluation.Stages()[i].Metrics)
+		sameMetrics(t, "#StageMetrics: "+name, figures, name, table)
 	}
 }
 
