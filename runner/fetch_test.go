@@ -90,7 +90,7 @@ func TestFetch(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer set.Close()
-	if sample, ok := set.FindURL(server.URL+"/healing", "c"); !ok || sample.Key != "000000008" || len(set.Samples()) != 8 {
+	if sample, ok := set.Match("", server.URL+"/healing", "c"); !ok || sample.Key != "000000008" || len(set.Samples()) != 8 {
 		t.Errorf("%+v, %d images", sample, len(set.Samples()))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -34,9 +35,20 @@ type Writer struct {
 
 // openPart is the part being written.
 type openPart struct {
-	image, text *npy.Writer // nil for a side that is not written
-	meta        *columns.Writer
-	rows        int
+	vectors map[string]*npy.Writer // by side
+	meta    *columns.Writer
+	rows    int
+}
+
+// vectorSides are the sides of vectors that are written, in a fixed order.
+func (w *Writer) vectorSides() (sides []string) {
+	if w.opts.Image {
+		sides = append(sides, imageSide)
+	}
+	if w.opts.Text {
+		sides = append(sides, textSide)
+	}
+	return sides
 }
 
 // Create starts a folder; dir is made where it is missing.
@@ -48,10 +60,7 @@ func Create(dir string, dim int, opts Options) (*Writer, error) {
 		opts.RowsPerFile = 1_000_000
 	}
 	w := &Writer{dir: dir, dim: dim, opts: opts}
-	for side, wanted := range map[string]bool{imageSide: opts.Image, textSide: opts.Text, metaSide: true} {
-		if !wanted {
-			continue
-		}
+	for _, side := range append(w.vectorSides(), metaSide) {
 		if err := os.MkdirAll(filepath.Join(dir, side), 0o777); err != nil {
 			return nil, err
 		}
@@ -65,42 +74,38 @@ func (w *Writer) Append(image, text []float32, meta []Meta) error {
 	if w.err != nil {
 		return w.err
 	}
-	if err := w.check(image, text, meta); err != nil {
+	vectors := map[string][]float32{imageSide: image, textSide: text}
+	if err := w.check(vectors, meta); err != nil {
 		return fmt.Errorf("folder %s: %w", w.dir, err)
 	}
-	for len(meta) > 0 && w.err == nil {
+	for at := 0; at < len(meta) && w.err == nil; {
 		if w.open == nil {
 			w.err = w.begin()
 		}
 		if w.err != nil {
 			break
 		}
-		n := min(len(meta), w.opts.RowsPerFile-w.open.rows)
-		w.err = w.put(cut(image, n*w.dim), cut(text, n*w.dim), meta[:n])
-		image, text, meta = rest(image, n*w.dim), rest(text, n*w.dim), meta[n:]
+		end := min(len(meta), at+w.opts.RowsPerFile-w.open.rows)
+		w.err = w.put(vectors, meta, at, end)
+		at = end
 	}
 	return w.err
 }
 
-func cut(v []float32, n int) []float32  { return v[:min(n, len(v))] }
-func rest(v []float32, n int) []float32 { return v[min(n, len(v)):] }
-
 // check refuses lengths that do not fit and values that no reader accepts.
-func (w *Writer) check(image, text []float32, meta []Meta) error {
-	for _, side := range []struct {
-		name    string
-		values  []float32
-		written bool
-	}{{"image", image, w.opts.Image}, {"text", text, w.opts.Text}} {
+func (w *Writer) check(vectors map[string][]float32, meta []Meta) error {
+	for _, side := range []string{imageSide, textSide} {
+		name := map[string]string{imageSide: "image", textSide: "text"}[side]
 		want := 0
-		if side.written {
+		if slices.Contains(w.vectorSides(), side) {
 			want = len(meta) * w.dim
 		}
-		if len(side.values) != want {
-			return fmt.Errorf("%d %s values for %d rows of %d", len(side.values), side.name, len(meta), w.dim)
+		values := vectors[side]
+		if len(values) != want {
+			return fmt.Errorf("%d %s values for %d rows of %d", len(values), name, len(meta), w.dim)
 		}
-		if i, _ := dtype.NotFinite(side.values); i >= 0 {
-			return fmt.Errorf("row %d: %s value %d is %v", w.rows+int64(i/w.dim), side.name, i%w.dim, side.values[i])
+		if i, _ := dtype.NotFinite(values); i >= 0 {
+			return fmt.Errorf("row %d: %s value %d is %v", w.rows+int64(i/w.dim), name, i%w.dim, values[i])
 		}
 	}
 	for i, m := range meta {
@@ -124,42 +129,34 @@ func (w *Writer) name(side string, i, width int) string {
 
 // begin starts the next part.
 func (w *Writer) begin() (err error) {
-	p := &openPart{}
+	p := &openPart{vectors: map[string]*npy.Writer{}}
 	w.open = p
 	i := w.parts
 	w.parts++
-	if w.opts.Image {
-		if p.image, err = npy.Create(w.name(imageSide, i, 0), "<f2", w.dim); err != nil {
+	for _, side := range w.vectorSides() {
+		file, err := npy.Create(w.name(side, i, 0), "<f2", w.dim)
+		if err != nil {
 			return err
 		}
-	}
-	if w.opts.Text {
-		if p.text, err = npy.Create(w.name(textSide, i, 0), "<f2", w.dim); err != nil {
-			return err
-		}
+		p.vectors[side] = file
 	}
 	p.meta, err = columns.Create(w.name(metaSide, i, 0), columns.Of(metaFields))
 	return err
 }
 
-// put writes rows that fit into the open part.
-func (w *Writer) put(image, text []float32, meta []Meta) error {
+// put writes rows from at to end, which fit into the open part.
+func (w *Writer) put(vectors map[string][]float32, meta []Meta, at, end int) error {
 	p := w.open
-	if w.opts.Image {
-		if err := p.image.Append(image); err != nil {
+	for _, side := range w.vectorSides() {
+		if err := p.vectors[side].Append(vectors[side][at*w.dim : end*w.dim]); err != nil {
 			return err
 		}
 	}
-	if w.opts.Text {
-		if err := p.text.Append(text); err != nil {
-			return err
-		}
-	}
-	if err := p.meta.Append(len(meta), columns.Vectors(metaFields, meta)); err != nil {
+	if err := p.meta.Append(end-at, columns.Vectors(metaFields, meta[at:end])); err != nil {
 		return err
 	}
-	w.rows += int64(len(meta))
-	if p.rows += len(meta); p.rows < w.opts.RowsPerFile {
+	w.rows += int64(end - at)
+	if p.rows += end - at; p.rows < w.opts.RowsPerFile {
 		return nil
 	}
 	return w.end()
@@ -173,10 +170,8 @@ func (w *Writer) end() error {
 		return nil
 	}
 	var errs []error
-	for _, side := range []*npy.Writer{p.image, p.text} {
-		if side != nil {
-			errs = append(errs, side.Close())
-		}
+	for _, file := range p.vectors {
+		errs = append(errs, file.Close())
 	}
 	if p.meta != nil {
 		errs = append(errs, p.meta.Close())
@@ -203,11 +198,8 @@ func (w *Writer) rename() error {
 	if width == 1 {
 		return nil
 	}
-	for side, written := range map[string]bool{imageSide: w.opts.Image, textSide: w.opts.Text, metaSide: true} {
+	for _, side := range append(w.vectorSides(), metaSide) {
 		for i := range w.parts {
-			if !written {
-				break
-			}
 			if err := os.Rename(w.name(side, i, 0), w.name(side, i, width)); err != nil {
 				return err
 			}

@@ -70,13 +70,16 @@ func Describe() string { return "libjpeg-turbo " + C.GoString(C.jpeg_version()) 
 
 // decoders keeps TurboJPEG handles, each used by one goroutine at a time.
 // A handle is 20 microseconds to make, as much as a 32 px image is to decode.
-var decoders = sync.Pool{New: func() any { return newDecoder() }}
+var decoders = sync.Pool{New: func() any { return newHandle(C.tjInitDecompress()) }}
 
-type decoder struct{ h C.tjhandle }
+// encoders keeps handles for compression likewise.
+var encoders = sync.Pool{New: func() any { return newHandle(C.tjInitCompress()) }}
 
-// newDecoder makes a handle that is freed when the pool lets go of it.
-func newDecoder() *decoder {
-	d := &decoder{C.tjInitDecompress()}
+type handle struct{ h C.tjhandle }
+
+// newHandle is freed when the pool lets go of it.
+func newHandle(h C.tjhandle) *handle {
+	d := &handle{h}
 	if d.h != nil {
 		runtime.AddCleanup(d, func(h C.tjhandle) { C.tjDestroy(h) }, d.h)
 	}
@@ -106,7 +109,7 @@ func sizeOfJPEG(b []byte) (w, h int, err error) {
 }
 
 func withDecoder(use func(h C.tjhandle) error) error {
-	d := decoders.Get().(*decoder)
+	d := decoders.Get().(*handle)
 	defer runtime.KeepAlive(d)
 	if d.h == nil {
 		return errors.New("jpeg: no memory for a decoder")
@@ -190,15 +193,6 @@ func jpegError(r *C.jpeg_result) error {
 	return fmt.Errorf("jpeg: %s", why)
 }
 
-// encoders keeps TurboJPEG handles as decoders does.
-var encoders = sync.Pool{New: func() any {
-	d := &decoder{C.tjInitCompress()}
-	if d.h != nil {
-		runtime.AddCleanup(d, func(h C.tjhandle) { C.tjDestroy(h) }, d.h)
-	}
-	return d
-}}
-
 // EncodeJPEG compresses an image, with quality from 1 to 100 and chroma of half
 // the resolution.
 func EncodeJPEG(img *RGB, quality int) ([]byte, error) {
@@ -211,7 +205,7 @@ func EncodeJPEG(img *RGB, quality int) ([]byte, error) {
 	if img.W > 65535 || img.H > 65535 {
 		return nil, fmt.Errorf("jpeg: %dx%d pixels, the format ends at 65535", img.W, img.H)
 	}
-	d := encoders.Get().(*decoder)
+	d := encoders.Get().(*handle)
 	defer runtime.KeepAlive(d)
 	if d.h == nil {
 		return nil, errors.New("jpeg: no memory for an encoder")
