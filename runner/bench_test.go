@@ -36,15 +36,13 @@ func BenchmarkPlan(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			file := manyTrials(b, n)
 			for b.Loop() {
-				e, err := experiment.Load(b.Context(), file, nil, filepath.Join(b.TempDir(), "store"))
-				if err != nil {
+				var out strings.Builder
+				args := []string{"plan", file, "--engine", "go", "--overcommit", "--store", filepath.Join(b.TempDir(), "store")}
+				if err := run(b.Context(), args, &out, io.Discard); err != nil {
 					b.Fatal(err)
 				}
-				if err := printPlan(b.Context(), e, io.Discard, planOptions{engine: "go", overcommit: true}); err != nil {
-					b.Fatal(err)
-				}
-				if len(e.Plan.Trials) != n {
-					b.Fatalf("%d trials, want %d", len(e.Plan.Trials), n)
+				if !strings.Contains(out.String(), fmt.Sprintf(": %d trials, ", n)) {
+					b.Fatalf("not a plan of %d trials:\n%.300s", n, out.String())
 				}
 			}
 			b.ReportMetric(float64(taken())/(1<<20), "MiB-taken")

@@ -10,6 +10,7 @@ import (
 
 	"react/data/datasets"
 	"react/data/datasets/catalogue"
+	"react/data/emoji"
 	"react/data/words"
 	"react/runner/cli"
 )
@@ -40,19 +41,12 @@ func newDataList() *cobra.Command {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "name\tsuite\tclasses\ttrain\tval\ttest\tmetric\ttitle")
 			for _, e := range catalogue.All() {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Suites, ","), orDash(e.NumClasses), orDash(e.Splits["train"].Images),
-					orDash(e.Splits["val"].Images), orDash(e.Splits["test"].Images), e.Metric, e.Title)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Suites, ","), cli.OrDash(e.NumClasses), cli.OrDash(e.Splits["train"].Images),
+					cli.OrDash(e.Splits["val"].Images), cli.OrDash(e.Splits["test"].Images), e.Metric, e.Title)
 			}
 			return w.Flush()
 		},
 	}
-}
-
-func orDash(n int) string {
-	if n == 0 {
-		return "-"
-	}
-	return fmt.Sprint(n)
 }
 
 func newDataShow() *cobra.Command {
@@ -183,4 +177,45 @@ func printCheck(out io.Writer, r datasets.Report, quick bool) error {
 		return fmt.Errorf("%s: %s", r.Dir, words.Plural(wrong, "finding"))
 	}
 	return nil
+}
+
+func newImport() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "import",
+		Short: "Turn a dataset's folder into a pool and evaluation sets",
+		Args:  cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cli.Usage(fmt.Errorf("import what? There is: runner import emoji"))
+		},
+	}
+	cmd.AddCommand(newImportEmoji())
+	return cmd
+}
+
+func newImportEmoji() *cobra.Command {
+	var from, to string
+	var o emoji.Options
+	cmd := &cobra.Command{
+		Use:   "emoji --from DIR --to DIR",
+		Short: "Make a pool and test sets of emoji images",
+		Long: `import emoji reads npm packages with emoji as "make emoji" fetches them, and writes
+LAION-format parquet and webdataset tars of five drawing styles (the pool),
+evaluation sets of two others, Facebook's and Apple's, by groups, and class lists.
+Nothing is fetched by this command.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if from == "" || to == "" {
+				return cli.Usage(fmt.Errorf("import emoji needs --from and --to"))
+			}
+			return emoji.Import(cmd.Context(), from, to, o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&from, "from", "", "`directory` with the packages")
+	flags.StringVar(&to, "to", "", "`directory` to fill")
+	flags.BoolVar(&o.SkinTones, "skin-tones", false, "take the skin-tone variants too")
+	flags.IntVar(&o.Size, "size", 0, "resize images to this many `pixels`; 0 keeps them as they are")
+	return cmd
 }

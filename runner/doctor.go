@@ -1,30 +1,23 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"runtime"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"react/data/image"
+	"react/ops/clip"
 	"react/ops/engine"
-	"react/ops/knn"
+	"react/ops/speed"
 	"react/runner/cli"
+	"react/runner/machine"
 	"react/runner/record"
 )
-
-// doctorReport is what doctor found, and what --json prints.
-type doctorReport struct {
-	Engines   []engine.Status   `json:"engines"` // in the order in which auto tries them, then xla:cpu
-	Auto      string            `json:"auto"`    // the engine that auto takes; "" when none opens
-	Why       string            `json:"why"`
-	System    record.System     `json:"system"`
-	Libraries map[string]string `json:"libraries"` // linked into the program
-}
 
 func newDoctor() *cobra.Command {
 	var asJSON bool
@@ -40,8 +33,8 @@ libraries inside the program. It downloads nothing and changes nothing.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			report := examine()
-			if err := report.print(cmd.OutOrStdout(), asJSON); err != nil {
+			report := machine.Examine()
+			if err := report.Print(cmd.OutOrStdout(), asJSON); err != nil {
 				return err
 			}
 			if report.Auto == "" {
@@ -54,83 +47,99 @@ libraries inside the program. It downloads nothing and changes nothing.
 	return cmd
 }
 
-func examine() doctorReport {
-	r := doctorReport{
-		Engines: engine.Survey(),
-		System:  record.ReadSystem(),
-		Libraries: map[string]string{
-			"faiss":        knn.Describe(),
-			"libturbojpeg": image.Describe(),
-			"go":           runtime.Version(),
-			"simd":         onOff(engine.SIMD),
+func newBench() *cobra.Command {
+	var o machine.BenchOptions
+	var asJSON, details bool
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure how fast this machine embeds and tunes with an architecture",
+		Long: `bench makes a model of random weights on the spot and times the embedding of
+images and the training step of each tuning mode: images a second by the median
+round, memory after the rounds, and the share of what the engine reaches in large
+matrix products. Modes that lock the text tower get encoded captions, as tuning
+gives them. Nothing is read, written or downloaded.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.Check(); err != nil {
+				return cli.Usage(err)
+			}
+			speeds, err := machine.Bench(cmd.Context(), o, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = cli.PrintJSON(cmd.OutOrStdout(), speeds)
+			} else {
+				err = speeds.Print(cmd.OutOrStdout(), details)
+			}
+			return cmp.Or(err, speeds.Err())
 		},
 	}
-	r.Auto, r.Why = engine.Auto(r.Engines)
-	return r
+	flags := cmd.Flags()
+	flags.StringVar(&o.Arch, "arch", "ViT-B-32", "the `architecture`: "+strings.Join(clip.Archs(), ", "))
+	flags.StringSliceVar(&o.Works, "work", speed.Works(), "what to measure: `WORK,...`")
+	flags.IntVar(&o.Measure.Batch, "batch", 32, "`images` in a batch")
+	flags.StringVar(&o.Measure.Precision, "precision", clip.F32, "`f32` or bf16, which only xla computes fast")
+	flags.IntVar(&o.Measure.MicroBatch, "micro-batch", 0, "`pairs` that go through the towers at a time in a step; 0 is the whole batch")
+	flags.BoolVar(&o.Measure.Recompute, "recompute", false, "make the activations of each block again in the backward pass")
+	flags.IntVar(&o.Measure.Gates, "gates", 2, "gated `blocks` of gated-image")
+	flags.IntVar(&o.Measure.Rounds, "rounds", 10, "timed `rounds` of each work, after two that are not")
+	flags.DurationVar(&o.Measure.Limit, "limit", time.Minute, "begin no round of a work after this `time`; 0 is no limit")
+	flags.StringVar(&o.Engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
+	flags.IntVar(&o.Matrix, "matrix", 1024, "`side` of the matrices of the peak, 8192 on a GPU; 0: no peak")
+	flags.BoolVar(&asJSON, "json", false, "print JSON, with every round")
+	flags.BoolVarP(&details, "verbose", "v", false, "print the memory after each round")
+	return cmd
 }
 
-func onOff(on bool) string {
-	if on {
-		return "on"
-	}
-	return "off"
-}
-
-func (r doctorReport) print(w io.Writer, asJSON bool) error {
-	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(r)
-	}
-	var b strings.Builder
-	for _, s := range r.Engines {
-		printEngine(&b, s)
-	}
-	if r.Auto != "" {
-		fmt.Fprintf(&b, "\n--engine auto takes %s: %s\n\n", r.Auto, r.Why)
-	}
-	s := r.System
-	fmt.Fprintf(&b, "cpu      %s, %d of %d threads, %s\n", s.CPU, s.Procs, s.Threads, strings.Join(s.Features, " "))
-	fmt.Fprintf(&b, "memory   %s, %s available\n", gibibytes(s.MemoryBytes), gibibytes(s.AvailableBytes))
-	fmt.Fprintf(&b, "gpu      %s\n", orNone(strings.Join(s.GPUs, ", ")))
-	fmt.Fprintf(&b, "inside   %s; libturbojpeg: %s; %s, simd %s\n", r.Libraries["faiss"], r.Libraries["libturbojpeg"], r.Libraries["go"], r.Libraries["simd"])
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// printEngine writes an engine's line and, below it, where its library is, what
-// is wrong and what would mend it.
-func printEngine(b *strings.Builder, s engine.Status) {
-	state := "no "
-	if s.Usable {
-		state = "yes"
-	}
-	line := fmt.Sprintf("%-8s %s  %s", s.Engine, state, s.Version)
-	fmt.Fprintln(b, strings.TrimRight(line, " "))
-	where := s.Path
-	if s.Wheel != "" {
-		where += " (" + s.Wheel + ")"
-	}
-	for _, detail := range []struct{ name, text string }{
-		{"library", where}, {"devices", strings.Join(s.Devices, ", ")}, {"problem", s.Problem}, {"install", s.Install},
-	} {
-		if detail.text != "" {
-			fmt.Fprintf(b, "         %s: %s\n", detail.name, detail.text)
-		}
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the build: revision, Go, SIMD, libraries",
+		Args:  cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w := cmd.OutOrStdout()
+			facts := record.BuildFacts()
+			for _, name := range slices.Sorted(maps.Keys(facts)) {
+				fmt.Fprintf(w, "%s %s\n", name, facts[name])
+			}
+			simd := "on"
+			if !engine.SIMD {
+				simd = "off: " + engine.SIMDWarning
+			}
+			fmt.Fprintf(w, "simd %s\n", simd)
+			return nil
+		},
 	}
 }
+func newCompletion() *cobra.Command {
+	shells := []string{"bash", "zsh", "fish"}
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish",
+		Short: "Print a script that completes commands, flags and values in a shell",
+		Long: `completion prints a script for a shell. With it, TAB completes commands and
+flags, and the values that are there: experiments, sweeps, trials and their
+stages, engines, and the fields and choices of --set.
 
-func orNone(text string) string {
-	if text == "" {
-		return "none"
-	}
-	return text
-}
+  bash   runner completion bash > ~/.local/share/bash-completion/completions/runner
+         (the package bash-completion has to be there)
+  zsh    runner completion zsh > "${fpath[1]}/_runner"
+  fish   runner completion fish > ~/.config/fish/completions/runner.fish
 
-func gibibytes(n int64) string {
-	if n == 0 {
-		return "unknown"
+` + cli.ExitHelp,
+		Args:      cli.Args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
+		ValidArgs: shells,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			w := cmd.OutOrStdout()
+			switch given[0] {
+			case "bash":
+				return cmd.Root().GenBashCompletionV2(w, true)
+			case "zsh":
+				return cmd.Root().GenZshCompletion(w)
+			}
+			return cmd.Root().GenFishCompletion(w, true)
+		},
 	}
-	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }

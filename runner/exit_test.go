@@ -58,16 +58,3 @@ func TestReport(t *testing.T) {
 		}
 	}
 }
-
-func TestQuote(t *testing.T) {
-	for word, want := range map[string]string{
-		"tune.gamma=0.8":          "tune.gamma=0.8",
-		`tune.mode="full"`:        `'tune.mode="full"'`,
-		"task.prompts=[\"a {}\"]": `'task.prompts=["a {}"]'`,
-		"name=it's":               `'name=it'\''s'`,
-	} {
-		if got := cli.Quote(word); got != want {
-			t.Errorf("%s: got %s, want %s", word, got, want)
-		}
-	}
-}

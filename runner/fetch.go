@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -15,12 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/data/fetch"
+	"react/data/fetch/list"
 	"react/data/image"
 	"react/data/words"
-	"react/ops/pairs"
 	"react/runner/cli"
-	"react/runner/record"
-	"react/runner/store"
+	"react/runner/retrieved"
 )
 
 // fetchOptions are the flags of fetch.
@@ -147,12 +145,15 @@ func (o *fetchOptions) settle() error {
 }
 
 func (o *fetchOptions) run(ctx context.Context, name string, stdout, stderr io.Writer) error {
-	all, err := o.items(name, stderr)
+	all, ok, err := list.Open(name)
+	if !ok {
+		all, err = retrieved.Items(o.store, name, stderr)
+	}
 	if err != nil {
 		return err
 	}
-	var left leftOut
-	items := left.withAddress(all)
+	var left list.LeftOut
+	items := left.WithAddress(all)
 	line := &fetchLine{w: stderr, started: time.Now()}
 	o.Progress = line.show
 	stats, err := fetch.Run(ctx, items, o.Options)
@@ -160,89 +161,11 @@ func (o *fetchOptions) run(ctx context.Context, name string, stdout, stderr io.W
 	if stats.Items > 0 {
 		printFetched(stdout, o.Dir, stats)
 	}
-	left.print(stdout)
+	printLeftOut(stdout, left)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return cli.NoRoom(fmt.Errorf("%w; nothing that was fetched is lost: make room and run the same command", err))
 	}
 	return err
-}
-
-// items are what is named: a list, a sweep, a trial.
-func (o *fetchOptions) items(name string, stderr io.Writer) (iter.Seq2[fetch.Item, error], error) {
-	if items, ok, err := listItems(name); ok {
-		return items, err
-	}
-	s, err := store.Open(o.store)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := pairsStages(s, name)
-	if err != nil {
-		return nil, err
-	}
-	var dirs []string
-	for _, key := range keys {
-		entry, ok, err := record.LookupResults(s, key)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			dirs = append(dirs, entry.Dir)
-		}
-	}
-	if len(dirs) == 0 {
-		return nil, fmt.Errorf("%s: none of its %s is in the store: run the sweep first", name, words.Plural(len(keys), "stage")+" of pairs")
-	}
-	if missing := len(keys) - len(dirs); missing > 0 {
-		fmt.Fprintf(stderr, "warning: %d of %d lists of pairs are not in the store yet; the same command fetches theirs later\n", missing, len(keys))
-	}
-	return pairItems(dirs), nil
-}
-
-// pairsStages are the keys of the pairs of a sweep, or of one trial.
-func pairsStages(s *store.Store, name string) ([]string, error) {
-	if sweeps, err := record.FindSweeps(s, []string{name}); err == nil {
-		var p record.Plan
-		if err := sweeps[0].ReadJSON(record.PlanFile, &p); err != nil {
-			return nil, err
-		}
-		var keys []string
-		for _, stage := range p.Stages {
-			if stage.Op == "pairs" {
-				keys = append(keys, stage.Key)
-			}
-		}
-		if len(keys) == 0 {
-			return nil, cli.Usage(fmt.Errorf("sweep %s retrieves nothing", name))
-		}
-		return keys, nil
-	}
-	_, _, trial, err := record.FindTrial(s, name)
-	if err != nil {
-		return nil, cli.Usage(fmt.Errorf("no sweep, trial, or list (.parquet, .csv, .tsv, .txt) %q (store %s)", name, s.Root()))
-	}
-	if key := trial.Stages["pairs"]; key != "" {
-		return []string{key}, nil
-	}
-	return nil, cli.Usage(fmt.Errorf("trial %s retrieves nothing", trial.Name))
-}
-
-// pairItems reads the pairs of stages.
-func pairItems(dirs []string) iter.Seq2[fetch.Item, error] {
-	return func(yield func(fetch.Item, error) bool) {
-		for _, dir := range dirs {
-			list, err := pairs.Read(dir)
-			if err != nil {
-				yield(fetch.Item{}, err)
-				return
-			}
-			for _, pair := range list {
-				if !yield(fetch.Item{URL: pair.URL, Caption: pair.Caption}, nil) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // fetchLine tells how far a fetch is, every ten seconds.
@@ -296,5 +219,16 @@ func printFetched(w io.Writer, dir string, s fetch.Stats) {
 	}
 	if s.Temporary > 0 && s.Done == s.Items {
 		fmt.Fprintf(w, "  %s may come now: --retry-failed\n", cli.Thousands(s.Temporary))
+	}
+}
+
+// printLeftOut says what was left out of a list, if anything.
+func printLeftOut(w io.Writer, l list.LeftOut) {
+	if l.NoAddress > 0 {
+		fmt.Fprintf(w, "  %s without an address, not fetched\n", words.Plural(l.NoAddress, "row"))
+	}
+	if l.NotText > 0 {
+		fmt.Fprintf(w, "  %s not in UTF-8: letters of another encoding are replaced "+
+			"(save the list as UTF-8)\n", words.Plural(l.NotText, "row"))
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"react/ops/pairs"
 	"react/runner/cli"
 	"react/runner/record"
+	"react/runner/retrieved"
 	"react/runner/store"
 )
 
@@ -120,8 +121,7 @@ func TestFetchItems(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"tiny", "tuned"} {
-		o := fetchOptions{store: s.Root()}
-		items, err := o.items(name, io.Discard)
+		items, err := retrieved.Items(s.Root(), name, io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,8 +136,7 @@ func TestFetchItems(t *testing.T) {
 			t.Errorf("%s: %d items of %d pairs", name, n, len(pairs))
 		}
 	}
-	o := fetchOptions{store: s.Root()}
-	if _, err := o.items("base", io.Discard); cli.ExitCode(err) != 2 {
+	if _, err := retrieved.Items(s.Root(), "base", io.Discard); cli.ExitCode(err) != 2 {
 		t.Errorf("a trial without pairs: %v", err)
 	}
 }

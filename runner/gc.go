@@ -6,9 +6,38 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
+	"react/runner/exec"
 	"react/runner/gc"
 	"react/runner/store"
 )
+
+func newRM() *cobra.Command {
+	var storeDir string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "rm SWEEP...",
+		Short: "Delete the records of sweeps, so that gc may free what they alone use",
+		Long: `rm deletes the records of sweeps: spec, plan, provenance, trials and tables. Stage
+outputs stay until runner gc, which frees those that no other sweep names.
+
+SWEEP is a name, which stands for all sweeps of that name, or NAME/HASH, or the
+beginning of one. A sweep that is running is not deleted.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			s, err := store.Open(storeDir)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			return gc.Forget(cmd.OutOrStdout(), s, names, dryRun)
+		},
+	}
+	cli.StoreFlag(cmd, &storeDir)
+	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be deleted")
+	return cmd
+}
 
 // gcOptions are the flags of gc.
 type gcOptions struct {
@@ -60,7 +89,7 @@ What a running sweep uses is left alone. gc does not ask; --dry-run shows first.
 
 func (o *gcOptions) parse() (err error) {
 	for _, op := range o.Keep {
-		if err := checkOp("--keep", op); err != nil && op != "none" {
+		if err := exec.CheckOp("--keep", op); err != nil && op != "none" {
 			return cli.Usage(err)
 		}
 	}

@@ -3,9 +3,10 @@
 // stages with keys (runner/plan), makes each stage once (runner/schedule,
 // runner/store, ops) and prints the tables that the file asks for (results).
 //
-// Each command is a file of this package. Flags say where and how; what is
-// computed stands in the .cue file. Commands write to the writers they are
-// given, so that tests run the real command in process.
+// Each command is a constructor in this package, newNAME: flags, one call, printing; what it
+// does is in the packages below. Those that belong together share a file (commandGroups has
+// them all). Flags say where and how; what is computed stands in the .cue file. Commands write
+// to the writers they are given, so that tests run the real command in process.
 package main
 
 import (
@@ -22,6 +23,7 @@ import (
 	"react/ops/engine"
 	"react/ops/knn"
 	"react/runner/cli"
+	"react/runner/complete"
 	"react/runner/plan"
 )
 
@@ -111,7 +113,7 @@ they share once each, and prints result tables.
 		}
 	}
 	root.SetHelpCommandGroupID(root.Groups()[len(root.Groups())-1].ID)
-	addCompletions(root)
+	complete.Register(root)
 	return root
 }
 

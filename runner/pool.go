@@ -1,29 +1,24 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"react/data/laion"
 	"react/data/lost"
 	"react/data/pool"
 	"react/data/words"
-	"react/ops/op"
-	"react/ops/pools"
 	"react/runner/cli"
-	"react/runner/plan"
-	"react/runner/spec"
-	"react/runner/spec/bounded"
+	"react/runner/curves"
+	"react/runner/experiment"
+	"react/runner/scan"
 )
 
 func newPool() *cobra.Command {
@@ -41,11 +36,8 @@ func newPool() *cobra.Command {
 
 // poolOptions are the flags of show and pin.
 type poolOptions struct {
-	sets   []string
-	name   string
-	to     string
-	json   bool
-	decode bool
+	scan.Options
+	json bool
 }
 
 func newPoolShow() *cobra.Command {
@@ -69,13 +61,13 @@ images that do not decode, for which every image is read. FILE may be a manifest
 				}
 				return o.print(cmd.OutOrStdout(), given[0], man)
 			}
-			return o.each(cmd.Context(), given[0], cmd.ErrOrStderr(), func(name string, man *pool.Manifest) error {
+			return scan.Each(cmd.Context(), given[0], o.Options, cmd.ErrOrStderr(), func(name string, man *pool.Manifest) error {
 				return o.print(cmd.OutOrStdout(), "pool "+name, man)
 			})
 		},
 	}
 	o.flags(cmd)
-	cmd.Flags().BoolVar(&o.decode, "decode", false, "decode every image, and count those that do not")
+	cmd.Flags().BoolVar(&o.Decode, "decode", false, "decode every image, and count those that do not")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the manifest as JSON (schema runner.pool/v1)")
 	return cmd
 }
@@ -93,19 +85,19 @@ trial runs on what they share (pool: NAME: filter: within: ["DIR"]).
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if o.to == "" {
+			if o.To == "" {
 				return cli.Usage(fmt.Errorf("pool pin needs --to DIR"))
 			}
-			if entries, err := os.ReadDir(o.to); err == nil && len(entries) > 0 {
-				return cli.Usage(fmt.Errorf("--to %s: the folder is not empty", o.to))
+			if entries, err := os.ReadDir(o.To); err == nil && len(entries) > 0 {
+				return cli.Usage(fmt.Errorf("--to %s: the folder is not empty", o.To))
 			}
-			return o.each(cmd.Context(), given[0], cmd.ErrOrStderr(), func(name string, man *pool.Manifest) error {
+			return scan.Each(cmd.Context(), given[0], o.Options, cmd.ErrOrStderr(), func(name string, man *pool.Manifest) error {
 				return o.print(cmd.OutOrStdout(), "pool "+name, man)
 			})
 		},
 	}
 	o.flags(cmd)
-	cmd.Flags().StringVar(&o.to, "to", "", "`directory` to fill")
+	cmd.Flags().StringVar(&o.To, "to", "", "`directory` to fill")
 	return cmd
 }
 
@@ -139,100 +131,8 @@ both, and what dropped those that are left in one only.
 }
 
 func (o *poolOptions) flags(cmd *cobra.Command) {
-	cli.SetFlag(cmd, &o.sets)
-	cmd.Flags().StringVar(&o.name, "pool", "", "only the pool of this `name`")
-}
-
-// each scans the pools of an experiment, one after the other.
-func (o *poolOptions) each(ctx context.Context, file string, stderr io.Writer, fn func(string, *pool.Manifest) error) error {
-	exp, err := bounded.Load(ctx, file, o.sets)
-	if err != nil {
-		return err
-	}
-	names := slices.Sorted(maps.Keys(exp.Params.Pool))
-	if o.name != "" {
-		if !slices.Contains(names, o.name) {
-			return cli.Usage(fmt.Errorf("--pool %s: there is %s", o.name, strings.Join(names, ", ")))
-		}
-		names = []string{o.name}
-	}
-	if o.to != "" && len(names) > 1 {
-		return cli.Usage(fmt.Errorf("--pool NAME: which of %s?", strings.Join(names, ", ")))
-	}
-	for _, name := range names {
-		man, err := o.scan(ctx, name, exp.Params.Pool[name], stderr)
-		if err != nil {
-			return fmt.Errorf("pool.%s: %w", name, err)
-		}
-		if err := fn(name, man); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (o *poolOptions) scan(ctx context.Context, name string, p spec.Pool, stderr io.Writer) (*pool.Manifest, error) {
-	src, lists, err := plan.PoolMetadata(p)
-	if err != nil {
-		return nil, err
-	}
-	matcher, err := pool.NewMatcher(plan.FilterParams(p).Filter, lists)
-	if err != nil {
-		return nil, err
-	}
-	notes, err := laion.Notes(src.Metadata, src.Folder)
-	if err != nil {
-		return nil, err
-	}
-	for _, note := range notes {
-		fmt.Fprintln(stderr, "warning:", note)
-	}
-	if o.to == "" {
-		man, err := pool.Write(ctx, "", src, matcher, nil)
-		if err == nil && p.Shards != "" {
-			man.Lost, err = o.countImages(ctx, src, p, stderr)
-		}
-		return man, err
-	}
-	return writeManifest(ctx, o.to, src, matcher)
-}
-
-// countImages says which rows have no image; more of them than a sweep would bear
-// are said so.
-func (o *poolOptions) countImages(ctx context.Context, src pool.Source, p spec.Pool, stderr io.Writer) (*lost.Count, error) {
-	var err error
-	if src.Images, err = plan.PoolShards(p); err != nil {
-		return nil, err
-	}
-	run := &op.Run{Workers: runtime.GOMAXPROCS(0), Warn: func(format string, args ...any) { fmt.Fprintf(stderr, "warning: "+format+"\n", args...) }}
-	c, err := pools.CountLost(ctx, src, o.decode, run)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.Check(p.MaxBadShare); err != nil {
-		fmt.Fprintf(stderr, "warning: %v: a sweep would stop here\n", err)
-	}
-	return &c, nil
-}
-
-// writeManifest writes a manifest beside its place and renames it: a folder that is there is whole.
-func writeManifest(ctx context.Context, dir string, src pool.Source, m *pool.Matcher) (*pool.Manifest, error) {
-	if err := os.MkdirAll(filepath.Dir(filepath.Clean(dir)), 0o777); err != nil {
-		return nil, err
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dir)), ".pin-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(tmp)
-	man, err := pool.Write(ctx, tmp, src, m, nil)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return nil, err
-	}
-	return man, os.Rename(tmp, dir) // over an empty folder too
+	cli.SetFlag(cmd, &o.Sets)
+	cmd.Flags().StringVar(&o.Pool, "pool", "", "only the pool of this `name`")
 }
 
 func (o *poolOptions) print(w io.Writer, title string, man *pool.Manifest) error {
@@ -289,4 +189,59 @@ func printDifference(w io.Writer, names []string, d *pool.Difference) error {
 		}
 	}
 	return table.Flush()
+}
+
+func newIndex() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "index",
+		Short: "Look at indexes: what they find of the exact hits",
+		Args:  cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cli.Usage(fmt.Errorf("index what? There is: runner index tune FILE"))
+		},
+	}
+	cmd.AddCommand(newIndexTune())
+	return cmd
+}
+
+func newIndexTune() *cobra.Command {
+	var sets []string
+	var storeDir, to string
+	var k int
+	cmd := &cobra.Command{
+		Use:   "tune FILE",
+		Short: "Print recall of the indexes of an experiment against nprobe or efSearch",
+		Long: `tune asks each approximate index of an experiment the experiment's own queries,
+with one value of nprobe or efSearch after the other, and prints what share of the
+exact K best hits it finds: over all queries, and for the class that fares worst.
+The truth is a pass over all embeddings; captions that are equal count as equal.
+The index and what it is made from must be in the store (runner sweep FILE).
+
+In the spec, index: recall: 0.95 takes the smallest value that reaches 0.95.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if k < 1 {
+				return cli.Usage(fmt.Errorf("-k %d: at least 1", k))
+			}
+			e, err := experiment.Load(cmd.Context(), files[0], sets, storeDir)
+			if err != nil {
+				return err
+			}
+			found, err := curves.Measure(cmd.Context(), e, k, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if err := curves.Print(cmd.OutOrStdout(), found); err != nil || to == "" {
+				return err
+			}
+			return curves.Write(to, found)
+		},
+	}
+	cli.SetFlag(cmd, &sets)
+	cli.StoreFlag(cmd, &storeDir)
+	cmd.Flags().IntVarP(&k, "k", "k", 100, "recall of the `K` best hits")
+	cmd.Flags().StringVar(&to, "to", "", "write recall.json, recall.csv and recall.svg into this `directory`")
+	return cmd
 }

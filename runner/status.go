@@ -10,6 +10,7 @@ import (
 	"react/runner/record"
 	"react/runner/status"
 	"react/runner/store"
+	"react/runner/trial"
 )
 
 func newStatus() *cobra.Command {
@@ -49,5 +50,39 @@ colours.
 	cmd.Flags().BoolVarP(&o.Watch, "watch", "w", false, "go on until the sweep ends")
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON (schema runner.status/v1); with --watch a line for each change")
 	cmd.Flags().DurationVar(&o.Every, "every", time.Second, "`time` between two looks of --watch")
+	return cmd
+}
+
+func newLogs() *cobra.Command {
+	var storeDir string
+	var follow, failed bool
+	cmd := &cobra.Command{
+		Use:   "logs TRIAL [STAGE]",
+		Short: "Print the logs of a trial's stages, also while they run",
+		Long: `logs prints what the stages of a trial wrote, in the order in which they run, and
+for stages that a cluster made, what their workers printed. A log holds all the
+attempts at a stage, the last one at its end.
+
+TRIAL is the id of a trial (or its beginning), or the label of a case, in the
+newest sweep that has it. STAGE is a name such as "tune" or "evaluate/task", or
+an op such as "embed".
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.RangeArgs(1, 2)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			s, err := store.Open(storeDir)
+			if err != nil {
+				return err
+			}
+			logs, err := trial.NewLogs(s, given[0], strings.Join(given[1:], ""), failed)
+			if err != nil {
+				return err
+			}
+			return logs.Print(cmd.Context(), cmd.OutOrStdout(), follow)
+		},
+	}
+	cli.StoreFlag(cmd, &storeDir)
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on printing for as long as one of the stages runs or is queued")
+	cmd.Flags().BoolVar(&failed, "failed", false, "only stages that failed, or were lost on a cluster")
 	return cmd
 }

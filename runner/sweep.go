@@ -1,10 +1,18 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
+	"react/runner/cluster"
 	"react/runner/experiment"
+	"react/runner/record"
+	"react/runner/store"
 	"react/runner/sweep"
 )
 
@@ -50,4 +58,137 @@ stage what it did; nothing else is lost. Several sweeps may run on one store.
 func runSweep(cmd *cobra.Command, e *experiment.Experiment, o sweep.Options) error {
 	s := sweep.Sweep{Experiment: e, Options: o, Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr()}
 	return s.Run(cmd.Context())
+}
+
+func newRetry() *cobra.Command {
+	var o sweep.Options
+	var storeDir string
+	var failed bool
+	cmd := &cobra.Command{
+		Use:   "retry SWEEP --failed",
+		Short: "Run the stages of a sweep that failed once more",
+		Long: `retry --failed goes on with a recorded sweep: stages that failed are made again,
+whatever they failed of, and then what waits for them. The spec is taken from the
+sweep's records, so a changed file changes nothing; relative paths in it start at
+the current folder, as they did.
+
+A sweep that was on Slurm goes back to Slurm and resubmits only these stages;
+--mem asks for more memory. Any other runs here.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if !failed {
+				return cli.Usage(errors.New("say --failed: that is what retry does; runner sweep FILE goes on with the rest"))
+			}
+			e, err := o.Retry(cmd.Context(), names[0], storeDir, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			defer e.Store.Close()
+			return runSweep(cmd, e, o)
+		},
+	}
+	cli.StoreFlag(cmd, &storeDir)
+	cmd.Flags().BoolVar(&failed, "failed", false, "the stages that failed")
+	o.Flags(cmd.Flags())
+	return cmd
+}
+
+func newCancel() *cobra.Command {
+	var storeDir string
+	cmd := &cobra.Command{
+		Use:   "cancel SWEEP|TRIAL",
+		Short: "End what runs or is queued for a sweep or a trial",
+		Long: `cancel ends the jobs of a sweep on Slurm, and the processes of this machine that
+run it, as Ctrl-C would: what runs saves its state. Of a trial it ends the jobs
+that no other trial needs. What is done is kept; the sweep's command goes on.
+
+SWEEP is a name, or NAME/HASH, or its beginning; TRIAL the id of a trial or its
+beginning, or the label of a case.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			s, err := store.Open(storeDir)
+			if err != nil {
+				return err
+			}
+			sweeps, err := record.FindSweeps(s, given)
+			if err == nil {
+				return cluster.CancelSweeps(cmd.OutOrStdout(), s, sweeps)
+			}
+			sweep, p, trial, notTrial := record.FindTrial(s, given[0])
+			if notTrial != nil {
+				return errors.Join(err, notTrial)
+			}
+			return cluster.CancelTrial(cmd.OutOrStdout(), s, record.TrialOf{Sweep: sweep, Plan: p, Trial: trial})
+		},
+	}
+	cli.StoreFlag(cmd, &storeDir)
+	return cmd
+}
+
+func newScale() *cobra.Command {
+	var storeDir string
+	cmd := &cobra.Command{
+		Use:   "scale SWEEP N",
+		Short: "Change how many stages of each job array run at a time",
+		Long: `scale changes the limit that sweep --throttle set, for the job arrays of a sweep
+that Slurm has. 0 is no limit.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(2)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			n, err := strconv.Atoi(given[1])
+			if err != nil || n < 0 {
+				return cli.Usage(fmt.Errorf("%q: a number from 0", given[1]))
+			}
+			s, err := store.Open(storeDir)
+			if err != nil {
+				return err
+			}
+			sweeps, err := record.FindSweeps(s, given[:1])
+			if err != nil {
+				return err
+			}
+			return cluster.Throttle(cmd.OutOrStdout(), s, sweeps[0], n)
+		},
+	}
+	cli.StoreFlag(cmd, &storeDir)
+	return cmd
+}
+
+func newWorker() *cobra.Command {
+	var o cluster.WorkerOptions
+	cmd := &cobra.Command{
+		Use:   "worker --tasks FILE [--index N]",
+		Short: "Make one stage of a task file, as a job of a cluster does",
+		Long: `worker makes the stage on one line of a task file that sweep --launcher wrote,
+and publishes it into the store as a local sweep does. The line is --index, or
+SLURM_ARRAY_TASK_ID, or JOB_COMPLETION_INDEX, counted from zero.
+
+What it does stands in attempts/INDEX.json beside the task file, rewritten every
+ten seconds. On SIGUSR2 (Slurm's warning before a time limit or a preemption) it
+saves what the stage can go on from and puts its job back into the queue; on
+SIGTERM it saves and stops. Over the memory that its line asks for it stops
+itself, so that the cause is on record.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.Settings.Check(); err != nil {
+				return cli.Usage(err)
+			}
+			return cluster.Work(cmd.Context(), o, cmd.ErrOrStderr())
+		},
+	}
+	cli.StoreFlag(cmd, &o.Store)
+	flags := cmd.Flags()
+	flags.StringVar(&o.Tasks, "tasks", "", "task `file`")
+	flags.IntVar(&o.Index, "index", -1, "`line` of the task file, from 0")
+	o.Settings.Flags(flags)
+	flags.DurationVar(&o.Wait, "wait", time.Minute, "how long to wait for inputs that are not in the store (a network file system shows them late)")
+	flags.IntVar(&o.Timeouts, "timeouts", 20, "after this `many` time limits, fail instead of going back into the queue")
+	return cmd
 }

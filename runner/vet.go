@@ -1,15 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
+	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
+	"react/data/wholefile"
 	"react/runner/cli"
 	"react/runner/experiment"
-	"react/runner/plan"
-	"react/runner/spec"
 	"react/runner/spec/bounded"
 )
 
@@ -29,44 +32,116 @@ memory; RUNNER_SPEC_SECONDS and RUNNER_SPEC_MIB (1024) allow more.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			return vet(cmd, files, sets)
+			var errs []error // of all files: mistakes are seen at once
+			for _, file := range files {
+				warnings, err := experiment.Vet(cmd.Context(), file, sets)
+				if cmd.Context().Err() != nil {
+					return cmd.Context().Err()
+				}
+				if err != nil {
+					errs = append(errs, err)
+					continue
+				}
+				for _, text := range warnings {
+					fmt.Fprintln(cmd.ErrOrStderr(), "warning:", text)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", file)
+			}
+			return errors.Join(errs...)
 		},
 	}
 	cli.SetFlag(cmd, &sets)
 	return cmd
 }
 
-// vet goes on after a bad file, so that all mistakes are seen at once.
-func vet(cmd *cobra.Command, files, sets []string) error {
+// fmtOptions are the flags of fmt.
+type fmtOptions struct {
+	diff, check, update bool
+}
+
+func newFmt() *cobra.Command {
+	var o fmtOptions
+	cmd := &cobra.Command{
+		Use:   "fmt FILE...",
+		Short: "Format experiment files",
+		Long: `fmt writes CUE files in the standard form, as cue fmt does, in place, and prints
+the names of those that it changed. Comments are kept. "-" reads stdin and writes
+stdout. A file that is no CUE is left as it is.
+
+--update gives files of apiVersion "runner/v1" the names of "runner/v2" too, in
+sections, sweeps and tables. A place that it cannot change safely, such as a name
+that is computed, is an error, and nothing is written.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, files []string) error { return o.run(cmd, files) },
+	}
+	cmd.Flags().BoolVarP(&o.diff, "diff", "d", false, "print the changes and write nothing")
+	cmd.Flags().BoolVar(&o.update, "update", false, "rewrite files of an older apiVersion")
+	cmd.Flags().BoolVar(&o.check, "check", false, "print the names of files that would change, write nothing, and exit with 6 if there are any")
+	return cmd
+}
+
+// run goes on after a bad file, so that the others are formatted.
+func (o fmtOptions) run(cmd *cobra.Command, files []string) error {
 	var errs []error
+	changes := false
 	for _, file := range files {
-		exp, err := bounded.Load(cmd.Context(), file, sets)
-		if err == nil {
-			err = vetTables(exp)
-		}
+		changed, err := o.format(cmd, file)
 		if cmd.Context().Err() != nil {
 			return cmd.Context().Err()
 		}
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		for _, text := range experiment.WarningTexts(exp) {
-			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", text)
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", file)
+		changes = changes || changed
+		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if o.check && changes {
+		return cli.ErrWork
+	}
+	return nil
 }
 
-// vetTables finds what is wrong with tables by the trials that there will be.
-func vetTables(exp *spec.Experiment) error {
-	p, err := plan.New(exp, plan.Options{Unseen: true})
-	if err == nil {
-		return experiment.CheckTables(exp, p.Trials, true)
+func (o fmtOptions) format(cmd *cobra.Command, file string) (changed bool, err error) {
+	write, what := bounded.Format, " (formatted)"
+	if o.update {
+		write, what = bounded.Update, " (updated)"
 	}
-	if !cli.IsSpecError(err) {
-		err = fmt.Errorf("%s: %w", exp.File, err)
+	text, formatted, err := write(cmd.Context(), file)
+	if err != nil {
+		return false, err
 	}
-	return err
+	w := cmd.OutOrStdout()
+	changed = !bytes.Equal(text, formatted)
+	if changed && o.diff {
+		w.Write(diff.Diff(file, text, file+what, formatted))
+	}
+	switch {
+	case o.diff, o.check:
+		if changed && !o.diff {
+			fmt.Fprintln(w, file)
+		}
+		return changed, nil
+	case file == "-":
+		_, err := w.Write(formatted)
+		return changed, err
+	case !changed:
+		return false, nil
+	}
+	fmt.Fprintln(w, file)
+	return true, replaceFile(file, formatted)
+}
+
+// replaceFile puts new content under a name, whole or not at all; a link keeps leading to the file.
+func replaceFile(file string, data []byte) error {
+	path, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	return wholefile.WriteMode(path, data, info.Mode().Perm())
 }

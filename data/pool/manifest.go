@@ -79,6 +79,26 @@ func Write(ctx context.Context, dir string, src Source, m *Matcher, progress fun
 	return man, os.WriteFile(filepath.Join(dir, ManifestFile), append(raw, '\n'), 0o644)
 }
 
+// Pin is Write beside the folder dir, which then gets its name: a folder that is there is whole.
+func Pin(ctx context.Context, dir string, src Source, m *Matcher) (*Manifest, error) {
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(dir)), 0o777); err != nil {
+		return nil, err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dir)), ".pin-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	man, err := Write(ctx, tmp, src, m, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return nil, err
+	}
+	return man, os.Rename(tmp, dir) // over an empty folder too
+}
+
 // writer is one scan.
 type writer struct {
 	ctx      context.Context

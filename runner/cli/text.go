@@ -52,10 +52,23 @@ func ShortList(names []string) string {
 }
 
 // PrintJSON writes v for machines, indented.
-func PrintJSON(w io.Writer, v any) error {
+func PrintJSON(w io.Writer, v any) error { return printIndented(w, v, "  ") }
+
+// PrintTabbed is PrintJSON indented by tabs, as records are written.
+func PrintTabbed(w io.Writer, v any) error { return printIndented(w, v, "\t") }
+
+func printIndented(w io.Writer, v any, indent string) error {
 	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
+	enc.SetIndent("", indent)
 	return enc.Encode(v)
+}
+
+// OrDash is a count, or a dash for none.
+func OrDash(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
 }
 
 // Seconds is a measured time for people.

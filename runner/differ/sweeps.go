@@ -8,6 +8,7 @@ import (
 	"maps"
 	"strings"
 
+	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/record"
 	"react/runner/spec/v1"
@@ -17,9 +18,22 @@ import (
 // maxListed are shown of a list of trials.
 const maxListed = 10
 
-// Sweeps prints what differs in two resolved specs, the trials that only one sweep has,
+// Print prints what two sweeps do not share, or else two trials, by their names.
+func Print(w io.Writer, s *store.Store, nameA, nameB string) error {
+	a, errA := record.FindSweeps(s, []string{nameA})
+	b, errB := record.FindSweeps(s, []string{nameB})
+	if errA == nil && errB == nil {
+		return printSweeps(w, a[0], b[0])
+	}
+	if err := errors.Join(errA, errB); !cli.IsUsage(err) {
+		return err
+	}
+	return printTrials(w, s, nameA, nameB)
+}
+
+// printSweeps prints what differs in two resolved specs, the trials that only one sweep has,
 // and those of both whose stages differ.
-func Sweeps(w io.Writer, a, b *store.Sweep) error {
+func printSweeps(w io.Writer, a, b *store.Sweep) error {
 	fmt.Fprintf(w, "A  %s/%s\nB  %s/%s\n", a.Name, a.Hash, b.Name, b.Hash)
 	specA, err := resolvedValues(a)
 	if err != nil {

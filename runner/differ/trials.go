@@ -14,9 +14,9 @@ import (
 	"react/runner/store"
 )
 
-// Trials prints what two trials do not share: params, lines of the keys of their
+// printTrials prints what two trials do not share: params, lines of the keys of their
 // stages, metrics.
-func Trials(w io.Writer, s *store.Store, nameA, nameB string) error {
+func printTrials(w io.Writer, s *store.Store, nameA, nameB string) error {
 	a, err := find(s, nameA)
 	if err != nil {
 		return err

@@ -7,25 +7,52 @@ import (
 
 	"react/data/words"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/record"
 	"react/runner/store"
 )
 
-// Question is about a stage of a trial of a plan, and says where that is from.
-type Question struct {
-	Trial *record.Trial
-	Stage string // a name or an op
-	From  string
-}
-
-// Why prints the lines of the keys of the stages that are asked for, and why one that
-// is not in the store would run.
-func Why(p *record.Plan, w io.Writer, s *store.Store, of Question) error {
-	stages, err := p.StagesOf(of.Trial, of.Stage)
+// WhyRecorded answers from the records of a sweep.
+func WhyRecorded(w io.Writer, storeDir, name, stage string) error {
+	s, err := store.Open(storeDir)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "trial %s of %s\n", of.Trial.Name, of.From)
+	sweep, p, trial, err := record.FindTrial(s, name)
+	if err != nil {
+		return err
+	}
+	return explainKeys(w, s, p, question{trial, stage, fmt.Sprintf("%s (sweep %s)", sweep.Name, sweep.Hash)})
+}
+
+// WhyInFile answers for a file, swept or not.
+func WhyInFile(w io.Writer, e *experiment.Experiment, name, stage string) error {
+	p := record.Describe(e)
+	trial, err := p.Trial(name)
+	if err != nil {
+		return err
+	}
+	if trial == nil {
+		return cli.Usage(fmt.Errorf("%s has no trial %q; runner plan %s prints its trials", e.File, name, e.File))
+	}
+	return explainKeys(w, e.Store, &p, question{trial, stage, e.File})
+}
+
+// question is about a stage of a trial of a plan, and says where that is from.
+type question struct {
+	trial *record.Trial
+	stage string // a name or an op
+	from  string
+}
+
+// explainKeys prints the lines of the keys of the stages that are asked for, and why one that
+// is not in the store would run.
+func explainKeys(w io.Writer, s *store.Store, p *record.Plan, of question) error {
+	stages, err := p.StagesOf(of.trial, of.stage)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "trial %s of %s\n", of.trial.Name, of.from)
 	var known *knownStages
 	for _, stage := range stages {
 		state, there := entryState(s, stage.Key)

@@ -3,8 +3,12 @@ package exec
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 
+	"react/ops"
 	"react/ops/engine"
 )
 
@@ -30,6 +34,14 @@ func CheckEngine(name string) error {
 		return fmt.Errorf("--engine %s: %s", name, engine.Choices)
 	}
 	return nil
+}
+
+// CheckOp says what is wrong with an op in a flag.
+func CheckOp(flag, name string) error {
+	if _, ok := ops.All[name]; ok {
+		return nil
+	}
+	return fmt.Errorf("%s %s: no such op; there are %s", flag, name, strings.Join(slices.Sorted(maps.Keys(ops.All)), ", "))
 }
 
 // Open gives the engine, always the same one.

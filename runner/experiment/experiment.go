@@ -51,14 +51,30 @@ func LoadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckTables(exp, p.Trials, false); err != nil {
+	if err := checkTables(exp, p.Trials, false); err != nil {
 		return nil, err
 	}
 	return &Experiment{exp, p, s}, nil
 }
 
-// WarningTexts are the warnings of an experiment's file, each with its place.
-func WarningTexts(exp *spec.Experiment) []string {
+// Vet checks a file, and its tables by the trials that there will be. It looks at no input data
+// and at no store.
+func Vet(ctx context.Context, file string, sets []string) (warnings []string, err error) {
+	exp, err := bounded.Load(ctx, file, sets)
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.New(exp, plan.Options{Unseen: true})
+	if err == nil {
+		err = checkTables(exp, p.Trials, true)
+	} else if !cli.IsSpecError(err) {
+		err = fmt.Errorf("%s: %w", exp.File, err)
+	}
+	return warningTexts(exp), err
+}
+
+// warningTexts are the warnings of an experiment's file, each with its place.
+func warningTexts(exp *spec.Experiment) []string {
 	var out []string
 	for _, w := range exp.Warnings {
 		out = append(out, w.Error())
@@ -78,7 +94,7 @@ func identify(ctx context.Context, s *store.Store) func(path string) (string, er
 
 // CheckInputs looks at the outside data of what is to run, before it runs.
 func (e *Experiment) CheckInputs(ctx context.Context, survey *schedule.Survey) error {
-	e.Plan.Warnings = WarningTexts(e.Experiment)
+	e.Plan.Warnings = warningTexts(e.Experiment)
 	return e.Plan.CheckInputs(ctx, func(i int) bool { return survey.Status[i] == schedule.ToRun }, identify(ctx, e.Store))
 }
 

@@ -15,9 +15,9 @@ import (
 	"react/runner/spec"
 )
 
-// CheckTables finds what tables would be refused for when all trials are done, with
+// checkTables finds what tables would be refused for when all trials are done, with
 // the places in the file.
-func CheckTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
+func checkTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
 	var mistakes spec.Errors
 	classes := sync.OnceValue(func() []string {
 		names, _ := plan.ClassNames(exp, unseen)

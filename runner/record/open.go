@@ -13,9 +13,32 @@ import (
 	"react/runner/store"
 )
 
+// isFile reports whether a name is a spec file's, and not a sweep's.
+func isFile(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil || strings.HasSuffix(name, ".cue")
+}
+
+// OpenAny is Open, and without a name it takes the sweep that FindSweep finds.
+func OpenAny(ctx context.Context, name string, sets []string, storeDir string) (*experiment.Experiment, error) {
+	if isFile(name) {
+		return experiment.Load(ctx, name, sets, storeDir)
+	}
+	s, err := store.Open(storeDir)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	folder, err := FindSweep(ctx, s, name, sets)
+	if err != nil {
+		return nil, err
+	}
+	return Load(ctx, folder, storeDir)
+}
+
 // Open takes a spec file or the name of a sweep in the store.
 func Open(ctx context.Context, name string, sets []string, storeDir string) (*experiment.Experiment, error) {
-	if _, err := os.Stat(name); err == nil || strings.HasSuffix(name, ".cue") {
+	if isFile(name) {
 		return experiment.Load(ctx, name, sets, storeDir)
 	}
 	s, err := store.Open(storeDir)
@@ -74,7 +97,7 @@ func sweptFile(folder *store.Sweep) string {
 // FindSweep finds the folder of a sweep by its name or its file; without either it is
 // the one that runs, else the newest.
 func FindSweep(ctx context.Context, s *store.Store, what string, sets []string) (*store.Sweep, error) {
-	if _, err := os.Stat(what); what != "" && (err == nil || strings.HasSuffix(what, ".cue")) {
+	if isFile(what) {
 		return sweepOfFile(ctx, s, what, sets)
 	}
 	if len(sets) > 0 {

@@ -14,6 +14,7 @@ import (
 	"react/data/caught"
 	"react/data/words"
 	"react/runner/cli"
+	"react/runner/exec"
 	"react/runner/record"
 	"react/runner/store"
 )
@@ -29,6 +30,21 @@ type VerifyOptions struct {
 	Op             string // of the stages that are run again; "" is any
 	Engine         string
 	Stdout, Stderr io.Writer
+}
+
+// Check says what is wrong with the flags.
+func (o *VerifyOptions) Check() error {
+	switch {
+	case o.Jobs < 1:
+		return fmt.Errorf("--jobs %d: at least 1", o.Jobs)
+	case o.Descendants && !o.SetAside:
+		return errors.New("--descendants: only with --set-aside")
+	case o.Rerun < 0:
+		return fmt.Errorf("--rerun %d: at least 0", o.Rerun)
+	case o.Op != "":
+		return errors.Join(exec.CheckEngine(o.Engine), exec.CheckOp("--op", o.Op))
+	}
+	return exec.CheckEngine(o.Engine)
 }
 
 // Verify reads the outputs of the store again, or those that sweeps name.

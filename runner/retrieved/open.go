@@ -1,6 +1,6 @@
 // Package retrieved opens what was retrieved, for a page to show (runner/browse): a
 // trial's pairs by class, with copies, known leaks and what curation kept out, or an
-// index or embeddings alone, and their search by text.
+// index or embeddings alone, and their search by text. Their addresses are fetched (Items).
 package retrieved
 
 import (

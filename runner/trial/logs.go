@@ -1,4 +1,4 @@
-package main
+package trial
 
 import (
 	"context"
@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"react/runner/cli"
 	"react/runner/cluster"
 	"react/runner/launch"
@@ -16,62 +14,40 @@ import (
 	"react/runner/store"
 )
 
-func newLogs() *cobra.Command {
-	var storeDir string
-	var follow, failed bool
-	cmd := &cobra.Command{
-		Use:   "logs TRIAL [STAGE]",
-		Short: "Print the logs of a trial's stages, also while they run",
-		Long: `logs prints what the stages of a trial wrote, in the order in which they run, and
-for stages that a cluster made, what their workers printed. A log holds all the
-attempts at a stage, the last one at its end.
-
-TRIAL is the id of a trial (or its beginning), or the label of a case, in the
-newest sweep that has it. STAGE is a name such as "tune" or "evaluate/task", or
-an op such as "embed".
-
-` + cli.ExitHelp,
-		Args: cli.Args(cobra.RangeArgs(1, 2)),
-		RunE: func(cmd *cobra.Command, given []string) error {
-			s, err := store.Open(storeDir)
-			if err != nil {
-				return err
-			}
-			sweep, p, trial, err := record.FindTrial(s, given[0])
-			if err != nil {
-				return err
-			}
-			stages := p.MadeFrom(trial)
-			if len(given) == 2 {
-				if stages, err = p.StagesOf(trial, given[1]); err != nil {
-					return err
-				}
-			}
-			l := &logPrinter{store: s, sweep: sweep, stages: stages, failed: failed, out: cmd.OutOrStdout(), read: map[string]int64{}}
-			return l.print(cmd.Context(), follow)
-		},
-	}
-	cli.StoreFlag(cmd, &storeDir)
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on printing for as long as one of the stages runs or is queued")
-	cmd.Flags().BoolVar(&failed, "failed", false, "only stages that failed, or were lost on a cluster")
-	return cmd
-}
-
-// logPrinter prints logs as far as they have grown.
-type logPrinter struct {
+// Logs prints logs of a trial's stages as far as they have grown.
+type Logs struct {
 	store  *store.Store
 	sweep  *store.Sweep
 	stages []record.Stage
-	failed bool
+	failed bool // only stages that failed, or were lost on a cluster
 	out    io.Writer
 	read   map[string]int64 // path → bytes that were printed
 	last   string           // the path that was printed last
 }
 
+// NewLogs finds a trial, and of its stages the one of a name or those of an op, all where that
+// is "". With failed it prints only stages that failed.
+func NewLogs(s *store.Store, trial, stage string, failed bool) (*Logs, error) {
+	sweep, p, found, err := record.FindTrial(s, trial)
+	if err != nil {
+		return nil, err
+	}
+	stages := p.MadeFrom(found)
+	if stage != "" {
+		if stages, err = p.StagesOf(found, stage); err != nil {
+			return nil, err
+		}
+	}
+	return &Logs{store: s, sweep: sweep, stages: stages, failed: failed, read: map[string]int64{}}, nil
+}
+
 // logPoll is the time between two looks at logs that are followed.
 const logPoll = 300 * time.Millisecond
 
-func (l *logPrinter) print(ctx context.Context, follow bool) error {
+// Print writes what the logs hold; with follow it goes on for as long as one of the stages runs
+// or is queued.
+func (l *Logs) Print(ctx context.Context, w io.Writer, follow bool) error {
+	l.out = w
 	for {
 		live, err := l.once()
 		if err != nil {
@@ -97,7 +73,7 @@ func (l *logPrinter) print(ctx context.Context, follow bool) error {
 }
 
 // once prints what is new, and says whether any of the stages may write more.
-func (l *logPrinter) once() (live bool, err error) {
+func (l *Logs) once() (live bool, err error) {
 	known, err := cluster.States(l.store, l.sweep)
 	if err != nil {
 		return false, err
@@ -120,7 +96,7 @@ func (l *logPrinter) once() (live bool, err error) {
 	return live, nil
 }
 
-func (l *logPrinter) stage(stage record.Stage, st *launch.Status, held bool) error {
+func (l *Logs) stage(stage record.Stage, st *launch.Status, held bool) error {
 	_, done, err := l.store.Lookup(stage.Key)
 	state := "not done"
 	switch {
@@ -148,7 +124,7 @@ func (l *logPrinter) stage(stage record.Stage, st *launch.Status, held bool) err
 
 // file prints a file from where it was left, under a head when another was
 // printed in between.
-func (l *logPrinter) file(path, head string) error {
+func (l *Logs) file(path, head string) error {
 	f, err := os.Open(path)
 	if os.IsNotExist(err) {
 		return nil

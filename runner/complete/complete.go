@@ -1,7 +1,12 @@
-package main
+// Package complete finds what TAB completes on a command line: experiments, sweeps, trials
+// and their stages as the store has them, fields and choices of --set, engines. It reads the
+// usage lines of the commands, so that a new command is completed by how it is called.
+package complete
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,47 +17,16 @@ import (
 
 	"react/data/glob"
 	"react/ops/engine"
-	"react/runner/cli"
 	"react/runner/record"
 	"react/runner/spec"
 	"react/runner/store"
 )
 
-func newCompletion() *cobra.Command {
-	shells := []string{"bash", "zsh", "fish"}
-	return &cobra.Command{
-		Use:   "completion bash|zsh|fish",
-		Short: "Print a script that completes commands, flags and values in a shell",
-		Long: `completion prints a script for a shell. With it, TAB completes commands and
-flags, and the values that are there: experiments, sweeps, trials and their
-stages, engines, and the fields and choices of --set.
-
-  bash   runner completion bash > ~/.local/share/bash-completion/completions/runner
-         (the package bash-completion has to be there)
-  zsh    runner completion zsh > "${fpath[1]}/_runner"
-  fish   runner completion fish > ~/.config/fish/completions/runner.fish
-
-` + cli.ExitHelp,
-		Args:      cli.Args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
-		ValidArgs: shells,
-		RunE: func(cmd *cobra.Command, given []string) error {
-			w := cmd.OutOrStdout()
-			switch given[0] {
-			case "bash":
-				return cmd.Root().GenBashCompletionV2(w, true)
-			case "zsh":
-				return cmd.Root().GenZshCompletion(w)
-			}
-			return cmd.Root().GenFishCompletion(w, true)
-		},
-	}
-}
-
-// addCompletions gives each command the values of the words in its usage line:
+// Register gives a command, and those below it, the values of the words in its usage line:
 // FILE, SWEEP, TRIAL, STAGE, PATH. A command says no more than that.
-func addCompletions(cmd *cobra.Command) {
+func Register(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
-		addCompletions(sub)
+		Register(sub)
 	}
 	if words := argWords(cmd); len(words) > 0 && cmd.ValidArgsFunction == nil && len(cmd.ValidArgs) == 0 {
 		cmd.ValidArgsFunction = func(cmd *cobra.Command, given []string, part string) ([]string, cobra.ShellCompDirective) {
@@ -256,18 +230,18 @@ func (c *completer) stages() []string {
 		for name := range t.Stages {
 			names[name] = true
 		}
-		for _, op := range []string{"embed", "queries", "index", "retrieve"} {
-			names[op] = names[op] || t.Stages["pairs"] != ""
+		if t.Stages["pairs"] != "" {
+			for _, op := range []string{"embed", "queries", "index", "retrieve"} {
+				names[op] = true
+			}
 		}
 	})
-	var found []string
-	for name, is := range names {
-		if is && strings.HasPrefix(name, c.part) {
-			found = append(found, name)
-		}
-	}
-	sort.Strings(found)
-	return found
+	return startingWith(maps.Keys(names), c.part)
+}
+
+// startingWith are the names that begin with part, sorted.
+func startingWith(names iter.Seq[string], part string) []string {
+	return slices.DeleteFunc(slices.Sorted(names), func(name string) bool { return !strings.HasPrefix(name, part) })
 }
 
 // completeEngine knows names; what is installed takes longer to find out than a
@@ -316,22 +290,12 @@ func fieldPaths(part string) []string {
 	seen := map[string]bool{}
 	for path := range paths {
 		for ; path != ""; path = parentPath(path) { // sections and groups too
-			if strings.HasPrefix(path, part) {
-				seen[path] = true
-			}
+			seen[path] = true
 		}
 	}
-	found := make([]string, 0, len(seen))
-	for path := range seen {
-		found = append(found, path)
-	}
-	sort.Strings(found)
-	return found
+	return startingWith(maps.Keys(seen), part)
 }
 
 func parentPath(path string) string {
-	if at := strings.LastIndexByte(path, '.'); at >= 0 {
-		return path[:at]
-	}
-	return ""
+	return path[:max(0, strings.LastIndexByte(path, '.'))]
 }

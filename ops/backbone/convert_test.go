@@ -1,7 +1,6 @@
-package main
+package backbone
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -37,9 +36,9 @@ func TestConvertNamesItsTokenizer(t *testing.T) {
 	}
 	for _, naming := range layout.Namings() {
 		dir := t.TempDir()
-		var stderr bytes.Buffer
-		if err := writeConverted(&stderr, from, dir, naming, c); err != nil || stderr.Len() > 0 {
-			t.Fatal(err, stderr.String())
+		var converted Conversion
+		if err := converted.write(from, dir, naming, c); err != nil || len(converted.Warnings) > 0 {
+			t.Fatal(err, converted.Warnings)
 		}
 		var kind struct {
 			Class   string `json:"tokenizer_class"`

@@ -1,4 +1,7 @@
-package main
+// Package curves is what the approximate indexes of an experiment find of the exact hits, against
+// what a search costs: the recall of each value of nprobe or efSearch, measured with the
+// experiment's own queries.
+package curves
 
 import (
 	"context"
@@ -13,8 +16,6 @@ import (
 	"strconv"
 	"text/tabwriter"
 
-	"github.com/spf13/cobra"
-
 	"react/ops/op"
 	"react/ops/retrieve"
 	"react/results"
@@ -28,63 +29,9 @@ import (
 	"react/runner/record"
 )
 
-func newIndex() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "index",
-		Short: "Look at indexes: what they find of the exact hits",
-		Args:  cli.Args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return cli.Usage(fmt.Errorf("index what? There is: runner index tune FILE"))
-		},
-	}
-	cmd.AddCommand(newIndexTune())
-	return cmd
-}
-
-func newIndexTune() *cobra.Command {
-	var sets []string
-	var storeDir, to string
-	var k int
-	cmd := &cobra.Command{
-		Use:   "tune FILE",
-		Short: "Print recall of the indexes of an experiment against nprobe or efSearch",
-		Long: `tune asks each approximate index of an experiment the experiment's own queries,
-with one value of nprobe or efSearch after the other, and prints what share of the
-exact K best hits it finds: over all queries, and for the class that fares worst.
-The truth is a pass over all embeddings; captions that are equal count as equal.
-The index and what it is made from must be in the store (runner sweep FILE).
-
-In the spec, index: recall: 0.95 takes the smallest value that reaches 0.95.
-
-` + cli.ExitHelp,
-		Args: cli.Args(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, files []string) error {
-			if k < 1 {
-				return cli.Usage(fmt.Errorf("-k %d: at least 1", k))
-			}
-			e, err := experiment.Load(cmd.Context(), files[0], sets, storeDir)
-			if err != nil {
-				return err
-			}
-			curves, err := indexCurves(cmd.Context(), e, k, cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			if err := printCurves(cmd.OutOrStdout(), curves); err != nil || to == "" {
-				return err
-			}
-			return writeCurves(to, curves)
-		},
-	}
-	cli.SetFlag(cmd, &sets)
-	cli.StoreFlag(cmd, &storeDir)
-	cmd.Flags().IntVarP(&k, "k", "k", 100, "recall of the `K` best hits")
-	cmd.Flags().StringVar(&to, "to", "", "write recall.json, recall.csv and recall.svg into this `directory`")
-	return cmd
-}
-
-// indexCurves measures each approximate index once.
-func indexCurves(ctx context.Context, e *experiment.Experiment, k int, stderr io.Writer) ([]retrieve.IndexCurve, error) {
+// Measure measures each approximate index of an experiment once. It has to be in the store, with
+// what it is made from.
+func Measure(ctx context.Context, e *experiment.Experiment, k int, stderr io.Writer) ([]retrieve.IndexCurve, error) {
 	var curves []retrieve.IndexCurve
 	seen := map[string]bool{}
 	for _, stage := range e.Plan.Stages {
@@ -101,7 +48,7 @@ func indexCurves(ctx context.Context, e *experiment.Experiment, k int, stderr io
 			fmt.Fprintf(stderr, "%s: the index is flat, which is exact\n", p.By)
 			continue
 		}
-		curve, err := indexCurve(ctx, e, stage, retrieve.TuneIndexParams{By: p.By, Index: p.Index, K: k})
+		curve, err := measure(ctx, e, stage, retrieve.TuneIndexParams{By: p.By, Index: p.Index, K: k})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.By, err)
 		}
@@ -113,8 +60,8 @@ func indexCurves(ctx context.Context, e *experiment.Experiment, k int, stderr io
 	return curves, nil
 }
 
-// indexCurve runs the op beside the store, on what is in the store.
-func indexCurve(ctx context.Context, e *experiment.Experiment, stage *plan.Stage, p retrieve.TuneIndexParams) (retrieve.IndexCurve, error) {
+// measure runs the op beside the store, on what is in the store.
+func measure(ctx context.Context, e *experiment.Experiment, stage *plan.Stage, p retrieve.TuneIndexParams) (retrieve.IndexCurve, error) {
 	dir, err := os.MkdirTemp("", "runner-index-")
 	if err != nil {
 		return retrieve.IndexCurve{}, err
@@ -147,7 +94,8 @@ func indexCurve(ctx context.Context, e *experiment.Experiment, stage *plan.Stage
 	return retrieve.ReadIndexCurve(dir)
 }
 
-func printCurves(w io.Writer, curves []retrieve.IndexCurve) error {
+// Print writes a table for each index.
+func Print(w io.Writer, curves []retrieve.IndexCurve) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range curves {
 		fmt.Fprintf(table, "%s, %s over %s rows, %s queries\n", c.By, c.Kind, cli.Thousands(c.Rows), cli.Thousands(c.Queries))
@@ -160,15 +108,15 @@ func printCurves(w io.Writer, curves []retrieve.IndexCurve) error {
 	return table.Flush()
 }
 
-// writeCurves writes the points for machines, for spreadsheets and for eyes.
-func writeCurves(dir string, curves []retrieve.IndexCurve) error {
+// Write writes the points for machines, for spreadsheets and for eyes.
+func Write(dir string, curves []retrieve.IndexCurve) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
 	for name, write := range map[string]func(io.Writer) error{
 		"recall.json": func(w io.Writer) error { return cli.PrintJSON(w, curves) },
-		"recall.csv":  func(w io.Writer) error { return curvesCSV(w, curves) },
-		"recall.svg":  func(w io.Writer) error { return curvesSVG(w, curves) },
+		"recall.csv":  func(w io.Writer) error { return asCSV(w, curves) },
+		"recall.svg":  func(w io.Writer) error { return asSVG(w, curves) },
 	} {
 		f, err := os.Create(filepath.Join(dir, name))
 		if err != nil {
@@ -185,7 +133,7 @@ func writeCurves(dir string, curves []retrieve.IndexCurve) error {
 	return nil
 }
 
-func curvesCSV(w io.Writer, curves []retrieve.IndexCurve) error {
+func asCSV(w io.Writer, curves []retrieve.IndexCurve) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{"by", "kind", "param", "value", "k", "queries", "recall", "worst", "worst_class", "shortfall"}}
 	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
@@ -197,8 +145,8 @@ func curvesCSV(w io.Writer, curves []retrieve.IndexCurve) error {
 	return out.WriteAll(rows)
 }
 
-// curvesSVG draws a panel for the mean and one for the worst class, a line for each modality.
-func curvesSVG(w io.Writer, curves []retrieve.IndexCurve) error {
+// asSVG draws a panel for the mean and one for the worst class, a line for each modality.
+func asSVG(w io.Writer, curves []retrieve.IndexCurve) error {
 	var rows []results.Row
 	recall := fmt.Sprintf("recall@%d", curves[0].K)
 	param := "index." + curves[0].Param

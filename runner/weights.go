@@ -3,9 +3,12 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -13,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/data/dtype"
+	"react/ops/backbone"
 	"react/ops/clip"
 	"react/ops/clip/layout"
 	"react/ops/clip/train"
@@ -156,4 +160,42 @@ func describeMode(row func(name, format string, args ...any), m layout.ModeSumma
 	for _, line := range layout.GroupNames(m.Names) {
 		row("", "%s", line)
 	}
+}
+
+func newConvert() *cobra.Command {
+	var o layout.OpenOptions
+	var naming string
+	cmd := &cobra.Command{
+		Use:   "convert WEIGHTS DIR --to " + strings.Join(layout.Namings(), "|"),
+		Short: "Write a checkpoint as safetensors in the files and names of open_clip or Hugging Face",
+		Long: `convert reads a checkpoint of any layout that inspect takes and writes the folder
+DIR, which must not exist or be empty: the weights as float32 safetensors, the
+config and the tokenizer. It then loads what it wrote, embeds two fixed images and
+captions with both on the Go engine, and says done only if the embeddings agree;
+until then nothing has the name DIR.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.ExactArgs(2)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if !slices.Contains(layout.Namings(), naming) {
+				return cli.Usage(fmt.Errorf("--to %s: one of %s", naming, strings.Join(layout.Namings(), ", ")))
+			}
+			dir := filepath.Clean(given[1])
+			if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 || err != nil && !errors.Is(err, os.ErrNotExist) {
+				return cli.Usage(fmt.Errorf("%s is there and not an empty folder", dir))
+			}
+			c, err := backbone.Convert(given[0], dir, naming, o)
+			for _, text := range c.Warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", text)
+			}
+			if err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "done: %s, %s names, %s\nembeddings on the go engine, old against new, largest difference: image %.2g, text %.2g\n",
+					dir, naming, c.Model, c.Image, c.Text)
+			}
+			return err
+		},
+	}
+	weightsFlags(cmd, &o)
+	cmd.Flags().StringVar(&naming, "to", layout.OpenCLIP, "`naming` of the files and parameters: "+strings.Join(layout.Namings(), " or "))
+	return cmd
 }

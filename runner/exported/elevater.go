@@ -1,4 +1,4 @@
-package main
+package exported
 
 import (
 	"encoding/json"
@@ -32,9 +32,9 @@ type submissions struct {
 	all    []export.Submission
 }
 
-// exportElevater writes a folder for each model and track, with a zip that the leaderboard takes. Evaluations without scores or without the name of
-// a benchmark are left out, and counted.
-func exportElevater(e *experiment.Experiment, dir string, entries map[string]store.Entry) (string, error) {
+// writeElevater writes a folder for each model and track, with a zip that the leaderboard takes.
+// Evaluations without scores or without the name of a benchmark are left out.
+func writeElevater(e *experiment.Experiment, dir string, entries map[string]store.Entry) (string, error) {
 	tracks := map[string]*submissions{}
 	for i := range e.Plan.Trials {
 		t := &e.Plan.Trials[i]

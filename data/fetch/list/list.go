@@ -1,4 +1,6 @@
-package main
+// Package list reads lists of addresses and captions, parquet files, tables and plain text, as
+// items that package fetch fetches.
+package list
 
 import (
 	"errors"
@@ -14,16 +16,15 @@ import (
 	"react/data/fetch"
 	"react/data/glob"
 	"react/data/laion"
-	"react/data/words"
 )
 
-// listKinds are the files of addresses that fetch reads, by the end of their names.
-var listKinds = map[string]func(name string) iter.Seq2[fetch.Item, error]{
+// kinds are the files that are read, by the end of their names.
+var kinds = map[string]func(name string) iter.Seq2[fetch.Item, error]{
 	".parquet": parquetItems, ".txt": textItems, ".csv": tableItems, ".tsv": tableItems}
 
-// listItems opens the lists of a pattern, one after the other; not ok where it is no list's.
-func listItems(pattern string) (items iter.Seq2[fetch.Item, error], ok bool, err error) {
-	read, ok := listKinds[strings.ToLower(filepath.Ext(pattern))]
+// Open opens the lists of a pattern, one after the other; not ok where it is no list's.
+func Open(pattern string) (items iter.Seq2[fetch.Item, error], ok bool, err error) {
+	read, ok := kinds[strings.ToLower(filepath.Ext(pattern))]
 	if !ok {
 		return nil, false, nil
 	}
@@ -152,39 +153,28 @@ func noAddressColumn(head []string) error {
 	return fmt.Errorf("no column url in the first row (it has %s)", strings.Join(head, ", "))
 }
 
-// leftOut counts rows of a list that are not fetched as they stand.
-type leftOut struct {
-	noAddress int
-	notText   int // not UTF-8; what is no letter of it is replaced
+// LeftOut counts rows of a list that are not fetched as they stand.
+type LeftOut struct {
+	NoAddress int
+	NotText   int // not UTF-8; what is no letter of it is replaced
 }
 
-// withAddress passes on the items that have an address and counts the others.
-func (l *leftOut) withAddress(items iter.Seq2[fetch.Item, error]) iter.Seq2[fetch.Item, error] {
+// WithAddress passes on the items that have an address and counts the others.
+func (l *LeftOut) WithAddress(items iter.Seq2[fetch.Item, error]) iter.Seq2[fetch.Item, error] {
 	return func(yield func(fetch.Item, error) bool) {
-		*l = leftOut{}
+		*l = LeftOut{}
 		for item, err := range items {
 			switch {
 			case err != nil:
 			case item.URL == "":
-				l.noAddress++
+				l.NoAddress++
 				continue
 			case !utf8.ValidString(item.URL) || !utf8.ValidString(item.Caption):
-				l.notText++
+				l.NotText++
 			}
 			if !yield(item, err) {
 				return
 			}
 		}
-	}
-}
-
-// print says what was left out, if anything.
-func (l *leftOut) print(w io.Writer) {
-	if l.noAddress > 0 {
-		fmt.Fprintf(w, "  %s without an address, not fetched\n", words.Plural(l.noAddress, "row"))
-	}
-	if l.notText > 0 {
-		fmt.Fprintf(w, "  %s not in UTF-8: letters of another encoding are replaced "+
-			"(save the list as UTF-8)\n", words.Plural(l.notText, "row"))
 	}
 }

@@ -1,0 +1,208 @@
+// Package exported writes what a sweep stored in the forms of other programs: TensorBoard,
+// MLflow, a table of rows, the ELEVATER leaderboard. It finds what there is to write; the bytes
+// of each form are results/export's.
+package exported
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"react/data/words"
+	"react/results"
+	"react/results/export"
+	"react/runner/cli"
+	"react/runner/experiment"
+	"react/runner/plan"
+	"react/runner/record"
+	"react/runner/store"
+	"react/runner/tables"
+)
+
+// Forms are what Write knows.
+var Forms = []string{"tensorboard", "mlflow", "rows", "elevater"}
+
+// Write writes one form into dir and says what it wrote.
+func Write(e *experiment.Experiment, dir, form string) (string, error) {
+	entries, err := record.StoredEntries(e)
+	if err != nil {
+		return "", err
+	}
+	if form == "elevater" {
+		return writeElevater(e, dir, entries)
+	}
+	rows, err := tables.Rows(e, entries)
+	if err != nil {
+		return "", err
+	}
+	if form == "rows" {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%d rows", len(rows)), results.WriteFile(filepath.Join(dir, "rows.parquet"), rows)
+	}
+	runs, err := runsOf(e, entries, rows)
+	if err != nil {
+		return "", err
+	}
+	if form == "mlflow" {
+		err = export.MLflow(dir, e.Name, runs)
+	} else {
+		err = export.TensorBoard(dir, runs)
+	}
+	return words.Plural(len(runs), "run"), err
+}
+
+// runsOf are the trials that have something to show, and the pretrainings.
+func runsOf(e *experiment.Experiment, entries map[string]store.Entry, rows []results.Row) ([]export.Run, error) {
+	measured := map[string][]results.Row{}
+	for _, r := range rows {
+		if r.Class == "" {
+			measured[r.Trial] = append(measured[r.Trial], r)
+		}
+	}
+	var runs []export.Run
+	pretrained := map[string]bool{}
+	for i := range e.Plan.Trials {
+		t := &e.Plan.Trials[i]
+		if stage := t.Stages[plan.Checkpoint]; stage != nil && !pretrained[stage.Key] {
+			pretrained[stage.Key] = true
+			run := export.Run{ID: stage.Op + "-" + cli.Short(stage.Key), Name: stage.Op}
+			if err := addTraining(&run, stage.Op, stage, entries); err != nil {
+				return nil, err
+			}
+			if len(run.Series) > 0 {
+				runs = append(runs, run)
+			}
+		}
+		run := export.Run{ID: t.ID, Name: experiment.TrialName(*t), Params: paramTexts(t)}
+		if err := addTraining(&run, plan.Tune, t.Stages[plan.Tune], entries); err != nil {
+			return nil, err
+		}
+		addResults(&run, t, measured[t.ID], entries)
+		if len(run.Series) > 0 {
+			runs = append(runs, run)
+		}
+	}
+	return runs, nil
+}
+
+func paramTexts(t *plan.Trial) map[string]string {
+	texts := map[string]string{}
+	for path, v := range t.Params {
+		texts[path] = cli.JSONText(v)
+	}
+	if t.Label != "" {
+		texts["label"] = t.Label
+	}
+	if t.Seed != nil {
+		texts["seed"] = fmt.Sprint(*t.Seed)
+	}
+	return texts
+}
+
+// addTraining adds what a training wrote at its steps.
+func addTraining(run *export.Run, name string, stage *plan.Stage, entries map[string]store.Entry) error {
+	if stage == nil {
+		return nil
+	}
+	entry, ok := entries[stage.Key]
+	if !ok {
+		return nil
+	}
+	run.Started, run.Ended = entry.Manifest.Started, entry.Manifest.Finished
+	lines, err := readMetrics(filepath.Join(entry.Dir, "metrics.jsonl"))
+	if err != nil {
+		return err
+	}
+	series := map[string]*export.Series{}
+	for i, line := range lines {
+		at := run.Started.Add(run.Ended.Sub(run.Started) * time.Duration(i+1) / time.Duration(len(lines)))
+		for key, v := range scalars(line) {
+			if key == "step" {
+				continue
+			}
+			if series[key] == nil {
+				series[key] = &export.Series{Name: name + "/" + key}
+			}
+			series[key].Points = append(series[key].Points, export.Point{Step: int64(line["step"].(float64)), Value: v, At: at})
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(series)) {
+		run.Series = append(run.Series, *series[key])
+	}
+	return nil
+}
+
+// readMetrics reads a training's lines; a stage without any has none.
+func readMetrics(name string) ([]map[string]any, error) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var lines []map[string]any
+	for dec := json.NewDecoder(bufio.NewReader(f)); dec.More(); {
+		var line map[string]any
+		if err := dec.Decode(&line); err != nil {
+			return nil, fmt.Errorf("file %s: after line %d: %w", name, len(lines), err)
+		}
+		if _, ok := line["step"].(float64); !ok {
+			return nil, fmt.Errorf("file %s: line %d has no step", name, len(lines)+1)
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// scalars are the numbers of a line; those of a list by their place in it.
+func scalars(line map[string]any) map[string]float64 {
+	out := map[string]float64{}
+	for key, v := range line {
+		switch v := v.(type) {
+		case float64:
+			out[key] = v
+		case []any:
+			for i, one := range v {
+				if number, ok := one.(float64); ok {
+					out[fmt.Sprintf("%s/%d", key, i)] = number
+				}
+			}
+		}
+	}
+	return out
+}
+
+// addResults adds the trial's numbers at the last step of its training.
+func addResults(run *export.Run, t *plan.Trial, rows []results.Row, entries map[string]store.Entry) {
+	last := int64(0)
+	for _, s := range run.Series {
+		last = max(last, s.Points[len(s.Points)-1].Step)
+	}
+	for _, stage := range t.Stages {
+		if entry, ok := entries[stage.Key]; ok && strings.HasPrefix(stage.Op, "evaluate") && entry.Manifest.Finished.After(run.Ended) {
+			run.Ended = entry.Manifest.Finished
+		}
+	}
+	if run.Started.IsZero() {
+		run.Started = run.Ended
+	}
+	for _, r := range rows {
+		name := r.Set + "/" + r.Metric
+		if r.Set == plan.Tune { // beside the curve of the same name
+			name = "final/" + name
+		}
+		run.Series = append(run.Series, export.Series{Name: name, Points: []export.Point{{Step: last, Value: r.Value, At: run.Ended}}})
+	}
+}

@@ -1,0 +1,102 @@
+// Package machine says what this machine is to a sweep: which engines it has and what is missing
+// (runner doctor), and how fast it embeds and tunes (runner bench).
+package machine
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+
+	"react/data/image"
+	"react/ops/engine"
+	"react/ops/knn"
+	"react/runner/record"
+)
+
+// Report is what doctor found, and what its --json prints.
+type Report struct {
+	Engines   []engine.Status   `json:"engines"` // in the order in which auto tries them, then xla:cpu
+	Auto      string            `json:"auto"`    // the engine that auto takes; "" when none opens
+	Why       string            `json:"why"`
+	System    record.System     `json:"system"`
+	Libraries map[string]string `json:"libraries"` // linked into the program
+}
+
+// Examine loads each engine's library in a process of its own, and reads what the machine is.
+func Examine() Report {
+	r := Report{
+		Engines: engine.Survey(),
+		System:  record.ReadSystem(),
+		Libraries: map[string]string{
+			"faiss":        knn.Describe(),
+			"libturbojpeg": image.Describe(),
+			"go":           runtime.Version(),
+			"simd":         onOff(engine.SIMD),
+		},
+	}
+	r.Auto, r.Why = engine.Auto(r.Engines)
+	return r
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+// Print writes the report for people, or as JSON.
+func (r Report) Print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	var b strings.Builder
+	for _, s := range r.Engines {
+		printEngine(&b, s)
+	}
+	if r.Auto != "" {
+		fmt.Fprintf(&b, "\n--engine auto takes %s: %s\n\n", r.Auto, r.Why)
+	}
+	s := r.System
+	fmt.Fprintf(&b, "cpu      %s, %d of %d threads, %s\n", s.CPU, s.Procs, s.Threads, strings.Join(s.Features, " "))
+	fmt.Fprintf(&b, "memory   %s, %s available\n", gibibytes(s.MemoryBytes), gibibytes(s.AvailableBytes))
+	fmt.Fprintf(&b, "gpu      %s\n", cmp.Or(strings.Join(s.GPUs, ", "), "none"))
+	fmt.Fprintf(&b, "inside   %s; libturbojpeg: %s; %s, simd %s\n", r.Libraries["faiss"], r.Libraries["libturbojpeg"], r.Libraries["go"], r.Libraries["simd"])
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printEngine writes an engine's line and, below it, where its library is, what
+// is wrong and what would mend it.
+func printEngine(b *strings.Builder, s engine.Status) {
+	state := "no "
+	if s.Usable {
+		state = "yes"
+	}
+	line := fmt.Sprintf("%-8s %s  %s", s.Engine, state, s.Version)
+	fmt.Fprintln(b, strings.TrimRight(line, " "))
+	where := s.Path
+	if s.Wheel != "" {
+		where += " (" + s.Wheel + ")"
+	}
+	for _, detail := range []struct{ name, text string }{
+		{"library", where}, {"devices", strings.Join(s.Devices, ", ")}, {"problem", s.Problem}, {"install", s.Install},
+	} {
+		if detail.text != "" {
+			fmt.Fprintf(b, "         %s: %s\n", detail.name, detail.text)
+		}
+	}
+}
+
+func gibibytes(n int64) string {
+	if n == 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}

@@ -1,0 +1,90 @@
+package retrieved
+
+import (
+	"fmt"
+	"io"
+	"iter"
+
+	"react/data/fetch"
+	"react/data/words"
+	"react/ops/pairs"
+	"react/runner/cli"
+	"react/runner/record"
+	"react/runner/store"
+)
+
+// Items are the addresses of what the trials of a sweep retrieved, or one trial. What is not
+// in the store yet is told on stderr.
+func Items(storeDir, name string, stderr io.Writer) (iter.Seq2[fetch.Item, error], error) {
+	s, err := store.Open(storeDir)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := pairsStages(s, name)
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, key := range keys {
+		entry, ok, err := record.LookupResults(s, key)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			dirs = append(dirs, entry.Dir)
+		}
+	}
+	if len(dirs) == 0 {
+		return nil, fmt.Errorf("%s: none of its %s is in the store: run the sweep first", name, words.Plural(len(keys), "stage")+" of pairs")
+	}
+	if missing := len(keys) - len(dirs); missing > 0 {
+		fmt.Fprintf(stderr, "warning: %d of %d lists of pairs are not in the store yet; the same command fetches theirs later\n", missing, len(keys))
+	}
+	return pairItems(dirs), nil
+}
+
+// pairsStages are the keys of the pairs of a sweep, or of one trial.
+func pairsStages(s *store.Store, name string) ([]string, error) {
+	if sweeps, err := record.FindSweeps(s, []string{name}); err == nil {
+		var p record.Plan
+		if err := sweeps[0].ReadJSON(record.PlanFile, &p); err != nil {
+			return nil, err
+		}
+		var keys []string
+		for _, stage := range p.Stages {
+			if stage.Op == "pairs" {
+				keys = append(keys, stage.Key)
+			}
+		}
+		if len(keys) == 0 {
+			return nil, cli.Usage(fmt.Errorf("sweep %s retrieves nothing", name))
+		}
+		return keys, nil
+	}
+	_, _, trial, err := record.FindTrial(s, name)
+	if err != nil {
+		return nil, cli.Usage(fmt.Errorf("no sweep, trial, or list (.parquet, .csv, .tsv, .txt) %q (store %s)", name, s.Root()))
+	}
+	if key := trial.Stages["pairs"]; key != "" {
+		return []string{key}, nil
+	}
+	return nil, cli.Usage(fmt.Errorf("trial %s retrieves nothing", trial.Name))
+}
+
+// pairItems reads the pairs of stages.
+func pairItems(dirs []string) iter.Seq2[fetch.Item, error] {
+	return func(yield func(fetch.Item, error) bool) {
+		for _, dir := range dirs {
+			list, err := pairs.Read(dir)
+			if err != nil {
+				yield(fetch.Item{}, err)
+				return
+			}
+			for _, pair := range list {
+				if !yield(fetch.Item{URL: pair.URL, Caption: pair.Caption}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
