@@ -45,7 +45,7 @@ func TestLayers(t *testing.T) {
 // rows, which all read.
 var orders = map[string][]string{
 	"runner": {
-		"child cli launch mutants slurm/slurmtest browsertest spec/v1",
+		"child cli launch mutants internal/slurmtest internal/browsertest spec/v1",
 		"apart spec slurm k8s listen",
 		"spec/bounded plan/reads browse",
 		"plan",

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"react/runner/browsertest"
+	"react/runner/internal/browsertest"
 )
 
 // TestReportInBrowser uses every control of committed pages, at three widths

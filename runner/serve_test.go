@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"react/runner/browsertest"
 	"react/runner/cli"
+	"react/runner/internal/browsertest"
 )
 
 const servedSpec = `apiVersion: "runner/v2"

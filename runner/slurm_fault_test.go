@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"react/runner/internal/slurmtest"
 	"react/runner/launch"
-	"react/runner/slurm/slurmtest"
 )
 
 // tuneSteps are enough that a fault meets a tune stage at work.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"react/runner/slurm/slurmtest"
+	"react/runner/internal/slurmtest"
 )
 
 func readRows(t *testing.T, dir string) string {

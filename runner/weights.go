@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -50,9 +49,7 @@ runs nothing that is in it and reads no weights but the gates'.
 				return err
 			}
 			if asJSON {
-				encoder := json.NewEncoder(cmd.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(sum)
+				return cli.PrintJSON(cmd.OutOrStdout(), sum)
 			}
 			if err := printSummary(cmd.OutOrStdout(), sum); err != nil || batch == 0 {
 				return err

@@ -26,8 +26,8 @@ import (
 	"react/runner/listen"
 )
 
-// MaxK is the largest number of rows that one search gives.
-const MaxK = 500
+// maxK is the largest number of rows that one search gives.
+const maxK = 500
 
 // Site is what the page shows. Parts that are empty are left out.
 type Site struct {
@@ -157,7 +157,7 @@ type siteAnswer struct {
 }
 
 func (s *Site) site(w http.ResponseWriter, _ *http.Request) {
-	sendJSON(w, siteAnswer{Facts: s.Facts, By: s.By, Classes: s.Classes, MaxK: MaxK, Images: s.Image != nil})
+	sendJSON(w, siteAnswer{Facts: s.Facts, By: s.By, Classes: s.Classes, MaxK: maxK, Images: s.Image != nil})
 }
 
 // searchAnswer has a list for each side that was searched.
@@ -200,8 +200,8 @@ func (s *Site) query(r *http.Request) (Query, error) {
 		return q, errors.New("search for what? The text is empty")
 	}
 	var err error
-	if q.K, err = strconv.Atoi(r.FormValue("k")); err != nil || q.K < 1 || q.K > MaxK {
-		return q, fmt.Errorf("k is %q: a number from 1 to %d", r.FormValue("k"), MaxK)
+	if q.K, err = strconv.Atoi(r.FormValue("k")); err != nil || q.K < 1 || q.K > maxK {
+		return q, fmt.Errorf("k is %q: a number from 1 to %d", r.FormValue("k"), maxK)
 	}
 	for _, side := range s.By {
 		if by := r.FormValue("by"); by == "" || by == side.By {

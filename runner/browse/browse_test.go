@@ -20,7 +20,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"golang.org/x/image/tiff"
 
-	"react/runner/browsertest"
+	"react/runner/internal/browsertest"
 )
 
 // square is an image of one colour.

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	"react/runner/cli"
@@ -111,12 +112,11 @@ func (e *Experiment) Tasks() []*schedule.Task {
 	wanted := map[*plan.Stage]bool{}
 	trials := map[*plan.Stage][]string{}
 	for _, t := range e.Plan.Trials {
-		seen, label := map[*plan.Stage]bool{}, TrialName(t)
-		for _, name := range t.StageNames() {
-			wanted[t.Stages[name]] = true
-			Visit(t.Stages[name], seen)
+		named, label := slices.Collect(maps.Values(t.Stages)), TrialName(t)
+		for _, stage := range named {
+			wanted[stage] = true
 		}
-		for stage := range seen {
+		for stage := range MadeFrom(named...) {
 			trials[stage] = append(trials[stage], label)
 		}
 	}
@@ -128,29 +128,32 @@ func (e *Experiment) Tasks() []*schedule.Task {
 	return tasks
 }
 
-// Visit marks a stage and all that it is made from.
-func Visit(s *plan.Stage, seen map[*plan.Stage]bool) {
-	if seen[s] {
-		return
+// MadeFrom are stages and all that they are made from.
+func MadeFrom(stages ...*plan.Stage) map[*plan.Stage]bool {
+	seen := map[*plan.Stage]bool{}
+	var visit func(s *plan.Stage)
+	visit = func(s *plan.Stage) {
+		if seen[s] {
+			return
+		}
+		seen[s] = true
+		for _, in := range s.In {
+			visit(in)
+		}
 	}
-	seen[s] = true
-	for _, in := range s.In {
-		Visit(in, seen)
+	for _, s := range stages {
+		visit(s)
 	}
+	return seen
 }
 
 // InputKeys are the keys of a stage's inputs, each once, sorted.
 func InputKeys(s *plan.Stage) []string {
-	seen := map[string]bool{}
-	var keys []string
+	keys := map[string]bool{}
 	for _, in := range s.In {
-		if !seen[in.Key] {
-			seen[in.Key] = true
-			keys = append(keys, in.Key)
-		}
+		keys[in.Key] = true
 	}
-	sort.Strings(keys)
-	return keys
+	return slices.Sorted(maps.Keys(keys))
 }
 
 // TrialName is how messages call a trial: by its case or its axes, its seed
@@ -160,12 +163,7 @@ func TrialName(t plan.Trial) string {
 	if t.Label != "" {
 		parts = append(parts, t.Label)
 	}
-	paths := make([]string, 0, len(t.Axes))
-	for path := range t.Axes {
-		paths = append(paths, path)
-	}
-	sort.Strings(paths)
-	for _, path := range paths {
+	for _, path := range slices.Sorted(maps.Keys(t.Axes)) {
 		parts = append(parts, fmt.Sprintf("%s=%v", path, t.Axes[path]))
 	}
 	if t.Seed != nil {

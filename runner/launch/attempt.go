@@ -63,9 +63,9 @@ type Attempt struct {
 // HeartbeatEvery is how often a worker rewrites its attempt.
 const HeartbeatEvery = 10 * time.Second
 
-// Stale says that a running attempt has not been heard of for three heartbeats
+// stale says that a running attempt has not been heard of for three heartbeats
 // and the delay of a network file system.
-func (a *Attempt) Stale(now time.Time) bool {
+func (a *Attempt) stale(now time.Time) bool {
 	return a.State == Running && now.Sub(a.Updated) > 3*HeartbeatEvery+time.Minute
 }
 

@@ -39,8 +39,8 @@ import (
 // Names of files in an array's folder.
 const (
 	TasksFile   = "tasks.jsonl"
-	ArrayFile   = "array.json"
-	JobFile     = "job.json"
+	arrayFile   = "array.json"
+	jobFile     = "job.json"
 	attemptsDir = "attempts"
 )
 
@@ -71,9 +71,9 @@ func (t *Task) Name() string { return t.Op + " " + t.Key[:min(12, len(t.Key))] }
 // Log is where an element's worker prints.
 func Log(dir string, index int) string { return filepath.Join(dir, strconv.Itoa(index)+".log") }
 
-// WriteTasks writes the tasks of an array. Slots without a task (nil) are empty
+// writeTasks writes the tasks of an array. Slots without a task (nil) are empty
 // objects, so that a line's number stays its index.
-func WriteTasks(dir string, tasks []*Task) error {
+func writeTasks(dir string, tasks []*Task) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	for _, t := range tasks {

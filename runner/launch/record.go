@@ -35,7 +35,7 @@ func (r *Record) Submitted() bool { return !r.Job.Submitted.IsZero() }
 // Settle records what became of the submission.
 func (r *Record) Settle(id string, adopted bool) error {
 	r.Job = Job{ID: id, Submitted: time.Now().UTC().Truncate(time.Millisecond), Adopted: adopted}
-	return WriteJSON(filepath.Join(r.Dir, JobFile), r.Job)
+	return WriteJSON(filepath.Join(r.Dir, jobFile), r.Job)
 }
 
 // Load reads the arrays below root, in the order in which they were made.
@@ -55,14 +55,14 @@ func Load(root string) ([]*Record, error) {
 			continue
 		}
 		r := &Record{Dir: filepath.Join(root, entry.Name())}
-		found, err := ReadJSON(filepath.Join(r.Dir, ArrayFile), r)
+		found, err := ReadJSON(filepath.Join(r.Dir, arrayFile), r)
 		if err != nil {
 			return nil, err
 		}
 		if !found {
 			continue
 		}
-		if _, err := ReadJSON(filepath.Join(r.Dir, JobFile), &r.Job); err != nil {
+		if _, err := ReadJSON(filepath.Join(r.Dir, jobFile), &r.Job); err != nil {
 			return nil, err
 		}
 		records = append(records, r)
@@ -84,8 +84,8 @@ func NewRecord(dir, name string, a *Array) (*Record, error) {
 	if err := os.MkdirAll(filepath.Join(dir, attemptsDir), 0o777); err != nil {
 		return nil, err
 	}
-	return r, WriteTasks(dir, a.Tasks)
+	return r, writeTasks(dir, a.Tasks)
 }
 
 // Save writes array.json: from here on the array may be with the cluster.
-func (r *Record) Save() error { return WriteJSON(filepath.Join(r.Dir, ArrayFile), r) }
+func (r *Record) Save() error { return WriteJSON(filepath.Join(r.Dir, arrayFile), r) }

@@ -129,7 +129,7 @@ func statusOf(r *Record, index int, done func(string) bool, sched map[string]Sch
 // guess is for when the scheduler does not answer: nothing is taken for lost.
 func (s *Status) guess() {
 	s.State, s.Reason = Queued, "the scheduler does not answer"
-	if s.Attempt != nil && s.Attempt.State == Running && !s.Attempt.Stale(time.Now()) {
+	if s.Attempt != nil && s.Attempt.State == Running && !s.Attempt.stale(time.Now()) {
 		s.State = Working
 	}
 }

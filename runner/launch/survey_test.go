@@ -113,7 +113,7 @@ func TestSurveyCounts(t *testing.T) {
 		t.Errorf("%d tries before a retry that was asked for", s.Tries)
 	}
 	old := &Attempt{State: Running, Updated: time.Now().Add(-time.Hour)}
-	if !old.Stale(time.Now()) || (&Attempt{State: Running, Updated: time.Now()}).Stale(time.Now()) {
+	if !old.stale(time.Now()) || (&Attempt{State: Running, Updated: time.Now()}).stale(time.Now()) {
 		t.Error("stale is not told from fresh")
 	}
 }

@@ -71,14 +71,14 @@ func flatten(name string, v any, parts []Part) []Part {
 	return parts
 }
 
-// Compare finds what differs between the preimages of two keys, in the order of the new one, what only the old one has last, and counts
-// the parts that are the same.
-func Compare(old, new []string) (changes []Change, same int) {
+// Compare finds what differs between the preimages of two keys, in the order of the second one, what
+// only the first one has last, and counts the parts that are the same.
+func Compare(then, now []string) (changes []Change, same int) {
 	was := map[string]string{}
-	for _, p := range Parts(old) {
+	for _, p := range Parts(then) {
 		was[p.Name] = p.Value
 	}
-	for _, p := range Parts(new) {
+	for _, p := range Parts(now) {
 		value, ok := was[p.Name]
 		delete(was, p.Name)
 		if ok && value == p.Value {
@@ -87,7 +87,7 @@ func Compare(old, new []string) (changes []Change, same int) {
 		}
 		changes = append(changes, Change{p.Name, value, p.Value})
 	}
-	for _, p := range Parts(old) {
+	for _, p := range Parts(then) {
 		if value, left := was[p.Name]; left {
 			changes = append(changes, Change{p.Name, value, ""})
 		}

@@ -335,10 +335,10 @@ func (r *repository) diff(changes []change) []byte {
 		if c.head != "" {
 			old, _ = r.ask("cat-file", "blob", c.head)
 		}
-		new, whole := textOf(root, c.path)
+		now, whole := textOf(root, c.path)
 		var text []byte
-		if whole = whole && len(old) <= maxDiff && !strings.ContainsRune(old+new, 0); whole {
-			text = diff.Diff("a/"+c.path, []byte(old), "b/"+c.path, []byte(new))
+		if whole = whole && len(old) <= maxDiff && !strings.ContainsRune(old+now, 0); whole {
+			text = diff.Diff("a/"+c.path, []byte(old), "b/"+c.path, []byte(now))
 		}
 		if !whole || b.Len()+len(text) > maxDiff {
 			text = fmt.Appendf(nil, "%s: %s then, %s now; not shown\n", c.path, cmp.Or(c.head, "not there"), cmp.Or(c.file, "not there"))

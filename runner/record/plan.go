@@ -132,10 +132,9 @@ func (p *Plan) Trial(name string) (*Trial, error) {
 // StagesOf finds a trial's stage by name, or the stages with that op among all
 // that the trial is made from, in the order they run.
 func (p *Plan) StagesOf(t *Trial, name string) ([]Stage, error) {
-	made := p.MadeFrom(t)
 	known := slices.Sorted(maps.Keys(t.Stages))
 	var found []Stage
-	for _, s := range made {
+	for _, s := range p.MadeFrom(t) {
 		if s.Key == t.Stages[name] || s.Op == name && t.Stages[name] == "" {
 			found = append(found, s)
 		}
@@ -156,17 +155,17 @@ func (p *Plan) MadeFrom(t *Trial) []Stage {
 	for _, key := range t.Stages {
 		needed[key] = true
 	}
-	var made []Stage
+	var stages []Stage
 	for i := len(p.Stages) - 1; i >= 0; i-- { // readers before inputs
 		if s := p.Stages[i]; needed[s.Key] {
-			made = append(made, s)
+			stages = append(stages, s)
 			for _, key := range s.In {
 				needed[key] = true
 			}
 		}
 	}
-	slices.Reverse(made)
-	return made
+	slices.Reverse(stages)
+	return stages
 }
 
 // Stage finds a stage by its key, nil where the plan has none.

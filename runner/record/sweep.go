@@ -90,15 +90,23 @@ func OutputOf(m store.Manifest) Output {
 // WriteResults writes a result for each trial whose stages all have entries,
 // and what the outputs are. Where nothing was made since, nothing is written.
 func WriteResults(e *experiment.Experiment, w *store.Sweep, report *schedule.Report) error {
-	made := map[string]bool{}
+	fresh := map[string]bool{}
 	for _, t := range report.Made {
-		made[t.Key] = true
+		fresh[t.Key] = true
+	}
+	hasFresh := func(t plan.Trial) bool {
+		for _, stage := range t.Stages {
+			if fresh[stage.Key] {
+				return true
+			}
+		}
+		return false
 	}
 	if err := writeOutputs(e, w, report.Entries); err != nil {
 		return err
 	}
 	for _, t := range e.Plan.Trials {
-		if !madeIn(t, made) && w.Has(ResultPath(t.ID)) || !done(t, report.Entries) {
+		if !hasFresh(t) && w.Has(ResultPath(t.ID)) || !done(t, report.Entries) {
 			continue
 		}
 		metrics, err := MetricsOf(KeysOf(t.Stages), func(key string) (store.Entry, bool) { e, ok := report.Entries[key]; return e, ok })
@@ -122,16 +130,6 @@ func done(t plan.Trial, entries map[string]store.Entry) bool {
 		}
 	}
 	return true
-}
-
-// madeIn reports whether one of the trial's stages was made.
-func madeIn(t plan.Trial, made map[string]bool) bool {
-	for _, stage := range t.Stages {
-		if made[stage.Key] {
-			return true
-		}
-	}
-	return false
 }
 
 func writeOutputs(e *experiment.Experiment, w *store.Sweep, entries map[string]store.Entry) error {

@@ -142,9 +142,7 @@ func (r *reporter) poolShards(world bool, pattern string) ([]string, error) {
 		}
 		return plan.ShardFiles(pattern)
 	}
-	made := map[*plan.Stage]bool{}
-	experiment.Visit(r.best.trials[0].Stages[plan.Pairs], made)
-	for stage := range made {
+	for stage := range experiment.MadeFrom(r.best.trials[0].Stages[plan.Pairs]) {
 		if entry, ok := r.entries[stage.Key]; ok && stage.Op == "world" {
 			if err := record.ExplainDamage(r.Store, r.Store.Check(r.ctx, entry)); err != nil {
 				return nil, err

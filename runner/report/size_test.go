@@ -14,7 +14,7 @@ import (
 	"react/results"
 	"react/results/grid"
 	pages "react/results/report"
-	"react/runner/browsertest"
+	"react/runner/internal/browsertest"
 )
 
 // largePage is the page of a sweep of 500 trials: 20 configurations by 5 K by 5

@@ -59,7 +59,7 @@ func (r *reproduction) compare(stages []*plan.Stage, entries map[string]store.En
 // record has of it, "" for none.
 func (r *reproduction) otherInput(then record.Output) string {
 	for _, in := range slices.Sorted(maps.Keys(then.Inputs)) {
-		if made, known := r.outputs[in]; known && made.SHA256 != then.Inputs[in] {
+		if output, known := r.outputs[in]; known && output.SHA256 != then.Inputs[in] {
 			return in
 		}
 	}

@@ -169,8 +169,8 @@ func (b *browsed) take(stage *record.Stage) {
 			b.files[role] = files
 		}
 	}
-	if made := b.plan.Stage(stage.In["embeddings"]); made != nil && made.Op == "embed" {
-		b.take(made)
+	if embed := b.plan.Stage(stage.In["embeddings"]); embed != nil && embed.Op == "embed" {
+		b.take(embed)
 	}
 }
 

@@ -63,7 +63,7 @@ func fill(ctx context.Context, t *Task, inputs inputs, opts Options) (store.Entr
 	entry, err := publish(ctx, t, inputs, opts)
 	cause, text := "", ""
 	if err != nil {
-		cause, text = string(CauseOf(err)), err.Error()
+		cause, text = string(causeOf(err)), err.Error()
 	}
 	if err != nil && ctx.Err() != nil { // ops wrap the context's error, or do not
 		cause = string(CauseStopped)

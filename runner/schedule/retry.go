@@ -28,8 +28,8 @@ const (
 	CauseError   Cause = "error"         // of the input or the params: no, it would be the same again
 )
 
-// CauseOf classes the error of an attempt.
-func CauseOf(err error) Cause {
+// causeOf classes the error of an attempt.
+func causeOf(err error) Cause {
 	switch {
 	case errors.As(err, new(*store.Error)):
 		return CauseStore
@@ -77,13 +77,13 @@ const retryPause = time.Second
 // retried calls fill until it makes an entry, meets an error that another
 // attempt would meet too, or has had its retries.
 func retried(ctx context.Context, t *Task, opts Options, fill func() (store.Entry, error)) (store.Entry, error) {
-	pause := opts.RetryPause
+	pause := opts.retryPause
 	if pause == 0 {
 		pause = retryPause
 	}
 	for n := 1; ; n++ {
 		entry, err := fill()
-		if err == nil || n > opts.Retries || ctx.Err() != nil || CauseOf(err) != CauseIO {
+		if err == nil || n > opts.Retries || ctx.Err() != nil || causeOf(err) != CauseIO {
 			return entry, err
 		}
 		opts.Reporter.Warn(t, fmt.Sprintf("attempt %d: %v; retry %d of %d in %v", n, err, n, opts.Retries, pause))

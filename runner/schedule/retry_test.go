@@ -35,7 +35,7 @@ func TestCauses(t *testing.T) {
 		{fmt.Errorf("step 3: %w", context.Canceled), CauseStopped},
 		{inside{syscall.EIO, "/tmp/x"}, CauseIO},
 	} {
-		if got := CauseOf(c.err); got != c.want {
+		if got := causeOf(c.err); got != c.want {
 			t.Errorf("%v: %s, want %s", c.err, got, c.want)
 		}
 	}
@@ -66,7 +66,7 @@ func TestRetries(t *testing.T) {
 				return c.errs[calls-1]
 			})
 			rec := &recorder{}
-			_, err := Run(t.Context(), g.tasks, Options{Store: s, Retries: c.retries, RetryPause: time.Microsecond, Reporter: rec})
+			_, err := Run(t.Context(), g.tasks, Options{Store: s, Retries: c.retries, retryPause: time.Microsecond, Reporter: rec})
 			if (err != nil) != c.failed || calls != len(c.errs) {
 				t.Errorf("%d attempts, %v", calls, err)
 			}

@@ -71,11 +71,11 @@ type Options struct {
 	Store    *store.Store
 	Jobs     int // attempts at a time; below 1 means 1
 	FailFast bool
-	Retries  int      // of a task whose cause may pass (CauseOf)
+	Retries  int      // of a task whose cause may pass (causeOf)
 	Limits   Limits   // of what runs at a time, besides Jobs
 	Reporter Reporter // nil: silent
 
-	RetryPause time.Duration // before the first retry, doubling; 0 is a second
+	retryPause time.Duration // before the first retry, doubling; 0 is a second
 
 	// Aside moves a damaged entry away with what may have been made from it, and
 	// returns where the entry is now, and how many others went; nil moves the entry

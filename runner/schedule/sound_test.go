@@ -199,7 +199,7 @@ func TestPanicAroundAStage(t *testing.T) {
 	g.add("embed", nil, "pool")
 	report, err := Run(t.Context(), g.tasks, Options{Store: s, Reporter: panics{}})
 	var failed *Failed
-	if !errors.As(err, &failed) || len(failed.Failures) != 1 || CauseOf(failed.Failures[0].Err) != CausePanic {
+	if !errors.As(err, &failed) || len(failed.Failures) != 1 || causeOf(failed.Failures[0].Err) != CausePanic {
 		t.Fatalf("error %v", err)
 	}
 	if got := names(report.Made); !reflect.DeepEqual(got, []string{"pool", "embed"}) {

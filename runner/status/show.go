@@ -2,13 +2,13 @@ package status
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"os"
 	"time"
 
 	"golang.org/x/term"
 
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -32,7 +32,7 @@ func Show(ctx context.Context, s *store.Store, folder *store.Sweep, w io.Writer,
 	}
 	switch {
 	case !o.Watch && o.JSON:
-		return writeIndented(w, first)
+		return cli.PrintTabbed(w, first)
 	case !o.Watch:
 		_, err := io.WriteString(w, first.text(styleOf(w)).String())
 		return err
@@ -69,10 +69,4 @@ func (o Options) follow(ctx context.Context, watcher *Watcher, status *Status, s
 		}
 		status = next
 	}
-}
-
-func writeIndented(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "\t")
-	return enc.Encode(v)
 }

@@ -39,7 +39,8 @@ func (o *Options) Retry(ctx context.Context, name, storeDir string, given *pflag
 	o.Cluster.RetryFailed = true
 	e, err := record.Load(ctx, folder, storeDir)
 	if err == nil && e.Former {
-		err = cli.Usage(fmt.Errorf("sweep %s/%s is of %s: it can be read and not gone on with (runner fmt --update FILE, then runner sweep FILE)", folder.Name, folder.Hash, v1.Version))
+		e.Store.Close()
+		return nil, cli.Usage(fmt.Errorf("sweep %s/%s is of %s: it can be read and not gone on with (runner fmt --update FILE, then runner sweep FILE)", folder.Name, folder.Hash, v1.Version))
 	}
 	return e, err
 }

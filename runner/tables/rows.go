@@ -48,10 +48,8 @@ func Rows(e *experiment.Experiment, entries map[string]store.Entry) ([]results.R
 // enginesOf names the engines that a stage's numbers went through: its own and
 // those of all that it is made from, joined by "+".
 func enginesOf(stage *plan.Stage, entries map[string]store.Entry) string {
-	made := map[*plan.Stage]bool{}
-	experiment.Visit(stage, made)
 	names := map[string]bool{}
-	for s := range made {
+	for s := range experiment.MadeFrom(stage) {
 		if name, ok := entries[s.Key].Manifest.Facts[record.EngineFact].(string); ok {
 			names[name] = true
 		}
@@ -68,15 +66,14 @@ func trialStates(e *experiment.Experiment, entries map[string]store.Entry, failu
 	states := make([]grid.Trial, len(e.Plan.Trials))
 	for i, t := range e.Plan.Trials {
 		states[i] = grid.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: grid.Done}
-		made := map[*plan.Stage]bool{}
 		for _, stage := range t.Stages {
 			if _, ok := entries[stage.Key]; !ok {
 				states[i].Status = grid.Pending
 			}
-			experiment.Visit(stage, made)
 		}
+		ofTrial := experiment.MadeFrom(slices.Collect(maps.Values(t.Stages))...)
 		for _, stage := range e.Plan.Stages { // in order: the first failure is the cause
-			if reason := failed[stage.Key]; reason != "" && made[stage] {
+			if reason := failed[stage.Key]; reason != "" && ofTrial[stage] {
 				states[i].Status, states[i].Reason = grid.Failed, reason
 				break
 			}

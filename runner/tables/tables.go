@@ -66,12 +66,11 @@ func lossNotes(e *experiment.Experiment, entries map[string]store.Entry) func(ke
 		stages[s.Key] = s
 	}
 	return func(key string) []string {
-		made := map[*plan.Stage]bool{}
-		if s := stages[key]; s != nil {
-			experiment.Visit(s, made)
+		if stages[key] == nil {
+			return nil
 		}
 		var notes []string
-		for s := range made {
+		for s := range experiment.MadeFrom(stages[key]) {
 			for _, c := range record.LostOf(entries[s.Key].Manifest.Facts) {
 				notes = append(notes, c.Remark())
 			}

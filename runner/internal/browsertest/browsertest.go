@@ -29,9 +29,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Patience is how long one verb may take: a machine that tests in parallel may
+// patience is how long one verb may take: a machine that tests in parallel may
 // take seconds to start a browser.
-const Patience = 60 * time.Second
+const patience = 60 * time.Second
 
 // Page is a tab of a browser of its own. Its CSS selectors are those of
 // document.querySelector; the first element counts.
@@ -47,9 +47,9 @@ type Page struct {
 // browsers are the names that Chromium goes by.
 var browsers = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
 
-// Find is the path of a Chromium: what CHROMIUM names, else the first in PATH;
+// find is the path of a Chromium: what CHROMIUM names, else the first in PATH;
 // "" where there is none.
-func Find() string {
+func find() string {
 	if path := os.Getenv("CHROMIUM"); path != "" {
 		return path
 	}
@@ -65,7 +65,7 @@ func Find() string {
 // the test. It skips the test where no Chromium is installed.
 func Open(t testing.TB) *Page {
 	t.Helper()
-	path := Find()
+	path := find()
 	if path == "" {
 		t.Skip("no Chromium is installed (apt-get install chromium), or CHROMIUM does not name one")
 	}
@@ -149,7 +149,7 @@ func thrown(d *runtime.ExceptionDetails) string {
 // Do runs actions of chromedp, for what has no verb here.
 func (p *Page) Do(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
 		p.t.Fatalf("browser: %v", err)
@@ -160,7 +160,7 @@ func (p *Page) Do(actions ...chromedp.Action[chromedp.Void]) {
 // run is Do for an action that gives a value.
 func run[T any](p *Page, action chromedp.Action[T]) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	value, err := chromedp.Run(ctx, action)
 	if err != nil {
@@ -241,7 +241,7 @@ func (p *Page) Want(expression, want string) {
 // Wait waits until the expression is true.
 func (p *Page) Wait(expression string) {
 	p.t.Helper()
-	p.Do(chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(Patience)))
+	p.Do(chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(patience)))
 }
 
 // Screenshot writes the whole page as PNG: for people to look at.
