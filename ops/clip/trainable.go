@@ -14,8 +14,8 @@ const (
 )
 
 // Mode is a tuning mode: what of a model trains beside logit_scale. Whatever else
-// differs between modes follows from it. The default learning rate stands in the
-// schema, in #DefaultTune under the mode's name.
+// differs between modes follows from it. Its default learning rates stand in
+// schema/tune.cue.
 type Mode struct {
 	Name  string
 	Image bool // the image tower trains, gated blocks included

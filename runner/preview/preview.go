@@ -97,11 +97,16 @@ func show(e *experiment.Experiment, w io.Writer, survey *schedule.Survey, f *for
 		return cli.PrintTabbed(w, p)
 	}
 	fmt.Fprintln(w, e.Summary(survey))
+	printDefaults(w, e)
+	e.PrintWarnings(w)
+	return errors.Join(f.Print(w, e.Store.Root()), printStages(&p, w))
+}
+
+// printDefaults says what trials have from their models' families, and why.
+func printDefaults(w io.Writer, e *experiment.Experiment) {
 	for _, d := range e.Defaulted {
 		fmt.Fprintln(w, d.String())
 	}
-	e.PrintWarnings(w)
-	return errors.Join(f.Print(w, e.Store.Root()), printStages(&p, w))
 }
 
 // stageEstimate is nil where nothing is known.

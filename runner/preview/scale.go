@@ -23,6 +23,7 @@ func printScale(e *experiment.Experiment, w io.Writer, o Options) error {
 		return cli.PrintTabbed(w, p)
 	}
 	fmt.Fprintf(w, "%s: %s, %s\n", e.Name, words.Plural(len(e.Plan.Trials), "trial"), words.Plural(len(e.Plan.Stages), "stage"))
+	printDefaults(w, e)
 	printMissing(w, p.Missing)
 	return forecast.PrintScales(w, p.Scale, o.tflops)
 }

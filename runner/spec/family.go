@@ -43,7 +43,9 @@ type Defaulted struct {
 	Family string           `json:"family"`
 	From   string           `json:"from"`            // what says which: the field of the model
 	Tower  *Tower           `json:"tower,omitempty"` // nil where the model could not be read
-	Values map[string][]any `json:"values"`          // by path, each value once
+	Values map[string][]any `json:"values"`          // by path, each value once; without lr
+
+	LR map[string]json.RawMessage `json:"lr,omitempty"` // by mode
 }
 
 // family is an entry of #Families with its part of #DefaultTune.
@@ -181,8 +183,12 @@ func (c *checker) noteDefaults(into map[string]*Defaulted, given, v values) {
 		}
 		d := into[o.from]
 		if d == nil {
-			d = &Defaulted{Family: o.Name, From: o.from, Tower: o.tower, Values: map[string][]any{}}
+			d = &Defaulted{Family: o.Name, From: o.from, Tower: o.tower, Values: map[string][]any{}, LR: map[string]json.RawMessage{}}
 			into[o.from] = d
+		}
+		if path == "tune.lr" {
+			d.LR[name] = v[path]
+			continue
 		}
 		if x := plain(v[path]); !slices.ContainsFunc(d.Values[path], func(y any) bool { return fmt.Sprint(x) == fmt.Sprint(y) }) {
 			d.Values[path] = append(d.Values[path], x)
@@ -213,6 +219,13 @@ func (d *Defaulted) String() string {
 		}
 		parts = append(parts, strings.TrimPrefix(path, "tune.")+" "+strings.Join(texts, " or "))
 	}
+	var lr shared
+	for _, mode := range slices.Sorted(maps.Keys(d.LR)) {
+		lr.add(string(d.LR[mode]), mode)
+	}
+	if len(d.LR) > 0 {
+		parts = append(parts, "lr "+strings.Join(lr.texts("%s for %s"), ", "))
+	}
 	why := "which could not be read: taken for a released model"
 	if d.Tower != nil {
 		why = d.Tower.String()
@@ -220,32 +233,65 @@ func (d *Defaulted) String() string {
 	return fmt.Sprintf("tune has the defaults of family %s (%s, %s): %s", d.Family, d.From, why, strings.Join(parts, ", "))
 }
 
+// shared are values in the order in which they came, with all whose value each is.
+type shared struct {
+	values []string
+	owners map[string][]string
+}
+
+func (s *shared) add(value, owner string) {
+	if s.owners == nil {
+		s.owners = map[string][]string{}
+	}
+	if s.owners[value] == nil {
+		s.values = append(s.values, value)
+	}
+	s.owners[value] = append(s.owners[value], owner)
+}
+
+// texts are the values with their owners, in a form such as "%s for %s".
+func (s *shared) texts(form string) []string {
+	out := make([]string, len(s.values))
+	for i, value := range s.values {
+		out[i] = fmt.Sprintf(form, value, listed(s.owners[value], "and"))
+	}
+	return out
+}
+
 // familyText is the default of a path by family; "" where it does not depend on the model.
 func (c *contract) familyText(path string) string {
-	var parts []string
+	var of shared
 	for _, f := range c.families {
-		switch raw, ok := f.values[path]; {
-		case ok:
-			parts = append(parts, fmt.Sprintf("%s for %s", spaced(raw), f.Name))
+		raw, ok := f.values[path]
+		switch {
 		case path == "tune.lr":
-			var modes []string
-			for _, mode := range slices.Sorted(maps.Keys(f.lr)) {
-				modes = append(modes, fmt.Sprintf("%s %s", mode, f.lr[mode]))
-			}
-			parts = append(parts, fmt.Sprintf("for %s: %s", f.Name, strings.Join(modes, ", ")))
+			of.add(f.rates(), f.Name)
+		case path == "tune.warmup" && f.warmupShare < 1:
+			of.add(fmt.Sprintf("%s (at most %g of steps)", raw, f.warmupShare), f.Name)
+		case ok:
+			of.add(spaced(raw), f.Name)
 		}
 	}
 	if path == "tune.lr" {
-		return strings.Join(parts, "; ")
+		return strings.Join(of.texts("%s, for %s"), "; ")
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(of.texts("%s for %s"), ", ")
+}
+
+// rates are the learning rates of the modes.
+func (f family) rates() string {
+	var of shared
+	for _, mode := range slices.Sorted(maps.Keys(f.lr)) {
+		of.add(string(f.lr[mode]), mode)
+	}
+	return strings.Join(of.texts("%s of %s"), ", ")
 }
 
 // familyWords say how a family is told.
 func (c *contract) familyWords() string {
 	var parts []string
 	for _, f := range c.families {
-		parts = append(parts, f.Name+", "+f.What)
+		parts = append(parts, fmt.Sprintf("%s (%s)", f.Name, f.What))
 	}
-	return "the first of " + strings.Join(parts, "; ") + ": by the config of backbone.weights, else by backbone.arch"
+	return "the first of " + listed(parts, "and") + " that the model is, by the config of backbone.weights, else by backbone.arch"
 }

@@ -62,7 +62,7 @@ func TestDefaulted(t *testing.T) {
 	}
 	want := []string{
 		"tune has the defaults of family ViT (backbone.weights b32, a ViT of width 768 and 12 blocks for images of 224 pixels): augment.color 0, augment.crop [0.08, 1], " +
-			`augment.erasing 0.25, augment.flip 0.5, augment.randAugment "rand-m9-mstd0.5-inc1", augment.ratio [0.75, 1.3333], gradClip 0, lr 0.00005, warmup 22`,
+			`augment.erasing 0.25, augment.flip 0.5, augment.randAugment "rand-m9-mstd0.5-inc1", augment.ratio [0.75, 1.3333], gradClip 0, warmup 22, lr 0.00005 for full and locked-text`,
 		"tune has the defaults of family tiny (backbone.weights own, a ViT of width 96 and 4 blocks for images of 32 pixels): alphaLRScale 10, augment.color 0.2, " +
 			"augment.crop [0.6, 1], augment.flip 0, augment.ratio [0.8, 1.25], gatedDepth 2, warmup 20",
 	}
@@ -77,15 +77,18 @@ func TestDefaulted(t *testing.T) {
 
 // TestExplainFamilies: explain says what a default depends on.
 func TestExplainFamilies(t *testing.T) {
-	for path, want := range map[string]string{"tune.gatedDepth": "2 for tiny, 6 for ViT, 12 for ViT-bigG",
-		"tune.gradClip": "1 for tiny, 0 for ResNet, 0 for ViT-bigG, 0 for ViT"} {
+	for path, want := range map[string]string{
+		"tune.gatedDepth": "2 for tiny, 12 for ViT-bigG, 6 for ViT",
+		"tune.gradClip":   "1 for tiny, 0 for ResNet, ViT-bigG and ViT",
+		"tune.warmup":     "20 for tiny, 5000 (at most 0.075 of steps) for ResNet, ViT-bigG and ViT",
+		"tune.lr": "0.0003 of full, locked-image and locked-text, 0.001 of gated-image, 0.002 of prompt, for tiny; " +
+			"0.00005 of full, locked-image and locked-text, 0.0005 of gated-image, 0.002 of prompt, for ResNet, ViT-bigG and ViT",
+	} {
 		e, err := Explain(path)
-		for _, part := range strings.Split(want, ", ") {
-			if err != nil || !strings.Contains(e.Default, part) {
-				t.Errorf("%s: %v, default %s; want %s", path, err, e.Default, part)
-			}
+		if err != nil || e.Default != want {
+			t.Errorf("%s: %v, default %s; want %s", path, err, e.Default, want)
 		}
-		if !strings.Contains(e.Family, "tiny, images under 128 pixels; ResNet, a ResNet") {
+		if !strings.Contains(e.Family, "tiny (images under 128 pixels), ResNet (a ResNet), ") {
 			t.Errorf("%s: family %s", path, e.Family)
 		}
 	}
