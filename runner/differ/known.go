@@ -31,18 +31,20 @@ type knownStages struct {
 func readKnownStages(s *store.Store, p *record.Plan) (*knownStages, error) {
 	c := &knownStages{map[string]keyed{}, map[string][]keyed{}}
 	for _, stage := range p.Stages {
-		c.add(keyed{op: stage.Op, key: stage.Key, lines: stage.Lines})
+		c.add(keyed{op: stage.Op, key: stage.Key, lines: stage.Lines}, stage.Lines)
 	}
 	return c, s.Manifests(func(_ string, m store.Manifest) {
 		one := keyed{m.Op, m.Key, m.Lines, m.Finished}
-		c.add(one)
+		c.add(one, m.Lines)
 		c.stored[m.Op] = append(c.stored[m.Op], one)
 	})
 }
 
-func (c *knownStages) add(m keyed) {
+// add makes a stage known by its key and by what readers call it, which follows from the lines that were
+// hashed.
+func (c *knownStages) add(m keyed, hashed []string) {
 	c.byName[m.key] = m
-	c.byName[plan.Identity(m.lines)] = m
+	c.byName[plan.Identity(hashed)] = m
 }
 
 // nearest finds the stored stage of the op that shares most with the lines and
@@ -83,6 +85,9 @@ const maxFileChanges = 5
 // printChanges prints a line for each change, and below a changed input what
 // changed in it, down to params and files.
 func (c *knownStages) printChanges(w io.Writer, indent string, changes []plan.Change, told map[[2]string]bool) {
+	if len(changes) == 0 {
+		fmt.Fprintf(w, "%sthe names of params alone, of another apiVersion\n", indent)
+	}
 	files := 0
 	for _, ch := range changes {
 		if strings.HasPrefix(ch.Name, "file ") {

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strconv"
 	"strings"
 
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/plan"
 	"react/runner/record"
+	"react/runner/spec"
 	"react/runner/spec/v1"
 	"react/runner/store"
 )
@@ -35,44 +38,57 @@ func Print(w io.Writer, s *store.Store, nameA, nameB string) error {
 // and those of both whose stages differ.
 func printSweeps(w io.Writer, a, b *store.Sweep) error {
 	fmt.Fprintf(w, "A  %s/%s\nB  %s/%s\n", a.Name, a.Hash, b.Name, b.Hash)
-	specA, err := resolvedValues(a)
-	if err != nil {
-		return err
-	}
-	specB, err := resolvedValues(b)
-	if err != nil {
-		return err
-	}
-	printValues(w, "\nSPEC", specA, specB)
 	var planA, planB record.Plan
 	if err := errors.Join(a.ReadJSON(record.PlanFile, &planA), b.ReadJSON(record.PlanFile, &planB)); err != nil {
 		return err
 	}
-	diffTrialLists(w, &planA, &planB)
+	specA, err := resolvedValues(a, &planA)
+	if err != nil {
+		return err
+	}
+	specB, err := resolvedValues(b, &planB)
+	if err != nil {
+		return err
+	}
+	printValues(w, "\nSPEC", specA, specB)
+	known := func(t *record.Trial) string { return t.ID }
+	if specA["apiVersion"] != specB["apiVersion"] {
+		known = settingOf
+	}
+	diffTrialLists(w, &planA, &planB, known)
 	return nil
 }
 
-func diffTrialLists(w io.Writer, a, b *record.Plan) {
+// settingOf is what a trial varies, in today's names: its id is made of the names of its time.
+func settingOf(t *record.Trial) string {
+	return experiment.TrialName(plan.Trial{Label: t.Label, Axes: t.Axes, Seed: t.Seed})
+}
+
+// diffTrialLists compares trials that are known by the same text in both.
+func diffTrialLists(w io.Writer, a, b *record.Plan, known func(*record.Trial) string) {
 	inB := map[string]*record.Trial{}
 	for i := range b.Trials {
-		inB[b.Trials[i].ID] = &b.Trials[i]
+		inB[known(&b.Trials[i])] = &b.Trials[i]
 	}
 	var onlyA, onlyB, changed []string
 	same := 0
-	for _, t := range a.Trials {
-		other := inB[t.ID]
-		delete(inB, t.ID)
+	for i := range a.Trials {
+		t := &a.Trials[i]
+		other := inB[known(t)]
+		delete(inB, known(t))
 		switch {
 		case other == nil:
 			onlyA = append(onlyA, t.Name)
 		case maps.Equal(t.Stages, other.Stages):
 			same++
+		case t.ID != other.ID:
+			changed = append(changed, t.Name+", in B "+other.ID)
 		default:
 			changed = append(changed, t.Name)
 		}
 	}
-	for _, t := range b.Trials {
-		if inB[t.ID] != nil {
+	for i := range b.Trials {
+		if t := &b.Trials[i]; inB[known(t)] != nil {
 			onlyB = append(onlyB, t.Name)
 		}
 	}
@@ -92,14 +108,24 @@ func printList(w io.Writer, head string, names []string) {
 	}
 }
 
-// resolvedValues are the fields of a sweep's resolved spec by their paths, the
-// list of trials left out.
-func resolvedValues(w *store.Sweep) (map[string]string, error) {
-	var v map[string]any
+// resolvedValues are the fields of a sweep's resolved spec by their paths, in today's names; the list of
+// trials is left out.
+func resolvedValues(w *store.Sweep, p *record.Plan) (map[string]string, error) {
+	var v map[string]json.RawMessage
 	if err := w.ReadJSON("spec.resolved.json", &v); err != nil {
 		return nil, err
 	}
 	delete(v, "trials")
+	if string(v["apiVersion"]) == strconv.Quote(v1.Version) {
+		var tables map[string]spec.Table
+		if err := json.Unmarshal(v["tables"], &tables); err != nil {
+			return nil, err
+		}
+		for name, t := range tables {
+			tables[name] = t.Current(p.Labels())
+		}
+		v["tables"], _ = json.Marshal(tables) // it was JSON
+	}
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return nil, err

@@ -2,15 +2,18 @@ package differ
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/record"
+	"react/runner/spec/v1"
 	"react/runner/store"
 )
 
@@ -75,7 +78,7 @@ func diffStages(w io.Writer, s *store.Store, a, b record.TrialOf) error {
 	known := &knownStages{map[string]keyed{}, map[string][]keyed{}}
 	for _, p := range []*record.Plan{a.Plan, b.Plan} {
 		for _, stage := range p.Stages {
-			known.add(keyed{op: stage.Op, key: stage.Key, lines: stage.Lines})
+			known.add(keyed{op: stage.Op, key: stage.Key, lines: todaysLines(stage)}, stage.Lines)
 		}
 	}
 	names := maps.Clone(a.Trial.Stages)
@@ -99,6 +102,17 @@ func diffStages(w io.Writer, s *store.Store, a, b record.TrialOf) error {
 		}
 	}
 	return nil
+}
+
+// todaysLines are the lines of a stage's key with its params in today's names.
+func todaysLines(s record.Stage) []string {
+	lines := slices.Clone(s.Lines)
+	for i, line := range lines {
+		if params, ok := strings.CutPrefix(line, "params "); ok {
+			lines[i] = "params " + string(v1.OpParams(s.Op, json.RawMessage(params)))
+		}
+	}
+	return lines
 }
 
 func diffMetrics(w io.Writer, s *store.Store, a, b record.TrialOf) error {

@@ -41,12 +41,8 @@ func loadFormer(ctx context.Context, w *store.Sweep, sets []string, storeDir str
 	for i, set := range exp.Overrides {
 		exp.Overrides[i] = v1.Assignment(set)
 	}
-	labels := map[string]bool{}
-	for _, t := range p.Trials {
-		labels[t.Label] = t.Label != ""
-	}
 	for name, t := range exp.Tables {
-		exp.Tables[name] = t.Current(labels)
+		exp.Tables[name] = t.Current(p.Labels())
 	}
 	s, err := store.Open(storeDir)
 	if err != nil {

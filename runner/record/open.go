@@ -78,7 +78,7 @@ func Load(ctx context.Context, folder *store.Sweep, storeDir string) (*experimen
 }
 
 // sweptFile is the file that the sweep was started with, "" where that is not
-// on
+// on record.
 func sweptFile(folder *store.Sweep) string {
 	var p struct {
 		Command []string `json:"command"`

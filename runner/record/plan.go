@@ -129,6 +129,15 @@ func (p *Plan) Trial(name string) (*Trial, error) {
 	return nil, nil
 }
 
+// Labels are those of the trials that have one.
+func (p *Plan) Labels() map[string]bool {
+	labels := map[string]bool{}
+	for _, t := range p.Trials {
+		labels[t.Label] = t.Label != ""
+	}
+	return labels
+}
+
 // StagesOf finds a trial's stage by name, or the stages with that op among all
 // that the trial is made from, in the order they run.
 func (p *Plan) StagesOf(t *Trial, name string) ([]Stage, error) {

@@ -3,6 +3,8 @@ package sweep
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -40,7 +42,24 @@ func (o *Options) Retry(ctx context.Context, name, storeDir string, given *pflag
 	e, err := record.Load(ctx, folder, storeDir)
 	if err == nil && e.Former {
 		e.Store.Close()
-		return nil, cli.Usage(fmt.Errorf("sweep %s/%s is of %s: it can be read and not gone on with (runner fmt --update FILE, then runner sweep FILE)", folder.Name, folder.Hash, v1.Version))
+		return nil, cli.Usage(fmt.Errorf("sweep %s/%s is of %s: it can be read and not gone on with; what makes it anew: %s",
+			folder.Name, folder.Hash, v1.Version, anew(e, folder)))
 	}
 	return e, err
+}
+
+// anew are the commands that make a sweep of runner/v1 from its file, or, where that is gone, from the copy in
+// its records.
+func anew(e *experiment.Experiment, folder *store.Sweep) string {
+	file, words := e.File, []string{}
+	if _, err := os.Stat(file); err != nil || file == folder.Path("spec.cue") {
+		file = folder.Name + "-again.cue"
+		words = append(words, "cp", cli.Quote(cli.ShownPath(folder.Path("spec.cue"))), file, "&&")
+	}
+	file = cli.Quote(file)
+	words = append(words, "runner", "fmt", "--update", file, "&&", "runner", "sweep", file)
+	for _, set := range e.Overrides {
+		words = append(words, "--set", cli.Quote(set))
+	}
+	return strings.Join(words, " ")
 }

@@ -132,7 +132,11 @@ func (c *Comparison) Grids(only string) ([]*grid.Grid, error) {
 func (c *Comparison) command() string {
 	words := []string{"runner", "compare"}
 	for _, m := range c.members {
-		words = append(words, cli.Quote(m.File))
+		name := m.File
+		if slices.ContainsFunc(c.members, func(o member) bool { return o.File == m.File && o.Digest != m.Digest }) {
+			name = m.Name + "/" + m.Digest[:8] // the file as it was at another time
+		}
+		words = append(words, cli.Quote(name))
 	}
 	return strings.Join(words, " ")
 }
