@@ -20,6 +20,17 @@ func TestKindsAgree(t *testing.T) {
 	}
 }
 
+// TestClassifyingKindsHaveAScore: a mean is of kinds that classify, by their score or their acc@1.
+func TestClassifyingKindsHaveAScore(t *testing.T) {
+	for _, k := range Kinds() {
+		_, score := find(k.Metrics, "score")
+		_, first := find(k.Metrics, "acc@1")
+		if k.Classifies && !score && !first {
+			t.Errorf("kind %s classifies and has neither score nor acc@1", k.Name)
+		}
+	}
+}
+
 func TestMetricOf(t *testing.T) {
 	for _, tt := range []struct {
 		set, name string

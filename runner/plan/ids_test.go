@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"react/ops/clip"
 	"react/results/evaluation"
 	"react/runner/spec"
 )
@@ -217,7 +218,7 @@ func randomCases(r *rand.Rand) []string {
 			}
 		}
 	}
-	for _, mode := range []string{"none", "full", "locked-image", "locked-text", "gated-image", "prompt"} {
+	for _, mode := range slices.Concat([]string{"none"}, clip.ModeNames(), []string{"prompt"}) {
 		for _, control := range []string{"retrieved", "random", "caption-match", "oracle", "pool"} {
 			for more := range 3 {
 				text := fmt.Sprintf("tune: mode: %q, pairs: source: %q", mode, control)
@@ -311,8 +312,10 @@ func planned(t *testing.T, exp *spec.Experiment, cases []string) []setting {
 			kinds[e.Kind] = true
 		}
 	}
-	if len(kinds) != len(evaluation.Kinds()) {
-		t.Errorf("%d kinds of evaluation of %d", len(kinds), len(evaluation.Kinds()))
+	for _, kind := range evaluation.Kinds() {
+		if !kinds[kind.Name] {
+			t.Errorf("idSpec has no evaluation of kind %q", kind.Name)
+		}
 	}
 	return settings
 }

@@ -20,11 +20,11 @@ func TestKinds(t *testing.T) {
 	}
 	of, _ := k.find("evaluate.*.kind")
 	if schema := of.form.spelling().literals; !slices.Equal(schema, names) {
-		t.Errorf("schema/evaluate.cue has kinds %q, results/evaluation %q", schema, names)
+		t.Errorf("schema/evaluate.cue has kinds %q, results/evaluation/evaluation.go %q", schema, names)
 	}
 	slices.Sort(names)
 	if figures := slices.Sorted(maps.Keys(k.metrics)); !slices.Equal(figures, names) {
-		t.Errorf("#EvaluationMetrics has figures of %q, the kinds are %q", figures, names)
+		t.Errorf("schema/evaluate.cue: #EvaluationMetrics has figures of %q, the kinds are %q", figures, names)
 	}
 }
 

@@ -239,11 +239,11 @@ func TestSchemaHasTheModes(t *testing.T) {
 	n, _ := k.find("tune.mode")
 	trained := append(clip.ModeNames(), "prompt")
 	if got, want := n.form.spelling().literals, append([]string{"none"}, trained...); !slices.Equal(got, want) {
-		t.Errorf("tune.mode takes %q, the table of modes has %q", got, want)
+		t.Errorf("schema/tune.cue: tune.mode takes %q, ops/clip/trainable.go has %q", got, want)
 	}
 	for _, f := range k.families {
 		if got, want := slices.Sorted(maps.Keys(f.lr)), slices.Sorted(slices.Values(trained)); !slices.Equal(got, want) {
-			t.Errorf("#DefaultTune %s has %q, the table of modes %q", f.Name, got, want)
+			t.Errorf("schema/tune.cue: lr of %s has %q, ops/clip/trainable.go %q", f.Name, got, want)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func (o Options) checkHead() error {
 		return nil
 	case h.Classes < 2:
 		return fmt.Errorf("trainer: a head of %d classes", h.Classes)
-	case o.mode() != (clip.Mode{Name: clip.LockedText, Image: true}) || o.Classes > 0 || o.CachedText || o.PositivesFixed:
+	case o.Mode != clip.LockedText || o.Classes > 0 || o.CachedText || o.PositivesFixed:
 		return fmt.Errorf("trainer: a head goes with mode %s and labels, no captions", clip.LockedText)
 	case !slices.Contains([]string{clip.ByBatch, clip.ByLength, clip.NoNormalization}, h.Normalization):
 		return fmt.Errorf("trainer: unknown normalization %q", h.Normalization)
