@@ -11,7 +11,7 @@ import (
 
 	"react/runner/cli"
 	"react/runner/schedule"
-	"react/runner/spec"
+	"react/runner/spec/mistake"
 	"react/runner/store"
 )
 
@@ -27,8 +27,8 @@ func TestExitCodes(t *testing.T) {
 		{errors.New("classes.json: no such file"), 1},
 		{failed, 1},
 		{cli.Usage(errors.New("unknown flag")), 2},
-		{spec.Errors{{Path: "tune.gama", Msg: "unknown field"}}, 3},
-		{errors.Join(spec.Errors{{}}, spec.Errors{{}}), 3},
+		{mistake.Errors{{Path: "tune.gama", Msg: "unknown field"}}, 3},
+		{errors.Join(mistake.Errors{{}}, mistake.Errors{{}}), 3},
 		{fmt.Errorf("sweep: %w", full), 4},
 		{cli.ErrWork, 6},
 		{fmt.Errorf("interrupted: %w", context.Canceled), 130},
@@ -48,7 +48,7 @@ func TestReport(t *testing.T) {
 		{nil, ""},
 		{cli.ErrWork, ""},
 		{errors.New("x.tar ends early"), "runner: x.tar ends early\n"},
-		{spec.Errors{{Pos: spec.Pos{File: "x.cue", Line: 3, Col: 7}, Path: "tune.gama", Msg: "unknown field"}}, "x.cue:3:7: tune.gama: unknown field\n"},
+		{mistake.Errors{{Pos: mistake.Pos{File: "x.cue", Line: 3, Col: 7}, Path: "tune.gama", Msg: "unknown field"}}, "x.cue:3:7: tune.gama: unknown field\n"},
 		{fmt.Errorf("interrupted: %w", context.Canceled), "runner: interrupted; what is done is kept: run the same command to go on\n"},
 	} {
 		var out bytes.Buffer

@@ -45,8 +45,9 @@ func TestLayers(t *testing.T) {
 // rows, which all read.
 var orders = map[string][]string{
 	"runner": {
-		"child cli launch mutants internal/slurmtest internal/browsertest spec/v1",
-		"apart spec slurm k8s listen",
+		"child cli launch mutants internal/slurmtest internal/browsertest spec/v1 spec/fields spec/source",
+		"apart spec/mistake slurm k8s listen",
+		"spec",
 		"spec/bounded plan/reads browse",
 		"plan",
 		"estimate scan starter",

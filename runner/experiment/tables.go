@@ -13,12 +13,13 @@ import (
 	"react/results/grid"
 	"react/runner/plan"
 	"react/runner/spec"
+	"react/runner/spec/mistake"
 )
 
 // checkTables finds what tables would be refused for when all trials are done, with
 // the places in the file.
 func checkTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
-	var mistakes spec.Errors
+	var mistakes mistake.Errors
 	classes := sync.OnceValue(func() []string {
 		names, _ := plan.ClassNames(exp, unseen)
 		return names
@@ -35,7 +36,7 @@ func checkTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
 				return fmt.Errorf("%s: %w", exp.File, err)
 			}
 			path := "tables." + name + "." + at.Field
-			mistakes = append(mistakes, spec.Error{Pos: exp.Place(path), Path: path, Msg: at.Msg})
+			mistakes = append(mistakes, mistake.Error{Pos: exp.Place(path), Path: path, Msg: at.Msg})
 		}
 	}
 	if len(mistakes) == 0 {

@@ -16,6 +16,7 @@ import (
 	"react/ops/clip"
 	"react/results/evaluation"
 	"react/runner/spec"
+	"react/runner/spec/mistake"
 )
 
 // idSpec has all sections and all kinds of evaluation. Its pools and folders are looked for nowhere.
@@ -249,7 +250,7 @@ var fieldName = regexp.MustCompile(`(\w+): (?:["\[\d{]|true|false)`)
 func settingsOf(t *testing.T, cases []string) []setting {
 	t.Helper()
 	exp, err := loadCases(t, cases)
-	for mistakes := (spec.Errors{}); errors.As(err, &mistakes); exp, err = loadCases(t, cases) {
+	for mistakes := (mistake.Errors{}); errors.As(err, &mistakes); exp, err = loadCases(t, cases) {
 		wrong := map[int]bool{}
 		for _, m := range mistakes {
 			at := caseAt.FindStringSubmatch(m.Path)

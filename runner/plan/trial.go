@@ -13,6 +13,7 @@ import (
 	"react/ops/train"
 	"react/runner/plan/reads"
 	"react/runner/spec"
+	"react/runner/spec/mistake"
 )
 
 // trial makes the stages of one trial.
@@ -271,7 +272,7 @@ func (c *composer) gates() error {
 		return nil
 	}
 	at := c.at.PlaceOf(path, map[string]any{"tune.gatedDepth": depth, "tune.mode": c.p.Tune().Mode()}[path])
-	return spec.Errors{{Pos: at, Path: path, Msg: why}}
+	return mistake.Errors{{Pos: at, Path: path, Msg: why}}
 }
 
 // poolSet reads a reference: "pool:NAME/SET" is a set of a generated pool, anything else outside files under the role.

@@ -11,6 +11,7 @@ import (
 
 	"react/ops/train"
 	"react/runner/spec"
+	"react/runner/spec/mistake"
 )
 
 // chain is what a stage is made of along some roles, the stage first: "tune pseudo-label tune ...".
@@ -157,7 +158,7 @@ func TestGatesOverTheBlocksOfWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = New(exp, Options{Digest: func(string) (string, error) { return "d", nil }})
-	mistakes := spec.Errors{}
+	mistakes := mistake.Errors{}
 	if !errors.As(err, &mistakes) || !strings.HasPrefix(err.Error(), file+":10:60: tune.gatedDepth: 77 is over the ") {
 		t.Errorf("got %v, want a mistake at the 77", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"react/runner/experiment"
 	"react/runner/plan"
 	"react/runner/spec"
+	"react/runner/spec/fields"
 	"react/runner/spec/v1"
 )
 
@@ -47,8 +48,8 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 	}
 	for i := range p.Trials {
 		t := &p.Trials[i]
-		spec.PlainNumbers(t.Params)
-		spec.PlainNumbers(t.Axes)
+		fields.PlainNumbers(t.Params)
+		fields.PlainNumbers(t.Axes)
 		if v1.IsFormer(t.Axes) {
 			t.Axes = v1.Params(t.Axes)
 			t.Name = experiment.TrialName(plan.Trial{ID: t.ID, Label: t.Label, Axes: t.Axes, Seed: t.Seed})

@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,6 +11,9 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/token"
+
+	"react/runner/spec/fields"
+	"react/runner/spec/mistake"
 )
 
 // firstBuild evaluates the file. What does not parse ends the pass; references that lead nowhere and values that contradict each other are
@@ -19,9 +23,9 @@ func (c *checker) firstBuild() (cue.Value, bool) {
 		return cue.Value{}, false
 	}
 	for range 8 { // each round takes out at least one broken value; more are left for the next pass
-		v, err := c.src.build()
+		v, err := c.src.Build()
 		if err != nil {
-			c.errs = append(c.errs, syntaxErrors(c.src.name, string(c.src.text), err)...)
+			c.Errs = append(c.Errs, mistake.SyntaxErrors(c.src.Name, c.src.Text, err)...)
 			return v, false
 		}
 		if v.Err() == nil && v.Validate(cue.All()) == nil {
@@ -43,8 +47,8 @@ const maxExponent = 400
 
 // checkNumbers reports the numbers of the file and of the overrides that CUE would misread.
 func (c *checker) checkNumbers() bool {
-	before := len(c.errs)
-	for _, n := range c.src.trees() {
+	before := len(c.Errs)
+	for _, n := range c.src.Trees() {
 		ast.Walk(n, func(n ast.Node) bool {
 			lit, ok := n.(*ast.BasicLit)
 			if !ok || lit.Kind != token.FLOAT && lit.Kind != token.INT || strings.HasPrefix(lit.Value, "0x") || strings.HasPrefix(lit.Value, "0X") {
@@ -52,12 +56,12 @@ func (c *checker) checkNumbers() bool {
 			}
 			_, exponent, has := strings.Cut(strings.ToLower(lit.Value), "e")
 			if e, err := strconv.Atoi(exponent); has && (err != nil || max(e, -e) > maxExponent) {
-				c.errs.add(c.at(lit.Pos()), "", "%s is not a number to compute with (its exponent passes %d)", cut(lit.Value, 60), maxExponent)
+				c.Add(c.at(lit.Pos()), "", "%s is not a number to compute with (its exponent passes %d)", mistake.Cut(lit.Value, 60), maxExponent)
 			}
 			return true
 		}, nil)
 	}
-	return len(c.errs) == before
+	return len(c.Errs) == before
 }
 
 // takeOut reports the errors of evaluating the file and marks their fields. It reports whether another build can find more, and whether none
@@ -65,9 +69,9 @@ func (c *checker) checkNumbers() bool {
 func (c *checker) takeOut(v cue.Value) (progress, fatal bool) {
 	all := append(errors.Errors(v.Err()), errors.Errors(v.Validate(cue.All()))...)
 	for _, e := range all {
-		text := message(e)
+		text := mistake.Message(e)
 		switch {
-		case strings.HasPrefix(text, "the import ") && len(c.src.cuts)+len(c.src.idents) > 0: // by what was taken out
+		case strings.HasPrefix(text, "the import ") && c.src.Lacks(): // by what was taken out
 		case strings.HasPrefix(text, "package \"") || strings.HasPrefix(text, "import "):
 			c.badImport(e)
 			fatal = true
@@ -81,8 +85,8 @@ func (c *checker) takeOut(v cue.Value) (progress, fatal bool) {
 }
 
 func (c *checker) badImport(e errors.Error) {
-	if text := message(e); strings.HasPrefix(text, "package ") {
-		c.errs.add(c.at(e.Position()), "", "%s cannot be imported (an experiment has only CUE's own packages, such as \"math\")",
+	if text := mistake.Message(e); strings.HasPrefix(text, "package ") {
+		c.Add(c.at(e.Position()), "", "%s cannot be imported (an experiment has only CUE's own packages, such as \"math\")",
 			strings.Join(strings.Fields(text)[:2], " "))
 	}
 }
@@ -90,10 +94,9 @@ func (c *checker) badImport(e errors.Error) {
 // badReference reports a name that no field has. Mostly it is text whose quotes were forgotten.
 func (c *checker) badReference(e errors.Error) bool {
 	pos := e.Position()
-	if c.src.idents[pos.String()] {
+	if !c.src.TakeOut(pos) {
 		return false
 	}
-	c.src.idents[pos.String()] = true
 	for _, w := range c.words {
 		if w.file == pos.Filename() && w.from <= pos.Offset() && pos.Offset() < w.to {
 			return true // another part of the same word: locked-text is two references
@@ -103,16 +106,16 @@ func (c *checker) badReference(e errors.Error) bool {
 	c.words = append(c.words, span{pos.Filename(), pos.Offset(), pos.Offset() + len(word)})
 	c.holes[p] = true
 	right := c.meant(word, p)
-	if line, start := lineAt(string(c.src.text), pos.Offset()); pos.Filename() == c.src.name && yamlItem.MatchString(line[:pos.Offset()-start]) {
+	if pos.Filename() == c.src.Name && mistake.AfterDash(c.src.Text, pos.Offset()) {
 		right = fmt.Sprintf("a list is written [%q, ...]", word)
 	}
-	c.errs.add(c.at(pos), p, "%s is not a name in this file (%s)", word, right)
+	c.Add(c.at(pos), p, "%s is not a name in this file (%s)", word, right)
 	return true
 }
 
 // meant is what a word without quotes would be in the field at a path.
 func (c *checker) meant(word, p string) string {
-	if pkg, _, dot := strings.Cut(word, "."); dot && contains(packages, pkg) {
+	if pkg, _, dot := strings.Cut(word, "."); dot && slices.Contains(packages, pkg) {
 		return fmt.Sprintf("import %q comes first in the file", pkg)
 	}
 	if right, ok := foreignWords[word]; ok {
@@ -122,9 +125,9 @@ func (c *checker) meant(word, p string) string {
 	switch {
 	case f == nil || f.value.IncompleteKind()&cue.StringKind != 0:
 		return fmt.Sprintf("text is quoted: %q", word)
-	case f.boolean && contains([]string{"yes", "on", "On", "Yes", "YES", "ON"}, word):
+	case f.boolean && slices.Contains([]string{"yes", "on", "On", "Yes", "YES", "ON"}, word):
 		return "true"
-	case f.boolean && contains([]string{"no", "off", "Off", "No", "NO", "OFF"}, word):
+	case f.boolean && slices.Contains([]string{"no", "off", "Off", "No", "NO", "OFF"}, word):
 		return "false"
 	}
 	if f.list != nil && f.list.value.IncompleteKind()&cue.StringKind != 0 {
@@ -137,30 +140,13 @@ func (c *checker) meant(word, p string) string {
 var foreignWords = map[string]string{"True": "true", "TRUE": "true", "False": "false", "FALSE": "false", "None": "leave the field out",
 	"nil": "leave the field out", "NULL": "leave the field out", "range": "list.Range(1, 5, 1), after import \"list\", or [1, 2, 3, 4]"}
 
-// formAt is the constraint of the field at a path of the file: of a value of the grid that of the axis, of a list that of its elements.
-func (c *checker) formAt(p string) *form {
-	p = strings.TrimPrefix(p, "sweep.grid.")
-	if strings.HasPrefix(p, "sweep.cases[") {
-		_, p, _ = strings.Cut(p, ".")
-	}
-	p, _, inList := strings.Cut(p, "[")
-	n, _ := c.find(p)
-	if n == nil || !n.isLeaf() {
-		return nil
-	}
-	if inList && n.form.list != nil {
-		return n.form.list
-	}
-	return &n.form
-}
-
 // packages are those of CUE's own that an experiment may well use.
 var packages = []string{"list", "math", "regexp", "strconv", "strings", "struct"}
 
 // wordAt is the source text at a position, as far as it could be one unquoted word.
 func (c *checker) wordAt(pos token.Pos) string {
-	text := string(c.src.text)
-	if from := pos.Filename(); strings.HasPrefix(from, setPrefix) {
+	text := c.src.Text
+	if from := pos.Filename(); strings.HasPrefix(from, mistake.SetPrefix) {
 		_, text, _ = strings.Cut(from, "=")
 	}
 	if pos.Offset() >= len(text) {
@@ -171,9 +157,6 @@ func (c *checker) wordAt(pos token.Pos) string {
 
 var wordPattern = regexp.MustCompile(`^[^\s"'{}\[\](),:]+`)
 
-// decimalComma is a number as half of Europe writes it, as a field's value.
-var decimalComma = regexp.MustCompile(`:\s*(-?\d+,\d+)\s*[,}]`)
-
 // badValue reports a value that evaluates to an error, such as two values for one field, and takes its field out. A field that was reported
 // before is taken out silently: a word without quotes can leave half an expression behind.
 func (c *checker) badValue(e errors.Error, text string) bool {
@@ -181,27 +164,47 @@ func (c *checker) badValue(e errors.Error, text string) bool {
 	if in := e.InputPositions(); !pos.IsValid() && len(in) > 0 {
 		pos = in[0]
 	}
-	if pos.IsValid() && pos.Filename() == c.src.name && strings.HasPrefix(text, "has two values") {
-		if line, start := lineAt(string(c.src.text), pos.Offset()); decimalComma.MatchString(line) {
-			m := decimalComma.FindStringSubmatchIndex(line)
-			comma := line[m[2]:m[3]]
-			c.fail(posIn(c.src.name, string(c.src.text), start+m[2]), "", "%s is two values (a number has a point: %s)", comma, strings.Replace(comma, ",", ".", 1))
+	if pos.IsValid() && pos.Filename() == c.src.Name && strings.HasPrefix(text, "has two values") {
+		if at, number := mistake.DecimalComma(c.src.Name, c.src.Text, pos.Offset()); number != "" {
+			c.Fail(at, "", "%s is two values (a number has a point: %s)", number, strings.Replace(number, ",", ".", 1))
 			return false
 		}
 	}
 	p := fieldPath(e.Path())
 	if p == "" {
-		if !c.bad[""] {
-			c.fail(c.at(pos), "", "%s", text)
+		if !c.Said("") {
+			c.Fail(c.at(pos), "", "%s", text)
 		}
 		return false
 	}
-	if _, cut := c.src.cuts[p]; cut {
+	if !c.src.Cut(p) {
 		return false
 	}
-	c.src.cuts[p] = struct{}{}
-	if !c.isBad(p) && !c.isHole(p) {
-		c.fail(c.at(pos), p, "%s", text)
+	if !c.IsBad(p) && !c.isHole(p) {
+		c.Fail(c.at(pos), p, "%s", text)
 	}
 	return true
+}
+
+// fieldPath is the path of the field that an error lies in: up to the first list.
+func fieldPath(steps []string) string {
+	for i, s := range steps {
+		if _, err := strconv.Atoi(s); err == nil {
+			return strings.Join(steps[:i], ".")
+		}
+	}
+	return strings.Join(steps, ".")
+}
+
+// dotted is a path of CUE's in our spelling: list positions in brackets.
+func dotted(steps []string) string {
+	out := ""
+	for _, s := range steps {
+		if _, err := strconv.Atoi(s); err == nil {
+			out += "[" + s + "]"
+			continue
+		}
+		out = fields.Join(out, s)
+	}
+	return out
 }

@@ -9,6 +9,7 @@ import (
 
 	"react/ops/modality"
 	"react/results/evaluation"
+	"react/runner/spec/fields"
 )
 
 // TestKinds holds that the schema, its figures and the table have the same kinds of evaluation.
@@ -51,8 +52,8 @@ func TestReaders(t *testing.T) {
 	} {
 		n, _ := k.find("evaluate.*." + field)
 		for _, kind := range evaluation.Kinds() {
-			v := values{"evaluate.x.kind": []byte(`"` + kind.Name + `"`)}
-			if got := v.reads(n, "evaluate.x."+field); got != reads(kind) {
+			v := fields.Values{"evaluate.x.kind": []byte(`"` + kind.Name + `"`)}
+			if got := n.isRead(v, "evaluate.x."+field); got != reads(kind) {
 				t.Errorf("evaluate.*.%s: read by kind %q by the schema is %v, by the table %v",
 					field, kind.Name, got, !got)
 			}
@@ -124,10 +125,10 @@ func TestConditions(t *testing.T) {
 			if f.means != "" && !f.form.fits(f.means) {
 				t.Errorf("%s.%s: no value means %q, which it does not take", path, f.name, f.means)
 			}
-			if of, _ := k.find(k.atMost[join(path, f.name)]); f.atMost != "" && of == nil {
+			if of, _ := k.find(k.atMost[fields.Join(path, f.name)]); f.atMost != "" && of == nil {
 				t.Errorf("%s.%s: at most %q, which is not there", path, f.name, f.atMost)
 			}
-			walk(f, join(path, f.name))
+			walk(f, fields.Join(path, f.name))
 		}
 	}
 	walk(k.params, "")

@@ -3,7 +3,9 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
+	"sync"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -11,60 +13,11 @@ import (
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
 
+	"react/runner/spec/fields"
+	"react/runner/spec/mistake"
 	"react/runner/spec/v1"
 	"react/schema"
 )
-
-// node is one field of the schema: a section or group of fields, a map of named sections, or a leaf with a constraint.
-type node struct {
-	name   string
-	fields []*node // group: in the schema's order
-	elem   *node   // map: what each name holds
-	leaf   cue.Value
-	form   form // leaf: the constraint, readable
-
-	doc      string      // the schema's comment, once document has read it
-	more     string      // the comment of the definition that the field has
-	example  string      // a value that fits, as CUE; "" where the constraint or the default gives one
-	required string      // "always"; "tune": by trials that tune; "pairs": by those that retrieve; "" not
-	needed   []condition // it must be given
-	only     []condition // it is read; all of them hold
-	of       []condition // likewise, but it may be given elsewhere
-	atMost   string      // the field of the group that bounds it
-	means    string      // the value that none means too
-	anyOrder bool        // the order of the list says nothing
-	oneof    string      // group of alternatives of which exactly one is given
-	optional bool        // a group that may be left out, and then has no values
-	ref      string      // "pool": the value names a pool
-	set      bool        // the value may be "pool:NAME/SET"
-	former   string      // the path that runner/v1 had for it, where it was found by that
-}
-
-func (n *node) isLeaf() bool { return n.fields == nil && n.elem == nil }
-
-// child returns the field of a group, or what a name of a map holds; nil where there is none.
-func (n *node) child(name string) *node {
-	if n.elem != nil {
-		return n.elem
-	}
-	for _, f := range n.fields {
-		if f.name == name {
-			return f
-		}
-	}
-	return nil
-}
-
-// absent says whether a group that is not given has no values, not even defaults.
-func (n *node) absent() bool { return n.oneof != "" || n.optional }
-
-func (n *node) names() []string {
-	out := make([]string, len(n.fields))
-	for i, f := range n.fields {
-		out[i] = f.name
-	}
-	return out
-}
 
 // contract is the schema, read into nodes, with its defaults. It belongs to one cue.Context.
 type contract struct {
@@ -156,100 +109,6 @@ func parseSchema(name string) (*ast.File, error) {
 	return parser.ParseFile("schema/"+name, src, parser.ParseComments)
 }
 
-// newNode reads a field of the schema and what is below it.
-func newNode(name string, v cue.Value) *node {
-	n := &node{name: name}
-	for _, a := range v.Attributes(cue.ValueAttr) {
-		n.attribute(a)
-	}
-	n.leaf = v
-	if v.IncompleteKind() != cue.StructKind {
-		n.form.read(v)
-		return n
-	}
-	for it, err := v.Fields(cue.Optional(true)); err == nil && it.Next(); {
-		n.fields = append(n.fields, newNode(it.Selector().Unquoted(), it.Value()))
-	}
-	for _, f := range n.fields {
-		for i := range f.only {
-			if decider := n.child(f.only[i].decider); decider != nil {
-				f.only[i].absent = decider.means
-			}
-		}
-	}
-	if len(n.fields) > 0 {
-		return n
-	}
-	if elem := v.LookupPath(cue.MakePath(cue.AnyString)); elem.IncompleteKind() == cue.StructKind {
-		n.elem = newNode("", elem)
-	}
-	return n
-}
-
-// noteFormer gives fields the names that runner/v1 had for their values.
-func (c *contract) noteFormer(n *node, path string) {
-	n.form.former = v1.FormerValues(path)
-	for _, f := range n.group().fields {
-		at := path
-		if n.elem != nil {
-			at = join(path, "*")
-		}
-		c.noteFormer(f, join(at, f.name))
-	}
-}
-
-func (n *node) attribute(a cue.Attribute) {
-	arg, _ := a.String(0)
-	switch a.Name() {
-	case "required":
-		n.required = arg
-		if arg == "" {
-			n.required = "always"
-		}
-	case "needs":
-		n.needed = append(n.needed, newCondition(a))
-	case "only":
-		n.only = append(n.only, newCondition(a))
-	case "or":
-		or := newCondition(a)
-		n.only[len(n.only)-1].or = &or
-	case "of":
-		n.of = append(n.of, newCondition(a))
-	case "atmost":
-		n.atMost = arg
-	case "absent":
-		n.means = arg
-	case "unordered":
-		n.anyOrder = true
-	case "oneof":
-		n.oneof = arg
-	case "optional":
-		n.optional = true
-	case "ref":
-		n.ref = arg
-	case "set":
-		n.set = true
-	case "example":
-		n.example = a.RawArg(0) // CUE, quotes included
-	case "says":
-		n.form.says = arg
-	}
-}
-
-// bounds notes which field bounds which, below a path without names.
-func (n *node) bounds(path string, into map[string]string) {
-	for _, f := range n.fields {
-		if f.atMost != "" {
-			of := join(path, f.atMost)
-			if above, ok := strings.CutPrefix(f.atMost, ".."); ok {
-				of = join(parent(path), above)
-			}
-			into[join(path, f.name)] = of
-		}
-		f.bounds(join(path, f.name), into)
-	}
-}
-
 // readRoot lists the fields of a file; those that are no section and no part of the sweep are leaves of root.
 func (c *contract) readRoot(v cue.Value) {
 	c.root = &node{}
@@ -260,32 +119,6 @@ func (c *contract) readRoot(v cue.Value) {
 			c.root.fields = append(c.root.fields, newNode(name, it.Value()))
 		}
 	}
-}
-
-// readDefaults flattens #Defaults; the names of pools, evaluations and tables are *.
-func (c *contract) readDefaults(v cue.Value, path string) error {
-	it, err := v.Fields()
-	if err != nil {
-		return err
-	}
-	for it.Next() {
-		p := join(path, it.Selector().Unquoted())
-		if it.Value().IncompleteKind() == cue.StructKind {
-			if n := c.params.child(p); n != nil && n.elem != nil || p == "tables" {
-				p += ".*"
-			}
-			if err := c.readDefaults(it.Value(), p); err != nil {
-				return err
-			}
-			continue
-		}
-		raw, err := it.Value().MarshalJSON()
-		if err != nil {
-			return err
-		}
-		c.defaults[p] = raw
-	}
-	return nil
 }
 
 // find returns the node at a dotted path of the sections, and how many of its steps exist.
@@ -302,12 +135,100 @@ func (c *contract) find(path string) (*node, int) {
 	return n, len(steps)
 }
 
-func join(path, name string) string {
-	if path == "" {
-		return name
+// alternatives are the other members of the group of which a field is one, as paths.
+func (c *contract) alternatives(path string) []string {
+	n, _ := c.find(path)
+	i := strings.LastIndexByte(path, '.')
+	if n == nil || n.oneof == "" || i < 0 {
+		return nil
 	}
-	if name == "" {
-		return path
+	parent, _ := c.find(path[:i])
+	var out []string
+	for _, f := range parent.fields {
+		if f.oneof == n.oneof && f.name != n.name {
+			out = append(out, fields.Join(path[:i], f.name))
+		}
 	}
-	return path + "." + name
+	return out
 }
+
+// takes reports whether a field is of texts, and one of them is this.
+func (c *contract) takes(path, text string) bool {
+	n, _ := c.find(path)
+	return n != nil && n.isLeaf() && (n.form.fits(text) || n.form.list != nil && n.form.list.fits(text))
+}
+
+// wantsText reports whether the schema takes text at a path of the file.
+func (c *contract) wantsText(path []string) bool {
+	if n := c.root.child(path[0]); n != nil {
+		return true
+	}
+	if path[0] == "tables" && len(path) > 2 {
+		n := c.table.child(path[2])
+		return n != nil && n.isLeaf() && n.form.value.IncompleteKind()&cue.StringKind != 0
+	}
+	n, _ := c.find(strings.Join(path, "."))
+	return n != nil && n.isLeaf() && n.form.value.IncompleteKind()&cue.StringKind != 0
+}
+
+// takesOfSchema reads the schema once.
+var takesOfSchema = sync.OnceValue(func() func(path, text string) bool {
+	k, err := newContract()
+	if err != nil {
+		panic(err) // a bug of the schema
+	}
+	var mu sync.Mutex // a cue.Context serves one at a time
+	return func(path, text string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return k.takes(path, text)
+	}
+})
+
+// formAt is the constraint of the field at a path of the file: of a value of the grid that of the axis, of a list that of its elements.
+func (c *contract) formAt(p string) *form {
+	p = strings.TrimPrefix(p, "sweep.grid.")
+	if strings.HasPrefix(p, "sweep.cases[") {
+		_, p, _ = strings.Cut(p, ".")
+	}
+	p, _, inList := strings.Cut(p, "[")
+	n, _ := c.find(p)
+	if n == nil || !n.isLeaf() {
+		return nil
+	}
+	if inList && n.form.list != nil {
+		return n.form.list
+	}
+	return &n.form
+}
+
+// hint is the nearest field of the group, or the section that does have a field of this name, or all fields.
+func (c *contract) hint(n *node, name string) string {
+	if near := mistake.Nearest(name, n.names()); near != "" {
+		return fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	if p := c.params.pathOf(name); p != "" {
+		return fmt.Sprintf(" (did you mean %s?)", p)
+	}
+	return mistake.DidYouMean(name, n.names(), "fields")
+}
+
+// formerField is the field of today that a path of runner/v1 stands for, and its path.
+func (c *contract) formerField(n *node, path string) (*node, string) {
+	now, old := v1.Path(path)
+	if !old || n.elem != nil {
+		return nil, ""
+	}
+	found, _ := c.find(now)
+	if found == nil {
+		return nil, ""
+	}
+	field := *found
+	field.former, field.form.accepts = path, true
+	return &field, now
+}
+
+// isName reports whether a text fits #Name, for the one place where a name is a label and not a value; a test holds them equal.
+func isName(s string) bool { return namePattern.MatchString(s) }
+
+var namePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,62}$`)

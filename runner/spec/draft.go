@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+
+	"react/runner/spec/fields"
+	"react/runner/spec/mistake"
 )
 
 // Draft is an experiment file after CUE is done with it and before its params have their types: plain data
@@ -14,14 +17,14 @@ type Draft struct {
 	Name      string
 	Question  string
 	Overrides []string
-	Source    []byte // the file
-	Base      values // of the file, defaults filled in
+	Source    []byte        // the file
+	Base      fields.Values // of the file, defaults filled in
 	Trials    []draftTrial
 	Tables    map[string]Table
 	Order     []string
 	Excluded  int
-	Places    map[string]Pos
-	Warnings  Errors
+	Places    map[string]mistake.Pos
+	Warnings  mistake.Errors
 	Unmet     []ClassName
 	Defaulted []Defaulted
 	Weights   []string // checkpoints on whose towers defaults depend: see Options.Towers
@@ -31,17 +34,17 @@ type Draft struct {
 type draftTrial struct {
 	Label string
 	Axes  map[string]any
-	Set   values   // where they differ from Base
-	Cut   []string // what Base has and the trial has not
+	Set   fields.Values // where they differ from Base
+	Cut   []string      // what Base has and the trial has not
 	Seeds []int64
 }
 
 // newDraftTrial holds what is not the base's.
-func newDraftTrial(a assignment, base, v values) draftTrial {
-	t := draftTrial{Label: a.label, Axes: map[string]any{}, Set: values{}}
+func newDraftTrial(a assignment, base, v fields.Values) draftTrial {
+	t := draftTrial{Label: a.label, Axes: map[string]any{}, Set: fields.Values{}}
 	for path, raw := range a.set {
 		if raw != nil {
-			t.Axes[path] = plain(raw)
+			t.Axes[path] = fields.Plain(raw)
 		}
 	}
 	for p, raw := range v {
@@ -50,14 +53,14 @@ func newDraftTrial(a assignment, base, v values) draftTrial {
 		}
 	}
 	for p := range base {
-		if !v.has(p) {
+		if !v.Has(p) {
 			t.Cut = append(t.Cut, p)
 		}
 	}
 	return t
 }
 
-func (t draftTrial) values(base values) values {
+func (t draftTrial) values(base fields.Values) fields.Values {
 	v := maps.Clone(base)
 	maps.Copy(v, t.Set)
 	for _, p := range t.Cut {
@@ -71,14 +74,14 @@ func (d *Draft) Experiment(file string) (*Experiment, error) {
 	e := &Experiment{Former: d.Former, Name: d.Name, Question: d.Question, File: file, Overrides: d.Overrides, Source: d.Source,
 		Tables: d.Tables, Order: d.Order, Excluded: d.Excluded, Warnings: d.Warnings, Unmet: d.Unmet, Defaulted: d.Defaulted, places: d.Places}
 	var err error
-	if e.Params, err = d.Base.params(nil, nil); err != nil {
-		return nil, Errors{{Pos: Pos{File: file}, Msg: err.Error()}}
+	if e.Params, err = typed(d.Base, nil, nil); err != nil {
+		return nil, mistake.Errors{{Pos: mistake.Pos{File: file}, Msg: err.Error()}}
 	}
 	for _, t := range d.Trials {
 		v := t.values(d.Base)
-		p, err := v.params(&e.Params, changed(d.Base, v))
+		p, err := typed(v, &e.Params, changed(d.Base, v))
 		if err != nil {
-			return nil, Errors{{Pos: Pos{File: file}, Msg: err.Error()}}
+			return nil, mistake.Errors{{Pos: mistake.Pos{File: file}, Msg: err.Error()}}
 		}
 		diff := difference(d.Base, v)
 		for _, seed := range t.Seeds {
@@ -99,27 +102,14 @@ func (d *Draft) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	for _, t := range d.Trials {
-		plainNumbers(t.Axes)
+		fields.PlainNumbers(t.Axes)
 	}
 	for _, t := range d.Tables {
-		plainNumbers(t.Filter)
+		fields.PlainNumbers(t.Filter)
 	}
 	for _, taken := range d.Defaulted {
 		for _, list := range taken.Values {
-			plainNumbers(list)
-		}
-	}
-	return nil
-}
-
-// UnmarshalJSON reads null as a group.
-func (v *values) UnmarshalJSON(data []byte) error {
-	if err := json.Unmarshal(data, (*map[string]json.RawMessage)(v)); err != nil {
-		return err
-	}
-	for p, raw := range *v {
-		if string(raw) == "null" {
-			(*v)[p] = nil
+			fields.PlainNumbers(list)
 		}
 	}
 	return nil

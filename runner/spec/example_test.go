@@ -41,8 +41,8 @@ func Example() {
 	// "base" map[tune.mode:none] seed 0: lr 0, gamma off
 }
 
-// ExampleErrors shows mistakes: all at once, each at its place.
-func ExampleErrors() {
+// Example_mistakes shows mistakes: all at once, each at its place.
+func Example_mistakes() {
 	_, err := spec.Parse("modes.cue", []byte(experiment+"tune: gama: 0.8\nindex: m: 1000\n"), spec.Options{})
 	fmt.Println(err)
 	// Output:

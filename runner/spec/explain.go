@@ -13,6 +13,8 @@ import (
 	"cuelang.org/go/cue/format"
 
 	"react/ops/clip"
+	"react/runner/spec/fields"
+	"react/runner/spec/mistake"
 	"react/schema"
 )
 
@@ -63,12 +65,12 @@ func FieldPaths() (map[string][]string, error) {
 	visit = func(n *node, path string) {
 		switch {
 		case n.elem != nil:
-			visit(n.elem, join(path, "NAME"))
+			visit(n.elem, fields.Join(path, "NAME"))
 		case n.isLeaf():
 			out[path] = n.form.spelling().literals
 		}
 		for _, f := range n.fields {
-			visit(f, join(path, f.name))
+			visit(f, fields.Join(path, f.name))
 		}
 	}
 	visit(k.params, "")
@@ -217,7 +219,7 @@ func explainDefinition(name string) (Explanation, error) {
 			}
 		}
 	}
-	return Explanation{}, fmt.Errorf("%s: no such definition%s", name, didYouMean(name, known, "there is"))
+	return Explanation{}, fmt.Errorf("%s: no such definition%s", name, mistake.DidYouMean(name, known, "there is"))
 }
 
 // place is a node with its path and the group that it stands in.
@@ -227,23 +229,15 @@ type place struct {
 	in   *node
 }
 
-// group is the node whose fields are below this one: itself, or what each name holds.
-func (n *node) group() *node {
-	if n.elem != nil {
-		return n.elem
-	}
-	return n
-}
-
 func (p place) child(f *node) place {
 	at := p.path
 	switch {
 	case p.elem != nil && at == "sweep.cases":
 		at += "[]"
 	case p.elem != nil:
-		at = join(at, "NAME")
+		at = fields.Join(at, "NAME")
 	}
-	return place{f, join(at, f.name), p.group()}
+	return place{f, fields.Join(at, f.name), p.group()}
 }
 
 var indices = regexp.MustCompile(`\[[0-9]*\]`)
@@ -260,11 +254,11 @@ func (c *contract) follow(path string) (place, error) {
 		case next != nil && next != at.elem:
 			at = at.child(next)
 		case at.elem != nil && at.path != "sweep.cases": // a name
-			at = place{at.elem, join(at.path, "NAME"), at.elem}
+			at = place{at.elem, fields.Join(at.path, "NAME"), at.elem}
 		case at.path == "sweep.grid" || at.path == "sweep.exclude" || at.path == "sweep.cases":
 			sections := place{node: c.params}
 			section := c.params.child(step)
-			if section == nil && nearest(step, at.group().names()) == "" {
+			if section == nil && mistake.Nearest(step, at.group().names()) == "" {
 				return place{}, c.unknown(sections, step)
 			}
 			if section == nil {
@@ -279,27 +273,18 @@ func (c *contract) follow(path string) (place, error) {
 }
 
 func (c *contract) unknown(at place, step string) error {
-	shown := join(at.path, step)
+	shown := fields.Join(at.path, step)
 	if at.isLeaf() && at.path != "" {
 		return fmt.Errorf("%s: %s is one value and has no fields", shown, at.path)
 	}
 	names := at.group().names()
-	if near := nearest(step, names); near != "" {
+	if near := mistake.Nearest(step, names); near != "" {
 		return fmt.Errorf("%s: no such field (did you mean %q?)", shown, at.child(&node{name: near}).path)
 	}
-	if near := nearest(step, c.params.allNames()); near != "" {
+	if near := mistake.Nearest(step, c.params.allNames()); near != "" {
 		return fmt.Errorf("%s: no such field (did you mean %q?)", shown, c.params.pathOf(near))
 	}
 	return fmt.Errorf("%s: no such field (there is %s)", shown, strings.Join(names, ", "))
-}
-
-// allNames are the names of all fields below a node, nearest to it first.
-func (n *node) allNames() []string {
-	names := n.group().names()
-	for _, f := range n.group().fields {
-		names = append(names, f.allNames()...)
-	}
-	return names
 }
 
 // explain says everything about one node but its fields.

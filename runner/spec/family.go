@@ -11,6 +11,8 @@ import (
 	"cuelang.org/go/cue"
 
 	"react/ops/clip"
+	"react/runner/spec/fields"
+	"react/runner/spec/mistake"
 )
 
 // Tower is what defaults depend on of a model's image tower.
@@ -111,8 +113,8 @@ type origin struct {
 }
 
 // origin finds the family of a trial's model, once for all trials of it.
-func (c *contract) origin(v values) origin {
-	weights, arch := v.text("backbone.weights"), v.text("backbone.arch")
+func (c *contract) origin(v fields.Values) origin {
+	weights, arch := v.Text("backbone.weights"), v.Text("backbone.arch")
 	key := weights + "\x00" + arch
 	if o, ok := c.origins[key]; ok {
 		return o
@@ -138,24 +140,24 @@ func (c *contract) origin(v values) origin {
 }
 
 // fillFamily gives tune what depends on the model.
-func (c *contract) fillFamily(v values) {
+func (c *contract) fillFamily(v fields.Values) {
 	o := c.origin(v)
 	for path, raw := range o.values {
-		if !v.has(path) {
+		if !v.Has(path) {
 			v[path] = o.fitted(path, raw, v)
 		}
 	}
-	if lr, ok := o.lr[v.text("tune.mode")]; ok && !v.has("tune.lr") {
+	if lr, ok := o.lr[v.Text("tune.mode")]; ok && !v.Has("tune.lr") {
 		v["tune.lr"] = lr
 	}
 }
 
 // fitted is a default that gives way to a shorter run, or to a tower of fewer blocks.
-func (o origin) fitted(path string, raw json.RawMessage, v values) json.RawMessage {
+func (o origin) fitted(path string, raw json.RawMessage, v fields.Values) json.RawMessage {
 	most := math.NaN()
 	switch path {
 	case "tune.warmup":
-		most = math.Floor(v.number("tune.steps") * o.warmupShare)
+		most = math.Floor(v.Number("tune.steps") * o.warmupShare)
 	case "tune.gatedDepth":
 		if o.tower != nil && o.tower.Kind == "ViT" {
 			most = float64(o.tower.Blocks)
@@ -170,15 +172,15 @@ func (o origin) fitted(path string, raw json.RawMessage, v values) json.RawMessa
 }
 
 // noteDefaults notes what a trial that tunes has from its model's family; given is what the file says.
-func (c *checker) noteDefaults(into map[string]*Defaulted, given, v values) {
-	name := v.text("tune.mode")
+func (c *contract) noteDefaults(into map[string]*Defaulted, given, v fields.Values) {
+	name := v.Text("tune.mode")
 	mode, err := clip.ModeOf(name)
 	if err != nil && name != "prompt" {
 		return
 	}
 	o := c.origin(v)
 	for path := range o.valuesOf(name, mode) {
-		if given.has(path) || !v.has(path) {
+		if given.Has(path) || !v.Has(path) {
 			continue
 		}
 		d := into[o.from]
@@ -190,7 +192,7 @@ func (c *checker) noteDefaults(into map[string]*Defaulted, given, v values) {
 			d.LR[name] = v[path]
 			continue
 		}
-		if x := plain(v[path]); !slices.ContainsFunc(d.Values[path], func(y any) bool { return fmt.Sprint(x) == fmt.Sprint(y) }) {
+		if x := fields.Plain(v[path]); !slices.ContainsFunc(d.Values[path], func(y any) bool { return fmt.Sprint(x) == fmt.Sprint(y) }) {
 			d.Values[path] = append(d.Values[path], x)
 		}
 	}
@@ -253,7 +255,7 @@ func (s *shared) add(value, owner string) {
 func (s *shared) texts(form string) []string {
 	out := make([]string, len(s.values))
 	for i, value := range s.values {
-		out[i] = fmt.Sprintf(form, value, listed(s.owners[value], "and"))
+		out[i] = fmt.Sprintf(form, value, mistake.Listed(s.owners[value], "and"))
 	}
 	return out
 }
@@ -293,5 +295,5 @@ func (c *contract) familyWords() string {
 	for _, f := range c.families {
 		parts = append(parts, fmt.Sprintf("%s (%s)", f.Name, f.What))
 	}
-	return "the first of " + listed(parts, "and") + " that the model is, by the config of backbone.weights, else by backbone.arch"
+	return "the first of " + mistake.Listed(parts, "and") + " that the model is, by the config of backbone.weights, else by backbone.arch"
 }

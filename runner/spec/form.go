@@ -9,11 +9,8 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/format"
-	"cuelang.org/go/cue/parser"
-	"cuelang.org/go/cue/token"
 
+	"react/runner/spec/mistake"
 	"react/runner/spec/v1"
 )
 
@@ -32,22 +29,6 @@ type form struct {
 	accepts bool              // that they are read, in a field that is found by the name of then
 
 	spelled *spelling // once they were asked for
-}
-
-// spelling is what a message wants of a constraint. Reading them takes a third of reading the schema, and most
-// files have no mistake.
-type spelling struct {
-	literals []string // texts that are allowed, unquoted
-	text     bool     // other texts are allowed too
-	wide     bool     // whole numbers up to uint64's end
-	lo, hi   *bound
-}
-
-// bound is one end of a range.
-type bound struct {
-	value float64
-	text  string
-	open  bool // the end itself is out
 }
 
 func newForm(v cue.Value) form {
@@ -71,27 +52,6 @@ func (f *form) read(v cue.Value) {
 	f.spelled = nil
 }
 
-// spelling reads the constraint's expression; a list's are in says, or on its elements.
-func (f *form) spelling() *spelling {
-	if f.spelled != nil {
-		return f.spelled
-	}
-	w := &spelling{}
-	f.spelled = w
-	if f.list != nil || !f.value.Exists() {
-		return w
-	}
-	src, err := format.Node(f.value.Syntax())
-	if err != nil {
-		return w
-	}
-	if x, err := parser.ParseExpr("", src); err == nil {
-		w.readExpr(x)
-	}
-	w.text = w.text || f.value.IncompleteKind()&cue.StringKind != 0 && len(w.literals) == 0
-	return w
-}
-
 func (f *form) readList(v cue.Value) {
 	elem := v.LookupPath(cue.MakePath(cue.AnyIndex))
 	if !elem.Exists() {
@@ -112,44 +72,6 @@ func (f *form) readList(v cue.Value) {
 		f.fixed = int(n)
 	}
 	f.nonEmpty = v.LookupPath(cue.MakePath(cue.Index(0))).Exists()
-}
-
-func (w *spelling) readExpr(x ast.Expr) {
-	switch x := x.(type) {
-	case *ast.ParenExpr:
-		w.readExpr(x.X)
-	case *ast.BinaryExpr:
-		w.readExpr(x.X)
-		w.readExpr(x.Y)
-	case *ast.BasicLit:
-		if s, err := strconv.Unquote(x.Value); err == nil {
-			w.literals = append(w.literals, s)
-		}
-	case *ast.UnaryExpr:
-		w.readBound(x)
-	case *ast.Ident:
-		if strings.HasPrefix(x.Name, "uint") && w.lo == nil { // how CUE prints int & >=0
-			w.lo = &bound{text: "0"}
-		}
-		w.wide = w.wide || x.Name == "uint64"
-	}
-}
-
-func (w *spelling) readBound(x *ast.UnaryExpr) {
-	src, err := format.Node(x.X)
-	if err != nil {
-		return
-	}
-	v, err := strconv.ParseFloat(string(src), 64)
-	if err != nil {
-		return // !="" and =~"...": says or "text"
-	}
-	b := &bound{value: v, text: string(src), open: x.Op == token.GTR || x.Op == token.LSS}
-	if x.Op == token.GTR || x.Op == token.GEQ {
-		w.lo = b
-		return
-	}
-	w.hi = b
 }
 
 // String says what would be right.
@@ -209,23 +131,23 @@ func (f form) listString() string {
 // wrong says why a concrete value does not fit, and what would. The value is not a list of which an element is at fault.
 func (f form) wrong(v cue.Value) string {
 	w := f.spelling()
-	shown := show(v)
+	shown := mistake.Show(v)
 	if v.IncompleteKind() == cue.BytesKind {
 		if w.text || len(w.literals) > 0 || f.list != nil && f.list.value.IncompleteKind() == cue.StringKind {
-			return bytesForText(v)
+			return mistake.BytesForText(v)
 		}
 		return fmt.Sprintf("%s is bytes to CUE (%s)", shown, f)
 	}
 	if s, err := v.String(); err == nil && f.number && !f.fits(s) {
-		if number := numberIn(s); number != "" {
+		if number := mistake.NumberIn(s); number != "" {
 			return fmt.Sprintf("%s is text (a number has no quotes: %s)", shown, number)
 		}
 	}
-	if now := f.former[textOf(v)]; now != "" {
+	if now := f.today(v); now != "" {
 		return fmt.Sprintf("%s is not a choice (called %q since %s)", shown, now, v1.Now)
 	}
 	if s, err := v.String(); err == nil && len(w.literals) > 0 {
-		if near := nearest(s, w.literals); near != "" && f.String() != strconv.Quote(near) {
+		if near := mistake.Nearest(s, w.literals); near != "" && f.String() != strconv.Quote(near) {
 			return fmt.Sprintf("%s is not a choice (did you mean %q? %s)", shown, near, f)
 		}
 		return fmt.Sprintf("%s is not a choice (%s)", shown, f)
@@ -250,6 +172,20 @@ func (f form) wrong(v cue.Value) string {
 		return fmt.Sprintf("a list of %d does not fit (%s)", n, f)
 	}
 	return fmt.Sprintf("%s does not fit (%s)", shown, f)
+}
+
+// anyList is the constraint of a list whose elements are not checked.
+func anyList() form { return form{list: &form{says: "a value of the field"}, nonEmpty: true} }
+
+// hasLength reports whether a list of that many may be.
+func (f form) hasLength(n int) bool {
+	return (f.fixed == 0 || n == f.fixed) && (n > 0 || !f.nonEmpty)
+}
+
+// today is what the text of runner/v1 that a value has is called now, or "".
+func (f form) today(v cue.Value) string {
+	s, _ := v.String()
+	return f.former[s]
 }
 
 // holds reports whether a number is one that the program computes with.
@@ -279,68 +215,8 @@ func (f form) outside(x float64) string {
 	return ""
 }
 
-// show is a value as people read it, cut to a length that leaves room for the rest of the line.
-func show(v cue.Value) string {
-	if v.IncompleteKind() == cue.StructKind {
-		return "a group of fields"
-	}
-	s := ""
-	if text, err := v.Bytes(); err == nil && v.IncompleteKind() == cue.BytesKind {
-		s = "'" + string(text) + "'"
-	} else if lit, ok := literal(v); ok {
-		s = lit
-	} else if raw, err := v.MarshalJSON(); err == nil {
-		s = string(raw)
-	} else {
-		s = strings.Join(strings.Fields(fmt.Sprint(v)), " ")
-	}
-	return cut(s, 60)
-}
-
-// literal is a number as it is written in the file: 1e-3 stays 1e-3.
-func literal(v cue.Value) (string, bool) {
-	src := v.Source()
-	if f, ok := src.(*ast.Field); ok {
-		src = f.Value
-	}
-	lit, ok := src.(*ast.BasicLit)
-	if !ok || lit.Kind != token.INT && lit.Kind != token.FLOAT {
-		return "", false
-	}
-	return lit.Value, true
-}
-
-func cut(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	return string(r[:n-1]) + "…"
-}
-
-// bytesForText is about text in single quotes, as other languages have it.
-func bytesForText(v cue.Value) string {
-	text, _ := v.Bytes()
-	return fmt.Sprintf("%s is bytes to CUE (text stands in double quotes: %q)", show(v), cut(string(text), 60))
-}
-
 // fits reports whether a text is one that the constraint takes.
 func (f form) fits(s string) bool { return slices.Contains(f.spelling().literals, s) }
-
-// numberIn is the number that a text was meant as: "2", "20%", "10k"; "" where it is none.
-func numberIn(s string) string {
-	s = strings.TrimSpace(s)
-	if _, err := strconv.ParseFloat(s, 64); err == nil && strings.Trim(s, "0123456789.eE+-_") == "" {
-		return s
-	}
-	if m := unitNumber.FindStringSubmatch(s); m != nil && multipliers[m[2]] != 0 {
-		x, err := strconv.ParseFloat(m[1], 64)
-		if err == nil {
-			return strconv.FormatFloat(x*multipliers[m[2]], 'f', -1, 64)
-		}
-	}
-	return ""
-}
 
 func quoteAll(words []string, sep string) string {
 	out := make([]string, len(words))

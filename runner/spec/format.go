@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
-	"sync"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
+	"react/runner/spec/mistake"
 	"react/runner/spec/v1"
 )
 
@@ -18,7 +18,7 @@ import (
 func Format(file string, text []byte) ([]byte, error) {
 	f, err := parser.ParseFile(file, text, parser.ParseComments)
 	if err != nil {
-		return nil, syntaxErrors(file, string(text), err).err()
+		return nil, mistake.SyntaxErrors(file, string(text), err).Err()
 	}
 	return format.Node(f)
 }
@@ -29,26 +29,26 @@ func Format(file string, text []byte) ([]byte, error) {
 func Update(file string, text []byte) ([]byte, error) {
 	f, err := parser.ParseFile(file, text, parser.ParseComments)
 	if err != nil {
-		return nil, syntaxErrors(file, string(text), err).err()
+		return nil, mistake.SyntaxErrors(file, string(text), err).Err()
 	}
 	version, pos := versionOf(f)
 	switch {
 	case version == v1.Now:
 		return Format(file, text)
 	case version != v1.Version:
-		return nil, Errors{{Pos: orStart(at(pos), file), Path: "apiVersion", Msg: "not written out as \"" + v1.Version + "\" or \"" + v1.Now + "\""}}
+		return nil, mistake.Errors{{Pos: orStart(mistake.At(pos), file), Path: "apiVersion", Msg: "not written out as \"" + v1.Version + "\" or \"" + v1.Now + "\""}}
 	}
 	k, err := newContract()
 	if err != nil {
 		return nil, err
 	}
 	edits, problems := v1.Rewrite(f, v1.Options{Takes: k.takes})
-	var errs Errors
+	var errs mistake.Errors
 	for _, p := range problems {
-		errs.add(orStart(at(p.Pos), file), "", "%s (change it by hand)", p.Msg)
+		errs.Add(orStart(mistake.At(p.Pos), file), "", "%s (change it by hand)", p.Msg)
 	}
 	if len(errs) > 0 {
-		return nil, errs.err()
+		return nil, errs.Err()
 	}
 	out := apply(text, edits)
 	if err := checkUpdate(file, text, out); err != nil {
@@ -57,9 +57,9 @@ func Update(file string, text []byte) ([]byte, error) {
 	return Format(file, out)
 }
 
-func orStart(p Pos, file string) Pos {
+func orStart(p mistake.Pos, file string) mistake.Pos {
 	if p.File == "" {
-		return Pos{File: file, Line: 1, Col: 1}
+		return mistake.Pos{File: file, Line: 1, Col: 1}
 	}
 	return p
 }
@@ -84,12 +84,6 @@ func versionOf(f *ast.File) (string, token.Pos) {
 	return "", token.NoPos
 }
 
-// takes reports whether a field is of texts, and one of them is this.
-func (c *contract) takes(path, text string) bool {
-	n, _ := c.find(path)
-	return n != nil && n.isLeaf() && (n.form.fits(text) || n.form.list != nil && n.form.list.fits(text))
-}
-
 func apply(text []byte, edits []v1.Edit) []byte {
 	var out bytes.Buffer
 	from := 0
@@ -107,8 +101,8 @@ func apply(text []byte, edits []v1.Edit) []byte {
 func checkUpdate(file string, old, now []byte) error {
 	then, mistakes := Parse(file, old, Options{Former: true})
 	today, err := Parse(file, now, Options{})
-	if errs, ok := err.(Errors); ok {
-		left := slices.DeleteFunc(slices.Clone(errs), func(e Error) bool { return !e.Old })
+	if errs, ok := err.(mistake.Errors); ok {
+		left := slices.DeleteFunc(slices.Clone(errs), func(e mistake.Error) bool { return !e.Old })
 		switch {
 		case len(left) > 0:
 			return left
@@ -124,7 +118,7 @@ func checkUpdate(file string, old, now []byte) error {
 		then.Tables[name] = t.Current(then.labels())
 	}
 	if then.resolve(); then.Digest != today.Digest {
-		return Errors{{Pos: Pos{File: file}, Msg: "its names cannot be changed without changing what it says (change them by hand)"}}
+		return mistake.Errors{{Pos: mistake.Pos{File: file}, Msg: "its names cannot be changed without changing what it says (change them by hand)"}}
 	}
 	return nil
 }
@@ -180,17 +174,3 @@ func each[T any](list []T, become func(T) T) []T {
 	}
 	return out
 }
-
-// takesOfSchema reads the schema once.
-var takesOfSchema = sync.OnceValue(func() func(path, text string) bool {
-	k, err := newContract()
-	if err != nil {
-		panic(err) // a bug of the schema
-	}
-	var mu sync.Mutex // a cue.Context serves one at a time
-	return func(path, text string) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return k.takes(path, text)
-	}
-})

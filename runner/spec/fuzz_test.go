@@ -3,6 +3,7 @@ package spec
 import (
 	"errors"
 	"path/filepath"
+	"react/runner/spec/mistake"
 	"regexp"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		var es Errors
+		var es mistake.Errors
 		if !errors.As(err, &es) {
 			t.Fatalf("%T: %v", err, err)
 		}

@@ -1,9 +1,6 @@
 package spec
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,76 +8,14 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"cuelang.org/go/cue"
 
+	"react/runner/spec/fields"
+	"react/runner/spec/mistake"
+	"react/runner/spec/source"
 	"react/runner/spec/v1"
 )
-
-// Experiment is a file that holds no mistake: what to run, and what to show.
-type Experiment struct {
-	Former    bool // it is of runner/v1: its tables stand in the words of then
-	Name      string
-	Question  string
-	File      string           // as it was given
-	Overrides []string         // the --set arguments, in order
-	Source    []byte           // the file's text, without overrides
-	Tables    map[string]Table // by name
-	Order     []string         // of Tables, as the file has them
-	Params    Params           // the file's own values, before the sweep
-	Trials    []Trial          // grid first (the last axis fastest), then cases; seeds innermost
-	Excluded  int              // trials that sweep.exclude left out
-	Warnings  Errors           // what meets nothing in the file: patterns, labels, orders, filters
-	Unmet     []ClassName      // what a table of classes names and nothing in the file meets: may be a class
-	Resolved  []byte           // canonical JSON of all of the above but File and Source: equal for equal meaning, whatever the spelling
-	Defaulted []Defaulted      // what trials that tune have from their models' families
-	Digest    string           // sha256 of Resolved, hex
-
-	differences []map[string]any // of each trial from the file's values
-	places      map[string]Pos   // of the file's own values
-}
-
-// Place is where the file says the value of a path, or the nearest group above it: for what is found wrong with a value after the file was read.
-func (e *Experiment) Place(path string) Pos {
-	for p := path; p != ""; p = parent(p) {
-		if at, ok := e.places[p]; ok && at.File != "" {
-			return at
-		}
-	}
-	return Pos{File: e.File}
-}
-
-// PlaceOf is where the sweep gives a path a value, or Place.
-func (e *Experiment) PlaceOf(path string, value any) Pos {
-	raw, err := json.Marshal(value)
-	if at, ok := e.places[path+"="+string(raw)]; ok && err == nil {
-		return at
-	}
-	return e.Place(path)
-}
-
-// sweptPlaces adds to the places of the file's own values those of the values of a sweep.
-func sweptPlaces(own map[string]Pos, all []assignment) map[string]Pos {
-	out := maps.Clone(own)
-	for _, a := range all {
-		for path, at := range a.pos {
-			key := path + "=" + string(a.set[path])
-			if _, ok := out[key]; !ok && at.File != "" && a.set[path] != nil {
-				out[key] = at
-			}
-		}
-	}
-	return out
-}
-
-// Trial is one assignment of the axes and a seed.
-type Trial struct {
-	Label  string         // of the case; "" for a point of the grid
-	Axes   map[string]any // what the sweep sets, by path, as Flatten gives values
-	Seed   int            // of tuning
-	Params Params         // every section, defaults filled in; sections that trials share are shared memory, not to be modified
-}
 
 // Options are what flags say about loading.
 type Options struct {
@@ -138,12 +73,12 @@ func unreadable(file string, err error) error {
 	if errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("cannot read the experiment: %v", err)}}
+	return mistake.Errors{{Pos: mistake.Pos{File: file}, Msg: fmt.Sprintf("cannot read the experiment: %v", err)}}
 }
 
 func checkSize(file string, text []byte) error {
 	if len(text) > maxBytes {
-		return Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("longer than an experiment may be (%d bytes)", maxBytes)}}
+		return mistake.Errors{{Pos: mistake.Pos{File: file}, Msg: fmt.Sprintf("longer than an experiment may be (%d bytes)", maxBytes)}}
 	}
 	return nil
 }
@@ -164,7 +99,7 @@ func NewDraft(file string, text []byte, o Options) (d *Draft, err error) {
 	}
 	defer func() { // CUE's evaluator has panicked on odd input in several releases; a file must not end the program
 		if r := recover(); r != nil {
-			d, err = nil, Errors{{Pos: Pos{File: file}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v", r)}}
+			d, err = nil, mistake.Errors{{Pos: mistake.Pos{File: file}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v", r)}}
 		}
 	}()
 	k, err := newContract()
@@ -172,13 +107,13 @@ func NewDraft(file string, text []byte, o Options) (d *Draft, err error) {
 		return nil, err
 	}
 	k.towers = o.Towers
-	c := &checker{contract: k, former: o.Former, bad: map[string]bool{}, holes: map[string]bool{},
+	c := &checker{contract: k, Found: mistake.In(file), former: o.Former, holes: map[string]bool{},
 		met: &met{labels: map[string]bool{}, values: map[string]map[string]bool{}, hit: map[string]bool{}},
-		src: newSource(k.ctx, file, text)}
+		src: source.New(k.ctx, file, string(text))}
 	d = &Draft{Overrides: o.Sets, Source: text}
 	c.load(d, o)
 	c.sayVersion(d)
-	if err := c.errs.err(); err != nil {
+	if err := c.Errs.Err(); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -188,17 +123,18 @@ func (c *checker) load(d *Draft, o Options) {
 	for _, arg := range o.Sets {
 		set, err := c.parseSetting(arg)
 		if err != nil {
-			c.errs.add(Pos{File: setPrefix + arg}, "", "%s", err)
+			c.Add(mistake.Pos{File: mistake.SetPrefix + arg}, "", "%s", err)
 			continue
 		}
-		c.src.settings = append(c.src.settings, set)
+		c.src.Settings = append(c.src.Settings, set)
 	}
 	v, ok := c.firstBuild()
 	if !ok || !c.checkVersion(v) {
 		return
 	}
 	c.readRootFields(v, d)
-	d.Former = c.former && textOf(v.LookupPath(cue.ParsePath("apiVersion"))) == v1.Version
+	version, _ := v.LookupPath(cue.ParsePath("apiVersion")).String()
+	d.Former = c.former && version == v1.Version
 	base := newAssignment()
 	c.readSections(v, &base)
 	d.Places = base.pos
@@ -209,7 +145,7 @@ func (c *checker) load(d *Draft, o Options) {
 	}
 	d.Tables, d.Order = c.readTables(v.LookupPath(cue.ParsePath("tables")), &base, labels)
 	if n, limit := s.size(c.limit(o)), c.limit(o); n > limit {
-		c.errs.add(c.valuePos(v.LookupPath(cue.ParsePath("sweep"))), "sweep", "more than %d trials (a smaller grid)", limit)
+		c.Add(c.valuePos(v.LookupPath(cue.ParsePath("sweep"))), "sweep", "more than %d trials (a smaller grid)", limit)
 		return
 	}
 	c.makeTrials(d, &base, s)
@@ -226,8 +162,8 @@ func (c *checker) limit(o Options) int {
 func (c *checker) checkVersion(v cue.Value) bool {
 	n := c.root.child("apiVersion")
 	w := v.LookupPath(cue.ParsePath("apiVersion"))
-	if !w.Exists() && !c.isBad("apiVersion") && !c.isHole("apiVersion") {
-		c.errs.add(c.start(), "apiVersion", "missing (%s)", n.form)
+	if !w.Exists() && !c.IsBad("apiVersion") && !c.isHole("apiVersion") {
+		c.Add(c.Start(), "apiVersion", "missing (%s)", n.form)
 		return false
 	}
 	s, err := w.String()
@@ -235,12 +171,12 @@ func (c *checker) checkVersion(v cue.Value) bool {
 		if !c.former {
 			pos := c.valuePos(w)
 			c.v1 = &pos
-			c.bad["apiVersion"] = true
+			c.Silence("apiVersion")
 		}
 		return true
 	}
 	if err == nil && n.form.value.Unify(w).Err() != nil {
-		c.errs.add(c.valuePos(w), "apiVersion", "%q is not known to this runner (it reads %s)", s, n.form)
+		c.Add(c.valuePos(w), "apiVersion", "%q is not known to this runner (it reads %s)", s, n.form)
 		return false
 	}
 	return true
@@ -251,11 +187,11 @@ func (c *checker) checkVersion(v cue.Value) bool {
 func (c *checker) sayVersion(d *Draft) {
 	switch {
 	case c.v1 == nil:
-	case slices.ContainsFunc(c.errs, func(e Error) bool { return e.Old }):
-		c.old(*c.v1, "apiVersion", "%q has other names (runner fmt --update %s rewrites it as %q)", v1.Version, c.src.name, v1.Now)
+	case slices.ContainsFunc(c.Errs, func(e mistake.Error) bool { return e.Old }):
+		c.AddOld(*c.v1, "apiVersion", "%q has other names (runner fmt --update %s rewrites it as %q)", v1.Version, c.src.Name, v1.Now)
 	default:
-		d.Warnings.add(*c.v1, "apiVersion", "%q is read as %q, since no name in this file is another there; defaults are those of %q "+
-			"(runner fmt --update %s rewrites it)", v1.Version, v1.Now, v1.Now, c.src.name)
+		d.Warnings.Add(*c.v1, "apiVersion", "%q is read as %q, since no name in this file is another there; defaults are those of %q "+
+			"(runner fmt --update %s rewrites it)", v1.Version, v1.Now, v1.Now, c.src.Name)
 	}
 }
 
@@ -274,7 +210,7 @@ func (c *checker) readRootFields(v cue.Value, d *Draft) {
 			return // a section, read later; or a version that is known already
 		}
 		raw, ok := c.value(n.form, shown, v)
-		s, _ := plain(raw).(string)
+		s, _ := fields.Plain(raw).(string)
 		switch {
 		case !ok:
 		case path == "name":
@@ -284,8 +220,8 @@ func (c *checker) readRootFields(v cue.Value, d *Draft) {
 		}
 	}})
 	for _, n := range c.root.fields {
-		if n.required != "" && !v.LookupPath(cue.ParsePath(n.name)).Exists() && !c.isBad(n.name) {
-			c.fail(c.start(), n.name, "missing (%s)", n.form)
+		if n.required != "" && !v.LookupPath(cue.ParsePath(n.name)).Exists() && !c.IsBad(n.name) {
+			c.Fail(c.Start(), n.name, "missing (%s)", n.form)
 		}
 	}
 }
@@ -325,17 +261,17 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 	derive := c.follower(base, swept)
 	taken := map[string]*Defaulted{}
 	for _, a := range all {
-		given := derive(a).with(c.contract, a.set)
+		given := c.assign(derive(a), a.set)
 		v := c.withDefaults(given)
 		c.noteDefaults(taken, given, v)
-		scene{checker: c, base: base, a: a, v: v, swept: swept}.check()
-		if len(c.errs) > 0 {
+		scene{contract: c.contract, Found: c.Found, base: base.part, varied: a.part, values: v, swept: swept}.check()
+		if len(c.Errs) > 0 {
 			continue // nothing is run, only the rest of the mistakes is wanted
 		}
 		c.addTrial(d, a, v, s)
 	}
-	if len(c.errs) == 0 && len(d.Trials) == 0 {
-		c.errs.add(s.excludePos, "sweep.exclude", "leaves out every trial")
+	if len(c.Errs) == 0 && len(d.Trials) == 0 {
+		c.Add(s.excludePos, "sweep.exclude", "leaves out every trial")
 	}
 	d.Places = sweptPlaces(base.pos, all)
 	for _, from := range slices.Sorted(maps.Keys(taken)) {
@@ -347,7 +283,7 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 	}
 }
 
-func (c *checker) addTrial(d *Draft, a assignment, v values, s sweep) {
+func (c *checker) addTrial(d *Draft, a assignment, v fields.Values, s sweep) {
 	t := newDraftTrial(a, d.Base, v)
 	for _, seed := range s.seeds {
 		if c.isExcluded(s.exclude, a, v, seed) {
@@ -360,84 +296,4 @@ func (c *checker) addTrial(d *Draft, a assignment, v values, s sweep) {
 		c.met.note(a.label, v)
 		d.Trials = append(d.Trials, t)
 	}
-}
-
-// changed lists the sections in which two sets of values differ.
-func changed(a, b values) map[string]bool {
-	out := map[string]bool{}
-	for p, raw := range b {
-		if old, ok := a[p]; !ok || string(old) != string(raw) {
-			out[sectionOf(p)] = true
-		}
-	}
-	for p := range a {
-		if !b.has(p) {
-			out[sectionOf(p)] = true
-		}
-	}
-	return out
-}
-
-func sectionOf(path string) string {
-	section, _, _ := strings.Cut(path, ".")
-	return section
-}
-
-func (c *checker) isExcluded(patterns []pattern, a assignment, v values, seed int64) bool {
-	if len(patterns) == 0 {
-		return false
-	}
-	trial := maps.Clone(v)
-	trial["label"], _ = json.Marshal(a.label)
-	trial["seed"], _ = json.Marshal(seed)
-	excluded := false
-	for _, p := range patterns { // each is asked: one that only repeats another leaves out trials too
-		if c.subsumes(p, trial) {
-			excluded, c.met.hit[p.shown] = true, true
-		}
-	}
-	return excluded
-}
-
-// resolve fills Resolved and Digest in.
-func (e *Experiment) resolve() {
-	type trial struct {
-		Label string         `json:"label,omitempty"`
-		Seed  int            `json:"seed"`
-		Axes  map[string]any `json:"axes"`
-		Set   map[string]any `json:"set"` // every value that is not the file's: the axes, what follows them, defaults that depend on them
-	}
-	trials := make([]trial, len(e.Trials))
-	for i, t := range e.Trials {
-		trials[i] = trial{Label: t.Label, Seed: t.Seed, Axes: t.Axes, Set: e.differences[i]}
-	}
-	raw, err := json.Marshal(struct {
-		APIVersion string           `json:"apiVersion"`
-		Name       string           `json:"name"`
-		Question   string           `json:"question,omitempty"`
-		Params     Params           `json:"params"`
-		Trials     []trial          `json:"trials"`
-		Tables     map[string]Table `json:"tables"`
-	}{"runner/v2", e.Name, e.Question, e.Params, trials, e.Tables})
-	if err != nil {
-		panic(err) // plain values only
-	}
-	sum := sha256.Sum256(raw)
-	e.Resolved, e.Digest = raw, hex.EncodeToString(sum[:])
-}
-
-// difference lists the values of a trial that are not the file's; nil for one that the trial does not have.
-func difference(base, trial values) map[string]any {
-	out := map[string]any{}
-	for p, raw := range trial {
-		if old := base[p]; raw != nil && string(old) != string(raw) && fmt.Sprint(plain(old)) != fmt.Sprint(plain(raw)) {
-			out[p] = plain(raw)
-		}
-	}
-	for p, raw := range base {
-		if raw != nil && !trial.has(p) {
-			out[p] = nil
-		}
-	}
-	return out
 }

@@ -10,12 +10,15 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+
+	"react/runner/spec/fields"
+	"react/runner/spec/mistake"
 )
 
 // expectation is a name or a pattern of the file that is meant for something in it; what meets
 // nothing is most often a slip of the pen, and is warned of.
 type expectation struct {
-	Error
+	mistake.Error
 	met   func(m *met) bool
 	class string // what may be the name of a class, which the file does not say; "" elsewhere
 }
@@ -23,7 +26,7 @@ type expectation struct {
 // ClassName is a name in a table of classes that is a mistake unless a class has it.
 type ClassName struct {
 	Name string
-	Error
+	mistake.Error
 }
 
 // met is what there is to meet: the labels of trials, and the values of the paths that tables name.
@@ -34,8 +37,8 @@ type met struct {
 }
 
 // expect notes an expectation.
-func (c *checker) expect(pos Pos, shown string, fulfilled func(m *met) bool, format string, args ...any) {
-	c.expected = append(c.expected, expectation{Error{Pos: pos, Path: shown, Msg: fmt.Sprintf(format, args...)}, fulfilled, ""})
+func (c *checker) expect(pos mistake.Pos, shown string, fulfilled func(m *met) bool, format string, args ...any) {
+	c.expected = append(c.expected, expectation{mistake.Error{Pos: pos, Path: shown, Msg: fmt.Sprintf(format, args...)}, fulfilled, ""})
 }
 
 // watch has the values of a path noted.
@@ -48,11 +51,11 @@ func (c *checker) watch(paths ...string) {
 }
 
 // note takes a trial that will run.
-func (m *met) note(label string, v values) {
+func (m *met) note(label string, v fields.Values) {
 	m.labels[label] = true
 	for p, seen := range m.values {
 		if raw := v[p]; raw != nil {
-			for _, text := range valueTexts(plain(raw)) {
+			for _, text := range valueTexts(fields.Plain(raw)) {
 				seen[text] = true
 			}
 		}
@@ -61,7 +64,7 @@ func (m *met) note(label string, v values) {
 
 // warnings are the expectations that nothing met, in the order of the file; and those that the name
 // of a class may meet.
-func (c *checker) warnings() (out Errors, classes []ClassName) {
+func (c *checker) warnings() (out mistake.Errors, classes []ClassName) {
 	for _, e := range c.expected {
 		switch {
 		case e.met(c.met):
@@ -71,7 +74,7 @@ func (c *checker) warnings() (out Errors, classes []ClassName) {
 			out = append(out, e.Error)
 		}
 	}
-	return out.sorted(), classes
+	return out.Sorted(), classes
 }
 
 // valueTexts are the ways in which a value may be written in a table's fields: as it is, and a
@@ -112,7 +115,7 @@ func (m *met) names(text string, paths []string) bool {
 }
 
 // expectExclude: a pattern is meant for trials.
-func (c *checker) expectExclude(pos Pos, shown string) {
+func (c *checker) expectExclude(pos mistake.Pos, shown string) {
 	c.expect(pos, shown, func(m *met) bool { return m.hit[shown] }, "leaves out no trial")
 }
 
@@ -123,7 +126,7 @@ const noTrialShows = "–"
 func (t tableReader) expectNames(out Table) {
 	paths := append(slices.Clone(out.Rows), out.Columns...)
 	t.watch(paths...)
-	classes := contains(paths, "class") || contains(paths, "class.other")
+	classes := slices.Contains(paths, "class") || slices.Contains(paths, "class.other")
 	name := func(text string) {
 		if classes {
 			t.expected[len(t.expected)-1].class = text
@@ -140,8 +143,8 @@ func (t tableReader) expectNames(out Table) {
 		at := t.maps[p].LookupPath(cue.MakePath(cue.Str(text)))
 		known := append(slices.Clone(paths), out.Metrics...)
 		known = append(known, out.Baseline, noTrialShows)
-		t.expect(t.fieldPos(at), join(p, strconv.Quote(text)),
-			func(m *met) bool { return contains(known, text) || m.names(text, paths) },
+		t.expect(t.fieldPos(at), fields.Join(p, strconv.Quote(text)),
+			func(m *met) bool { return slices.Contains(known, text) || m.names(text, paths) },
 			"%q is no path, metric, label or value of the table", text)
 		name(text)
 	}
@@ -156,7 +159,7 @@ func (t tableReader) expectMetrics(out Table) {
 				_, short, _ := strings.Cut(metric, "/")
 				return matches(name, metric) || matches(name, short)
 			})
-		}, "%q is no metric of the table%s", name, didYouMean(name, out.Metrics, "metrics"))
+		}, "%q is no metric of the table%s", name, mistake.DidYouMean(name, out.Metrics, "metrics"))
 	}
 }
 
@@ -166,10 +169,10 @@ func matches(pattern, name string) bool {
 }
 
 // expectFilter: every value that a filter asks for is a trial's.
-func (t tableReader) expectFilter(at Pos, shown, path string, raw json.RawMessage) {
-	wanted, ok := plain(raw).([]any)
+func (t tableReader) expectFilter(at mistake.Pos, shown, path string, raw json.RawMessage) {
+	wanted, ok := fields.Plain(raw).([]any)
 	if !ok {
-		wanted = []any{plain(raw)}
+		wanted = []any{fields.Plain(raw)}
 	}
 	t.watch(path)
 	for _, v := range wanted {
@@ -181,7 +184,7 @@ func (t tableReader) expectFilter(at Pos, shown, path string, raw json.RawMessag
 			if path == "label" {
 				return m.labels[texts[0]]
 			}
-			whole := valueTexts(plain(raw)) // the value may be a list itself
+			whole := valueTexts(fields.Plain(raw)) // the value may be a list itself
 			return m.has(path, texts[0]) || len(whole) > 0 && m.has(path, whole[0])
 		}, "no trial has the value %s", texts[0])
 	}
@@ -190,7 +193,7 @@ func (t tableReader) expectFilter(at Pos, shown, path string, raw json.RawMessag
 // expectBaseline: what the others are compared with is there.
 func (t tableReader) expectBaseline(out Table) {
 	p, text, ok := strings.Cut(out.Baseline, "=")
-	if !ok || contains(t.labels, out.Baseline) {
+	if !ok || slices.Contains(t.labels, out.Baseline) {
 		return
 	}
 	t.watch(p)

@@ -3,11 +3,14 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
 
+	"react/runner/spec/fields"
+	"react/runner/spec/mistake"
 	"react/runner/spec/v1"
 )
 
@@ -19,23 +22,20 @@ type axis struct {
 
 type axisValue struct {
 	raw json.RawMessage
-	pos Pos
+	pos mistake.Pos
 	val cue.Value
 }
 
 // assignment is one choice of values: a point of the grid, a case, or a case at a point of the grid.
 type assignment struct {
-	label  string
-	prefix string // "sweep.cases[1]", or "" for the grid
-	start  Pos    // where a case begins
-	set    values // groups too, as nil
-	pos    map[string]Pos
-	vals   map[string]cue.Value
-	cross  bool
+	part
+	label string
+	vals  map[string]cue.Value
+	cross bool
 }
 
 func newAssignment() assignment {
-	return assignment{set: values{}, pos: map[string]Pos{}, vals: map[string]cue.Value{}}
+	return assignment{part: part{set: fields.Values{}, pos: map[string]mistake.Pos{}}, vals: map[string]cue.Value{}}
 }
 
 func (a assignment) clone() assignment {
@@ -71,7 +71,7 @@ type sweep struct {
 	exclude []pattern
 	seeds   []int64
 
-	excludePos Pos
+	excludePos mistake.Pos
 }
 
 var sweepFields = []string{"grid", "cases", "exclude", "seeds"}
@@ -133,20 +133,20 @@ func (c *checker) readSeeds(v cue.Value, otherwise []int64) []int64 {
 	}
 	for i, s := range list {
 		if slices.Index(list, s) < i {
-			c.fail(c.elementPos(v, i), fmt.Sprintf("sweep.seeds[%d]", i), "%d is there twice (each seed once)", s)
+			c.Fail(c.elementPos(v, i), fmt.Sprintf("sweep.seeds[%d]", i), "%d is there twice (each seed once)", s)
 		}
 	}
 	return list
 }
 
-func (c *checker) elementPos(v cue.Value, i int) Pos {
+func (c *checker) elementPos(v cue.Value, i int) mistake.Pos {
 	return c.valuePos(v.LookupPath(cue.MakePath(cue.Index(i))))
 }
 
 // readGrid checks every value of every axis at its own place. Values that are wrong are left out.
 func (c *checker) readGrid(v cue.Value, base *assignment) []axis {
 	var axes []axis
-	c.walk(c.params, "", v, visitor{prefix: "sweep.grid", names: base.set.names, leaf: func(n *node, path, shown string, v cue.Value) {
+	c.walk(c.params, "", v, visitor{prefix: "sweep.grid", names: base.set.Names, leaf: func(n *node, path, shown string, v cue.Value) {
 		if ax := c.readAxis(n, path, shown, v); len(ax.values) > 0 {
 			axes = append(axes, ax)
 		}
@@ -157,12 +157,12 @@ func (c *checker) readGrid(v cue.Value, base *assignment) []axis {
 func (c *checker) readAxis(n *node, path, shown string, v cue.Value) axis {
 	ax := axis{path: path}
 	if v.IncompleteKind() != cue.ListKind {
-		c.fail(c.valuePos(v), shown, "%s is not a list (a list of values, each %s)", show(v), n.form)
+		c.Fail(c.valuePos(v), shown, "%s is not a list (a list of values, each %s)", mistake.Show(v), n.form)
 		return ax
 	}
 	it, err := v.List()
 	if err != nil {
-		c.fail(c.valuePos(v), shown, "%s", evalMessage(err))
+		c.Fail(c.valuePos(v), shown, "%s", mistake.FirstMessage(err))
 		return ax
 	}
 	seen := map[string]bool{}
@@ -172,11 +172,11 @@ func (c *checker) readAxis(n *node, path, shown string, v cue.Value) axis {
 		at := fmt.Sprintf("%s[%d]", shown, i)
 		raw, ok := c.value(n.form, at, it.Value())
 		if !ok {
-			c.bad[path] = true
+			c.Silence(path)
 			continue
 		}
-		if key := fmt.Sprint(plain(raw)); seen[key] {
-			c.fail(c.valuePos(it.Value()), at, "%s is there twice (each value once)", show(it.Value()))
+		if key := fmt.Sprint(fields.Plain(raw)); seen[key] {
+			c.Fail(c.valuePos(it.Value()), at, "%s is there twice (each value once)", mistake.Show(it.Value()))
 			continue
 		} else {
 			seen[key] = true
@@ -184,7 +184,7 @@ func (c *checker) readAxis(n *node, path, shown string, v cue.Value) axis {
 		ax.values = append(ax.values, axisValue{raw: raw, pos: c.valuePos(it.Value()), val: it.Value()})
 	}
 	if count == 0 {
-		c.fail(c.valuePos(v), shown, "no values (a list of values, each %s)", n.form)
+		c.Fail(c.valuePos(v), shown, "no values (a list of values, each %s)", n.form)
 	}
 	return ax
 }
@@ -192,11 +192,11 @@ func (c *checker) readAxis(n *node, path, shown string, v cue.Value) axis {
 // readCases checks the cases and that their labels differ.
 func (c *checker) readCases(v cue.Value, base *assignment) []assignment {
 	var cases []assignment
-	labels := map[string]Pos{}
+	labels := map[string]mistake.Pos{}
 	c.each(v, "sweep.cases", func(shown string, v cue.Value) {
 		a := c.readCase(shown, v, base)
 		if first, ok := labels[a.label]; ok && a.label != "" {
-			c.fail(c.valuePos(v.LookupPath(cue.MakePath(cue.Str("label")))), shown+".label", "%q is also the label of the case at line %d (each case has its own)", a.label, first.Line)
+			c.Fail(c.valuePos(v.LookupPath(cue.MakePath(cue.Str("label")))), shown+".label", "%q is also the label of the case at line %d (each case has its own)", a.label, first.Line)
 		}
 		labels[a.label] = a.start
 		cases = append(cases, a)
@@ -208,7 +208,7 @@ func (c *checker) readCases(v cue.Value, base *assignment) []assignment {
 func (c *checker) each(v cue.Value, shown string, visit func(shown string, v cue.Value)) {
 	it, err := v.List()
 	if err != nil || v.IncompleteKind() != cue.ListKind {
-		c.fail(c.valuePos(v), shown, "%s is not a list", show(v))
+		c.Fail(c.valuePos(v), shown, "%s is not a list", mistake.Show(v))
 		return
 	}
 	for i := 0; it.Next(); i++ {
@@ -219,33 +219,28 @@ func (c *checker) each(v cue.Value, shown string, visit func(shown string, v cue
 	}
 }
 
-// overlay is the sections with some fields more.
-func (c *checker) overlay(more ...*node) *node {
-	return &node{fields: append(more, c.params.fields...)}
-}
-
 func (c *checker) readCase(shown string, v cue.Value, base *assignment) assignment {
 	a := newAssignment()
 	a.prefix, a.start = shown, c.valuePos(v)
-	cross := &node{name: "cross", form: form{boolean: true, value: c.ctx.CompileString("bool")}}
-	c.walk(c.overlay(c.label, cross), "", v, visitor{prefix: shown, names: base.set.names,
+	cross := c.newLeaf("cross", "bool")
+	c.walk(c.overlay(c.label, cross), "", v, visitor{prefix: shown, names: base.set.Names,
 		group: func(path string, v cue.Value) { a.set[path], a.pos[path] = nil, c.fieldPos(v) },
 		leaf: func(n *node, path, shown string, v cue.Value) {
 			raw, ok := c.value(n.form, shown, v)
 			switch {
 			case !ok && (n == c.label || n == cross):
 			case !ok:
-				c.bad[path] = true
+				c.Silence(path)
 			case n == c.label:
-				a.label, _ = plain(raw).(string)
+				a.label, _ = fields.Plain(raw).(string)
 			case n == cross:
-				a.cross, _ = plain(raw).(bool)
+				a.cross, _ = fields.Plain(raw).(bool)
 			default:
 				a.set[path], a.pos[path], a.vals[path] = raw, c.valuePos(v), v
 			}
 		}})
-	if a.label == "" && !c.isBad(shown+".label") {
-		c.fail(a.start, shown+".label", "missing (%s)", c.label.form)
+	if a.label == "" && !c.IsBad(shown+".label") {
+		c.Fail(a.start, shown+".label", "missing (%s)", c.label.form)
 	}
 	return a
 }
@@ -255,8 +250,8 @@ func (c *checker) readExclude(v cue.Value, base *assignment) []pattern {
 	var out []pattern
 	c.each(v, "sweep.exclude", func(shown string, v cue.Value) {
 		p := c.readPattern(shown, v, base)
-		if len(p.paths) == 0 && !c.isBad(shown) {
-			c.fail(c.valuePos(v), shown, "an empty pattern leaves out every trial (such as {tune: gamma: <0.9})")
+		if len(p.paths) == 0 && !c.IsBad(shown) {
+			c.Fail(c.valuePos(v), shown, "an empty pattern leaves out every trial (such as {tune: gamma: <0.9})")
 		}
 		c.expectExclude(c.valuePos(v), shown)
 		out = append(out, p)
@@ -266,18 +261,16 @@ func (c *checker) readExclude(v cue.Value, base *assignment) []pattern {
 
 func (c *checker) readPattern(shown string, v cue.Value, base *assignment) pattern {
 	p := pattern{value: v, known: map[string]bool{}, former: map[string]string{}, shown: shown}
-	label := &node{name: "label", form: form{value: c.ctx.CompileString("string")}}
-	seed := &node{name: "seed", form: form{number: true, whole: true, value: c.ctx.CompileString("int")}}
-	c.walk(c.overlay(label, seed), "", v, visitor{prefix: shown, names: base.set.names, leaf: func(n *node, path, shown string, v cue.Value) {
+	c.walk(c.overlay(c.newLeaf("label", "string"), c.newLeaf("seed", "int")), "", v, visitor{prefix: shown, names: base.set.Names, leaf: func(n *node, path, shown string, v cue.Value) {
 		if n.former != "" {
 			p.former[path] = n.former
 		}
 		if n.form.value.Unify(v).Validate() != nil && !n.form.accepts {
 			what := n.form.wrong(v)
 			if !v.IsConcrete() {
-				what = fmt.Sprintf("%s matches no value (%s)", show(v), n.form)
+				what = fmt.Sprintf("%s matches no value (%s)", mistake.Show(v), n.form)
 			}
-			c.fail(c.valuePos(v), shown, "%s", what)
+			c.Fail(c.valuePos(v), shown, "%s", what)
 			return
 		}
 		p.paths = append(p.paths, path)
@@ -286,8 +279,8 @@ func (c *checker) readPattern(shown string, v cue.Value, base *assignment) patte
 }
 
 // subsumes reports whether the pattern holds for a trial.
-func (c *checker) subsumes(p pattern, trial values) bool {
-	part := values{}
+func (c *checker) subsumes(p pattern, trial fields.Values) bool {
+	part := fields.Values{}
 	for _, path := range p.paths {
 		raw, ok := trial[path]
 		if !ok {
@@ -298,7 +291,7 @@ func (c *checker) subsumes(p pattern, trial values) bool {
 		}
 		part[path] = raw
 	}
-	raw, err := json.Marshal(part.tree())
+	raw, err := json.Marshal(part.Tree())
 	if err != nil {
 		return false
 	}
@@ -311,7 +304,7 @@ func (c *checker) subsumes(p pattern, trial values) bool {
 // formerValue is what runner/v1 called a value of the field that it called old.
 func formerValue(old string, raw json.RawMessage) json.RawMessage {
 	for then, now := range v1.Values(old) {
-		if plain(raw) == now {
+		if fields.Plain(raw) == now {
 			raw, _ = json.Marshal(then)
 			return raw
 		}
@@ -330,7 +323,7 @@ func (s sweep) expand() []assignment {
 			out = append(out, one)
 			continue
 		}
-		axes := slices.DeleteFunc(slices.Clone(s.axes), func(ax axis) bool { return one.set.has(ax.path) })
+		axes := slices.DeleteFunc(slices.Clone(s.axes), func(ax axis) bool { return one.set.Has(ax.path) })
 		out = append(out, product(one, axes)...)
 	}
 	return out
@@ -345,7 +338,7 @@ func product(from assignment, axes []axis) []assignment {
 				b := a.clone()
 				b.set[ax.path], b.pos[ax.path], b.vals[ax.path] = v.raw, v.pos, v.val
 				for _, g := range groupsOf(ax.path) {
-					if !b.set.has(g) {
+					if !b.set.Has(g) {
 						b.set[g] = nil
 					}
 				}
@@ -387,7 +380,7 @@ func (s sweep) size(limit int) int {
 		m := 1
 		if one.cross {
 			for _, ax := range s.axes {
-				if !one.set.has(ax.path) {
+				if !one.set.Has(ax.path) {
 					m *= len(ax.values)
 				}
 			}
@@ -400,4 +393,20 @@ func (s sweep) size(limit int) int {
 		return max(limit+1, min(n*len(s.seeds), 1<<40))
 	}
 	return n * len(s.seeds)
+}
+
+func (c *checker) isExcluded(patterns []pattern, a assignment, v fields.Values, seed int64) bool {
+	if len(patterns) == 0 {
+		return false
+	}
+	trial := maps.Clone(v)
+	trial["label"], _ = json.Marshal(a.label)
+	trial["seed"], _ = json.Marshal(seed)
+	excluded := false
+	for _, p := range patterns { // each is asked: one that only repeats another leaves out trials too
+		if c.subsumes(p, trial) {
+			excluded, c.met.hit[p.shown] = true, true
+		}
+	}
+	return excluded
 }

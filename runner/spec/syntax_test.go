@@ -3,6 +3,7 @@ package spec
 import (
 	"os"
 	"path/filepath"
+	"react/runner/spec/mistake"
 	"regexp"
 	"strings"
 	"testing"
@@ -84,7 +85,7 @@ func TestHabits(t *testing.T) {
 			if bad := inside.FindString(err.Error()); bad != "" {
 				t.Errorf("%q in %v", bad, err)
 			}
-			if strings.Contains(c.want, "syntax: ") && len(err.(Errors)) > 1 {
+			if strings.Contains(c.want, "syntax: ") && len(err.(mistake.Errors)) > 1 {
 				t.Errorf("more than one message: %v", err)
 			}
 		})

@@ -12,6 +12,8 @@ import (
 
 	"react/results/evaluation"
 	"react/results/reference"
+	"react/runner/spec/fields"
+	"react/runner/spec/mistake"
 	"react/runner/spec/v1"
 )
 
@@ -62,14 +64,14 @@ func (c *checker) readTables(v cue.Value, base *assignment, labels []string) (ma
 		return out, nil
 	}
 	tables := &node{name: "tables", elem: c.table}
-	raws := values{}
+	raws := fields.Values{}
 	vals := map[string]cue.Value{}
 	filters, maps := map[string]cue.Value{}, map[string]cue.Value{}
 	c.walk(tables, "tables", v, visitor{
 		group: func(path string, v cue.Value) { raws[path], vals[path] = nil, v },
 		leaf: func(n *node, path, shown string, v cue.Value) {
 			if n.name == "filter" {
-				filters[parent(path)] = v
+				filters[fields.Parent(path)] = v
 				return
 			}
 			if n.leaf.IncompleteKind() == cue.StructKind {
@@ -89,7 +91,7 @@ func (c *checker) readTables(v cue.Value, base *assignment, labels []string) (ma
 	for path, v := range filters {
 		base.pos[path+".filter"] = c.valuePos(v)
 	}
-	names := raws.names("tables")
+	names := raws.Names("tables")
 	slices.SortStableFunc(names, func(a, b string) int { // what a comprehension makes stands in one place
 		p, q := c.fieldPos(vals["tables."+a]), c.fieldPos(vals["tables."+b])
 		return cmp.Or(cmp.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Col, q.Col))
@@ -107,7 +109,7 @@ func (c *checker) readTables(v cue.Value, base *assignment, labels []string) (ma
 type tableReader struct {
 	*checker
 	path   string
-	raws   values
+	raws   fields.Values
 	vals   map[string]cue.Value
 	maps   map[string]cue.Value // labels, units, digits
 	filter cue.Value
@@ -116,13 +118,13 @@ type tableReader struct {
 }
 
 func (t tableReader) read(name string) Table {
-	out := Table{Name: name, Baseline: t.raws.text(t.path + ".baseline"), Caption: t.raws.text(t.path + ".caption")}
+	out := Table{Name: name, Baseline: t.raws.Text(t.path + ".baseline"), Caption: t.raws.Text(t.path + ".caption")}
 	for _, n := range t.table.fields {
-		if p := join(t.path, n.name); n.required != "" && !t.raws.has(p) && !t.isBad(p) {
-			t.fail(t.fieldPos(t.vals[t.path]), p, "missing (%s)", n.form)
+		if p := fields.Join(t.path, n.name); n.required != "" && !t.raws.Has(p) && !t.IsBad(p) {
+			t.Fail(t.fieldPos(t.vals[t.path]), p, "missing (%s)", n.form)
 		}
-		if raw, ok := t.defaults["tables.*."+n.name]; ok && !t.raws.has(join(t.path, n.name)) {
-			t.raws[join(t.path, n.name)] = raw
+		if raw, ok := t.defaults["tables.*."+n.name]; ok && !t.raws.Has(fields.Join(t.path, n.name)) {
+			t.raws[fields.Join(t.path, n.name)] = raw
 		}
 	}
 	out.Rows = t.axes("rows")
@@ -131,9 +133,9 @@ func (t tableReader) read(name string) Table {
 	t.checkRepeats(out)
 	for field, into := range map[string]any{"decimals": &out.Decimals, "fixed": &out.Fixed, "order": &out.Order, "percent": &out.Percent, "figure": &out.Figure,
 		"group": &out.Group, "spread": &out.Spread, "test": &out.Test, "effect": &out.Effect, "published": &out.Published} {
-		if raw, ok := t.raws[join(t.path, field)]; ok {
+		if raw, ok := t.raws[fields.Join(t.path, field)]; ok {
 			if err := json.Unmarshal(raw, into); err != nil { // the schema and Table disagree
-				t.fail(t.fieldPos(t.vals[t.path]), join(t.path, field), "%v", err)
+				t.Fail(t.fieldPos(t.vals[t.path]), fields.Join(t.path, field), "%v", err)
 			}
 		}
 	}
@@ -157,13 +159,13 @@ func (t tableReader) read(name string) Table {
 	return out
 }
 
-// placeElements notes where the elements of a list are, and fields of them: what is wrong with those
+// placeElements notes where the elements of a list are, and parts of them: what is wrong with those
 // is known when the trials are.
-func (t tableReader) placeElements(field string, n int, fields ...string) {
-	p := join(t.path, field)
+func (t tableReader) placeElements(field string, n int, parts ...string) {
+	p := fields.Join(t.path, field)
 	for i := range n {
 		t.base.pos[fmt.Sprintf("%s[%d]", p, i)] = t.elementPos(t.vals[p], i)
-		for _, f := range fields {
+		for _, f := range parts {
 			if v := t.vals[p].LookupPath(cue.MakePath(cue.Index(i), cue.Str(f))); v.Exists() {
 				t.base.pos[fmt.Sprintf("%s[%d].%s", p, i, f)] = t.valuePos(v)
 			}
@@ -178,9 +180,9 @@ func (t tableReader) checkRepeats(out Table) {
 		list  []string
 	}{{"columns", append(out.Rows[:len(out.Rows):len(out.Rows)], out.Columns...)}, {"metrics", out.Metrics}} {
 		for i, s := range twice.list {
-			if contains(twice.list[:i], s) {
-				p := join(t.path, twice.field)
-				t.fail(t.fieldPos(t.vals[p]), p, "%q is there twice", s)
+			if slices.Contains(twice.list[:i], s) {
+				p := fields.Join(t.path, twice.field)
+				t.Fail(t.fieldPos(t.vals[p]), p, "%q is there twice", s)
 			}
 		}
 	}
@@ -188,25 +190,25 @@ func (t tableReader) checkRepeats(out Table) {
 
 // checkBaseline takes the label of a case, or "tune.mode=full".
 func (t tableReader) checkBaseline(s string) {
-	if s == "" || contains(t.labels, s) {
+	if s == "" || slices.Contains(t.labels, s) {
 		return
 	}
 	p := t.path + ".baseline"
 	if path, _, ok := strings.Cut(s, "="); ok {
 		if why := t.axisError(path); why != "" {
-			t.fail(t.valuePos(t.vals[p]), p, "%s", why)
+			t.Fail(t.valuePos(t.vals[p]), p, "%s", why)
 		}
 		return
 	}
-	t.fail(t.valuePos(t.vals[p]), p, "no case has the label %q%s", s, didYouMean(s, t.labels, "labels"))
+	t.Fail(t.valuePos(t.vals[p]), p, "no case has the label %q%s", s, mistake.DidYouMean(s, t.labels, "labels"))
 }
 
 func (t tableReader) checkFixed(out Table) {
 	p := t.path + ".fixed"
 	for i, f := range out.Fixed {
-		if f.Metric != "" && !contains(out.Metrics, f.Metric) {
+		if f.Metric != "" && !slices.Contains(out.Metrics, f.Metric) {
 			at := t.vals[p].LookupPath(cue.MakePath(cue.Index(i), cue.Str("metric")))
-			t.fail(t.valuePos(at), fmt.Sprintf("%s[%d].metric", p, i), "%q is no metric of the table%s", f.Metric, didYouMean(f.Metric, out.Metrics, "metrics"))
+			t.Fail(t.valuePos(at), fmt.Sprintf("%s[%d].metric", p, i), "%q is no metric of the table%s", f.Metric, mistake.DidYouMean(f.Metric, out.Metrics, "metrics"))
 		}
 	}
 }
@@ -219,62 +221,62 @@ func (t tableReader) checkPublished(out Table) {
 			return t.vals[p].LookupPath(cue.MakePath(cue.Index(i), cue.Str(field)))
 		}
 		if _, ok := reference.Find(f.Ref); !ok {
-			t.fail(t.valuePos(at("ref")), fmt.Sprintf("%s[%d].ref", p, i), "%q is no published figure of results/reference%s", f.Ref, didYouMean(f.Ref, reference.IDs(), "ids"))
+			t.Fail(t.valuePos(at("ref")), fmt.Sprintf("%s[%d].ref", p, i), "%q is no published figure of results/reference%s", f.Ref, mistake.DidYouMean(f.Ref, reference.IDs(), "ids"))
 		}
-		if f.Metric != "" && !contains(out.Metrics, f.Metric) {
-			t.fail(t.valuePos(at("metric")), fmt.Sprintf("%s[%d].metric", p, i), "%q is no metric of the table%s", f.Metric, didYouMean(f.Metric, out.Metrics, "metrics"))
+		if f.Metric != "" && !slices.Contains(out.Metrics, f.Metric) {
+			t.Fail(t.valuePos(at("metric")), fmt.Sprintf("%s[%d].metric", p, i), "%q is no metric of the table%s", f.Metric, mistake.DidYouMean(f.Metric, out.Metrics, "metrics"))
 		}
 	}
 }
 
 // checkClasses holds the figures of single classes and the axes of classes together.
 func (t tableReader) checkClasses(out Table) {
-	has := func(axis string) bool { return contains(out.Rows, axis) || contains(out.Columns, axis) }
+	has := func(axis string) bool { return slices.Contains(out.Rows, axis) || slices.Contains(out.Columns, axis) }
 	p := t.path + ".metrics"
 	for i, m := range out.Metrics {
 		set, metric, _ := strings.Cut(m, "/")
 		at := fmt.Sprintf("%s[%d]", p, i)
-		if t.isBad(p) || t.isBad(at) {
+		if t.IsBad(p) || t.IsBad(at) {
 			continue
 		}
 		switch pos := t.elementPos(t.vals[p], i); {
 		case set != "balance" && (has("class") || has("class.other")):
-			t.fail(pos, at, "%q in a table of classes (figures of balance; another table)", m)
+			t.Fail(pos, at, "%q in a table of classes (figures of balance; another table)", m)
 		case set == "balance" && !has("class"):
-			t.fail(pos, at, "%q is of single classes (rows or columns: \"class\")", m)
+			t.Fail(pos, at, "%q is of single classes (rows or columns: \"class\")", m)
 		case set == "balance" && (metric == "common") != has("class.other"):
-			t.fail(pos, at, "%q in a table %s \"class.other\" (balance/common is of two classes, the other figures are of one)", m, map[bool]string{true: "with", false: "without"}[has("class.other")])
+			t.Fail(pos, at, "%q in a table %s \"class.other\" (balance/common is of two classes, the other figures are of one)", m, map[bool]string{true: "with", false: "without"}[has("class.other")])
 		}
 	}
 }
 
 // checkAxesOf holds group and effect to what rows and columns are.
 func (t tableReader) checkAxesOf(out Table) {
-	if p := t.path + ".group"; out.Group != "" && !contains(out.Rows, out.Group) {
-		t.fail(t.valuePos(t.vals[p]), p, "%q is not one of rows%s", out.Group, didYouMean(out.Group, out.Rows, "rows"))
+	if p := t.path + ".group"; out.Group != "" && !slices.Contains(out.Rows, out.Group) {
+		t.Fail(t.valuePos(t.vals[p]), p, "%q is not one of rows%s", out.Group, mistake.DidYouMean(out.Group, out.Rows, "rows"))
 	}
 	if p := t.path + ".effect"; out.Effect != "" && (len(out.Rows) != 1 || out.Rows[0] != out.Effect || len(out.Columns) > 0) {
-		t.fail(t.valuePos(t.vals[p]), p, "%q must be the only path of rows, and columns none: a main effect averages over all else", out.Effect)
+		t.Fail(t.valuePos(t.vals[p]), p, "%q must be the only path of rows, and columns none: a main effect averages over all else", out.Effect)
 	}
 }
 
 // readMap reads labels, units or digits. Where names are given, the keys must be among them.
 func (t tableReader) readMap(field string, into any, names []string) {
-	p := join(t.path, field)
+	p := fields.Join(t.path, field)
 	v, ok := t.maps[p]
 	if !ok {
 		return
 	}
 	it, err := v.Fields()
 	if err != nil {
-		t.fail(t.valuePos(v), p, "%s does not fit (%s)", show(v), t.table.child(field).form.says)
+		t.Fail(t.valuePos(v), p, "%s does not fit (%s)", mistake.Show(v), t.table.child(field).form.says)
 		return
 	}
 	for it.Next() {
 		name, w := it.Selector().Unquoted(), it.Value()
-		at := join(p, strconv.Quote(name))
-		if names != nil && !contains(names, name) {
-			t.fail(t.fieldPos(w), at, "no metric of the table%s", didYouMean(name, names, "metrics"))
+		at := fields.Join(p, strconv.Quote(name))
+		if names != nil && !slices.Contains(names, name) {
+			t.Fail(t.fieldPos(w), at, "no metric of the table%s", mistake.DidYouMean(name, names, "metrics"))
 			continue
 		}
 		if t.isUnusable(w, at) {
@@ -282,16 +284,16 @@ func (t tableReader) readMap(field string, into any, names []string) {
 		}
 		elem := t.table.child(field).leaf.LookupPath(cue.MakePath(cue.AnyString))
 		if w.IncompleteKind() == cue.BytesKind {
-			t.fail(t.valuePos(w), at, "%s", bytesForText(w))
+			t.Fail(t.valuePos(w), at, "%s", mistake.BytesForText(w))
 			continue
 		}
 		if w.Validate(cue.Concrete(true)) != nil || elem.Unify(w).Validate(cue.Concrete(true)) != nil {
-			t.fail(t.valuePos(w), at, "%s does not fit (%s)", show(w), t.table.child(field).form.says)
+			t.Fail(t.valuePos(w), at, "%s does not fit (%s)", mistake.Show(w), t.table.child(field).form.says)
 		}
 	}
-	if raw, err := v.MarshalJSON(); err == nil && !t.isBad(p) {
+	if raw, err := v.MarshalJSON(); err == nil && !t.IsBad(p) {
 		if err := json.Unmarshal(raw, into); err != nil { // the schema and Table disagree
-			t.fail(t.valuePos(v), p, "%v", err)
+			t.Fail(t.valuePos(v), p, "%v", err)
 		}
 	}
 }
@@ -300,17 +302,17 @@ func (t tableReader) axes(field string) []string { return t.list(field, t.axisEr
 
 // list reads a field that is text or a list of texts and checks each at its own place.
 func (t tableReader) list(field string, wrong func(string) string) []string {
-	p := join(t.path, field)
+	p := fields.Join(t.path, field)
 	v := t.vals[p]
 	raw, ok := t.raws[p]
 	if !ok {
 		t.eachGood(v, p, wrong)
 		return nil
 	}
-	one, list := t.raws.text(p), []string{}
+	one, list := t.raws.Text(p), []string{}
 	if one != "" {
 		if why := wrong(one); why != "" {
-			t.fail(t.valuePos(v), p, "%s", why)
+			t.Fail(t.valuePos(v), p, "%s", why)
 		}
 		return []string{one}
 	}
@@ -319,7 +321,7 @@ func (t tableReader) list(field string, wrong func(string) string) []string {
 	}
 	for i, s := range list {
 		if why := wrong(s); why != "" {
-			t.fail(t.elementPos(v, i), fmt.Sprintf("%s[%d]", p, i), "%s", why)
+			t.Fail(t.elementPos(v, i), fmt.Sprintf("%s[%d]", p, i), "%s", why)
 		}
 	}
 	return list
@@ -334,11 +336,11 @@ func (t tableReader) eachGood(v cue.Value, p string, wrong func(string) string) 
 	for i := 0; it.Next(); i++ {
 		at := fmt.Sprintf("%s[%d]", p, i)
 		s, err := it.Value().String()
-		if err != nil || t.bad[at] {
+		if err != nil || t.Said(at) {
 			continue
 		}
 		if why := wrong(s); why != "" {
-			t.fail(t.valuePos(it.Value()), at, "%s", why)
+			t.Fail(t.valuePos(it.Value()), at, "%s", why)
 		}
 	}
 }
@@ -351,18 +353,18 @@ func (c *checker) axisErrorAt(path string, base *assignment) string {
 		at := strings.Join(steps[:i], ".")
 		names := n.names()
 		if n.elem != nil {
-			names = base.set.names(at)
+			names = base.set.Names(at)
 		}
-		if p := c.params.pathOf(s); i == 0 && len(steps) == 1 && p != "" && nearest(s, names) == "" {
+		if p := c.params.pathOf(s); i == 0 && len(steps) == 1 && p != "" && mistake.Nearest(s, names) == "" {
 			return fmt.Sprintf("%q is not a field of the spec (did you mean %q?)", path, p)
 		}
-		if n.isLeaf() || !contains(names, s) {
+		if n.isLeaf() || !slices.Contains(names, s) {
 			return fmt.Sprintf("%q is not a field of the spec%s", path, pathHint(steps[:i], s, names))
 		}
 		n = n.child(s)
 	}
 	if !n.isLeaf() {
-		return fmt.Sprintf("%q is a group of fields%s", path, fieldList(n))
+		return fmt.Sprintf("%q is a group of fields%s", path, n.list())
 	}
 	return ""
 }
@@ -380,28 +382,28 @@ func (t tableReader) axisError(path string) string {
 
 // pathHint completes the nearest name to a whole path.
 func pathHint(before []string, word string, names []string) string {
-	if near := nearest(word, names); near != "" {
-		return fmt.Sprintf(" (did you mean %q?)", join(strings.Join(before, "."), near))
+	if near := mistake.Nearest(word, names); near != "" {
+		return fmt.Sprintf(" (did you mean %q?)", fields.Join(strings.Join(before, "."), near))
 	}
-	return didYouMean(word, names, "fields")
+	return mistake.DidYouMean(word, names, "fields")
 }
 
 // metricError says why "NAME/METRIC" means nothing in this file, or "".
 func (t tableReader) metricError(s string) string {
 	set, metric, _ := strings.Cut(s, "/")
 	if figures, ok := t.figures[set]; ok {
-		if !contains(figures, metric) {
-			return fmt.Sprintf("%q is not a figure of %s%s", metric, set, didYouMean(metric, figures, "figures"))
+		if !slices.Contains(figures, metric) {
+			return fmt.Sprintf("%q is not a figure of %s%s", metric, set, mistake.DidYouMean(metric, figures, "figures"))
 		}
 		return ""
 	}
-	sets := t.base.set.names("evaluate")
-	if !contains(sets, set) {
-		return fmt.Sprintf("no evaluation %q%s", set, didYouMean(set, sets, "evaluations"))
+	sets := t.base.set.Names("evaluate")
+	if !slices.Contains(sets, set) {
+		return fmt.Sprintf("no evaluation %q%s", set, mistake.DidYouMean(set, sets, "evaluations"))
 	}
 	what, metrics := t.metricsOf("evaluate." + set)
-	if !contains(metrics, metric) {
-		return fmt.Sprintf("%q is not a metric of %s%s", metric, what, didYouMean(metric, metrics, "metrics"))
+	if !slices.Contains(metrics, metric) {
+		return fmt.Sprintf("%q is not a metric of %s%s", metric, what, mistake.DidYouMean(metric, metrics, "metrics"))
 	}
 	return ""
 }
@@ -409,11 +411,11 @@ func (t tableReader) metricError(s string) string {
 // metricsOf lists the figures of an evaluation, as the file has it, and names its kind.
 func (t tableReader) metricsOf(path string) (string, []string) {
 	set := t.base.set
-	kind := set.text(path + ".kind")
+	kind := set.Text(path + ".kind")
 	if t.metrics[kind] == nil { // a wrong one was reported, and one that only cases give is not known here
 		kind = evaluation.Kinds()[0].Name
 	}
-	scored := set.has(path+".protocol") || set.has(path+".benchmark") || set.has(path+".promptsFile")
+	scored := set.Has(path+".protocol") || set.Has(path+".benchmark") || set.Has(path+".promptsFile")
 	if scored && evaluation.Of(kind).Protocols {
 		return kind, slices.Concat(t.metrics[kind], t.protocol)
 	}
@@ -423,19 +425,19 @@ func (t tableReader) metricsOf(path string) (string, []string) {
 // readFilter flattens the filter. A field takes a value, or a list of values of which any will do.
 func (t tableReader) readFilter() map[string]any {
 	out := map[string]any{}
-	label := &node{name: "label", form: form{value: t.ctx.CompileString("string")}}
-	t.walk(t.overlay(label), "", t.filter, visitor{prefix: t.path + ".filter", names: t.base.set.names,
+	label := t.newLeaf("label", "string")
+	t.walk(t.overlay(label), "", t.filter, visitor{prefix: t.path + ".filter", names: t.base.set.Names,
 		leaf: func(n *node, path, shown string, v cue.Value) {
 			f := n.form
 			if v.IncompleteKind() == cue.ListKind && f.list == nil {
-				f = form{list: &f, nonEmpty: true}
+				f = anyList()
 			}
 			if raw, ok := t.value(f, shown, v); ok {
-				out[path] = plain(raw)
+				out[path] = fields.Plain(raw)
 				if n.former != "" { // a table of runner/v1 stays as it is written
 					then, _ := v.MarshalJSON() // it is a value
 					delete(out, path)
-					out[n.former] = plain(then)
+					out[n.former] = fields.Plain(then)
 				}
 				t.expectFilter(t.valuePos(v), shown, path, raw)
 			}

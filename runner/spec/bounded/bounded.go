@@ -25,6 +25,7 @@ import (
 	"react/ops/clip/layout"
 	"react/runner/child"
 	"react/runner/spec"
+	"react/runner/spec/mistake"
 )
 
 // The limits can be raised by these variables.
@@ -40,7 +41,7 @@ const (
 const maxAnswer = 1 << 30
 
 // Load reads an experiment with overrides. What is wrong with the file, a limit that it passes included, is
-// spec.Errors; an end of the context is its error.
+// mistake.Errors; an end of the context is its error.
 func Load(ctx context.Context, file string, sets []string) (*spec.Experiment, error) {
 	return load(ctx, question{File: file, Sets: sets})
 }
@@ -109,7 +110,7 @@ type question struct {
 type answer struct {
 	Draft           *spec.Draft
 	Text, Formatted []byte
-	Mistakes        spec.Errors
+	Mistakes        mistake.Errors
 	Problem         string
 }
 
@@ -171,7 +172,7 @@ func limit(name string, otherwise int) (int, error) {
 
 // tooMuch is the mistake of a file that passes a limit.
 func tooMuch(file, what, variable string, more int) error {
-	return spec.Errors{{Pos: spec.Pos{File: file},
+	return mistake.Errors{{Pos: mistake.Pos{File: file},
 		Msg: fmt.Sprintf("evaluating it %s (fewer comprehensions and references that multiply each other, or %s=%d)", what, variable, more)}}
 }
 
@@ -197,11 +198,11 @@ func (c *asked) died(q question) error {
 	said := c.stderr.String()
 	switch {
 	case strings.Contains(said, "stack overflow"), strings.Contains(said, "stack exceeds"):
-		return spec.Errors{{Pos: spec.Pos{File: q.File}, Msg: "nested too deeply (a value inside of thousands of others)"}}
+		return mistake.Errors{{Pos: mistake.Pos{File: q.File}, Msg: "nested too deeply (a value inside of thousands of others)"}}
 	case c.State().ExitCode() == exitMemory, c.Signal() == syscall.SIGKILL,
 		strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"):
 		return tooMuch(q.File, fmt.Sprintf("takes over %d MiB of memory", q.MiB), memoryEnv, 4*q.MiB)
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(said), "\n")
-	return spec.Errors{{Pos: spec.Pos{File: q.File}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v: %s", c.State(), line)}}
+	return mistake.Errors{{Pos: mistake.Pos{File: q.File}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v: %s", c.State(), line)}}
 }

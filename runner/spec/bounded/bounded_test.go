@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"react/runner/spec"
+	"react/runner/spec/mistake"
 )
 
 const small = `apiVersion: "runner/v2"
@@ -71,7 +72,7 @@ func TestFormat(t *testing.T) {
 	if err != nil || string(before) != "a:   1 // one\n" || string(after) != "a: 1 // one\n" {
 		t.Errorf("%q, %q, %v", before, after, err)
 	}
-	if _, _, err := Format(t.Context(), write(t, "a: {")); !errors.As(err, new(spec.Errors)) {
+	if _, _, err := Format(t.Context(), write(t, "a: {")); !errors.As(err, new(mistake.Errors)) {
 		t.Errorf("no CUE: %v", err)
 	}
 }
@@ -111,7 +112,7 @@ func TestLimits(t *testing.T) {
 			}
 			start := time.Now()
 			_, err := Load(t.Context(), write(t, c.text), nil)
-			if !errors.As(err, new(spec.Errors)) || !strings.Contains(err.Error(), c.want) {
+			if !errors.As(err, new(mistake.Errors)) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 			if c.want == seconds && !strings.Contains(err.Error(), secondsEnv+"=20") || c.want == mib && !strings.Contains(err.Error(), memoryEnv+"=512") {

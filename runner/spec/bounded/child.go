@@ -14,6 +14,7 @@ import (
 
 	"react/runner/child"
 	"react/runner/spec"
+	"react/runner/spec/mistake"
 )
 
 // childEnv, when set, makes the program answer one question and end.
@@ -83,7 +84,7 @@ func addresses() (bytes uint64, ok bool) {
 func (q question) answer() *answer {
 	a := &answer{}
 	err := q.fill(a)
-	if mistakes := spec.Errors(nil); errors.As(err, &mistakes) {
+	if mistakes := mistake.Errors(nil); errors.As(err, &mistakes) {
 		a.Mistakes = mistakes
 	} else if err != nil {
 		a.Problem = err.Error()

@@ -1,4 +1,4 @@
-package spec
+package mistake
 
 import (
 	"fmt"
@@ -7,9 +7,9 @@ import (
 	"react/data/words"
 )
 
-// didYouMean is ` (did you mean "x"?)` for the nearest of the choices, or a list of all of them where none is near and they are few.
-func didYouMean(word string, choices []string, all string) string {
-	if near := nearest(word, choices); near != "" {
+// DidYouMean is ` (did you mean "x"?)` for the nearest of the choices, or a list of all of them where none is near and they are few.
+func DidYouMean(word string, choices []string, all string) string {
+	if near := Nearest(word, choices); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
 	}
 	if len(choices) == 0 {
@@ -18,8 +18,8 @@ func didYouMean(word string, choices []string, all string) string {
 	return fmt.Sprintf(" (%s: %s)", all, strings.Join(choices, ", "))
 }
 
-// nearest is the choice with the smallest edit distance to word, if that is near enough to be a slip of the fingers; the earlier of two.
-func nearest(word string, choices []string) string {
+// Nearest is the choice with the smallest edit distance to word, if that is near enough to be a slip of the fingers; the earlier of two.
+func Nearest(word string, choices []string) string {
 	if len(word) > 80 {
 		return ""
 	}

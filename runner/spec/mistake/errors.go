@@ -1,4 +1,7 @@
-package spec
+// Package mistake is what can be wrong with an experiment file, in plain words: each mistake with its place, the
+// path of its field, what is wrong and what would be right. What CUE's parser and evaluator say is said anew
+// here, and so are the habits of other languages. What a field takes is not known here.
+package mistake
 
 import (
 	"cmp"
@@ -58,15 +61,16 @@ func (es Errors) Error() string {
 // ExitCode is what a program ends with whose file is wrong.
 func (es Errors) ExitCode() int { return 3 }
 
-// err sorts the mistakes, drops repeated ones and returns nil where there are none.
-func (es Errors) err() error {
+// Err sorts the mistakes, drops repeated ones and returns nil where there are none.
+func (es Errors) Err() error {
 	if len(es) == 0 {
 		return nil
 	}
-	return es.sorted()
+	return es.Sorted()
 }
 
-func (es Errors) sorted() Errors {
+// Sorted are the mistakes in the order of the file, each once.
+func (es Errors) Sorted() Errors {
 	out := slices.Clone(es)
 	slices.SortStableFunc(out, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col),
@@ -75,25 +79,21 @@ func (es Errors) sorted() Errors {
 	return slices.Compact(out)
 }
 
-func (es *Errors) add(pos Pos, path, format string, args ...any) {
+// Add notes one more.
+func (es *Errors) Add(pos Pos, path, format string, args ...any) {
 	*es = append(*es, Error{Pos: pos, Path: path, Msg: fmt.Sprintf(format, args...)})
 }
 
-// old reports a name of runner/v1.
-func (c *checker) old(pos Pos, path, format string, args ...any) {
-	c.errs = append(c.errs, Error{Pos: pos, Path: path, Msg: fmt.Sprintf(format, args...), Old: true})
-}
+// SetPrefix begins the file name of every position inside an override.
+const SetPrefix = "--set "
 
-// setPrefix begins the file name of every position inside an override.
-const setPrefix = "--set "
-
-// at converts a position of CUE's; an override has no lines.
-func at(p token.Pos) Pos {
+// At converts a position of CUE's; an override has no lines.
+func At(p token.Pos) Pos {
 	if !p.IsValid() {
 		return Pos{}
 	}
 	q := p.Position()
-	if strings.HasPrefix(q.Filename, setPrefix) {
+	if strings.HasPrefix(q.Filename, SetPrefix) {
 		return Pos{File: q.Filename}
 	}
 	return Pos{File: q.Filename, Line: q.Line, Col: q.Column}

@@ -1,4 +1,4 @@
-package spec
+package mistake
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"cuelang.org/go/cue/errors"
 )
 
-// message is an error of CUE's evaluation in our words, without its path and with its causes.
-func message(e errors.Error) string {
+// Message is an error of CUE's evaluation in our words, without its path and with its causes.
+func Message(e errors.Error) string {
 	text := oneMessage(e)
 	for cause := errors.Unwrap(e); cause != nil; cause = errors.Unwrap(cause) {
 		more := cause.Error()
@@ -77,17 +77,17 @@ var wordings = map[string]wording{
 	"unreferenced alias or let clause %s":    says(1, "%s is not used (take it out)"),
 }
 
-func cutText(text any) string { return cut(fmt.Sprint(text), 60) }
+func cutText(text any) string { return Cut(fmt.Sprint(text), 60) }
 
 // elsewhere names a line that says the same field too, where it is another than that of the message.
 func elsewhere(e errors.Error) string {
 	in := e.InputPositions()
 	for _, p := range in {
-		if p.IsValid() && in[0].IsValid() && (p.Line() != in[0].Line() || p.Filename() != in[0].Filename()) && !strings.HasPrefix(p.Filename(), setPrefix) {
+		if p.IsValid() && in[0].IsValid() && (p.Line() != in[0].Line() || p.Filename() != in[0].Filename()) && !strings.HasPrefix(p.Filename(), SetPrefix) {
 			return fmt.Sprintf("; the other stands in line %d", p.Line())
 		}
 	}
-	if len(in) > 1 && !strings.HasPrefix(in[0].Filename(), setPrefix) {
+	if len(in) > 1 && !strings.HasPrefix(in[0].Filename(), SetPrefix) {
 		return "; a list is written [..., ...]"
 	}
 	return ""
@@ -96,6 +96,9 @@ func elsewhere(e errors.Error) string {
 // kindNames are CUE's types as people say them.
 var kindNames = map[string]string{"string": "text", "int": "a whole number", "float": "a number", "number": "a number", "bool": "true or false",
 	"struct": "a group of fields", "list": "a list", "bytes": "bytes", "null": "null", "func": "a function", "_": "anything"}
+
+// IsKind reports whether a text is a type of CUE's.
+func IsKind(text string) bool { return kindNames[text] != "" }
 
 var kindName = regexp.MustCompile(`[a-z_]+`)
 
@@ -110,7 +113,7 @@ func kindWords(kind any) string {
 	return strings.Join(names, " or ")
 }
 
-// evalMessage is the first error of an evaluation, in one line and without its path.
-func evalMessage(err error) string {
-	return message(errors.Errors(err)[0])
+// FirstMessage is the first error of an evaluation, in one line and without its path.
+func FirstMessage(err error) string {
+	return Message(errors.Errors(err)[0])
 }

@@ -1,4 +1,4 @@
-package spec
+package mistake
 
 import (
 	"fmt"
@@ -10,15 +10,15 @@ import (
 	"cuelang.org/go/cue/errors"
 )
 
-// syntaxErrors are the mistakes of a text that does not parse. Where the first is a habit from another
+// SyntaxErrors are the mistakes of a text that does not parse. Where the first is a habit from another
 // language, it is said in those terms and alone: what follows is the parser finding its way back.
-func syntaxErrors(name, text string, err error) Errors {
+func SyntaxErrors(name, text string, err error) Errors {
 	if why := notText(text); why != "" {
 		return Errors{{Pos: Pos{File: name}, Msg: why}}
 	}
 	var found Errors
 	for i, e := range errors.Errors(err) {
-		pos, said := e.Position(), message(e)
+		pos, said := e.Position(), Message(e)
 		if i > 0 && strings.Contains(said, "'EOF'") {
 			break
 		}
@@ -27,11 +27,11 @@ func syntaxErrors(name, text string, err error) Errors {
 				return Errors{{Pos: posIn(name, text, from), Msg: "syntax: " + why}}
 			}
 		}
-		where := at(pos)
+		where := At(pos)
 		if where.File == "" {
 			where.File = name
 		}
-		found.add(where, "", "syntax: %s", tokenWords(said))
+		found.Add(where, "", "syntax: %s", tokenWords(said))
 	}
 	return found
 }
@@ -61,7 +61,7 @@ func invalid(text string) int {
 
 // posIn is the position of an offset; an override has no lines.
 func posIn(name, text string, offset int) Pos {
-	if strings.HasPrefix(name, setPrefix) {
+	if strings.HasPrefix(name, SetPrefix) {
 		return Pos{File: name}
 	}
 	before := text[:min(offset, len(text))]
@@ -79,15 +79,32 @@ func lineAt(text string, offset int) (line string, start int) {
 // A habit is looked for in the line of the error, or in the line before, where the parser notices one only
 // when the next begins.
 var (
-	equals     = regexp.MustCompile(`^\s*(?:.*[{,]\s*)?("?[A-Za-z_]\w*"?)\s*=\s*[^=~\s]`)
-	dottedName = regexp.MustCompile(`^\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)\s*:`)
-	unitNumber = regexp.MustCompile(`^([0-9][0-9_]*(?:\.[0-9]+)?)\s*([A-Za-z%]+)$`)
-	dateLike   = regexp.MustCompile(`^\d{4}-\d\d?-\d\d?`)
-	spanLike   = regexp.MustCompile(`(-?\d+)\s*(?:\.\.\.?|:)\s*(-?\d+)`)
-	yamlItem   = regexp.MustCompile(`^\s*-\s`)
-	fieldAfter = regexp.MustCompile(`\s"?[A-Za-z_]\w*"?\s*:`)
-	webAddress = regexp.MustCompile(`:\s*([a-z][a-z0-9]*://[^\s,}\]]*)`)
+	equals      = regexp.MustCompile(`^\s*(?:.*[{,]\s*)?("?[A-Za-z_]\w*"?)\s*=\s*[^=~\s]`)
+	dottedName  = regexp.MustCompile(`^\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)\s*:`)
+	unitNumber  = regexp.MustCompile(`^([0-9][0-9_]*(?:\.[0-9]+)?)\s*([A-Za-z%]+)$`)
+	dateLike    = regexp.MustCompile(`^\d{4}-\d\d?-\d\d?`)
+	spanLike    = regexp.MustCompile(`(-?\d+)\s*(?:\.\.\.?|:)\s*(-?\d+)`)
+	yamlItem    = regexp.MustCompile(`^\s*-\s`)
+	fieldAfter  = regexp.MustCompile(`\s"?[A-Za-z_]\w*"?\s*:`)
+	commaNumber = regexp.MustCompile(`:\s*(-?\d+,\d+)\s*[,}]`)
+	webAddress  = regexp.MustCompile(`:\s*([a-z][a-z0-9]*://[^\s,}\]]*)`)
 )
+
+// AfterDash reports whether a place of a text follows the dash of an item of YAML.
+func AfterDash(text string, offset int) bool {
+	line, start := lineAt(text, offset)
+	return yamlItem.MatchString(line[:offset-start])
+}
+
+// DecimalComma is a field's value in the line of an offset that is a number as half of Europe writes it, and where; "" where none is.
+func DecimalComma(name, text string, offset int) (Pos, string) {
+	line, start := lineAt(text, offset)
+	m := commaNumber.FindStringSubmatchIndex(line)
+	if m == nil {
+		return Pos{}, ""
+	}
+	return posIn(name, text, start+m[2]), line[m[2]:m[3]]
+}
 
 // multipliers are what CUE writes after a number, and what others do.
 var multipliers = map[string]float64{"k": 1e3, "K": 1e3, "m": 1e6, "M": 1e6, "b": 1e9, "B": 1e9, "g": 1e9, "G": 1e9, "%": 0.01}
@@ -183,7 +200,7 @@ func valueHabit(line string, start, offset int, said string) (int, string) {
 	case strings.HasPrefix(said, "illegal integer"):
 		return start + from, fmt.Sprintf("%s: a number begins with no 0 (text stands in double quotes: %q)", value, value)
 	case strings.Contains(value, " if "), strings.Contains(value, " ? "), strings.HasPrefix(value, "lambda "):
-		return start + from, fmt.Sprintf("%s is of another language (of two values: [if CONDITION {A}, B][0])", cut(value, 40))
+		return start + from, fmt.Sprintf("%s is of another language (of two values: [if CONDITION {A}, B][0])", Cut(value, 40))
 	case fieldAfter.MatchString(value):
 		return start + from, "a comma is missing after this value"
 	case isWord(value):
@@ -300,4 +317,19 @@ func tokenWords(said string) string {
 		said = strings.Replace(said, from, to, 1)
 	}
 	return said
+}
+
+// NumberIn is the number that a text was meant as: "2", "20%", "10k"; "" where it is none.
+func NumberIn(s string) string {
+	s = strings.TrimSpace(s)
+	if _, err := strconv.ParseFloat(s, 64); err == nil && strings.Trim(s, "0123456789.eE+-_") == "" {
+		return s
+	}
+	if m := unitNumber.FindStringSubmatch(s); m != nil && multipliers[m[2]] != 0 {
+		x, err := strconv.ParseFloat(m[1], 64)
+		if err == nil {
+			return strconv.FormatFloat(x*multipliers[m[2]], 'f', -1, 64)
+		}
+	}
+	return ""
 }

@@ -1,0 +1,100 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/parser"
+
+	"react/runner/spec/mistake"
+	"react/runner/spec/source"
+	"react/runner/spec/v1"
+)
+
+// plainText is an unquoted word, as people write after --set.
+var plainText = regexp.MustCompile(`^[^\s"'{}\[\](),]+$`)
+
+// parseSetting reads PATH=VALUE. Where the schema wants text, VALUE may leave its quotes out: tune.mode=full, backbone.weights=a/b.
+func (c *checker) parseSetting(arg string) (source.Setting, error) {
+	p, value, ok := strings.Cut(arg, "=")
+	p, value = strings.TrimSpace(p), strings.TrimSpace(value)
+	if !ok || p == "" || value == "" {
+		return source.Setting{}, fmt.Errorf("not PATH=VALUE, such as tune.gamma=0.8")
+	}
+	sels := cue.ParsePath(p)
+	if sels.Err() != nil {
+		return source.Setting{}, fmt.Errorf("%q is not a dotted path, such as tune.gamma", p)
+	}
+	set := source.Setting{Text: value, From: mistake.SetPrefix + arg}
+	for _, sel := range sels.Selectors() {
+		if sel.Type() != cue.StringLabel {
+			return source.Setting{}, fmt.Errorf("[%s] is a part of a list; set the whole list, such as sweep.seeds=[0, 1]", sel)
+		}
+		set.Path = append(set.Path, sel.Unquoted())
+	}
+	now, old := v1.Path(strings.Join(set.Path, "."))
+	if old && !c.former {
+		return source.Setting{}, fmt.Errorf("%s: called %s since %s", strings.Join(set.Path, "."), now, v1.Now)
+	}
+	set.Drop = c.alternatives(now)
+	x, err := parser.ParseExpr(set.From, set.Text)
+	switch {
+	case c.wantsText(strings.Split(now, ".")) && (isBareText(value) || !isMarked(value) && (err != nil || c.namesNothing(x))):
+		set.Text = strconv.Quote(value)
+	case err != nil:
+		return source.Setting{}, errors.New(c.notCUE(set))
+	}
+	return set, nil
+}
+
+// notCUE says what is wrong with a value that does not parse, and what the field takes.
+func (c *checker) notCUE(set source.Setting) string {
+	f := c.formAt(strings.Join(set.Path, "."))
+	if f != nil && f.list != nil && f.list.value.IncompleteKind()&cue.StringKind != 0 && !isMarked(set.Text) {
+		return fmt.Sprintf("not a list of text ([%q])", set.Text)
+	}
+	text := "value: " + set.Text // hints look for a field
+	_, err := parser.ParseFile(set.From, text)
+	if err == nil { // "a: 1" is a field's value, and no expression
+		return "syntax: not a value"
+	}
+	said := mistake.SyntaxErrors(set.From, text, err)[0].Msg
+	if f != nil && !strings.HasSuffix(said, ")") {
+		said += fmt.Sprintf(" (%s)", f)
+	}
+	return said
+}
+
+// namesNothing reports whether an expression is of names alone, of which none is in the file: words.
+func (c *checker) namesNothing(x ast.Expr) bool {
+	refs := source.References(x)
+	hasLiteral := false
+	ast.Walk(x, func(n ast.Node) bool {
+		_, is := n.(*ast.BasicLit)
+		hasLiteral = hasLiteral || is
+		return true
+	}, nil)
+	for _, ref := range refs {
+		if len(ref) == 0 || regexp.MustCompile(`\b`+regexp.QuoteMeta(ref[0])+`"?\s*[:=]`).MatchString(c.src.Text) {
+			return false
+		}
+	}
+	return !hasLiteral && len(refs) > 0
+}
+
+// isMarked reports whether a value begins as text in quotes or a list does: then it was meant as CUE.
+func isMarked(value string) bool { return strings.ContainsAny(value[:1], "\"'[{") }
+
+// isBareText reports whether a value is text without quotes and not a number, a list or a computation of other sorts.
+func isBareText(value string) bool {
+	if !plainText.MatchString(value) {
+		return false
+	}
+	_, err := strconv.ParseFloat(value, 64)
+	return err != nil
+}
