@@ -11,7 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"react/runner/cli"
-	"react/runner/spec"
+	"react/runner/spec/contract"
 )
 
 func newExplain() *cobra.Command {
@@ -26,7 +26,7 @@ Names of pools, evaluations and tables may be left out: pool.maxBad.
 		Args: cli.Args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			path := strings.Join(given, "")
-			e, err := spec.Explain(path)
+			e, err := contract.Explain(path)
 			if err != nil {
 				return cli.Usage(err)
 			}
@@ -46,7 +46,7 @@ func pageWidth(w io.Writer) int {
 	return 80
 }
 
-func printExplanation(p *page, e spec.Explanation) {
+func printExplanation(p *page, e contract.Explanation) {
 	if e.Path != "" && e.Source == "" {
 		p.line(e.Path)
 		p.line("")
@@ -72,7 +72,7 @@ func printExplanation(p *page, e spec.Explanation) {
 }
 
 // headOf is what is right for a field and what it is when it is left out, in one line.
-func headOf(f spec.Explanation) string {
+func headOf(f contract.Explanation) string {
 	parts := []string{f.Value}
 	if f.Default != "" {
 		parts = append(parts, "default "+f.Default)
@@ -83,7 +83,7 @@ func headOf(f spec.Explanation) string {
 	return strings.Trim(strings.Join(parts, "; "), "; ")
 }
 
-func (p *page) facts(e spec.Explanation) {
+func (p *page) facts(e contract.Explanation) {
 	for _, fact := range [][2]string{{"value", e.Value}, {"default", cmp.Or(e.Default, "none")}, {"family", e.Family}, {"needed", e.Needed}} {
 		if fact[1] != "" && e.Value != "" {
 			p.text(fmt.Sprintf("%-9s", fact[0]), fact[1])

@@ -18,7 +18,7 @@ import (
 	"react/data/glob"
 	"react/ops/engine"
 	"react/runner/record"
-	"react/runner/spec"
+	"react/runner/spec/contract"
 	"react/runner/store"
 )
 
@@ -260,7 +260,7 @@ func completeEngine(_ *cobra.Command, _ []string, part string) ([]string, cobra.
 // completeSet completes PATH= and, behind it, the choices of the field. Names of
 // pools and evaluations are the file's own, and left to who types.
 func completeSet(_ *cobra.Command, _ []string, part string) ([]string, cobra.ShellCompDirective) {
-	paths, err := spec.FieldPaths()
+	paths, err := contract.FieldPaths()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -283,7 +283,7 @@ func completeSet(_ *cobra.Command, _ []string, part string) ([]string, cobra.She
 
 // fieldPaths are those of explain.
 func fieldPaths(part string) []string {
-	paths, err := spec.FieldPaths()
+	paths, err := contract.FieldPaths()
 	if err != nil {
 		return nil
 	}

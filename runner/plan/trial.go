@@ -14,6 +14,7 @@ import (
 	"react/runner/plan/reads"
 	"react/runner/spec"
 	"react/runner/spec/mistake"
+	"react/runner/spec/rules"
 )
 
 // trial makes the stages of one trial.
@@ -267,7 +268,7 @@ func (c *composer) gates() error {
 	if model == nil {
 		return nil
 	}
-	path, why := spec.GatesError(model, depth, "backbone.weights")
+	path, why := rules.GatesError(model, depth, "backbone.weights")
 	if why == "" {
 		return nil
 	}

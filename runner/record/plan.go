@@ -13,7 +13,7 @@ import (
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/plan"
-	"react/runner/spec"
+	"react/runner/spec/contract"
 	"react/runner/spec/fields"
 	"react/runner/spec/v1"
 )
@@ -28,7 +28,7 @@ type Plan struct {
 	Estimate   *PlanEstimate `json:"estimate,omitempty"` // plan --json only
 	Warnings   []string      `json:"warnings,omitempty"` // plan --json only
 
-	Defaults []spec.Defaulted `json:"defaults,omitempty"` // of tune, that depend on the model
+	Defaults []contract.Defaulted `json:"defaults,omitempty"` // of tune, that depend on the model
 
 	Missing []plan.Missing `json:"missing,omitempty"` // plan --without-data only
 	Scale   []OpScale      `json:"scale,omitempty"`   // plan --without-data only

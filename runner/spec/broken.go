@@ -121,16 +121,16 @@ func (c *checker) meant(word, p string) string {
 	if right, ok := foreignWords[word]; ok {
 		return right
 	}
-	f := c.formAt(p)
+	f := c.FormAt(p)
 	switch {
-	case f == nil || f.value.IncompleteKind()&cue.StringKind != 0:
+	case f == nil || f.TakesText():
 		return fmt.Sprintf("text is quoted: %q", word)
-	case f.boolean && slices.Contains([]string{"yes", "on", "On", "Yes", "YES", "ON"}, word):
+	case f.Boolean && slices.Contains([]string{"yes", "on", "On", "Yes", "YES", "ON"}, word):
 		return "true"
-	case f.boolean && slices.Contains([]string{"no", "off", "Off", "No", "NO", "OFF"}, word):
+	case f.Boolean && slices.Contains([]string{"no", "off", "Off", "No", "NO", "OFF"}, word):
 		return "false"
 	}
-	if f.list != nil && f.list.value.IncompleteKind()&cue.StringKind != 0 {
+	if f.List != nil && f.List.TakesText() {
 		return fmt.Sprintf("a list: [%q]", word)
 	}
 	return f.String()

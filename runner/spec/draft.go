@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 
+	"react/runner/spec/contract"
 	"react/runner/spec/fields"
 	"react/runner/spec/mistake"
 )
@@ -26,7 +27,7 @@ type Draft struct {
 	Places    map[string]mistake.Pos
 	Warnings  mistake.Errors
 	Unmet     []ClassName
-	Defaulted []Defaulted
+	Defaulted []contract.Defaulted
 	Weights   []string // checkpoints on whose towers defaults depend: see Options.Towers
 }
 
@@ -42,7 +43,7 @@ type draftTrial struct {
 // newDraftTrial holds what is not the base's.
 func newDraftTrial(a assignment, base, v fields.Values) draftTrial {
 	t := draftTrial{Label: a.label, Axes: map[string]any{}, Set: fields.Values{}}
-	for path, raw := range a.set {
+	for path, raw := range a.Set {
 		if raw != nil {
 			t.Axes[path] = fields.Plain(raw)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 
+	"react/runner/spec/contract"
 	"react/runner/spec/fields"
 	"react/runner/spec/mistake"
 )
@@ -15,19 +16,19 @@ type Experiment struct {
 	Former    bool // it is of runner/v1: its tables stand in the words of then
 	Name      string
 	Question  string
-	File      string           // as it was given
-	Overrides []string         // the --set arguments, in order
-	Source    []byte           // the file's text, without overrides
-	Tables    map[string]Table // by name
-	Order     []string         // of Tables, as the file has them
-	Params    Params           // the file's own values, before the sweep
-	Trials    []Trial          // grid first (the last axis fastest), then cases; seeds innermost
-	Excluded  int              // trials that sweep.exclude left out
-	Warnings  mistake.Errors   // what meets nothing in the file: patterns, labels, orders, filters
-	Unmet     []ClassName      // what a table of classes names and nothing in the file meets: may be a class
-	Resolved  []byte           // canonical JSON of all of the above but File and Source: equal for equal meaning, whatever the spelling
-	Defaulted []Defaulted      // what trials that tune have from their models' families
-	Digest    string           // sha256 of Resolved, hex
+	File      string               // as it was given
+	Overrides []string             // the --set arguments, in order
+	Source    []byte               // the file's text, without overrides
+	Tables    map[string]Table     // by name
+	Order     []string             // of Tables, as the file has them
+	Params    Params               // the file's own values, before the sweep
+	Trials    []Trial              // grid first (the last axis fastest), then cases; seeds innermost
+	Excluded  int                  // trials that sweep.exclude left out
+	Warnings  mistake.Errors       // what meets nothing in the file: patterns, labels, orders, filters
+	Unmet     []ClassName          // what a table of classes names and nothing in the file meets: may be a class
+	Resolved  []byte               // canonical JSON of all of the above but File and Source: equal for equal meaning, whatever the spelling
+	Defaulted []contract.Defaulted // what trials that tune have from their models' families
+	Digest    string               // sha256 of Resolved, hex
 
 	differences []map[string]any       // of each trial from the file's values
 	places      map[string]mistake.Pos // of the file's own values
@@ -56,9 +57,9 @@ func (e *Experiment) PlaceOf(path string, value any) mistake.Pos {
 func sweptPlaces(own map[string]mistake.Pos, all []assignment) map[string]mistake.Pos {
 	out := maps.Clone(own)
 	for _, a := range all {
-		for path, at := range a.pos {
-			key := path + "=" + string(a.set[path])
-			if _, ok := out[key]; !ok && at.File != "" && a.set[path] != nil {
+		for path, at := range a.Pos {
+			key := path + "=" + string(a.Set[path])
+			if _, ok := out[key]; !ok && at.File != "" && a.Set[path] != nil {
 				out[key] = at
 			}
 		}
@@ -69,7 +70,7 @@ func sweptPlaces(own map[string]mistake.Pos, all []assignment) map[string]mistak
 // Trial is one assignment of the axes and a seed.
 type Trial struct {
 	Label  string         // of the case; "" for a point of the grid
-	Axes   map[string]any // what the sweep sets, by path, as Flatten gives values
+	Axes   map[string]any // what the sweep sets, by path, as Section.Flatten gives values
 	Seed   int            // of tuning
 	Params Params         // every section, defaults filled in; sections that trials share are shared memory, not to be modified
 }

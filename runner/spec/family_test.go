@@ -3,10 +3,12 @@ package spec
 import (
 	"strings"
 	"testing"
+
+	"react/runner/spec/contract"
 )
 
 // towers are checkpoints of several families.
-var towers = map[string]Tower{
+var towers = map[string]contract.Tower{
 	"b32":    {Kind: "ViT", Width: 768, Blocks: 12, Size: 224},
 	"flat":   {Kind: "ViT", Width: 768, Blocks: 3, Size: 224},
 	"bigg":   {Kind: "ViT", Width: 1664, Blocks: 48, Size: 224},
@@ -72,27 +74,5 @@ func TestDefaulted(t *testing.T) {
 	missing, err := Parse("x.cue", []byte(text), Options{})
 	if want := "(backbone.weights b32, which could not be read: taken for a released model)"; err != nil || !strings.Contains(missing.Defaulted[0].String(), want) {
 		t.Errorf("%v, %v", err, missing.Defaulted)
-	}
-}
-
-// TestExplainFamilies: explain says what a default depends on.
-func TestExplainFamilies(t *testing.T) {
-	for path, want := range map[string]string{
-		"tune.gatedDepth": "2 for tiny, 12 for ViT-bigG, 6 for ViT",
-		"tune.gradClip":   "1 for tiny, 0 for ResNet, ViT-bigG and ViT",
-		"tune.warmup":     "20 for tiny, 5000 (at most 0.075 of steps) for ResNet, ViT-bigG and ViT",
-		"tune.lr": "0.0003 of full, locked-image and locked-text, 0.001 of gated-image, 0.002 of prompt, for tiny; " +
-			"0.00005 of full, locked-image and locked-text, 0.0005 of gated-image, 0.002 of prompt, for ResNet, ViT-bigG and ViT",
-	} {
-		e, err := Explain(path)
-		if err != nil || e.Default != want {
-			t.Errorf("%s: %v, default %s; want %s", path, err, e.Default, want)
-		}
-		if !strings.Contains(e.Family, "tiny (images under 128 pixels), ResNet (a ResNet), ") {
-			t.Errorf("%s: family %s", path, e.Family)
-		}
-	}
-	if e, err := Explain("tune.gamma"); err != nil || e.Family != "" {
-		t.Errorf("tune.gamma: %v, family %s", err, e.Family)
 	}
 }

@@ -19,19 +19,19 @@ import (
 func (c *checker) follower(base *assignment, swept map[string]bool) func(assignment) fields.Values {
 	var followed []string
 	for path := range swept {
-		if base.set.Has(path) && c.src.RefersTo(c.written(path)) {
+		if base.Set.Has(path) && c.src.RefersTo(c.written(path)) {
 			followed = append(followed, path)
 		}
 	}
 	if len(c.Errs) > 0 || len(followed) == 0 {
-		return func(assignment) fields.Values { return base.set }
+		return func(assignment) fields.Values { return base.Set }
 	}
 	slices.Sort(followed)
 	done := map[string]fields.Values{}
 	return func(a assignment) fields.Values {
 		key := ""
 		for _, p := range followed {
-			key += string(a.set[p]) + "\x00"
+			key += string(a.Set[p]) + "\x00"
 		}
 		if _, ok := done[key]; !ok {
 			done[key] = c.valuesWith(base, a, followed)
@@ -58,13 +58,13 @@ func (c *checker) valuesWith(base *assignment, a assignment, axes []string) fiel
 	}
 	v, err := c.src.Build(more...)
 	if err != nil {
-		return base.set
+		return base.Set
 	}
 	derived := newAssignment()
 	c.readSections(v, &derived)
-	out := derived.set
+	out := derived.Set
 	for _, p := range axes { // an axis stays what it is: a case may leave it alone
-		if raw, ok := base.set[p]; ok && !out.Has(p) {
+		if raw, ok := base.Set[p]; ok && !out.Has(p) {
 			out = maps.Clone(out)
 			out[p] = raw
 		}

@@ -10,6 +10,7 @@ import (
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
+	"react/runner/spec/contract"
 	"react/runner/spec/mistake"
 	"react/runner/spec/v1"
 )
@@ -38,11 +39,7 @@ func Update(file string, text []byte) ([]byte, error) {
 	case version != v1.Version:
 		return nil, mistake.Errors{{Pos: orStart(mistake.At(pos), file), Path: "apiVersion", Msg: "not written out as \"" + v1.Version + "\" or \"" + v1.Now + "\""}}
 	}
-	k, err := newContract()
-	if err != nil {
-		return nil, err
-	}
-	edits, problems := v1.Rewrite(f, v1.Options{Takes: k.takes})
+	edits, problems := v1.Rewrite(f, v1.Options{Takes: contract.Takes})
 	var errs mistake.Errors
 	for _, p := range problems {
 		errs.Add(orStart(mistake.At(p.Pos), file), "", "%s (change it by hand)", p.Msg)
@@ -134,10 +131,9 @@ func (e *Experiment) labels() map[string]bool {
 
 // Current is a table of runner/v1 in today's names; labels are those of its trials.
 func (t Table) Current(labels map[string]bool) Table {
-	takes := takesOfSchema()
-	rows := v1.Axes{Paths: t.Rows, Labels: labels, Takes: takes}
-	columns := v1.Axes{Paths: t.Columns, Labels: labels, Takes: takes}
-	all := v1.Axes{Paths: slices.Concat(t.Rows, t.Columns), Labels: labels, Takes: takes}
+	rows := v1.Axes{Paths: t.Rows, Labels: labels, Takes: contract.Takes}
+	columns := v1.Axes{Paths: t.Columns, Labels: labels, Takes: contract.Takes}
+	all := v1.Axes{Paths: slices.Concat(t.Rows, t.Columns), Labels: labels, Takes: contract.Takes}
 	line := func(of v1.Axes, name string) string { now, _ := of.Line(name); return now }
 	path := func(p string) string { now, _ := v1.Path(p); return now }
 	out := t

@@ -3,12 +3,13 @@ package spec
 import (
 	"errors"
 	"path/filepath"
-	"react/runner/spec/mistake"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"react/runner/spec/mistake"
 )
 
 // onePerLine is what every message must look like.

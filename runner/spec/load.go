@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,10 @@ import (
 
 	"cuelang.org/go/cue"
 
+	"react/runner/spec/contract"
 	"react/runner/spec/fields"
 	"react/runner/spec/mistake"
+	"react/runner/spec/rules"
 	"react/runner/spec/source"
 	"react/runner/spec/v1"
 )
@@ -20,33 +23,29 @@ import (
 // Options are what flags say about loading.
 type Options struct {
 	Sets      []string // overrides, each PATH=VALUE
-	MaxTrials int      // 0 is DefaultMaxTrials
+	MaxTrials int      // 0 is maxTrials
 	// Former reads a file of runner/v1, for what is recorded of its runs: its sections get the names
 	// of today, its tables stay as they are written. Without it old names in a file of v1 are errors.
 	Former bool
 	// Towers are those of checkpoints, by backbone.weights, on which defaults depend. Of one that is
 	// not among them the architecture counts that the file names.
-	Towers map[string]Tower
+	Towers map[string]contract.Tower
 }
 
-// DefaultMaxTrials is how many trials a sweep may have unless Options say otherwise: a slip in a grid should not start ten thousand runs.
-const DefaultMaxTrials = 10000
+// maxTrials is how many trials a sweep may have unless Options say otherwise: a slip in a grid should
+// not start ten thousand runs.
+const maxTrials = 10000
 
 // maxBytes is how long an experiment file may be.
 const maxBytes = 1 << 20
 
 // Load reads an experiment with overrides such as "tune.gamma=0.8". Every mistake in the file is in the error, which then is Errors.
 func Load(file string, sets []string) (*Experiment, error) {
-	return LoadWith(file, Options{Sets: sets})
-}
-
-// LoadWith is Load with options.
-func LoadWith(file string, o Options) (*Experiment, error) {
 	text, err := Read(file)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(file, text, o)
+	return Parse(file, text, Options{Sets: sets})
 }
 
 // Read reads an experiment file, or says why it is none.
@@ -102,14 +101,14 @@ func NewDraft(file string, text []byte, o Options) (d *Draft, err error) {
 			d, err = nil, mistake.Errors{{Pos: mistake.Pos{File: file}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v", r)}}
 		}
 	}()
-	k, err := newContract()
+	k, err := contract.New()
 	if err != nil {
 		return nil, err
 	}
-	k.towers = o.Towers
-	c := &checker{contract: k, Found: mistake.In(file), former: o.Former, holes: map[string]bool{},
+	k.Towers = o.Towers
+	c := &checker{Schema: k, Found: mistake.In(file), former: o.Former, holes: map[string]bool{},
 		met: &met{labels: map[string]bool{}, values: map[string]map[string]bool{}, hit: map[string]bool{}},
-		src: source.New(k.ctx, file, string(text))}
+		src: source.New(k.Context, file, string(text))}
 	d = &Draft{Overrides: o.Sets, Source: text}
 	c.load(d, o)
 	c.sayVersion(d)
@@ -137,33 +136,26 @@ func (c *checker) load(d *Draft, o Options) {
 	d.Former = c.former && version == v1.Version
 	base := newAssignment()
 	c.readSections(v, &base)
-	d.Places = base.pos
+	d.Places = base.Pos
 	s := c.readSweep(v.LookupPath(cue.ParsePath("sweep")), &base)
 	labels := make([]string, 0, len(s.cases))
 	for _, a := range s.cases {
 		labels = append(labels, a.label)
 	}
 	d.Tables, d.Order = c.readTables(v.LookupPath(cue.ParsePath("tables")), &base, labels)
-	if n, limit := s.size(c.limit(o)), c.limit(o); n > limit {
+	if limit := cmp.Or(o.MaxTrials, maxTrials); s.size(limit) > limit {
 		c.Add(c.valuePos(v.LookupPath(cue.ParsePath("sweep"))), "sweep", "more than %d trials (a smaller grid)", limit)
 		return
 	}
 	c.makeTrials(d, &base, s)
 }
 
-func (c *checker) limit(o Options) int {
-	if o.MaxTrials > 0 {
-		return o.MaxTrials
-	}
-	return DefaultMaxTrials
-}
-
 // checkVersion comes before everything else: in a file of another version nothing else means what it seems to.
 func (c *checker) checkVersion(v cue.Value) bool {
-	n := c.root.child("apiVersion")
+	n := c.Root.Child("apiVersion")
 	w := v.LookupPath(cue.ParsePath("apiVersion"))
 	if !w.Exists() && !c.IsBad("apiVersion") && !c.isHole("apiVersion") {
-		c.Add(c.Start(), "apiVersion", "missing (%s)", n.form)
+		c.Add(c.Start(), "apiVersion", "missing (%s)", n.Form)
 		return false
 	}
 	s, err := w.String()
@@ -175,8 +167,8 @@ func (c *checker) checkVersion(v cue.Value) bool {
 		}
 		return true
 	}
-	if err == nil && n.form.value.Unify(w).Err() != nil {
-		c.Add(c.valuePos(w), "apiVersion", "%q is not known to this runner (it reads %s)", s, n.form)
+	if err == nil && n.Form.Value.Unify(w).Err() != nil {
+		c.Add(c.valuePos(w), "apiVersion", "%q is not known to this runner (it reads %s)", s, n.Form)
 		return false
 	}
 	return true
@@ -197,19 +189,19 @@ func (c *checker) sayVersion(d *Draft) {
 
 // readRootFields checks the names of all sections and the values that are no section.
 func (c *checker) readRootFields(v cue.Value, d *Draft) {
-	root := &node{}
-	for _, name := range c.sections {
-		if n := c.root.child(name); n != nil {
-			root.fields = append(root.fields, n)
+	root := &contract.Field{}
+	for _, name := range c.Sections {
+		if n := c.Root.Child(name); n != nil {
+			root.Fields = append(root.Fields, n)
 			continue
 		}
-		root.fields = append(root.fields, &node{name: name})
+		root.Fields = append(root.Fields, &contract.Field{Name: name})
 	}
-	c.walk(root, "", v, visitor{leaf: func(n *node, path, shown string, v cue.Value) {
-		if c.root.child(path) == nil || path == "apiVersion" && c.former {
+	c.walk(root, "", v, visitor{leaf: func(n *contract.Field, path, shown string, v cue.Value) {
+		if c.Root.Child(path) == nil || path == "apiVersion" && c.former {
 			return // a section, read later; or a version that is known already
 		}
-		raw, ok := c.value(n.form, shown, v)
+		raw, ok := c.value(n.Form, shown, v)
 		s, _ := fields.Plain(raw).(string)
 		switch {
 		case !ok:
@@ -219,28 +211,28 @@ func (c *checker) readRootFields(v cue.Value, d *Draft) {
 			d.Question = s
 		}
 	}})
-	for _, n := range c.root.fields {
-		if n.required != "" && !v.LookupPath(cue.ParsePath(n.name)).Exists() && !c.IsBad(n.name) {
-			c.Fail(c.Start(), n.name, "missing (%s)", n.form)
+	for _, n := range c.Root.Fields {
+		if n.Required != "" && !v.LookupPath(cue.ParsePath(n.Name)).Exists() && !c.IsBad(n.Name) {
+			c.Fail(c.Start(), n.Name, "missing (%s)", n.Form)
 		}
 	}
 }
 
 // readSections reads the file's own values.
 func (c *checker) readSections(v cue.Value, base *assignment) {
-	for _, n := range c.params.fields {
-		if w := v.LookupPath(cue.ParsePath(n.name)); w.Exists() {
-			c.walk(n, n.name, w, c.reader(base))
+	for _, n := range c.Params.Fields {
+		if w := v.LookupPath(cue.ParsePath(n.Name)); w.Exists() {
+			c.walk(n, n.Name, w, c.reader(base))
 		}
 	}
 }
 
 func (c *checker) reader(into *assignment) visitor {
 	return visitor{
-		group: func(path string, v cue.Value) { into.set[path], into.pos[path] = nil, c.fieldPos(v) },
-		leaf: func(n *node, path, shown string, v cue.Value) {
-			if raw, ok := c.value(n.form, shown, v); ok {
-				into.set[path], into.pos[path], into.vals[path] = raw, c.valuePos(v), v
+		group: func(path string, v cue.Value) { into.Set[path], into.Pos[path] = nil, c.fieldPos(v) },
+		leaf: func(n *contract.Field, path, shown string, v cue.Value) {
+			if raw, ok := c.value(n.Form, shown, v); ok {
+				into.Set[path], into.Pos[path], into.vals[path] = raw, c.valuePos(v), v
 			}
 		},
 	}
@@ -251,20 +243,20 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 	all := s.expand()
 	swept := map[string]bool{}
 	for _, a := range all {
-		for p, raw := range a.set {
+		for p, raw := range a.Set {
 			if raw != nil {
 				swept[p] = true
 			}
 		}
 	}
-	d.Base = c.withDefaults(base.set)
+	d.Base = c.WithDefaults(base.Set)
 	derive := c.follower(base, swept)
-	taken := map[string]*Defaulted{}
+	taken := map[string]*contract.Defaulted{}
 	for _, a := range all {
-		given := c.assign(derive(a), a.set)
-		v := c.withDefaults(given)
-		c.noteDefaults(taken, given, v)
-		scene{contract: c.contract, Found: c.Found, base: base.part, varied: a.part, values: v, swept: swept}.check()
+		given := c.Assign(derive(a), a.Set)
+		v := c.WithDefaults(given)
+		c.NoteDefaults(taken, given, v)
+		rules.Scene{Schema: c.Schema, Found: c.Found, Base: base.Part, Varied: a.Part, Values: v, Swept: swept}.Check()
 		if len(c.Errs) > 0 {
 			continue // nothing is run, only the rest of the mistakes is wanted
 		}
@@ -273,11 +265,11 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 	if len(c.Errs) == 0 && len(d.Trials) == 0 {
 		c.Add(s.excludePos, "sweep.exclude", "leaves out every trial")
 	}
-	d.Places = sweptPlaces(base.pos, all)
+	d.Places = sweptPlaces(base.Pos, all)
 	for _, from := range slices.Sorted(maps.Keys(taken)) {
 		d.Defaulted = append(d.Defaulted, *taken[from])
 	}
-	d.Weights = slices.Sorted(maps.Keys(c.weights))
+	d.Weights = c.Weights()
 	if d.Warnings, d.Unmet = c.warnings(); c.former {
 		d.Warnings, d.Unmet = nil, nil // tables of v1 name values that trials have no more
 	}

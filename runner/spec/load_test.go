@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"react/runner/spec/contract"
 )
 
 // small is the least that an experiment can be.
@@ -73,18 +76,11 @@ func TestDefaults(t *testing.T) {
 
 func TestDefaultLearningRate(t *testing.T) {
 	e := parse(t, small+`sweep: grid: tune: mode: ["none", "full", "locked-image", "locked-text", "gated-image"]`)
-	k, err := newContract()
-	if err != nil {
-		t.Fatal(err)
-	}
+	lr := map[string]float64{"none": 0, "full": 3e-4, "locked-image": 3e-4, "locked-text": 3e-4, "gated-image": 1e-3}
 	for _, trial := range e.Trials {
-		var want float64
-		if raw, ok := k.families[0].lr[trial.Params.Tune.Mode]; ok {
-			if err := json.Unmarshal(raw, &want); err != nil {
-				t.Fatal(err)
-			}
-		} else if trial.Params.Tune.Mode != "none" {
-			t.Errorf("mode %s has no default learning rate", trial.Params.Tune.Mode)
+		want, ok := lr[trial.Params.Tune.Mode]
+		if !ok {
+			t.Errorf("mode %s", trial.Params.Tune.Mode)
 		}
 		if got := trial.Params.Tune.LR; got != want {
 			t.Errorf("mode %s: lr %g, want %g", trial.Params.Tune.Mode, got, want)
@@ -262,7 +258,7 @@ tables: {
 }
 
 func TestFlatten(t *testing.T) {
-	got := Flatten(parse(t, small, "tune.gamma=1.0", "pool.world.world.seed=18446744073709551615").Params)
+	got := flatten(parse(t, small, "tune.gamma=1.0", "pool.world.world.seed=18446744073709551615").Params)
 	for path, want := range map[string]any{"tune.gamma": int64(1), "tune.mode": "full", "retrieve.by": []any{"t2t", "t2i"}, "pairs.dedup": true,
 		"pool.world.world.seed": uint64(math.MaxUint64), "tune.gradClip": int64(1), "tune.weightDecay": 0.1, "tune.augment.crop": []any{0.6, int64(1)}} {
 		if !reflect.DeepEqual(got[path], want) {
@@ -366,3 +362,44 @@ tune: {mode: "full", steps: 3, batch: 8}
 evaluate: task: {kind: "zeroshot", dataset: "pool:w/task"}
 evaluate: others: {kind: "zeroshot", dataset: "pool:w/others"}
 `
+
+// TestExamplesVet puts examples of fields that every file may have into a file that is right.
+func TestExamplesVet(t *testing.T) {
+	for _, path := range []string{"tune.gamma", "tune.positivesFrom", "tune.augment.crop", "tune.augment.randAugment", "retrieve.by", "pairs.source",
+		"index.kind", "tune.lr", "pool.maxBad", "evaluate.prompts", "backbone.pretrain.checkpoint.every", "backbone.imageSize"} {
+		e, err := contract.Explain(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(small, "world: world:", "mine: world:")
+		text = strings.ReplaceAll(strings.ReplaceAll(text, `"world"`, `"mine"`), "pool:world", "pool:mine")
+		for _, line := range e.Examples[1:] {
+			if _, err := Parse("x.cue", []byte(text+line), Options{}); err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+		}
+		if _, err := Parse("x.cue", []byte(text), Options{Sets: []string{e.Set}}); err != nil {
+			t.Errorf("--set %s: %v", e.Set, err)
+		}
+	}
+}
+
+func TestFormatKeepsComments(t *testing.T) {
+	got, err := Format("x.cue", []byte("// what\nname:   \"x\" // beside\n\n\ntune: {mode:\"full\"\n// above\nsteps: 3}\n"))
+	want := "// what\nname: \"x\" // beside\n\ntune: {mode: \"full\"\n\t// above\n\tsteps: 3\n}\n"
+	if err != nil || string(got) != want {
+		t.Errorf("%v\ngot\n%s\nwant\n%s", err, got, want)
+	}
+	if _, err := Format("x.cue", []byte("name: {\n")); err == nil || !strings.HasPrefix(err.Error(), "x.cue:1:7: syntax: { is not closed") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// flatten gives all params by path.
+func flatten(p Params) map[string]any {
+	out := map[string]any{}
+	for _, s := range Sections(&p) {
+		maps.Copy(out, s.Flatten())
+	}
+	return out
+}

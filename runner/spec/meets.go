@@ -114,11 +114,6 @@ func (m *met) names(text string, paths []string) bool {
 	return m.labels[text] && text != "" || slices.ContainsFunc(paths, func(p string) bool { return m.has(p, text) })
 }
 
-// expectExclude: a pattern is meant for trials.
-func (c *checker) expectExclude(pos mistake.Pos, shown string) {
-	c.expect(pos, shown, func(m *met) bool { return m.hit[shown] }, "leaves out no trial")
-}
-
 // noTrialShows is what an empty cell is called.
 const noTrialShows = "–"
 

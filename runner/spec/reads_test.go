@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"react/runner/spec/contract"
 )
 
 // readsFile holds a getter for each field of Params, which notes that it was read.
@@ -24,7 +26,7 @@ func TestReads(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString("// Written by TestReads of runner/spec; not by hand.\n\npackage reads\n\nimport \"react/runner/spec\"\n")
 	w := getters{&b, map[reflect.Type]bool{}}
-	w.write(reflect.TypeFor[Params](), contractOf(t).params)
+	w.write(reflect.TypeFor[Params](), schemaOf(t).Params)
 	want, err := format.Source(b.Bytes())
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, b.Bytes())
@@ -50,7 +52,7 @@ type getters struct {
 	written map[reflect.Type]bool
 }
 
-func (w getters) write(of reflect.Type, at *node) {
+func (w getters) write(of reflect.Type, at *contract.Field) {
 	if w.written[of] {
 		return
 	}
@@ -62,7 +64,7 @@ func (w getters) write(of reflect.Type, at *node) {
 	for i := range of.NumField() {
 		f := of.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		n := at.child(name)
+		n := at.Child(name)
 		value := f.Type
 		if value.Kind() == reflect.Pointer || value.Kind() == reflect.Map {
 			value = value.Elem()
@@ -71,20 +73,20 @@ func (w getters) write(of reflect.Type, at *node) {
 			before := below
 			below = func() {
 				before()
-				if n.elem != nil {
-					n = n.elem
+				if n.Elem != nil {
+					n = n.Elem
 				}
 				w.write(value, n)
 			}
 		}
 		head := fmt.Sprintf("func (v %s) %s", of.Name(), f.Name)
-		note := fmt.Sprintf("v.note(%q, %s)", name, map[bool]string{false: "asGiven", true: "unordered"}[n.anyOrder])
+		note := fmt.Sprintf("v.note(%q, %s)", name, map[bool]string{false: "asGiven", true: "unordered"}[n.AnyOrder])
 		switch {
 		case slices.Contains(byHand, of.Name()+"."+f.Name):
 		case value == reflect.TypeFor[Augment]() && f.Type == value:
-			fmt.Fprintf(b, "%s() spec.Augment { return *v.augment(%q, &v.of.%s, %q) }\n", head, name, f.Name, n.child("randAugment").means)
+			fmt.Fprintf(b, "%s() spec.Augment { return *v.augment(%q, &v.of.%s, %q) }\n", head, name, f.Name, n.Child("randAugment").Means)
 		case value == reflect.TypeFor[Augment]():
-			fmt.Fprintf(b, "%s() *spec.Augment { return v.augment(%q, v.of.%s, %q) }\n", head, name, f.Name, n.child("randAugment").means)
+			fmt.Fprintf(b, "%s() *spec.Augment { return v.augment(%q, v.of.%s, %q) }\n", head, name, f.Name, n.Child("randAugment").Means)
 		case wholes[value]:
 			fmt.Fprintf(b, "%s() *spec.%s { v.note(%q, whole); return v.of.%s }\n", head, value.Name(), name, f.Name)
 		case f.Type.Kind() == reflect.Map:
@@ -96,8 +98,8 @@ func (w getters) write(of reflect.Type, at *node) {
 		case value.Kind() == reflect.Struct && value != reflect.TypeFor[Gamma]():
 			fmt.Fprintf(b, "%s() %s { return %s{v.in(%q), &v.of.%s} }\n", head, value.Name(), value.Name(), name, f.Name)
 			then()
-		case n.means != "":
-			fmt.Fprintf(b, "%s() string { return v.text(%q, v.of.%s, %q) }\n", head, name, f.Name, n.means)
+		case n.Means != "":
+			fmt.Fprintf(b, "%s() string { return v.text(%q, v.of.%s, %q) }\n", head, name, f.Name, n.Means)
 		default:
 			fmt.Fprintf(b, "%s() %s { %s; return v.of.%s }\n", head, f.Type, note, f.Name)
 		}

@@ -41,10 +41,10 @@ func (c *checker) parseSetting(arg string) (source.Setting, error) {
 	if old && !c.former {
 		return source.Setting{}, fmt.Errorf("%s: called %s since %s", strings.Join(set.Path, "."), now, v1.Now)
 	}
-	set.Drop = c.alternatives(now)
+	set.Drop = c.Alternatives(now)
 	x, err := parser.ParseExpr(set.From, set.Text)
 	switch {
-	case c.wantsText(strings.Split(now, ".")) && (isBareText(value) || !isMarked(value) && (err != nil || c.namesNothing(x))):
+	case c.WantsText(strings.Split(now, ".")) && (isBareText(value) || !isMarked(value) && (err != nil || c.namesNothing(x))):
 		set.Text = strconv.Quote(value)
 	case err != nil:
 		return source.Setting{}, errors.New(c.notCUE(set))
@@ -54,8 +54,8 @@ func (c *checker) parseSetting(arg string) (source.Setting, error) {
 
 // notCUE says what is wrong with a value that does not parse, and what the field takes.
 func (c *checker) notCUE(set source.Setting) string {
-	f := c.formAt(strings.Join(set.Path, "."))
-	if f != nil && f.list != nil && f.list.value.IncompleteKind()&cue.StringKind != 0 && !isMarked(set.Text) {
+	f := c.FormAt(strings.Join(set.Path, "."))
+	if f != nil && f.List != nil && f.List.TakesText() && !isMarked(set.Text) {
 		return fmt.Sprintf("not a list of text ([%q])", set.Text)
 	}
 	text := "value: " + set.Text // hints look for a field

@@ -3,15 +3,15 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
 
+	"react/runner/spec/contract"
 	"react/runner/spec/fields"
 	"react/runner/spec/mistake"
-	"react/runner/spec/v1"
+	"react/runner/spec/rules"
 )
 
 // axis is a path that the grid varies.
@@ -28,39 +28,30 @@ type axisValue struct {
 
 // assignment is one choice of values: a point of the grid, a case, or a case at a point of the grid.
 type assignment struct {
-	part
+	rules.Part
 	label string
 	vals  map[string]cue.Value
 	cross bool
 }
 
 func newAssignment() assignment {
-	return assignment{part: part{set: fields.Values{}, pos: map[string]mistake.Pos{}}, vals: map[string]cue.Value{}}
+	return assignment{Part: rules.Part{Set: fields.Values{}, Pos: map[string]mistake.Pos{}}, vals: map[string]cue.Value{}}
 }
 
 func (a assignment) clone() assignment {
 	b := newAssignment()
-	b.label, b.prefix, b.start, b.cross = a.label, a.prefix, a.start, a.cross
+	b.label, b.Prefix, b.Start, b.cross = a.label, a.Prefix, a.Start, a.cross
 	b.take(a)
 	return b
 }
 
 func (a *assignment) take(b assignment) {
-	for p, raw := range b.set {
-		a.set[p], a.pos[p] = raw, b.pos[p]
+	for p, raw := range b.Set {
+		a.Set[p], a.Pos[p] = raw, b.Pos[p]
 	}
 	for p, v := range b.vals {
 		a.vals[p] = v
 	}
-}
-
-// pattern is an exclude or a filter: constraints on some paths.
-type pattern struct {
-	value  cue.Value
-	paths  []string
-	former map[string]string // paths of runner/v1 that it is written with, by today's
-	known  map[string]bool   // what it says of a trial, by the JSON of the paths
-	shown  string            // its place in the file
 }
 
 // sweep is what a file says about variation, checked.
@@ -78,19 +69,17 @@ var sweepFields = []string{"grid", "cases", "exclude", "seeds"}
 
 // readSweep checks sweep; base says which pools and evaluations exist.
 func (c *checker) readSweep(v cue.Value, base *assignment) sweep {
-	s := sweep{seeds: []int64{0}}
-	if n, ok := c.defaultSeeds(); ok {
-		s.seeds = n
-	}
+	seeds, _ := c.Default("sweep.seeds")
+	s := sweep{seeds: seedsOf(seeds)}
 	if !v.Exists() || c.isUnusable(v, "sweep") {
 		return s
 	}
-	group := &node{name: "sweep"}
+	group := &contract.Field{Name: "sweep"}
 	for _, f := range sweepFields {
-		group.fields = append(group.fields, &node{name: f})
+		group.Fields = append(group.Fields, &contract.Field{Name: f})
 	}
-	c.walk(group, "sweep", v, visitor{leaf: func(n *node, _, shown string, v cue.Value) {
-		switch n.name {
+	c.walk(group, "sweep", v, visitor{leaf: func(n *contract.Field, _, shown string, v cue.Value) {
+		switch n.Name {
 		case "grid":
 			s.hasGrid = true
 			s.axes = c.readGrid(v, base)
@@ -105,32 +94,25 @@ func (c *checker) readSweep(v cue.Value, base *assignment) sweep {
 	return s
 }
 
-func (c *checker) defaultSeeds() ([]int64, bool) {
+// seedsOf are those of a list, or as many as a number says.
+func seedsOf(raw json.RawMessage) (list []int64) {
+	if json.Unmarshal(raw, &list) == nil {
+		return list
+	}
 	var n int64
-	if err := json.Unmarshal(c.defaults["sweep.seeds"], &n); err != nil {
-		return nil, false
+	_ = json.Unmarshal(raw, &n) // the schema has seen that it is one or the other
+	for i := range n {
+		list = append(list, i)
 	}
-	return countTo(n), true
-}
-
-func countTo(n int64) []int64 {
-	out := make([]int64, n)
-	for i := range out {
-		out[i] = int64(i)
-	}
-	return out
+	return list
 }
 
 func (c *checker) readSeeds(v cue.Value, otherwise []int64) []int64 {
-	raw, ok := c.value(c.seeds.form, "sweep.seeds", v)
+	raw, ok := c.value(c.Seeds.Form, "sweep.seeds", v)
 	if !ok {
 		return otherwise
 	}
-	var list []int64
-	if err := json.Unmarshal(raw, &list); err != nil {
-		n, _ := v.Int64()
-		return countTo(n)
-	}
+	list := seedsOf(raw)
 	for i, s := range list {
 		if slices.Index(list, s) < i {
 			c.Fail(c.elementPos(v, i), fmt.Sprintf("sweep.seeds[%d]", i), "%d is there twice (each seed once)", s)
@@ -146,7 +128,7 @@ func (c *checker) elementPos(v cue.Value, i int) mistake.Pos {
 // readGrid checks every value of every axis at its own place. Values that are wrong are left out.
 func (c *checker) readGrid(v cue.Value, base *assignment) []axis {
 	var axes []axis
-	c.walk(c.params, "", v, visitor{prefix: "sweep.grid", names: base.set.Names, leaf: func(n *node, path, shown string, v cue.Value) {
+	c.walk(c.Params, "", v, visitor{prefix: "sweep.grid", names: base.Set.Names, leaf: func(n *contract.Field, path, shown string, v cue.Value) {
 		if ax := c.readAxis(n, path, shown, v); len(ax.values) > 0 {
 			axes = append(axes, ax)
 		}
@@ -154,10 +136,10 @@ func (c *checker) readGrid(v cue.Value, base *assignment) []axis {
 	return axes
 }
 
-func (c *checker) readAxis(n *node, path, shown string, v cue.Value) axis {
+func (c *checker) readAxis(n *contract.Field, path, shown string, v cue.Value) axis {
 	ax := axis{path: path}
 	if v.IncompleteKind() != cue.ListKind {
-		c.Fail(c.valuePos(v), shown, "%s is not a list (a list of values, each %s)", mistake.Show(v), n.form)
+		c.Fail(c.valuePos(v), shown, "%s is not a list (a list of values, each %s)", mistake.Show(v), n.Form)
 		return ax
 	}
 	it, err := v.List()
@@ -170,7 +152,7 @@ func (c *checker) readAxis(n *node, path, shown string, v cue.Value) axis {
 	for i := 0; it.Next(); i++ {
 		count++
 		at := fmt.Sprintf("%s[%d]", shown, i)
-		raw, ok := c.value(n.form, at, it.Value())
+		raw, ok := c.value(n.Form, at, it.Value())
 		if !ok {
 			c.Silence(path)
 			continue
@@ -184,7 +166,7 @@ func (c *checker) readAxis(n *node, path, shown string, v cue.Value) axis {
 		ax.values = append(ax.values, axisValue{raw: raw, pos: c.valuePos(it.Value()), val: it.Value()})
 	}
 	if count == 0 {
-		c.Fail(c.valuePos(v), shown, "no values (a list of values, each %s)", n.form)
+		c.Fail(c.valuePos(v), shown, "no values (a list of values, each %s)", n.Form)
 	}
 	return ax
 }
@@ -198,7 +180,7 @@ func (c *checker) readCases(v cue.Value, base *assignment) []assignment {
 		if first, ok := labels[a.label]; ok && a.label != "" {
 			c.Fail(c.valuePos(v.LookupPath(cue.MakePath(cue.Str("label")))), shown+".label", "%q is also the label of the case at line %d (each case has its own)", a.label, first.Line)
 		}
-		labels[a.label] = a.start
+		labels[a.label] = a.Start
 		cases = append(cases, a)
 	})
 	return cases
@@ -221,95 +203,28 @@ func (c *checker) each(v cue.Value, shown string, visit func(shown string, v cue
 
 func (c *checker) readCase(shown string, v cue.Value, base *assignment) assignment {
 	a := newAssignment()
-	a.prefix, a.start = shown, c.valuePos(v)
-	cross := c.newLeaf("cross", "bool")
-	c.walk(c.overlay(c.label, cross), "", v, visitor{prefix: shown, names: base.set.Names,
-		group: func(path string, v cue.Value) { a.set[path], a.pos[path] = nil, c.fieldPos(v) },
-		leaf: func(n *node, path, shown string, v cue.Value) {
-			raw, ok := c.value(n.form, shown, v)
+	a.Prefix, a.Start = shown, c.valuePos(v)
+	cross := c.NewLeaf("cross", "bool")
+	c.walk(c.Overlay(c.Label, cross), "", v, visitor{prefix: shown, names: base.Set.Names,
+		group: func(path string, v cue.Value) { a.Set[path], a.Pos[path] = nil, c.fieldPos(v) },
+		leaf: func(n *contract.Field, path, shown string, v cue.Value) {
+			raw, ok := c.value(n.Form, shown, v)
 			switch {
-			case !ok && (n == c.label || n == cross):
+			case !ok && (n == c.Label || n == cross):
 			case !ok:
 				c.Silence(path)
-			case n == c.label:
+			case n == c.Label:
 				a.label, _ = fields.Plain(raw).(string)
 			case n == cross:
 				a.cross, _ = fields.Plain(raw).(bool)
 			default:
-				a.set[path], a.pos[path], a.vals[path] = raw, c.valuePos(v), v
+				a.Set[path], a.Pos[path], a.vals[path] = raw, c.valuePos(v), v
 			}
 		}})
 	if a.label == "" && !c.IsBad(shown+".label") {
-		c.Fail(a.start, shown+".label", "missing (%s)", c.label.form)
+		c.Fail(a.Start, shown+".label", "missing (%s)", c.Label.Form)
 	}
 	return a
-}
-
-// readExclude checks that every field of a pattern exists and can match.
-func (c *checker) readExclude(v cue.Value, base *assignment) []pattern {
-	var out []pattern
-	c.each(v, "sweep.exclude", func(shown string, v cue.Value) {
-		p := c.readPattern(shown, v, base)
-		if len(p.paths) == 0 && !c.IsBad(shown) {
-			c.Fail(c.valuePos(v), shown, "an empty pattern leaves out every trial (such as {tune: gamma: <0.9})")
-		}
-		c.expectExclude(c.valuePos(v), shown)
-		out = append(out, p)
-	})
-	return out
-}
-
-func (c *checker) readPattern(shown string, v cue.Value, base *assignment) pattern {
-	p := pattern{value: v, known: map[string]bool{}, former: map[string]string{}, shown: shown}
-	c.walk(c.overlay(c.newLeaf("label", "string"), c.newLeaf("seed", "int")), "", v, visitor{prefix: shown, names: base.set.Names, leaf: func(n *node, path, shown string, v cue.Value) {
-		if n.former != "" {
-			p.former[path] = n.former
-		}
-		if n.form.value.Unify(v).Validate() != nil && !n.form.accepts {
-			what := n.form.wrong(v)
-			if !v.IsConcrete() {
-				what = fmt.Sprintf("%s matches no value (%s)", mistake.Show(v), n.form)
-			}
-			c.Fail(c.valuePos(v), shown, "%s", what)
-			return
-		}
-		p.paths = append(p.paths, path)
-	}})
-	return p
-}
-
-// subsumes reports whether the pattern holds for a trial.
-func (c *checker) subsumes(p pattern, trial fields.Values) bool {
-	part := fields.Values{}
-	for _, path := range p.paths {
-		raw, ok := trial[path]
-		if !ok {
-			return false
-		}
-		if old := p.former[path]; old != "" {
-			path, raw = old, formerValue(old, raw)
-		}
-		part[path] = raw
-	}
-	raw, err := json.Marshal(part.Tree())
-	if err != nil {
-		return false
-	}
-	if _, ok := p.known[string(raw)]; !ok {
-		p.known[string(raw)] = p.value.Subsume(c.ctx.CompileBytes(raw), cue.Final()) == nil
-	}
-	return p.known[string(raw)]
-}
-
-// formerValue is what runner/v1 called a value of the field that it called old.
-func formerValue(old string, raw json.RawMessage) json.RawMessage {
-	for then, now := range v1.Values(old) {
-		if fields.Plain(raw) == now {
-			raw, _ = json.Marshal(then)
-			return raw
-		}
-	}
-	return raw
 }
 
 // expand lists the assignments in order: the grid with the last axis fastest, then the cases.
@@ -323,7 +238,7 @@ func (s sweep) expand() []assignment {
 			out = append(out, one)
 			continue
 		}
-		axes := slices.DeleteFunc(slices.Clone(s.axes), func(ax axis) bool { return one.set.Has(ax.path) })
+		axes := slices.DeleteFunc(slices.Clone(s.axes), func(ax axis) bool { return one.Set.Has(ax.path) })
 		out = append(out, product(one, axes)...)
 	}
 	return out
@@ -336,10 +251,10 @@ func product(from assignment, axes []axis) []assignment {
 		for _, a := range out {
 			for _, v := range ax.values {
 				b := a.clone()
-				b.set[ax.path], b.pos[ax.path], b.vals[ax.path] = v.raw, v.pos, v.val
+				b.Set[ax.path], b.Pos[ax.path], b.vals[ax.path] = v.raw, v.pos, v.val
 				for _, g := range groupsOf(ax.path) {
-					if !b.set.Has(g) {
-						b.set[g] = nil
+					if !b.Set.Has(g) {
+						b.Set[g] = nil
 					}
 				}
 				next = append(next, b)
@@ -380,7 +295,7 @@ func (s sweep) size(limit int) int {
 		m := 1
 		if one.cross {
 			for _, ax := range s.axes {
-				if !one.set.Has(ax.path) {
+				if !one.Set.Has(ax.path) {
 					m *= len(ax.values)
 				}
 			}
@@ -393,20 +308,4 @@ func (s sweep) size(limit int) int {
 		return max(limit+1, min(n*len(s.seeds), 1<<40))
 	}
 	return n * len(s.seeds)
-}
-
-func (c *checker) isExcluded(patterns []pattern, a assignment, v fields.Values, seed int64) bool {
-	if len(patterns) == 0 {
-		return false
-	}
-	trial := maps.Clone(v)
-	trial["label"], _ = json.Marshal(a.label)
-	trial["seed"], _ = json.Marshal(seed)
-	excluded := false
-	for _, p := range patterns { // each is asked: one that only repeats another leaves out trials too
-		if c.subsumes(p, trial) {
-			excluded, c.met.hit[p.shown] = true, true
-		}
-	}
-	return excluded
 }

@@ -3,12 +3,13 @@ package spec
 import (
 	"os"
 	"path/filepath"
-	"react/runner/spec/mistake"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"react/runner/spec/mistake"
 )
 
 // inside matches words of CUE's and Go's insides that no message may have.

@@ -10,14 +10,13 @@ import (
 
 	"cuelang.org/go/cue"
 
-	"react/results/evaluation"
 	"react/results/reference"
+	"react/runner/spec/contract"
 	"react/runner/spec/fields"
 	"react/runner/spec/mistake"
-	"react/runner/spec/v1"
 )
 
-// Table is a result table as the file asks for it. Paths are those of Flatten; "label" is the label of a trial.
+// Table is a result table as the file asks for it. Paths are those of Section.Flatten; "label" is the label of a trial.
 type Table struct {
 	Name     string         `json:"name"`
 	Rows     []string       `json:"rows"`
@@ -63,33 +62,33 @@ func (c *checker) readTables(v cue.Value, base *assignment, labels []string) (ma
 	if !v.Exists() {
 		return out, nil
 	}
-	tables := &node{name: "tables", elem: c.table}
+	tables := &contract.Field{Name: "tables", Elem: c.Table}
 	raws := fields.Values{}
 	vals := map[string]cue.Value{}
 	filters, maps := map[string]cue.Value{}, map[string]cue.Value{}
 	c.walk(tables, "tables", v, visitor{
 		group: func(path string, v cue.Value) { raws[path], vals[path] = nil, v },
-		leaf: func(n *node, path, shown string, v cue.Value) {
-			if n.name == "filter" {
+		leaf: func(n *contract.Field, path, shown string, v cue.Value) {
+			if n.Name == "filter" {
 				filters[fields.Parent(path)] = v
 				return
 			}
-			if n.leaf.IncompleteKind() == cue.StructKind {
+			if n.Leaf.IncompleteKind() == cue.StructKind {
 				maps[path] = v
 				return
 			}
 			vals[path] = v
-			if raw, ok := c.value(n.form, shown, v); ok {
+			if raw, ok := c.value(n.Form, shown, v); ok {
 				raws[path] = raw
 			}
 		}})
 	for _, found := range []map[string]cue.Value{vals, maps} {
 		for path, v := range found {
-			base.pos[path] = c.valuePos(v)
+			base.Pos[path] = c.valuePos(v)
 		}
 	}
 	for path, v := range filters {
-		base.pos[path+".filter"] = c.valuePos(v)
+		base.Pos[path+".filter"] = c.valuePos(v)
 	}
 	names := raws.Names("tables")
 	slices.SortStableFunc(names, func(a, b string) int { // what a comprehension makes stands in one place
@@ -119,12 +118,12 @@ type tableReader struct {
 
 func (t tableReader) read(name string) Table {
 	out := Table{Name: name, Baseline: t.raws.Text(t.path + ".baseline"), Caption: t.raws.Text(t.path + ".caption")}
-	for _, n := range t.table.fields {
-		if p := fields.Join(t.path, n.name); n.required != "" && !t.raws.Has(p) && !t.IsBad(p) {
-			t.Fail(t.fieldPos(t.vals[t.path]), p, "missing (%s)", n.form)
+	for _, n := range t.Table.Fields {
+		if p := fields.Join(t.path, n.Name); n.Required != "" && !t.raws.Has(p) && !t.IsBad(p) {
+			t.Fail(t.fieldPos(t.vals[t.path]), p, "missing (%s)", n.Form)
 		}
-		if raw, ok := t.defaults["tables.*."+n.name]; ok && !t.raws.Has(fields.Join(t.path, n.name)) {
-			t.raws[fields.Join(t.path, n.name)] = raw
+		if raw, ok := t.Default("tables.*." + n.Name); ok && !t.raws.Has(fields.Join(t.path, n.Name)) {
+			t.raws[fields.Join(t.path, n.Name)] = raw
 		}
 	}
 	out.Rows = t.axes("rows")
@@ -164,10 +163,10 @@ func (t tableReader) read(name string) Table {
 func (t tableReader) placeElements(field string, n int, parts ...string) {
 	p := fields.Join(t.path, field)
 	for i := range n {
-		t.base.pos[fmt.Sprintf("%s[%d]", p, i)] = t.elementPos(t.vals[p], i)
+		t.base.Pos[fmt.Sprintf("%s[%d]", p, i)] = t.elementPos(t.vals[p], i)
 		for _, f := range parts {
 			if v := t.vals[p].LookupPath(cue.MakePath(cue.Index(i), cue.Str(f))); v.Exists() {
-				t.base.pos[fmt.Sprintf("%s[%d].%s", p, i, f)] = t.valuePos(v)
+				t.base.Pos[fmt.Sprintf("%s[%d].%s", p, i, f)] = t.valuePos(v)
 			}
 		}
 	}
@@ -269,7 +268,7 @@ func (t tableReader) readMap(field string, into any, names []string) {
 	}
 	it, err := v.Fields()
 	if err != nil {
-		t.Fail(t.valuePos(v), p, "%s does not fit (%s)", mistake.Show(v), t.table.child(field).form.says)
+		t.Fail(t.valuePos(v), p, "%s does not fit (%s)", mistake.Show(v), t.Table.Child(field).Form.Says)
 		return
 	}
 	for it.Next() {
@@ -282,13 +281,13 @@ func (t tableReader) readMap(field string, into any, names []string) {
 		if t.isUnusable(w, at) {
 			continue
 		}
-		elem := t.table.child(field).leaf.LookupPath(cue.MakePath(cue.AnyString))
+		elem := t.Table.Child(field).Leaf.LookupPath(cue.MakePath(cue.AnyString))
 		if w.IncompleteKind() == cue.BytesKind {
 			t.Fail(t.valuePos(w), at, "%s", mistake.BytesForText(w))
 			continue
 		}
 		if w.Validate(cue.Concrete(true)) != nil || elem.Unify(w).Validate(cue.Concrete(true)) != nil {
-			t.Fail(t.valuePos(w), at, "%s does not fit (%s)", mistake.Show(w), t.table.child(field).form.says)
+			t.Fail(t.valuePos(w), at, "%s does not fit (%s)", mistake.Show(w), t.Table.Child(field).Form.Says)
 		}
 	}
 	if raw, err := v.MarshalJSON(); err == nil && !t.IsBad(p) {
@@ -345,99 +344,22 @@ func (t tableReader) eachGood(v cue.Value, p string, wrong func(string) string) 
 	}
 }
 
-// axisErrorAt says why a path is no axis, or "".
-func (c *checker) axisErrorAt(path string, base *assignment) string {
-	n := c.params
-	steps := strings.Split(path, ".")
-	for i, s := range steps {
-		at := strings.Join(steps[:i], ".")
-		names := n.names()
-		if n.elem != nil {
-			names = base.set.Names(at)
-		}
-		if p := c.params.pathOf(s); i == 0 && len(steps) == 1 && p != "" && mistake.Nearest(s, names) == "" {
-			return fmt.Sprintf("%q is not a field of the spec (did you mean %q?)", path, p)
-		}
-		if n.isLeaf() || !slices.Contains(names, s) {
-			return fmt.Sprintf("%q is not a field of the spec%s", path, pathHint(steps[:i], s, names))
-		}
-		n = n.child(s)
-	}
-	if !n.isLeaf() {
-		return fmt.Sprintf("%q is a group of fields%s", path, n.list())
-	}
-	return ""
-}
-
-func (t tableReader) axisError(path string) string {
-	if path == "label" || path == "class" || path == "class.other" {
-		return ""
-	}
-	now, old := v1.Path(path)
-	if old && !t.former {
-		return fmt.Sprintf("%q is called %q since %s", path, now, v1.Now)
-	}
-	return t.axisErrorAt(now, t.base)
-}
-
-// pathHint completes the nearest name to a whole path.
-func pathHint(before []string, word string, names []string) string {
-	if near := mistake.Nearest(word, names); near != "" {
-		return fmt.Sprintf(" (did you mean %q?)", fields.Join(strings.Join(before, "."), near))
-	}
-	return mistake.DidYouMean(word, names, "fields")
-}
-
-// metricError says why "NAME/METRIC" means nothing in this file, or "".
-func (t tableReader) metricError(s string) string {
-	set, metric, _ := strings.Cut(s, "/")
-	if figures, ok := t.figures[set]; ok {
-		if !slices.Contains(figures, metric) {
-			return fmt.Sprintf("%q is not a figure of %s%s", metric, set, mistake.DidYouMean(metric, figures, "figures"))
-		}
-		return ""
-	}
-	sets := t.base.set.Names("evaluate")
-	if !slices.Contains(sets, set) {
-		return fmt.Sprintf("no evaluation %q%s", set, mistake.DidYouMean(set, sets, "evaluations"))
-	}
-	what, metrics := t.metricsOf("evaluate." + set)
-	if !slices.Contains(metrics, metric) {
-		return fmt.Sprintf("%q is not a metric of %s%s", metric, what, mistake.DidYouMean(metric, metrics, "metrics"))
-	}
-	return ""
-}
-
-// metricsOf lists the figures of an evaluation, as the file has it, and names its kind.
-func (t tableReader) metricsOf(path string) (string, []string) {
-	set := t.base.set
-	kind := set.Text(path + ".kind")
-	if t.metrics[kind] == nil { // a wrong one was reported, and one that only cases give is not known here
-		kind = evaluation.Kinds()[0].Name
-	}
-	scored := set.Has(path+".protocol") || set.Has(path+".benchmark") || set.Has(path+".promptsFile")
-	if scored && evaluation.Of(kind).Protocols {
-		return kind, slices.Concat(t.metrics[kind], t.protocol)
-	}
-	return kind, t.metrics[kind]
-}
-
 // readFilter flattens the filter. A field takes a value, or a list of values of which any will do.
 func (t tableReader) readFilter() map[string]any {
 	out := map[string]any{}
-	label := t.newLeaf("label", "string")
-	t.walk(t.overlay(label), "", t.filter, visitor{prefix: t.path + ".filter", names: t.base.set.Names,
-		leaf: func(n *node, path, shown string, v cue.Value) {
-			f := n.form
-			if v.IncompleteKind() == cue.ListKind && f.list == nil {
-				f = anyList()
+	label := t.NewLeaf("label", "string")
+	t.walk(t.Overlay(label), "", t.filter, visitor{prefix: t.path + ".filter", names: t.base.Set.Names,
+		leaf: func(n *contract.Field, path, shown string, v cue.Value) {
+			f := n.Form
+			if v.IncompleteKind() == cue.ListKind && f.List == nil {
+				f = contract.AnyList()
 			}
 			if raw, ok := t.value(f, shown, v); ok {
 				out[path] = fields.Plain(raw)
-				if n.former != "" { // a table of runner/v1 stays as it is written
+				if n.Former != "" { // a table of runner/v1 stays as it is written
 					then, _ := v.MarshalJSON() // it is a value
 					delete(out, path)
-					out[n.former] = fields.Plain(then)
+					out[n.Former] = fields.Plain(then)
 				}
 				t.expectFilter(t.valuePos(v), shown, path, raw)
 			}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"strings"
 
@@ -23,7 +22,7 @@ func typed(v fields.Values, base *Params, touched map[string]bool) (Params, erro
 		if base != nil && !touched[name] {
 			continue
 		}
-		if err := decodeSection(name, tree[name], &p, into); err != nil {
+		if err := decodeSection(name, tree[name], into); err != nil {
 			return p, err
 		}
 	}
@@ -31,8 +30,8 @@ func typed(v fields.Values, base *Params, touched map[string]bool) (Params, erro
 }
 
 // decodeSection decodes strictly, into zeroed memory: nothing of base may show through.
-func decodeSection(name string, tree any, p *Params, into any) error {
-	p.zero(name)
+func decodeSection(name string, tree, into any) error {
+	reflect.ValueOf(into).Elem().SetZero()
 	if tree == nil {
 		return nil
 	}
@@ -46,27 +45,6 @@ func decodeSection(name string, tree any, p *Params, into any) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
-}
-
-func (p *Params) zero(section string) {
-	switch section {
-	case "pool":
-		p.Pool = nil
-	case "backbone":
-		p.Backbone = Backbone{}
-	case "task":
-		p.Task = Task{}
-	case "index":
-		p.Index = Index{}
-	case "retrieve":
-		p.Retrieve = Retrieve{}
-	case "pairs":
-		p.Pairs = Pairs{}
-	case "tune":
-		p.Tune = Tune{}
-	case "evaluate":
-		p.Evaluate = nil
-	}
 }
 
 // changed lists the sections in which two sets of values differ.
@@ -106,16 +84,6 @@ func difference(base, trial fields.Values) map[string]any {
 	return out
 }
 
-// Flatten gives params by path, as tables and records name them: "tune.gamma": 0.9, "retrieve.by": [t2t t2i]. A number without a fraction is
-// an int64, other numbers are float64, gamma may be "off".
-func Flatten(p Params) map[string]any {
-	out := map[string]any{}
-	for _, s := range Sections(&p) {
-		maps.Copy(out, s.Flatten())
-	}
-	return out
-}
-
 // Section is one top-level part of params, such as tune, as JSON. Equal JSON is equal params.
 type Section struct {
 	Name, JSON string
@@ -136,7 +104,9 @@ func Sections(p *Params) []Section {
 	return sections
 }
 
-// Flatten gives the section's params by path: together, those of all sections are what Flatten gives for the params.
+// Flatten gives the section's params by path, as tables and records name them: "tune.gamma": 0.9,
+// "retrieve.by": [t2t t2i]. A number without a fraction is an int64, other numbers are float64, gamma
+// may be "off".
 func (s Section) Flatten() map[string]any {
 	out := map[string]any{}
 	tree, _ := fields.Plain(json.RawMessage(s.JSON)).(map[string]any)

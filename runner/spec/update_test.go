@@ -39,7 +39,7 @@ func meaning(t *testing.T, e *Experiment) string {
 	t.Helper()
 	h := sha256.New()
 	for _, trial := range e.Trials {
-		raw, err := json.Marshal([]any{trial.Label, trial.Seed, trial.Axes, Flatten(trial.Params)})
+		raw, err := json.Marshal([]any{trial.Label, trial.Seed, trial.Axes, flatten(trial.Params)})
 		if err != nil {
 			t.Fatal(err)
 		}

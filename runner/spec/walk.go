@@ -9,6 +9,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"react/runner/spec/contract"
 	"react/runner/spec/fields"
 	"react/runner/spec/mistake"
 	"react/runner/spec/source"
@@ -17,7 +18,7 @@ import (
 
 // checker holds one pass over one file.
 type checker struct {
-	*contract
+	*contract.Schema
 	*mistake.Found
 	src   *source.Source
 	holes map[string]bool // paths at which a reference was reported and taken out: what is open there is silent, what is not is checked
@@ -70,20 +71,20 @@ func (c *checker) isHole(path string) bool {
 
 // visitor is what a walk over sections does with what it meets.
 type visitor struct {
-	prefix string                                         // of the shown path: "sweep.grid", "sweep.cases[1]"
-	names  func(section string) []string                  // names that exist in a map; nil where the walk defines them
-	group  func(path string, v cue.Value)                 // a section or group is present
-	leaf   func(n *node, path, shown string, v cue.Value) // a field is present
+	prefix string                                                   // of the shown path: "sweep.grid", "sweep.cases[1]"
+	names  func(section string) []string                            // names that exist in a map; nil where the walk defines them
+	group  func(path string, v cue.Value)                           // a section or group is present
+	leaf   func(n *contract.Field, path, shown string, v cue.Value) // a field is present
 }
 
 // walk checks the fields of a group and visits what is right.
-func (c *checker) walk(n *node, path string, v cue.Value, vis visitor) {
+func (c *checker) walk(n *contract.Field, path string, v cue.Value, vis visitor) {
 	shown := fields.Join(vis.prefix, path)
 	if c.isUnusable(v, shown) {
 		return
 	}
 	if v.IncompleteKind() != cue.StructKind {
-		c.Fail(c.valuePos(v), shown, "%s is not a group of fields%s", mistake.Show(v), n.list())
+		c.Fail(c.valuePos(v), shown, "%s is not a group of fields%s", mistake.Show(v), n.List())
 		return
 	}
 	if vis.group != nil && path != "" {
@@ -96,7 +97,7 @@ func (c *checker) walk(n *node, path string, v cue.Value, vis visitor) {
 	}
 	for it.Next() {
 		name, w := it.Selector().Unquoted(), it.Value()
-		if old, at := c.formerField(n, fields.Join(path, name)); old != nil {
+		if old, at := c.FormerField(n, fields.Join(path, name)); old != nil {
 			if !c.former {
 				c.AddOld(c.fieldPos(w), fields.Join(shown, name), "called %s since %s", at, v1.Now)
 			}
@@ -107,15 +108,15 @@ func (c *checker) walk(n *node, path string, v cue.Value, vis visitor) {
 			c.visit(child, fields.Join(path, name), w, vis)
 			continue
 		}
-		if near := mistake.Nearest(name, n.names()); near != "" && !v.LookupPath(cue.MakePath(cue.Str(near))).Exists() {
+		if near := mistake.Nearest(name, n.Names()); near != "" && !v.LookupPath(cue.MakePath(cue.Str(near))).Exists() {
 			c.Silence(fields.Join(shown, near)) // the field that was meant is not missing too
 		}
 	}
 }
 
-func (c *checker) visit(n *node, path string, v cue.Value, vis visitor) {
+func (c *checker) visit(n *contract.Field, path string, v cue.Value, vis visitor) {
 	shown := fields.Join(vis.prefix, path)
-	if !n.isLeaf() {
+	if !n.IsLeaf() {
 		c.walk(n, path, v, vis)
 		return
 	}
@@ -145,30 +146,30 @@ func (c *checker) isUnusable(v cue.Value, shown string) bool {
 }
 
 // childAt is the schema of a field, or nil where there is no such field, which it reports.
-func (c *checker) childAt(n *node, name, path, shown string, v cue.Value, vis visitor) *node {
-	if n.elem != nil {
+func (c *checker) childAt(n *contract.Field, name, path, shown string, v cue.Value, vis visitor) *contract.Field {
+	if n.Elem != nil {
 		return c.namedChild(n, name, path, shown, v, vis)
 	}
-	child := n.child(name)
+	child := n.Child(name)
 	if child == nil {
-		c.Fail(c.fieldPos(v), fields.Join(shown, name), "unknown field%s", c.hint(n, name))
+		c.Fail(c.fieldPos(v), fields.Join(shown, name), "unknown field%s", c.Hint(n, name))
 	}
 	return child
 }
 
-func (c *checker) namedChild(n *node, name, path, shown string, v cue.Value, vis visitor) *node {
+func (c *checker) namedChild(n *contract.Field, name, path, shown string, v cue.Value, vis visitor) *contract.Field {
 	if vis.names != nil {
 		if known := vis.names(path); !slices.Contains(known, name) {
 			c.Fail(c.fieldPos(v), fields.Join(shown, name), "no %s of this name%s", singular(path), mistake.DidYouMean(name, known, "there is"))
 			return nil
 		}
-		return n.elem
+		return n.Elem
 	}
-	if !isName(name) {
+	if !contract.IsName(name) {
 		c.Fail(c.fieldPos(v), fields.Join(shown, name), "%q is not a name (letters, digits, - and _, a letter first)", name)
 		return nil
 	}
-	return n.elem
+	return n.Elem
 }
 
 func singular(section string) string {
@@ -182,17 +183,17 @@ func singular(section string) string {
 }
 
 // value checks one value against a constraint and returns it as JSON, or false after reporting what is wrong.
-func (c *checker) value(f form, shown string, v cue.Value) (json.RawMessage, bool) {
+func (c *checker) value(f contract.Form, shown string, v cue.Value) (json.RawMessage, bool) {
 	if c.IsBad(shown) || c.isUnusable(v, shown) {
 		return nil, false
 	}
 	if d, ok := v.Default(); ok {
 		v = d
 	}
-	if v.IncompleteKind() == cue.ListKind && f.list != nil {
+	if v.IncompleteKind() == cue.ListKind && f.List != nil {
 		return c.list(f, shown, v)
 	}
-	if now := f.today(v); now != "" && f.accepts {
+	if now := f.Today(v); now != "" && f.Accepts {
 		if !c.former {
 			c.AddOld(c.valuePos(v), shown, "%s is called %q since %s", mistake.Show(v), now, v1.Now)
 		}
@@ -203,8 +204,8 @@ func (c *checker) value(f form, shown string, v cue.Value) (json.RawMessage, boo
 		c.Fail(c.valuePos(v), shown, "%s", c.incomplete(f, v, err))
 		return nil, false
 	}
-	if err := f.value.Unify(v).Validate(cue.Concrete(true)); err != nil {
-		c.Fail(c.valuePos(v), shown, "%s", f.wrong(v))
+	if err := f.Value.Unify(v).Validate(cue.Concrete(true)); err != nil {
+		c.Fail(c.valuePos(v), shown, "%s", f.Wrong(v))
 		return nil, false
 	}
 	raw, err := v.MarshalJSON()
@@ -216,7 +217,7 @@ func (c *checker) value(f form, shown string, v cue.Value) (json.RawMessage, boo
 		c.Fail(c.valuePos(v), shown, "%s is not a number (%s)", raw, f)
 		return nil, false
 	}
-	if !f.holds(raw) {
+	if !f.Holds(raw) {
 		c.Fail(c.valuePos(v), shown, "%s is too large (%s)", mistake.Show(v), f)
 		return nil, false
 	}
@@ -224,7 +225,7 @@ func (c *checker) value(f form, shown string, v cue.Value) (json.RawMessage, boo
 }
 
 // list checks the elements of a list one by one, so that each is reported at its own place.
-func (c *checker) list(f form, shown string, v cue.Value) (json.RawMessage, bool) {
+func (c *checker) list(f contract.Form, shown string, v cue.Value) (json.RawMessage, bool) {
 	it, err := v.List()
 	if err != nil {
 		c.Fail(c.valuePos(v), shown, "%s", mistake.FirstMessage(err))
@@ -232,10 +233,10 @@ func (c *checker) list(f form, shown string, v cue.Value) (json.RawMessage, bool
 	}
 	raws, good := []json.RawMessage{}, true
 	for i := 0; it.Next(); i++ {
-		raw, ok := c.value(*f.list, fmt.Sprintf("%s[%d]", shown, i), it.Value())
+		raw, ok := c.value(*f.List, fmt.Sprintf("%s[%d]", shown, i), it.Value())
 		raws, good = append(raws, raw), good && ok
 	}
-	if good && !f.hasLength(len(raws)) {
+	if good && !f.HasLength(len(raws)) {
 		c.Fail(c.valuePos(v), shown, "a list of %d does not fit (%s)", len(raws), f)
 		good = false
 	}
@@ -248,12 +249,12 @@ func (c *checker) list(f form, shown string, v cue.Value) (json.RawMessage, bool
 }
 
 // incomplete says that a value is a constraint, or refers to something that is not there.
-func (c *checker) incomplete(f form, v cue.Value, err error) string {
+func (c *checker) incomplete(f contract.Form, v cue.Value, err error) string {
 	if v.Err() != nil {
 		return mistake.FirstMessage(v.Err())
 	}
 	if v.IncompleteKind() == cue.StructKind {
-		return f.wrong(v)
+		return f.Wrong(v)
 	}
 	what := mistake.Show(v)
 	switch {

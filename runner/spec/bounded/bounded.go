@@ -3,7 +3,7 @@
 // in a process can stop them. The child is this program itself. It has a limit of memory, the parent one of
 // time; it ends with the context, with its parent, or with its answer.
 //
-// What a file means is package spec's business: Load gives what spec.LoadWith gives, Format what spec.Format
+// What a file means is package spec's business: Load gives what spec.Load gives, Format what spec.Format
 // gives. Where the program cannot start itself, they run in this process.
 package bounded
 
@@ -25,6 +25,7 @@ import (
 	"react/ops/clip/layout"
 	"react/runner/child"
 	"react/runner/spec"
+	"react/runner/spec/contract"
 	"react/runner/spec/mistake"
 )
 
@@ -67,11 +68,11 @@ func load(ctx context.Context, q question) (*spec.Experiment, error) {
 // towers reads the headers of checkpoints, as far as they can be read: what is wrong with the others is
 // said where they are loaded. It is the parent that does: large files are mapped, and a child has a limit
 // of addresses.
-func towers(weights []string) map[string]spec.Tower {
-	out := map[string]spec.Tower{}
+func towers(weights []string) map[string]contract.Tower {
+	out := map[string]contract.Tower{}
 	for _, path := range weights {
 		if cfg := layout.Peek(path); cfg != nil {
-			out[path] = spec.TowerOf(*cfg)
+			out[path] = contract.TowerOf(*cfg)
 		}
 	}
 	return out
@@ -101,7 +102,7 @@ type question struct {
 	Sets   []string
 	Former bool // see spec.Options
 	Format bool
-	Towers map[string]spec.Tower
+	Towers map[string]contract.Tower
 	Update bool // and from runner/v1
 	MiB    int
 }

@@ -88,8 +88,8 @@ func TestLimits(t *testing.T) {
 		}
 		return text + "question: _a30\n"
 	}
-	nest := func(open, inner, close string, n int) string {
-		return "_x: " + strings.Repeat(open, n) + inner + strings.Repeat(close, n)
+	nest := func(left, inner, right string, n int) string {
+		return "_x: " + strings.Repeat(left, n) + inner + strings.Repeat(right, n)
 	}
 	chain := "_c0: 1\n"
 	for i := range 25 {

@@ -1,6 +1,6 @@
-// Package fields has the values of an experiment's fields by their dotted paths, such as tune.gamma: how
-// paths are put together and apart, what a value is as text or number, and what it is as Go. It knows
-// neither the schema, nor which fields there are.
+// Package fields has the values of an experiment by the dotted paths of their fields, such as
+// tune.gamma: how paths are put together and apart, and what a value is as text, as a number and in
+// Go. It does not know which fields there are.
 package fields
 
 import "strings"

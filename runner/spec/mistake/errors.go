@@ -1,6 +1,7 @@
-// Package mistake is what can be wrong with an experiment file, in plain words: each mistake with its place, the
-// path of its field, what is wrong and what would be right. What CUE's parser and evaluator say is said anew
-// here, and so are the habits of other languages. What a field takes is not known here.
+// Package mistake is what can be wrong with an experiment file, in plain words: each mistake with
+// its place, the path of its field, what is wrong and what would be right. What CUE's parser and
+// evaluator say is said anew here, and so are the habits of other languages. It does not know what
+// a field takes.
 package mistake
 
 import (

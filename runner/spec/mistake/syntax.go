@@ -96,7 +96,8 @@ func AfterDash(text string, offset int) bool {
 	return yamlItem.MatchString(line[:offset-start])
 }
 
-// DecimalComma is a field's value in the line of an offset that is a number as half of Europe writes it, and where; "" where none is.
+// DecimalComma is a field's value in the line of an offset that is a number as half of Europe writes
+// it, and its place; "" where there is none.
 func DecimalComma(name, text string, offset int) (Pos, string) {
 	line, start := lineAt(text, offset)
 	m := commaNumber.FindStringSubmatchIndex(line)

@@ -1,6 +1,6 @@
-// Package source is the text of an experiment file as CUE's syntax tree, and what is done to that before it is
-// evaluated: overrides and axes take the place of values, what is broken is taken out so that the rest can be
-// checked. It knows fields by path and not what they mean.
+// Package source is the text of an experiment file as CUE's syntax tree, and what is done to that
+// before it is evaluated: overrides and axes take the place of values, what is broken is taken out so
+// that the rest can be checked. It knows fields by path and not what they mean.
 package source
 
 import (

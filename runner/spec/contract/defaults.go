@@ -1,4 +1,4 @@
-package spec
+package contract
 
 import (
 	"encoding/json"
@@ -13,12 +13,12 @@ import (
 	"react/runner/spec/fields"
 )
 
-// assign returns the values after an assignment. An alternative that the assignment gives takes the place of the others: a case with
+// Assign returns the values after an assignment. An alternative that the assignment gives takes the place of the others: a case with
 // backbone.weights replaces the file's backbone.pretrain.
-func (c *contract) assign(v, set fields.Values) fields.Values {
+func (c *Schema) Assign(v, set fields.Values) fields.Values {
 	out := maps.Clone(v)
 	for _, p := range slices.Sorted(maps.Keys(set)) {
-		for _, other := range c.alternatives(p) {
+		for _, other := range c.Alternatives(p) {
 			if !set.Has(other) {
 				out.Drop(other)
 			}
@@ -32,21 +32,21 @@ func (c *contract) assign(v, set fields.Values) fields.Values {
 	return out
 }
 
-// withDefaults returns the values with every absent field filled in that has a default.
-func (c *contract) withDefaults(v fields.Values) fields.Values {
+// WithDefaults returns the values with every absent field filled in that has a default.
+func (c *Schema) WithDefaults(v fields.Values) fields.Values {
 	out := maps.Clone(v)
-	for _, n := range c.params.fields {
-		c.fill(n, n.name, n.name, out)
+	for _, n := range c.Params.Fields {
+		c.fill(n, n.Name, n.Name, out)
 	}
 	c.fillFamily(out)
-	for small, large := range c.atMost { // a default gives way: a short run warms up no longer than it lasts
+	for small, large := range c.AtMost { // a default gives way: a short run warms up no longer than it lasts
 		if !v.Has(small) && out.Number(small) > out.Number(large) {
 			out[small] = out[large]
 		}
 	}
 	fillPrompt(out)
 	fillTaskPrompts(out)
-	if out.Text("pairs.leaks") == "drop" || judgesPairs(out) {
+	if out.Text("pairs.leaks") == "drop" || JudgesPairs(out) {
 		for field, raw := range c.leaks {
 			if p := "pairs." + field; !out.Has(p) {
 				out[p] = raw
@@ -71,25 +71,25 @@ func (c *contract) withDefaults(v fields.Values) fields.Values {
 }
 
 // fill walks the schema; key is the path with * for names, which is how defaults are listed.
-func (c *contract) fill(n *node, path, key string, v fields.Values) {
+func (c *Schema) fill(n *Field, path, key string, v fields.Values) {
 	switch {
-	case n.elem != nil:
+	case n.Elem != nil:
 		for _, name := range v.Names(path) {
-			c.fill(n.elem, fields.Join(path, name), key+".*", v)
+			c.fill(n.Elem, fields.Join(path, name), key+".*", v)
 		}
-	case n.isLeaf():
+	case n.IsLeaf():
 		if raw, ok := c.defaults[key]; ok && !v.Has(path) {
 			v[path] = raw
 		}
-	case !n.absent() || v.Has(path): // an alternative that is not taken has no values
-		for _, f := range n.fields {
-			c.fill(f, fields.Join(path, f.name), fields.Join(key, f.name), v)
+	case !n.Absent() || v.Has(path): // an alternative that is not taken has no values
+		for _, f := range n.Fields {
+			c.fill(f, fields.Join(path, f.Name), fields.Join(key, f.Name), v)
 		}
 	}
 }
 
 // readDefaults flattens #Defaults; the names of pools, evaluations and tables are *.
-func (c *contract) readDefaults(v cue.Value, path string) error {
+func (c *Schema) readDefaults(v cue.Value, path string) error {
 	it, err := v.Fields()
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (c *contract) readDefaults(v cue.Value, path string) error {
 	for it.Next() {
 		p := fields.Join(path, it.Selector().Unquoted())
 		if it.Value().IncompleteKind() == cue.StructKind {
-			if n := c.params.child(p); n != nil && n.elem != nil || p == "tables" {
+			if n := c.Params.Child(p); n != nil && n.Elem != nil || p == "tables" {
 				p += ".*"
 			}
 			if err := c.readDefaults(it.Value(), p); err != nil {
@@ -140,12 +140,12 @@ func fillKnowledge(v fields.Values, path string) {
 	}
 }
 
-// benchmarkPrefix is before the name of a benchmark, or of a suite, in task.classes.
-const benchmarkPrefix = "benchmark:"
+// BenchmarkPrefix is before the name of a benchmark, or of a suite, in task.classes.
+const BenchmarkPrefix = "benchmark:"
 
 // fillTaskPrompts takes the templates of the benchmark whose classes are asked for.
 func fillTaskPrompts(v fields.Values) {
-	name, ok := strings.CutPrefix(v.Text("task.classes"), benchmarkPrefix)
+	name, ok := strings.CutPrefix(v.Text("task.classes"), BenchmarkPrefix)
 	if _, _, err := catalogue.QueryClasses(name); ok && err != nil && !v.Has("task.prompts") {
 		v["task.prompts"] = json.RawMessage(`["{}"]`) // the name is reported, and what follows from it is not
 		return
@@ -159,14 +159,14 @@ func fillTaskPrompts(v fields.Values) {
 
 // fillLearning gives an evaluation that learns its defaults: three draws of few shots, one of all
 // images.
-func (c *contract) fillLearning(v fields.Values, at string) {
+func (c *Schema) fillLearning(v fields.Values, at string) {
 	kind := v.Text(at + ".kind")
 	if !evaluation.Of(kind).Learns {
 		return
 	}
-	fields := c.params.child("evaluate").elem
+	fields := c.Params.Child("evaluate").Elem
 	for name, raw := range c.learning {
-		if p := at + "." + name; !v.Has(p) && fields.child(name).only[0].holds(kind) {
+		if p := at + "." + name; !v.Has(p) && fields.Child(name).only[0].Holds(kind) {
 			v[p] = raw
 		}
 	}
@@ -180,7 +180,7 @@ func (c *contract) fillLearning(v fields.Values, at string) {
 
 // fillTraining gives fine-tuning what its optimizer implies, and an augmentation that is
 // begun the rest of the model's.
-func (c *contract) fillTraining(v fields.Values, at string) {
+func (c *Schema) fillTraining(v fields.Values, at string) {
 	if !evaluation.Of(v.Text(at + ".kind")).TrainsTower {
 		return
 	}
@@ -203,8 +203,8 @@ func (c *contract) fillTraining(v fields.Values, at string) {
 	}
 }
 
-// judgesPairs says whether an evaluation looks at what was retrieved, so that a trial retrieves even if it does not tune.
-func judgesPairs(v fields.Values) bool {
+// JudgesPairs says whether an evaluation looks at what was retrieved, so that a trial retrieves even if it does not tune.
+func JudgesPairs(v fields.Values) bool {
 	return slices.ContainsFunc(v.Names("evaluate"), func(name string) bool {
 		return evaluation.Of(v.Text("evaluate." + name + ".kind")).JudgesPairs
 	})

@@ -1,4 +1,4 @@
-package spec
+package rules
 
 import (
 	"fmt"
@@ -8,31 +8,31 @@ import (
 	"react/runner/spec/mistake"
 )
 
-func (s scene) checkBackbone() {
-	if s.values.Has("backbone.pretrain") && !s.values.Has("backbone.arch") {
+func (s Scene) checkBackbone() {
+	if s.Values.Has("backbone.pretrain") && !s.Values.Has("backbone.arch") {
 		s.report("backbone.arch", "missing (pretrain needs an architecture, such as \"tiny\")")
 	}
 	s.checkSnapshot()
 	s.checkGates()
-	pool := s.values.Text("backbone.pretrain.pool")
-	if s.values.Has("pool."+pool+".embeddings") && !s.values.Has("pool."+pool+".shards") {
+	pool := s.Values.Text("backbone.pretrain.pool")
+	if s.Values.Has("pool."+pool+".embeddings") && !s.Values.Has("pool."+pool+".shards") {
 		s.report("backbone.pretrain.pool", "pool %q has embeddings but no images to train on (shards, or another pool)", pool)
 	}
 }
 
 // checkGates refuses gated blocks that a model has no place for. Of weights that are loaded the
 // architecture is not known here; the plan reads it.
-func (s scene) checkGates() {
-	arch := s.values.Text("backbone.arch")
-	mode, err := clip.ModeOf(s.values.Text("tune.mode"))
-	if err != nil || !mode.Gates || s.IsBad("tune.mode") || !s.values.Has("backbone.pretrain") {
+func (s Scene) checkGates() {
+	arch := s.Values.Text("backbone.arch")
+	mode, err := clip.ModeOf(s.Values.Text("tune.mode"))
+	if err != nil || !mode.Gates || s.IsBad("tune.mode") || !s.Values.Has("backbone.pretrain") {
 		return
 	}
 	model, err := clip.Arch(arch)
 	if err != nil {
 		return // said of backbone.arch
 	}
-	if path, why := GatesError(&model, int(s.values.Number("tune.gatedDepth")), fmt.Sprintf("backbone.arch %q", arch)); why != "" {
+	if path, why := GatesError(&model, int(s.Values.Number("tune.gatedDepth")), fmt.Sprintf("backbone.arch %q", arch)); why != "" {
 		s.report(path, "%s", why)
 	}
 }
@@ -51,14 +51,14 @@ func GatesError(model *clip.Config, depth int, what string) (path, why string) {
 }
 
 // checkSnapshot looks for the step that serves among those that are kept.
-func (s scene) checkSnapshot() {
+func (s Scene) checkSnapshot() {
 	const step, every = "backbone.pretrain.checkpoint.step", "backbone.pretrain.checkpoint.every"
-	if !s.values.Has(step) || s.IsBad(step) || s.IsBad(every) || s.IsBad("backbone.pretrain.steps") {
+	if !s.Values.Has(step) || s.IsBad(step) || s.IsBad(every) || s.IsBad("backbone.pretrain.steps") {
 		return
 	}
-	at, apart := s.values.Number(step), s.values.Number(every)
+	at, apart := s.Values.Number(step), s.Values.Number(every)
 	switch {
-	case !s.values.Has(every):
+	case !s.Values.Has(every):
 		s.report(every, "missing (step needs the steps between kept checkpoints)")
 	case math.Mod(at, apart) != 0:
 		s.report(step, "no checkpoint is kept after step %g (a multiple of every, %g)", at, apart)

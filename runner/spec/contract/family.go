@@ -1,4 +1,4 @@
-package spec
+package contract
 
 import (
 	"encoding/json"
@@ -62,7 +62,7 @@ type family struct {
 }
 
 // readFamilies reads #Families and #DefaultTune.
-func (c *contract) readFamilies(v cue.Value) error {
+func (c *Schema) readFamilies(v cue.Value) error {
 	list, err := v.LookupPath(cue.ParsePath("#Families")).List()
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ type origin struct {
 }
 
 // origin finds the family of a trial's model, once for all trials of it.
-func (c *contract) origin(v fields.Values) origin {
+func (c *Schema) origin(v fields.Values) origin {
 	weights, arch := v.Text("backbone.weights"), v.Text("backbone.arch")
 	key := weights + "\x00" + arch
 	if o, ok := c.origins[key]; ok {
@@ -122,7 +122,7 @@ func (c *contract) origin(v fields.Values) origin {
 	o := origin{from: "backbone.arch " + arch, family: c.families[len(c.families)-1]}
 	if weights != "" {
 		o.from = "backbone.weights " + weights
-		if t, ok := c.towers[weights]; ok {
+		if t, ok := c.Towers[weights]; ok {
 			o.tower = &t
 		}
 		c.weights[weights] = true
@@ -132,15 +132,18 @@ func (c *contract) origin(v fields.Values) origin {
 		o.tower = &t
 	}
 	if o.tower != nil {
-		facts := c.ctx.Encode(o.tower)
+		facts := c.Context.Encode(o.tower)
 		o.family = c.families[slices.IndexFunc(c.families, func(f family) bool { return f.tower.Subsume(facts, cue.Final()) == nil })]
 	}
 	c.origins[key] = o
 	return o
 }
 
+// Weights are the checkpoints on whose towers defaults depended.
+func (c *Schema) Weights() []string { return slices.Sorted(maps.Keys(c.weights)) }
+
 // fillFamily gives tune what depends on the model.
-func (c *contract) fillFamily(v fields.Values) {
+func (c *Schema) fillFamily(v fields.Values) {
 	o := c.origin(v)
 	for path, raw := range o.values {
 		if !v.Has(path) {
@@ -171,8 +174,8 @@ func (o origin) fitted(path string, raw json.RawMessage, v fields.Values) json.R
 	return raw
 }
 
-// noteDefaults notes what a trial that tunes has from its model's family; given is what the file says.
-func (c *contract) noteDefaults(into map[string]*Defaulted, given, v fields.Values) {
+// NoteDefaults notes what a trial that tunes has from its model's family; given is what the file says.
+func (c *Schema) NoteDefaults(into map[string]*Defaulted, given, v fields.Values) {
 	name := v.Text("tune.mode")
 	mode, err := clip.ModeOf(name)
 	if err != nil && name != "prompt" {
@@ -261,7 +264,7 @@ func (s *shared) texts(form string) []string {
 }
 
 // familyText is the default of a path by family; "" where it does not depend on the model.
-func (c *contract) familyText(path string) string {
+func (c *Schema) familyText(path string) string {
 	var of shared
 	for _, f := range c.families {
 		raw, ok := f.values[path]
@@ -290,7 +293,7 @@ func (f family) rates() string {
 }
 
 // familyWords say how a family is told.
-func (c *contract) familyWords() string {
+func (c *Schema) familyWords() string {
 	var parts []string
 	for _, f := range c.families {
 		parts = append(parts, fmt.Sprintf("%s (%s)", f.Name, f.What))

@@ -1,4 +1,4 @@
-package spec
+package rules
 
 import (
 	"strings"
@@ -7,8 +7,8 @@ import (
 )
 
 // checkTune holds what is asked of a pair, and of a prompt, to the mode.
-func (s scene) checkTune() {
-	mode := s.values.Text("tune.mode")
+func (s Scene) checkTune() {
+	mode := s.Values.Text("tune.mode")
 	if s.IsBad("tune.mode") || mode == "none" || mode == "" {
 		return
 	}
@@ -16,12 +16,12 @@ func (s scene) checkTune() {
 		s.checkPrompt()
 		return
 	}
-	if objective := s.values.Text("tune.objective"); s.values.Has("tune.captions") && objective != "" && objective != "contrastive" && s.values.Text("tune.after") != "contrastive" {
+	if objective := s.Values.Text("tune.objective"); s.Values.Has("tune.captions") && objective != "" && objective != "contrastive" && s.Values.Text("tune.after") != "contrastive" {
 		s.report("tune.captions", "not read by objective %q, which trains on classes (of contrastive)", objective)
 	}
 	for _, field := range []string{"after", "objective"} {
 		p := "tune." + field
-		of := s.values.Text(p)
+		of := s.Values.Text(p)
 		if s.IsBad(p) || of == "" || of == "contrastive" {
 			continue
 		}
@@ -29,7 +29,7 @@ func (s scene) checkTune() {
 			s.report(p, "%s trains the image side against the text of the classes, and mode %q trains the text tower (%s)", of, mode, strings.Join(clip.TextLockedModes(), " or "))
 			return
 		}
-		if source := s.values.Text("pairs.source"); of == "retrieved-class" && (source != "retrieved" && source != "") {
+		if source := s.Values.Text("pairs.source"); of == "retrieved-class" && (source != "retrieved" && source != "") {
 			s.report(p, "pairs.source %q gives pairs that no query found, so they have no class (source \"retrieved\", or self-training)", source)
 			return
 		}
@@ -37,15 +37,15 @@ func (s scene) checkTune() {
 }
 
 // checkPrompt finds what mode prompt needs, and what it does not read.
-func (s scene) checkPrompt() {
-	if !s.values.Has("tune.labelled") && !s.IsBad("tune.labelled") {
+func (s Scene) checkPrompt() {
+	if !s.Values.Has("tune.labelled") && !s.IsBad("tune.labelled") {
 		s.report("tune.labelled", "missing (mode prompt learns from labelled images: a folder, or \"pool:NAME/SET\")")
 	}
-	if p := "tune.captions"; s.values.Has(p) && !s.IsBad(p) {
+	if p := "tune.captions"; s.Values.Has(p) && !s.IsBad(p) {
 		s.report(p, "not read by mode \"prompt\", which learns from labelled images")
 	}
 	for _, field := range []string{"after", "objective"} {
-		if p := "tune." + field; s.values.Has(p) && !s.IsBad(p) && s.values.Text(p) != "contrastive" {
+		if p := "tune." + field; s.Values.Has(p) && !s.IsBad(p) && s.Values.Text(p) != "contrastive" {
 			s.report(p, "not read by mode \"prompt\", which learns from labelled images")
 		}
 	}

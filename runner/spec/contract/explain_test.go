@@ -1,4 +1,4 @@
-package spec
+package contract
 
 import (
 	"strings"
@@ -9,7 +9,7 @@ import (
 // file sets its own field.
 func TestEveryFieldIsExplained(t *testing.T) {
 	k := contractOf(t)
-	for _, section := range append(k.sections, "pool.world", "backbone.pretrain", "backbone.pretrain.augment", "tune.augment") {
+	for _, section := range append(k.Sections, "pool.world", "backbone.pretrain", "backbone.pretrain.augment", "tune.augment") {
 		e, err := Explain(section)
 		if err != nil {
 			t.Fatal(err)
@@ -25,42 +25,21 @@ func TestEveryFieldIsExplained(t *testing.T) {
 			if f.Doc == "" {
 				t.Errorf("%s: no comment", f.Path)
 			}
-			if !at.isLeaf() {
+			if !at.IsLeaf() {
 				continue
 			}
 			if f.Value == "" || len(f.Examples) == 0 {
 				t.Errorf("%s: value %q, examples %q", f.Path, f.Value, f.Examples)
 				continue
 			}
-			if at.form.value.Exists() && !k.fits(at.form, k.exampleOf(at.node, strings.ReplaceAll(f.Path, "NAME", "*"))) {
+			if at.Form.Value.Exists() && !k.fits(at.Form, k.exampleOf(at.Field, strings.ReplaceAll(f.Path, "NAME", "*"))) {
 				t.Errorf("%s: the example %s does not fit %s", f.Path, f.Examples[0], f.Value)
 			}
 			for _, line := range f.Examples {
-				if v := k.ctx.CompileString(line); v.Err() != nil {
+				if v := k.Context.CompileString(line); v.Err() != nil {
 					t.Errorf("%s: %s: %v", f.Path, line, v.Err())
 				}
 			}
-		}
-	}
-}
-
-// TestExamplesVet puts examples of fields that every file may have into a file that is right.
-func TestExamplesVet(t *testing.T) {
-	for _, path := range []string{"tune.gamma", "tune.positivesFrom", "tune.augment.crop", "tune.augment.randAugment", "retrieve.by", "pairs.source",
-		"index.kind", "tune.lr", "pool.maxBad", "evaluate.prompts", "backbone.pretrain.checkpoint.every", "backbone.imageSize"} {
-		e, err := Explain(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := strings.ReplaceAll(small, "world: world:", "mine: world:")
-		text = strings.ReplaceAll(strings.ReplaceAll(text, `"world"`, `"mine"`), "pool:world", "pool:mine")
-		for _, line := range e.Examples[1:] {
-			if _, err := Parse("x.cue", []byte(text+line), Options{}); err != nil {
-				t.Errorf("%s: %v", line, err)
-			}
-		}
-		if _, err := Parse("x.cue", []byte(text), Options{Sets: []string{e.Set}}); err != nil {
-			t.Errorf("--set %s: %v", e.Set, err)
 		}
 	}
 }
@@ -83,13 +62,24 @@ func TestExplainErrors(t *testing.T) {
 	}
 }
 
-func TestFormatKeepsComments(t *testing.T) {
-	got, err := Format("x.cue", []byte("// what\nname:   \"x\" // beside\n\n\ntune: {mode:\"full\"\n// above\nsteps: 3}\n"))
-	want := "// what\nname: \"x\" // beside\n\ntune: {mode: \"full\"\n\t// above\n\tsteps: 3\n}\n"
-	if err != nil || string(got) != want {
-		t.Errorf("%v\ngot\n%s\nwant\n%s", err, got, want)
+// TestExplainFamilies: explain says what a default depends on.
+func TestExplainFamilies(t *testing.T) {
+	for path, want := range map[string]string{
+		"tune.gatedDepth": "2 for tiny, 12 for ViT-bigG, 6 for ViT",
+		"tune.gradClip":   "1 for tiny, 0 for ResNet, ViT-bigG and ViT",
+		"tune.warmup":     "20 for tiny, 5000 (at most 0.075 of steps) for ResNet, ViT-bigG and ViT",
+		"tune.lr": "0.0003 of full, locked-image and locked-text, 0.001 of gated-image, 0.002 of prompt, for tiny; " +
+			"0.00005 of full, locked-image and locked-text, 0.0005 of gated-image, 0.002 of prompt, for ResNet, ViT-bigG and ViT",
+	} {
+		e, err := Explain(path)
+		if err != nil || e.Default != want {
+			t.Errorf("%s: %v, default %s; want %s", path, err, e.Default, want)
+		}
+		if !strings.Contains(e.Family, "tiny (images under 128 pixels), ResNet (a ResNet), ") {
+			t.Errorf("%s: family %s", path, e.Family)
+		}
 	}
-	if _, err := Format("x.cue", []byte("name: {\n")); err == nil || !strings.HasPrefix(err.Error(), "x.cue:1:7: syntax: { is not closed") {
-		t.Errorf("got %v", err)
+	if e, err := Explain("tune.gamma"); err != nil || e.Family != "" {
+		t.Errorf("tune.gamma: %v, family %s", err, e.Family)
 	}
 }

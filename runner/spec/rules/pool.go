@@ -1,4 +1,4 @@
-package spec
+package rules
 
 import (
 	"strings"
@@ -6,14 +6,14 @@ import (
 	"react/runner/spec/fields"
 )
 
-func (s scene) checkPool(path string) {
+func (s Scene) checkPool(path string) {
 	switch {
 	case s.IsBad(path):
-	case s.values.Has(path+".laion") && !s.values.Has(path+".shards"):
+	case s.Values.Has(path+".laion") && !s.Values.Has(path+".shards"):
 		s.report(path+".shards", "missing (a glob of the tars that hold the images of laion)")
-	case s.values.Has(path+".world") && s.values.Has(path+".shards"):
+	case s.Values.Has(path+".world") && s.Values.Has(path+".shards"):
 		s.report(path+".shards", "given beside world (a world makes its own images)")
-	case s.values.Has(path + ".world"):
+	case s.Values.Has(path + ".world"):
 		s.sumUpToOne(path+".world", "named", "irrelevant", "duplicates")
 		s.sumUpToOne(path+".world", "wrong", "vague")
 	}
@@ -21,26 +21,26 @@ func (s scene) checkPool(path string) {
 }
 
 // checkFilter compares the ends of ranges.
-func (s scene) checkFilter(path string) {
-	if !s.values.Has(path) || s.IsBad(path) {
+func (s Scene) checkFilter(path string) {
+	if !s.Values.Has(path) || s.IsBad(path) {
 		return
 	}
 	for _, ends := range [][2]string{{"minSimilarity", "maxSimilarity"}, {"minChars", "maxChars"}} {
-		if low, high := s.values.Number(fields.Join(path, ends[0])), s.values.Number(fields.Join(path, ends[1])); low > high {
+		if low, high := s.Values.Number(fields.Join(path, ends[0])), s.Values.Number(fields.Join(path, ends[1])); low > high {
 			s.report(fields.Join(path, ends[0]), "%g is over %s %g (no row would be left)", low, ends[1], high)
 		}
 	}
-	if s.values.Has(fields.Join(path, "seed")) && !s.values.Has(fields.Join(path, "fraction")) {
+	if s.Values.Has(fields.Join(path, "seed")) && !s.Values.Has(fields.Join(path, "fraction")) {
 		s.report(fields.Join(path, "seed"), "given without fraction (the seed chooses a fraction of the rows)")
 	}
 }
 
 // sumUpToOne checks shares of the same whole.
-func (s scene) sumUpToOne(group string, shares ...string) {
+func (s Scene) sumUpToOne(group string, shares ...string) {
 	sum, last := 0.0, group
 	for _, f := range shares {
 		p := fields.Join(group, f)
-		sum += s.values.Number(p)
+		sum += s.Values.Number(p)
 		if s.given(p) {
 			last = p
 		}

@@ -1,4 +1,4 @@
-package spec
+package rules
 
 import (
 	"encoding/json"
@@ -11,11 +11,11 @@ import (
 )
 
 // checkKind holds together the fields that an evaluation of its kind reads.
-func (s scene) checkKind(path string) {
+func (s Scene) checkKind(path string) {
 	if s.IsBad(path + ".kind") {
 		return
 	}
-	kind := evaluation.Of(s.values.Text(path + ".kind"))
+	kind := evaluation.Of(s.Values.Text(path + ".kind"))
 	if kind.Combines {
 		s.checkMean(path)
 	}
@@ -25,8 +25,8 @@ func (s scene) checkKind(path string) {
 	if kind.TrainsTower {
 		s.checkTraining(path + ".training")
 	}
-	if kind.Learns && s.values.Number(path+".shots") == 0 && s.values.Number(path+".samples") > 1 {
-		s.report(path+".samples", "%s draws of all images are one (shots, or 1)", s.values[path+".samples"])
+	if kind.Learns && s.Values.Number(path+".shots") == 0 && s.Values.Number(path+".samples") > 1 {
+		s.report(path+".samples", "%s draws of all images are one (shots, or 1)", s.Values[path+".samples"])
 	}
 	if kind.Protocols {
 		s.checkScores(path)
@@ -34,14 +34,14 @@ func (s scene) checkKind(path string) {
 }
 
 // checkCaptions: a template stands around a caption, so there is at most one, and a world's sets have labels only.
-func (s scene) checkCaptions(path string) {
-	if n := len(s.values.Texts(path + ".prompts")); n > 1 {
+func (s Scene) checkCaptions(path string) {
+	if n := len(s.Values.Texts(path + ".prompts")); n > 1 {
 		s.report(path+".prompts", "%d templates (retrieval puts at most one around each caption)", n)
 	}
-	if strings.HasPrefix(s.values.Text(path+".dataset"), "pool:") {
+	if strings.HasPrefix(s.Values.Text(path+".dataset"), "pool:") {
 		s.report(path+".dataset", "the sets of a world pool have labels, not captions (a folder with Karpathy's JSON or webdataset captions)")
 	}
-	if e, err := catalogue.Find(s.values.Text(path + ".benchmark")); err == nil && e.Kind != "captions" {
+	if e, err := catalogue.Find(s.Values.Text(path + ".benchmark")); err == nil && e.Kind != "captions" {
 		s.report(path+".benchmark", "%s has labels, not captions (one of %s)", e.Name, strings.Join(captioned(), ", "))
 	}
 }
@@ -56,32 +56,27 @@ func captioned() []string {
 }
 
 // checkEvaluation holds the fields of an evaluation together: which read which, and what the catalogue knows.
-func (s scene) checkEvaluation(path string) {
-	s.checkBenchmark(path)
+func (s Scene) checkEvaluation(path string) {
+	s.benchmarkExists(path + ".benchmark")
 	s.checkKind(path)
-	if s.values.Has(path+".promptsFile") && s.values.Has(path+".prompts") {
+	if s.Values.Has(path+".promptsFile") && s.Values.Has(path+".prompts") {
 		s.report(path+".promptsFile", "given beside prompts (one of them)")
 	}
 	s.checkKnowledge(path)
-}
-
-// checkBenchmark looks the name up in the catalogue.
-func (s scene) checkBenchmark(path string) {
-	s.benchmarkExists(path + ".benchmark")
 }
 
 // mostRuns bounds a grid of learning rates and weight decays.
 const mostRuns = 100
 
 // checkTraining holds fine-tuning's numbers together.
-func (s scene) checkTraining(path string) {
+func (s Scene) checkTraining(path string) {
 	var rates, decays []float64
-	_ = json.Unmarshal(s.values[path+".lr"], &rates) // the schema has seen that they are lists
-	_ = json.Unmarshal(s.values[path+".weightDecay"], &decays)
+	_ = json.Unmarshal(s.Values[path+".lr"], &rates) // the schema has seen that they are lists
+	_ = json.Unmarshal(s.Values[path+".weightDecay"], &decays)
 	if n := len(rates) * len(decays); n > mostRuns {
 		s.report(path+".weightDecay", "%d learning rates times %d weight decays are %d runs (at most %d)", len(rates), len(decays), n, mostRuns)
 	}
-	if warmup, epochs := s.values.Number(path+".warmup"), s.values.Number(path+".epochs"); warmup > epochs {
+	if warmup, epochs := s.Values.Number(path+".warmup"), s.Values.Number(path+".epochs"); warmup > epochs {
 		s.report(path+".warmup", "%g is over epochs %g (at most that)", warmup, epochs)
 	}
 	for _, ends := range []string{".augment.crop", ".augment.ratio"} {
@@ -90,30 +85,30 @@ func (s scene) checkTraining(path string) {
 }
 
 // checkScores: a kind that goes by a protocol has a probability of each class only with one.
-func (s scene) checkScores(path string) {
-	if p := path + ".scores"; s.given(p) && string(s.values[p]) == "true" && !s.values.Has(path+".protocol") {
+func (s Scene) checkScores(path string) {
+	if p := path + ".scores"; s.given(p) && string(s.Values[p]) == "true" && !s.Values.Has(path+".protocol") {
 		s.report(p, "kept by zeroshot with a protocol only (protocol: \"elevater\", or the name of a benchmark)")
 	}
 }
 
 // checkKnowledge holds the sources to their files.
-func (s scene) checkKnowledge(path string) {
-	sources := s.values.Texts(path + ".knowledge")
-	if s.values.Has(path+".knowledge") && s.values.Has(path+".promptsFile") {
+func (s Scene) checkKnowledge(path string) {
+	sources := s.Values.Texts(path + ".knowledge")
+	if s.Values.Has(path+".knowledge") && s.Values.Has(path+".promptsFile") {
 		s.report(path+".knowledge", "given beside promptsFile, whose prompts it would not change (one of them)")
 	}
-	if slices.Contains(sources, "wiktionary") && !s.values.Has(path+".wiktionary") {
+	if slices.Contains(sources, "wiktionary") && !s.Values.Has(path+".wiktionary") {
 		s.report(path+".wiktionary", "missing (a file of wiktextract's JSON lines or K-LITE's JSON)")
 	}
 }
 
 // checkMean holds a mean to the evaluations that it is of: they are there, each once, with a score.
-func (s scene) checkMean(path string) {
+func (s Scene) checkMean(path string) {
 	seen := map[string]bool{}
-	for _, name := range s.values.Texts(path + ".of") {
-		switch kind := s.values.Text("evaluate." + name + ".kind"); {
+	for _, name := range s.Values.Texts(path + ".of") {
+		switch kind := s.Values.Text("evaluate." + name + ".kind"); {
 		case kind == "":
-			s.report(path+".of", "no evaluation %q%s", name, mistake.DidYouMean(name, s.values.Names("evaluate"), "evaluations"))
+			s.report(path+".of", "no evaluation %q%s", name, mistake.DidYouMean(name, s.Values.Names("evaluate"), "evaluations"))
 		case !evaluation.Of(kind).Classifies:
 			s.report(path+".of", "%q is a %s, which has no score (%s)", name, kind, scoredKinds())
 		case seen[name]:

@@ -1,4 +1,4 @@
-package spec
+package contract
 
 import (
 	"encoding/json"
@@ -35,7 +35,7 @@ type Explanation struct {
 // Explain gives the documentation of a path such as "tune.gamma", "pool.NAME.maxBad", "sweep.grid" or "tables"; the names may be left out.
 // "#StageMetrics" is a definition of the schema. The error of a path that there is not says which was meant.
 func Explain(path string) (Explanation, error) {
-	k, err := newContract()
+	k, err := New()
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -47,8 +47,8 @@ func Explain(path string) (Explanation, error) {
 		return Explanation{}, err
 	}
 	out := k.explain(found)
-	out.Doc += found.node.more
-	for _, f := range found.node.group().fields {
+	out.Doc += found.Field.more
+	for _, f := range found.Field.group().Fields {
 		out.Fields = append(out.Fields, k.explain(found.child(f)))
 	}
 	return out, nil
@@ -56,113 +56,113 @@ func Explain(path string) (Explanation, error) {
 
 // FieldPaths lists the paths of all values of the sections, with NAME for the names, and for each the texts that are choices.
 func FieldPaths() (map[string][]string, error) {
-	k, err := newContract()
+	k, err := New()
 	if err != nil {
 		return nil, err
 	}
 	out := map[string][]string{}
-	var visit func(n *node, path string)
-	visit = func(n *node, path string) {
+	var visit func(n *Field, path string)
+	visit = func(n *Field, path string) {
 		switch {
-		case n.elem != nil:
-			visit(n.elem, fields.Join(path, "NAME"))
-		case n.isLeaf():
-			out[path] = n.form.spelling().literals
+		case n.Elem != nil:
+			visit(n.Elem, fields.Join(path, "NAME"))
+		case n.IsLeaf():
+			out[path] = n.Form.spelling().literals
 		}
-		for _, f := range n.fields {
-			visit(f, fields.Join(path, f.name))
+		for _, f := range n.Fields {
+			visit(f, fields.Join(path, f.Name))
 		}
 	}
-	visit(k.params, "")
+	visit(k.Params, "")
 	return out, nil
 }
 
 // documented is the whole file as a tree: the sections, and what a file holds besides. Below the parts of a sweep it goes no further: they
 // mirror the sections.
-func (c *contract) documented() *node {
-	for _, n := range []*node{c.params, c.root, c.table} {
+func (c *Schema) documented() *Field {
+	for _, n := range []*Field{c.Params, c.Root, c.Table} {
 		n.document()
 	}
-	root := &node{doc: "An experiment is one file of these fields; a field that is left out has its default.\n"}
-	for _, name := range c.sections {
-		n := c.params.child(name)
+	root := &Field{doc: "An experiment is one file of these fields; a field that is left out has its default.\n"}
+	for _, name := range c.Sections {
+		n := c.Params.Child(name)
 		switch {
 		case name == "sweep":
 			n = c.sweepNode()
 		case name == "tables":
-			n = &node{name: name, elem: c.table}
+			n = &Field{Name: name, Elem: c.Table}
 		case n == nil:
-			n = c.root.child(name)
+			n = c.Root.Child(name)
 		}
-		root.fields = append(root.fields, c.inFile(*n))
+		root.Fields = append(root.Fields, c.inFile(*n))
 	}
 	return root
 }
 
 // inFile gives a section the comment that it has in a file, before that of its definition.
-func (c *contract) inFile(n node) *node {
-	field := c.schema.LookupPath(cue.MakePath(cue.Str(n.name)))
+func (c *Schema) inFile(n Field) *Field {
+	field := c.schema.LookupPath(cue.MakePath(cue.Str(n.Name)))
 	if !field.Exists() {
-		field = c.schema.LookupPath(cue.MakePath(cue.Str(n.name).Optional()))
+		field = c.schema.LookupPath(cue.MakePath(cue.Str(n.Name).Optional()))
 	}
 	doc, _ := docOf(field)
 	if n.doc != doc {
 		n.more = n.doc + n.more
 	}
-	if n.elem != nil {
-		n.more += n.elem.doc + n.elem.more
+	if n.Elem != nil {
+		n.more += n.Elem.doc + n.Elem.more
 	}
 	n.doc = doc
 	return &n
 }
 
 // sweepNode documents #Sweep, and #Case below cases.
-func (c *contract) sweepNode() *node {
+func (c *Schema) sweepNode() *Field {
 	sweep := c.schema.LookupPath(cue.MakePath(cue.Def("Sweep")))
-	out := &node{name: "sweep"}
+	out := &Field{Name: "sweep"}
 	out.doc, out.more = docOf(sweep)
 	for it, err := sweep.Fields(cue.Optional(true)); err == nil && it.Next(); {
-		n := &node{name: it.Selector().Unquoted()}
+		n := &Field{Name: it.Selector().Unquoted()}
 		n.doc, n.more = docOf(it.Value())
 		for _, a := range it.Value().Attributes(cue.ValueAttr) {
 			n.attribute(a)
 		}
-		switch n.name {
+		switch n.Name {
 		case "seeds":
-			n.form.read(it.Value())
+			n.Form.read(it.Value())
 		case "grid":
-			n.form.says, n.example = "the sections again, with a list of values for each field that varies", `{tune: gamma: [0.9, "off"]}`
+			n.Form.Says, n.example = "the sections again, with a list of values for each field that varies", `{tune: gamma: [0.9, "off"]}`
 		case "exclude":
-			n.form.says, n.example = "a list of patterns, each a part of the sections", `[{tune: mode: "full", retrieve: k: 8}]`
+			n.Form.Says, n.example = "a list of patterns, each a part of the sections", `[{tune: mode: "full", retrieve: k: 8}]`
 		case "cases":
-			n.elem = c.caseNode()
+			n.Elem = c.caseNode()
 		}
-		out.fields = append(out.fields, n)
+		out.Fields = append(out.Fields, n)
 	}
 	return out
 }
 
-func (c *contract) caseNode() *node {
-	out := &node{}
+func (c *Schema) caseNode() *Field {
+	out := &Field{}
 	v := c.schema.LookupPath(cue.MakePath(cue.Def("Case")))
 	for it, err := v.Fields(cue.Optional(true)); err == nil && it.Next(); {
-		if name := it.Selector().Unquoted(); c.params.child(name) == nil {
-			out.fields = append(out.fields, newNode(name, it.Value()))
+		if name := it.Selector().Unquoted(); c.Params.Child(name) == nil {
+			out.Fields = append(out.Fields, newField(name, it.Value()))
 		}
 	}
 	return out
 }
 
 // document reads the comments of a node and of those below it, which only an explanation wants.
-func (n *node) document() {
-	if n.leaf.Exists() {
-		n.doc, n.more = docOf(n.leaf)
+func (n *Field) document() {
+	if n.Leaf.Exists() {
+		n.doc, n.more = docOf(n.Leaf)
 	}
-	for _, f := range n.fields {
+	for _, f := range n.Fields {
 		f.document()
 	}
-	if n.elem != nil {
-		n.elem.document()
+	if n.Elem != nil {
+		n.Elem.document()
 	}
 }
 
@@ -224,41 +224,41 @@ func explainDefinition(name string) (Explanation, error) {
 
 // place is a node with its path and the group that it stands in.
 type place struct {
-	*node
+	*Field
 	path string
-	in   *node
+	in   *Field
 }
 
-func (p place) child(f *node) place {
+func (p place) child(f *Field) place {
 	at := p.path
 	switch {
-	case p.elem != nil && at == "sweep.cases":
+	case p.Elem != nil && at == "sweep.cases":
 		at += "[]"
-	case p.elem != nil:
+	case p.Elem != nil:
 		at = fields.Join(at, "NAME")
 	}
-	return place{f, fields.Join(at, f.name), p.group()}
+	return place{f, fields.Join(at, f.Name), p.group()}
 }
 
 var indices = regexp.MustCompile(`\[[0-9]*\]`)
 
 // follow finds a path. A step that is no field is the name of a pool, an evaluation or a table; it may be left out, and so may an index, as in
 // sweep.cases[0].label.
-func (c *contract) follow(path string) (place, error) {
+func (c *Schema) follow(path string) (place, error) {
 	root := c.documented()
-	at := place{node: root}
+	at := place{Field: root}
 	for _, step := range strings.Split(indices.ReplaceAllString(path, ""), ".") {
-		next := at.group().child(step)
+		next := at.group().Child(step)
 		switch {
 		case step == "":
-		case next != nil && next != at.elem:
+		case next != nil && next != at.Elem:
 			at = at.child(next)
-		case at.elem != nil && at.path != "sweep.cases": // a name
-			at = place{at.elem, fields.Join(at.path, "NAME"), at.elem}
+		case at.Elem != nil && at.path != "sweep.cases": // a name
+			at = place{at.Elem, fields.Join(at.path, "NAME"), at.Elem}
 		case at.path == "sweep.grid" || at.path == "sweep.exclude" || at.path == "sweep.cases":
-			sections := place{node: c.params}
-			section := c.params.child(step)
-			if section == nil && mistake.Nearest(step, at.group().names()) == "" {
+			sections := place{Field: c.Params}
+			section := c.Params.Child(step)
+			if section == nil && mistake.Nearest(step, at.group().Names()) == "" {
 				return place{}, c.unknown(sections, step)
 			}
 			if section == nil {
@@ -272,33 +272,33 @@ func (c *contract) follow(path string) (place, error) {
 	return at, nil
 }
 
-func (c *contract) unknown(at place, step string) error {
+func (c *Schema) unknown(at place, step string) error {
 	shown := fields.Join(at.path, step)
-	if at.isLeaf() && at.path != "" {
+	if at.IsLeaf() && at.path != "" {
 		return fmt.Errorf("%s: %s is one value and has no fields", shown, at.path)
 	}
-	names := at.group().names()
+	names := at.group().Names()
 	if near := mistake.Nearest(step, names); near != "" {
-		return fmt.Errorf("%s: no such field (did you mean %q?)", shown, at.child(&node{name: near}).path)
+		return fmt.Errorf("%s: no such field (did you mean %q?)", shown, at.child(&Field{Name: near}).path)
 	}
-	if near := mistake.Nearest(step, c.params.allNames()); near != "" {
-		return fmt.Errorf("%s: no such field (did you mean %q?)", shown, c.params.pathOf(near))
+	if near := mistake.Nearest(step, c.Params.allNames()); near != "" {
+		return fmt.Errorf("%s: no such field (did you mean %q?)", shown, c.Params.PathOf(near))
 	}
 	return fmt.Errorf("%s: no such field (there is %s)", shown, strings.Join(names, ", "))
 }
 
 // explain says everything about one node but its fields.
-func (c *contract) explain(p place) Explanation {
+func (c *Schema) explain(p place) Explanation {
 	key := strings.ReplaceAll(p.path, "NAME", "*")
 	e := Explanation{Path: p.path, Doc: p.doc, Default: c.defaultText(key), Needed: p.needed()}
 	if c.familyText(key) != "" {
 		e.Family = c.familyWords()
 	}
-	if !p.isLeaf() || p.path == "" {
+	if !p.IsLeaf() || p.path == "" {
 		return e
 	}
-	e.Value = p.form.String()
-	x := c.exampleOf(p.node, key)
+	e.Value = p.Form.String()
+	x := c.exampleOf(p.Field, key)
 	steps := strings.Split(p.path, ".")
 	for i, s := range steps {
 		if s == "NAME" {
@@ -310,11 +310,11 @@ func (c *contract) explain(p place) Explanation {
 		return e
 	}
 	e.Examples = []string{strings.Join(steps, ": ") + ": " + x}
-	if c.params.child(steps[0]) == nil {
+	if c.Params.Child(steps[0]) == nil {
 		return e
 	}
 	e.Set = strings.Join(steps, ".") + "=" + x
-	if other := c.otherValue(p.node, x); other != "" {
+	if other := c.otherValue(p.Field, x); other != "" {
 		e.Examples = append(e.Examples, fmt.Sprintf("sweep: grid: %s: [%s, %s]", strings.Join(steps, ": "), x, other))
 	}
 	return e
@@ -326,30 +326,30 @@ var sampleNames = map[string]string{"pool": "mine", "evaluate": "task", "tables"
 // needed says who has to give a field.
 func (p place) needed() string {
 	switch {
-	case p.required == "tune":
+	case p.Required == "tune":
 		return "by trials that tune"
-	case p.required == "pairs":
+	case p.Required == "pairs":
 		return "by trials that retrieve"
-	case p.required != "" && len(p.only) > 0:
+	case p.Required != "" && len(p.only) > 0:
 		return "by " + p.only[0].String()
-	case p.required != "":
+	case p.Required != "":
 		return "always"
-	case len(p.node.needed) > 0:
-		return "by " + p.node.needed[0].String()
-	case p.oneof == "" || p.in == nil:
+	case len(p.Field.Needed) > 0:
+		return "by " + p.Field.Needed[0].String()
+	case p.OneOf == "" || p.in == nil:
 		return ""
 	}
 	var alternatives []string
-	for _, f := range p.in.fields {
-		if f.oneof == p.oneof {
-			alternatives = append(alternatives, f.name)
+	for _, f := range p.in.Fields {
+		if f.OneOf == p.OneOf {
+			alternatives = append(alternatives, f.Name)
 		}
 	}
 	return "exactly one of " + strings.Join(alternatives, ", ")
 }
 
 // defaultText is the default of a path; some depend on the model, tune.lr's on the mode too.
-func (c *contract) defaultText(key string) string {
+func (c *Schema) defaultText(key string) string {
 	if raw, ok := c.defaults[key]; ok {
 		return spaced(raw)
 	}
@@ -373,7 +373,7 @@ func spaced(raw json.RawMessage) string {
 var suchAs = regexp.MustCompile(`such as (.+)$`)
 
 // exampleOf is a value that fits: the schema's own, the default, or what the constraint gives.
-func (c *contract) exampleOf(n *node, key string) string {
+func (c *Schema) exampleOf(n *Field, key string) string {
 	if n.example != "" {
 		return n.example
 	}
@@ -386,27 +386,27 @@ func (c *contract) exampleOf(n *node, key string) string {
 	if key == "tune.lr" {
 		return spaced(c.families[0].lr[clip.Modes[0].Name])
 	}
-	if n.ref != "" {
-		return strconv.Quote(sampleNames[n.ref])
+	if n.Ref != "" {
+		return strconv.Quote(sampleNames[n.Ref])
 	}
-	return n.form.example()
+	return n.Form.example()
 }
 
-func (f form) example() string {
+func (f Form) example() string {
 	w := f.spelling()
-	switch m := suchAs.FindStringSubmatch(f.says); {
+	switch m := suchAs.FindStringSubmatch(f.Says); {
 	case m != nil && strings.HasPrefix(m[1], `"`):
 		end := strings.Index(m[1][1:], `"`)
 		return m[1][:end+2]
 	case m != nil:
 		return strconv.Quote(m[1])
-	case f.list != nil:
-		return "[" + strings.TrimSuffix(strings.Repeat(f.list.example()+", ", max(1, f.fixed)), ", ") + "]"
+	case f.List != nil:
+		return "[" + strings.TrimSuffix(strings.Repeat(f.List.example()+", ", max(1, f.fixed)), ", ") + "]"
 	case len(w.literals) > 1 && slices.Contains([]string{"none", "off"}, w.literals[0]):
 		return strconv.Quote(w.literals[1])
 	case len(w.literals) > 0:
 		return strconv.Quote(w.literals[0])
-	case f.boolean:
+	case f.Boolean:
 		return "true"
 	case f.number && w.lo != nil && !w.lo.open:
 		return w.lo.text
@@ -417,9 +417,9 @@ func (f form) example() string {
 }
 
 // otherValue is a second value that fits, for an axis.
-func (c *contract) otherValue(n *node, x string) string {
+func (c *Schema) otherValue(n *Field, x string) string {
 	var tried []string
-	for _, l := range n.form.spelling().literals {
+	for _, l := range n.Form.spelling().literals {
 		tried = append(tried, strconv.Quote(l))
 	}
 	if v, err := strconv.ParseFloat(x, 64); err == nil {
@@ -428,11 +428,11 @@ func (c *contract) otherValue(n *node, x string) string {
 		}
 		slices.Reverse(tried[:4])
 	}
-	if n.form.boolean {
+	if n.Form.Boolean {
 		tried = append(tried, "true", "false")
 	}
 	for _, y := range tried {
-		if y != x && c.fits(n.form, y) {
+		if y != x && c.fits(n.Form, y) {
 			return y
 		}
 	}
@@ -440,7 +440,7 @@ func (c *contract) otherValue(n *node, x string) string {
 }
 
 // fits reports whether a value, written as CUE, passes a constraint.
-func (c *contract) fits(f form, x string) bool {
-	v := c.ctx.CompileString(x)
-	return v.Err() == nil && f.value.Unify(v).Validate(cue.Concrete(true)) == nil
+func (c *Schema) fits(f Form, x string) bool {
+	v := c.Context.CompileString(x)
+	return v.Err() == nil && f.Value.Unify(v).Validate(cue.Concrete(true)) == nil
 }

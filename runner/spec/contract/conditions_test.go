@@ -1,4 +1,4 @@
-package spec
+package contract
 
 import (
 	"maps"
@@ -19,8 +19,8 @@ func TestKinds(t *testing.T) {
 	for _, kind := range evaluation.Kinds() {
 		names = append(names, kind.Name)
 	}
-	of, _ := k.find("evaluate.*.kind")
-	if schema := of.form.spelling().literals; !slices.Equal(schema, names) {
+	of := k.Find("evaluate.*.kind")
+	if schema := of.Form.spelling().literals; !slices.Equal(schema, names) {
 		t.Errorf("schema/evaluate.cue has kinds %q, results/evaluation/evaluation.go %q", schema, names)
 	}
 	slices.Sort(names)
@@ -31,8 +31,8 @@ func TestKinds(t *testing.T) {
 
 // TestModalities holds that schema and table have the same ways to retrieve.
 func TestModalities(t *testing.T) {
-	by, _ := contractOf(t).find("retrieve.by")
-	if schema := by.form.list.spelling().literals; !slices.Equal(schema, modality.Names()) {
+	by := contractOf(t).Find("retrieve.by")
+	if schema := by.Form.List.spelling().literals; !slices.Equal(schema, modality.Names()) {
 		t.Errorf("schema/retrieve.cue has modalities %q, ops/modality %q", schema, modality.Names())
 	}
 }
@@ -50,10 +50,10 @@ func TestReaders(t *testing.T) {
 		"knowledge": func(k evaluation.Kind) bool { return k.Classifies },
 		"scores":    func(k evaluation.Kind) bool { return k.Classifies },
 	} {
-		n, _ := k.find("evaluate.*." + field)
+		n := k.Find("evaluate.*." + field)
 		for _, kind := range evaluation.Kinds() {
 			v := fields.Values{"evaluate.x.kind": []byte(`"` + kind.Name + `"`)}
-			if got := n.isRead(v, "evaluate.x."+field); got != reads(kind) {
+			if got := n.IsRead(v, "evaluate.x."+field); got != reads(kind) {
 				t.Errorf("evaluate.*.%s: read by kind %q by the schema is %v, by the table %v",
 					field, kind.Name, got, !got)
 			}
@@ -70,7 +70,7 @@ func TestLeaksAreLookedFor(t *testing.T) {
 		}
 	}
 	for _, field := range []string{"leakHash", "leakCosine"} {
-		n, _ := contractOf(t).find("pairs." + field)
+		n := contractOf(t).Find("pairs." + field)
 		if or := n.only[0].or; or == nil || !slices.Equal(or.values, judges) {
 			t.Errorf("schema/pairs.cue: %s is read with %v too, results/evaluation has %q", field, or, judges)
 		}
@@ -78,7 +78,7 @@ func TestLeaksAreLookedFor(t *testing.T) {
 }
 
 // others are the conditions that do as well.
-func others(all []condition) (out []condition) {
+func others(all []Condition) (out []Condition) {
 	for _, c := range all {
 		if c.or != nil {
 			out = append(out, *c.or)
@@ -88,11 +88,11 @@ func others(all []condition) (out []condition) {
 }
 
 // takes says whether a text is a value of a field that decides, or of an element of one that is a list.
-func (f form) takes(s string) bool {
-	if f.list != nil {
-		f = *f.list
+func (f Form) takes(s string) bool {
+	if f.List != nil {
+		f = *f.List
 	}
-	return f.fits(s) || f.boolean && (s == "true" || s == "false")
+	return f.fits(s) || f.Boolean && (s == "true" || s == "false")
 }
 
 // TestConditions holds that what @only and @needs name is there: a field of the same group, and
@@ -100,40 +100,40 @@ func (f form) takes(s string) bool {
 func TestConditions(t *testing.T) {
 	k := contractOf(t)
 	found := 0
-	var walk func(n *node, path string)
-	walk = func(n *node, path string) {
-		if n.elem != nil {
-			walk(n.elem, path+".*")
+	var walk func(n *Field, path string)
+	walk = func(n *Field, path string) {
+		if n.Elem != nil {
+			walk(n.Elem, path+".*")
 		}
-		for _, f := range n.fields {
-			for _, c := range slices.Concat(f.only, f.needed, f.of, others(f.only)) {
+		for _, f := range n.Fields {
+			for _, c := range slices.Concat(f.only, f.Needed, f.Of, others(f.only)) {
 				found++
-				decider := n.child(c.decider)
-				if strings.Contains(c.decider, ".") {
-					decider, _ = k.find(c.decider)
+				decider := n.Child(c.Decider)
+				if strings.Contains(c.Decider, ".") {
+					decider = k.Find(c.Decider)
 				}
 				if decider == nil || len(c.values) == 0 {
-					t.Errorf("%s.%s: no decider %q with values %q", path, f.name, c.decider, c.values)
+					t.Errorf("%s.%s: no decider %q with values %q", path, f.Name, c.Decider, c.values)
 					continue
 				}
 				for _, value := range c.values {
-					if !decider.form.takes(value) {
-						t.Errorf("%s.%s: %s is never %q", path, f.name, c.decider, value)
+					if !decider.Form.takes(value) {
+						t.Errorf("%s.%s: %s is never %q", path, f.Name, c.Decider, value)
 					}
 				}
 			}
-			if f.means != "" && !f.form.fits(f.means) {
-				t.Errorf("%s.%s: no value means %q, which it does not take", path, f.name, f.means)
+			if f.Means != "" && !f.Form.fits(f.Means) {
+				t.Errorf("%s.%s: no value means %q, which it does not take", path, f.Name, f.Means)
 			}
-			if of, _ := k.find(k.atMost[fields.Join(path, f.name)]); f.atMost != "" && of == nil {
-				t.Errorf("%s.%s: at most %q, which is not there", path, f.name, f.atMost)
+			if of := k.Find(k.AtMost[fields.Join(path, f.Name)]); f.atMost != "" && of == nil {
+				t.Errorf("%s.%s: at most %q, which is not there", path, f.Name, f.atMost)
 			}
-			walk(f, fields.Join(path, f.name))
+			walk(f, fields.Join(path, f.Name))
 		}
 	}
-	walk(k.params, "")
-	if init, _ := k.find("evaluate.*.init"); found == 0 || !reflect.DeepEqual(init.only, []condition{
-		{decider: "kind", values: []string{"probe", "finetune"}}, {decider: "method", values: []string{"sgd"}}}) {
+	walk(k.Params, "")
+	if init := k.Find("evaluate.*.init"); found == 0 || !reflect.DeepEqual(init.only, []Condition{
+		{Decider: "kind", values: []string{"probe", "finetune"}}, {Decider: "method", values: []string{"sgd"}}}) {
 		t.Errorf("%d conditions; init is read where %v", found, init.only)
 	}
 }
@@ -149,7 +149,7 @@ func TestMetrics(t *testing.T) {
 		}
 		sameMetrics(t, "#EvaluationMetrics: "+kind.Name, named, kind.Name, kind.Metrics)
 	}
-	for name, figures := range c.figures {
+	for name, figures := range c.Figures {
 		table := evaluation.OfStage(name)
 		if table == nil {
 			t.Errorf("#StageMetrics has figures of %s, which is no stage of results/evaluation", name)

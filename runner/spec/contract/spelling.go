@@ -1,4 +1,4 @@
-package spec
+package contract
 
 import (
 	"strconv"
@@ -28,23 +28,23 @@ type bound struct {
 }
 
 // spelling reads the constraint's expression; a list's are in says, or on its elements.
-func (f *form) spelling() *spelling {
+func (f *Form) spelling() *spelling {
 	if f.spelled != nil {
 		return f.spelled
 	}
 	w := &spelling{}
 	f.spelled = w
-	if f.list != nil || !f.value.Exists() {
+	if f.List != nil || !f.Value.Exists() {
 		return w
 	}
-	src, err := format.Node(f.value.Syntax())
+	src, err := format.Node(f.Value.Syntax())
 	if err != nil {
 		return w
 	}
 	if x, err := parser.ParseExpr("", src); err == nil {
 		w.readExpr(x)
 	}
-	w.text = w.text || f.value.IncompleteKind()&cue.StringKind != 0 && len(w.literals) == 0
+	w.text = w.text || f.Value.IncompleteKind()&cue.StringKind != 0 && len(w.literals) == 0
 	return w
 }
 

@@ -1,4 +1,4 @@
-package spec
+package contract
 
 import (
 	"encoding/json"
@@ -14,45 +14,45 @@ import (
 	"react/runner/spec/v1"
 )
 
-// form is a constraint of the schema in a shape that can be said in English: some literals, a range of numbers, text, a list.
-type form struct {
-	value    cue.Value
-	says     string // the schema's own words, from @says
+// Form is a constraint of the schema in a shape that can be said in English: some literals, a range of numbers, text, a list.
+type Form struct {
+	Value    cue.Value
+	Says     string // the schema's own words, from @says
 	number   bool
 	whole    bool // of numbers only whole ones
-	boolean  bool
-	list     *form // element of a list
+	Boolean  bool
+	List     *Form // element of a list
 	fixed    int   // length of the list where it is fixed
 	nonEmpty bool
 
 	former  map[string]string // texts of runner/v1 → what they are called now
-	accepts bool              // that they are read, in a field that is found by the name of then
+	Accepts bool              // that they are read, in a field that is found by the name of then
 
 	spelled *spelling // once they were asked for
 }
 
-func newForm(v cue.Value) form {
-	var f form
+func newForm(v cue.Value) Form {
+	var f Form
 	f.read(v)
 	return f
 }
 
 // read fills the form in from a constraint of the schema; it keeps says.
-func (f *form) read(v cue.Value) {
-	f.value = v
+func (f *Form) read(v cue.Value) {
+	f.Value = v
 	if v.IncompleteKind()&cue.ListKind != 0 {
 		f.readList(v)
 		if v.IncompleteKind() == cue.ListKind {
-			f.list.says, f.says = f.says, "" // of a list, the words are about its elements
+			f.List.Says, f.Says = f.Says, "" // of a list, the words are about its elements
 		}
 	}
 	f.number = v.IncompleteKind()&cue.NumberKind != 0
 	f.whole = f.number && v.IncompleteKind()&cue.NumberKind == cue.IntKind
-	f.boolean = v.IncompleteKind()&cue.BoolKind != 0
+	f.Boolean = v.IncompleteKind()&cue.BoolKind != 0
 	f.spelled = nil
 }
 
-func (f *form) readList(v cue.Value) {
+func (f *Form) readList(v cue.Value) {
 	elem := v.LookupPath(cue.MakePath(cue.AnyIndex))
 	if !elem.Exists() {
 		elem = v.LookupPath(cue.MakePath(cue.Index(0)))
@@ -67,7 +67,7 @@ func (f *form) readList(v cue.Value) {
 		return
 	}
 	e := newForm(elem)
-	f.list = &e
+	f.List = &e
 	if n, err := v.Len().Int64(); err == nil {
 		f.fixed = int(n)
 	}
@@ -75,10 +75,10 @@ func (f *form) readList(v cue.Value) {
 }
 
 // String says what would be right.
-func (f form) String() string {
+func (f Form) String() string {
 	w := f.spelling()
-	if f.says != "" {
-		return f.says
+	if f.Says != "" {
+		return f.Says
 	}
 	var parts []string
 	if len(w.literals) > 2 {
@@ -87,7 +87,7 @@ func (f form) String() string {
 	if n := len(w.literals); n == 1 || n == 2 {
 		parts = append(parts, quoteAll(w.literals, " or "))
 	}
-	if f.boolean {
+	if f.Boolean {
 		parts = append(parts, "true or false")
 	}
 	if f.number {
@@ -96,13 +96,13 @@ func (f form) String() string {
 	if w.text {
 		parts = append(parts, "text")
 	}
-	if f.list != nil {
+	if f.List != nil {
 		parts = append(parts, f.listString())
 	}
 	return strings.Join(parts, " or ")
 }
 
-func (f form) numberString() string {
+func (f Form) numberString() string {
 	w := f.spelling()
 	what := "a number"
 	if f.whole {
@@ -121,19 +121,19 @@ func (f form) numberString() string {
 	return what
 }
 
-func (f form) listString() string {
+func (f Form) listString() string {
 	if f.fixed > 0 {
-		return fmt.Sprintf("a list of %d, each %s", f.fixed, f.list)
+		return fmt.Sprintf("a list of %d, each %s", f.fixed, f.List)
 	}
-	return fmt.Sprintf("a list, each %s", f.list)
+	return fmt.Sprintf("a list, each %s", f.List)
 }
 
-// wrong says why a concrete value does not fit, and what would. The value is not a list of which an element is at fault.
-func (f form) wrong(v cue.Value) string {
+// Wrong says why a concrete value does not fit, and what would. The value is not a list of which an element is at fault.
+func (f Form) Wrong(v cue.Value) string {
 	w := f.spelling()
 	shown := mistake.Show(v)
 	if v.IncompleteKind() == cue.BytesKind {
-		if w.text || len(w.literals) > 0 || f.list != nil && f.list.value.IncompleteKind() == cue.StringKind {
+		if w.text || len(w.literals) > 0 || f.List != nil && f.List.Value.IncompleteKind() == cue.StringKind {
 			return mistake.BytesForText(v)
 		}
 		return fmt.Sprintf("%s is bytes to CUE (%s)", shown, f)
@@ -143,7 +143,7 @@ func (f form) wrong(v cue.Value) string {
 			return fmt.Sprintf("%s is text (a number has no quotes: %s)", shown, number)
 		}
 	}
-	if now := f.today(v); now != "" {
+	if now := f.Today(v); now != "" {
 		return fmt.Sprintf("%s is not a choice (called %q since %s)", shown, now, v1.Now)
 	}
 	if s, err := v.String(); err == nil && len(w.literals) > 0 {
@@ -167,29 +167,32 @@ func (f form) wrong(v cue.Value) string {
 			return fmt.Sprintf("%s is not a whole number (%s)", shown, f)
 		}
 	}
-	if v.IncompleteKind() == cue.ListKind && f.list != nil {
+	if v.IncompleteKind() == cue.ListKind && f.List != nil {
 		n, _ := v.Len().Int64()
 		return fmt.Sprintf("a list of %d does not fit (%s)", n, f)
 	}
 	return fmt.Sprintf("%s does not fit (%s)", shown, f)
 }
 
-// anyList is the constraint of a list whose elements are not checked.
-func anyList() form { return form{list: &form{says: "a value of the field"}, nonEmpty: true} }
+// TakesText reports whether some text may be the value.
+func (f Form) TakesText() bool { return f.Value.IncompleteKind()&cue.StringKind != 0 }
 
-// hasLength reports whether a list of that many may be.
-func (f form) hasLength(n int) bool {
+// AnyList is the constraint of a list whose elements are not checked.
+func AnyList() Form { return Form{List: &Form{Says: "a value of the field"}, nonEmpty: true} }
+
+// HasLength reports whether a list of that many may be.
+func (f Form) HasLength(n int) bool {
 	return (f.fixed == 0 || n == f.fixed) && (n > 0 || !f.nonEmpty)
 }
 
-// today is what the text of runner/v1 that a value has is called now, or "".
-func (f form) today(v cue.Value) string {
+// Today is what the text of runner/v1 that a value has is called now, or "".
+func (f Form) Today(v cue.Value) string {
 	s, _ := v.String()
 	return f.former[s]
 }
 
-// holds reports whether a number is one that the program computes with.
-func (f form) holds(raw json.RawMessage) bool {
+// Holds reports whether a number is one that the program computes with.
+func (f Form) Holds(raw json.RawMessage) bool {
 	if !f.number || len(raw) == 0 || raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
 		return true
 	}
@@ -202,7 +205,7 @@ func (f form) holds(raw json.RawMessage) bool {
 	return float == nil
 }
 
-func (f form) outside(x float64) string {
+func (f Form) outside(x float64) string {
 	w := f.spelling()
 	switch {
 	case w.hi != nil && (x > w.hi.value || x == w.hi.value && w.hi.open):
@@ -216,7 +219,7 @@ func (f form) outside(x float64) string {
 }
 
 // fits reports whether a text is one that the constraint takes.
-func (f form) fits(s string) bool { return slices.Contains(f.spelling().literals, s) }
+func (f Form) fits(s string) bool { return slices.Contains(f.spelling().literals, s) }
 
 func quoteAll(words []string, sep string) string {
 	out := make([]string, len(words))
