@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"image/gif"
 	"image/png"
+	"io"
 	"strings"
 
 	"golang.org/x/image/bmp"
@@ -17,29 +18,31 @@ import (
 // format is one that the standard library or x/image decodes.
 type format struct {
 	name, magic string // '?' in magic is any byte
-	config      func(*bytes.Reader) (stdimage.Config, error)
-	decode      func(*bytes.Reader) (stdimage.Image, error)
+	config      func(file []byte) (stdimage.Config, error)
+	decode      func(file []byte) (stdimage.Image, error)
 	cost        func(c stdimage.Config, file []byte) int64 // bytes of memory that decode takes
 }
 
 var formats = []format{
-	{"png", "\x89PNG\r\n\x1a\n", func(r *bytes.Reader) (stdimage.Config, error) { return png.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return png.Decode(r) }, pngCost},
-	{"gif", "GIF8?a", func(r *bytes.Reader) (stdimage.Config, error) { return gif.DecodeConfig(r) }, decodeGIF, twiceModel},
+	{"png", "\x89PNG\r\n\x1a\n", ofStream(png.DecodeConfig), ofStream(png.Decode), pngCost},
+	{"gif", "GIF8?a", ofStream(gif.DecodeConfig), decodeGIF, twiceModel},
 	{"webp", "RIFF????WEBPVP8", webpConfig, decodeWebP, webpCost},
-	{"bmp", "BM????\x00\x00\x00\x00", func(r *bytes.Reader) (stdimage.Config, error) { return bmp.DecodeConfig(r) }, func(r *bytes.Reader) (stdimage.Image, error) { return bmp.Decode(r) }, onceModel},
-	{"tiff", "II\x2a\x00", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, decodeTIFF, twiceModel},
-	{"tiff", "MM\x00\x2a", func(r *bytes.Reader) (stdimage.Config, error) { return tiff.DecodeConfig(r) }, decodeTIFF, twiceModel},
-	{"ppm", "P6", pnmConfig, decodePNM, onceModel},
-	{"pgm", "P5", pnmConfig, decodePNM, onceModel},
+	{"bmp", "BM????\x00\x00\x00\x00", ofStream(bmp.DecodeConfig), ofStream(bmp.Decode), onceModel},
+	{"tiff", "II\x2a\x00", ofStream(tiff.DecodeConfig), decodeTIFF, twiceModel},
+	{"tiff", "MM\x00\x2a", ofStream(tiff.DecodeConfig), decodeTIFF, twiceModel},
+	{"ppm", "P6", ofStream(pnmConfig), ofStream(decodePNM), onceModel},
+	{"pgm", "P5", ofStream(pnmConfig), ofStream(decodePNM), onceModel},
 }
 
-// Decode reads JPEG, PNG, GIF, WebP, BMP, TIFF or binary PPM, told apart by their first
-// bytes, as Pillow's convert("RGB") does: alpha is dropped, the colour under
-// it stays. It waits while other decodes take the memory that all may take (see
-// Use); the image itself is the caller's to account for.
-func Decode(b []byte) (*RGB, error) { return decodeAlone(b, false) }
+// ofStream reads the bytes of a file as a stream.
+func ofStream[T any](read func(io.Reader) (T, error)) func(file []byte) (T, error) {
+	return func(file []byte) (T, error) { return read(bytes.NewReader(file)) }
+}
 
-// DecodeOnWhite is Decode with transparent pixels blended with white.
+// DecodeOnWhite reads JPEG, PNG, GIF, WebP, BMP, TIFF or binary PPM, told apart by their first
+// bytes, as Pillow's convert("RGB") does, with transparent pixels blended with white. It waits while
+// other decodes take the memory that all may take (see Use); the image itself is the caller's to
+// account for.
 func DecodeOnWhite(b []byte) (*RGB, error) { return decodeAlone(b, true) }
 
 func decodeAlone(b []byte, onWhite bool) (*RGB, error) {
@@ -48,9 +51,10 @@ func decodeAlone(b []byte, onWhite bool) (*RGB, error) {
 	return decode(b, onWhite, &c)
 }
 
-// Use decodes as Decode or DecodeOnWhite does and lends the image to use. The
+// Use decodes as DecodeOnWhite does, or drops alpha and keeps the colour under it, and lends the
+// image to use. The
 // memory of both counts against a budget that the whole process shares, so that
-// any number of workers may call it; use must not call Use or Decode itself, which
+// any number of workers may call it; use must not call Use or DecodeOnWhite itself, which
 // might wait for ever.
 func Use(b []byte, onWhite bool, use func(img *RGB) error) error {
 	c := claim{bounds: &process}
@@ -75,7 +79,7 @@ func Size(b []byte) (w, h int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	config, err := f.header(b)
+	config, err := guarded(f, f.config, b)
 	return config.Width, config.Height, err
 }
 
@@ -122,19 +126,20 @@ func (f format) named(err error) error {
 	return fmt.Errorf("%s: %s", f.name, strings.TrimPrefix(err.Error(), f.name+": "))
 }
 
-// header reads the sizes.
-func (f format) header(b []byte) (c stdimage.Config, err error) {
+// guarded reads a header or the pixels, and names the format in an error. x/image's decoders, which
+// are fuzzed less than the standard library's, may panic.
+func guarded[T any](f format, read func([]byte) (T, error), file []byte) (out T, err error) {
 	defer func() {
-		if p := recover(); p != nil { // x/image's decoders are fuzzed less than the standard library's
+		if p := recover(); p != nil {
 			err = fmt.Errorf("damaged: %v", p)
 		}
 		err = f.named(err)
 	}()
-	return f.config(bytes.NewReader(b))
+	return read(file)
 }
 
 func (f format) read(b []byte, onWhite bool, c *claim) (*RGB, error) {
-	config, err := f.header(b)
+	config, err := guarded(f, f.config, b)
 	if err != nil {
 		return nil, err
 	}
@@ -142,23 +147,13 @@ func (f format) read(b []byte, onWhite bool, c *claim) (*RGB, error) {
 	if err != nil {
 		return nil, f.named(err)
 	}
-	src, err := f.pixels(b)
+	src, err := guarded(f, f.decode, b)
 	if err != nil {
 		return nil, err
 	}
 	fill(img, src, onWhite)
 	c.decoded(img)
 	return img, nil
-}
-
-func (f format) pixels(b []byte) (src stdimage.Image, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			src, err = nil, fmt.Errorf("damaged: %v", p)
-		}
-		err = f.named(err)
-	}()
-	return f.decode(bytes.NewReader(b))
 }
 
 // fill copies the pixels of src, straight colours, not premultiplied ones.

@@ -233,3 +233,6 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+// Decode drops alpha: the colour under it stays.
+func Decode(b []byte) (*RGB, error) { return decodeAlone(b, false) }

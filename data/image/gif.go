@@ -11,11 +11,7 @@ import (
 // decodeGIF is the first frame on its canvas as Pillow shows it: with the colours
 // that the file has for its transparent index too, which the standard library
 // blackens, and that index, or 0, where the frame does not reach.
-func decodeGIF(r *bytes.Reader) (stdimage.Image, error) {
-	file := make([]byte, r.Len())
-	if _, err := r.Read(file); err != nil {
-		return nil, err
-	}
+func decodeGIF(file []byte) (stdimage.Image, error) {
 	src, err := gif.Decode(bytes.NewReader(file))
 	if err != nil {
 		return nil, err

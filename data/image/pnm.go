@@ -62,7 +62,7 @@ func pnmNumber(r *bufio.Reader) (int, error) {
 	return 0, errors.New("a number of over 9 digits")
 }
 
-func pnmConfig(b *bytes.Reader) (stdimage.Config, error) {
+func pnmConfig(b io.Reader) (stdimage.Config, error) {
 	head, err := readPNM(bufio.NewReader(b))
 	if err != nil {
 		return stdimage.Config{}, err
@@ -70,7 +70,7 @@ func pnmConfig(b *bytes.Reader) (stdimage.Config, error) {
 	return stdimage.Config{Width: head.w, Height: head.h, ColorModel: color.NRGBAModel}, nil
 }
 
-func decodePNM(b *bytes.Reader) (stdimage.Image, error) {
+func decodePNM(b io.Reader) (stdimage.Image, error) {
 	r := bufio.NewReader(b)
 	head, err := readPNM(r)
 	if err != nil {

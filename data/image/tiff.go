@@ -18,11 +18,7 @@ const (
 
 // decodeTIFF turns fax images (CCITT) whose 0 is black the right way round:
 // x/image takes a fax's white run for white, libtiff and so Pillow for zeros.
-func decodeTIFF(r *bytes.Reader) (stdimage.Image, error) {
-	file := make([]byte, r.Len())
-	if _, err := r.Read(file); err != nil {
-		return nil, err
-	}
+func decodeTIFF(file []byte) (stdimage.Image, error) {
 	src, err := tiff.Decode(bytes.NewReader(file))
 	if err != nil {
 		return nil, err

@@ -13,11 +13,7 @@ import (
 
 // webpConfig reads the sizes of the canvas and of the frame's own data, which must
 // be the same, as libwebp has it: decoding takes memory for the latter.
-func webpConfig(r *bytes.Reader) (stdimage.Config, error) {
-	file := make([]byte, r.Len())
-	if _, err := r.Read(file); err != nil {
-		return stdimage.Config{}, err
-	}
+func webpConfig(file []byte) (stdimage.Config, error) {
 	c, err := webp.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
 		return c, err
@@ -51,11 +47,7 @@ func frameSize(still []byte) (w, h int, ok bool) {
 
 // decodeWebP reads a still, or an animation's first frame, which must fill its
 // canvas.
-func decodeWebP(r *bytes.Reader) (stdimage.Image, error) {
-	file := make([]byte, r.Len())
-	if _, err := r.Read(file); err != nil {
-		return nil, err
-	}
+func decodeWebP(file []byte) (stdimage.Image, error) {
 	still, err := firstFrame(file)
 	if err != nil {
 		return nil, err
