@@ -140,7 +140,7 @@ func readTar(t *testing.T, name string, n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		img, err := pixels.Decode(raw)
+		img, err := pixels.DecodeOnWhite(raw)
 		if err != nil || math.Abs(float64(img.Pix[0])-float64(20*i)) > 2 || s.Caption != fmt.Sprintf("caption %d é", i) || s.URL == "" {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}

@@ -17,7 +17,7 @@ import (
 // captionFolder makes a folder in Karpathy's layout of the pictures of a world's set, two captions each.
 func captionFolder(t *testing.T, pool string) string {
 	t.Helper()
-	set, err := datasets.Open(filepath.Join(pool, "sets", "task"))
+	set, err := datasets.OpenSplit(filepath.Join(pool, "sets", "task"), datasets.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

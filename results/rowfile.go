@@ -31,7 +31,7 @@ func ReadFile(path string) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ReadParquet(f, info.Size(), path)
+	return readRows(f, info.Size(), path)
 }
 
 // WriteFile writes rows as .jsonl or .parquet, in the order given. The file
@@ -138,9 +138,9 @@ func WriteParquet(w io.Writer, rows []Row) error {
 	return out.Close()
 }
 
-// ReadParquet reads rows that WriteParquet wrote. Unknown columns are ignored;
+// readRows reads rows that WriteParquet wrote. Unknown columns are ignored;
 // name is the file's name for errors.
-func ReadParquet(r io.ReaderAt, size int64, name string) (rows []Row, err error) {
+func readRows(r io.ReaderAt, size int64, name string) (rows []Row, err error) {
 	in, err := readParquet[parquetRow](r, size, "trial", "set", "metric", "value")
 	if err != nil {
 		return nil, fmt.Errorf("file %s: %w", name, err)

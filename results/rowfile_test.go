@@ -133,7 +133,7 @@ func TestDamagedParquet(t *testing.T) {
 	}
 	whole := b.Bytes()
 	for _, n := range []int{0, 4, 100, len(whole) / 2, len(whole) - 1} {
-		if _, err := ReadParquet(bytes.NewReader(whole[:n]), int64(n), "f"); err == nil || !strings.HasPrefix(err.Error(), "file f: ") {
+		if _, err := readRows(bytes.NewReader(whole[:n]), int64(n), "f"); err == nil || !strings.HasPrefix(err.Error(), "file f: ") {
 			t.Errorf("cut to %d bytes: got %v", n, err)
 		}
 	}
@@ -144,7 +144,7 @@ func TestDamagedParquet(t *testing.T) {
 	if err := parquet.Write(&b, []odd{{"a"}}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := ReadParquet(bytes.NewReader(b.Bytes()), int64(b.Len()), "f")
+	_, err := readRows(bytes.NewReader(b.Bytes()), int64(b.Len()), "f")
 	if want := `file f: column "set" is missing`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -167,7 +167,7 @@ func TestFlippedBytes(t *testing.T) {
 		for range 1 + rng.IntN(3) {
 			damaged[rng.IntN(len(damaged))] = byte(rng.IntN(256))
 		}
-		if _, err := ReadParquet(bytes.NewReader(damaged), int64(len(damaged)), "f"); err != nil && !strings.HasPrefix(err.Error(), "file f: ") {
+		if _, err := readRows(bytes.NewReader(damaged), int64(len(damaged)), "f"); err != nil && !strings.HasPrefix(err.Error(), "file f: ") {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -207,7 +207,7 @@ func FuzzReadParquet(f *testing.F) {
 	f.Add(b.Bytes()[:b.Len()/2])
 	f.Add([]byte("PAR1PAR1"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		if _, err := ReadParquet(bytes.NewReader(in), int64(len(in)), "f"); err != nil && !strings.HasPrefix(err.Error(), "file f: ") {
+		if _, err := readRows(bytes.NewReader(in), int64(len(in)), "f"); err != nil && !strings.HasPrefix(err.Error(), "file f: ") {
 			t.Errorf("got %v", err)
 		}
 	})

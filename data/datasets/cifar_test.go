@@ -117,7 +117,7 @@ func TestCIFAR(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				img, err := image.Decode(raw)
+				img, err := image.DecodeOnWhite(raw)
 				if err != nil || img.W != 32 || !slices.Equal(img.Pix[:3], []byte{byte(10 * i), byte(20 * i), byte(30 * i)}) {
 					t.Errorf("image %d: %v, %v", i, img.Pix[:3], err)
 				}

@@ -95,9 +95,6 @@ func LostCause(err error) lost.Cause {
 	return ""
 }
 
-// Open reads the test split of the set in a folder.
-func Open(dir string) (*Set, error) { return OpenSplit(dir, Options{}) }
-
 // OpenSplit reads a split of the set in a folder. With an entry, labels are in the entry's order and counted as its classes.
 func OpenSplit(dir string, o Options) (*Set, error) {
 	if o.Split == "" {

@@ -203,3 +203,6 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Open reads the test split of the set in a folder.
+func Open(dir string) (*Set, error) { return OpenSplit(dir, Options{}) }

@@ -72,7 +72,7 @@ func TestIDX(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			img, err := image.Decode(raw)
+			img, err := image.DecodeOnWhite(raw)
 			if err != nil || img.W != 3 || img.H != 2 || !slices.Equal(img.Pix, bytes.Repeat([]byte{7}, 18)) {
 				t.Errorf("image 7: %+v, %v", img, err)
 			}

@@ -277,7 +277,7 @@ func TestFaces(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			img, err := image.Decode(raw)
+			img, err := image.DecodeOnWhite(raw)
 			if err != nil || s.Names[item.Label][0] != want[i] || int(img.Pix[0]) != i || img.W != 48 {
 				t.Errorf("%s: row %d is %q, %v", name, i, s.Names[item.Label][0], err)
 			}

@@ -173,7 +173,7 @@ func TestPool(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := image.Decode(raw)
+	img, err := image.DecodeOnWhite(raw)
 	if err != nil || img.W != 8 {
 		t.Fatal(img, err)
 	}
@@ -212,7 +212,7 @@ func TestSets(t *testing.T) {
 			t.Errorf("%s.json: got %q, %v, want %q", name, classes, err, want)
 		}
 		for _, vendor := range []string{"facebook", "apple"} {
-			set, err := datasets.Open(filepath.Join(dir, "test", vendor, name))
+			set, err := datasets.OpenSplit(filepath.Join(dir, "test", vendor, name), datasets.Options{})
 			if len(want) == 1 {
 				wantsOneClass(t, err, want[0])
 				continue
@@ -222,12 +222,12 @@ func TestSets(t *testing.T) {
 			}
 		}
 	}
-	if both, err := datasets.Open(filepath.Join(dir, "test", "both", "animals-food")); err != nil || len(both.Classes) != 2 || len(both.Items) != 4 {
+	if both, err := datasets.OpenSplit(filepath.Join(dir, "test", "both", "animals-food"), datasets.Options{}); err != nil || len(both.Classes) != 2 || len(both.Items) != 4 {
 		t.Errorf("test/both/animals-food: got %+v, %v, want two images of each class", both, err)
 	}
-	_, err := datasets.Open(filepath.Join(dir, "seen", "fluent", "others"))
+	_, err := datasets.OpenSplit(filepath.Join(dir, "seen", "fluent", "others"), datasets.Options{})
 	wantsOneClass(t, err, "red heart") // the one that is drawn
-	if all, err := datasets.Open(filepath.Join(dir, "seen", "all", "animals-food")); err != nil || len(all.Classes) != 2 || len(all.Items) < 4 || len(all.Items)%2 != 0 {
+	if all, err := datasets.OpenSplit(filepath.Join(dir, "seen", "all", "animals-food"), datasets.Options{}); err != nil || len(all.Classes) != 2 || len(all.Items) < 4 || len(all.Items)%2 != 0 {
 		t.Errorf("seen/all/animals-food: got %+v, %v, want the images of every vendor that drew both classes", all, err)
 	}
 	if found, err := datasets.OpenCaptions(filepath.Join(dir, "captions", "apple"), datasets.Options{}); err != nil || len(found.Keys) != 5 || found.NumTexts() < 2*len(found.Keys) {

@@ -124,7 +124,7 @@ func TestLayout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		img, err := image.Decode(raw)
+		img, err := image.DecodeOnWhite(raw)
 		if err != nil || min(img.W, img.H) != 32 || s.Ext != "jpg" {
 			t.Errorf("key %s: %+v, %v", s.Key, img, err)
 		}

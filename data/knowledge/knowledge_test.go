@@ -52,7 +52,7 @@ func TestWordNet(t *testing.T) {
 		"dog": "a member of the genus Canis; kept by man", "Hot Dog": "a frankfurter served hot on a bun", "yellow labrador-dogs": "a member of the genus Canis; kept by man",
 		"geese": "web-footed bird", "teapot": "",
 	} {
-		if got, ok := w.Definition(name); got != want || ok != (want != "") {
+		if got, ok := w.definition(name); got != want || ok != (want != "") {
 			t.Errorf("%q: got %q, %v, want %q", name, got, ok, want)
 		}
 	}
@@ -74,7 +74,7 @@ func TestDebiansWordNet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := w.Definition("dog"); !strings.HasPrefix(got, "a member of the genus Canis") || strings.Contains(got, "barked") {
+	if got, _ := w.definition("dog"); !strings.HasPrefix(got, "a member of the genus Canis") || strings.Contains(got, "barked") {
 		t.Errorf("dog: %q", got)
 	}
 	if got, _ := w.Path("dogs", 3); !slices.Equal(got, []string{"dog", "canine", "carnivore"}) && !slices.Equal(got, []string{"dog", "domestic animal", "animal"}) {
@@ -104,7 +104,7 @@ func TestBrokenWordNet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := w.Definition("dog"); ok {
+	if _, ok := w.definition("dog"); ok {
 		t.Error("a database without its synsets defines a dog")
 	}
 }

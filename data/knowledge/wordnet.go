@@ -131,8 +131,8 @@ func (w *WordNet) find(name string) (synset, bool) {
 
 func (w *WordNet) base(word string) []string { return append(w.forms[word], detached(word)...) }
 
-// Definition is the gloss of the first sense, without its examples.
-func (w *WordNet) Definition(name string) (string, bool) {
+// definition is the gloss of the first sense, without its examples.
+func (w *WordNet) definition(name string) (string, bool) {
 	s, ok := w.find(name)
 	gloss, _, _ := strings.Cut(s.gloss, "; \"")
 	return gloss, ok
@@ -165,7 +165,7 @@ type (
 )
 
 // Look gives the definition.
-func (d Definitions) Look(name string) (string, bool) { return d.Definition(name) }
+func (d Definitions) Look(name string) (string, bool) { return d.definition(name) }
 
 // Look gives the path, with commas between its steps.
 func (p Paths) Look(name string) (string, bool) {

@@ -56,8 +56,8 @@ var words = []struct {
 // ofImages are causes that are about images alone.
 var ofImages = []Cause{NotThere, NoBytes, Undecodable}
 
-// Usual is the share of rows or images up to which what is lost is a remark; above it, where the spec allows that, a warning.
-const Usual = 0.05
+// usual is the share of rows or images up to which what is lost is a remark; above it, where the spec allows that, a warning.
+const usual = 0.05
 
 // Count is what was looked at, and what of it was lost. The zero value is of nothing.
 type Count struct {
@@ -174,7 +174,7 @@ func (c *Count) Remark() string {
 	switch {
 	case c.Empty():
 		return ""
-	case c.Share() > Usual:
+	case c.Share() > usual:
 		return "Warning: " + c.String() + "."
 	}
 	text := c.String()

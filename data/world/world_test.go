@@ -130,7 +130,7 @@ func TestPoolReadsBack(t *testing.T) {
 func TestSetsReadBack(t *testing.T) {
 	dir := generate(t, small)
 	for name, classes := range map[string]int{"task": 5, "choose": 5, "others": 36} {
-		set, err := datasets.Open(filepath.Join(dir, "sets", name))
+		set, err := datasets.OpenSplit(filepath.Join(dir, "sets", name), datasets.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
