@@ -22,6 +22,7 @@ type MetaReader struct {
 	batch  *columns.Batch
 	at     int // next row of the batch
 	bad    int
+	row    Meta // kept, so that none is made for each
 }
 
 // Meta starts reading the metadata; each call reads on its own.
@@ -42,8 +43,8 @@ func (r *MetaReader) Next() (Meta, error) {
 	part := r.folder.meta[r.next-1]
 	i, cols := r.at, r.batch.Cols
 	r.at++
-	var m Meta
-	columns.Scan(metaFields, cols[:len(metaFields)], i, &m)
+	columns.Scan(metaFields, cols[:len(metaFields)], i, &r.row)
+	m := r.row
 	if cols[colKey] == nil {
 		m.Key = cols[colOtherKey].String(i)
 	}
