@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"container/heap"
 	"context"
 	"math/rand/v2"
 	"net/url"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"react/data/heap"
 )
 
 // job is an address with the items of its shard that want it.
@@ -43,14 +44,18 @@ type queue struct {
 
 	mu      sync.Mutex
 	origins map[string]*origin
-	heap    originHeap
-	later   jobHeap       // failed ones that wait
-	left    int           // jobs without answer
-	wake    chan struct{} // closed and replaced at each change
+	heap    heap.Heap[*origin]
+	later   heap.Heap[*job] // failed ones that wait
+	left    int             // jobs without answer
+	wake    chan struct{}   // closed and replaced at each change
 }
 
 func newQueue(opts Options) *queue {
-	return &queue{opts: opts, origins: map[string]*origin{}, wake: make(chan struct{})}
+	q := &queue{opts: opts, origins: map[string]*origin{}, wake: make(chan struct{})}
+	q.heap.Before = func(a, b *origin) bool { return a.ready.Before(b.ready) }
+	q.heap.Moved = func(o *origin, at int) { o.at = at }
+	q.later.Before = func(a, b *job) bool { return a.wait.Before(b.wait) }
+	return q
 }
 
 // silentLimit is how often in a row an origin may give no answer at all; then
@@ -120,11 +125,11 @@ func (q *queue) place(o *origin) {
 	}
 	switch {
 	case wanted && o.at < 0:
-		heap.Push(&q.heap, o)
+		q.heap.Push(o)
 	case wanted:
-		heap.Fix(&q.heap, o.at)
+		q.heap.Fix(o.at)
 	case o.at >= 0:
-		heap.Remove(&q.heap, o.at)
+		q.heap.Remove(o.at)
 	}
 }
 
@@ -158,11 +163,11 @@ func (q *queue) next() (*job, time.Duration, <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
-	for len(q.later) > 0 && !q.later[0].wait.After(now) {
-		q.add(heap.Pop(&q.later).(*job))
+	for q.later.Len() > 0 && !q.later.First().wait.After(now) {
+		q.add(q.later.Pop())
 	}
-	if len(q.heap) > 0 && !q.heap[0].ready.After(now) {
-		o := q.heap[0]
+	if q.heap.Len() > 0 && !q.heap.First().ready.After(now) {
+		o := q.heap.First()
 		if o.bucket.AllowN(now, 1) || o.silent >= silentLimit {
 			j := o.jobs[0]
 			o.jobs = o.jobs[1:]
@@ -174,11 +179,11 @@ func (q *queue) next() (*job, time.Duration, <-chan struct{}) {
 		q.place(o)
 	}
 	pause := time.Minute
-	if len(q.later) > 0 {
-		pause = min(pause, q.later[0].wait.Sub(now))
+	if q.later.Len() > 0 {
+		pause = min(pause, q.later.First().wait.Sub(now))
 	}
-	if len(q.heap) > 0 {
-		pause = min(pause, q.heap[0].ready.Sub(now))
+	if q.heap.Len() > 0 {
+		pause = min(pause, q.heap.First().ready.Sub(now))
 	}
 	return nil, max(pause, time.Millisecond), q.wake
 }
@@ -210,7 +215,7 @@ func (q *queue) release(j *job, a answer) (again bool) {
 		wait := q.opts.Backoff << min(j.attempts-1, 6)
 		wait += time.Duration(rand.Int64N(int64(wait)/2 + 1)) // so that those of one moment do not come back together
 		j.wait = now.Add(max(wait, a.pause))
-		heap.Push(&q.later, j)
+		q.later.Push(j)
 	}
 	q.place(o)
 	return again
@@ -246,47 +251,4 @@ func (q *queue) isSilent(o *origin) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return o.silent >= silentLimit
-}
-
-type originHeap []*origin
-
-func (h originHeap) Len() int           { return len(h) }
-func (h originHeap) Less(i, j int) bool { return h[i].ready.Before(h[j].ready) }
-func (h originHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].at, h[j].at = i, j
-}
-
-// Push is heap.Interface's.
-func (h *originHeap) Push(x any) {
-	o := x.(*origin)
-	o.at = len(*h)
-	*h = append(*h, o)
-}
-
-// Pop is heap.Interface's.
-func (h *originHeap) Pop() any {
-	old := *h
-	o := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h, o.at = old[:len(old)-1], -1
-	return o
-}
-
-type jobHeap []*job
-
-func (h jobHeap) Len() int           { return len(h) }
-func (h jobHeap) Less(i, j int) bool { return h[i].wait.Before(h[j].wait) }
-func (h jobHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-
-// Push is heap.Interface's.
-func (h *jobHeap) Push(x any) { *h = append(*h, x.(*job)) }
-
-// Pop is heap.Interface's.
-func (h *jobHeap) Pop() any {
-	old := *h
-	j := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return j
 }

@@ -1,8 +1,9 @@
 package tokenizer
 
 import (
-	"container/heap"
 	"math"
+
+	"react/data/heap"
 )
 
 // pair is two neighbouring tokens of a word.
@@ -80,8 +81,8 @@ func lookUp(rules map[pair]rule, left, right int32) rule {
 // merges that were possible when they were found.
 type longMerger struct {
 	ids        []int32
-	prev, next []int32 // −1 at the ends
-	heap       candidates
+	prev, next []int32              // −1 at the ends
+	heap       heap.Heap[candidate] // empty between runs
 	rules      map[pair]rule
 }
 
@@ -93,26 +94,12 @@ type candidate struct {
 	pair pair
 }
 
-type candidates []candidate
-
-func (c candidates) Len() int      { return len(c) }
-func (c candidates) Swap(i, j int) { c[i], c[j] = c[j], c[i] }
-func (c candidates) Less(i, j int) bool {
-	if c[i].rank != c[j].rank {
-		return c[i].rank < c[j].rank
-	}
-	return c[i].at < c[j].at
-}
-func (c *candidates) Push(x any) { *c = append(*c, x.(candidate)) }
-func (c *candidates) Pop() any {
-	old := *c
-	last := old[len(old)-1]
-	*c = old[:len(old)-1]
-	return last
+func (c candidate) before(o candidate) bool {
+	return c.rank < o.rank || c.rank == o.rank && c.at < o.at
 }
 
 func (m *longMerger) run(rules map[pair]rule, ids []int32) []int32 {
-	m.rules, m.ids, m.heap = rules, ids, m.heap[:0]
+	m.rules, m.ids, m.heap.Before = rules, ids, candidate.before
 	m.prev, m.next = m.prev[:0], m.next[:0]
 	for i := range ids {
 		m.prev = append(m.prev, int32(i-1))
@@ -122,8 +109,8 @@ func (m *longMerger) run(rules map[pair]rule, ids []int32) []int32 {
 	for i := range ids {
 		m.offer(int32(i))
 	}
-	for len(m.heap) > 0 {
-		m.apply(heap.Pop(&m.heap).(candidate))
+	for m.heap.Len() > 0 {
+		m.apply(m.heap.Pop())
 	}
 	out := ids[:0]
 	for i := int32(0); i >= 0; i = m.next[i] {
@@ -139,7 +126,7 @@ func (m *longMerger) offer(at int32) {
 	}
 	p := pair{m.ids[at], m.ids[m.next[at]]}
 	if r, ok := m.rules[p]; ok {
-		heap.Push(&m.heap, candidate{r, at, p})
+		m.heap.Push(candidate{r, at, p})
 	}
 }
 

@@ -1,12 +1,13 @@
 package tokenizer
 
 import (
-	"container/heap"
 	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
+
+	"react/data/heap"
 )
 
 // minPairCount is how often a pair must be seen to become a merge: one seen once
@@ -58,7 +59,7 @@ type trainer struct {
 	merges [][2]int32
 	words  []trainWord
 	pairs  map[pair]*pairStat
-	heap   pairHeap
+	heap   heap.Heap[pairCount]
 }
 
 type trainWord struct {
@@ -89,11 +90,10 @@ func newTrainer(counts map[string]int64) *trainer {
 		tr.words = append(tr.words, trainWord{ids, counts[word]})
 		tr.count(int32(i), +1, nil)
 	}
-	tr.heap.tr = tr
+	tr.heap.Before = tr.before
 	for p, stat := range tr.pairs {
-		tr.heap.items = append(tr.heap.items, pairCount{p, stat.count})
+		tr.heap.Push(pairCount{p, stat.count})
 	}
-	heap.Init(&tr.heap)
 	return tr
 }
 
@@ -119,14 +119,14 @@ func (tr *trainer) count(w int32, sign int64, touched map[pair]bool) {
 
 // step makes one merge; false when no pair is left that is frequent enough.
 func (tr *trainer) step() bool {
-	for len(tr.heap.items) > 0 {
-		top := heap.Pop(&tr.heap).(pairCount)
+	for tr.heap.Len() > 0 {
+		top := tr.heap.Pop()
 		now := tr.pairs[top.pair].count
 		if now < minPairCount {
 			continue
 		}
 		if now != top.count {
-			heap.Push(&tr.heap, pairCount{top.pair, now})
+			tr.heap.Push(pairCount{top.pair, now})
 			continue
 		}
 		tr.merge(top.pair)
@@ -158,7 +158,7 @@ func (tr *trainer) merge(p pair) {
 	}
 	tr.pairs[p].words = nil
 	for q := range touched { // pop order does not depend on push order
-		heap.Push(&tr.heap, pairCount{q, tr.pairs[q].count})
+		tr.heap.Push(pairCount{q, tr.pairs[q].count})
 	}
 }
 
@@ -181,27 +181,13 @@ type pairCount struct {
 	count int64
 }
 
-// pairHeap orders by count, then by the spelling of the two halves.
-type pairHeap struct {
-	items []pairCount
-	tr    *trainer
-}
-
-func (h pairHeap) Len() int      { return len(h.items) }
-func (h pairHeap) Swap(i, j int) { h.items[i], h.items[j] = h.items[j], h.items[i] }
-func (h pairHeap) Less(i, j int) bool {
-	a, b := h.items[i], h.items[j]
+// before orders by count, then by the spelling of the two halves.
+func (tr *trainer) before(a, b pairCount) bool {
 	if a.count != b.count {
 		return a.count > b.count
 	}
 	if a.left != b.left {
-		return h.tr.tokens[a.left] < h.tr.tokens[b.left]
+		return tr.tokens[a.left] < tr.tokens[b.left]
 	}
-	return h.tr.tokens[a.right] < h.tr.tokens[b.right]
-}
-func (h *pairHeap) Push(x any) { h.items = append(h.items, x.(pairCount)) }
-func (h *pairHeap) Pop() any {
-	last := h.items[len(h.items)-1]
-	h.items = h.items[:len(h.items)-1]
-	return last
+	return tr.tokens[a.right] < tr.tokens[b.right]
 }

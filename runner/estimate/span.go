@@ -1,6 +1,6 @@
 package estimate
 
-import "container/heap"
+import "react/data/heap"
 
 // Span is how long stages take together: each after those that it needs, at most
 // Jobs at a time, the first added first, as runner/schedule takes them. A need
@@ -35,23 +35,24 @@ func (s *Span) Add(key string, needs []string, seconds float64) {
 
 // Seconds runs through them once.
 func (s *Span) Seconds() float64 {
-	var ready, running events
+	first := func(a, b event) bool { return a.at < b.at }
+	ready, running := heap.Heap[event]{Before: first}, heap.Heap[event]{Before: first}
 	for i, stage := range s.stages {
 		if stage.missing == 0 {
-			heap.Push(&ready, event{float64(i), i})
+			ready.Push(event{float64(i), i})
 		}
 	}
 	now := 0.0
 	for ready.Len() > 0 || running.Len() > 0 {
 		for ready.Len() > 0 && running.Len() < max(s.Jobs, 1) {
-			i := heap.Pop(&ready).(event).stage
-			heap.Push(&running, event{now + s.stages[i].seconds, i})
+			i := ready.Pop().stage
+			running.Push(event{now + s.stages[i].seconds, i})
 		}
-		done := heap.Pop(&running).(event)
+		done := running.Pop()
 		now = done.at
 		for _, j := range s.stages[done.stage].readers {
 			if s.stages[j].missing--; s.stages[j].missing == 0 {
-				heap.Push(&ready, event{float64(j), j})
+				ready.Push(event{float64(j), j})
 			}
 		}
 	}
@@ -62,20 +63,4 @@ func (s *Span) Seconds() float64 {
 type event struct {
 	at    float64
 	stage int
-}
-
-type events []event
-
-func (e events) Len() int           { return len(e) }
-func (e events) Less(i, j int) bool { return e[i].at < e[j].at }
-func (e events) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-
-// Push implements heap.Interface.
-func (e *events) Push(x any) { *e = append(*e, x.(event)) }
-
-// Pop implements heap.Interface.
-func (e *events) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
 }

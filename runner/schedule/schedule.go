@@ -24,7 +24,7 @@
 package schedule
 
 import (
-	"container/heap"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +32,7 @@ import (
 	"strings"
 	"time"
 
+	"react/data/heap"
 	"react/data/words"
 	"react/runner/store"
 )
@@ -148,7 +149,8 @@ func Run(ctx context.Context, tasks []*Task, opts Options) (*Report, error) {
 		opts.Reporter = silent{}
 	}
 	opts.Jobs = max(opts.Jobs, 1)
-	r := &run{opts: opts, tasks: tasks, report: &Report{Entries: make(map[string]store.Entry, len(tasks))}}
+	r := &run{opts: opts, tasks: tasks, ready: heap.Heap[int]{Before: cmp.Less[int]}}
+	r.report = &Report{Entries: make(map[string]store.Entry, len(tasks))}
 	if err := r.prepare(ctx); err != nil {
 		return r.report, err
 	}
@@ -164,7 +166,7 @@ type run struct {
 	readers [][]int        // task → the tasks that need it
 	missing []int          // task → inputs that are not there yet
 	dead    []bool         // failed, stopped or blocked
-	ready   indexHeap      // tasks to begin, first in order first
+	ready   heap.Heap[int] // tasks to begin, first in order first
 	aside   []int          // ready, but another process has their lease
 	told    map[int]bool   // put aside before
 	holders map[int]string // of the leases of tasks put aside
@@ -219,7 +221,7 @@ func (r *run) wait(i int) {
 		}
 	}
 	if r.missing[i] == 0 {
-		heap.Push(&r.ready, i)
+		r.ready.Push(i)
 	}
 }
 
@@ -231,7 +233,7 @@ func (r *run) release(i int) {
 			continue
 		}
 		if r.missing[j]--; r.missing[j] == 0 {
-			heap.Push(&r.ready, j)
+			r.ready.Push(j)
 		}
 	}
 }
@@ -318,11 +320,11 @@ func (r *run) start(ctx context.Context, results chan<- result) error {
 	var large []int
 	defer func() {
 		for _, i := range large {
-			heap.Push(&r.ready, i)
+			r.ready.Push(i)
 		}
 	}()
 	for ctx.Err() == nil && r.active < r.opts.Jobs && r.ready.Len() > 0 {
-		i := heap.Pop(&r.ready).(int)
+		i := r.ready.Pop()
 		if !r.fits(r.tasks[i].Uses) {
 			large = append(large, i)
 			continue
@@ -376,7 +378,7 @@ func (r *run) take(i int) (*store.Lease, error) {
 // retake makes the tasks put aside ready again, to try their leases.
 func (r *run) retake() {
 	for _, i := range r.aside {
-		heap.Push(&r.ready, i)
+		r.ready.Push(i)
 	}
 	r.aside = r.aside[:0]
 }
@@ -452,23 +454,6 @@ func (r *run) findBlocked() {
 			}
 		}
 	}
-}
-
-// indexHeap gives the smallest index first.
-type indexHeap []int
-
-func (h indexHeap) Len() int           { return len(h) }
-func (h indexHeap) Less(i, j int) bool { return h[i] < h[j] }
-func (h indexHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-
-// Push implements heap.Interface.
-func (h *indexHeap) Push(x any) { *h = append(*h, x.(int)) }
-
-// Pop implements heap.Interface.
-func (h *indexHeap) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
 }
 
 // list joins the first most names.
