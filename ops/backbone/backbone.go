@@ -108,27 +108,6 @@ func named(err error, name func(i int) string) error {
 	return err
 }
 
-// Images embeds images of a source by position: [len(indices), dim], L2-normalised. each is called after every batch.
-func (b *Backbone) Images(ctx context.Context, run *op.Run, src *Source, indices []int, each func(done int)) ([]float32, error) {
-	cfg := b.Checkpoint.Config
-	norm := NormalizationOf(cfg)
-	pixels := make([]float32, Batch*3*norm.Size*norm.Size)
-	out := make([]float32, 0, len(indices)*cfg.Dim())
-	for start := 0; start < len(indices); start += Batch {
-		part := indices[start:min(start+Batch, len(indices))]
-		if err := src.Plain(ctx, run.Workers, part, norm, pixels); err != nil {
-			return nil, err
-		}
-		u, err := b.Encoder.Images(pixels[:len(part)*3*norm.Size*norm.Size], len(part))
-		if err != nil {
-			return nil, named(err, func(i int) string { return src.name(part[i]) })
-		}
-		out = append(out, u...)
-		each(start + len(part))
-	}
-	return out, nil
-}
-
 // Memory is the memory of an encoder of either side.
 func Memory(at op.Place, precision string) (clip.Memory, error) {
 	if at.Model == nil {

@@ -2,8 +2,10 @@ package backbone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"react/data/datasets"
 	"react/data/image"
@@ -11,7 +13,89 @@ import (
 	"react/ops/op"
 )
 
-// Reader gives the images of a set by position.
+// Pass takes images through a tower. A batch at a time is read, decoded and prepared by several workers, then encoded: one
+// batch of pixels is in memory, however many images there are, and a stage that is stopped stops between two images.
+type Pass struct {
+	Workers int
+	Norm    Normalization
+	Encode  func(pixels []float32, n int) ([]float32, error) // [n, 3, S, S] to [n, dim]
+
+	lost     lost.Count // of the images that may be lost
+	maxShare float64    // of them; once more are lost, the others are only counted
+}
+
+// images are images by position.
+type images interface {
+	load(i int, n Normalization, pixels []float32) error // as a tower reads it; an *unreadImage is left out
+	name(i int) string                                   // for errors
+}
+
+// Run gives the features of the images at some positions to out, batch by batch in their order, with the positions of those
+// that could be read.
+func (p *Pass) Run(ctx context.Context, from images, positions []int, out func(at []int, features []float32) error) error {
+	pixels := make([]float32, min(Batch, len(positions))*p.Norm.values())
+	for batch := range slices.Chunk(positions, Batch) {
+		at, err := p.fill(ctx, from, batch, pixels)
+		if err != nil {
+			return err
+		}
+		var features []float32
+		if len(at) > 0 && p.lost.Check(p.maxShare) == nil {
+			if features, err = p.Encode(pixels[:len(at)*p.Norm.values()], len(at)); err != nil {
+				return named(err, func(i int) string { return from.name(at[i]) })
+			}
+		}
+		if err := out(at, features); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill reads a batch into pixels, without gaps; the answer has the positions of those that could be read.
+func (p *Pass) fill(ctx context.Context, from images, batch []int, pixels []float32) (at []int, err error) {
+	stride := p.Norm.values()
+	unread := make([]*unreadImage, len(batch))
+	err = op.ForEach(ctx, p.Workers, len(batch), func(i int) error {
+		err := from.load(batch[i], p.Norm, pixels[i*stride:(i+1)*stride])
+		if errors.As(err, &unread[i]) {
+			return nil
+		}
+		return err
+	})
+	for i, u := range unread {
+		if u != nil {
+			p.lost.Add(u.cause, u.Error())
+			continue
+		}
+		if len(at) != i {
+			copy(pixels[len(at)*stride:(len(at)+1)*stride], pixels[i*stride:(i+1)*stride])
+		}
+		at = append(at, batch[i])
+	}
+	return at, err
+}
+
+// unreadImage is one that is left out, and why.
+type unreadImage struct {
+	error
+	cause lost.Cause
+}
+
+// Images embeds images of a source by position: [len(indices), dim], L2-normalised. each is called after every batch.
+func (b *Backbone) Images(ctx context.Context, run *op.Run, src *Source, indices []int, each func(done int)) ([]float32, error) {
+	dim := b.Checkpoint.Config.Dim()
+	out := make([]float32, 0, len(indices)*dim)
+	pass := Pass{Workers: run.Workers, Norm: NormalizationOf(b.Checkpoint.Config), Encode: b.Encoder.Images}
+	err := pass.Run(ctx, src, indices, func(_ []int, u []float32) error {
+		out = append(out, u...)
+		each(len(out) / dim)
+		return nil
+	})
+	return out, err
+}
+
+// Reader gives the images of a set by position, each once.
 type Reader struct {
 	N    int
 	Dir  string // for errors
@@ -27,38 +111,26 @@ type Reader struct {
 // EmbedImages gives the features of a set's images to out, block by block in their order, and returns the places of those that it gave. Images that
 // cannot be read are left out; more than maxShare are an error, for a test set with holes is another test set.
 func (b *Backbone) EmbedImages(ctx context.Context, run *op.Run, r Reader, out func(at []int, features []float32) error) (kept []int, err error) {
-	if r.Encode == nil {
-		r.Encode = b.Encoder.ImageFeatures
+	pass := Pass{Workers: run.Workers, Norm: NormalizationOf(b.Checkpoint.Config), Encode: r.Encode, lost: r.Counted(), maxShare: r.MaxShare}
+	if pass.Encode == nil {
+		pass.Encode = b.Encoder.ImageFeatures
 	}
-	norm := NormalizationOf(b.Checkpoint.Config)
-	stride := 3 * norm.Size * norm.Size
-	pixels := make([]float32, Batch*stride)
-	c := r.Counted()
-	for start := 0; start < r.N; start += Batch {
-		n := min(Batch, r.N-start)
-		unread, err := r.fill(ctx, run.Workers, start, n, norm, pixels)
-		if err != nil {
-			return nil, err
-		}
-		at := compact(start, n, unread, pixels, stride)
-		for _, e := range unread {
-			if e != nil {
-				c.Add(e.cause, e.Error())
-			}
-		}
-		if len(at) > 0 && c.Check(r.MaxShare) == nil { // else only the count is still wanted
-			u, err := r.Encode(pixels[:len(at)*stride], len(at))
-			if err != nil {
-				return nil, named(err, func(i int) string { return fmt.Sprintf("%s: key %s", r.Dir, r.Key(at[i])) })
-			}
-			if err := out(at, u); err != nil {
-				return nil, err
+	done := 0
+	err = pass.Run(ctx, &r, IndicesTo(r.N), func(at []int, features []float32) error {
+		if features != nil {
+			if err := out(at, features); err != nil {
+				return err
 			}
 		}
 		kept = append(kept, at...)
-		run.Progress(op.Progress{Done: start + n, Total: r.N, Note: "images"})
+		done = min(done+Batch, r.N)
+		run.Progress(op.Progress{Done: done, Total: r.N, Note: "images"})
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	return kept, run.Lose(c, r.MaxShare)
+	return kept, run.Lose(pass.lost, r.MaxShare)
 }
 
 // Counted is the count of what is lost before any image was read.
@@ -70,49 +142,28 @@ func (r *Reader) Counted() lost.Count {
 	return c
 }
 
-// unreadImage is one that is left out, and why.
-type unreadImage struct {
-	error
-	cause lost.Cause
-}
+func (r *Reader) name(i int) string { return fmt.Sprintf("%s: key %s", r.Dir, r.Key(i)) }
 
-// fill reads n images from start on into pixels; the answer has those that cannot be read.
-func (r *Reader) fill(ctx context.Context, workers, start, n int, norm Normalization, pixels []float32) ([]*unreadImage, error) {
-	unread := make([]*unreadImage, n)
-	stride := 3 * norm.Size * norm.Size
-	err := op.ForEach(ctx, workers, n, func(i int) error {
-		raw, err := r.Read(start + i)
-		if cause := datasets.LostCause(err); cause != "" {
-			unread[i] = &unreadImage{fmt.Errorf("%s: key %s: %w", r.Dir, r.Key(start+i), err), cause}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := preprocess(raw, norm, pixels[i*stride:(i+1)*stride], r.Dir, r.Key(start+i)); err != nil {
-			unread[i] = &unreadImage{err, lost.Undecodable}
-			return nil
-		}
-		if r.Seen != nil {
-			r.Seen(start+i, raw)
-		}
-		return nil
-	})
-	return unread, err
-}
-
-// compact moves the images that were read together, and gives their places.
-func compact(start, n int, unread []*unreadImage, pixels []float32, stride int) (at []int) {
-	for i := range n {
-		if unread[i] != nil {
-			continue
-		}
-		if len(at) != i {
-			copy(pixels[len(at)*stride:(len(at)+1)*stride], pixels[i*stride:(i+1)*stride])
-		}
-		at = append(at, start+i)
+func (r *Reader) load(i int, n Normalization, pixels []float32) error {
+	raw, err := r.Read(i)
+	cause := datasets.LostCause(err)
+	if err != nil && cause == "" {
+		return err
 	}
-	return at
+	if err == nil {
+		err = image.Use(raw, true, func(img *image.RGB) error {
+			n.fill(img, pixels)
+			return nil
+		})
+		cause = lost.Undecodable
+	}
+	if err != nil {
+		return &unreadImage{fmt.Errorf("%s: %w", r.name(i), err), cause}
+	}
+	if r.Seen != nil {
+		r.Seen(i, raw)
+	}
+	return nil
 }
 
 // Kept are the values at some places.
@@ -122,16 +173,4 @@ func Kept[T any](all []T, at []int) []T {
 		out[i] = all[place]
 	}
 	return out
-}
-
-// preprocess decodes an image and fills what a tower reads of it.
-func preprocess(raw []byte, norm Normalization, pixels []float32, dir, key string) error {
-	err := image.Use(raw, true, func(img *image.RGB) error {
-		norm.fill(img, pixels)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("%s: key %s: %w", dir, key, err)
-	}
-	return nil
 }

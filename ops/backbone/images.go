@@ -20,7 +20,7 @@ const cacheBytes = 1 << 30
 type Source struct {
 	N      int
 	Read   func(i int) ([]byte, error)
-	name   func(i int) string // for errors
+	called func(i int) string // for errors
 	mu     sync.Mutex
 	cached []*image.RGB
 	size   int
@@ -30,7 +30,7 @@ type Source struct {
 func NewSource(set *shards.Set, samples []shards.Sample) *Source {
 	return &Source{N: len(samples),
 		Read: func(i int) ([]byte, error) { return set.Read(samples[i], nil) },
-		name: func(i int) string {
+		called: func(i int) string {
 			return fmt.Sprintf("shard %s: key %s", set.Shards()[samples[i].Shard], samples[i].Key)
 		}}
 }
@@ -38,8 +38,8 @@ func NewSource(set *shards.Set, samples []shards.Sample) *Source {
 // NewSetSource reads some images of an evaluation set.
 func NewSetSource(set *datasets.Set, at []int) *Source {
 	return &Source{N: len(at),
-		Read: func(i int) ([]byte, error) { return set.Read(at[i]) },
-		name: func(i int) string { return fmt.Sprintf("set %s: key %s", set.Dir, set.Items[at[i]].Key) }}
+		Read:   func(i int) ([]byte, error) { return set.Read(at[i]) },
+		called: func(i int) string { return fmt.Sprintf("set %s: key %s", set.Dir, set.Items[at[i]].Key) }}
 }
 
 // with lends image i to use; the error names shard and key.
@@ -65,6 +65,15 @@ func (s *Source) with(i int, use func(*image.RGB) error) error {
 		return fmt.Errorf("%s: %w", s.name(i), err)
 	}
 	return nil
+}
+
+func (s *Source) name(i int) string { return s.called(i) }
+
+func (s *Source) load(i int, n Normalization, pixels []float32) error {
+	return s.with(i, func(img *image.RGB) error {
+		n.fill(img, pixels)
+		return nil
+	})
 }
 
 func (s *Source) keep(i int, img *image.RGB) {
@@ -97,20 +106,12 @@ type Normalization struct {
 	mean, std         [3]float32
 }
 
+// values is how many a tower reads of an image, [3, S, S].
+func (n Normalization) values() int { return 3 * n.Size * n.Size }
+
 // fill writes what a tower reads of an image, a centre crop, to pixels [3, S, S].
 func (n Normalization) fill(img *image.RGB, pixels []float32) {
 	image.Normalize(n.Apply(img), n.mean, n.std, pixels)
-}
-
-// Plain fills dst [len(indices), 3, S, S] with centre crops.
-func (s *Source) Plain(ctx context.Context, workers int, indices []int, n Normalization, dst []float32) error {
-	stride := 3 * n.Size * n.Size
-	return op.ForEach(ctx, workers, len(indices), func(i int) error {
-		return s.with(indices[i], func(img *image.RGB) error {
-			n.fill(img, dst[i*stride:(i+1)*stride])
-			return nil
-		})
-	})
 }
 
 // Augmented fills dst [len(indices), 3, S, S] with random views: each is a function of (seed, position in the whole run) alone, so that
@@ -119,7 +120,7 @@ func (s *Source) Augmented(ctx context.Context, workers int, indices []int, n No
 	if err := view.Augment.Validate(); err != nil {
 		return err
 	}
-	stride := 3 * n.Size * n.Size
+	stride := n.values()
 	return op.ForEach(ctx, workers, len(indices), func(i int) error {
 		rng := rand.New(rand.NewPCG(view.Seed, uint64(view.First)+uint64(i)))
 		return s.with(indices[i], func(img *image.RGB) error {

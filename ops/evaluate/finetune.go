@@ -272,31 +272,20 @@ func (f *fineTuner) score(ctx context.Context, c *clip.Checkpoint, images *backb
 		return blas.Matrix{}, err
 	}
 	defer enc.Close()
-	norm, dim, classes := backbone.NormalizationOf(c.Config), c.Config.Dim(), len(head.Bias)
-	pixels := make([]float32, backbone.Batch*3*norm.Size*norm.Size)
+	classes := len(head.Bias)
 	out := blas.New(images.N, classes)
-	for at := 0; at < images.N; at += backbone.Batch {
-		n := min(backbone.Batch, images.N-at)
-		indices := make([]int, n)
-		for i := range indices {
-			indices[i] = at + i
-		}
-		if err := images.Plain(ctx, f.run.Workers, indices, norm, pixels); err != nil {
-			return out, err
-		}
-		features, err := enc.ImageFeatures(pixels[:n*3*norm.Size*norm.Size], n)
-		if err != nil {
-			return out, err
-		}
-		x := blas.Matrix{Rows: n, Cols: dim, Values: features}
+	pass := backbone.Pass{Workers: f.run.Workers, Norm: backbone.NormalizationOf(c.Config), Encode: enc.ImageFeatures}
+	err = pass.Run(ctx, images, backbone.IndicesTo(images.N), func(at []int, features []float32) error {
+		x := blas.Matrix{Rows: len(at), Cols: c.Config.Dim(), Values: features}
 		scale := f.normalizeFeatures(x, head, c)
-		part := out.Slice(at, at+n)
-		for i := range n {
+		part := out.Slice(at[0], at[0]+len(at))
+		for i := range at {
 			copy(part.Row(i), head.Bias)
 		}
-		blas.Times(part, scale, x, blas.Matrix{Rows: classes, Cols: dim, Values: head.Weight}, 1)
-	}
-	return out, nil
+		blas.Times(part, scale, x, blas.Matrix{Rows: classes, Cols: x.Cols, Values: head.Weight}, 1)
+		return nil
+	})
+	return out, err
 }
 
 // normalizeFeatures does to features what training did, with the running statistics, and gives what products are multiplied by.
