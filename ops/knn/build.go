@@ -129,7 +129,7 @@ func (b *builder) add() error {
 	for start := int64(0); start < rows; {
 		n := int(min(size, rows-start))
 		part := block[:n*x.dim]
-		if err := b.read(start, n, part); err != nil {
+		if err := b.read(b.src, start, n, part); err != nil {
 			return err
 		}
 		if err := add(part); err != nil {
@@ -143,11 +143,7 @@ func (b *builder) add() error {
 }
 
 // read reads and checks rows.
-func (b *builder) read(start int64, n int, dst []float32) error {
-	return b.readFrom(b.src, start, n, dst)
-}
-
-func (b *builder) readFrom(src Source, start int64, n int, dst []float32) error {
+func (b *builder) read(src Source, start int64, n int, dst []float32) error {
 	if err := b.ctx.Err(); err != nil {
 		return err
 	}
@@ -175,7 +171,7 @@ func (b *builder) sample() ([]float32, error) {
 	next := out
 	for row := int64(0); want > 0; row++ {
 		if rng.IntN(int(left)) < int(want) {
-			if err := b.readFrom(src, row, 1, next[:dim]); err != nil {
+			if err := b.read(src, row, 1, next[:dim]); err != nil {
 				return nil, err
 			}
 			next = next[dim:]

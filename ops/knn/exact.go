@@ -2,10 +2,9 @@ package knn
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"react/data/caught"
 	"sync"
+
+	"react/data/caught"
 )
 
 // Subset says which rows may be found; *pool.Rows is one.
@@ -34,15 +33,8 @@ type Exact struct {
 // than k rows are padded with -1.
 func (x Exact) Search(ctx context.Context, queries []float32, k int) (Hits, error) {
 	dim := x.Source.Dim()
-	n, err := countRows(queries, dim, "query", 0)
-	if err != nil {
+	if _, err := countQueries(queries, dim, k); err != nil {
 		return Hits{}, err
-	}
-	if n == 0 {
-		return Hits{}, errors.New("no queries")
-	}
-	if k <= 0 || k > maxHits/n {
-		return Hits{}, fmt.Errorf("k %d is not in 1..%d for %d queries", k, maxHits/n, n)
 	}
 	return x.search(ctx, newComparer(x, queries, dim, k), k)
 }

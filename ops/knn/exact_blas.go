@@ -1,16 +1,9 @@
 package knn
 
-/*
-// Of OpenBLAS, which FAISS is linked with.
-void cblas_sgemm(int order, int transA, int transB, int m, int n, int k, float alpha, const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc);
-enum { row_major = 101, no_trans = 111, trans = 112 };
-*/
-import "C"
-
 import (
 	"context"
-	"react/data/caught"
-	"runtime"
+
+	"react/ops/blas"
 )
 
 // exactRows and exactQueries are the rows and queries of one matrix product: 4 MiB of scores, which stay in the cache until they are looked at.
@@ -61,16 +54,11 @@ func (s *products) compare(ctx context.Context, b block) error {
 func (s *products) tile(q, n int, start int64, rows []float32) {
 	numRows := len(rows) / s.dim
 	product(s.queries[q*s.dim:(q+n)*s.dim], rows, s.scores[:n*numRows], s.dim)
-	workers := min(runtime.GOMAXPROCS(0), n)
-	var group caught.Group
-	for w := range workers {
-		group.Go(func() {
-			for i := w * n / workers; i < (w+1)*n/workers; i++ {
-				s.best[q+i].take(s.scores[i*numRows:(i+1)*numRows], start, s.Subset)
-			}
-		})
-	}
-	group.Wait()
+	blas.Share(n, func(from, to int) {
+		for i := from; i < to; i++ {
+			s.best[q+i].take(s.scores[i*numRows:(i+1)*numRows], start, s.Subset)
+		}
+	})
 }
 
 // take notes what is over the floor.
@@ -87,7 +75,6 @@ func (b *best) take(scores []float32, start int64, in Subset) {
 
 // product writes the inner products of the rows of a [m, dim] and b [n, dim] to out [m, n].
 func product(a, b, out []float32, dim int) {
-	m, n := C.int(len(a)/dim), C.int(len(b)/dim)
-	d := C.int(dim)
-	C.cblas_sgemm(C.row_major, C.no_trans, C.trans, m, n, d, 1, (*C.float)(&a[0]), d, (*C.float)(&b[0]), d, 0, (*C.float)(&out[0]), n)
+	m, n := len(a)/dim, len(b)/dim
+	blas.Times(blas.Matrix{Rows: m, Cols: n, Values: out[:m*n]}, 1, blas.Matrix{Rows: m, Cols: dim, Values: a}, blas.Matrix{Rows: n, Cols: dim, Values: b}, 0)
 }

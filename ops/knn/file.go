@@ -26,7 +26,6 @@ type side struct {
 	Params    sideParams `json:"params"`            //
 }
 
-// sidePath is where the parameters of an index lie.
 // sideParams are Params as side files have them, whose names are those of the first ones.
 type sideParams struct {
 	Kind           string  `json:"kind"`
@@ -42,6 +41,7 @@ type sideParams struct {
 	MemoryGiB      float64 `json:"memoryGiB,omitempty"`
 }
 
+// sidePath is where the parameters of an index lie.
 func sidePath(path string) string { return path + ".json" }
 
 // Save writes the index in FAISS's format, and its parameters, size and digest to path.json. Same index, same bytes.
@@ -49,7 +49,7 @@ func (x *Index) Save(path string) error {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if x.faiss == nil {
-		return ErrClosed
+		return errClosed
 	}
 	if err := write(x.faiss, path); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -59,7 +59,7 @@ func (x *Index) Save(path string) error {
 		return err
 	}
 	s := side{Key: x.params.key(x.dim), Rows: x.rows, Dim: x.dim, Size: size, Metric: "ip", TrainedOn: x.trainedOn, SHA256: digest, Params: sideParams(x.params)}
-	if name, value := x.params.searchParam(); name != "" {
+	if name, value := x.params.SearchParam(); name != "" {
 		s.Param = fmt.Sprintf("%s=%d", name, value)
 	}
 	b, err := json.MarshalIndent(s, "", "  ")

@@ -26,8 +26,8 @@ import (
 	faiss "github.com/DataIntelligenceCrew/go-faiss"
 )
 
-// ErrClosed is returned for an index that was closed.
-var ErrClosed = errors.New("index is closed")
+// errClosed is returned for an index that was closed.
+var errClosed = errors.New("index is closed")
 
 // maxHits bounds queries × k of one Search, 12 bytes each.
 const maxHits = 1 << 31
@@ -43,8 +43,7 @@ type Index struct {
 	params    Params
 	dim       int
 	rows      int
-	trainedOn int    // rows of the sample that cells were trained on
-	trained   string // digest of what shards that were trained together begin with: FAISS merges lists of other cells without a word; "" is no shard
+	trainedOn int // rows of the sample that cells were trained on
 }
 
 // Hits are the answers of a search: query i's are Rows[i*K:(i+1)*K] with their Scores, best first. A row of -1 means that no further
@@ -70,49 +69,12 @@ func (x *Index) Search(ctx context.Context, queries []float32, k int) (Hits, err
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if x.faiss == nil {
-		return Hits{}, ErrClosed
-	}
-	n, err := countRows(queries, x.dim, "query", 0)
-	if err != nil {
-		return Hits{}, err
-	}
-	if n == 0 {
-		return Hits{}, errors.New("no queries")
-	}
-	if k <= 0 || k > maxHits/n {
-		return Hits{}, fmt.Errorf("k %d is not in 1..%d for %d queries", k, maxHits/n, n)
+		return Hits{}, errClosed
 	}
 	if !x.faiss.IsTrained() {
 		return Hits{}, errors.New("index is not trained") // FAISS would find nothing and call it success
 	}
-	return x.searchChunks(ctx, queries, n, k)
-}
-
-// searchChunks splits n queries evenly, so that no rest is small enough for FAISS's other path.
-func (x *Index) searchChunks(ctx context.Context, queries []float32, n, k int) (Hits, error) {
-	chunks := (n + searchChunk - 1) / searchChunk
-	hits := Hits{K: k}
-	for i := range chunks {
-		if err := ctx.Err(); err != nil {
-			return Hits{}, err
-		}
-		part := queries[i*n/chunks*x.dim : (i+1)*n/chunks*x.dim]
-		var scores []float32
-		var rows []int64
-		err := onThread(func() (err error) {
-			scores, rows, err = x.faiss.Search(part, int64(k))
-			return err
-		})
-		if err != nil {
-			return Hits{}, fmt.Errorf("search: %w", err)
-		}
-		if chunks == 1 {
-			return Hits{K: k, Rows: rows, Scores: scores}, nil
-		}
-		hits.Rows = append(hits.Rows, rows...)
-		hits.Scores = append(hits.Scores, scores...)
-	}
-	return hits, nil
+	return searchFAISS(ctx, pointer(x.faiss), x.dim, queries, k)
 }
 
 // Close frees the index; a second Close does nothing.
@@ -128,7 +90,7 @@ func (x *Index) Close() error {
 
 // setSearchParam puts the parameter of search in force. FAISS's own defaults (nprobe 1, efSearch 16) would lose most hits unseen.
 func (x *Index) setSearchParam() error {
-	name, value := x.params.searchParam()
+	name, value := x.params.SearchParam()
 	if name == "" {
 		return nil
 	}
@@ -140,13 +102,10 @@ func (x *Index) SetSearch(value int) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.faiss == nil {
-		return ErrClosed
+		return errClosed
 	}
-	p, ok := x.params.SearchWith(value)
-	if !ok {
-		return fmt.Errorf("index kind %s has no parameter of search", x.params.Kind)
-	}
-	if err := p.Validate(); err != nil {
+	p, err := x.params.SearchWith(value)
+	if err != nil {
 		return err
 	}
 	x.params = p
@@ -181,4 +140,18 @@ func countRows(block []float32, dim int, what string, first int) (int, error) {
 		}
 	}
 	return len(block) / dim, nil
+}
+
+// countQueries is the number of queries of a search for k hits each.
+func countQueries(queries []float32, dim, k int) (int, error) {
+	n, err := countRows(queries, dim, "query", 0)
+	switch {
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, errors.New("no queries")
+	case k <= 0 || k > maxHits/n:
+		return 0, fmt.Errorf("k %d is not in 1..%d for %d queries", k, maxHits/n, n)
+	}
+	return n, nil
 }

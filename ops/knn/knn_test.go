@@ -324,11 +324,11 @@ func TestUseAfterClose(t *testing.T) {
 			t.Errorf("close %d: %v", i+1, err)
 		}
 	}
-	if _, err := x.Search(context.Background(), units(2, 1, 4), 1); !errors.Is(err, ErrClosed) {
-		t.Errorf("search: got %v, want %v", err, ErrClosed)
+	if _, err := x.Search(context.Background(), units(2, 1, 4), 1); !errors.Is(err, errClosed) {
+		t.Errorf("search: got %v, want %v", err, errClosed)
 	}
-	if err := x.Save(t.TempDir() + "/x.index"); !errors.Is(err, ErrClosed) {
-		t.Errorf("save: got %v, want %v", err, ErrClosed)
+	if err := x.Save(t.TempDir() + "/x.index"); !errors.Is(err, errClosed) {
+		t.Errorf("save: got %v, want %v", err, errClosed)
 	}
 	if x.Len() != 20 || x.Dim() != 4 {
 		t.Errorf("%d vectors of %d after close, want 20 of 4", x.Len(), x.Dim())
@@ -346,7 +346,7 @@ func TestConcurrentSearchAndClose(t *testing.T) {
 			group.Go(func() {
 				for range 20 {
 					got, err := x.Search(context.Background(), queries, 5)
-					if errors.Is(err, ErrClosed) {
+					if errors.Is(err, errClosed) {
 						return
 					}
 					if err != nil || !slices.Equal(got.Rows, want.Rows) || !slices.Equal(got.Scores, want.Scores) {

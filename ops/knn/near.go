@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"react/data/caught"
-	"runtime"
 	"slices"
+
+	"react/ops/blas"
 )
 
 // Pair is two rows, A before B, and their inner product.
@@ -228,25 +228,12 @@ func (n *nearSearch) cluster() ([]float32, error) {
 			}
 		}
 		for c := range n.Cells { // a cell that lost all its rows stays where it was
-			unit(centres[c*n.dim:(c+1)*n.dim], sums[c*n.dim:(c+1)*n.dim])
+			if sum := sums[c*n.dim : (c+1)*n.dim]; blas.Normalize(sum) {
+				copy(centres[c*n.dim:], sum)
+			}
 		}
 	}
 	return centres, nil
-}
-
-// unit sets dst to v at length 1, and leaves it where v has none.
-func unit(dst, v []float32) {
-	sum := 0.0
-	for _, x := range v {
-		sum += float64(x) * float64(x)
-	}
-	if sum == 0 {
-		return
-	}
-	scale := float32(1 / math.Sqrt(sum))
-	for i, x := range v {
-		dst[i] = x * scale
-	}
 }
 
 // assign gives the k cells nearest to each vector, nearest first, [rows, k].
@@ -262,17 +249,12 @@ func (n *nearSearch) assign(vectors, centres []float32, k int) ([]int32, error) 
 		count := min(block, rows-start)
 		scores := n.room(count * cells)
 		product(vectors[start*n.dim:(start+count)*n.dim], centres, scores, n.dim)
-		workers := min(runtime.GOMAXPROCS(0), count)
-		var group caught.Group
-		for w := range workers {
-			group.Go(func() {
-				best := make([]float32, k)
-				for i := w * count / workers; i < (w+1)*count/workers; i++ {
-					largest(scores[i*cells:(i+1)*cells], best, out[(start+i)*k:(start+i+1)*k])
-				}
-			})
-		}
-		group.Wait()
+		blas.Share(count, func(from, to int) {
+			best := make([]float32, k)
+			for i := from; i < to; i++ {
+				largest(scores[i*cells:(i+1)*cells], best, out[(start+i)*k:(start+i+1)*k])
+			}
+		})
 	}
 	return out, nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"react/ops/blas"
 )
 
 // repeated gives n unit vectors around centres, as embeddings lie; each third row nearly repeats one before it.
@@ -27,7 +29,7 @@ func repeated(seed uint64, n, dim int) []float32 {
 		for d := range v {
 			v[d] = from[d] + float32(noise*rng.NormFloat64()/math.Sqrt(float64(dim)))
 		}
-		unit(v, slices.Clone(v))
+		blas.Normalize(v)
 	}
 	return out
 }

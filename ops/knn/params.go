@@ -57,7 +57,7 @@ func (p Params) Validate() error {
 
 // validateFactory wants the parameter of search that the index has: FAISS's own default would lose most hits unseen.
 func (p Params) validateFactory() error {
-	name, value := p.searchParam()
+	name, value := p.SearchParam()
 	switch {
 	case p.Factory == "":
 		return errors.New("index kind factory: no factory string")
@@ -95,8 +95,8 @@ func (p Params) isGraph() bool {
 	return p.Kind == "hnsw" || p.Kind == "factory" && !p.isIVF() && strings.Contains(p.Factory, "HNSW")
 }
 
-// searchParam is FAISS's name of the parameter of a search and its value; flat has none.
-func (p Params) searchParam() (name string, value int) {
+// SearchParam names the parameter of search, as FAISS and a spec do, with its value; "" where the kind has none.
+func (p Params) SearchParam() (name string, value int) {
 	switch {
 	case p.isGraph():
 		return "efSearch", p.EfSearch
@@ -117,24 +117,15 @@ func (p Params) Appends() bool {
 	return p.Kind == "flat" || p.Kind == "exact" || p.Kind == "hnsw"
 }
 
-// SearchWith returns the params with another value of the parameter of search; ok is false where the kind has none.
-func (p Params) SearchWith(value int) (with Params, ok bool) {
-	switch name, _ := p.searchParam(); name {
+// SearchWith returns the params with another value of the parameter of search, which the kind must have.
+func (p Params) SearchWith(value int) (Params, error) {
+	switch name, _ := p.SearchParam(); name {
 	case "efSearch":
 		p.EfSearch = value
 	case "nprobe":
 		p.NProbe = value
 	default:
-		return p, false
+		return p, fmt.Errorf("index kind %s has no parameter of search", p.Kind)
 	}
-	return p, true
-}
-
-// SearchParam names the parameter of search as a spec does, with its value; "" where the kind has none.
-func (p Params) SearchParam() (name string, value int) {
-	name, value = p.searchParam()
-	if name == "nprobe" {
-		name = "nprobe"
-	}
-	return name, value
+	return p, p.Validate()
 }

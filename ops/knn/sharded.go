@@ -24,7 +24,7 @@ type Searcher interface {
 // Open has it.
 func OpenAny(dir, name string, p Params) (Searcher, error) {
 	if _, err := os.Stat(shardListPath(dir, name)); err == nil {
-		return OpenShards(dir, name, p)
+		return openShards(dir, name, p, keepShards)
 	}
 	return Open(filepath.Join(dir, name+".index"), p)
 }
@@ -39,7 +39,7 @@ type Sharded struct {
 	rows   int
 	files  []shardFile
 	kept   []*Index // all of them open; nil where they are opened in turn
-	joined *Shards  // of kept
+	joined *joined  // of kept
 	closed bool
 }
 
@@ -51,11 +51,7 @@ type shardFile struct {
 // keepShards is the size in bytes of all shards up to which they stay open.
 const keepShards = 1 << 30
 
-// OpenShards opens the shards that NAME.shards.json in a folder lists. Every file is compared with its size and digest first. p is as Open has it.
-func OpenShards(dir, name string, p Params) (*Sharded, error) {
-	return openShards(dir, name, p, keepShards)
-}
-
+// openShards opens the shards that NAME.shards.json in a folder lists. Every file is compared with its size and digest first. p is as Open has it.
 func openShards(dir, name string, p Params, keep int64) (*Sharded, error) {
 	path := shardListPath(dir, name)
 	raw, err := os.ReadFile(path)
@@ -84,7 +80,7 @@ func openShards(dir, name string, p Params, keep int64) (*Sharded, error) {
 	if size > keep {
 		return s, nil
 	}
-	if err := s.keep(list.Trained); err != nil {
+	if err := s.keep(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -105,17 +101,16 @@ func (s *Sharded) add(path string, list shardList) (side, error) {
 }
 
 // keep opens all shards.
-func (s *Sharded) keep(trained string) error {
+func (s *Sharded) keep() error {
 	for i := range s.files {
 		x, err := s.open(i)
 		if err != nil {
 			return err
 		}
-		x.trained = trained
 		s.kept = append(s.kept, x)
 	}
 	var err error
-	s.joined, err = Together(s.kept)
+	s.joined, err = join(s.kept)
 	return err
 }
 
@@ -148,14 +143,11 @@ func (s *Sharded) Shards() int { return len(s.files) }
 func (s *Sharded) SetSearch(value int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, ok := s.params.SearchWith(value)
-	switch {
-	case s.closed:
-		return ErrClosed
-	case !ok:
-		return fmt.Errorf("index kind %s has no parameter of search", s.params.Kind)
+	if s.closed {
+		return errClosed
 	}
-	if err := p.Validate(); err != nil {
+	p, err := s.params.SearchWith(value)
+	if err != nil {
 		return err
 	}
 	for _, x := range s.kept {
@@ -172,10 +164,10 @@ func (s *Sharded) Search(ctx context.Context, queries []float32, k int) (Hits, e
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
-		return Hits{}, ErrClosed
+		return Hits{}, errClosed
 	}
 	if s.joined != nil {
-		return s.joined.Search(ctx, queries, k)
+		return searchFAISS(ctx, s.joined.index, s.dim, queries, k)
 	}
 	var all Hits
 	first := int64(0)
@@ -232,7 +224,7 @@ func (s *Sharded) Close() error {
 	s.closed = true
 	var errs []error
 	if s.joined != nil {
-		errs = append(errs, s.joined.Close())
+		s.joined.free()
 		s.joined = nil
 	}
 	for _, x := range s.kept {

@@ -147,7 +147,7 @@ func (s *Sharding) build(ctx context.Context, i int, progress func(rows int64)) 
 	if progress == nil {
 		progress = func(int64) {}
 	}
-	x := &Index{params: s.Params, dim: t.Dim, trainedOn: t.On, trained: t.SHA256}
+	x := &Index{params: s.Params, dim: t.Dim, trainedOn: t.On}
 	err = onThread(func() (err error) {
 		x.faiss, err = faiss.ReadIndex(s.trainedPath(), 0)
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,16 @@ func TestShardsFindWhatOneIndexFinds(t *testing.T) {
 			if err != nil || x.Len() != n || x.Dim() != dim || x.Shards() != 3 {
 				t.Fatalf("%s %s: %d rows of %d in %d shards, %v", name, how, x.Len(), x.Dim(), x.Shards(), err)
 			}
+			nan := slices.Clone(queries[:dim])
+			nan[2] = float32(math.NaN())
+			for bad, c := range map[string]struct {
+				queries []float32
+				k       int
+			}{"NaN": {nan, k}, "k 0": {queries, 0}, "a rest": {queries[:dim+1], k}, "no queries": {nil, k}} {
+				if _, err := x.Search(t.Context(), c.queries, c.k); err == nil {
+					t.Errorf("%s %s: %s is no error", name, how, bad)
+				}
+			}
 			for i := range want.Rows {
 				if got.Rows[i] != want.Rows[i] && got.Scores[i] != want.Scores[i] {
 					t.Fatalf("%s %s: hit %d is row %d at %v, one index has row %d at %v", name, how, i, got.Rows[i], got.Scores[i], want.Rows[i], want.Scores[i])
@@ -67,7 +78,7 @@ func TestShardsFindWhatOneIndexFinds(t *testing.T) {
 			if err := errors.Join(x.Close(), x.Close()); err != nil {
 				t.Error(err)
 			}
-			if _, err := x.Search(t.Context(), queries, k); !errors.Is(err, ErrClosed) {
+			if _, err := x.Search(t.Context(), queries, k); !errors.Is(err, errClosed) {
 				t.Errorf("%s %s after Close: %v", name, how, err)
 			}
 		}
@@ -265,7 +276,7 @@ func TestSetSearchReachesEveryShard(t *testing.T) {
 			t.Errorf("%s: no probes", how)
 		}
 		x.Close()
-		if err := x.SetSearch(3); !errors.Is(err, ErrClosed) {
+		if err := x.SetSearch(3); !errors.Is(err, errClosed) {
 			t.Errorf("%s: %v", how, err)
 		}
 	}

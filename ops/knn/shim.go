@@ -7,6 +7,7 @@ package knn
 #include <string.h>
 #include <unistd.h>
 #include <faiss/c_api/Index_c.h>
+#include <faiss/c_api/IndexShards_c.h>
 #include <faiss/c_api/error_c.h>
 #include <faiss/c_api/index_io_c.h>
 
@@ -53,10 +54,26 @@ static int knn_write(const FaissIndex* x, const char* name, char* text) {
 	}
 	return rc;
 }
+
+static int knn_search(const FaissIndex* x, idx_t n, const float* queries, idx_t k, float* scores, idx_t* rows, char* text) {
+	return faiss_Index_search(x, n, queries, k, scores, rows) ? knn_fail(text) : 0;
+}
+
+static int knn_shards_new(FaissIndex** out, int dim, char* text) {
+	FaissIndexShards* x = NULL;
+	if (faiss_IndexShards_new(&x, dim)) return knn_fail(text);
+	*out = (FaissIndex*)x;
+	return 0;
+}
+
+static int knn_shards_add(FaissIndex* x, FaissIndex* shard, char* text) {
+	return faiss_IndexShards_add_shard((FaissIndexShards*)x, shard) ? knn_fail(text) : 0;
+}
 */
 import "C"
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -65,7 +82,7 @@ import (
 	faiss "github.com/DataIntelligenceCrew/go-faiss"
 )
 
-// What go-faiss does not wrap, besides shards.go.
+// What go-faiss does not wrap, or not as it is wanted here.
 
 // pointer is FAISS's own handle. go-faiss hides it: an IndexImpl embeds an interface that holds a pointer to a struct with the handle
 // as its only field. A test notices if that changes.
@@ -92,6 +109,48 @@ func write(x *faiss.IndexImpl, name string) error {
 	runtime.KeepAlive(x)
 	return result(rc, text)
 }
+
+// searchFAISS asks an index for the k best rows of each query. Queries are split evenly, so that no rest is small enough for FAISS's other path.
+func searchFAISS(ctx context.Context, x *C.FaissIndex, dim int, queries []float32, k int) (Hits, error) {
+	n, err := countQueries(queries, dim, k)
+	if err != nil {
+		return Hits{}, err
+	}
+	hits := Hits{K: k, Rows: make([]int64, n*k), Scores: make([]float32, n*k)}
+	text := make([]byte, C.knn_text)
+	chunks := (n + searchChunk - 1) / searchChunk
+	for i := range chunks {
+		if err := ctx.Err(); err != nil {
+			return Hits{}, err
+		}
+		from, to := i*n/chunks, (i+1)*n/chunks
+		rc := C.knn_search(x, C.idx_t(to-from), (*C.float)(&queries[from*dim]), C.idx_t(k), (*C.float)(&hits.Scores[from*k]),
+			(*C.idx_t)(unsafe.Pointer(&hits.Rows[from*k])), (*C.char)(unsafe.Pointer(&text[0])))
+		if err := result(rc, text); err != nil {
+			return Hits{}, fmt.Errorf("search: %w", err)
+		}
+	}
+	return hits, nil
+}
+
+// joined searches several indexes as one whose rows go on through all of them. They stay open while it is used, and are not its own.
+type joined struct{ index *C.FaissIndex }
+
+func join(shards []*Index) (*joined, error) {
+	j, text := &joined{}, make([]byte, C.knn_text)
+	if err := result(C.knn_shards_new(&j.index, C.int(shards[0].dim), (*C.char)(unsafe.Pointer(&text[0]))), text); err != nil {
+		return nil, err
+	}
+	for i, x := range shards {
+		if err := result(C.knn_shards_add(j.index, pointer(x.faiss), (*C.char)(unsafe.Pointer(&text[0]))), text); err != nil {
+			j.free()
+			return nil, fmt.Errorf("shard %d: %w", i, err)
+		}
+	}
+	return j, nil
+}
+
+func (j *joined) free() { C.faiss_Index_free(j.index) }
 
 func result(rc C.int, text []byte) error {
 	if rc == 0 {
