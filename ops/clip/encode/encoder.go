@@ -136,7 +136,7 @@ func (e *Encoder) texts(kind string, ids []int32, n, dim int, build func(*graph.
 	return runBatches(e, kind, graph.TokensInput, graph.WideIDs(ids), []int{e.batch, e.cfg.ContextLength()}, n, dim, build)
 }
 
-// runBatches runs rows of T through a graph of one input, the last batch padded with zeros.
+// runBatches runs rows of T through a graph of one input.
 func runBatches[T float32 | int64](e *Encoder, kind, name string, rows []T, shape []int, n, dim int, build func(*graph.Tape, *Node) *Node) ([]float32, error) {
 	program, err := e.program(kind, name, shape, build)
 	if err != nil {
@@ -146,17 +146,22 @@ func runBatches[T float32 | int64](e *Encoder, kind, name string, rows []T, shap
 	for _, d := range shape[1:] {
 		width *= d
 	}
-	out := make([]float32, n*dim)
-	padded := make([]T, e.batch*width)
+	return e.batches(program, n, dim, func(given *graph.Given, start, end int) {
+		given.Put(name, graph.PartOf(rows[start*width:end*width], 0, e.batch*width), shape...)
+	})
+}
+
+// batches runs n rows through a program; put gives it those of a batch, filled up to its size.
+func (e *Encoder) batches(program *engine.Program, n, dim int, put func(given *graph.Given, start, end int)) ([]float32, error) {
+	out := make([]float32, 0, n*dim)
 	result := make([]float32, e.batch*dim)
 	for start := 0; start < n; start += e.batch {
-		count := min(e.batch, n-start)
-		copied := copy(padded, rows[start*width:(start+count)*width])
-		clear(padded[copied:])
-		if err := e.run(program, name, padded, shape, result); err != nil {
+		end, given := min(start+e.batch, n), graph.NewGiven(e.eng)
+		put(given, start, end)
+		if err := e.run(program, given, result); err != nil {
 			return nil, err
 		}
-		copy(out[start*dim:], result[:count*dim])
+		out = append(out, result[:(end-start)*dim]...)
 	}
 	return out, checkEmbeddings(out, dim)
 }
@@ -178,21 +183,20 @@ func (e *Encoder) program(kind, name string, shape []int, build func(*graph.Tape
 	})
 }
 
-func (e *Encoder) run(program *engine.Program, name string, values any, shape []int, result []float32) error {
-	in, err := e.eng.Upload(values, shape...)
-	if err != nil {
-		return err
+// run runs a program on what it is given, which is freed, and the parameters.
+func (e *Encoder) run(program *engine.Program, given *graph.Given, result []float32) error {
+	defer given.Free()
+	if given.Err != nil {
+		return given.Err
 	}
-	defer in.Finalize()
 	var inputs []compute.Buffer
-	for _, at := range program.Inputs() {
-		if at == name {
-			inputs = append(inputs, in)
-			continue
-		}
-		buffer, err := e.parameter(strings.TrimPrefix(at, graph.ParamPrefix))
-		if err != nil {
-			return err
+	for _, name := range program.Inputs() {
+		buffer := given.Buffers[name]
+		if buffer == nil {
+			var err error
+			if buffer, err = e.parameter(strings.TrimPrefix(name, graph.ParamPrefix)); err != nil {
+				return err
+			}
 		}
 		inputs = append(inputs, buffer)
 	}

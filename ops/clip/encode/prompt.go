@@ -3,16 +3,13 @@ package encode
 import (
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"react/ops/clip"
 	"react/ops/clip/graph"
-	"react/ops/engine"
 )
 
 // Prompts embeds the rows of a layout with learned contexts, for the classes
@@ -109,44 +106,8 @@ func (e *Encoder) embeddedTexts(rows []float32, ids []int32) ([]float32, error) 
 	if err != nil {
 		return nil, err
 	}
-	n := len(ids) / tokens
-	var out []float32
-	for start := 0; start < n; start += e.batch {
-		count := min(e.batch, n-start)
-		given := graph.NewGiven(e.eng)
-		given.Put(graph.EmbeddedInput, graph.PartOf(rows[start*tokens*width:(start+count)*tokens*width], 0, e.batch*tokens*width), e.batch*tokens, width)
-		given.Put(graph.TokensInput, graph.WideIDs(graph.PartOf(ids[start*tokens:(start+count)*tokens], 0, e.batch*tokens)), e.batch, tokens)
-		part, err := e.runGiven(program, given)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, part[:count*dim]...)
-	}
-	return out, checkEmbeddings(out, dim)
-}
-
-// runGiven runs a program of several inputs beside parameters, and frees them.
-func (e *Encoder) runGiven(program *engine.Program, given *graph.Given) ([]float32, error) {
-	defer given.Free()
-	if given.Err != nil {
-		return nil, given.Err
-	}
-	var inputs []compute.Buffer
-	for _, name := range program.Inputs() {
-		buffer := given.Buffers[name]
-		if buffer == nil {
-			var err error
-			if buffer, err = e.parameter(strings.TrimPrefix(name, graph.ParamPrefix)); err != nil {
-				return nil, err
-			}
-		}
-		inputs = append(inputs, buffer)
-	}
-	outputs, err := program.Run(inputs, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer outputs[0].Finalize()
-	result := make([]float32, e.batch*e.cfg.Dim())
-	return result, outputs[0].ToFlatData(result)
+	return e.batches(program, len(ids)/tokens, dim, func(given *graph.Given, start, end int) {
+		given.Put(graph.EmbeddedInput, graph.PartOf(rows[start*tokens*width:end*tokens*width], 0, e.batch*tokens*width), e.batch*tokens, width)
+		given.Put(graph.TokensInput, graph.WideIDs(graph.PartOf(ids[start*tokens:end*tokens], 0, e.batch*tokens)), e.batch, tokens)
+	})
 }
