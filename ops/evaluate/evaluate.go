@@ -7,7 +7,6 @@
 package evaluate
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -21,6 +20,7 @@ import (
 	"react/ops/backbone"
 	"react/ops/clip"
 	"react/ops/embed"
+	"react/ops/metric"
 	"react/ops/op"
 	"react/results/evaluation"
 )
@@ -195,57 +195,36 @@ func predict(ctx context.Context, b *backbone.Backbone, run *op.Run, set *datase
 func rankClasses(u, head []float32, label int) Prediction {
 	dim := len(u)
 	scores := make([]float32, len(head)/dim)
-	best := 0
 	for c := range scores {
 		sum := 0.0
 		for d, v := range u {
 			sum += float64(v) * float64(head[c*dim+d])
 		}
 		scores[c] = float32(sum)
-		if scores[c] > scores[best] {
-			best = c
-		}
 	}
-	rank := int32(1)
-	for c, s := range scores {
-		if s > scores[label] || s == scores[label] && c < label {
-			rank++
-		}
-	}
-	return Prediction{Label: int32(label), Predicted: int32(best), Score: scores[best], Rank: rank}
+	best := metric.Best(scores)
+	return Prediction{Label: int32(label), Predicted: int32(best), Score: scores[best], Rank: int32(metric.Rank(scores, label))}
 }
 
 // zeroShotRows are acc@1, acc@5 and the mean of the classes' acc@1, then acc@1 for each class that has images.
 func zeroShotRows(predictions []Prediction, classes []string) []op.MetricRow {
-	n := make([]int, len(classes))
-	right := make([]int, len(classes))
-	top1, top5 := 0, 0
-	for _, p := range predictions {
-		n[p.Label]++
-		if p.Rank == 1 {
-			right[p.Label]++
-			top1++
-		}
-		if p.Rank <= 5 {
-			top5++
-		}
+	n := len(predictions)
+	labels, predicted, ranks := make([]int, n), make([]int, n), make([]int, n)
+	for i, p := range predictions {
+		labels[i], predicted[i], ranks[i] = int(p.Label), int(p.Predicted), int(p.Rank)
 	}
-	total := len(predictions)
-	var perClass []op.MetricRow
-	sum := 0.0
+	recall, support := metric.PerClass(labels, predicted, len(classes))
+	rows := []op.MetricRow{
+		{Metric: "acc@1", Value: metric.Accuracy(ranks, 1), N: n},
+		{Metric: "acc@5", Value: metric.Accuracy(ranks, 5), N: n},
+		{Metric: "mean-per-class", Value: metric.MeanPerClass(recall, support), N: n},
+	}
 	for c, name := range classes {
-		if n[c] == 0 {
-			continue
+		if support[c] > 0 {
+			rows = append(rows, op.MetricRow{Metric: "acc@1", Value: recall[c], N: support[c], Class: name})
 		}
-		acc := float64(right[c]) / float64(n[c])
-		sum += acc
-		perClass = append(perClass, op.MetricRow{Metric: "acc@1", Value: acc, N: n[c], Class: name})
 	}
-	return append([]op.MetricRow{
-		{Metric: "acc@1", Value: float64(top1) / float64(total), N: total},
-		{Metric: "acc@5", Value: float64(top5) / float64(total), N: total},
-		{Metric: "mean-per-class", Value: sum / float64(len(perClass)), N: total},
-	}, perClass...)
+	return rows
 }
 
 // agreement is the share of images for which tuned model and base predict the same class.
@@ -276,7 +255,7 @@ func ReadPredictions(dir string) ([]Prediction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if slices.ContainsFunc(rows, func(p Prediction) bool { return cmp.Compare(p.Rank, 1) < 0 }) {
+	if slices.ContainsFunc(rows, func(p Prediction) bool { return p.Rank < 1 }) {
 		return nil, fmt.Errorf("%s: a rank is under 1", name)
 	}
 	return rows, nil

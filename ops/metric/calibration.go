@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// Bins is the number of bins of the calibration error, as in Guo et al. 2017 (arXiv 1706.04599).
-const Bins = 15
+// bins is the number of bins of the calibration error, as in Guo et al. 2017 (arXiv 1706.04599).
+const bins = 15
 
-// ECE is the expected calibration error: images are put into Bins equal bins (low, high] by the probability of the predicted class, and the
+// ECE is the expected calibration error: images are put into bins equal bins (low, high] by the probability of the predicted class, and the
 // distances between accuracy and mean probability of the bins are averaged, weighted by their images. A probability of 0 is in no bin.
 func ECE(confidence []float64, correct []bool) float64 {
-	var gap [Bins]float64
+	var gap [bins]float64
 	for i, p := range confidence {
 		bin := binOf(p)
 		if bin < 0 {
@@ -30,12 +30,12 @@ func ECE(confidence []float64, correct []bool) float64 {
 	return sum / float64(len(confidence))
 }
 
-// binOf is the bin whose (low, high] holds p; the bounds are those of numpy's linspace, i × (1/Bins).
+// binOf is the bin whose (low, high] holds p; the bounds are those of numpy's linspace, i × (1/bins).
 func binOf(p float64) int {
-	const width = 1.0 / Bins
-	for i := range Bins {
+	const width = 1.0 / bins
+	for i := range bins {
 		high := float64(i+1) * width
-		if i == Bins-1 {
+		if i == bins-1 {
 			high = 1
 		}
 		if p > float64(i)*width && p <= high {

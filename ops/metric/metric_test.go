@@ -75,7 +75,7 @@ func TestAgainstToolkits(t *testing.T) {
 		if g.Acc3 != nil {
 			near(t, "acc@3", Accuracy(ranks, 3), *g.Acc3, 1e-12)
 		}
-		mean := MeanPerClass(g.Labels, predicted, g.Classes)
+		mean := MeanPerClass(PerClass(g.Labels, predicted, g.Classes))
 		near(t, "mean-per-class", mean, g.MeanPerClass, 1e-12)
 		near(t, "balanced accuracy", mean, g.Balanced, 1e-12)
 		near(t, "ece", ECE(confidence, correct), g.ECE, 1e-6)
@@ -132,7 +132,7 @@ func TestPlainLoops(t *testing.T) {
 			t.Fatal(err)
 		}
 		near(t, "ROC AUC", auc, plainAUC(scores, positive), 1e-12)
-		ap, err := AveragePrecision(scores, positive, VOC11)
+		ap, err := averagePrecision(scores, positive, VOC11)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +197,7 @@ func TestClassWithoutImages(t *testing.T) {
 	if !slices.Equal(recall, []float64{0.5, 0, 1}) || !slices.Equal(support, []int{2, 0, 1}) {
 		t.Errorf("recall %v, support %v", recall, support)
 	}
-	near(t, "mean per class", MeanPerClass([]int{0, 0, 2}, []int{0, 2, 2}, 3), 0.75, 0)
+	near(t, "mean per class", MeanPerClass(recall, support), 0.75, 0)
 }
 
 func TestConfidence(t *testing.T) {
@@ -237,7 +237,7 @@ func TestBadInput(t *testing.T) {
 	if _, err := ROCAUC([]float64{1, 2}, []bool{true, true}); err == nil {
 		t.Error("ROC AUC without negatives")
 	}
-	if _, err := AveragePrecision([]float64{1, 2}, []bool{false, false}, VOC11); err == nil {
+	if _, err := averagePrecision([]float64{1, 2}, []bool{false, false}, VOC11); err == nil {
 		t.Error("average precision without positives")
 	}
 	for _, s := range []Scores{{}, {[]float32{1, 2, 3}, 2}, {[]float32{1, float32(math.NaN())}, 2}} {

@@ -19,9 +19,9 @@ const (
 	Area
 )
 
-// AveragePrecision is the average precision of a ranking of images by score. Equal scores count as one step, whatever their order. No positive
+// averagePrecision is the average precision of a ranking of images by score. Equal scores count as one step, whatever their order. No positive
 // image is an error.
-func AveragePrecision(scores []float64, positive []bool, kind AP) (float64, error) {
+func averagePrecision(scores []float64, positive []bool, kind AP) (float64, error) {
 	curve := precisionRecall(scores, positive)
 	total := 0
 	if len(curve) > 0 {
@@ -98,7 +98,7 @@ func MeanAveragePrecision(s Scores, labels [][]int, kind AP) (float64, error) {
 		if !some {
 			continue
 		}
-		ap, err := AveragePrecision(column, positive, kind)
+		ap, err := averagePrecision(column, positive, kind)
 		if err != nil {
 			return 0, fmt.Errorf("class %d: %w", c, err)
 		}

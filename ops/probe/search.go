@@ -7,7 +7,7 @@ import (
 
 // Epochs of the search and of the final training, as the toolkit's configurations have them.
 const (
-	SearchEpochs = 10
+	searchEpochs = 10
 	FinalEpochs  = 50
 )
 
@@ -68,7 +68,7 @@ func bestEpochs(train, val Data, start Start, settings []Settings, metric func(b
 		part := settings[at:min(at+most, len(settings))]
 		best := make([]float64, len(part))
 		lost := make([]bool, len(part))
-		SGD(train, start, part, SearchEpochs, func(_ int, score func(blas.Matrix) []blas.Matrix) {
+		SGD(train, start, part, searchEpochs, func(_ int, score func(blas.Matrix) []blas.Matrix) {
 			for h, logits := range score(val.X) {
 				if _, bad := dtype.NotFinite(logits.Values); bad > 0 {
 					lost[h] = true
