@@ -72,7 +72,7 @@ bench: $(deps) ## all benchmarks; COUNT=10 for benchstat, BENCH= and PKG= to cho
 bench-peers: $(deps) ## measure beside PyTorch, Pillow, Python's tokenizers, scikit-learn and NumPy in one run (ROUNDS=10), write results/peers.md
 	.ci/install-peers
 	rm -f $(CURDIR)/results/peers.md
-	@for test in ops/clip/train:EmbeddingAgainstPyTorch ops/clip/train:StepAgainstPyTorch data/image:SpeedAgainstPillow data/tokenizer:SpeedAgainstPython \
+	@for test in ops/clip/optim:EmbeddingAgainstPyTorch ops/clip/optim:StepAgainstPyTorch data/image:SpeedAgainstPillow data/tokenizer:SpeedAgainstPython \
 		ops/probe:ProbeAgainstScikitLearn ops/metric:ScoresAgainstNumPy; do \
 		PEER_ROUNDS=$(or $(ROUNDS),10) PEER_TABLE=$(CURDIR)/results/peers.md PEER_PYTHON=$(CURDIR)/cache/peers/bin/python \
 		PEER_TORCH="/usr/bin/python3;OPENBLAS_CORETYPE=SKYLAKEX /usr/bin/python3;$(CURDIR)/cache/peers/bin/python" \

@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"testing"
 
-	cliptrain "react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/embed"
 	"react/ops/internal/optest"
 	"react/ops/internal/small"
@@ -50,7 +50,7 @@ func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
 		"GradClip":      func(p *train.TuneParams) { p.GradClip = 0.01 },
 		"GatedDepth":    func(p *train.TuneParams) { p.GatedDepth = 2 },
 		"AlphaLRScale":  func(p *train.TuneParams) { p.AlphaLRScale = 4 },
-		"AdamW":         func(p *train.TuneParams) { p.AdamW = &cliptrain.AdamW{Beta1: 0.8, Beta2: 0.98, Epsilon: 1e-6} },
+		"AdamW":         func(p *train.TuneParams) { p.AdamW = &optim.AdamW{Beta1: 0.8, Beta2: 0.98, Epsilon: 1e-6} },
 		"Augment":       func(p *train.TuneParams) { p.Augment.Flip = 1 },
 		"Captions":      func(p *train.TuneParams) { p.Captions = "one" },
 		"Seed":          func(p *train.TuneParams) { p.Seed = 2 },

@@ -70,7 +70,7 @@ var orders = map[string][]string{
 		".",
 		"internal/cliptest layout graph",
 		"encode",
-		"train",
+		"optim",
 	},
 	"results": {
 		"evaluation plain reference render stat .",

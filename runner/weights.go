@@ -18,7 +18,7 @@ import (
 	"react/ops/backbone"
 	"react/ops/clip"
 	"react/ops/clip/layout"
-	"react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/runner/cli"
 )
 
@@ -82,8 +82,8 @@ func printMemory(out io.Writer, sum layout.Summary, batch int) error {
 		}
 		row := m.Mode
 		for _, at := range []struct{ engine, precision string }{{"onnx", clip.F32}, {"go", clip.F32}, {"xla:cuda", clip.F32}, {"xla:cuda", clip.BF16}} {
-			o := train.Options{Mode: m.Mode, Batch: batch, Precision: at.precision, CachedText: m.TextLocked}
-			need, err := train.EstimateTraining(cfg, o, at.engine)
+			o := optim.Options{Mode: m.Mode, Batch: batch, Precision: at.precision, CachedText: m.TextLocked}
+			need, err := optim.EstimateTraining(cfg, o, at.engine)
 			if err != nil {
 				return err
 			}

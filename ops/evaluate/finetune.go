@@ -13,7 +13,7 @@ import (
 	"react/ops/blas"
 	"react/ops/clip"
 	"react/ops/clip/encode"
-	cliptrain "react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/embed"
 	"react/ops/op"
 	"react/ops/probe"
@@ -259,8 +259,8 @@ func (p FineTuneParams) head(classes int, many bool) clip.HeadOptions {
 }
 
 // options are what a training of so many images compiles to, before Fit.
-func (p FineTuneParams) options(images, classes int, many bool, cfg clip.Config) cliptrain.Options {
-	return cliptrain.Options{Mode: clip.LockedText, Batch: min(p.Batch, images), GradClip: p.GradClip, Precision: p.Precision, AdamW: cliptrain.AdamWFor(cfg),
+func (p FineTuneParams) options(images, classes int, many bool, cfg clip.Config) optim.Options {
+	return optim.Options{Mode: clip.LockedText, Batch: min(p.Batch, images), GradClip: p.GradClip, Precision: p.Precision, AdamW: optim.AdamWFor(cfg),
 		Head: p.head(classes, many)}
 }
 

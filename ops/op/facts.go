@@ -8,7 +8,7 @@ import (
 
 	"react/data/datasets/catalogue"
 	"react/ops/clip"
-	"react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/knn"
 )
 
@@ -45,7 +45,7 @@ type Place struct {
 
 	ShardRows int64 // of the index that the stage searches; 0 is one index of all
 
-	Estimator *train.Estimator // remembers what it has estimated
+	Estimator *optim.Estimator // remembers what it has estimated
 }
 
 // Work is how much a stage has to do by what it is, whether or not anything like it was ever made:

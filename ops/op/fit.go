@@ -2,7 +2,7 @@ package op
 
 import (
 	"react/ops/clip"
-	"react/ops/clip/train"
+	"react/ops/clip/optim"
 )
 
 // Fit says how trainings are made to fit the memory. It is of the machine and not of the experiment: what a stage writes changes by rounding
@@ -17,7 +17,7 @@ type Fit struct {
 const AutoBatch = -1
 
 // Apply gives the options as they are run. A micro-batch that is no smaller than the batch is the whole batch.
-func (f Fit) Apply(e *train.Estimator, cfg clip.Config, o train.Options, engineName string) (train.Options, error) {
+func (f Fit) Apply(e *optim.Estimator, cfg clip.Config, o optim.Options, engineName string) (optim.Options, error) {
 	o.Recompute = f.Recompute
 	switch {
 	case f.MicroBatch == AutoBatch:

@@ -17,7 +17,7 @@ import (
 
 	"react/ops/clip"
 	"react/ops/clip/encode"
-	"react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/engine"
 )
 
@@ -147,7 +147,7 @@ func (o Options) embedder(e *engine.Engine, c *clip.Checkpoint) (func() error, f
 
 func (o Options) trainer(e *engine.Engine, c *clip.Checkpoint) (func() error, func(), error) {
 	cached := o.mode().TextLocked()
-	tr, err := train.New(e, c.Config, train.Options{Mode: o.Work, Batch: o.Batch, CachedText: cached, GradClip: 1,
+	tr, err := optim.New(e, c.Config, optim.Options{Mode: o.Work, Batch: o.Batch, CachedText: cached, GradClip: 1,
 		MicroBatch: o.MicroBatch, Recompute: o.Recompute, Precision: o.Precision})
 	if err != nil {
 		return nil, nil, err
@@ -155,14 +155,14 @@ func (o Options) trainer(e *engine.Engine, c *clip.Checkpoint) (func() error, fu
 	if err := tr.Reset(c); err != nil {
 		return nil, nil, err
 	}
-	batch := train.Batch{Pixels: o.pixels()}
+	batch := optim.Batch{Pixels: o.pixels()}
 	if cached {
 		batch.TextFeatures = o.features()
 	} else {
 		batch.Tokens = o.tokens()
 	}
 	return func() error {
-		_, err := tr.Step(batch, train.StepParams{LR: 1e-5, WeightDecay: 0.1, Gamma: 0.9})
+		_, err := tr.Step(batch, optim.StepParams{LR: 1e-5, WeightDecay: 0.1, Gamma: 0.9})
 		return err
 	}, tr.Close, nil
 }

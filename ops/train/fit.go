@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"react/ops/clip"
-	cliptrain "react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/engine"
 	"react/ops/op"
 )
@@ -25,7 +25,7 @@ func trainingPace(steps, batch int, kind string) op.Pace {
 }
 
 // Memory is what a training takes that is made to fit as the place says.
-func Memory(at op.Place, cfg clip.Config, o cliptrain.Options) (clip.Memory, error) {
+func Memory(at op.Place, cfg clip.Config, o optim.Options) (clip.Memory, error) {
 	o, err := at.Fit.Apply(at.Estimator, cfg, o, at.Engine)
 	if err != nil {
 		return clip.Memory{}, err
@@ -34,8 +34,8 @@ func Memory(at op.Place, cfg clip.Config, o cliptrain.Options) (clip.Memory, err
 }
 
 // NewTrainer compiles a training's step, made to fit.
-func (t *Training) NewTrainer(run *op.Run, eng *engine.Engine, cfg clip.Config, o cliptrain.Options) error {
-	o, err := run.Fit.Apply(&cliptrain.Estimator{}, cfg, o, eng.Name())
+func (t *Training) NewTrainer(run *op.Run, eng *engine.Engine, cfg clip.Config, o optim.Options) error {
+	o, err := run.Fit.Apply(&optim.Estimator{}, cfg, o, eng.Name())
 	if err != nil {
 		return err
 	}
@@ -47,32 +47,32 @@ func (t *Training) NewTrainer(run *op.Run, eng *engine.Engine, cfg clip.Config, 
 		t.fitted += " recomputed"
 		run.Fact("recompute", true)
 	}
-	t.Trainer, err = cliptrain.New(eng, cfg, o)
+	t.Trainer, err = optim.New(eng, cfg, o)
 	return err
 }
 
 // options are what a training of the params compiles to, before Fit.
-func (p PretrainParams) options() cliptrain.Options {
-	return cliptrain.Options{Mode: clip.Full, GammaOff: true, Batch: p.Batch, GradClip: p.GradClip, Precision: p.Precision, AdamW: given(p.AdamW)}
+func (p PretrainParams) options() optim.Options {
+	return optim.Options{Mode: clip.Full, GammaOff: true, Batch: p.Batch, GradClip: p.GradClip, Precision: p.Precision, AdamW: given(p.AdamW)}
 }
 
-func (p TuneParams) options() cliptrain.Options {
-	return cliptrain.Options{Mode: p.Mode, Batch: p.Batch, GradClip: p.GradClip, Precision: p.Precision, AdamW: given(p.AdamW),
+func (p TuneParams) options() optim.Options {
+	return optim.Options{Mode: p.Mode, Batch: p.Batch, GradClip: p.GradClip, Precision: p.Precision, AdamW: given(p.AdamW),
 		CachedText: p.textLocked(), GammaOff: p.Gamma == GammaOff, PositivesFixed: !p.textLocked() && p.PositivesFrom == "base"}
 }
 
 // textLocked says whether captions are encoded once for all steps.
 func (p TuneParams) textLocked() bool { return p.mode().TextLocked() }
 
-// mode is the params' own; cliptrain.New refuses a name that there is not.
+// mode is the params' own; optim.New refuses a name that there is not.
 func (p TuneParams) mode() clip.Mode {
 	m, _ := clip.ModeOf(p.Mode)
 	return m
 }
 
-func given(a *cliptrain.AdamW) cliptrain.AdamW {
+func given(a *optim.AdamW) optim.AdamW {
 	if a == nil {
-		return cliptrain.AdamW{}
+		return optim.AdamW{}
 	}
 	return *a
 }

@@ -16,7 +16,7 @@ import (
 	"react/data/wholefile"
 	"react/ops/clip"
 	"react/ops/clip/layout"
-	cliptrain "react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/engine"
 	"react/ops/op"
 )
@@ -272,7 +272,7 @@ func (s *saver) setWeights(step int) error {
 	}
 	err = s.t.Trainer.Reset(after)
 	if err == nil {
-		err = s.t.Trainer.SetState(&cliptrain.State{Step: step, Moments: saved})
+		err = s.t.Trainer.SetState(&optim.State{Step: step, Moments: saved})
 	}
 	if err == nil {
 		return nil

@@ -16,28 +16,28 @@ import (
 	"react/ops/backbone"
 	"react/ops/clip"
 	"react/ops/clip/layout"
-	cliptrain "react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/op"
 	"react/ops/pools"
 )
 
 // PretrainParams are the params of pretrain.
 type PretrainParams struct {
-	Model           clip.Config      `json:"model"` // vocab_size is set from the tokenizer
-	Steps           int              `json:"steps"`
-	CheckpointEvery int              `json:"checkpointEvery,omitempty"` // steps between the checkpoints kept in snapshots/; 0 keeps none
-	Batch           int              `json:"batch"`
-	LR              float64          `json:"lr"` // peak
-	Warmup          int              `json:"warmup"`
-	WeightDecay     float64          `json:"weightDecay"`
-	GradClip        float64          `json:"gradClip"`
-	Vocab           int              `json:"vocab"`
-	Seed            int64            `json:"seed"`
-	Precision       string           `json:"precision"`       // f32, bf16
-	AdamW           *cliptrain.AdamW `json:"adamw,omitempty"` // nil is a ViT's
-	Augment         image.Augment    `json:"augment"`
-	MaxBad          int              `json:"maxBad"`
-	MaxBadShare     float64          `json:"maxBadShare"`
+	Model           clip.Config   `json:"model"` // vocab_size is set from the tokenizer
+	Steps           int           `json:"steps"`
+	CheckpointEvery int           `json:"checkpointEvery,omitempty"` // steps between the checkpoints kept in snapshots/; 0 keeps none
+	Batch           int           `json:"batch"`
+	LR              float64       `json:"lr"` // peak
+	Warmup          int           `json:"warmup"`
+	WeightDecay     float64       `json:"weightDecay"`
+	GradClip        float64       `json:"gradClip"`
+	Vocab           int           `json:"vocab"`
+	Seed            int64         `json:"seed"`
+	Precision       string        `json:"precision"`       // f32, bf16
+	AdamW           *optim.AdamW  `json:"adamw,omitempty"` // nil is a ViT's
+	Augment         image.Augment `json:"augment"`
+	MaxBad          int           `json:"maxBad"`
+	MaxBadShare     float64       `json:"maxBadShare"`
 }
 
 // PretrainOp trains a CLIP model from random weights on a pool with plain InfoNCE: a base for experiments that no released checkpoint fits.
@@ -123,7 +123,7 @@ func runPretrain(ctx context.Context, run *op.Run, p PretrainParams) error {
 	return savePretrained(run, trainer, tok, sum, t)
 }
 
-func savePretrained(run *op.Run, trainer *cliptrain.Trainer, tok *tokenizer.Tokenizer, sum trainingSummary, t *Training) error {
+func savePretrained(run *op.Run, trainer *optim.Trainer, tok *tokenizer.Tokenizer, sum trainingSummary, t *Training) error {
 	if err := saveTrained(run.Dir, trainer, tok); err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func snapshotDir(step int) string { return filepath.Join(snapshotsDir, fmt.Sprin
 const snapshotsDir = "snapshots"
 
 // saveTrained writes what a trainer holds now.
-func saveTrained(dir string, trainer *cliptrain.Trainer, tok *tokenizer.Tokenizer) error {
+func saveTrained(dir string, trainer *optim.Trainer, tok *tokenizer.Tokenizer) error {
 	checkpoint, err := trainer.Checkpoint()
 	if err != nil {
 		return err
@@ -248,5 +248,5 @@ func (d *trainingPool) drop(bad []int) {
 	d.samples, d.captions = d.samples[:keep], d.captions[:keep]
 }
 
-// GammaOff stands in the params of tune for plain InfoNCE (cliptrain.Options.GammaOff).
+// GammaOff stands in the params of tune for plain InfoNCE (optim.Options.GammaOff).
 const GammaOff = 2

@@ -12,7 +12,7 @@ import (
 	"react/ops/blas"
 	"react/ops/clip"
 	"react/ops/clip/layout"
-	cliptrain "react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/embed"
 	"react/ops/engine"
 	"react/ops/op"
@@ -105,7 +105,7 @@ type promptTuning struct {
 	PromptTuneParams
 	engine  *engine.Engine
 	prompt  LearnedPrompt
-	trainer *cliptrain.PromptTrainer
+	trainer *optim.PromptTrainer
 	x       blas.Matrix // of all images, each of length 1
 	labels  [][]int
 	images  []int // those that are learned from
@@ -137,7 +137,7 @@ func newPromptTuning(b *backbone.Backbone, train *embed.Labelled, p PromptTunePa
 	if err != nil {
 		return nil, err
 	}
-	t.trainer, err = cliptrain.NewPromptTrainer(b.Engine, b.Checkpoint, w, p.Contexts, layout, p.Batch)
+	t.trainer, err = optim.NewPromptTrainer(b.Engine, b.Checkpoint, w, p.Contexts, layout, p.Batch)
 	return t, err
 }
 

@@ -19,7 +19,7 @@ import (
 	"react/data/caught"
 	"react/data/image"
 	"react/ops/backbone"
-	cliptrain "react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/engine"
 	"react/ops/op"
 )
@@ -32,7 +32,7 @@ const warmSteps = 5
 
 // Training is one run of steps of a trainer over a fixed list of pairs.
 type Training struct {
-	Trainer *cliptrain.Trainer
+	Trainer *optim.Trainer
 	fitted  string // how its steps are made to fit the memory; "" for not at all
 	Images  *backbone.Source
 	Norm    backbone.Normalization
@@ -80,7 +80,7 @@ type trainingSummary struct {
 // batchData is one prepared batch; its buffers are reused two batches later.
 type batchData struct {
 	step  int
-	batch cliptrain.Batch
+	batch optim.Batch
 	err   error
 }
 
@@ -203,7 +203,7 @@ func (s *steps) step(step int, b *batchData) (stepMetrics, error) {
 	if s.Constant && step >= s.Warmup {
 		lr = s.Lr
 	}
-	stats, err := s.Trainer.Step(b.batch, cliptrain.StepParams{LR: lr, WeightDecay: s.WeightDecay, Gamma: s.gamma, AlphaLRScale: s.alphaLRScale, TowerLRScale: s.TowerLRScale})
+	stats, err := s.Trainer.Step(b.batch, optim.StepParams{LR: lr, WeightDecay: s.WeightDecay, Gamma: s.gamma, AlphaLRScale: s.alphaLRScale, TowerLRScale: s.TowerLRScale})
 	if err != nil {
 		return stepMetrics{}, err
 	}
@@ -278,7 +278,7 @@ func (t *Training) examples() int {
 func (t *Training) classes() int { return len(t.Labels) / t.pairs() }
 
 func (t *Training) newBatch() *batchData {
-	b := &batchData{batch: cliptrain.Batch{Pixels: make([]float32, t.Batch*3*t.Norm.Size*t.Norm.Size)}}
+	b := &batchData{batch: optim.Batch{Pixels: make([]float32, t.Batch*3*t.Norm.Size*t.Norm.Size)}}
 	if t.Labels != nil {
 		b.batch.Targets = make([]float32, t.Batch*t.classes())
 	} else if t.targets != nil {

@@ -12,7 +12,7 @@ import (
 	"react/data/shards"
 	"react/ops/backbone"
 	"react/ops/clip"
-	cliptrain "react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/op"
 	"react/ops/pairs"
 	"react/ops/pools"
@@ -20,23 +20,23 @@ import (
 
 // TuneParams are the params of tune.
 type TuneParams struct {
-	Mode          string           `json:"mode"`  // a name of clip.Modes
-	Gamma         float64          `json:"gamma"` // or GammaOff
-	PositivesFrom string           `json:"positivesFrom,omitempty"`
-	Steps         int              `json:"steps"`
-	Batch         int              `json:"batch"`
-	LR            float64          `json:"lr"` // peak
-	Warmup        int              `json:"warmup"`
-	WeightDecay   float64          `json:"weightDecay"`
-	GradClip      float64          `json:"gradClip"`
-	GatedDepth    int              `json:"gatedDepth,omitempty"`   // gated-image only
-	AlphaLRScale  float64          `json:"alphaLRScale,omitempty"` // gated-image only
-	Precision     string           `json:"precision"`              // f32, bf16
-	AdamW         *cliptrain.AdamW `json:"adamw,omitempty"`        // nil is a ViT's
-	Augment       image.Augment    `json:"augment"`
-	Captions      string           `json:"captions,omitempty"` // one: an epoch takes each image once, with one of its captions; "": every pair
-	Seed          int64            `json:"seed"`               // gate initialisation, order, augmentation
-	MaxBad        int              `json:"maxBad"`
+	Mode          string        `json:"mode"`  // a name of clip.Modes
+	Gamma         float64       `json:"gamma"` // or GammaOff
+	PositivesFrom string        `json:"positivesFrom,omitempty"`
+	Steps         int           `json:"steps"`
+	Batch         int           `json:"batch"`
+	LR            float64       `json:"lr"` // peak
+	Warmup        int           `json:"warmup"`
+	WeightDecay   float64       `json:"weightDecay"`
+	GradClip      float64       `json:"gradClip"`
+	GatedDepth    int           `json:"gatedDepth,omitempty"`   // gated-image only
+	AlphaLRScale  float64       `json:"alphaLRScale,omitempty"` // gated-image only
+	Precision     string        `json:"precision"`              // f32, bf16
+	AdamW         *optim.AdamW  `json:"adamw,omitempty"`        // nil is a ViT's
+	Augment       image.Augment `json:"augment"`
+	Captions      string        `json:"captions,omitempty"` // one: an epoch takes each image once, with one of its captions; "": every pair
+	Seed          int64         `json:"seed"`               // gate initialisation, order, augmentation
+	MaxBad        int           `json:"maxBad"`
 }
 
 // TuneOp customizes a checkpoint on pairs with the contrastive loss of REACT eq. 4-6. In: "checkpoint", "pairs", "pool". Out: a checkpoint

@@ -9,7 +9,7 @@ import (
 	"react/ops"
 	"react/ops/clip"
 	"react/ops/clip/layout"
-	cliptrain "react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/op"
 	"react/ops/retrieve"
 	"react/ops/train"
@@ -20,7 +20,7 @@ type Machine struct {
 	Engine string // its name
 	Fit    op.Fit
 
-	estimator cliptrain.Estimator
+	estimator optim.Estimator
 }
 
 // Memory says what a stage takes at its peak, in bytes by part; the zero value where that is not known. It is no part of the key.

@@ -7,7 +7,7 @@ import (
 	"react/data/image"
 	"react/data/world"
 	"react/ops/clip"
-	cliptrain "react/ops/clip/train"
+	"react/ops/clip/optim"
 	"react/ops/embed"
 	"react/ops/op"
 	"react/ops/train"
@@ -295,11 +295,11 @@ func (c *composer) poolSet(path, ref, role string, files func(string) (op.Files,
 }
 
 // adamW is the optimizer of a model where it is not a ViT's, nil elsewhere: keys of ViTs do not name it.
-func adamW(model *clip.Config) *cliptrain.AdamW {
-	if model == nil || cliptrain.AdamWFor(*model) == (cliptrain.AdamW{}) {
+func adamW(model *clip.Config) *optim.AdamW {
+	if model == nil || optim.AdamWFor(*model) == (optim.AdamW{}) {
 		return nil
 	}
-	a := cliptrain.AdamWFor(*model)
+	a := optim.AdamWFor(*model)
 	return &a
 }
 

@@ -1,0 +1,159 @@
+package optim
+
+import (
+	"fmt"
+	"math"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"react/data/peer"
+	"react/ops/clip"
+	"react/ops/clip/encode"
+	"react/ops/clip/internal/cliptest"
+	"react/ops/engine"
+)
+
+// work is one thing that is timed on each engine and in PyTorch.
+type work struct {
+	mode   string // a tuning mode, or forward
+	cached bool
+}
+
+var works = []work{{"forward", false}, {clip.Full, false}, {clip.LockedText, false}, {clip.LockedText, true}, {clip.GatedImage, false}, {clip.GatedImage, true}}
+
+func (w work) String() string {
+	if w.cached {
+		return w.mode + ", captions cached"
+	}
+	return w.mode
+}
+
+// TestStepAgainstPyTorch times a training step and a forward pass of the 32/8
+// model of width 128 at batch 128, on each engine and in each PyTorch, in turns.
+func TestStepAgainstPyTorch(t *testing.T) {
+	rounds := peer.Rounds(t)
+	peers := startTorches(t)
+	for _, w := range works {
+		us := map[string]func(){}
+		for _, name := range cliptest.PresentEngines(t) {
+			us[name] = ourWork(t, cliptest.OpenEngine(t, name), w)
+			us[name]()
+		}
+		own, theirs := map[string][]spent{}, make([][]spent, len(peers))
+		for round := range rounds + 1 {
+			for i, p := range peers {
+				if s := timeTorch(t, p, w, stepsTimed); round > 0 {
+					theirs[i] = append(theirs[i], s)
+				}
+			}
+			for name, run := range us {
+				if s := timeOurs(run, stepsTimed); round > 0 {
+					own[name] = append(own[name], s)
+				}
+			}
+		}
+		for _, name := range cliptest.PresentEngines(t) {
+			for i, p := range peers {
+				recordSpent(t, peer.Row{Work: w.String() + ", batch 128", Us: name, Peer: p.Name, Unit: "ms"}, own[name], theirs[i],
+					func(ms float64) float64 { return ms })
+			}
+		}
+	}
+}
+
+// stepsTimed is how many steps a round times.
+const stepsTimed = 3
+
+// spent is what one step took: milliseconds by the clock, and of CPU time,
+// which other programs on the machine change less.
+type spent struct{ wall, cpu float64 }
+
+func wall(s spent) float64 { return s.wall }
+
+func timeOurs(run func(), steps int) spent {
+	start, used := time.Now(), cpuTime()
+	for range steps {
+		run()
+	}
+	n := float64(steps)
+	return spent{float64(time.Since(start).Microseconds()) / 1e3 / n, (cpuTime() - used) / n}
+}
+
+// cpuTime is the CPU time of this process, in milliseconds.
+func cpuTime() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return math.NaN()
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e6
+}
+
+func median(s []spent, of func(spent) float64) float64 {
+	var x []float64
+	for _, v := range s {
+		x = append(x, of(v))
+	}
+	slices.Sort(x)
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
+}
+
+// ourWork gives a function that does it once.
+func ourWork(t *testing.T, e *engine.Engine, w work) func() {
+	const n = 128
+	if w.mode == "forward" {
+		c := benchModel(0)
+		enc, err := encode.New(e, c, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := randomBatch(c.Config, n, 3)
+		return func() {
+			if _, err := enc.Images(b.Pixels, n); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := enc.Texts(b.Tokens, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c := benchModel(0)
+	if w.mode == clip.GatedImage {
+		c = benchModel(2)
+	}
+	tr, err := New(e, c.Config, Options{Mode: w.mode, Batch: n, CachedText: w.cached, GradClip: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Reset(c); err != nil {
+		t.Fatal(err)
+	}
+	b := randomBatch(c.Config, n, 3)
+	return func() {
+		if _, err := tr.Step(b, StepParams{LR: 1e-4, WeightDecay: 0.1, Gamma: 0.9}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// startTorches starts a process that times steps for each PyTorch.
+func startTorches(t *testing.T) []*peer.Process {
+	var peers []*peer.Process
+	for _, words := range torches(t) {
+		args := append(slices.Clone(words), filepath.Join("testdata", "peer_step.py"), fmt.Sprint(runtime.NumCPU()))
+		p := peer.Start(t, "", exec.Command("env", args...))
+		p.Name = p.Line(t)
+		peers = append(peers, p)
+	}
+	return peers
+}
+
+// timeTorch is steps of the work in PyTorch.
+func timeTorch(t *testing.T, p *peer.Process, w work, steps int) (s spent) {
+	p.Ask(t, fmt.Sprintf("%s %t %d", w.mode, w.cached, steps), &s.wall, &s.cpu)
+	return s
+}
