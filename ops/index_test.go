@@ -118,7 +118,7 @@ func TestSearchMemoryIsOfOneShard(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := All[c.op].Memory(raw, op.Place{Known: op.Known{Model: &model, Rows: rows}, ShardRows: c.shard})
+		m, err := All[c.op].Memory(raw, op.Place{Known: op.Known{Model: &model, Rows: func() int { return rows }}, ShardRows: c.shard})
 		if got := m.Host - clip.ProcessBytes; err != nil || got != c.want {
 			t.Errorf("%s %s in shards of %d: %d bytes, %v, want %d", c.op, raw, c.shard, got, err, c.want)
 		}

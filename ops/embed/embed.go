@@ -50,13 +50,14 @@ func (p Params) work(at op.Known) op.Work {
 	if at.Model == nil {
 		return op.Work{}
 	}
-	f, rows := at.Model.FLOPs(), float64(at.Rows)
+	f, rows := at.Model.FLOPs(), float64(at.Rows.N())
 	return op.Work{Samples: rows, FLOPs: rows * (f.Image + f.Text),
 		Bytes: rows * (2*float64(at.Model.Dim())*op.HalfBytes + op.MetaBytes)}
 }
 
 func (p Params) pace(at op.Known) op.Pace {
-	return op.Pace{Work: float64(at.Rows), Volume: float64(at.Rows), Model: true}
+	rows := float64(at.Rows.N())
+	return op.Pace{Work: rows, Volume: rows, Model: true}
 }
 
 func (p Params) memory(at op.Place) (clip.Memory, error) { return backbone.Memory(at, p.Precision) }

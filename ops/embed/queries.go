@@ -47,7 +47,8 @@ var QueriesOp = op.OnEngine(op.Define(2, "queries", runQueries,
 	op.Says[QueriesParams](op.NoWork, QueriesParams.pace, QueriesParams.memory, op.NoCheck)))
 
 func (p QueriesParams) pace(at op.Known) op.Pace {
-	return op.Pace{Work: float64(at.Queries), Volume: float64(at.Queries), Model: true}
+	queries := float64(at.Queries.N())
+	return op.Pace{Work: queries, Volume: queries, Model: true}
 }
 
 func (p QueriesParams) memory(at op.Place) (clip.Memory, error) {

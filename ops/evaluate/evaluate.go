@@ -86,7 +86,8 @@ func (p Params) work(at op.Known) op.Work {
 }
 
 func (p Params) pace(at op.Known) op.Pace {
-	return op.Pace{Work: float64(at.Images), Volume: float64(at.Images), Model: true, Kind: p.Kind + p.Set}
+	images := float64(at.Images.N())
+	return op.Pace{Work: images, Volume: images, Model: true, Kind: p.Kind + p.Set}
 }
 
 func (p Params) memory(at op.Place) (clip.Memory, error) {

@@ -27,14 +27,25 @@ func Says[P any](work func(P, Known) Work, pace func(P, Known) Pace, memory func
 	return facts[P]{work, pace, memory, check}
 }
 
-// Known is what is known of a stage beside its params before it runs.
+// Known is what is known of a stage beside its params before it runs. Numbers are found out when its op asks for them, and else not.
 type Known struct {
 	Model   *clip.Config // that the stage runs; nil where it is not known
-	Rows    int          // of the pool; 0 where it is not known
-	Queries int          // texts that it encodes or searches for; 0 where it is not known
+	Rows    Number       // of the pool
+	Queries Number       // texts that it encodes or searches for
 	Ways    int          // searches whose hits it reads
-	Images  int          // of the set that it is tested on; 0 where it is not known
-	Listed  *int         // images that its list names, 0 where that is not known; nil without a list
+	Images  Number       // of the set that it is tested on
+	Listed  Number       // images that its list names; nil without a list
+}
+
+// Number finds a number out; nil, or 0, is not known.
+type Number func() int
+
+// N is the number.
+func (n Number) N() int {
+	if n == nil {
+		return 0
+	}
+	return n()
 }
 
 // Place is what the memory of a stage depends on beside its params.
@@ -191,7 +202,7 @@ func (at Known) ImagesOf(benchmark, split string) (n float64, e *catalogue.Entry
 		return 0, nil, false
 	}
 	if at.Listed != nil {
-		return float64(*at.Listed), e, true
+		return float64(at.Listed.N()), e, true
 	}
 	return float64(e.Splits[split].Images), e, true
 }

@@ -107,15 +107,15 @@ func (p Params) depth() int { return p.K * p.Overfetch }
 
 // work is what K asks for, before the same row of several queries is counted once.
 func (p Params) work(at op.Known) op.Work {
-	n := float64(p.K) * float64(at.Queries) * float64(at.Ways)
+	n := float64(p.K) * float64(at.Queries.N()) * float64(at.Ways)
 	if p.Source == "pool" {
-		n = float64(at.Rows)
+		n = float64(at.Rows.N())
 	}
 	return op.Work{Samples: n, Bytes: n * (op.MetaBytes + op.HitBytes), Images: n}
 }
 
 func (p Params) pace(at op.Known) op.Pace {
-	out := op.Pace{Work: float64(at.Rows), Volume: float64(p.K) * float64(at.Queries), Kind: p.Source}
+	out := op.Pace{Work: float64(at.Rows.N()), Volume: float64(p.K) * float64(at.Queries.N()), Kind: p.Source}
 	if p.Source == "pool" {
 		out.Volume = out.Work
 	}

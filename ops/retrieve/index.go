@@ -36,16 +36,18 @@ func (p IndexParams) work(at op.Known) op.Work {
 	if p.Code > 0 {
 		each = float64(p.Code) + 8 // and the row's number
 	}
-	return op.Work{Samples: float64(at.Rows), Bytes: float64(at.Rows) * each}
+	rows := float64(at.Rows.N())
+	return op.Work{Samples: rows, Bytes: rows * each}
 }
 
 func (p IndexParams) pace(at op.Known) op.Pace {
-	return op.Pace{Work: float64(at.Rows), Volume: float64(at.Rows), Kind: op.Without(p, "seed", "side")}
+	rows := float64(at.Rows.N())
+	return op.Pace{Work: rows, Volume: rows, Kind: op.Without(p, "seed", "side")}
 }
 
 // memory is an index, or one shard of it, whose room grows by doubling, and the sample that it is trained on.
 func (p IndexParams) memory(at op.Place) (clip.Memory, error) {
-	if at.Model == nil || at.Rows == 0 {
+	if at.Model == nil || at.Rows.N() == 0 {
 		return clip.Memory{}, nil
 	}
 	x, err := resolved(at, p.Params, p.ShardRows)
@@ -53,7 +55,7 @@ func (p IndexParams) memory(at op.Place) (clip.Memory, error) {
 		return clip.Memory{}, err
 	}
 	dim := at.Model.Dim()
-	return clip.Memory{Host: 2*x.Bytes(mostRows(at, p.ShardRows), dim) + min(int64(x.TrainSize), int64(at.Rows))*int64(dim)*4 + clip.ProcessBytes}, nil
+	return clip.Memory{Host: 2*x.Bytes(mostRows(at, p.ShardRows), dim) + min(int64(x.TrainSize), int64(at.Rows.N()))*int64(dim)*4 + clip.ProcessBytes}, nil
 }
 
 func (p IndexParams) check(look op.Inspector) { look.Index(p.Params, p.ShardRows) }

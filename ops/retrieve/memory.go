@@ -10,7 +10,7 @@ import (
 // searchMemory is what an index, or the largest of its shards, takes; the embeddings themselves are read from disk, and those of kind exact by blocks.
 // The lists of a large ivf index are mapped: what is not searched need not be in memory.
 func searchMemory(at op.Place, by string, p knn.Params) (clip.Memory, error) {
-	if at.Model == nil || at.Rows == 0 || modality.Of(by).Side == "" {
+	if at.Model == nil || at.Rows.N() == 0 || modality.Of(by).Side == "" {
 		return clip.Memory{}, nil
 	}
 	m := clip.Memory{Host: clip.ProcessBytes}
@@ -27,7 +27,7 @@ func searchMemory(at op.Place, by string, p knn.Params) (clip.Memory, error) {
 
 // mostRows is the most rows of one index.
 func mostRows(at op.Place, each int64) int64 {
-	if rows := int64(at.Rows); each == 0 || rows < each {
+	if rows := int64(at.Rows.N()); each == 0 || rows < each {
 		return rows
 	}
 	return each
@@ -38,6 +38,6 @@ func resolved(at op.Place, p knn.Params, each int64) (knn.Params, error) {
 	if p.Kind != "auto" {
 		return p, nil
 	}
-	chosen, _, err := knn.Auto(p, int64(at.Rows), each, at.Model.Dim())
+	chosen, _, err := knn.Auto(p, int64(at.Rows.N()), each, at.Model.Dim())
 	return chosen, err
 }

@@ -86,12 +86,13 @@ func (p Params) work(at op.Known) op.Work {
 	if at.Model == nil {
 		return op.Work{}
 	}
-	rows, queries := float64(at.Rows), float64(at.Queries)
+	rows, queries := float64(at.Rows.N()), float64(at.Queries.N())
 	return op.Work{Samples: rows, FLOPs: 2 * rows * queries * float64(at.Model.Dim()), Bytes: queries * float64(p.Depth) * op.HitBytes}
 }
 
 func (p Params) pace(at op.Known) op.Pace {
-	return op.Pace{Work: float64(at.Rows) * float64(at.Queries), Volume: float64(at.Queries) * float64(p.Depth)}
+	queries := float64(at.Queries.N())
+	return op.Pace{Work: float64(at.Rows.N()) * queries, Volume: queries * float64(p.Depth)}
 }
 
 func (p Params) memory(at op.Place) (clip.Memory, error) {

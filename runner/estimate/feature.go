@@ -143,13 +143,9 @@ func (h *History) readFeature(n *node) feature {
 	return f
 }
 
-// known is what an op is told of a stage.
+// known is what an op may ask of a stage.
 func (h *History) known(n *node) op.Known {
-	asks := n
-	if in := h.input(n, "queries"); in.op != "" {
-		asks = in
-	}
-	return op.Known{Rows: int(h.poolRows(n)), Queries: int(h.numQueries(asks)), Images: int(h.images(n))}
+	return op.Known{Rows: func() int { return h.poolRows(n) }, Queries: func() int { return h.numQueries(n) }, Images: func() int { return h.images(n) }}
 }
 
 // outside are the outside files that a stage reads, or that its inputs were made
@@ -197,13 +193,13 @@ func (h *History) model(n *node) string {
 
 // poolRows are the rows of the pool that a stage reads, through what was made of
 // it; 0 where that is not known.
-func (h *History) poolRows(n *node) float64 {
+func (h *History) poolRows(n *node) int {
 	for range 4 {
 		if n.op == "world" {
-			return n.number("rows")
+			return int(n.number("rows"))
 		}
 		if rows := h.rows[n.sources("pool.")]; rows > 0 && n.sources("pool.") != "" {
-			return float64(rows)
+			return rows
 		}
 		next := h.input(n, "pool")
 		if next.op == "" {
@@ -214,15 +210,18 @@ func (h *History) poolRows(n *node) float64 {
 	return 0
 }
 
-// numQueries are the prompts filled with each class of a world; 0 for a file of
-// classes, whose length is not known.
-func (h *History) numQueries(n *node) float64 {
+// numQueries are the prompts, of the stage itself or of the queries that it reads,
+// filled with each class of a world; 0 for a file of classes, whose length is not known.
+func (h *History) numQueries(n *node) int {
+	if in := h.input(n, "queries"); in.op != "" {
+		n = in
+	}
 	prompts, _ := n.params["prompts"].([]any)
-	return float64(len(prompts)) * h.input(n, "classes").number("classes")
+	return len(prompts) * int(h.input(n, "classes").number("classes"))
 }
 
 // images are those of a set of a world; 0 of a folder.
-func (h *History) images(n *node) float64 {
+func (h *History) images(n *node) int {
 	world := h.input(n, "dataset")
-	return world.number("classes") * world.number("testPerClass")
+	return int(world.number("classes") * world.number("testPerClass"))
 }

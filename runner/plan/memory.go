@@ -28,7 +28,7 @@ func (m *Machine) Memory(s *Stage) (clip.Memory, error) { return m.With(s, m.Fit
 
 // With is Memory where trainings are made to fit in another way.
 func (m *Machine) With(s *Stage, fit op.Fit) (clip.Memory, error) {
-	return ops.All[s.Op].Memory(s.Params, op.Place{Known: op.Known{Model: s.Model, Rows: s.Rows}, Engine: m.Engine, Fit: fit, ShardRows: s.shardRows(), Estimator: &m.estimator})
+	return ops.All[s.Op].Memory(s.Params, op.Place{Known: op.Known{Model: s.Model, Rows: s.rows}, Engine: m.Engine, Fit: fit, ShardRows: s.shardRows(), Estimator: &m.estimator})
 }
 
 // shardRows is the size of the shards of the index that a stage searches.

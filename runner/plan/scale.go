@@ -21,7 +21,10 @@ func (s *Stage) Work() op.Work { return ops.All[s.Op].Work(s.Params, s.known()) 
 
 // known is what an op is told of a stage.
 func (s *Stage) known() op.Known {
-	at := op.Known{Model: s.Model, Rows: s.Rows, Queries: s.queries(), Listed: s.listed()}
+	at := op.Known{Model: s.Model, Rows: s.rows, Queries: s.queries}
+	if _, ok := s.Files["list"]; ok {
+		at.Listed = s.listed
+	}
 	for _, role := range modality.HitRoles() {
 		if s.In[role] != nil {
 			at.Ways++
@@ -33,25 +36,22 @@ func (s *Stage) known() op.Known {
 // simCLRLists are SimCLRv2's lists of 1 % and 10 % of ImageNet, by the ends of their names, and how many images they name.
 var simCLRLists = map[string]int{"10percent.txt": 128116, "1percent.txt": 12811}
 
-// listed is the number of images that a stage's list names: its lines, or, where it is missing, what is known of its name. It is 0 where nothing is,
-// and nil without a list.
-func (s *Stage) listed() *int {
-	f, ok := s.Files["list"]
-	if !ok {
-		return nil
+// listed is the number of images that a stage's list names: its lines, or, where it is missing, what is known of its name; 0 where nothing is.
+func (s *Stage) listed() int {
+	f := s.Files["list"]
+	if len(f.Paths) > 0 {
+		raw, _ := os.ReadFile(f.Paths[0]) // none: not known
+		return len(bytes.Fields(raw))
 	}
-	images := 0
-	if len(f.Paths) == 0 {
-		for name, count := range simCLRLists {
-			if strings.HasSuffix(f.Root, name) {
-				images = count
-			}
+	for name, count := range simCLRLists {
+		if strings.HasSuffix(f.Root, name) {
+			return count
 		}
-	} else if raw, err := os.ReadFile(f.Paths[0]); err == nil {
-		images = len(bytes.Fields(raw))
 	}
-	return &images
+	return 0
 }
+
+func (s *Stage) rows() int { return s.Rows }
 
 // queries is the number of texts that a search is for; 0 where the classes are not known before they are read.
 func (s *Stage) queries() int {

@@ -199,7 +199,7 @@ func TestListedScale(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Stage{Files: map[string]op.Files{"list": {Root: filepath.Dir(list), Paths: []string{list}}}}
-	if n := s.listed(); n == nil || *n != 3 {
+	if n := s.listed(); n != 3 {
 		t.Errorf("listed %v", n)
 	}
 }
