@@ -25,8 +25,8 @@ func balanceOf(t *testing.T, w *pairsWorld, pairs string, p audit.BalanceParams)
 	in := w.in()
 	in["pairs"] = pairs
 	_, dir := do(t, "balance", p, in, map[string]op.Files{"classes": classesFile(t, "classes", "c.txt", strings.Join(retrieve.ClassNames(w.asked(t)), "\n")+"\n")})
-	b, err := audit.ReadBalance(dir)
-	if err != nil {
+	var b audit.Balance
+	if err := op.ReadJSON(filepath.Join(dir, "balance.json"), &b); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := op.ReadRows(dir)

@@ -299,17 +299,17 @@ func (a *auditor) findDead(ctx context.Context) error {
 			want[h.Row] = true
 		}
 	}
-	dead := 0
+	gone := 0
 	err := pools.EachMeta(ctx, a.folder, func(i int64, meta embeddings.Meta) error {
 		if !want[i] {
 			return nil
 		}
 		if !hasImage(a.images.Set, meta) {
-			dead++
+			gone++
 		}
 		return nil
 	})
-	a.out.Dead = metric.Share(dead, len(want))
+	a.out.Dead = metric.Share(gone, len(want))
 	return err
 }
 
@@ -339,37 +339,13 @@ func (a *auditor) recall(ctx context.Context) error {
 		if hits == nil {
 			continue
 		}
-		r, err := a.recallOf(ctx, by, hits)
+		point, depth, err := retrieve.RecallOf(ctx, a.run, by, a.p.Depth, hits)
 		if err != nil {
 			return fmt.Errorf("%s: %w", by, err)
 		}
-		a.out.Recall = append(a.out.Recall, r)
+		a.out.Recall = append(a.out.Recall, IndexRecall{By: by, Depth: depth, Recall: point.Recall, Worst: point.Worst, WorstClass: point.WorstClass})
 	}
 	return nil
-}
-
-func (a *auditor) recallOf(ctx context.Context, by string, hits []retrieve.Hit) (IndexRecall, error) {
-	params := retrieve.TuneIndexParams{By: by, K: a.p.Depth}
-	params.Index.Kind = "exact"
-	t, err := retrieve.OpenTruth(ctx, a.run, params)
-	if err != nil {
-		return IndexRecall{}, err
-	}
-	defer t.Close()
-	if err := t.Exact(ctx); err != nil {
-		return IndexRecall{}, err
-	}
-	lists := make([][]retrieve.Scored, len(t.Queries))
-	for _, h := range hits {
-		if h.Query < 0 || int(h.Query) >= len(lists) {
-			return IndexRecall{}, fmt.Errorf("hits of query %d, and there are %d", h.Query, len(lists))
-		}
-		lists[h.Query] = append(lists[h.Query], h.Scored())
-	}
-	var point retrieve.CurvePoint
-	t.Score(lists, 0, &point)
-	t.Finish(&point)
-	return IndexRecall{By: by, Depth: t.Depth, Recall: point.Recall, Worst: point.Worst, WorstClass: point.WorstClass}, nil
 }
 
 // rows are what tables can show. N stays 0: tables say of N that it is test images. Where nothing was found for classes, as by the random control,
@@ -425,5 +401,6 @@ func (a *auditor) rows() []op.MetricRow {
 // Read reads the output of audit.
 func Read(dir string) (Audit, error) {
 	var a Audit
-	return a, op.ReadJSON(filepath.Join(dir, auditFile), &a)
+	err := op.ReadJSON(filepath.Join(dir, auditFile), &a)
+	return a, err
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -248,18 +247,18 @@ func (b *balancer) dead(ctx context.Context) error {
 	defer folder.Close()
 	folder.MaxBad = int(folder.Rows()) // stages counted them
 	gone := map[string][]int{}         // URL → classes
-	dead := make([]int, len(b.classes))
+	goneOf := make([]int, len(b.classes))
 	err = pools.EachMeta(ctx, folder, func(row int64, meta embeddings.Meta) error {
 		if of := wanted[row]; len(of) > 0 && !hasImage(images.Set, meta) {
 			gone[meta.URL] = append(gone[meta.URL], of...)
 			for _, c := range of {
-				dead[c]++
+				goneOf[c]++
 			}
 		}
 		return nil
 	})
 	for c := range b.out.Classes {
-		b.out.Classes[c].Dead = metric.Share(dead[c], b.out.Classes[c].Candidates)
+		b.out.Classes[c].Dead = metric.Share(goneOf[c], b.out.Classes[c].Candidates)
 	}
 	if err != nil || len(gone) == 0 {
 		return err
@@ -273,14 +272,13 @@ const notFetched = "never fetched"
 // causes reads what became of addresses from the parquet files that img2dataset, and fetch here, leave beside their shards.
 func (b *balancer) causes(shards []string, gone map[string][]int) error {
 	said := map[string]string{}
-	for _, shard := range shards {
-		if err := pairs.ReadStates(strings.TrimSuffix(shard, ".tar")+".parquet", func(url, status, message string) {
-			if _, ok := gone[url]; ok && status != "success" {
-				said[url] = cmp.Or(message, status)
-			}
-		}); err != nil {
-			return err
+	err := pools.FetchStates(shards, func(url, status, message string) {
+		if _, ok := gone[url]; ok && status != "success" {
+			said[url] = cmp.Or(message, status)
 		}
+	})
+	if err != nil {
+		return err
 	}
 	for url, of := range gone {
 		cause := cmp.Or(said[url], notFetched)
@@ -355,10 +353,4 @@ func (b *balancer) sharedRows() []op.MetricRow {
 		}
 	}
 	return rows
-}
-
-// ReadBalance reads the output of balance.
-func ReadBalance(dir string) (Balance, error) {
-	var b Balance
-	return b, op.ReadJSON(filepath.Join(dir, balanceFile), &b)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"strings"
 
 	"react/data/embeddings"
 	"react/data/image"
@@ -89,15 +88,13 @@ func (p *ImageProbe) Identity(meta embeddings.Meta) (string, error) {
 func (p *ImageProbe) causeOf(url string, miss shards.Miss) (lost.Cause, error) {
 	if p.failed == nil {
 		p.failed = map[string]bool{}
-		for _, shard := range p.Set.Shards() {
-			err := ReadStates(strings.TrimSuffix(shard, ".tar")+".parquet", func(url, status, _ string) {
-				if status != "" && status != "success" && url != "" {
-					p.failed[url] = true
-				}
-			})
-			if err != nil {
-				return "", err
+		err := pools.FetchStates(p.Set.Shards(), func(url, status, _ string) {
+			if status != "" && status != "success" && url != "" {
+				p.failed[url] = true
 			}
+		})
+		if err != nil {
+			return "", err
 		}
 	}
 	if p.failed[url] {

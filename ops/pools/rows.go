@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"strings"
 
+	"react/data/columns"
 	"react/data/embeddings"
 	"react/data/glob"
 	"react/data/pool"
@@ -84,6 +87,46 @@ func EachMeta(ctx context.Context, folder *embeddings.Folder, fn func(i int64, r
 		}
 		if err := fn(i, row); err != nil {
 			return err
+		}
+	}
+}
+
+// stateColumns are what img2dataset says of an address.
+var stateColumns = []columns.Column{{Name: "url", Optional: true}, {Name: "status", Optional: true}, {Name: "error_message", Optional: true}}
+
+// FetchStates tells what became of addresses: img2dataset, and fetch here, leave it beside each shard. A shard without such a file, or one without a
+// status, says nothing.
+func FetchStates(shards []string, fn func(url, status, message string)) error {
+	for _, shard := range shards {
+		if err := readStates(strings.TrimSuffix(shard, ".tar")+".parquet", fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readStates(path string, fn func(url, status, message string)) error {
+	f, err := columns.Open(path, stateColumns)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if f.Source(0) == "" || f.Source(1) == "" {
+		return nil
+	}
+	for {
+		b, err := f.Next(4096)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i := range b.Len {
+			fn(b.Cols[0].String(i), b.Cols[1].String(i), b.Cols[2].String(i))
 		}
 	}
 }

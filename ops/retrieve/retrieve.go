@@ -104,21 +104,18 @@ type searcher struct {
 	index   knn.Searcher // nil: an exact pass over the matrix
 	matrix  *embeddings.Matrix
 	dim     int
-	Depth   int
+	depth   int
 	maxK    int        // the search answers no deeper
 	alive   *pool.Rows // rows that may be hits; nil is all
 	scratch []float32
 	passed  func(rows int64) // told of an exact pass
 }
 
-// Scored is a hit before it has a rank.
-type Scored struct {
+// scored is a hit before it has a rank.
+type scored struct {
 	row   int64
 	score float32
 }
-
-// Scored is the hit without its rank.
-func (h Hit) Scored() Scored { return Scored{h.Row, h.Score} }
 
 const (
 	searchBlock = 256     // queries searched together
@@ -179,7 +176,7 @@ func openSearcher(ctx context.Context, run *op.Run, p Params) (*embeddings.Folde
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &searcher{dim: folder.Dim(), Depth: p.Depth, maxK: int(folder.Rows()), scratch: make([]float32, folder.Dim())}
+	s := &searcher{dim: folder.Dim(), depth: p.Depth, maxK: int(folder.Rows()), scratch: make([]float32, folder.Dim())}
 	s.passed = func(rows int64) { run.Progress(op.Progress{Done: int(rows), Total: int(folder.Rows()), Note: "rows"}) }
 	if s.matrix, err = side(folder, sideName); err == nil {
 		s.alive, err = pools.AliveIn(ctx, run, folder)
@@ -215,8 +212,8 @@ func (s *searcher) openIndex(run *op.Run, p knn.Params, side string) error {
 		}
 	}
 	s.maxK = s.deepest()
-	if err == nil && s.Depth > s.maxK && s.maxK < int(rows) {
-		err = fmt.Errorf("depth %d (k times overfetch) is over index.efSearch %d, which bounds what %s finds", s.Depth, s.maxK, s.index.Params().Kind)
+	if err == nil && s.depth > s.maxK && s.maxK < int(rows) {
+		err = fmt.Errorf("depth %d (k times overfetch) is over index.efSearch %d, which bounds what %s finds", s.depth, s.maxK, s.index.Params().Kind)
 	}
 	if err != nil {
 		return errors.Join(err, s.index.Close())
@@ -278,9 +275,9 @@ func readQueries(run *op.Run, dim int) ([]embed.Query, []float32, error) {
 }
 
 // search answers each query with at most depth hits in their final order.
-func (s *searcher) search(ctx context.Context, vectors []float32) ([][]Scored, error) {
+func (s *searcher) search(ctx context.Context, vectors []float32) ([][]scored, error) {
 	n := len(vectors) / s.dim
-	lists := make([][]Scored, n)
+	lists := make([][]scored, n)
 	open := make([]int, n) // queries whose cut is not settled
 	for i := range open {
 		open[i] = i
@@ -303,7 +300,7 @@ func (s *searcher) search(ctx context.Context, vectors []float32) ([][]Scored, e
 const maxFound = 1 << 25
 
 // pass searches some queries to one depth and fills in the lists of those whose cut is settled; the others are returned.
-func (s *searcher) pass(ctx context.Context, vectors []float32, queries []int, k int, lists [][]Scored) ([]int, error) {
+func (s *searcher) pass(ctx context.Context, vectors []float32, queries []int, k int, lists [][]scored) ([]int, error) {
 	batch := make([]float32, 0, len(queries)*s.dim)
 	for _, q := range queries {
 		batch = append(batch, vectors[q*s.dim:(q+1)*s.dim]...)
@@ -323,14 +320,14 @@ func (s *searcher) pass(ctx context.Context, vectors []float32, queries []int, k
 			still = append(still, q)
 			continue
 		}
-		lists[q] = list[:min(s.Depth, len(list))]
+		lists[q] = list[:min(s.depth, len(list))]
 	}
 	return still, nil
 }
 
 // firstK is how deep to look first: the depth, more where rows are filtered out, and some rows on which ties may fall.
 func (s *searcher) firstK() int {
-	k := s.Depth + 32
+	k := s.depth + 32
 	if s.alive != nil && s.index != nil {
 		share := float64(s.alive.Count()) / float64(s.alive.Len())
 		k = int(min(1.1*float64(k)/share, float64(s.maxK))) + 1
@@ -340,16 +337,16 @@ func (s *searcher) firstK() int {
 
 // settled says whether a deeper search could not change the first depth rows: the index gave fewer than were asked for, or enough are alive
 // and the worst that was found is worse than the cut by more than ties go.
-func (s *searcher) settled(list []Scored, found []int64) bool {
+func (s *searcher) settled(list []scored, found []int64) bool {
 	if slices.Contains(found, -1) {
 		return true
 	}
-	return len(list) >= s.Depth && list[len(list)-1].score <= list[s.Depth-1].score-TieMargin
+	return len(list) >= s.depth && list[len(list)-1].score <= list[s.depth-1].score-TieMargin
 }
 
 // rescore computes the inner products again and sorts; rows of -1, and those that are not alive, are left out.
-func (s *searcher) rescore(query []float32, rows []int64) ([]Scored, error) {
-	list := make([]Scored, 0, len(rows))
+func (s *searcher) rescore(query []float32, rows []int64) ([]scored, error) {
+	list := make([]scored, 0, len(rows))
 	for _, row := range rows {
 		if row < 0 || !s.alive.Has(row) {
 			continue
@@ -361,9 +358,9 @@ func (s *searcher) rescore(query []float32, rows []int64) ([]Scored, error) {
 		for d, v := range query {
 			sum += float64(v) * float64(s.scratch[d])
 		}
-		list = append(list, Scored{row: row, score: float32(sum)})
+		list = append(list, scored{row: row, score: float32(sum)})
 	}
-	slices.SortFunc(list, func(a, b Scored) int {
+	slices.SortFunc(list, func(a, b scored) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.row, b.row))
 	})
 	return list, nil

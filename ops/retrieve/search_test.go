@@ -20,7 +20,7 @@ func TestShortListsHoldNoOtherRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &searcher{matrix: m, dim: 2, Depth: 3, maxK: 3, scratch: make([]float32, 2)}
+	s := &searcher{matrix: m, dim: 2, depth: 3, maxK: 3, scratch: make([]float32, 2)}
 	list, err := s.rescore([]float32{1, 0}, []int64{1, -1, -1})
 	if err != nil || len(list) != 1 || list[0].row != 1 {
 		t.Errorf("got %+v, %v, want row 1 alone", list, err)
@@ -32,11 +32,11 @@ func TestShortListsHoldNoOtherRow(t *testing.T) {
 
 // TestACutThroughEqualScoresIsNotSettled: which rows of a group of equal scores a search gives depends on its depth.
 func TestACutThroughEqualScoresIsNotSettled(t *testing.T) {
-	s := &searcher{Depth: 2}
-	list := func(scores ...float32) []Scored {
-		var out []Scored
+	s := &searcher{depth: 2}
+	list := func(scores ...float32) []scored {
+		var out []scored
 		for i, v := range scores {
-			out = append(out, Scored{int64(i), v})
+			out = append(out, scored{int64(i), v})
 		}
 		return out
 	}

@@ -2,9 +2,7 @@ package retrieve
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -67,13 +65,13 @@ func runTuneIndex(ctx context.Context, run *op.Run, p TuneIndexParams) error {
 	if err != nil {
 		return err
 	}
-	defer t.Close()
-	if err := t.Exact(ctx); err != nil {
+	defer t.close()
+	if err := t.exact(ctx); err != nil {
 		return err
 	}
-	curve := IndexCurve{By: p.By, Kind: t.index.Params().Kind, K: t.Depth, Queries: len(t.Queries), Rows: t.index.Len(), Wanted: p.Recall}
+	curve := IndexCurve{By: p.By, Kind: t.index.Params().Kind, K: t.depth, Queries: len(t.queries), Rows: t.index.Len(), Wanted: p.Recall}
 	var values []int
-	curve.Param, values = ladder(t.index.Params(), t.Depth, t.index.Len())
+	curve.Param, values = ladder(t.index.Params(), t.depth, t.index.Len())
 	if curve.Param == "" && p.Index.Kind == "auto" { // it chose an exact index
 		return run.WriteJSON(curveFile, curve)
 	}
@@ -86,7 +84,7 @@ func runTuneIndex(ctx context.Context, run *op.Run, p TuneIndexParams) error {
 			return fmt.Errorf("%s %d: %w", curve.Param, value, err)
 		}
 		curve.Points = append(curve.Points, point)
-		run.Progress(op.Progress{Done: i + 1, Total: len(values), Note: fmt.Sprintf("%s %d: recall@%d %.3f", curve.Param, value, t.Depth, point.Recall)})
+		run.Progress(op.Progress{Done: i + 1, Total: len(values), Note: fmt.Sprintf("%s %d: recall@%d %.3f", curve.Param, value, t.depth, point.Recall)})
 		if p.Recall > 0 && point.Recall >= p.Recall {
 			curve.Chosen = value
 			break
@@ -125,8 +123,8 @@ func ladder(p knn.Params, depth, rows int) (param string, values []int) {
 // indexTuner is a searcher with the truth.
 type indexTuner struct {
 	*searcher
-	Close   func()
-	Queries []embed.Query
+	close   func()
+	queries []embed.Query
 	vectors []float32
 	classes []string
 	cut     []float32 // score of the worst exact hit of each query
@@ -137,44 +135,44 @@ func openIndexTuner(ctx context.Context, run *op.Run, p TuneIndexParams) (*index
 	if name, value := p.Index.SearchParam(); name == "efSearch" && value < p.K { // the least with which K can be found
 		p.Index, _ = p.Index.SearchWith(p.K)
 	}
-	t, err := OpenTruth(ctx, run, p)
+	t, err := openTruth(ctx, run, p)
 	if err == nil && t.index == nil {
-		t.Close()
+		t.close()
 		return nil, fmt.Errorf("index kind %s has nothing to tune: it is exact", p.Index.Kind)
 	}
 	return t, err
 }
 
-// OpenTruth opens what a search reads, for all hits that there can be; with kind exact there is no index.
-func OpenTruth(ctx context.Context, run *op.Run, p TuneIndexParams) (*indexTuner, error) {
+// openTruth opens what a search reads, for all hits that there can be; with kind exact there is no index.
+func openTruth(ctx context.Context, run *op.Run, p TuneIndexParams) (*indexTuner, error) {
 	folder, s, err := openSearcher(ctx, run, Params{By: p.By, Index: p.Index, Depth: p.K})
 	if err != nil {
 		return nil, err
 	}
-	t := &indexTuner{searcher: s, Close: func() {
+	t := &indexTuner{searcher: s, close: func() {
 		if s.index != nil {
 			s.index.Close()
 		}
 		folder.Close()
 	}}
-	s.Depth = min(p.K, int(folder.Rows()))
+	s.depth = min(p.K, int(folder.Rows()))
 	if s.alive != nil {
-		s.Depth = min(s.Depth, int(s.alive.Count()))
+		s.depth = min(s.depth, int(s.alive.Count()))
 	}
-	if t.Queries, t.vectors, err = readQueries(run, s.dim); err != nil {
-		t.Close()
+	if t.queries, t.vectors, err = readQueries(run, s.dim); err != nil {
+		t.close()
 		return nil, err
 	}
-	t.classes = ClassNames(t.Queries)
+	t.classes = ClassNames(t.queries)
 	return t, nil
 }
 
-// Exact finds the truth by a pass over all embeddings.
-func (t *indexTuner) Exact(ctx context.Context) error {
+// exact finds the truth by a pass over all embeddings.
+func (t *indexTuner) exact(ctx context.Context) error {
 	truth := *t.searcher
 	truth.index, truth.maxK = nil, int(t.matrix.Rows())
-	for start := 0; start < len(t.Queries); start += exactBlock {
-		n := min(exactBlock, len(t.Queries)-start)
+	for start := 0; start < len(t.queries); start += exactBlock {
+		n := min(exactBlock, len(t.queries)-start)
 		lists, err := truth.search(ctx, t.vectors[start*t.dim:(start+n)*t.dim])
 		if err != nil {
 			return err
@@ -195,20 +193,20 @@ func (t *indexTuner) point(ctx context.Context, value int) (CurvePoint, error) {
 	t.maxK = t.deepest()
 	out := CurvePoint{Value: value}
 	block := t.block()
-	for start := 0; start < len(t.Queries); start += block {
-		n := min(block, len(t.Queries)-start)
+	for start := 0; start < len(t.queries); start += block {
+		n := min(block, len(t.queries)-start)
 		lists, err := t.search(ctx, t.vectors[start*t.dim:(start+n)*t.dim])
 		if err != nil {
 			return out, err
 		}
-		t.Score(lists, start, &out)
+		t.score(lists, start, &out)
 	}
-	t.Finish(&out)
+	t.finish(&out)
 	return out, nil
 }
 
-// Score adds the recall of some queries' hits, from query start on.
-func (t *indexTuner) Score(lists [][]Scored, start int, out *CurvePoint) {
+// score adds the recall of some queries' hits, from query start on.
+func (t *indexTuner) score(lists [][]scored, start int, out *CurvePoint) {
 	if out.Classes == nil {
 		out.Classes = make([]float64, len(t.classes))
 	}
@@ -217,17 +215,17 @@ func (t *indexTuner) Score(lists [][]Scored, start int, out *CurvePoint) {
 		recall := float64(t.found(q, list)) / float64(t.want[q])
 		out.Shortfall += t.want[q] - len(list)
 		out.Recall += recall
-		out.Classes[t.Queries[q].Index] += recall
+		out.Classes[t.queries[q].Index] += recall
 	}
 }
 
-// Finish turns sums over queries into means.
-func (t *indexTuner) Finish(out *CurvePoint) {
+// finish turns sums over queries into means.
+func (t *indexTuner) finish(out *CurvePoint) {
 	count := make([]int, len(t.classes))
-	for _, q := range t.Queries {
+	for _, q := range t.queries {
 		count[q.Index]++
 	}
-	out.Recall /= float64(len(t.Queries)) // once, so that a recall of all is 1
+	out.Recall /= float64(len(t.queries)) // once, so that a recall of all is 1
 	out.Worst = 2
 	for c, name := range t.classes {
 		if out.Classes[c] /= float64(max(1, count[c])); out.Classes[c] < out.Worst {
@@ -237,25 +235,42 @@ func (t *indexTuner) Finish(out *CurvePoint) {
 }
 
 // found counts the hits that are as good as the truth's.
-func (t *indexTuner) found(q int, list []Scored) int {
-	worse := slices.IndexFunc(list, func(h Scored) bool { return h.score < t.cut[q]-TieMargin })
+func (t *indexTuner) found(q int, list []scored) int {
+	worse := slices.IndexFunc(list, func(h scored) bool { return h.score < t.cut[q]-TieMargin })
 	if worse < 0 {
 		return len(list)
 	}
 	return worse
 }
 
+// RecallOf measures the hits that a search gave down to a depth as tune-index measures an index's; of is how many of a query count, no more than
+// there are rows.
+func RecallOf(ctx context.Context, run *op.Run, by string, depth int, hits []Hit) (point CurvePoint, of int, err error) {
+	t, err := openTruth(ctx, run, TuneIndexParams{By: by, Index: knn.Params{Kind: "exact"}, K: depth})
+	if err != nil {
+		return point, 0, err
+	}
+	defer t.close()
+	if err := t.exact(ctx); err != nil {
+		return point, 0, err
+	}
+	lists := make([][]scored, len(t.queries))
+	for _, h := range hits {
+		if h.Query < 0 || int(h.Query) >= len(lists) {
+			return point, 0, fmt.Errorf("hits of query %d, and there are %d", h.Query, len(lists))
+		}
+		lists[h.Query] = append(lists[h.Query], scored{h.Row, h.Score})
+	}
+	t.score(lists, 0, &point)
+	t.finish(&point)
+	return point, t.depth, nil
+}
+
 // ReadIndexCurve reads the output of tune-index.
 func ReadIndexCurve(dir string) (IndexCurve, error) {
 	var c IndexCurve
-	raw, err := os.ReadFile(filepath.Join(dir, curveFile))
-	if err != nil {
-		return c, err
-	}
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return c, fmt.Errorf("file %s: %w", filepath.Join(dir, curveFile), err)
-	}
-	return c, nil
+	err := op.ReadJSON(filepath.Join(dir, curveFile), &c)
+	return c, err
 }
 
 // ClassNames are the classes of queries in their order.
