@@ -64,15 +64,15 @@ func (b *Backbone) Close() {
 	_ = b.Checkpoint.Close() // read only
 }
 
-// OpenPrompts is backboneIn for texts that are cut in a way.
+// OpenPrompts is Open for texts that are cut in a way.
 func OpenPrompts(run *op.Run, precision, truncate string) (*Backbone, error) {
-	how, ok := truncations[truncate]
+	cut, ok := truncations[truncate]
 	if !ok {
 		return nil, fmt.Errorf("truncate %q is none of keep-eot, elevater-compat and error", truncate)
 	}
 	b, err := Open(run, precision)
 	if b != nil {
-		b.Truncation = how
+		b.Truncation = cut
 	}
 	return b, err
 }
@@ -122,11 +122,11 @@ func EncodeAll(tok *tokenizer.Tokenizer, captions []string) []int32 {
 	return ids
 }
 
-// encodeAs is encodeAll with a choice of truncation.
-func encodeAs(tok *tokenizer.Tokenizer, captions []string, how tokenizer.Truncation) ([]int32, error) {
+// encodeAs is EncodeAll with a choice of truncation.
+func encodeAs(tok *tokenizer.Tokenizer, captions []string, cut tokenizer.Truncation) ([]int32, error) {
 	ids := make([]int32, len(captions)*tok.Context())
 	for i, c := range captions {
-		if _, err := tok.EncodeAs(c, ids[i*tok.Context():(i+1)*tok.Context()], how); err != nil {
+		if _, err := tok.EncodeAs(c, ids[i*tok.Context():(i+1)*tok.Context()], cut); err != nil {
 			return nil, err
 		}
 	}

@@ -21,14 +21,14 @@ func (c *Checkpoint) Close() error {
 }
 
 // WithGates is the checkpoint with new gated blocks before its last k vision
-// blocks (see Weights.AddGates); the receiver is left as it is, and its tensors
+// blocks (see Weights.addGates); the receiver is left as it is, and its tensors
 // are shared. A checkpoint that has k gates already is given back.
 func (c *Checkpoint) WithGates(k int, seed uint64) (*Checkpoint, error) {
 	if c.Config.Gates() == k && k > 0 {
 		return c, nil
 	}
 	w := &Weights{names: c.Weights.Names(), tensors: c.Weights.tensors}
-	if err := w.AddGates(c.Config, k, seed); err != nil {
+	if err := w.addGates(c.Config, k, seed); err != nil {
 		return nil, err
 	}
 	return &Checkpoint{Config: c.Config.WithGates(k), Weights: w}, nil

@@ -105,18 +105,18 @@ func (c Config) Preparation() image.Preparation {
 // DescribePixels says in a line how an image becomes the tower's pixels.
 func (c Config) DescribePixels() string {
 	p := c.Preparation()
-	how := map[string]string{image.Squash: "squashed to %d", image.Longest: "longer side to %d, borders"}[p.Mode]
-	if how == "" {
-		how = "shorter side to %d, centre crop"
+	resized := map[string]string{image.Squash: "squashed to %d", image.Longest: "longer side to %d, borders"}[p.Mode]
+	if resized == "" {
+		resized = "shorter side to %d, centre crop"
 		if p.FloorCrop {
-			how += " (offset rounded down)"
+			resized += " (offset rounded down)"
 		}
 	}
 	filter := "bicubic"
 	if p.Filter == image.Bilinear {
 		filter = "bilinear"
 	}
-	text := fmt.Sprintf(how+", %s", p.Size, filter)
+	text := fmt.Sprintf(resized+", %s", p.Size, filter)
 	if p.Pillow >= image.TallFirst {
 		text += fmt.Sprintf(" as in Pillow %d", p.Pillow)
 	}

@@ -58,9 +58,9 @@ func Init(cfg Config, seed uint64) *Weights {
 	return w
 }
 
-// AddGates gives the weights new gated blocks before the last k vision blocks,
+// addGates gives the weights new gated blocks before the last k vision blocks,
 // drawn from the seed; their alphas are 0, so the model stays what it was.
-func (w *Weights) AddGates(cfg Config, k int, seed uint64) error {
+func (w *Weights) addGates(cfg Config, k int, seed uint64) error {
 	if cfg.ResNet() {
 		return fmt.Errorf("gates before the last %d vision blocks: %w", k, errNoGates)
 	}

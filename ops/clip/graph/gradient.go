@@ -108,19 +108,19 @@ func (s *sweep) back(n *Node) {
 
 // byRule applies a rule at the first of its outputs: by then all have their gradients.
 func (s *sweep) byRule(r *rule, at *Node) []*Node {
-	dys, any := make([]*Node, len(r.outputs)), false
+	dys, reached := make([]*Node, len(r.outputs)), false
 	for i, y := range r.outputs {
 		if y.Id() < at.Id() {
 			return nil
 		}
 		d := s.grads[y.Id()]
-		any = any || d != nil
+		reached = reached || d != nil
 		if d != nil && !r.thin {
 			d = spreadTo(as(d, y.DType()), y.Shape())
 		}
 		dys[i] = d
 	}
-	if !any {
+	if !reached {
 		return nil
 	}
 	wanted := make([]bool, len(r.inputs))

@@ -110,7 +110,7 @@ func sameShapes(a, b clip.Config) bool {
 func archOf(c clip.Config, activation string) (name string, arch clip.Config, ok bool) {
 	for _, candidate := range clip.Archs() {
 		a, err := clip.Arch(candidate)
-		if err != nil || !sameShapes(a, c) || activation != "" && a.Model.QuickGELU != (activation == QuickGELU) {
+		if err != nil || !sameShapes(a, c) || activation != "" && a.Model.QuickGELU != (activation == quickGELU) {
 			continue
 		}
 		same, had := a.ImageSize() == c.ImageSize(), ok && arch.ImageSize() == c.ImageSize()

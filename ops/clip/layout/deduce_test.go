@@ -63,7 +63,7 @@ func TestOpenAIResNet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if !reflect.DeepEqual(s.Config, want) || s.Activation != QuickGELU {
+	if !reflect.DeepEqual(s.Config, want) || s.Activation != quickGELU {
 		t.Errorf("%+v, want %+v", s.Config, want)
 	}
 	c, err := s.Checkpoint()

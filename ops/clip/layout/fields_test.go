@@ -346,7 +346,7 @@ func TestOneTowerAlone(t *testing.T) {
 			remove(w, slices.DeleteFunc(w.Names(), keep)...)
 		})
 		for range 2 {
-			if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), WeightsFile) {
+			if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), weightsFile) {
 				t.Errorf("%v, want %q", err, want)
 			}
 			if err := os.RemoveAll(filepath.Join(dir, ConfigFile)); err != nil {

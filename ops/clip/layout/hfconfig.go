@@ -125,8 +125,8 @@ const layerNormEps = 1e-5
 
 // The activations, as hidden_act names them.
 const (
-	QuickGELU = "quick_gelu" // x*sigmoid(1.702x)
-	GELU      = "gelu"       // exact, by erf
+	quickGELU = "quick_gelu" // x*sigmoid(1.702x)
+	gelu      = "gelu"       // exact, by erf
 )
 
 // readHF reads a config with transformers' defaults. Old files say some fields in
@@ -135,9 +135,9 @@ func readHF(data []byte) (hfConfig, error) {
 	c := hfConfig{
 		Projection: 512,
 		Text: hfTower{Hidden: 512, Intermediate: 2048, Layers: 12, Heads: 8, Positions: 77, Vocab: 49408,
-			Activation: QuickGELU, Eps: layerNormEps},
+			Activation: quickGELU, Eps: layerNormEps},
 		Vision: hfTower{Hidden: 768, Intermediate: 3072, Layers: 12, Heads: 12, ImageSize: 224, PatchSize: 32, Channels: 3,
-			Activation: QuickGELU, Eps: layerNormEps},
+			Activation: quickGELU, Eps: layerNormEps},
 	}
 	kind, err := modelTypeOf(data)
 	if err != nil {
@@ -213,7 +213,7 @@ func hfActivations(dir string) ([]string, error) {
 	}
 	var out []string
 	for _, pair := range [][2]any{{c.OldText.Activation, c.Text.Activation}, {c.OldVision.Activation, c.Vision.Activation}} {
-		out = append(out, fmt.Sprint(cmp.Or(pair[0], pair[1], any(QuickGELU))))
+		out = append(out, fmt.Sprint(cmp.Or(pair[0], pair[1], any(quickGELU))))
 	}
 	return out, nil
 }
@@ -244,8 +244,8 @@ func (h hfConfig) config() (clip.Config, error) {
 	switch {
 	case t.Activation != v.Activation:
 		return clip.Config{}, fmt.Errorf("hidden_act: %q in the text tower, %q in the image tower; they must be the same", t.Activation, v.Activation)
-	case t.Activation != QuickGELU && t.Activation != GELU:
-		return clip.Config{}, fmt.Errorf("hidden_act: %q is neither %s nor %s", t.Activation, QuickGELU, GELU)
+	case t.Activation != quickGELU && t.Activation != gelu:
+		return clip.Config{}, fmt.Errorf("hidden_act: %q is neither %s nor %s", t.Activation, quickGELU, gelu)
 	case t.Eps != layerNormEps || v.Eps != layerNormEps:
 		return clip.Config{}, fmt.Errorf("layer_norm_eps: %g and %g; only %g is supported", t.Eps, v.Eps, layerNormEps)
 	case v.Channels != 3:
@@ -255,7 +255,7 @@ func (h hfConfig) config() (clip.Config, error) {
 	case v.Heads < 1 || v.Hidden%v.Heads != 0 || t.Hidden < 1 || v.Hidden < 1:
 		return clip.Config{}, fmt.Errorf("vision_config.hidden_size: %d is not a multiple of %d heads", v.Hidden, v.Heads)
 	}
-	c := clip.Config{Model: clip.Model{EmbedDim: h.Projection, QuickGELU: t.Activation == QuickGELU,
+	c := clip.Config{Model: clip.Model{EmbedDim: h.Projection, QuickGELU: t.Activation == quickGELU,
 		Vision: clip.Vision{Layers: v.Layers, Width: v.Hidden, HeadWidth: v.Hidden / v.Heads, MLPRatio: ratioOf(v.Intermediate, v.Hidden),
 			PatchSize: v.PatchSize, ImageSize: v.ImageSize},
 		Text: clip.Text{ContextLength: t.Positions, VocabSize: t.Vocab, Width: t.Hidden, Heads: t.Heads, Layers: t.Layers,
@@ -283,9 +283,9 @@ func hfConfigOf(c clip.Config) (hfConfig, error) {
 	if c.ResNet() {
 		return hfConfig{}, fmt.Errorf("the image tower is a ResNet, which Hugging Face's CLIPModel has not; write it as %s", OpenCLIP)
 	}
-	activation := GELU
+	activation := gelu
 	if c.Model.QuickGELU {
-		activation = QuickGELU
+		activation = quickGELU
 	}
 	// The vocabulary ends with the start and the end of text, which also pads.
 	bos, eos := tokenID(t.VocabSize-2), tokenID(t.VocabSize-1)

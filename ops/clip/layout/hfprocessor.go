@@ -221,18 +221,18 @@ func sizeIs(field string, raw json.RawMessage, side int, keys ...string) error {
 func hfProcessorOf(c clip.Config) (hfProcessor, error) {
 	mean, std := c.Normalization()
 	on, resample, side := true, pilBicubic, c.ImageSize()
-	how := c.Preparation()
-	if how.Filter == image.Bilinear {
+	prepared := c.Preparation()
+	if prepared.Filter == image.Bilinear {
 		resample = pilBilinear
 	}
 	square := json.RawMessage(fmt.Sprintf(`{"height":%d,"width":%d}`, side, side))
 	size := json.RawMessage(fmt.Sprintf(`{"shortest_edge":%d}`, side))
-	switch how.Mode {
+	switch prepared.Mode {
 	case image.Squash:
 		size = square
 	case image.Longest:
-		return hfProcessor{}, fmt.Errorf("preprocess_cfg.resize_mode: %s is no way of Hugging Face's CLIPImageProcessor; write it as %s", how.Mode, OpenCLIP)
+		return hfProcessor{}, fmt.Errorf("preprocess_cfg.resize_mode: %s is no way of Hugging Face's CLIPImageProcessor; write it as %s", prepared.Mode, OpenCLIP)
 	}
 	return hfProcessor{Type: "CLIPImageProcessor", Extractor: "CLIPFeatureExtractor", Resize: &on, Crop: &on, Rescale: &on, Normalize: &on, RGB: &on,
-		Resample: &resample, Mean: (*clip.Channels)(&mean), Std: (*clip.Channels)(&std), CropSize: square, Size: size, Pillow: how.Pillow}, nil
+		Resample: &resample, Mean: (*clip.Channels)(&mean), Std: (*clip.Channels)(&std), CropSize: square, Size: size, Pillow: prepared.Pillow}, nil
 }

@@ -120,10 +120,10 @@ func (f *found) findConfig() {
 		if !isFile(path) {
 			continue
 		}
-		switch how := l.claims(path); {
-		case f.layout == nil && how != isNot:
+		switch claim := l.claims(path); {
+		case f.layout == nil && claim != isNot:
 			f.layout = l
-		case f.layout != nil && how == isOwn:
+		case f.layout != nil && claim == isOwn:
 			f.beside = append(f.beside, l)
 		}
 	}

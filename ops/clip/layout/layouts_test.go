@@ -53,7 +53,7 @@ func TestOpenAIArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if s.Container != containerScript || s.Naming != OpenCLIP || s.Activation != QuickGELU || s.ActivationFrom != "the archive's code" || s.ConfigFile != "" {
+	if s.Container != containerScript || s.Naming != OpenCLIP || s.Activation != quickGELU || s.ActivationFrom != "the archive's code" || s.ConfigFile != "" {
 		t.Errorf("%+v", s)
 	}
 	counts := s.DTypes()
@@ -65,7 +65,7 @@ func TestOpenAIArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkLayout(t, c, "openai.json")
-	if _, err := Open("testdata/openai.pt", OpenOptions{Activation: GELU}); err == nil || !strings.Contains(err.Error(), "the command line says gelu, the archive's code says quick_gelu") {
+	if _, err := Open("testdata/openai.pt", OpenOptions{Activation: gelu}); err == nil || !strings.Contains(err.Error(), "the command line says gelu, the archive's code says quick_gelu") {
 		t.Errorf("a wrong activation: %v", err)
 	}
 }
@@ -115,7 +115,7 @@ func TestKeyMapRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a, b := readFile(t, filepath.Join(first, WeightsFile)), readFile(t, filepath.Join(second, WeightsFile))
+	a, b := readFile(t, filepath.Join(first, weightsFile)), readFile(t, filepath.Join(second, weightsFile))
 	if !bytes.Equal(a, b) {
 		t.Error("the weights are not the same bytes")
 	}
@@ -188,10 +188,10 @@ func TestShards(t *testing.T) {
 	}
 	text, err := json.Marshal(map[string]any{"weight_map": index})
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, WeightsFile+".index.json"), text, 0o644)
+		err = os.WriteFile(filepath.Join(dir, weightsFile+".index.json"), text, 0o644)
 	}
 	if err == nil {
-		err = os.Remove(filepath.Join(dir, WeightsFile))
+		err = os.Remove(filepath.Join(dir, weightsFile))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func writeModel(t *testing.T, c *clip.Checkpoint, edit func(w *clip.Weights)) st
 	}
 	w := c.Weights.Clone()
 	edit(w)
-	if err := WriteSafetensors(filepath.Join(dir, WeightsFile), w); err != nil {
+	if err := WriteSafetensors(filepath.Join(dir, weightsFile), w); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -96,7 +96,7 @@ func TestWhatWeightsAloneDoNotSay(t *testing.T) {
 	if _, err := Load(alone(unknown, "model.safetensors", none)); err == nil || !strings.Contains(err.Error(), "number of heads cannot be known; put open_clip_config.json beside") {
 		t.Errorf("no heads: %v", err)
 	}
-	for name, want := range map[string]string{"clip-vit-base-32-gated-image.pt": QuickGELU, "vit_b_32-QuickGELU-laion400m.pt": QuickGELU, "openclip-vit-large-14-gated-image.pt": GELU} {
+	for name, want := range map[string]string{"clip-vit-base-32-gated-image.pt": quickGELU, "vit_b_32-QuickGELU-laion400m.pt": quickGELU, "openclip-vit-large-14-gated-image.pt": gelu} {
 		if got, ok := releaseOf(name); !ok || got.activation != want {
 			t.Errorf("%s: %v", name, got)
 		}
@@ -125,7 +125,7 @@ func TestWhatWeightsAloneDoNotSay(t *testing.T) {
 	if got, err := Load(wrapped); err != nil || cliptest.SameBits(got, known) != nil {
 		t.Errorf("module. before every name: %v", err)
 	}
-	if s, err := Open(alone(known, "x.safetensors", none), OpenOptions{Arch: "tiny"}); err != nil || s.Activation != QuickGELU {
+	if s, err := Open(alone(known, "x.safetensors", none), OpenOptions{Arch: "tiny"}); err != nil || s.Activation != quickGELU {
 		t.Errorf("a named arch: %v", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // files lie beside them and are not this package's.
 const (
 	ConfigFile  = "open_clip_config.json"
-	WeightsFile = "open_clip_model.safetensors"
+	weightsFile = "open_clip_model.safetensors"
 )
 
 // OpenCLIP is the layout of open_clip. OpenAI's and REACT's own names are the same.
@@ -22,7 +22,7 @@ const OpenCLIP = "open_clip"
 var openCLIP = Layout{
 	name:    OpenCLIP,
 	config:  ConfigFile,
-	weights: []string{WeightsFile, "open_clip_pytorch_model.bin"},
+	weights: []string{weightsFile, "open_clip_pytorch_model.bin"},
 	image:   []string{"visual."},
 	text:    []string{"token_embedding.", "transformer.resblocks."},
 	other:   []string{"positional_embedding", "ln_final.", "text_projection", "logit_scale"},
@@ -58,5 +58,5 @@ func saveOpenCLIP(c *clip.Checkpoint, dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, ConfigFile), append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	return WriteSafetensors(filepath.Join(dir, WeightsFile), c.Weights)
+	return WriteSafetensors(filepath.Join(dir, weightsFile), c.Weights)
 }

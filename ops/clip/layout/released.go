@@ -20,17 +20,17 @@ var half = &clip.Preprocess{Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.5
 // openclip-vit-base-32 are not here: the reference loads them with GELU, though
 // the weights they were tuned from were trained with QuickGELU.
 var releases = map[string]release{
-	"clip-vit-base-32-locked-text.pt":              {activation: QuickGELU},
-	"clip-vit-base-32-gated-image.pt":              {activation: QuickGELU},
-	"clip-vit-base-16-locked-text.pt":              {activation: QuickGELU},
-	"clip-vit-base-16-gated-image.pt":              {activation: QuickGELU},
-	"clip-vit-large-14-gated-image.pt":             {activation: QuickGELU},
-	"clip-vit-large-14-gated-image-laion2b.pt":     {activation: QuickGELU},
-	"openclip-laion2b-vit-base-32-locked-text.pt":  {activation: GELU},
-	"openclip-laion2b-vit-base-32-gated-image.pt":  {activation: GELU},
-	"openclip-vit-large-14-gated-image.pt":         {activation: GELU, preprocess: half},
-	"openclip-vit-large-14-gated-image-laion2b.pt": {activation: GELU, preprocess: half},
-	"openclip-vit-bigG-14-gated-image-laion2b.pt":  {activation: GELU},
+	"clip-vit-base-32-locked-text.pt":              {activation: quickGELU},
+	"clip-vit-base-32-gated-image.pt":              {activation: quickGELU},
+	"clip-vit-base-16-locked-text.pt":              {activation: quickGELU},
+	"clip-vit-base-16-gated-image.pt":              {activation: quickGELU},
+	"clip-vit-large-14-gated-image.pt":             {activation: quickGELU},
+	"clip-vit-large-14-gated-image-laion2b.pt":     {activation: quickGELU},
+	"openclip-laion2b-vit-base-32-locked-text.pt":  {activation: gelu},
+	"openclip-laion2b-vit-base-32-gated-image.pt":  {activation: gelu},
+	"openclip-vit-large-14-gated-image.pt":         {activation: gelu, preprocess: half},
+	"openclip-vit-large-14-gated-image-laion2b.pt": {activation: gelu, preprocess: half},
+	"openclip-vit-bigG-14-gated-image-laion2b.pt":  {activation: gelu},
 }
 
 // releaseOf knows a file by its name: REACT's, and open_clip's, which say
@@ -40,5 +40,5 @@ func releaseOf(path string) (release, bool) {
 	if r, ok := releases[name]; ok {
 		return r, true
 	}
-	return release{activation: QuickGELU}, strings.Contains(strings.ToLower(name), "quickgelu")
+	return release{activation: quickGELU}, strings.Contains(strings.ToLower(name), "quickgelu")
 }

@@ -83,8 +83,8 @@ func TestLoadErrorsNameTheFile(t *testing.T) {
 		want   string
 	}{
 		{"no config", func(dir string) { os.Remove(filepath.Join(dir, ConfigFile)) }, ConfigFile},
-		{"no weights", func(dir string) { os.Remove(filepath.Join(dir, WeightsFile)) }, WeightsFile},
-		{"truncated", func(dir string) { os.Truncate(filepath.Join(dir, WeightsFile), 5000) }, WeightsFile + ": "},
+		{"no weights", func(dir string) { os.Remove(filepath.Join(dir, weightsFile)) }, weightsFile},
+		{"truncated", func(dir string) { os.Truncate(filepath.Join(dir, weightsFile), 5000) }, weightsFile + ": "},
 		{"another config", func(dir string) {
 			other := c.Config.WithVocab(21)
 			text, _ := json.Marshal(other)
@@ -92,14 +92,14 @@ func TestLoadErrorsNameTheFile(t *testing.T) {
 		}, `parameter "token_embedding.weight" is [20 8], the config says [21 8]`},
 		{"gates unsaid", func(dir string) {
 			g, _ := c.WithGates(1, 1)
-			WriteSafetensors(filepath.Join(dir, WeightsFile), g.Weights)
+			WriteSafetensors(filepath.Join(dir, weightsFile), g.Weights)
 		}, "is not one of the config's model"},
 		{"one missing", func(dir string) {
 			w := &clip.Weights{}
 			for _, name := range c.Weights.Names()[1:] {
 				w.Put(name, c.Weights.At(name).Shape, c.Weights.At(name).Data)
 			}
-			WriteSafetensors(filepath.Join(dir, WeightsFile), w)
+			WriteSafetensors(filepath.Join(dir, weightsFile), w)
 		}, `parameter "positional_embedding" is missing`},
 	} {
 		dir := t.TempDir()
@@ -165,7 +165,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 		if mean, _ := got.Config.Normalization(); mean[0] != 0.5 || got.Config.Gates() != 2 || got.Config.Model.QuickGELU {
 			t.Errorf("config %+v", got.Config)
 		}
-		for _, name := range []string{ConfigFile, WeightsFile} {
+		for _, name := range []string{ConfigFile, weightsFile} {
 			data, err := os.ReadFile(filepath.Join(dir, name))
 			if err != nil {
 				t.Fatal(err)

@@ -21,7 +21,7 @@ type Source struct {
 	Naming         string   // the name of a layout
 	ConfigFile     string   // "" when the config was deduced from the shapes
 	Arch           string   // that ships with the same shapes, "" for none
-	Activation     string   // QuickGELU, GELU, or "" when nothing says it
+	Activation     string   // quick_gelu, gelu, or "" when nothing says it
 	ActivationFrom string   // what says it
 	Config         clip.Config
 
@@ -32,7 +32,7 @@ type Source struct {
 // OpenOptions say what a checkpoint without a config does not.
 type OpenOptions struct {
 	Arch       string // the architecture, such as ViT-B-32; its activation counts
-	Activation string // QuickGELU or GELU
+	Activation string // quick_gelu or gelu
 }
 
 // Open looks at a checkpoint: a folder of open_clip's (open_clip_config.json)
@@ -140,7 +140,7 @@ func (s *Source) decide(l found, o OpenOptions, named map[string]piece) error {
 	}
 	if len(claims) > 0 {
 		s.Activation, s.ActivationFrom = claims[0].activation, claims[0].from
-		s.Config.Model.QuickGELU = s.Activation == QuickGELU
+		s.Config.Model.QuickGELU = s.Activation == quickGELU
 	}
 	for _, c := range claims {
 		if c.activation != s.Activation {
@@ -153,9 +153,9 @@ func (s *Source) decide(l found, o OpenOptions, named map[string]piece) error {
 
 func activationOf(c clip.Config) string {
 	if c.Model.QuickGELU {
-		return QuickGELU
+		return quickGELU
 	}
-	return GELU
+	return gelu
 }
 
 func (s *Source) configName(o OpenOptions) string {
@@ -244,8 +244,8 @@ type claim struct{ activation, from string }
 func (s *Source) claims(l found, o OpenOptions, named map[string]piece) ([]claim, error) {
 	var all []claim
 	if o.Activation != "" {
-		if o.Activation != GELU && o.Activation != QuickGELU {
-			return nil, fmt.Errorf("activation %q is neither %s nor %s", o.Activation, QuickGELU, GELU)
+		if o.Activation != gelu && o.Activation != quickGELU {
+			return nil, fmt.Errorf("activation %q is neither %s nor %s", o.Activation, quickGELU, gelu)
 		}
 		all = append(all, claim{o.Activation, "the command line"})
 	}
@@ -255,10 +255,10 @@ func (s *Source) claims(l found, o OpenOptions, named map[string]piece) ([]claim
 			return nil, err
 		}
 		if found["torch.sigmoid("] != found["torch.gelu("] {
-			all = append(all, claim{map[bool]string{true: QuickGELU, false: GELU}[found["torch.sigmoid("]], "the archive's code"})
+			all = append(all, claim{map[bool]string{true: quickGELU, false: gelu}[found["torch.sigmoid("]], "the archive's code"})
 		}
 	} else if s.openAI() {
-		all = append(all, claim{QuickGELU, "OpenAI's buffers (input_resolution and others) beside the weights"})
+		all = append(all, claim{quickGELU, "OpenAI's buffers (input_resolution and others) beside the weights"})
 	}
 	if r, ok := releaseOf(s.Files[0]); ok {
 		all = append(all, claim{r.activation, "the file's name"})
@@ -284,7 +284,7 @@ func (s *Source) claims(l found, o OpenOptions, named map[string]piece) ([]claim
 func (s *Source) Checkpoint() (*clip.Checkpoint, error) {
 	if s.Activation == "" {
 		return nil, fmt.Errorf("%s: nothing says whether the weights were trained with %s or %s (OpenAI's are %s); %s --activation NAME",
-			s.Path, QuickGELU, GELU, QuickGELU, howToConfigure)
+			s.Path, quickGELU, gelu, quickGELU, howToConfigure)
 	}
 	w := &clip.Weights{}
 	for _, p := range clip.Parameters(s.Config) {

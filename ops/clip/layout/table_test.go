@@ -60,7 +60,7 @@ func TestLayoutsRoundTrip(t *testing.T) {
 	if err := Save(c, first, OpenCLIP); err != nil {
 		t.Fatal(err)
 	}
-	want := readFile(t, filepath.Join(first, WeightsFile))
+	want := readFile(t, filepath.Join(first, weightsFile))
 	for _, l := range layouts {
 		dir, again := t.TempDir(), t.TempDir()
 		if err := Save(c, dir, l.name); err != nil {
@@ -83,7 +83,7 @@ func TestLayoutsRoundTrip(t *testing.T) {
 		if err := got.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(readFile(t, filepath.Join(again, WeightsFile)), want) {
+		if !bytes.Equal(readFile(t, filepath.Join(again, weightsFile)), want) {
 			t.Errorf("%s: the weights are not the same bytes", l.name)
 		}
 	}
