@@ -5,10 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -260,25 +258,25 @@ func ReadFeatures(run *op.Run, role string) (*Labelled, error) {
 		return nil, fmt.Errorf("no input for role %q", role)
 	}
 	l := &Labelled{}
-	raw, err := os.ReadFile(filepath.Join(dir, FeatureSetFile))
+	err := op.ReadJSON(filepath.Join(dir, FeatureSetFile), &l.FeatureSet)
 	if err != nil {
 		return nil, err
-	}
-	if err := json.Unmarshal(raw, &l.FeatureSet); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, FeatureSetFile), err)
 	}
 	if l.Items, err = parquet.ReadFile[FeatureItem](filepath.Join(dir, featureItemFile)); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, featureItemFile), err)
 	}
-	shape, values, err := npy.Read(filepath.Join(dir, FeaturesFile))
-	if err != nil {
-		return nil, err
+	l.X, err = ReadVectors(dir, len(l.Items))
+	return l, err
+}
+
+// ReadVectors reads the features of so many images.
+func ReadVectors(dir string, images int) (blas.Matrix, error) {
+	name := filepath.Join(dir, FeaturesFile)
+	x, err := op.ReadMatrix(name)
+	if err == nil && x.Rows != images {
+		err = fmt.Errorf("%s: %d rows for %d images", name, x.Rows, images)
 	}
-	if len(shape) != 2 || shape[0] != len(l.Items) {
-		return nil, fmt.Errorf("%s: shape %v for %d images", filepath.Join(dir, FeaturesFile), shape, len(l.Items))
-	}
-	l.X = blas.Matrix{Rows: shape[0], Cols: shape[1], Values: values}
-	return l, nil
+	return x, err
 }
 
 // LabelsOf are a set's labels, for scores and draws.

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"react/data/npy"
 	"react/data/tokenizer"
 	"react/ops/backbone"
 	"react/ops/blas"
@@ -42,7 +41,7 @@ func cachedHead(ctx context.Context, run *op.Run, b *backbone.Backbone, prompts 
 		}
 	}
 	run.Fact("classifier", map[bool]string{true: "the base's", false: "made"}[ok])
-	if err := npy.Write(run.Path(backbone.ClassifierFile), []int{head.Rows, head.Cols}, head.Values, "<f4"); err != nil {
+	if err := op.WriteMatrix(run.Path(backbone.ClassifierFile), head); err != nil {
 		return head, err
 	}
 	return head, run.WriteJSON(classifierID, key)
@@ -59,14 +58,11 @@ func baseHead(run *op.Run, want classifierKey, classes, dim int) (blas.Matrix, b
 	if err != nil || json.Unmarshal(raw, &have) != nil || have != want {
 		return blas.Matrix{}, false, nil
 	}
-	shape, values, err := npy.Read(filepath.Join(dir, backbone.ClassifierFile))
-	if err != nil {
-		return blas.Matrix{}, false, err
+	head, err := op.ReadMatrix(filepath.Join(dir, backbone.ClassifierFile))
+	if err == nil && (head.Rows != classes || head.Cols != dim) {
+		err = fmt.Errorf("%s: shape [%d %d], want [%d %d]", filepath.Join(dir, backbone.ClassifierFile), head.Rows, head.Cols, classes, dim)
 	}
-	if len(shape) != 2 || shape[0] != classes || shape[1] != dim {
-		return blas.Matrix{}, false, fmt.Errorf("%s: shape %v, want [%d %d]", filepath.Join(dir, backbone.ClassifierFile), shape, classes, dim)
-	}
-	return blas.Matrix{Rows: classes, Cols: dim, Values: values}, true, nil
+	return head, err == nil, err
 }
 
 // textDigest identifies what embeds the prompts: every parameter that is not of the image tower, and the prompts.

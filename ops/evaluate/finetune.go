@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"react/data/datasets"
 	"react/data/datasets/catalogue"
@@ -210,9 +209,8 @@ func (f *fineTuner) close() {
 
 // sameTask refuses splits that do not belong together, or that share an image, before anything is trained.
 func (f *fineTuner) sameTask() error {
-	if !slices.Equal(f.train.Classes, f.test.Classes) {
-		return fmt.Errorf("the training images have %d classes (the first %q), the test images %d (the first %q): not the same task",
-			len(f.train.Classes), f.train.Classes[0], len(f.test.Classes), f.test.Classes[0])
+	if err := sameClasses(f.train.Classes, f.test.Classes); err != nil {
+		return err
 	}
 	if (f.train.Many != nil) != (f.test.Many != nil) {
 		return fmt.Errorf("training and test images differ: several labels %v and %v", f.train.Many != nil, f.test.Many != nil)

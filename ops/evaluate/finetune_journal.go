@@ -11,7 +11,6 @@ import (
 	"slices"
 
 	"react/data/glob"
-	"react/data/npy"
 	"react/data/wholefile"
 	"react/ops/blas"
 	"react/ops/engine"
@@ -120,7 +119,7 @@ func (j *fineTuneJournal) keepLogits(m blas.Matrix) error {
 		return err
 	}
 	before, next := j.Logits, filepath.Join(j.dir, logitsNext)
-	if err := npy.Write(next, []int{m.Rows, m.Cols}, m.Values, "<f4"); err != nil {
+	if err := op.WriteMatrix(next, m); err != nil {
 		return err
 	}
 	sum, err := op.SyncedDigest(next)
@@ -147,11 +146,7 @@ func (j *fineTuneJournal) logits() (blas.Matrix, error) {
 	if j.dir == "" || len(j.run(finalRun).Scores) == 0 {
 		return blas.Matrix{}, nil
 	}
-	shape, values, err := npy.Read(filepath.Join(j.dir, logitsOf(j.Logits)))
-	if err != nil || len(shape) != 2 {
-		return blas.Matrix{}, errors.Join(fmt.Errorf("%s: shape %v", logitsOf(j.Logits), shape), err)
-	}
-	return blas.Matrix{Rows: shape[0], Cols: shape[1], Values: values}, nil
+	return op.ReadMatrix(filepath.Join(j.dir, logitsOf(j.Logits)))
 }
 
 // best is the epoch with the highest score, the first of equal ones; -1 for none.

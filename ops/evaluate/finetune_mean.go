@@ -2,14 +2,12 @@ package evaluate
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"react/data/npy"
 	"react/ops/op"
@@ -19,8 +17,8 @@ import (
 // finetune.json with all runs, of one sample its predictions.parquet, and scores.npy where asked.
 func meanOfSamples(_ context.Context, run *op.Run, p Params) error {
 	seeds := map[int]string{}
-	for role, dir := range run.In {
-		if seed, err := strconv.Atoi(strings.TrimPrefix(role, "sample.")); err == nil {
+	for name, dir := range run.Inputs("sample.") {
+		if seed, err := strconv.Atoi(name); err == nil {
 			seeds[seed] = dir
 		}
 	}
@@ -45,14 +43,9 @@ func meanOfSamples(_ context.Context, run *op.Run, p Params) error {
 
 // addSample reads what one fine-tuning has to say.
 func (pr *prober) addSample(dir string) error {
-	name := filepath.Join(dir, fineTuneFile)
-	raw, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
 	var report probeReport
-	if err := json.Unmarshal(raw, &report); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	if err := op.ReadJSON(filepath.Join(dir, fineTuneFile), &report); err != nil {
+		return err
 	}
 	runs := append(pr.report.Runs, report.Runs...)
 	if len(runs) == 1 {

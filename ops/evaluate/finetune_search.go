@@ -202,7 +202,7 @@ type fineTuneTraining struct {
 // training trains from the start. It goes on where an attempt before was stopped.
 func (f *fineTuner) training(ctx context.Context, r fineTuneTraining) error {
 	cfg, n, classes := f.start.Config, len(r.images), len(f.train.Classes)
-	t := &train.Training{Images: backbone.NewSetSource(f.train, r.images), Norm: backbone.NormalizationOf(cfg), Dim: cfg.Dim(), Lr: r.settings.LR, WeightDecay: r.settings.WeightDecay,
+	t := &train.Training{Images: backbone.NewSetSource(f.train, r.images), Norm: backbone.NormalizationOf(cfg), Dim: cfg.Dim(), LR: r.settings.LR, WeightDecay: r.settings.WeightDecay,
 		TowerLRScale: f.TowerLRScale, Constant: f.Optimizer == "sgd", Augment: f.Augment, Seed: uint64(f.Seed), PositivesWarned: true}
 	for _, i := range r.images {
 		row := make([]float32, classes)

@@ -2,9 +2,7 @@ package evaluate
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"react/data/knowledge"
@@ -54,12 +52,8 @@ func runKnowledge(_ context.Context, run *op.Run, p KnowledgeParams) error {
 		return err
 	}
 	var set embed.FeatureSet
-	raw, err := os.ReadFile(filepath.Join(dir, embed.FeatureSetFile))
-	if err == nil {
-		err = json.Unmarshal(raw, &set)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(dir, embed.FeatureSetFile), err)
+	if err := op.ReadJSON(filepath.Join(dir, embed.FeatureSetFile), &set); err != nil {
+		return err
 	}
 	templates := p.Prompts
 	if len(templates) == 0 {

@@ -90,11 +90,19 @@ func languageHead(ctx context.Context, run *op.Run, set *embed.Labelled, p Param
 	return head, nil
 }
 
+// sameClasses refuses splits of other classes.
+func sameClasses(train, test []string) error {
+	if slices.Equal(train, test) {
+		return nil
+	}
+	return fmt.Errorf("the training images have %d classes (the first %q), the test images %d (the first %q): not the same task",
+		len(train), train[0], len(test), test[0])
+}
+
 // sameTask refuses splits that do not belong together, before anything is trained: other classes, other models, or the same image in both.
 func sameTask(train, test *embed.Labelled) error {
-	if !slices.Equal(train.Classes, test.Classes) {
-		return fmt.Errorf("the training images have %d classes (the first %q), the test images %d (the first %q): not the same task",
-			len(train.Classes), train.Classes[0], len(test.Classes), test.Classes[0])
+	if err := sameClasses(train.Classes, test.Classes); err != nil {
+		return err
 	}
 	if train.X.Cols != test.X.Cols || train.Many != test.Many {
 		return fmt.Errorf("training and test features differ: %d and %d values, several labels %v and %v", train.X.Cols, test.X.Cols, train.Many, test.Many)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"react/ops/op"
 )
@@ -15,12 +14,9 @@ import (
 func meanScore(_ context.Context, run *op.Run, _ Params) error {
 	var all []op.MetricRow
 	sum := 0.0
-	for _, role := range slices.Sorted(maps.Keys(run.In)) {
-		name, ok := strings.CutPrefix(role, "of.")
-		if !ok {
-			continue
-		}
-		rows, err := op.ReadRows(run.In[role])
+	of := run.Inputs("of.")
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		rows, err := op.ReadRows(of[name])
 		if err != nil {
 			return err
 		}

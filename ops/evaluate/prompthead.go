@@ -1,9 +1,7 @@
 package evaluate
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -23,13 +21,10 @@ func readPrompt(run *op.Run) (*train.LearnedPrompt, error) {
 	if !ok {
 		return nil, nil
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, train.PromptFile))
+	p := &train.LearnedPrompt{}
+	err := op.ReadJSON(filepath.Join(dir, train.PromptFile), p)
 	if err != nil {
 		return nil, err
-	}
-	p := &train.LearnedPrompt{}
-	if err := json.Unmarshal(raw, p); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, train.PromptFile), err)
 	}
 	p.Weights, err = layout.ReadSafetensors(filepath.Join(dir, train.LearnedPromptFile))
 	return p, err

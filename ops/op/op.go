@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"react/data/embeddings"
@@ -142,6 +143,17 @@ func (r *Run) Input(role string) (string, error) {
 		return f.Root, nil
 	}
 	return "", fmt.Errorf("no input for role %q", role)
+}
+
+// Inputs are the finished stages whose role begins so, by the rest of it: "guard." has one for each set.
+func (r *Run) Inputs(prefix string) map[string]string {
+	dirs := map[string]string{}
+	for role, dir := range r.In {
+		if name, ok := strings.CutPrefix(role, prefix); ok {
+			dirs[name] = dir
+		}
+	}
+	return dirs
 }
 
 // Embeddings opens the input "embeddings"; the caller closes it.

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"react/data/npy"
+	"react/ops/blas"
 	"react/results/evaluation"
 )
 
@@ -81,6 +83,23 @@ func ReadJSON(name string, into any) error {
 		return fmt.Errorf("file %s: %w", name, err)
 	}
 	return nil
+}
+
+// ReadMatrix reads an npy file of a finished stage, which must have two dimensions.
+func ReadMatrix(name string) (blas.Matrix, error) {
+	shape, values, err := npy.Read(name)
+	if err == nil && len(shape) != 2 {
+		err = fmt.Errorf("%s: shape %v has not two dimensions", name, shape)
+	}
+	if err != nil {
+		return blas.Matrix{}, err
+	}
+	return blas.Matrix{Rows: shape[0], Cols: shape[1], Values: values}, nil
+}
+
+// WriteMatrix writes a matrix as an npy file, in f32.
+func WriteMatrix(name string, m blas.Matrix) error {
+	return npy.Write(name, []int{m.Rows, m.Cols}, m.Values, "<f4")
 }
 
 // WriteJSON writes one indented JSON file into the stage's directory.

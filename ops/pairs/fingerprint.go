@@ -180,9 +180,6 @@ func ReadFingerprints(dir string) ([]Fingerprint, []float32, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("file %s: %w", name, err)
 	}
-	shape, vectors, err := npy.Read(filepath.Join(dir, embed.FeaturesFile))
-	if err == nil && (len(shape) != 2 || shape[0] != len(prints)) {
-		err = fmt.Errorf("%s: shape %v for %d images", filepath.Join(dir, embed.FeaturesFile), shape, len(prints))
-	}
-	return prints, vectors, err
+	x, err := embed.ReadVectors(dir, len(prints))
+	return prints, x.Values, err
 }

@@ -9,7 +9,6 @@ import (
 	"math/bits"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -59,12 +58,7 @@ type Guard struct {
 
 // openGuard reads the fingerprints that a pairs stage is given; nil without any.
 func openGuard(run *op.Run, p Params) (*Guard, error) {
-	dirs := map[string]string{}
-	for role, dir := range run.In {
-		if name, ok := strings.CutPrefix(role, "guard."); ok {
-			dirs[name] = dir
-		}
-	}
+	dirs := run.Inputs("guard.")
 	if len(dirs) == 0 {
 		return nil, nil
 	}

@@ -19,6 +19,7 @@ import (
 	"react/ops/clip/optim"
 	"react/ops/op"
 	"react/ops/pools"
+	"react/results/stat"
 )
 
 // PretrainParams are the params of pretrain.
@@ -98,7 +99,7 @@ func runPretrain(ctx context.Context, run *op.Run, p PretrainParams) error {
 		return err
 	}
 	t := &Training{Images: backbone.NewSource(data.set, data.samples), Norm: backbone.NormalizationOf(cfg), Dim: cfg.Dim(), context: context,
-		tokens: backbone.EncodeAll(tok, data.captions), Steps: p.Steps, Batch: p.Batch, Warmup: p.Warmup, Lr: p.LR, WeightDecay: p.WeightDecay,
+		tokens: backbone.EncodeAll(tok, data.captions), Steps: p.Steps, Batch: p.Batch, Warmup: p.Warmup, LR: p.LR, WeightDecay: p.WeightDecay,
 		alphaLRScale: 1, Augment: p.Augment, Seed: uint64(p.Seed), PositivesWarned: true}
 	if err := t.NewTrainer(run, eng, cfg, p.options()); err != nil {
 		return err
@@ -162,17 +163,9 @@ func saveCheckpoint(dir string, checkpoint *clip.Checkpoint, tok *tokenizer.Toke
 func curveOf(losses []float64) curve {
 	tenth := max(1, len(losses)/10)
 	end := len(losses)
-	c := curve{First: mean(losses[:tenth]), Last: mean(losses[end-tenth:]), Before: mean(losses[max(0, end-2*tenth):max(1, end-tenth)])}
+	c := curve{First: stat.Mean(losses[:tenth]), Last: stat.Mean(losses[end-tenth:]), Before: stat.Mean(losses[max(0, end-2*tenth):max(1, end-tenth)])}
 	c.Levelled = c.Before-c.Last < 0.02*(c.First-c.Last)
 	return c
-}
-
-func mean(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
-	}
-	return sum / float64(len(x))
 }
 
 // trainingPool is the readable part of a pool: captions with their images.

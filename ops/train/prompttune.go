@@ -16,6 +16,7 @@ import (
 	"react/ops/embed"
 	"react/ops/engine"
 	"react/ops/op"
+	"react/results/stat"
 )
 
 // PromptTuneParams are the params of prompt-tune.
@@ -94,7 +95,7 @@ func runPromptTune(ctx context.Context, run *op.Run, p PromptTuneParams) error {
 	}
 	tenth := max(1, len(losses)/10)
 	return run.WriteRows([]op.MetricRow{
-		{Metric: "loss", Value: mean(losses[len(losses)-tenth:]), N: tenth},
+		{Metric: "loss", Value: stat.Mean(losses[len(losses)-tenth:]), N: tenth},
 		{Metric: "epochs", Value: float64(p.Steps*p.Batch) / float64(len(t.images)), N: len(t.images)},
 		{Metric: "train-images", Value: float64(len(t.images)), N: len(t.images)},
 	})

@@ -10,7 +10,6 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"react/data/npy"
 	"react/data/shards"
 	"react/ops/backbone"
 	"react/ops/blas"
@@ -96,7 +95,7 @@ func runPseudoLabel(ctx context.Context, run *op.Run, p PseudoLabelParams) error
 	if err := parquet.WriteFile(run.Path(labelsFile), labels); err != nil {
 		return err
 	}
-	if err := npy.Write(run.Path(backbone.ClassifierFile), []int{l.head.Rows, l.head.Cols}, l.head.Values, "<f4"); err != nil {
+	if err := op.WriteMatrix(run.Path(backbone.ClassifierFile), l.head); err != nil {
 		return err
 	}
 	return run.WriteRows(l.rows(labels, rows))
@@ -267,15 +266,8 @@ func readTargets(run *op.Run) (*targets, error) {
 	if t.labels, err = parquet.ReadFile[PseudoLabel](filepath.Join(dir, labelsFile)); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, labelsFile), err)
 	}
-	shape, values, err := npy.Read(filepath.Join(dir, backbone.ClassifierFile))
-	if err != nil {
-		return nil, err
-	}
-	if len(shape) != 2 {
-		return nil, fmt.Errorf("%s: shape %v, want [classes, dim]", filepath.Join(dir, backbone.ClassifierFile), shape)
-	}
-	t.head = blas.Matrix{Rows: shape[0], Cols: shape[1], Values: values}
-	return t, nil
+	t.head, err = op.ReadMatrix(filepath.Join(dir, backbone.ClassifierFile))
+	return t, err
 }
 
 // of are the pairs that have a label, in the order of the labels.

@@ -30,11 +30,7 @@ func runSnapshot(ctx context.Context, run *op.Run, p SnapshotParams) error {
 		return fmt.Errorf("the pretraining kept no checkpoint of step %d: %w", p.Step, err)
 	}
 	for _, f := range files {
-		raw, err := os.ReadFile(filepath.Join(from, f.Name()))
-		if err == nil {
-			err = os.WriteFile(run.Path(f.Name()), raw, 0o644)
-		}
-		if err != nil {
+		if err := op.CopyFile(filepath.Join(from, f.Name()), run.Path(f.Name())); err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,7 @@ type Training struct {
 	captions     captionGroups // where an image is taken once an epoch; nil for every pair
 
 	Steps, Batch, Warmup                 int
-	Lr, WeightDecay, gamma, alphaLRScale float64
+	LR, WeightDecay, gamma, alphaLRScale float64
 	Labels                               []float32 // [images, classes] for a head to be trained on, in place of captions
 	TowerLRScale                         float64   // with labels: multiplies lr for the tower
 	Constant                             bool      // the learning rate stays at its peak
@@ -199,16 +199,16 @@ func (s *steps) take(ctx context.Context, batches <-chan *batchData) error {
 
 // step takes one step, counted from 0.
 func (s *steps) step(step int, b *batchData) (stepMetrics, error) {
-	lr := learningRate(s.Lr, step, s.Warmup, s.Steps)
+	lr := learningRate(s.LR, step, s.Warmup, s.Steps)
 	if s.Constant && step >= s.Warmup {
-		lr = s.Lr
+		lr = s.LR
 	}
 	stats, err := s.Trainer.Step(b.batch, optim.StepParams{LR: lr, WeightDecay: s.WeightDecay, Gamma: s.gamma, AlphaLRScale: s.alphaLRScale, TowerLRScale: s.TowerLRScale})
 	if err != nil {
 		return stepMetrics{}, err
 	}
 	if math.IsNaN(stats.Loss) || math.IsInf(stats.Loss, 0) {
-		return stepMetrics{}, DivergedError{Err: fmt.Errorf("the loss is %v (lr %g is too high?)", stats.Loss, s.Lr)}
+		return stepMetrics{}, DivergedError{Err: fmt.Errorf("the loss is %v (lr %g is too high?)", stats.Loss, s.LR)}
 	}
 	line := stepMetrics{Step: step + 1, Loss: stats.Loss, LR: lr, GradNorm: stats.GradNorm, LogitScale: stats.LogitScale, Positives: stats.MeanPositives, TanhAlpha: stats.TanhAlpha}
 	if s.Labels != nil {

@@ -16,6 +16,7 @@ import (
 	"react/ops/op"
 	"react/ops/pairs"
 	"react/ops/pools"
+	"react/results/stat"
 )
 
 // TuneParams are the params of tune.
@@ -117,7 +118,7 @@ func newTuning(ctx context.Context, run *op.Run, b *backbone.Backbone, p TunePar
 		return nil, err
 	}
 	t := &Training{Images: images, targets: targets, Norm: backbone.NormalizationOf(start.Config), Dim: start.Config.Dim(), context: start.Config.ContextLength(),
-		Steps: p.Steps, Batch: p.Batch, Warmup: p.Warmup, Lr: p.LR, WeightDecay: p.WeightDecay, gamma: p.Gamma, alphaLRScale: p.AlphaLRScale,
+		Steps: p.Steps, Batch: p.Batch, Warmup: p.Warmup, LR: p.LR, WeightDecay: p.WeightDecay, gamma: p.Gamma, alphaLRScale: p.AlphaLRScale,
 		Augment: p.Augment, Seed: uint64(p.Seed)}
 	options := p.options()
 	if targets != nil {
@@ -172,7 +173,7 @@ func (t *Training) giveCaptions(ctx context.Context, b *backbone.Backbone, p Tun
 func tuneRows(t *Training, sum trainingSummary) []op.MetricRow {
 	tenth := max(1, len(sum.Losses)/10)
 	rows := []op.MetricRow{
-		{Metric: "loss", Value: mean(sum.Losses[len(sum.Losses)-tenth:]), N: tenth},
+		{Metric: "loss", Value: stat.Mean(sum.Losses[len(sum.Losses)-tenth:]), N: tenth},
 		{Metric: "positives", Value: sum.Positives, N: t.Steps},
 		{Metric: "epochs", Value: float64(t.Steps*t.Batch) / float64(t.examples()), N: t.examples()},
 		{Metric: "logitScale", Value: sum.Last.LogitScale, N: 1},
