@@ -61,9 +61,7 @@ images that do not decode, for which every image is read. FILE may be a manifest
 				}
 				return o.print(cmd.OutOrStdout(), given[0], man)
 			}
-			return scan.Each(cmd.Context(), given[0], o.Options, cmd.ErrOrStderr(), func(name string, man *pool.Manifest) error {
-				return o.print(cmd.OutOrStdout(), "pool "+name, man)
-			})
+			return o.printEach(cmd, given[0])
 		},
 	}
 	o.flags(cmd)
@@ -91,9 +89,7 @@ trial runs on what they share (pool: NAME: filter: within: ["DIR"]).
 			if entries, err := os.ReadDir(o.To); err == nil && len(entries) > 0 {
 				return cli.Usage(fmt.Errorf("--to %s: the folder is not empty", o.To))
 			}
-			return scan.Each(cmd.Context(), given[0], o.Options, cmd.ErrOrStderr(), func(name string, man *pool.Manifest) error {
-				return o.print(cmd.OutOrStdout(), "pool "+name, man)
-			})
+			return o.printEach(cmd, given[0])
 		},
 	}
 	o.flags(cmd)
@@ -133,6 +129,13 @@ both, and what dropped those that are left in one only.
 func (o *poolOptions) flags(cmd *cobra.Command) {
 	cli.SetFlag(cmd, &o.Sets)
 	cmd.Flags().StringVar(&o.Pool, "pool", "", "only the pool of this `name`")
+}
+
+// printEach scans the pools of an experiment and prints what was found.
+func (o *poolOptions) printEach(cmd *cobra.Command, file string) error {
+	return scan.Each(cmd.Context(), file, o.Options, cmd.ErrOrStderr(), func(name string, man *pool.Manifest) error {
+		return o.print(cmd.OutOrStdout(), "pool "+name, man)
+	})
 }
 
 func (o *poolOptions) print(w io.Writer, title string, man *pool.Manifest) error {

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"fmt"
-	"io"
-
 	"github.com/spf13/cobra"
 
-	"react/results/writers"
 	"react/runner/cli"
 	"react/runner/record"
 	"react/runner/status"
@@ -39,15 +35,8 @@ writes their files. It runs no stage: trials that are not done are shown as such
 	return cmd
 }
 
-// compareOptions are the flags of compare.
-type compareOptions struct {
-	store string
-	table string
-	out   string
-}
-
 func newCompare() *cobra.Command {
-	var o compareOptions
+	var storeDir, table, out string
 	cmd := &cobra.Command{
 		Use:   "compare A B...",
 		Short: "Print tables over several experiments, each line against the first's",
@@ -66,7 +55,7 @@ and stages.
 			c := &tables.Comparison{Stderr: cmd.ErrOrStderr()}
 			defer c.Close()
 			for _, name := range names {
-				e, err := record.Open(cmd.Context(), name, nil, o.store)
+				e, err := record.Open(cmd.Context(), name, nil, storeDir)
 				if err != nil {
 					return err
 				}
@@ -74,32 +63,11 @@ and stages.
 					return err
 				}
 			}
-			return o.write(cmd.OutOrStdout(), c)
+			return c.Print(cmd.OutOrStdout(), table, out)
 		},
 	}
-	cli.StoreFlag(cmd, &o.store)
-	cmd.Flags().StringVar(&o.table, "table", "", "only this `table` of the first experiment")
-	cmd.Flags().StringVarP(&o.out, "output", "o", "", "write the tables into this `directory` too")
+	cli.StoreFlag(cmd, &storeDir)
+	cmd.Flags().StringVar(&table, "table", "", "only this `table` of the first experiment")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "write the tables into this `directory` too")
 	return cmd
-}
-
-func (o compareOptions) write(w io.Writer, c *tables.Comparison) error {
-	grids, err := c.Grids(o.table)
-	if err != nil {
-		return err
-	}
-	for _, g := range grids {
-		if err := writers.TextWithin(w, g, cli.TextWidth(w)); err != nil {
-			return err
-		}
-		fmt.Fprintln(w)
-	}
-	if o.out == "" {
-		return nil
-	}
-	if _, err := writers.WriteAll(o.out, grids); err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "written to %s\n", cli.ShownPath(o.out))
-	return nil
 }

@@ -90,8 +90,20 @@ func (c *Comparison) lossNotes(key string) []string {
 	return notes
 }
 
-// Grids are the tables of the first experiment, or one of them, over all.
-func (c *Comparison) Grids(only string) ([]*grid.Grid, error) {
+// Print prints the tables, or only one, and writes their files into dir unless it is "".
+func (c *Comparison) Print(w io.Writer, only, dir string) error {
+	grids, err := c.grids(only)
+	if err == nil {
+		err = printGrids(w, grids)
+	}
+	if err != nil || dir == "" {
+		return err
+	}
+	return writeGrids(w, grids, dir)
+}
+
+// grids are the tables of the first experiment, or one of them, over all.
+func (c *Comparison) grids(only string) ([]*grid.Grid, error) {
 	first := c.members[0]
 	names := slices.Clone(first.Order)
 	if only != "" {

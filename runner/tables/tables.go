@@ -102,11 +102,8 @@ func put(e *experiment.Experiment, w io.Writer, folder *store.Sweep, rows []resu
 	if e.Question != "" {
 		fmt.Fprintf(w, "%s\n\n", e.Question)
 	}
-	for _, g := range grids {
-		if err := writers.TextWithin(w, g, cli.TextWidth(w)); err != nil {
-			return err
-		}
-		fmt.Fprintln(w)
+	if err := printGrids(w, grids); err != nil {
+		return err
 	}
 	own := folder.Path("tables")
 	_, err := writers.WriteAll(own, grids)
@@ -124,7 +121,21 @@ func put(e *experiment.Experiment, w io.Writer, folder *store.Sweep, rows []resu
 	if dir == "" {
 		return nil
 	}
-	dir = filepath.Join(dir, e.Name)
+	return writeGrids(w, grids, filepath.Join(dir, e.Name))
+}
+
+func printGrids(w io.Writer, grids []*grid.Grid) error {
+	for _, g := range grids {
+		if err := writers.TextWithin(w, g, cli.TextWidth(w)); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	return nil
+}
+
+// writeGrids writes the tables' files into dir, and says so.
+func writeGrids(w io.Writer, grids []*grid.Grid, dir string) error {
 	if _, err := writers.WriteAll(dir, grids); err != nil {
 		return err
 	}
