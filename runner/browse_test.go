@@ -97,14 +97,14 @@ func TestBrowse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, p, trial, err := record.FindTrial(s, "tuned")
+	found, err := record.FindTrial(s, "tuned")
 	if err != nil {
 		t.Fatal(err)
 	}
 	browseTrial(t, browsing(t, "tuned", "--store", root, "--engine", "go"))
 	for _, op := range []string{"index", "embed", "retrieve"} {
-		i := slices.IndexFunc(p.MadeFrom(trial), func(r record.Stage) bool { return r.Op == op })
-		key := p.MadeFrom(trial)[i].Key
+		stages := found.Plan.MadeFrom(found.Trial)
+		key := stages[slices.IndexFunc(stages, func(r record.Stage) bool { return r.Op == op })].Key
 		name := key[:12]
 		if op == "index" {
 			entry, _, err := s.Lookup(key)
@@ -127,7 +127,7 @@ func TestBrowse(t *testing.T) {
 			t.Errorf("browse %s: %v, want a usage error with %q", args, err, want)
 		}
 	}
-	entry, _, err := s.Lookup(p.Stage(trial.Stages["pairs"]).In["embeddings"])
+	entry, _, err := s.Lookup(found.Plan.Stage(found.Trial.Stages["pairs"]).In["embeddings"])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,11 +108,11 @@ func TestFetchItems(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, trial, err := record.FindTrial(s, "tuned")
+	found, err := record.FindTrial(s, "tuned")
 	if err != nil {
 		t.Fatal(err)
 	}
-	entry, _, err := s.Lookup(trial.Stages["pairs"])
+	entry, _, err := s.Lookup(found.Trial.Stages["pairs"])
 	if err != nil {
 		t.Fatal(err)
 	}

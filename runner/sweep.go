@@ -118,11 +118,11 @@ beginning, or the label of a case.
 			if err == nil {
 				return cluster.CancelSweeps(cmd.OutOrStdout(), s, sweeps)
 			}
-			sweep, p, trial, notTrial := record.FindTrial(s, given[0])
+			trial, notTrial := record.FindTrial(s, given[0])
 			if notTrial != nil {
 				return errors.Join(err, notTrial)
 			}
-			return cluster.CancelTrial(cmd.OutOrStdout(), s, record.TrialOf{Sweep: sweep, Plan: p, Trial: trial})
+			return cluster.CancelTrial(cmd.OutOrStdout(), s, trial)
 		},
 	}
 	cli.StoreFlag(cmd, &storeDir)

@@ -20,11 +20,11 @@ import (
 // printTrials prints what two trials do not share: params, lines of the keys of their
 // stages, metrics.
 func printTrials(w io.Writer, s *store.Store, nameA, nameB string) error {
-	a, err := find(s, nameA)
+	a, err := record.FindTrial(s, nameA)
 	if err != nil {
 		return err
 	}
-	b, err := find(s, nameB)
+	b, err := record.FindTrial(s, nameB)
 	if err != nil {
 		return err
 	}
@@ -34,11 +34,6 @@ func printTrials(w io.Writer, s *store.Store, nameA, nameB string) error {
 		return err
 	}
 	return diffMetrics(w, s, a, b)
-}
-
-func find(s *store.Store, name string) (t record.TrialOf, err error) {
-	t.Sweep, t.Plan, t.Trial, err = record.FindTrial(s, name)
-	return t, err
 }
 
 // valuesOf are a trial's params and seed, as text.

@@ -18,11 +18,11 @@ func WhyRecorded(w io.Writer, storeDir, name, stage string) error {
 	if err != nil {
 		return err
 	}
-	sweep, p, trial, err := record.FindTrial(s, name)
+	found, err := record.FindTrial(s, name)
 	if err != nil {
 		return err
 	}
-	return explainKeys(w, s, p, question{trial, stage, fmt.Sprintf("%s (sweep %s)", sweep.Name, sweep.Hash)})
+	return explainKeys(w, s, found.Plan, question{found.Trial, stage, fmt.Sprintf("%s (sweep %s)", found.Sweep.Name, found.Sweep.Hash)})
 }
 
 // WhyInFile answers for a file, swept or not.

@@ -60,10 +60,10 @@ type TrialOf struct {
 // FindTrial looks through the sweeps, newest first, or through those that the
 // SWEEP of "SWEEP:TRIAL" names. A label that several trials share (over seeds)
 // is taken as its first trial; part of an id that begins several is a mistake.
-func FindTrial(s *store.Store, name string) (*store.Sweep, *Plan, *Trial, error) {
+func FindTrial(s *store.Store, name string) (TrialOf, error) {
 	sweeps, err := s.Sweeps()
 	if err != nil {
-		return nil, nil, nil, err
+		return TrialOf{}, err
 	}
 	if of, rest, ok := strings.Cut(name, ":"); ok {
 		if some, err := FindSweeps(s, []string{of}); err == nil {
@@ -73,12 +73,12 @@ func FindTrial(s *store.Store, name string) (*store.Sweep, *Plan, *Trial, error)
 	for _, sweep := range sweeps {
 		var p Plan
 		if err := sweep.ReadJSON(PlanFile, &p); err != nil {
-			return nil, nil, nil, err
+			return TrialOf{}, err
 		}
 		trial, err := p.Trial(name)
 		if trial != nil || err != nil {
-			return sweep, &p, trial, err
+			return TrialOf{sweep, &p, trial}, err
 		}
 	}
-	return nil, nil, nil, cli.Usage(fmt.Errorf("no trial %q in the sweeps of store %s; runner plan FILE prints trials", name, s.Root()))
+	return TrialOf{}, cli.Usage(fmt.Errorf("no trial %q in the sweeps of store %s; runner plan FILE prints trials", name, s.Root()))
 }

@@ -82,11 +82,11 @@ func (r *reproduction) difference(then record.Output, now store.Entry) string {
 
 // compareMetrics prints the metrics beside those on record.
 func (r *reproduction) compareMetrics(entries map[string]store.Entry) (changed int, err error) {
-	now, err := record.MetricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
+	now, err := record.MetricsOf(r.of.Trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
 	if err != nil {
 		return 0, err
 	}
-	then, err := record.RecordedMetrics(r.sweep, r.trial)
+	then, err := record.RecordedMetrics(r.of.Sweep, r.of.Trial)
 	if err != nil {
 		return 0, err
 	}

@@ -45,9 +45,7 @@ func Trial(ctx context.Context, name string, o Options) error {
 type reproduction struct {
 	Options
 	from, to *store.Store
-	sweep    *store.Sweep
-	plan     *record.Plan
-	trial    *record.Trial
+	of       record.TrialOf
 	outputs  map[string]record.Output
 }
 
@@ -63,10 +61,10 @@ func newReproduction(o Options, name string) (*reproduction, func(), error) {
 			return nil, nil, err
 		}
 	}
-	if r.sweep, r.plan, r.trial, err = record.FindTrial(r.from, name); err != nil {
+	if r.of, err = record.FindTrial(r.from, name); err != nil {
 		return nil, nil, err
 	}
-	if r.outputs, err = record.Outputs(r.sweep); err != nil {
+	if r.outputs, err = record.Outputs(r.of.Sweep); err != nil {
 		return nil, nil, err
 	}
 	done := func() { r.to.Close() }
@@ -85,14 +83,14 @@ func newReproduction(o Options, name string) (*reproduction, func(), error) {
 
 // run restores the trial's stages, makes those that are not there, and compares.
 func (r *reproduction) run(ctx context.Context) error {
-	records := r.plan.MadeFrom(r.trial)
+	records := r.of.Plan.MadeFrom(r.of.Trial)
 	restorer := newRestorer(r.from)
 	for key, output := range r.outputs {
 		restorer.commits[key] = output.Commit
 	}
 	stages, err := restorer.stages(records)
 	if err != nil {
-		return fmt.Errorf("trial %s cannot be made as it was:\n%w", r.trial.Name, err)
+		return fmt.Errorf("trial %s cannot be made as it was:\n%w", r.of.Trial.Name, err)
 	}
 	report, err := r.make(ctx, stages)
 	if err != nil {
@@ -101,7 +99,7 @@ func (r *reproduction) run(ctx context.Context) error {
 	if err := r.recordResult(report.Entries); err != nil {
 		return err
 	}
-	fmt.Fprintf(r.Stdout, "trial %s of %s/%s: %s, %d made, %d found in store %s\n", r.trial.Name, r.sweep.Name, r.sweep.Hash,
+	fmt.Fprintf(r.Stdout, "trial %s of %s/%s: %s, %d made, %d found in store %s\n", r.of.Trial.Name, r.of.Sweep.Name, r.of.Sweep.Hash,
 		words.Plural(len(stages), "stage"), len(report.Made), len(report.Cached), cli.ShownPath(r.to.Root()))
 	if !r.Verify {
 		return r.printMetrics(report.Entries)
@@ -130,7 +128,7 @@ func (r *reproduction) make(ctx context.Context, stages []*plan.Stage) (*schedul
 	tasks := make([]*schedule.Task, len(stages))
 	for i, stage := range stages {
 		tasks[i] = &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Needs: experiment.InputKeys(stage), Wanted: r.wanted(stage.Key),
-			Trials: []string{r.trial.Name}, Run: maker.Run(stage)}
+			Trials: []string{r.of.Trial.Name}, Run: maker.Run(stage)}
 	}
 	this := record.NewRun()
 	this.Engine.Asked, this.Data = r.Engine, record.DataOf(stages)
@@ -141,48 +139,48 @@ func (r *reproduction) make(ctx context.Context, stages []*plan.Stage) (*schedul
 
 // folder is where the records go: in the record's own store, where they are.
 func (r *reproduction) folder() (*store.Sweep, error) {
-	if r.to.Root() == r.sweep.Root() {
-		return r.sweep, nil
+	if r.to.Root() == r.of.Sweep.Root() {
+		return r.of.Sweep, nil
 	}
-	return r.to.Sweep(r.sweep.Name, record.SHA256Hex([]byte(r.sweep.Hash + r.trial.ID))[:8])
+	return r.to.Sweep(r.of.Sweep.Name, record.SHA256Hex([]byte(r.of.Sweep.Hash + r.of.Trial.ID))[:8])
 }
 
 // recordResult writes what was made as a sweep would, but not over the record
 // that it was made from.
 func (r *reproduction) recordResult(entries map[string]store.Entry) error {
 	folder, err := r.folder()
-	if err != nil || folder == r.sweep {
+	if err != nil || folder == r.of.Sweep {
 		return err
 	}
 	var outputs []record.Output
-	for _, stage := range r.plan.MadeFrom(r.trial) {
+	for _, stage := range r.of.Plan.MadeFrom(r.of.Trial) {
 		if e, ok := entries[stage.Key]; ok {
 			outputs = append(outputs, record.OutputOf(e.Manifest))
 		}
 	}
-	metrics, err := record.MetricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
+	metrics, err := record.MetricsOf(r.of.Trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
 	if err != nil {
 		return err
 	}
 	return errors.Join(store.WriteLines(folder, record.OutputsFile, outputs),
-		folder.WriteJSON(record.ResultPath(r.trial.ID), record.Result{ID: r.trial.ID, Name: r.trial.Name, Stages: r.trial.Stages, Metrics: metrics}))
+		folder.WriteJSON(record.ResultPath(r.of.Trial.ID), record.Result{ID: r.of.Trial.ID, Name: r.of.Trial.Name, Stages: r.of.Trial.Stages, Metrics: metrics}))
 }
 
 func (r *reproduction) wanted(key string) bool {
-	return slices.Contains(slices.Collect(maps.Values(r.trial.Stages)), key)
+	return slices.Contains(slices.Collect(maps.Values(r.of.Trial.Stages)), key)
 }
 
 // record writes the plan of this trial alone; in the record's own folder it is
 // written already.
 func (r *reproduction) record(folder *store.Sweep) error {
-	if folder == r.sweep {
+	if folder == r.of.Sweep {
 		return nil
 	}
-	p := *r.plan
-	p.Trials, p.Stages = []record.Trial{*r.trial}, r.plan.MadeFrom(r.trial)
+	p := *r.of.Plan
+	p.Trials, p.Stages = []record.Trial{*r.of.Trial}, r.of.Plan.MadeFrom(r.of.Trial)
 	errs := []error{store.WriteLines(folder, record.TrialsFile, p.Trials), folder.WriteJSON(record.PlanFile, p)}
 	for _, name := range []string{"spec.cue", "spec.resolved.json", "overrides.json"} {
-		data, err := os.ReadFile(r.sweep.Path(name))
+		data, err := os.ReadFile(r.of.Sweep.Path(name))
 		if err == nil {
 			err = folder.Write(name, data)
 		}
@@ -192,7 +190,7 @@ func (r *reproduction) record(folder *store.Sweep) error {
 }
 
 func (r *reproduction) printMetrics(entries map[string]store.Entry) error {
-	metrics, err := record.MetricsOf(r.trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
+	metrics, err := record.MetricsOf(r.of.Trial.Stages, func(key string) (store.Entry, bool) { e, ok := entries[key]; return e, ok })
 	for _, m := range metrics {
 		fmt.Fprintf(r.Stdout, "%s %s\n", m.Name(), cli.JSONText(m.Value))
 	}

@@ -61,14 +61,14 @@ func pairsStages(s *store.Store, name string) ([]string, error) {
 		}
 		return keys, nil
 	}
-	_, _, trial, err := record.FindTrial(s, name)
+	found, err := record.FindTrial(s, name)
 	if err != nil {
 		return nil, cli.Usage(fmt.Errorf("no sweep, trial, or list (.parquet, .csv, .tsv, .txt) %q (store %s)", name, s.Root()))
 	}
-	if key := trial.Stages["pairs"]; key != "" {
+	if key := found.Trial.Stages["pairs"]; key != "" {
 		return []string{key}, nil
 	}
-	return nil, cli.Usage(fmt.Errorf("trial %s retrieves nothing", trial.Name))
+	return nil, cli.Usage(fmt.Errorf("trial %s retrieves nothing", found.Trial.Name))
 }
 
 // pairItems reads the pairs of stages.

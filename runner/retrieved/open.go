@@ -71,9 +71,9 @@ func Open(ctx context.Context, s *store.Store, engines *exec.Engines, name strin
 // findBrowsed takes a trial's name first: keys are long, and trial ids are what people have at hand.
 func findBrowsed(s *store.Store, name string) (*browsed, error) {
 	if !isDir(name) {
-		_, p, trial, err := record.FindTrial(s, name)
+		found, err := record.FindTrial(s, name)
 		if err == nil {
-			return trialBrowsed(p, trial)
+			return trialBrowsed(found.Plan, found.Trial)
 		}
 		if !cli.IsUsage(err) {
 			return nil, err

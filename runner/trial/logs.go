@@ -28,17 +28,17 @@ type Logs struct {
 // NewLogs finds a trial, and of its stages the one of a name or those of an op, all where that
 // is "". With failed it prints only stages that failed.
 func NewLogs(s *store.Store, trial, stage string, failed bool) (*Logs, error) {
-	sweep, p, found, err := record.FindTrial(s, trial)
+	found, err := record.FindTrial(s, trial)
 	if err != nil {
 		return nil, err
 	}
-	stages := p.MadeFrom(found)
+	stages := found.Plan.MadeFrom(found.Trial)
 	if stage != "" {
-		if stages, err = p.StagesOf(found, stage); err != nil {
+		if stages, err = found.Plan.StagesOf(found.Trial, stage); err != nil {
 			return nil, err
 		}
 	}
-	return &Logs{store: s, sweep: sweep, stages: stages, failed: failed, read: map[string]int64{}}, nil
+	return &Logs{store: s, sweep: found.Sweep, stages: stages, failed: failed, read: map[string]int64{}}, nil
 }
 
 // logPoll is the time between two looks at logs that are followed.

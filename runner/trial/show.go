@@ -47,10 +47,11 @@ type stage struct {
 
 // Show gathers what is known of a trial, with classes the numbers of single classes too.
 func Show(s *store.Store, name string, classes bool) (*Shown, error) {
-	sweep, p, trial, err := record.FindTrial(s, name)
+	found, err := record.FindTrial(s, name)
 	if err != nil {
 		return nil, err
 	}
+	sweep, trial := found.Sweep, found.Trial
 	outputs, err := record.Outputs(sweep)
 	if err != nil {
 		return nil, err
@@ -61,14 +62,14 @@ func Show(s *store.Store, name string, classes bool) (*Shown, error) {
 		names[key] = strings.TrimPrefix(names[key]+", "+name, ", ")
 	}
 	ofTrial := map[string]bool{} // ids of runs
-	for _, planned := range p.MadeFrom(trial) {
-		found, err := look(s, planned, outputs[planned.Key])
+	for _, planned := range found.Plan.MadeFrom(trial) {
+		one, err := look(s, planned, outputs[planned.Key])
 		if err != nil {
 			return nil, err
 		}
-		found.Name = names[planned.Key]
-		ofTrial[found.Run] = true
-		shown.Stages = append(shown.Stages, found)
+		one.Name = names[planned.Key]
+		ofTrial[one.Run] = true
+		shown.Stages = append(shown.Stages, one)
 	}
 	if shown.Metrics, err = record.TrialMetrics(s, sweep, trial); err != nil {
 		return nil, err
