@@ -352,7 +352,7 @@ func (t tableReader) readFilter() map[string]any {
 		leaf: func(n *contract.Field, path, shown string, v cue.Value) {
 			f := n.Form
 			if v.IncompleteKind() == cue.ListKind && f.List == nil {
-				f = contract.AnyList()
+				f = f.OneOrMore()
 			}
 			if raw, ok := t.value(f, shown, v); ok {
 				out[path] = fields.Plain(raw)

@@ -177,8 +177,8 @@ func (f Form) Wrong(v cue.Value) string {
 // TakesText reports whether some text may be the value.
 func (f Form) TakesText() bool { return f.Value.IncompleteKind()&cue.StringKind != 0 }
 
-// AnyList is the constraint of a list whose elements are not checked.
-func AnyList() Form { return Form{List: &Form{Says: "a value of the field"}, nonEmpty: true} }
+// OneOrMore is the constraint of a list of such values, of one at least.
+func (f Form) OneOrMore() Form { return Form{List: &f, nonEmpty: true} }
 
 // HasLength reports whether a list of that many may be.
 func (f Form) HasLength(n int) bool {
