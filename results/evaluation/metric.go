@@ -12,18 +12,49 @@ type Metric struct {
 	Percent   bool   // a fraction, printed times 100
 	Best      int    // 1: more is better, -1: less is, 0: neither
 	OfClasses bool   // it is of single classes alone, and no line of the schema's list
+	Cases     Cases
+	As        string // the metric whose differences it has, since the base is the same on both sides
+}
+
+// Cases is what of single test cases a figure is the mean of, so that differences can be tested.
+type Cases uint8
+
+// The figures of test cases; K is 1 where a metric has none.
+const (
+	Whole        Cases = iota // none: it is of the whole set
+	Top                       // images whose true class is within the first K
+	PerClass                  // the same, each class counting once
+	Agreement                 // images of which the base says the same
+	CaptionFinds              // captions that find their image within the first K
+	ImageFinds                // images that find one of their captions within the first K
+	ImageFindsOf              // the share of its captions that an image finds within the first K
+	Score                     // a benchmark's own metric, which its kind and value tell
+)
+
+// of gives metrics what of cases they are.
+func of(c Cases, metrics []Metric) []Metric {
+	for i := range metrics {
+		metrics[i].Cases = c
+	}
+	return metrics
 }
 
 // Named reports whether rows may call the metric so.
-func (m Metric) Named(name string) bool {
+func (m Metric) Named(name string) bool { return m.K(name) > 0 }
+
+// K is the number in the metric's name, 1 where it has none, and 0 of another metric's name.
+func (m Metric) K(name string) int {
 	before, after, family := strings.Cut(m.Name, "K")
-	if !family {
-		return m.Name == name
-	}
 	digits, starts := strings.CutPrefix(name, before)
 	digits, ends := strings.CutSuffix(digits, after)
 	k, err := strconv.Atoi(digits)
-	return starts && ends && err == nil && k > 0
+	switch {
+	case !family && m.Name == name:
+		return 1
+	case family && starts && ends && err == nil && k > 0:
+		return k
+	}
+	return 0
 }
 
 // numbers are metrics that are printed as they are; best is the same of all.

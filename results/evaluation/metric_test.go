@@ -59,7 +59,7 @@ func TestMetricOf(t *testing.T) {
 		{"pairs", "acc@1", false, Metric{}},
 	} {
 		got, known := MetricOf(tt.set, tt.name)
-		got.Name = ""
+		got.Name, got.Cases, got.As = "", Whole, ""
 		if got != tt.want || known != tt.known {
 			t.Errorf("%s/%s: got %+v, %v, want %+v, %v", tt.set, tt.name, got, known, tt.want, tt.known)
 		}

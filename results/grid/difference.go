@@ -151,11 +151,16 @@ func oneSeed(c *Cell) bool { return c.Seeds == 1 }
 // independent, and there is no interval that goes with it.
 func (b *builder) mcNemar(d *Difference, line, other *Cell, metric string) (why string, err error) {
 	_, name := splitMetric(metric)
-	k := topOf(name)
+	set := ""
+	if len(line.Points) > 0 {
+		set = line.Points[0].set
+	}
+	figure, _ := evaluation.MetricOf(set, name)
+	k := figure.K(name)
 	switch {
-	case len(line.Points) > 0 && evaluation.IsStage(line.Points[0].set):
+	case evaluation.IsStage(set):
 		return whyStage, nil
-	case k == 0 || k > 254 || b.effect != nil:
+	case figure.Cases != evaluation.Top || k > mostRanks || b.effect != nil:
 		return whyWhole, nil
 	}
 	d.P = 0

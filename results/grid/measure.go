@@ -1,9 +1,8 @@
 package grid
 
 import (
+	"cmp"
 	"math"
-	"strconv"
-	"strings"
 
 	"react/results/evaluation"
 	"react/results/stat"
@@ -40,33 +39,22 @@ const (
 	whySubset    = "two sides over different test cases"
 )
 
-// topOf is k where the metric is the share of images right within the first k.
-// 0: another metric.
-func topOf(metric string) int {
-	digits, ok := strings.CutPrefix(metric, "acc@")
-	k, err := strconv.Atoi(digits)
-	if !ok || err != nil {
-		return 0
-	}
-	return max(k, 0)
-}
-
 // measure says what a metric means on single cases, for one point of a cell.
 func (s *caseStore) measure(p Point, set, metric string) (measured, error) {
-	switch {
+	figure, _ := evaluation.MetricOf(set, metric)
+	switch isScore := figure.Cases == evaluation.Score; {
 	case evaluation.IsStage(set):
 		return measured{why: whyStage}, nil
-	case metric == "score" && evaluation.Of(kindOf(p, set)).Combines:
+	case isScore && evaluation.Of(kindOf(p, set)).Combines:
 		return s.meanOfSets(p, set)
-	case metric == "score":
+	case isScore:
 		return s.score(p, set, p.Value)
-	case metric == "delta":
-		return s.one(p, set, "acc@1") // the base's share of it is the same on both sides
-	case metric == "i2t-delta", metric == "t2i-delta":
-		return s.one(p, set, strings.TrimSuffix(metric, "delta")+"recall@1")
 	}
-	return s.one(p, set, metric)
+	return s.one(p, set, cmp.Or(figure.As, metric))
 }
+
+// mostRanks is the largest K that stored ranks tell.
+const mostRanks = 254
 
 func kindOf(p Point, set string) string { return canon(p.params["evaluate."+set+".kind"]).text }
 
@@ -111,16 +99,20 @@ func (s *caseStore) one(p Point, set, metric string) (measured, error) {
 }
 
 func (s *caseStore) ofTrial(trial, set, metric string) (measured, error) {
-	if _, _, _, recall := recallFigure(metric); recall {
+	figure, _ := evaluation.MetricOf(set, metric)
+	k := figure.K(metric)
+	switch figure.Cases {
+	case evaluation.CaptionFinds, evaluation.ImageFinds, evaluation.ImageFindsOf:
 		list, err := s.queriesOf(trial, set)
 		if err != nil || len(list) == 0 {
 			return measured{why: whyNotStored}, err
 		}
-		clusters := recallClusters(list, metric)
+		clusters := recallClusters(list, figure.Cases, k)
 		return measured{measure: stat.Measure{clusters}, unit: ofImages, same: imagesDigest(list), cases: len(list)}, nil
+	case evaluation.Whole, evaluation.Score:
+		return measured{why: whyWhole}, nil
 	}
-	k := topOf(metric)
-	if k == 0 && metric != "mean-per-class" && metric != "agreement" || k > 254 {
+	if k > mostRanks {
 		return measured{why: whyWhole}, nil
 	}
 	images, err := s.imagesOf(trial, set)
@@ -128,15 +120,15 @@ func (s *caseStore) ofTrial(trial, set, metric string) (measured, error) {
 		return measured{why: whyNotStored}, err
 	}
 	var classes []stat.Cluster
-	switch metric {
-	case "agreement":
+	switch figure.Cases {
+	case evaluation.Agreement:
 		classes = images.count(images.agreement)
-	case "mean-per-class":
+	case evaluation.PerClass:
 		classes = evenly(images.count(images.topFigure(1)))
 	default:
 		classes = images.count(images.topFigure(k))
 	}
-	if classes == nil && metric == "agreement" {
+	if classes == nil && figure.Cases == evaluation.Agreement {
 		return measured{why: whyNotStored}, nil
 	}
 	if classes == nil {

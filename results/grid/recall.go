@@ -5,34 +5,15 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"react/results"
+	"react/results/evaluation"
 	"react/results/stat"
 )
 
-// recallFigure reads "i2t-recall@5", "t2i-recall@1" and "i2t-set-recall@10".
-func recallFigure(metric string) (way string, set bool, k int, ok bool) {
-	way, rest, found := strings.Cut(metric, "-")
-	if !found || way != "i2t" && way != "t2i" {
-		return "", false, 0, false
-	}
-	if rest, set = strings.CutPrefix(rest, "set-"); set && way != "i2t" {
-		return "", false, 0, false
-	}
-	digits, isRecall := strings.CutPrefix(rest, "recall@")
-	k, err := strconv.Atoi(digits)
-	return way, set, k, isRecall && err == nil && k > 0
-}
-
 // recallClusters are the queries by image: an image with its captions is found,
-// or finds, as one.
-func recallClusters(list []results.Query, metric string) []stat.Cluster {
-	way, set, k, ok := recallFigure(metric)
-	if !ok {
-		return nil
-	}
+// or finds, as one, within the first k.
+func recallClusters(list []results.Query, cases evaluation.Cases, k int) []stat.Cluster {
 	var out []stat.Cluster
 	for first := 0; first < len(list); {
 		end := first + 1
@@ -43,16 +24,16 @@ func recallClusters(list []results.Query, metric string) []stat.Cluster {
 		found := 0
 		for _, q := range captions {
 			rank := q.I2T
-			if way == "t2i" {
+			if cases == evaluation.CaptionFinds {
 				rank = q.T2I
 			}
 			found += oneIf(rank > 0 && rank <= k)
 		}
 		c := stat.Cluster{Sum: float64(found), Size: float64(len(captions))}
-		switch {
-		case set:
+		switch cases {
+		case evaluation.ImageFindsOf:
 			c = stat.Cluster{Sum: c.Sum / c.Size, Size: 1}
-		case way == "i2t":
+		case evaluation.ImageFinds:
 			c = stat.Cluster{Sum: float64(min(found, 1)), Size: 1}
 		}
 		out = append(out, c)
