@@ -46,19 +46,27 @@ type Meta struct {
 	Bad               bool    // caption null or not UTF-8, and given as ""; ignored when written
 }
 
+type column = columns.Column
+
 // metaFields in the order in which they are written.
 var metaFields = []columns.Field[Meta]{
-	{At: func(m *Meta) any { return &m.Key }, Column: columns.Column{Name: "image_path", Optional: true, AsText: true}},
-	{At: func(m *Meta) any { return &m.Caption }, Column: columns.Column{Name: "caption", Optional: true}},
-	{At: func(m *Meta) any { return &m.URL }, Column: columns.Column{Name: "url", Optional: true}},
-	{At: func(m *Meta) any { return &m.Similarity }, Column: columns.Column{Name: "similarity", Optional: true}},
-	{At: func(m *Meta) any { return &m.Row }, Column: columns.Column{Name: "row", Optional: true, Common: true}},
-	{At: func(m *Meta) any { return &m.Label }, Null: true, Column: columns.Column{Name: "label", Optional: true, Dict: true, Common: true}},
-	{At: func(m *Meta) any { return &m.Truth }, Null: true, Column: columns.Column{Name: "truth", Optional: true, Common: true}},
+	{At: func(m *Meta) any { return &m.Key },
+		Column: column{Name: "image_path", Optional: true, AsText: true}},
+	{At: func(m *Meta) any { return &m.Caption }, Column: column{Name: "caption", Optional: true}},
+	{At: func(m *Meta) any { return &m.URL }, Column: column{Name: "url", Optional: true}},
+	{At: func(m *Meta) any { return &m.Similarity },
+		Column: column{Name: "similarity", Optional: true}},
+	{At: func(m *Meta) any { return &m.Row },
+		Column: column{Name: "row", Optional: true, Common: true}},
+	{At: func(m *Meta) any { return &m.Label }, Null: true,
+		Column: column{Name: "label", Optional: true, Dict: true, Common: true}},
+	{At: func(m *Meta) any { return &m.Truth }, Null: true,
+		Column: column{Name: "truth", Optional: true, Common: true}},
 }
 
 // readColumns has the column key too, for folders without image_path.
-var readColumns = append(columns.Of(metaFields), columns.Column{Name: "key", Optional: true, Common: true, AsText: true})
+var readColumns = append(columns.Of(metaFields),
+	column{Name: "key", Optional: true, Common: true, AsText: true})
 
 // Places in readColumns.
 const colKey, colCaption, colRow, colOtherKey = 0, 1, 4, 7

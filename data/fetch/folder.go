@@ -144,9 +144,11 @@ func (f *folder) shards() ([]int, error) {
 	return all, nil
 }
 
+type column = columns.Column
+
 var listFields = []columns.Field[Item]{
-	{Column: columns.Column{Name: "url"}, At: func(i *Item) any { return &i.URL }},
-	{Column: columns.Column{Name: "caption"}, At: func(i *Item) any { return &i.Caption }},
+	{Column: column{Name: "url"}, At: func(i *Item) any { return &i.URL }},
+	{Column: column{Name: "caption"}, At: func(i *Item) any { return &i.Caption }},
 }
 
 func (f *folder) listRows(i int) (int, error) {

@@ -170,21 +170,21 @@ func (s *openShard) writeTar(path string) error {
 
 // rowFields are img2dataset's columns, then ours.
 var rowFields = []columns.Field[answer]{
-	{Column: columns.Column{Name: "url"}, At: func(a *answer) any { return &a.URL }},
-	{Column: columns.Column{Name: "caption"}, At: func(a *answer) any { return &a.Caption }},
-	{Column: columns.Column{Name: "key"}, At: func(a *answer) any { return &a.Key }},
-	{Column: columns.Column{Name: "status", Dict: true}, At: func(a *answer) any { return &a.Status }},
-	{Column: columns.Column{Name: "error_message", Dict: true}, At: func(a *answer) any { return &a.Error }, Null: true},
-	{Column: columns.Column{Name: "width"}, At: func(a *answer) any { return &a.Width }, Null: true},
-	{Column: columns.Column{Name: "height"}, At: func(a *answer) any { return &a.Height }, Null: true},
-	{Column: columns.Column{Name: "original_width"}, At: func(a *answer) any { return &a.OriginalWidth }, Null: true},
-	{Column: columns.Column{Name: "original_height"}, At: func(a *answer) any { return &a.OriginalHeight }, Null: true},
-	{Column: columns.Column{Name: "exif"}, At: func(a *answer) any { return &a.EXIF }, Null: true},
-	{Column: columns.Column{Name: "sha256"}, At: func(a *answer) any { return &a.SHA256 }, Null: true},
-	{Column: columns.Column{Name: "http_status"}, At: func(a *answer) any { return &a.HTTP }, Null: true},
-	{Column: columns.Column{Name: "attempts"}, At: func(a *answer) any { return &a.Attempts }},
-	{Column: columns.Column{Name: "temporary"}, At: func(a *answer) any { return &a.Temporary }},
-	{Column: columns.Column{Name: "fetched"}, At: func(a *answer) any { return &a.Fetched }},
+	{Column: column{Name: "url"}, At: func(a *answer) any { return &a.URL }},
+	{Column: column{Name: "caption"}, At: func(a *answer) any { return &a.Caption }},
+	{Column: column{Name: "key"}, At: func(a *answer) any { return &a.Key }},
+	{Column: column{Name: "status", Dict: true}, At: func(a *answer) any { return &a.Status }},
+	{Column: column{Name: "error_message", Dict: true}, At: func(a *answer) any { return &a.Error }, Null: true},
+	{Column: column{Name: "width"}, At: func(a *answer) any { return &a.Width }, Null: true},
+	{Column: column{Name: "height"}, At: func(a *answer) any { return &a.Height }, Null: true},
+	{Column: column{Name: "original_width"}, At: func(a *answer) any { return &a.OriginalWidth }, Null: true},
+	{Column: column{Name: "original_height"}, At: func(a *answer) any { return &a.OriginalHeight }, Null: true},
+	{Column: column{Name: "exif"}, At: func(a *answer) any { return &a.EXIF }, Null: true},
+	{Column: column{Name: "sha256"}, At: func(a *answer) any { return &a.SHA256 }, Null: true},
+	{Column: column{Name: "http_status"}, At: func(a *answer) any { return &a.HTTP }, Null: true},
+	{Column: column{Name: "attempts"}, At: func(a *answer) any { return &a.Attempts }},
+	{Column: column{Name: "temporary"}, At: func(a *answer) any { return &a.Temporary }},
+	{Column: column{Name: "fetched"}, At: func(a *answer) any { return &a.Fetched }},
 }
 
 func (s *openShard) writeRows(path string) error {

@@ -40,26 +40,41 @@ type Row struct {
 	Unsafe, Watermark, Aesthetic float64
 }
 
+type column = columns.Column
+
 // fields are the columns in the order of the format; ours come after LAION-400M's, then what
 // later subsets add. Aliases are the names in LAION-5B's re-exports, DataComp's
 // metadata and img2dataset's output, whose width is that of the resized image.
 var fields = []columns.Field[Row]{
-	{At: func(r *Row) any { return &r.Index }, Column: columns.Column{Name: "SAMPLE_ID", Optional: true}},
-	{At: func(r *Row) any { return &r.URL }, Column: columns.Column{Name: "URL", Aliases: []string{"url"}}},
-	{At: func(r *Row) any { return &r.Text }, Column: columns.Column{Name: "TEXT", Aliases: []string{"caption", "text"}}},
-	{At: func(r *Row) any { return &r.Height }, Column: columns.Column{Name: "HEIGHT", Aliases: []string{"original_height", "height"}, Optional: true}},
-	{At: func(r *Row) any { return &r.Width }, Column: columns.Column{Name: "WIDTH", Aliases: []string{"original_width", "width"}, Optional: true}},
-	{At: func(r *Row) any { return &r.License }, Null: true, Column: columns.Column{Name: "LICENSE", Aliases: []string{"license"}, Optional: true, Dict: true}},
-	{At: func(r *Row) any { return &r.NSFW }, Null: true, Column: columns.Column{Name: "NSFW", Aliases: []string{"nsfw"}, Optional: true, Dict: true}},
-	{At: func(r *Row) any { return &r.Similarity }, Column: columns.Column{Name: "similarity", Aliases: []string{"clip_l14_similarity_score", "clip_b32_similarity_score"}, Optional: true}},
-	{At: func(r *Row) any { return &r.Key }, Null: true, Column: columns.Column{Name: "key", Optional: true, Common: true, AsText: true}},
-	{At: func(r *Row) any { return &r.Label }, Null: true, Column: columns.Column{Name: "label", Optional: true, Dict: true, Common: true}},
-	{At: func(r *Row) any { return &r.Truth }, Null: true, Column: columns.Column{Name: "truth", Optional: true, Common: true}},
-	{At: func(r *Row) any { return &r.Language }, Column: columns.Column{Name: "LANGUAGE", Aliases: []string{"language"}, Optional: true, Dict: true}},
-	{At: func(r *Row) any { return &r.Unsafe }, Column: columns.Column{Name: "punsafe", Optional: true}},
-	{At: func(r *Row) any { return &r.Watermark }, Column: columns.Column{Name: "pwatermark", Optional: true}},
-	{At: func(r *Row) any { return &r.Aesthetic }, Column: columns.Column{Name: "aesthetic", Aliases: []string{"AESTHETIC_SCORE", "aesthetic_score"}, Optional: true}},
-	{At: func(r *Row) any { return &r.Status }, Column: columns.Column{Name: "status", Optional: true, Dict: true, Common: true}},
+	{At: func(r *Row) any { return &r.Index }, Column: column{Name: "SAMPLE_ID", Optional: true}},
+	{At: func(r *Row) any { return &r.URL }, Column: column{Name: "URL", Aliases: []string{"url"}}},
+	{At: func(r *Row) any { return &r.Text },
+		Column: column{Name: "TEXT", Aliases: []string{"caption", "text"}}},
+	{At: func(r *Row) any { return &r.Height },
+		Column: column{Name: "HEIGHT", Aliases: []string{"original_height", "height"}, Optional: true}},
+	{At: func(r *Row) any { return &r.Width },
+		Column: column{Name: "WIDTH", Aliases: []string{"original_width", "width"}, Optional: true}},
+	{At: func(r *Row) any { return &r.License }, Null: true,
+		Column: column{Name: "LICENSE", Aliases: []string{"license"}, Optional: true, Dict: true}},
+	{At: func(r *Row) any { return &r.NSFW }, Null: true,
+		Column: column{Name: "NSFW", Aliases: []string{"nsfw"}, Optional: true, Dict: true}},
+	{At: func(r *Row) any { return &r.Similarity },
+		Column: column{Name: "similarity", Aliases: []string{"clip_l14_similarity_score", "clip_b32_similarity_score"}, Optional: true}},
+	{At: func(r *Row) any { return &r.Key }, Null: true,
+		Column: column{Name: "key", Optional: true, Common: true, AsText: true}},
+	{At: func(r *Row) any { return &r.Label }, Null: true,
+		Column: column{Name: "label", Optional: true, Dict: true, Common: true}},
+	{At: func(r *Row) any { return &r.Truth }, Null: true,
+		Column: column{Name: "truth", Optional: true, Common: true}},
+	{At: func(r *Row) any { return &r.Language },
+		Column: column{Name: "LANGUAGE", Aliases: []string{"language"}, Optional: true, Dict: true}},
+	{At: func(r *Row) any { return &r.Unsafe }, Column: column{Name: "punsafe", Optional: true}},
+	{At: func(r *Row) any { return &r.Watermark },
+		Column: column{Name: "pwatermark", Optional: true}},
+	{At: func(r *Row) any { return &r.Aesthetic },
+		Column: column{Name: "aesthetic", Aliases: []string{"AESTHETIC_SCORE", "aesthetic_score"}, Optional: true}},
+	{At: func(r *Row) any { return &r.Status },
+		Column: column{Name: "status", Optional: true, Dict: true, Common: true}},
 }
 
 var all = columns.Of(fields)

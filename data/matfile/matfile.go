@@ -319,10 +319,11 @@ func (b *budget) widen(e element) ([]float64, error) {
 	return e.numbers()
 }
 
-// widened are the types of numbers; MATLAB stores whole doubles in the smallest type that holds them.
+// widened are the types of numbers; MATLAB stores whole doubles in the smallest that holds them.
 var widened = map[int]func(data []byte) ([]float64, error){
-	miInt8: widenAll[int8], miUint8: widenAll[uint8], miInt16: widenAll[int16], miUint16: widenAll[uint16], miUTF16: widenAll[uint16],
-	miInt32: widenAll[int32], miUint32: widenAll[uint32], miSingle: widenAll[float32], miDouble: widenAll[float64],
+	miInt8: widenAll[int8], miUint8: widenAll[uint8], miInt16: widenAll[int16],
+	miUint16: widenAll[uint16], miUTF16: widenAll[uint16], miInt32: widenAll[int32],
+	miUint32: widenAll[uint32], miSingle: widenAll[float32], miDouble: widenAll[float64],
 	miInt64: widenAll[int64], miUint64: widenAll[uint64],
 }
 
@@ -334,7 +335,11 @@ func (e element) numbers() ([]float64, error) {
 	return nil, fmt.Errorf("%d bytes of type %d are no numbers", len(e.data), e.kind)
 }
 
-func widenAll[T int8 | uint8 | int16 | uint16 | int32 | uint32 | int64 | uint64 | float32 | float64](data []byte) ([]float64, error) {
+type number interface {
+	int8 | uint8 | int16 | uint16 | int32 | uint32 | int64 | uint64 | float32 | float64
+}
+
+func widenAll[T number](data []byte) ([]float64, error) {
 	size := binary.Size(T(0))
 	values := make([]T, len(data)/size)
 	if n, err := binary.Decode(data, binary.LittleEndian, values); err != nil || n != len(data) {

@@ -45,9 +45,10 @@ var kinds = []Kind{
 		Metrics: slices.Concat(classified, scored, of(Agreement, percents(0, "agreement")),
 			[]Metric{{Name: "delta", Best: 1, As: "acc@1"}}, ofClasses("confusion"))},
 	{Name: "retrieval", Captions: true, Op: "evaluate",
-		Metrics: slices.Concat(of(ImageFinds, percents(1, "i2t-recall@K")), of(CaptionFinds, percents(1, "t2i-recall@K")),
-			of(ImageFindsOf, percents(1, "i2t-set-recall@K")),
-			[]Metric{{Name: "i2t-delta", Best: 1, As: "i2t-recall@1"}, {Name: "t2i-delta", Best: 1, As: "t2i-recall@1"}})},
+		Metrics: slices.Concat(of(ImageFinds, percents(1, "i2t-recall@K")),
+			of(CaptionFinds, percents(1, "t2i-recall@K")), of(ImageFindsOf, percents(1, "i2t-set-recall@K")),
+			[]Metric{{Name: "i2t-delta", Best: 1, As: "i2t-recall@1"}},
+			[]Metric{{Name: "t2i-delta", Best: 1, As: "t2i-recall@1"}})},
 	{Name: "probe", Classifies: true, Learns: true, Op: "evaluate", Report: "probe.json",
 		Metrics: slices.Concat(classified, scored, learned)},
 	{Name: "finetune", Classifies: true, Learns: true, TrainsTower: true, Op: "evaluate",
@@ -72,9 +73,11 @@ func Of(name string) Kind {
 
 // What several kinds have in common.
 var (
-	classified = slices.Concat(of(Top, percents(1, "acc@K")), of(PerClass, percents(1, "mean-per-class")))
+	classified = slices.Concat(of(Top, percents(1, "acc@K")),
+		of(PerClass, percents(1, "mean-per-class")))
 	// scored are the figures of a benchmark's rules, beside its own score.
-	scored  = slices.Concat(of(Score, numbers(1, "score")), numbers(-1, "ece"), percents(1, "roc-auc", "mAP"))
+	scored = slices.Concat(of(Score, numbers(1, "score")), numbers(-1, "ece"),
+		percents(1, "roc-auc", "mAP"))
 	learned = numbers(0, "score-std", "train-images")
 	// retrieved are facts about pairs: but for the recall of the index, more of them is neither
 	// better nor worse.
