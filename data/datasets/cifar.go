@@ -169,17 +169,11 @@ func (f cifarForm) batch(raw []byte) (labels []int, images [][]byte, err error) 
 func filesOf(folder string, names []string) (map[string][]byte, error) {
 	out := map[string][]byte{}
 	for _, name := range names {
-		file := filepath.Join(folder, name)
-		info, err := os.Stat(file)
-		if err == nil && info.Size() > maxArchive {
-			err = fmt.Errorf("file %s: over %d MiB", file, maxArchive>>20)
-		}
-		if err == nil {
-			out[name], err = os.ReadFile(file)
-		}
+		raw, err := readFile(filepath.Join(folder, name), maxArchive, "such file")
 		if err != nil {
 			return nil, err
 		}
+		out[name] = raw
 	}
 	return out, nil
 }

@@ -168,10 +168,13 @@ func (l *listed) close() error {
 const maxImage = 1 << 28
 
 // readImage reads a file that is an image.
-func readImage(name string) ([]byte, error) {
+func readImage(name string) ([]byte, error) { return readFile(name, maxImage, "image") }
+
+// readFile reads a file of at most limit bytes; what says of what more would be too many.
+func readFile(name string, limit int64, what string) ([]byte, error) {
 	info, err := os.Stat(name)
-	if err == nil && info.Size() > maxImage {
-		err = fmt.Errorf("file %s: over %d MiB, which no image has", name, maxImage>>20)
+	if err == nil && info.Size() > limit {
+		err = fmt.Errorf("file %s: over %d MiB, which no %s has", name, limit>>20, what)
 	}
 	if err != nil {
 		return nil, err

@@ -295,6 +295,17 @@ func cars(p *published, vars map[string]matfile.Array) (paths []string, labels [
 
 // readSigns reads GTSRB's test images, listed with semicolons. Its training images are folders.
 func readSigns(p *published) error {
+	p.files.base = ""
+	folder, err := filepath.Rel(p.Dir, p.signFolder())
+	if err != nil {
+		return err
+	}
+	return p.addTable(folder, "Filename", "ClassId", "GT-final_test.test.csv has no labels")
+}
+
+// addTable adds the rows of a table with a column for the file, in a folder, and one for the number
+// of its class; hint is for a table without them.
+func (p *published) addTable(folder, file, class, hint string) error {
 	raw, err := os.ReadFile(p.list)
 	if err != nil {
 		return err
@@ -303,23 +314,18 @@ func readSigns(p *published) error {
 	if err != nil {
 		return err
 	}
-	name, err := t.column([]string{"Filename"})
+	at, err := t.column([]string{file})
 	if err != nil {
 		return err
 	}
-	class, err := t.column([]string{"ClassId"})
-	if err != nil || name < 0 || class < 0 {
-		return fmt.Errorf("columns %q: want Filename and ClassId (GT-final_test.test.csv has no labels)", t.columns)
-	}
-	p.files.base = ""
-	folder, err := filepath.Rel(p.Dir, p.signFolder())
-	if err != nil {
-		return err
+	label, err := t.column([]string{class})
+	if err != nil || at < 0 || label < 0 {
+		return fmt.Errorf("columns %q: want %s and %s (%s)", t.columns, file, class, hint)
 	}
 	for _, r := range t.rows {
-		label, err := strconv.Atoi(r.values[class])
+		l, err := strconv.Atoi(r.values[label])
 		if err == nil {
-			err = p.add(filepath.Join(folder, r.values[name]), label)
+			err = p.add(filepath.Join(folder, r.values[at]), l)
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", r.line, err)
@@ -379,26 +385,5 @@ func readVOC(p *published) error {
 
 // readMemes reads lines of id, img and label: 0, or 1 for a hateful meme.
 func readMemes(p *published) error {
-	raw, err := os.ReadFile(p.list)
-	if err != nil {
-		return err
-	}
-	t, err := readTable(p.list, raw)
-	if err != nil {
-		return err
-	}
-	img, label := slices.Index(t.columns, "img"), slices.Index(t.columns, "label")
-	if img < 0 || label < 0 {
-		return fmt.Errorf("names %q: want img and label (test_seen.jsonl and test_unseen.jsonl have no labels)", t.columns)
-	}
-	for _, r := range t.rows {
-		l, err := strconv.Atoi(r.values[label])
-		if err == nil {
-			err = p.add(r.values[img], l)
-		}
-		if err != nil {
-			return fmt.Errorf("line %d: %w", r.line, err)
-		}
-	}
-	return nil
+	return p.addTable("", "img", "label", "test_seen.jsonl and test_unseen.jsonl have no labels")
 }
