@@ -4,12 +4,15 @@ import (
 	"archive/zip"
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"react/data/wholefile"
 )
 
 // Submission is a model's predictions for one benchmark, as ELEVATER's toolkit writes them for the EvalAI leaderboard (its
@@ -80,19 +83,10 @@ func zipAll(w io.Writer, all []Submission) error {
 }
 
 func toFile(path string, write func(w *bufio.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	w := bufio.NewWriter(f)
-	if err := write(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return f.Close()
+	return wholefile.Fill(path, 0o666, func(f *os.File) error {
+		w := bufio.NewWriter(f)
+		return errors.Join(write(w), w.Flush())
+	})
 }
 
 // write is one object; predictions are streamed, since those of ImageNet are 50 million.
