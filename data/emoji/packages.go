@@ -129,12 +129,8 @@ func (v vendor) index(root string) (map[string]string, error) {
 func code(hexcode string) string { return strings.ReplaceAll(hexcode, "-FE0F", "") }
 
 func readJSON(path string, into any) error {
-	raw, err := os.ReadFile(path)
-	if err != nil {
+	if err := jsonfile.Read(path, into); err != nil {
 		return missingPackage(path, err)
-	}
-	if err := jsonfile.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("file %s: %w", path, err)
 	}
 	return nil
 }

@@ -43,8 +43,12 @@ func (im *importer) writePool(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		size, _, err := image.Size(raw)
+		if err != nil {
+			return err
+		}
 		for i, caption := range captions(d) {
-			if err := w.put(d, i, caption, raw, im.size(raw)); err != nil {
+			if err := w.put(d, i, caption, raw, int32(size)); err != nil {
 				return err
 			}
 		}
@@ -106,15 +110,6 @@ func (im *importer) draw(d drawing) ([]byte, error) {
 	}
 	im.drawn[d.path] = buf.Bytes()
 	return buf.Bytes(), nil
-}
-
-// size is what an image that draw made is wide and high.
-func (im *importer) size(raw []byte) int32 {
-	c, err := png.DecodeConfig(bytes.NewReader(raw))
-	if err != nil {
-		return 0
-	}
-	return int32(c.Width)
 }
 
 // poolWriter starts a new shard every rowsPerShard rows.
