@@ -5,10 +5,8 @@ package audit
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -124,12 +122,8 @@ func openAuditor(ctx context.Context, run *op.Run, p Params) (*auditor, error) {
 		return nil, err
 	}
 	a.out.Pairs = len(a.pairs)
-	raw, err := os.ReadFile(filepath.Join(dir, pairs.ReportFile))
-	if err == nil {
-		err = json.Unmarshal(raw, &a.report)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("file %s: %w", filepath.Join(dir, pairs.ReportFile), err)
+	if err := op.ReadJSON(filepath.Join(dir, pairs.ReportFile), &a.report); err != nil {
+		return nil, err
 	}
 	if _, ok := run.In["queries"]; ok {
 		if a.classes, err = embed.Classes(run, p.Set); err != nil {
@@ -324,7 +318,7 @@ func (a *auditor) hits(by string) ([]retrieve.Hit, error) {
 	if !ok {
 		return nil, nil
 	}
-	hits, err := parquet.ReadFile[retrieve.Hit](filepath.Join(dir, retrieve.HitsFile))
+	hits, err := op.ReadTable[retrieve.Hit](filepath.Join(dir, retrieve.HitsFile))
 	return slices.DeleteFunc(hits, func(h retrieve.Hit) bool { return int(h.Rank) > a.p.Depth }), err
 }
 

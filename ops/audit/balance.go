@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/parquet-go/parquet-go"
-
 	"react/data/embeddings"
 	"react/ops/embed"
 	"react/ops/metric"
@@ -108,7 +106,7 @@ func (b *balancer) places(context.Context) error {
 	if err != nil {
 		return err
 	}
-	queries, err := parquet.ReadFile[embed.Query](filepath.Join(dir, embed.QueriesFile))
+	queries, err := op.ReadTable[embed.Query](filepath.Join(dir, embed.QueriesFile))
 	if err != nil {
 		return err
 	}
@@ -225,7 +223,7 @@ func (b *balancer) dead(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		hits, err := parquet.ReadFile[retrieve.Hit](filepath.Join(dir, retrieve.HitsFile))
+		hits, err := op.ReadTable[retrieve.Hit](filepath.Join(dir, retrieve.HitsFile))
 		if err != nil {
 			return err
 		}

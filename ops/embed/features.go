@@ -126,20 +126,35 @@ func WarnOfCodes(run *op.Run, set *datasets.Set) {
 
 // OpenLabelled opens the labelled images of a role, which p names within it.
 func OpenLabelled(run *op.Run, role string, p FeaturesParams) (*datasets.Set, error) {
-	dir, err := run.Input(role)
+	dir, o, err := p.within(run, role)
 	if err != nil {
 		return nil, err
+	}
+	return datasets.OpenSplit(dir, o)
+}
+
+// OpenCaptioned opens the images with captions of a role, likewise.
+func OpenCaptioned(run *op.Run, role string, p FeaturesParams) (*datasets.Captions, error) {
+	dir, o, err := p.within(run, role)
+	if err != nil {
+		return nil, err
+	}
+	return datasets.OpenCaptions(dir, o)
+}
+
+// within is where a set lies in a role, and how it is read.
+func (p FeaturesParams) within(run *op.Run, role string) (dir string, o datasets.Options, err error) {
+	if dir, err = run.Input(role); err != nil {
+		return "", o, err
 	}
 	if p.Set != "" {
 		dir = filepath.Join(dir, "sets", p.Set)
 	}
-	o := datasets.Options{Split: p.Split, MaxBadShare: p.MaxBadShare}
+	o = datasets.Options{Split: p.Split, MaxBadShare: p.MaxBadShare}
 	if p.Benchmark != "" {
-		if o.Entry, err = catalogue.Find(p.Benchmark); err != nil {
-			return nil, err
-		}
+		o.Entry, err = catalogue.Find(p.Benchmark)
 	}
-	return datasets.OpenSplit(dir, o)
+	return dir, o, err
 }
 
 func aboutSet(set *datasets.Set, p FeaturesParams) FeatureSet {
@@ -242,6 +257,14 @@ func (l *Labelled) All() [][]int {
 	return out
 }
 
+// Fits refuses features that are not of a backbone's dimension.
+func (l *Labelled) Fits(b *backbone.Backbone) error {
+	if dim := b.Checkpoint.Config.Dim(); dim != l.X.Cols {
+		return fmt.Errorf("features have %d values, the model's embeddings %d", l.X.Cols, dim)
+	}
+	return nil
+}
+
 // Normalized are the features, each of length 1.
 func (l *Labelled) Normalized() blas.Matrix {
 	x := blas.Matrix{Rows: l.X.Rows, Cols: l.X.Cols, Values: slices.Clone(l.X.Values)}
@@ -262,8 +285,8 @@ func ReadFeatures(run *op.Run, role string) (*Labelled, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.Items, err = parquet.ReadFile[FeatureItem](filepath.Join(dir, featureItemFile)); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, featureItemFile), err)
+	if l.Items, err = op.ReadTable[FeatureItem](filepath.Join(dir, featureItemFile)); err != nil {
+		return nil, err
 	}
 	l.X, err = ReadVectors(dir, len(l.Items))
 	return l, err

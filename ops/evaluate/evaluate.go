@@ -132,14 +132,7 @@ func classification(ctx context.Context, run *op.Run, p Params) error {
 	if p.Protocol != "" {
 		return zeroShot(ctx, run, p)
 	}
-	dir, err := run.Input("dataset")
-	if err != nil {
-		return err
-	}
-	if p.Set != "" {
-		dir = filepath.Join(dir, "sets", p.Set)
-	}
-	set, err := datasets.OpenSplit(dir, datasets.Options{MaxBadShare: p.MaxBadShare})
+	set, err := embed.OpenLabelled(run, "dataset", embed.FeaturesParams{Set: p.Set, MaxBadShare: p.MaxBadShare})
 	if err != nil {
 		return err
 	}
@@ -252,9 +245,9 @@ func agreement(predictions []Prediction, baseDir string) (op.MetricRow, error) {
 // ReadPredictions reads the predictions of a finished evaluate stage.
 func ReadPredictions(dir string) ([]Prediction, error) {
 	name := filepath.Join(dir, predictionsFile)
-	rows, err := parquet.ReadFile[Prediction](name)
+	rows, err := op.ReadTable[Prediction](name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
 	if slices.ContainsFunc(rows, func(p Prediction) bool { return p.Rank < 1 }) {
 		return nil, fmt.Errorf("%s: a rank is under 1", name)

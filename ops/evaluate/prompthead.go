@@ -38,8 +38,8 @@ func promptScores(run *op.Run, p *train.LearnedPrompt, set *embed.Labelled) (met
 		return metric.Scores{}, 0, err
 	}
 	defer b.Close()
-	if dim := b.Checkpoint.Config.Dim(); dim != set.X.Cols {
-		return metric.Scores{}, 0, fmt.Errorf("features have %d values, the model's embeddings %d", set.X.Cols, dim)
+	if err := set.Fits(b); err != nil {
+		return metric.Scores{}, 0, err
 	}
 	layout, err := p.Layout(b.Tokenizer, train.FirstNames(set.Names))
 	if err != nil {

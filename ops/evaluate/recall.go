@@ -9,9 +9,9 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"react/data/datasets"
-	"react/data/datasets/catalogue"
 	"react/ops/backbone"
 	"react/ops/blas"
+	"react/ops/embed"
 	"react/ops/metric"
 	"react/ops/op"
 )
@@ -23,17 +23,7 @@ var recallAt = []int{1, 5, 10}
 // "base". Out: rows.jsonl with i2t-recall@k and t2i-recall@k (a true match among the first k), i2t-set-recall@k (the share of an image's captions
 // among the first k), and what recall@1 gained over the base; recall.parquet, the ranks that these follow from.
 func retrieval(ctx context.Context, run *op.Run, p Params) error {
-	dir, err := run.Input("dataset")
-	if err != nil {
-		return err
-	}
-	o := datasets.Options{Split: p.Split, MaxBadShare: p.MaxBadShare}
-	if p.Benchmark != "" {
-		if o.Entry, err = catalogue.Find(p.Benchmark); err != nil {
-			return err
-		}
-	}
-	set, err := datasets.OpenCaptions(dir, o)
+	set, err := embed.OpenCaptioned(run, "dataset", embed.FeaturesParams{Split: p.Split, Benchmark: p.Benchmark, MaxBadShare: p.MaxBadShare})
 	if err != nil {
 		return err
 	}
@@ -133,12 +123,7 @@ func queriesOf(found metric.Matches, owners []int, keys []string) []RetrievalQue
 
 // ReadQueries reads the queries of a finished evaluate stage of kind retrieval.
 func ReadQueries(dir string) ([]RetrievalQuery, error) {
-	name := filepath.Join(dir, recallFile)
-	rows, err := parquet.ReadFile[RetrievalQuery](name)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return rows, nil
+	return op.ReadTable[RetrievalQuery](filepath.Join(dir, recallFile))
 }
 
 // recallDeltas adds what both recalls at 1 gained over the base's.

@@ -100,8 +100,8 @@ func textHead(ctx context.Context, run *op.Run, set *embed.Labelled, p Params) (
 		return blas.Matrix{}, 0, err
 	}
 	defer b.Close()
-	if dim := b.Checkpoint.Config.Dim(); dim != set.X.Cols {
-		return blas.Matrix{}, 0, fmt.Errorf("features have %d values, the model's embeddings %d", set.X.Cols, dim)
+	if err := set.Fits(b); err != nil {
+		return blas.Matrix{}, 0, err
 	}
 	head, err := cachedHead(ctx, run, b, prompts)
 	return head, b.LogitScale(), err

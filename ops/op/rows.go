@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/parquet-go/parquet-go"
+
 	"react/data/npy"
 	"react/ops/blas"
 	"react/results/evaluation"
@@ -83,6 +85,15 @@ func ReadJSON(name string, into any) error {
 		return fmt.Errorf("file %s: %w", name, err)
 	}
 	return nil
+}
+
+// ReadTable reads a parquet file of a finished stage.
+func ReadTable[T any](name string) ([]T, error) {
+	rows, err := parquet.ReadFile[T](name)
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", name, err)
+	}
+	return rows, nil
 }
 
 // ReadMatrix reads an npy file of a finished stage, which must have two dimensions.

@@ -11,8 +11,6 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"react/data/datasets"
-	"react/data/datasets/catalogue"
 	"react/data/image"
 	"react/data/lost"
 	"react/data/npy"
@@ -72,19 +70,10 @@ type testImages struct {
 	lost   lost.Count // before any was read
 }
 
-func openTestImages(dir string, p FingerprintParams) (*testImages, error) {
-	if p.Set != "" {
-		dir = filepath.Join(dir, "sets", p.Set)
-	}
-	o := datasets.Options{MaxBadShare: p.MaxBadShare}
-	var err error
-	if p.Benchmark != "" {
-		if o.Entry, err = catalogue.Find(p.Benchmark); err != nil {
-			return nil, err
-		}
-	}
+func openTestImages(run *op.Run, p FingerprintParams) (*testImages, error) {
+	at := embed.FeaturesParams{Set: p.Set, Benchmark: p.Benchmark, MaxBadShare: p.MaxBadShare}
 	if p.Captions {
-		set, err := datasets.OpenCaptions(dir, o)
+		set, err := embed.OpenCaptioned(run, "dataset", at)
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +87,7 @@ func openTestImages(dir string, p FingerprintParams) (*testImages, error) {
 		}
 		return t, nil
 	}
-	set, err := datasets.OpenSplit(dir, o)
+	set, err := embed.OpenLabelled(run, "dataset", at)
 	if err != nil {
 		return nil, err
 	}
@@ -110,11 +99,7 @@ func openTestImages(dir string, p FingerprintParams) (*testImages, error) {
 }
 
 func runFingerprint(ctx context.Context, run *op.Run, p FingerprintParams) error {
-	dir, err := run.Input("dataset")
-	if err != nil {
-		return err
-	}
-	t, err := openTestImages(dir, p)
+	t, err := openTestImages(run, p)
 	if err != nil {
 		return err
 	}
@@ -175,10 +160,9 @@ func plainText(caption string) string {
 
 // ReadFingerprints reads a finished fingerprint stage: rows and their vectors [rows, dim].
 func ReadFingerprints(dir string) ([]Fingerprint, []float32, error) {
-	name := filepath.Join(dir, fingerprintsFile)
-	prints, err := parquet.ReadFile[Fingerprint](name)
+	prints, err := op.ReadTable[Fingerprint](filepath.Join(dir, fingerprintsFile))
 	if err != nil {
-		return nil, nil, fmt.Errorf("file %s: %w", name, err)
+		return nil, nil, err
 	}
 	x, err := embed.ReadVectors(dir, len(prints))
 	return prints, x.Values, err

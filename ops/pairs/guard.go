@@ -242,13 +242,9 @@ func (m *maker) writePassed() error {
 
 // ReadPassed reads what the curation of a finished pairs stage passed over, or the pairs of an audit that are in its dataset; none where there was no curation, or nothing to pass over.
 func ReadPassed(dir string) ([]Passed, error) {
-	name := filepath.Join(dir, PassedFile)
-	list, err := parquet.ReadFile[Passed](name)
+	list, err := op.ReadTable[Passed](filepath.Join(dir, PassedFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("file %s: %w", name, err)
-	}
-	return list, nil
+	return list, err
 }

@@ -194,7 +194,7 @@ func openMaker(ctx context.Context, run *op.Run, p Params) (*maker, error) {
 	}
 	m := &maker{run: run, p: p}
 	if queries, ok := run.In["queries"]; ok {
-		if m.queries, err = parquet.ReadFile[embed.Query](filepath.Join(queries, embed.QueriesFile)); err != nil {
+		if m.queries, err = op.ReadTable[embed.Query](filepath.Join(queries, embed.QueriesFile)); err != nil {
 			return nil, err
 		}
 		m.classes = retrieve.ClassNames(m.queries)
@@ -292,7 +292,7 @@ func (m *maker) hitLists() ([]hitList, error) {
 		if !ok {
 			continue
 		}
-		hits, err := parquet.ReadFile[retrieve.Hit](filepath.Join(dir, retrieve.HitsFile))
+		hits, err := op.ReadTable[retrieve.Hit](filepath.Join(dir, retrieve.HitsFile))
 		if err != nil {
 			return nil, err
 		}
@@ -486,10 +486,5 @@ func (m *maker) metaOf(ctx context.Context, want map[int64]bool) (map[int64]embe
 
 // Read reads the pairs of a finished pairs stage, in rank order.
 func Read(dir string) ([]Pair, error) {
-	name := filepath.Join(dir, PairsFile)
-	list, err := parquet.ReadFile[Pair](name)
-	if err != nil {
-		return nil, fmt.Errorf("file %s: %w", name, err)
-	}
-	return list, nil
+	return op.ReadTable[Pair](filepath.Join(dir, PairsFile))
 }

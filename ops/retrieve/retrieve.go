@@ -254,7 +254,7 @@ func readQueries(run *op.Run, dim int) ([]embed.Query, []float32, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, err := parquet.ReadFile[embed.Query](filepath.Join(dir, embed.QueriesFile))
+	rows, err := op.ReadTable[embed.Query](filepath.Join(dir, embed.QueriesFile))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -21,12 +21,12 @@ import (
 	"react/ops/engine"
 )
 
-// Embed is the work of the image tower alone; the others are clip.Modes.
-const Embed = "embed"
+// embed is the work of the image tower alone; the others are clip.Modes.
+const embed = "embed"
 
 // Works lists what Measure knows. Where the text tower is locked, captions are
 // encoded once, so a step has none: as tuning does it.
-func Works() []string { return append([]string{Embed}, clip.ModeNames()...) }
+func Works() []string { return append([]string{embed}, clip.ModeNames()...) }
 
 // Options say what to measure.
 type Options struct {
@@ -103,13 +103,13 @@ func Median(d []time.Duration) time.Duration {
 // operations of a round.
 func (o Options) operations() float64 {
 	n := float64(o.Batch)
-	if o.Work == Embed {
+	if o.Work == embed {
 		return n * o.Config.FLOPs().Image
 	}
 	return n * o.mode().FLOPs(o.Config)
 }
 
-// mode is that of a work other than Embed; prepare refuses unknown ones.
+// mode is that of a work other than embed; prepare refuses unknown ones.
 func (o Options) mode() clip.Mode {
 	m, _ := clip.ModeOf(o.Work)
 	return m
@@ -121,7 +121,7 @@ func (o *Options) prepare(e *engine.Engine) (run func() error, stop func(), err 
 		return nil, nil, fmt.Errorf("unknown work %q: one of %v", o.Work, Works())
 	}
 	c := &clip.Checkpoint{Config: o.Config, Weights: clip.Init(o.Config, 1)}
-	if o.Work == Embed {
+	if o.Work == embed {
 		return o.embedder(e, c)
 	}
 	if o.mode().Gates {

@@ -49,7 +49,7 @@ func TestMeasureEveryWork(t *testing.T) {
 func TestOperations(t *testing.T) {
 	o := Options{Config: tiny(t), Batch: 2}
 	f := o.Config.FLOPs()
-	for work, want := range map[string]float64{Embed: f.Image, clip.Full: 3 * (f.Image + f.Text), clip.LockedText: 3 * f.Image, clip.LockedImage: f.Image + 3*f.Text} {
+	for work, want := range map[string]float64{embed: f.Image, clip.Full: 3 * (f.Image + f.Text), clip.LockedText: 3 * f.Image, clip.LockedImage: f.Image + 3*f.Text} {
 		o.Work = work
 		if got := o.operations(); math.Abs(got/(2*want)-1) > 1e-12 {
 			t.Errorf("%s: %g operations, want %g", work, got, 2*want)
@@ -59,13 +59,13 @@ func TestOperations(t *testing.T) {
 
 func TestStopsEarly(t *testing.T) {
 	e := openGo(t)
-	r, err := Measure(context.Background(), e, Options{Config: tiny(t), Work: Embed, Batch: 2, Rounds: 1000, Limit: time.Nanosecond})
+	r, err := Measure(context.Background(), e, Options{Config: tiny(t), Work: embed, Batch: 2, Rounds: 1000, Limit: time.Nanosecond})
 	if err != nil || len(r.Rounds) != 1 {
 		t.Errorf("%d rounds, %v", len(r.Rounds), err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if r, err := Measure(ctx, e, Options{Config: tiny(t), Work: Embed, Batch: 2, Rounds: 1000}); err != context.Canceled || len(r.Rounds) != 1 {
+	if r, err := Measure(ctx, e, Options{Config: tiny(t), Work: embed, Batch: 2, Rounds: 1000}); err != context.Canceled || len(r.Rounds) != 1 {
 		t.Errorf("cancelled: %d rounds, %v", len(r.Rounds), err)
 	}
 	if _, err := Measure(context.Background(), e, Options{Config: tiny(t), Work: "dream", Batch: 2}); err == nil {

@@ -1,9 +1,12 @@
 package train
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 
 	"react/data/datasets/catalogue"
@@ -117,8 +120,8 @@ func newPromptTuning(b *backbone.Backbone, train *embed.Labelled, p PromptTunePa
 	if train.Many {
 		return nil, fmt.Errorf("set %s: images have several classes, and a prompt is learned by the softmax over one", train.Dir)
 	}
-	if dim := b.Checkpoint.Config.Dim(); dim != train.X.Cols {
-		return nil, fmt.Errorf("features have %d values, the model's embeddings %d", train.X.Cols, dim)
+	if err := train.Fits(b); err != nil {
+		return nil, err
 	}
 	t := &promptTuning{PromptTuneParams: p, engine: b.Engine, x: train.Normalized(), labels: train.All(), classes: len(train.Classes)}
 	var err error
@@ -209,13 +212,17 @@ func (p *LearnedPrompt) Layout(tok *tokenizer.Tokenizer, names []string) (clip.P
 	return l, nil
 }
 
+// promptStep is a line of metrics.jsonl.
+type promptStep struct {
+	Step int     `json:"step"` // 1-based
+	Loss float64 `json:"loss"`
+	LR   float64 `json:"lr"`
+}
+
 // run takes the steps and writes metrics.jsonl.
 func (t *promptTuning) run(ctx context.Context, run *op.Run) ([]float64, error) {
-	out, err := newStepLog(run)
-	if err != nil {
-		return nil, err
-	}
-	defer out.close()
+	var log bytes.Buffer
+	lines := json.NewEncoder(&log)
 	order := newSampler(len(t.images), uint64(t.Seed))
 	features, targets := make([]float32, t.Batch*t.x.Cols), make([]float32, t.Batch*t.classes)
 	at := make([]int, t.Batch)
@@ -240,10 +247,10 @@ func (t *promptTuning) run(ctx context.Context, run *op.Run) ([]float64, error) 
 			return nil, fmt.Errorf("step %d: the loss is %v (lr %g is too high?)", step+1, loss, t.LR)
 		}
 		losses = append(losses, loss)
-		if err := out.put(promptStep{Step: step + 1, Loss: loss, LR: lr}); err != nil {
+		if err := lines.Encode(promptStep{Step: step + 1, Loss: loss, LR: lr}); err != nil {
 			return nil, err
 		}
 		run.Progress(op.Progress{Done: step + 1, Total: t.Steps, Note: fmt.Sprintf("loss %.3f", loss)})
 	}
-	return losses, out.close()
+	return losses, os.WriteFile(run.Path(metricsFile), log.Bytes(), 0o666)
 }

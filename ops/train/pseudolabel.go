@@ -149,21 +149,17 @@ func (l *labeller) taught(ctx context.Context, set *shards.Set, rows []pairs.Pai
 	}
 	scale := l.backbone.LogitScale() / cmp.Or(l.Temperature, 1)
 	var out []PseudoLabel
-	for start := 0; start < len(rows); start += labelBlock {
-		indices := make([]int, min(labelBlock, len(rows)-start))
-		for i := range indices {
-			indices[i] = start + i
-		}
-		u, err := l.backbone.Images(ctx, l.run, source, indices, func(done int) {
-			l.run.Progress(op.Progress{Done: start + done, Total: len(rows), Note: "images"})
+	for block := range slices.Chunk(backbone.IndicesTo(len(rows)), labelBlock) {
+		u, err := l.backbone.Images(ctx, l.run, source, block, func(done int) {
+			l.run.Progress(op.Progress{Done: block[0] + done, Total: len(rows), Note: "images"})
 		})
 		if err != nil {
 			return nil, err
 		}
-		scores := metric.ScoresOf(blas.Matrix{Rows: len(indices), Cols: l.head.Cols, Values: u}, l.head)
-		for i := range indices {
+		scores := metric.ScoresOf(blas.Matrix{Rows: len(block), Cols: l.head.Cols, Values: u}, l.head)
+		for i, pair := range block {
 			if label := l.of(metric.Softmax(scores.Row(i), scale, nil)); label.Confidence >= float32(l.Threshold) {
-				label.Pair = int32(start + i)
+				label.Pair = int32(pair)
 				out = append(out, label)
 			}
 		}
@@ -263,8 +259,8 @@ func readTargets(run *op.Run) (*targets, error) {
 	}
 	t := &targets{}
 	var err error
-	if t.labels, err = parquet.ReadFile[PseudoLabel](filepath.Join(dir, labelsFile)); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, labelsFile), err)
+	if t.labels, err = op.ReadTable[PseudoLabel](filepath.Join(dir, labelsFile)); err != nil {
+		return nil, err
 	}
 	t.head, err = op.ReadMatrix(filepath.Join(dir, backbone.ClassifierFile))
 	return t, err

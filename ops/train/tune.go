@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/parquet-go/parquet-go"
-
 	"react/data/image"
 	"react/data/shards"
 	"react/ops/backbone"
@@ -198,13 +196,12 @@ func tuningPairs(ctx context.Context, run *op.Run, maxBad int) (*shards.Set, []p
 	if err != nil {
 		return nil, nil, err
 	}
-	name := filepath.Join(dir, pairs.PairsFile)
-	rows, err := parquet.ReadFile[pairs.Pair](name)
+	rows, err := pairs.Read(dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, err
 	}
 	if len(rows) == 0 {
-		return nil, nil, fmt.Errorf("%s: no pairs to train on", name)
+		return nil, nil, fmt.Errorf("%s: no pairs to train on", filepath.Join(dir, pairs.PairsFile))
 	}
 	files, err := pools.FilesOf(run)
 	if err != nil {
