@@ -184,7 +184,7 @@ func TestGoEngineIsSilent(t *testing.T) {
 }
 
 func double(g *graph.Graph) []*graph.Node {
-	return []*graph.Node{graph.MulScalar(graph.Parameter(g, "x", shapes.Make(dtypes.Float32, 2)), 2)}
+	return []*graph.Node{graph.MulScalar(Input(g, "x", shapes.Make(dtypes.Float32, 2)), 2)}
 }
 
 func TestProgramIsCompiledOnceAndRunsConcurrently(t *testing.T) {
@@ -224,8 +224,8 @@ func TestProgramIsCompiledOnceAndRunsConcurrently(t *testing.T) {
 func TestProgramErrors(t *testing.T) {
 	e := openGoOrSkip(t)
 	_, err := e.Program("bad", func(g *graph.Graph) []*graph.Node {
-		x := graph.Parameter(g, "x", shapes.Make(dtypes.Float32, 2))
-		return []*graph.Node{graph.Add(x, graph.Parameter(g, "y", shapes.Make(dtypes.Float32, 3)))}
+		x := Input(g, "x", shapes.Make(dtypes.Float32, 2))
+		return []*graph.Node{graph.Add(x, Input(g, "y", shapes.Make(dtypes.Float32, 3)))}
 	})
 	if err == nil || !strings.Contains(err.Error(), "graph bad on go") {
 		t.Errorf("a graph that cannot be: %v", err)

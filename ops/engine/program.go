@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
@@ -43,8 +46,24 @@ func (e *Engine) compile(name string, build func(g *graph.Graph) []*graph.Node) 
 	if err != nil {
 		return nil, fmt.Errorf("compile %s on %s: %w", name, e.name, err)
 	}
-	names, _ := g.Executable().Inputs()
-	return &Program{exec: g.Executable(), inputs: names}, nil
+	return &Program{exec: g.Executable(), inputs: inputNames(g)}, nil
+}
+
+// Input is an input of a graph, under a name that Program.Inputs gives again. The backends know it
+// as p0, p1, ...: go-xla makes each sign but letters and digits of a name '_', so that it would
+// give other names than ours, and take a.b and a_b for one.
+func Input(g *graph.Graph, name string, shape shapes.Shape) *graph.Node {
+	return graph.Parameter(g, fmt.Sprintf("p%d", g.NumParameters()), shape).WithAlias("/" + name)
+}
+
+// inputNames are our names of a graph's inputs, in their order.
+func inputNames(g *graph.Graph) []string {
+	names := make([]string, g.NumParameters())
+	for i := range names {
+		in := g.GetParameterByHandle(graph.ParameterHandle(i))
+		names[i] = cmp.Or(strings.TrimPrefix(in.GetAlias(), "/"), in.GetParameterName())
+	}
+	return names
 }
 
 // Run runs the program. With donate, inputs marked by it are given up to the

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"react/ops/clip"
@@ -171,12 +170,12 @@ func (e *Encoder) program(kind, name string, shape []int, build func(*graph.Tape
 	if err != nil {
 		return nil, err
 	}
-	dtype := dtypes.Float32
+	input := graph.Input
 	if name == graph.TokensInput {
-		dtype = dtypes.Int64
+		input = graph.IDs
 	}
 	return e.eng.Program(key, func(g *Graph) []*Node {
-		in := Parameter(g, name, shapes.Make(dtype, shape...))
+		in := input(g, name, shape...)
 		tape := graph.New(g, e.cfg)
 		tape.DType = e.dtype
 		return []*Node{build(tape, in)}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"react/ops/clip"
@@ -101,7 +99,7 @@ func (e *Encoder) embeddedTexts(rows []float32, ids []int32) ([]float32, error) 
 		tape := graph.New(g, e.cfg)
 		tape.DType = e.dtype
 		x := tape.Narrow(graph.Input(g, graph.EmbeddedInput, e.batch*tokens, width))
-		return []*Node{tape.EmbeddedText(x, Parameter(g, graph.TokensInput, shapes.Make(dtypes.Int64, e.batch, tokens)))}
+		return []*Node{tape.EmbeddedText(x, graph.IDs(g, graph.TokensInput, e.batch, tokens))}
 	})
 	if err != nil {
 		return nil, err

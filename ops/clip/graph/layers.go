@@ -8,6 +8,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"react/ops/clip"
+	"react/ops/engine"
 )
 
 // Tape is a graph being built, with the parameters of a model as its inputs.
@@ -67,7 +68,12 @@ func (t *Tape) At(name string) *Node {
 
 // Input is an input of f32.
 func Input(g *Graph, name string, dims ...int) *Node {
-	return Parameter(g, name, shapes.Make(dtypes.Float32, dims...))
+	return engine.Input(g, name, shapes.Make(dtypes.Float32, dims...))
+}
+
+// IDs is an input of the type of WideIDs.
+func IDs(g *Graph, name string, dims ...int) *Node {
+	return engine.Input(g, name, shapes.Make(dtypes.Int64, dims...))
 }
 
 // matmul is the product of two matrices, or of the last two axes for each of the first two.

@@ -1,8 +1,6 @@
 package graph
 
 import (
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"react/ops/clip"
@@ -35,7 +33,7 @@ func PromptLoss(g *Graph, cfg clip.Config, shape clip.PromptShape, w *clip.Weigh
 // each image where the image moves them.
 func (p promptGraph) ids() *Node {
 	context := p.cfg.ContextLength()
-	ids := Parameter(p.Graph, TokensInput, shapes.Make(dtypes.Int64, p.Classes, context))
+	ids := IDs(p.Graph, TokensInput, p.Classes, context)
 	if p.Contexts != clip.ImageContext {
 		return ids
 	}

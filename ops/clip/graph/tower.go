@@ -161,8 +161,8 @@ func (t *Tape) tableGradient(ids, dx *Node) *Node {
 		return product(transpose(OneHot(flat, vocab, dx.DType())), dx)
 	}
 	slots := numSlots(vocab, flat.Shape().Dimensions[0])
-	distinct := Parameter(t.Graph, DistinctInput, shapes.Make(dtypes.Int64, slots, 1))
-	slot := Parameter(t.Graph, SlotInput, shapes.Make(dtypes.Int64, flat.Shape().Dimensions[0]))
+	distinct := IDs(t.Graph, DistinctInput, slots, 1)
+	slot := IDs(t.Graph, SlotInput, flat.Shape().Dimensions[0])
 	sums := product(transpose(OneHot(slot, slots, dx.DType())), dx) // [slots, D]
 	return Scatter(distinct, sums, shapes.Make(dtypes.Float32, vocab, dx.Shape().Dimensions[1]), false, true)
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"react/ops/clip"
@@ -237,7 +236,7 @@ func (t *Trainer) buildText(tape *graph.Tape) *Node {
 	if t.opts.CachedText {
 		return graph.Input(tape.Graph, graph.TextFeaturesInput, t.opts.rows(), t.cfg.Dim())
 	}
-	ids := Parameter(tape.Graph, graph.TokensInput, shapes.Make(dtypes.Int64, t.opts.rows(), t.cfg.ContextLength()))
+	ids := graph.IDs(tape.Graph, graph.TokensInput, t.opts.rows(), t.cfg.ContextLength())
 	return tape.Normalize(tape.TextTower(ids))
 }
 
