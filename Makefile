@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build bundle static test check lint cue update bench bench-peers bench-retrieval interop refresh simulate tables tex study emoji fuzz env toolchain debian clean kill torture slurm mutants
+.PHONY: help sweep build xla-cpu bundle static test check lint cue update bench bench-peers bench-retrieval interop refresh simulate tables tex study emoji fuzz env toolchain debian clean kill torture slurm mutants
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -33,7 +33,7 @@ sweep: build ## install what is missing, build, run the quickstart
 build: $(deps) ## build bin/runner
 	@.ci/compile
 
-test: $(deps) ## all tests
+test: $(deps) cache/xla-cpu/recipe ## all tests, those of XLA on the CPU too (its plugin is fetched: 200 MB)
 	go test -timeout 30m ./...
 
 check: lint cue ## format, vet, staticcheck, CUE, and the short tests with the race detector
@@ -52,6 +52,8 @@ cue: build
 static: build ## check that bin/runner needs nothing but glibc
 	@extra=$$(ldd bin/runner | grep -vE '^\s*(linux-vdso|libc|libm|libdl|libpthread|librt|libresolv|/lib64/ld-linux-x86-64)\.so' || true); \
 		test -z "$$extra" || { echo "bin/runner needs more than glibc:"; echo "$$extra"; exit 1; }
+
+xla-cpu: cache/xla-cpu/recipe ## fetch XLA's plugin for CPUs (200 MB), for --engine xla:cpu and the tests
 
 bundle: $(deps) ## the program alone, stripped and compressed, for a machine without Go: bin/runner.gz
 	go build -ldflags '-s -w' -o bin/runner ./runner
@@ -165,6 +167,9 @@ cache/faiss/recipe: .ci/install-faiss | debian
 
 cache/onnxruntime/recipe: .ci/install-onnxruntime | debian
 	@.ci/install-onnxruntime
+
+cache/xla-cpu/recipe: .ci/install-xla-cpu | debian
+	@.ci/install-xla-cpu
 
 cache/emoji-npm/recipe: .ci/install-emoji | debian
 	@.ci/install-emoji

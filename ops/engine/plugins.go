@@ -22,9 +22,10 @@ const pluginPathEnv = "PJRT_PLUGIN_LIBRARY_PATH"
 
 // FindPlugins lists the plugins of a kind (cpu, cuda) in the order in which
 // xla:KIND tries them: the folders of PJRT_PLUGIN_LIBRARY_PATH, or without it
-// those of go-xla's installer and of LD_LIBRARY_PATH; then, for cuda, the
-// wheels jax-cuda13-pjrt and jax-cuda12-pjrt in cache/xla and in the Python
-// environments that are active. Files are named, not opened.
+// those of go-xla's installer and of LD_LIBRARY_PATH; then, for cpu, what make
+// puts into cache/xla-cpu, and for cuda the wheels jax-cuda13-pjrt and
+// jax-cuda12-pjrt in cache/xla and in the Python environments that are active.
+// Files are named, not opened.
 func FindPlugins(kind string) []Plugin {
 	var found []Plugin
 	add := func(path, wheel string) {
@@ -34,9 +35,16 @@ func FindPlugins(kind string) []Plugin {
 		}
 		found = append(found, Plugin{kind, path, wheel})
 	}
-	for _, dir := range pluginFolders() {
+	folders := pluginFolders()
+	if kind == "cpu" {
+		for _, root := range programRoots() {
+			folders = append(folders, filepath.Join(root, cpuFolder))
+		}
+	}
+	for _, dir := range folders {
 		for _, pattern := range []string{"pjrt_c_api_" + kind + "_plugin.so", "pjrt-plugin-" + kind + ".so", "pjrt_plugin_" + kind + ".so"} {
-			add(filepath.Join(dir, pattern), "")
+			path := filepath.Join(dir, pattern)
+			add(path, recipeOf(path))
 		}
 	}
 	if kind != "cuda" {
@@ -98,6 +106,18 @@ func sitePackages() []string {
 		}
 	}
 	return sites
+}
+
+// cpuFolder is where make puts the plugin for CPUs, beside bin/.
+var cpuFolder = filepath.Join("cache", "xla-cpu")
+
+// recipeOf is the package that a plugin which make fetched is of; "" for others.
+func recipeOf(path string) string {
+	recipe, err := os.ReadFile(filepath.Join(filepath.Dir(path), "recipe"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(recipe))
 }
 
 // xlaFolder is where the command that Survey prints puts the CUDA wheels.

@@ -64,8 +64,13 @@ func TestFindPlugins(t *testing.T) {
 	if got, want := paths(found), []string{named, ours, wheel13, wheel12}; !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-	if got := paths(FindPlugins("cpu")); !slices.Equal(got, []string{cpu}) {
-		t.Errorf("cpu: got %v", got)
+	fetched := write(t, dir, "cache", "xla-cpu", "pjrt_c_api_cpu_plugin.so")
+	if err := os.WriteFile(filepath.Join(dir, "cache", "xla-cpu", "recipe"), []byte("pjrt-cpu 0.11\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cpus := FindPlugins("cpu")
+	if got := paths(cpus); !slices.Equal(got, []string{cpu, fetched}) || cpus[0].Wheel != "" || cpus[1].Wheel != "pjrt-cpu 0.11" {
+		t.Errorf("cpu: got %v", cpus)
 	}
 	for i, want := range []string{"", "jax-cuda13-pjrt", "jax-cuda13-pjrt 0.11.0", "jax-cuda12-pjrt"} {
 		if found[i].Wheel != want {

@@ -19,6 +19,28 @@ static const char *ort_version(const char *path, const char **why) {
 	if (!base) { *why = "no function OrtGetApiBase in it: not ONNX Runtime"; return NULL; }
 	return base()->GetVersionString();
 }
+
+// The beginning of PJRT's table of functions, which all versions of its API have.
+typedef struct {
+	size_t size;
+	void *extensions;
+	struct { size_t size; void *extensions; int major, minor; } version;
+} pjrt_api;
+
+// pjrt_version finds the version of the API that a plugin has, calling nothing of it; a reason
+// when the file is no plugin.
+static const char *pjrt_version(const char *path, int *major, int *minor) {
+	void *lib = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+	if (!lib) return dlerror();
+	const pjrt_api *(*get)(void) = (const pjrt_api *(*)(void))dlsym(lib, "GetPjrtApi");
+	if (!get) return "no function GetPjrtApi in it: not a PJRT plugin";
+	const pjrt_api *api = get();
+	if (!api) return "GetPjrtApi gave nothing";
+	if (api->size < sizeof(pjrt_api)) return "GetPjrtApi gave no table of functions";
+	*major = api->version.major;
+	*minor = api->version.minor;
+	return NULL;
+}
 */
 import "C"
 
@@ -87,23 +109,19 @@ func answer(p probed, err error) (exitCode int) {
 // loadPlugin gives the version of a plugin's API and, when asked, opens its
 // client, which is where a missing driver shows.
 func loadPlugin(path string, devices bool) (probed, error) {
+	version, err := apiVersion(path)
+	if err != nil {
+		return probed{}, err
+	}
 	plugin, err := pjrt.GetPlugin(path)
 	if err != nil {
 		return probed{}, err
 	}
-	if plugin == nil {
-		return probed{}, errors.New("GetPjrtApi gave nothing")
-	}
-	major, minor := plugin.Version()
-	p := probed{Version: fmt.Sprintf("%d.%d", major, minor)}
+	p := probed{Version: version}
 	if !devices {
 		return p, nil
 	}
-	options := pjrt.NamedValuesMap{}
-	if plugin.IsCUDA() {
-		options["preallocate"] = false
-	}
-	client, err := plugin.NewClient(options)
+	client, err := plugin.NewClient(clientOptions(path))
 	if err != nil {
 		p.Problem = firstLine(err).Error()
 		return p, nil
@@ -114,6 +132,25 @@ func loadPlugin(path string, devices bool) (probed, error) {
 		}
 	}
 	return p, nil
+}
+
+// apiMajor is the first part of the version of PJRT's API that go-xla is written for. Versions of
+// another one may have other functions at the same places.
+const apiMajor = 0
+
+// apiVersion is the version of a plugin's API, or why this program cannot use it.
+func apiVersion(path string) (string, error) {
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	var major, minor C.int
+	if why := C.pjrt_version(name, &major, &minor); why != nil {
+		return "", errors.New(C.GoString(why))
+	}
+	if major != apiMajor {
+		return "", fmt.Errorf("version %d.%d of PJRT's API, and this program knows versions %d.x: a plugin of such a version is needed",
+			major, minor, apiMajor)
+	}
+	return fmt.Sprintf("%d.%d", major, minor), nil
 }
 
 // loadONNX gives the library's version, and fails unless a backend opens with it.

@@ -125,10 +125,24 @@ func install(engine string) string {
 		return fmt.Sprintf("python3 -m venv cache/ort && cache/ort/bin/pip install onnxruntime==%s && mkdir -p %s && cp cache/ort/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.* %s",
 			onnxVersion, libraryFolder, filepath.Join(libraryFolder, libraryNames[0]))
 	case "xla:cuda":
-		return fmt.Sprintf("python3 -m venv %s && %s/bin/pip install 'jax-cuda13-plugin[with-cuda]' # jax-cuda12-plugin for drivers before 580",
-			filepath.Join(root, xlaFolder), filepath.Join(root, xlaFolder))
+		folder := filepath.Join(root, xlaFolder)
+		return fmt.Sprintf("python3 -m venv %s && %s/bin/pip install %s # an NVIDIA driver from 580 on", folder, folder, strings.Join(cudaPackages, " "))
 	case "xla:cpu":
-		return "go run github.com/gomlx/go-xla/cmd/pjrt_installer@latest -plugin=cpu -path=$HOME/.local/lib/go-xla"
+		if isFile(filepath.Join(root, ".ci", "install-xla-cpu")) {
+			return strings.Replace("make -C "+root+" xla-cpu", "-C . ", "", 1)
+		}
+		return fmt.Sprintf("python3 -m pip download --no-deps --only-binary=:all: -d %[1]s %[2]s && python3 -m zipfile -e %[1]s/*.whl %[1]s && mv %[1]s/*/pjrt_c_api_cpu_plugin.so %[1]s",
+			cpuFolder, cpuPackage)
 	}
 	return ""
 }
+
+// cpuPackage holds XLA's plugin for CPUs; .ci/install-xla-cpu has the same.
+const cpuPackage = "lammps-jax-pjrt-cpu==0.11.2"
+
+// cudaPackages hold XLA's CUDA plugin and the libraries that it loads, by name: the package that
+// asks for them, jax-cuda13-plugin[with-cuda], wants Python 3.12, and under an older Python pip
+// takes an older one of it without a word.
+var cudaPackages = []string{"jax-cuda13-pjrt==0.12.0.1", "nvidia-cublas", "nvidia-cuda-cupti", "nvidia-cuda-nvcc", "nvidia-cuda-nvrtc",
+	"nvidia-cuda-runtime", "nvidia-cudnn-cu13", "nvidia-cufft", "nvidia-cusolver", "nvidia-cusparse", "nvidia-nccl-cu13",
+	"nvidia-nvjitlink", "nvidia-nvshmem-cu13", "nvidia-nvvm"}

@@ -57,7 +57,14 @@ func openPlugin(name, path, options string) (*Engine, error) {
 	if strings.Contains(path, ",") {
 		return nil, fmt.Errorf("PJRT plugin %s: a comma in its path would start the options", path)
 	}
-	found, err := checkPlugin(path, probePlugin)
+	probe := probeDevices // a CPU's start in no time; a plugin that aborts then does it in the child
+	if pjrt.IsCUDAName(path) {
+		probe = probePlugin
+	}
+	found, err := checkPlugin(path, probe)
+	if err == nil && found.Problem != "" {
+		err = errors.New(found.Problem)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("PJRT plugin %s: %w", path, err)
 	}
@@ -68,15 +75,27 @@ func openPlugin(name, path, options string) (*Engine, error) {
 			return nil, err
 		}
 	}
-	backend, err := xla.New(join([]string{path}, options, ","))
+	backend, err := xla.NewWithOptions(join([]string{path}, options, ","), clientOptions(path))
 	if err != nil {
 		return nil, fmt.Errorf("PJRT plugin %s: %w", path, firstLine(err))
 	}
 	e := newEngine(name, backend)
 	e.facts["go-xla"] = moduleVersion("github.com/gomlx/go-xla")
 	e.facts["pjrt"] = found.Version
-	e.facts["device"] = backend.Description()
+	if wheel := recipeOf(path); wheel != "" {
+		e.facts["plugin"] = wheel
+	}
+	e.facts["device"] = backend.DeviceDescription(0)
 	return e, nil
+}
+
+// clientOptions are what a plugin's devices are opened with. The plugin for CPUs would make four
+// devices of one processor.
+func clientOptions(path string) pjrt.NamedValuesMap {
+	if pjrt.IsCUDAName(path) {
+		return pjrt.NamedValuesMap{"preallocate": false}
+	}
+	return pjrt.NamedValuesMap{"cpu_device_count": int64(1)}
 }
 
 // checkPlugin reads the file's symbols, then loads it in a child process.

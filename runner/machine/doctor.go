@@ -79,7 +79,11 @@ func printEngine(b *strings.Builder, s engine.Status) {
 	if s.Usable {
 		state = "yes"
 	}
-	line := fmt.Sprintf("%-8s %s  %s", s.Engine, state, s.Version)
+	version := s.Version
+	if strings.HasPrefix(s.Engine, "xla:") && version != "" {
+		version = "PJRT API " + version
+	}
+	line := fmt.Sprintf("%-8s %s  %s", s.Engine, state, version)
 	fmt.Fprintln(b, strings.TrimRight(line, " "))
 	where := s.Path
 	if s.Wheel != "" {

@@ -110,6 +110,9 @@ func PresentEngines(t testing.TB) []string {
 
 // absent says what an engine lacks.
 func absent(t testing.TB, name string) error {
+	if folder := filepath.Join(module(t), "cache", "xla-cpu"); os.Getenv("PJRT_PLUGIN_LIBRARY_PATH") == "" && exists(folder) {
+		os.Setenv("PJRT_PLUGIN_LIBRARY_PATH", folder)
+	}
 	if kind, xla := strings.CutPrefix(name, "xla:"); xla && len(engine.FindPlugins(kind)) == 0 {
 		return fmt.Errorf("no PJRT plugin for %s is found (runner doctor says where it is looked for)", kind)
 	}
