@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build xla-cpu bundle static test check lint cue update bench bench-peers bench-retrieval interop refresh simulate tables tex study emoji fuzz env toolchain debian clean kill torture slurm mutants
+.PHONY: help sweep build xla-cpu bundle static test check lint cue update bench bench-peers bench-retrieval interop refresh simulate tables tex study emoji fuzz env toolchain debian clean kill torture soak slurm mutants
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -141,6 +141,9 @@ torture: $(deps) ## kill a sweep of every op TIMES (100) times, then flip a bit 
 
 kill: $(deps) ## the same with the quickstart, ten times (10 minutes)
 	TORTURE_EXPERIMENT=quickstart TORTURE_TIMES=$(or $(TIMES),10) go test ./runner -run '^TestTorture$$' -count 1 -v -timeout 3h
+
+soak: $(deps) cache/xla-cpu/recipe ## start XLA on the CPU TIMES (1,000) times and count the starts that stand still (an hour)
+	SOAK=$(or $(TIMES),1000) go test ./ops/clip/optim -run '^TestSoak$$' -count 1 -v -timeout 24h
 
 slurm: $(deps) ## sweeps on a Slurm of one node, with every fault (as root; 15 minutes)
 	.ci/install-slurm
