@@ -101,8 +101,8 @@ func TestStoppedTrainingGoesOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fifty trainings")
 	}
-	for _, name := range []string{"go", "onnx"} {
-		on, err := engine.Open(name)
+	for _, name := range []string{"go", "onnx", "xla:cpu"} {
+		on, err := engine.Open(spec(name))
 		if err != nil {
 			t.Logf("not on %s: %v", name, err)
 			continue
@@ -116,6 +116,15 @@ func TestStoppedTrainingGoesOn(t *testing.T) {
 			t.Run(strings.Trim(name+"/"+r.op+" "+mode, " "), func(t *testing.T) { stopAndGoOn(t, r) })
 		}
 	}
+}
+
+// spec is how an engine is opened here: XLA's plugin is beside the tree, where make puts it.
+func spec(engine string) string {
+	const plugin = "../cache/xla-cpu/pjrt_c_api_cpu_plugin.so"
+	if _, err := os.Stat(plugin); engine == "xla:cpu" && err == nil {
+		return "xla:" + plugin
+	}
+	return engine
 }
 
 func stopAndGoOn(t *testing.T, r resumable) {
