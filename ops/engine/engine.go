@@ -41,6 +41,8 @@ type Engine struct {
 	name     string
 	facts    map[string]string
 	warnings []string
+	remote   bool // computes on a device, not on the processors that it runs on
+	watch    watch
 
 	mu       sync.Mutex
 	programs map[string]*entry
@@ -80,6 +82,18 @@ func Known(spec string) bool {
 	return xla && plugin != "" || spec == "auto" || spec == "onnx" || spec == "go"
 }
 
+// Apart says whether the engine that a spec names is best used in a process that can be ended and
+// started anew: one of XLA, whose plugins may abort or stand still.
+func Apart(spec string) bool {
+	if spec == "auto" || spec == "" {
+		return takesCUDA()
+	}
+	return strings.HasPrefix(spec, "xla")
+}
+
+// takesCUDA says whether auto tries a CUDA plugin first.
+func takesCUDA() bool { return hasGPU() && len(FindPlugins("cuda")) > 0 }
+
 // openAuto takes CUDA where there is a GPU and a plugin, then ONNX Runtime,
 // then Go. A library that is there but does not open is a warning, not an
 // error: the next engine gives the same results, later.
@@ -94,7 +108,7 @@ func openAuto() (*Engine, error) {
 		e.warnings = append(warnings, e.warnings...)
 		return e
 	}
-	if hasGPU() && len(FindPlugins("cuda")) > 0 {
+	if takesCUDA() {
 		if e := try(func() (*Engine, error) { return openXLA("cuda") }); e != nil {
 			return e, nil
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
@@ -16,6 +17,9 @@ import (
 type Program struct {
 	exec   compute.Executable
 	inputs []string
+	name   string
+	watch  *watch
+	times  times
 }
 
 // Program gives the graph of a key, compiled at the first call for it. build
@@ -46,7 +50,7 @@ func (e *Engine) compile(name string, build func(g *graph.Graph) []*graph.Node) 
 	if err != nil {
 		return nil, fmt.Errorf("compile %s on %s: %w", name, e.name, err)
 	}
-	return &Program{exec: g.Executable(), inputs: inputNames(g)}, nil
+	return &Program{exec: g.Executable(), inputs: inputNames(g), name: name, watch: &e.watch}, nil
 }
 
 // Input is an input of a graph, under a name that Program.Inputs gives again. The backends know it
@@ -76,11 +80,15 @@ func (p *Program) Run(inputs []compute.Buffer, donate []bool) ([]compute.Buffer,
 	if donate == nil {
 		donate = make([]bool, len(inputs))
 	}
+	name, _, _ := strings.Cut(p.name, " {") // a key: what follows is the model
+	end, began := p.watch.begin(name, p.times.median()), time.Now()
+	defer end()
 	var outputs []compute.Buffer
 	var err error
 	if panicked := exceptions.TryCatch[error](func() { outputs, err = p.exec.Execute(inputs, donate, 0) }); panicked != nil {
 		err = panicked
 	}
+	p.times.add(time.Since(began))
 	return outputs, err
 }
 

@@ -80,6 +80,7 @@ func openPlugin(name, path, options string) (*Engine, error) {
 		return nil, fmt.Errorf("PJRT plugin %s: %w", path, firstLine(err))
 	}
 	e := newEngine(name, backend)
+	e.remote = pjrt.IsCUDAName(path)
 	e.facts["go-xla"] = moduleVersion("github.com/gomlx/go-xla")
 	e.facts["pjrt"] = found.Version
 	if wheel := recipeOf(path); wheel != "" {

@@ -1,7 +1,8 @@
-// Package apart runs stages whose work is in calls that hear nothing, neither a context nor a
-// signal, in a child process, since that can be ended: FAISS trains codes for minutes in one call.
-// The child is this program itself. It ends with the context, with its parent, however that ends,
-// or with its stage; a crash of it is the stage's error and not the sweep's end.
+// Package apart runs stages in child processes, where their work is in calls that hear nothing,
+// neither a context nor a signal: FAISS trains codes for minutes in one call, and a plugin of XLA may
+// abort or stand still. The child is this program itself. It ends with its parent, however that ends;
+// a crash of it is the stage's error and not the sweep's end. One that makes an index ends with the
+// context or its stage; one that keeps an engine (kept.go) goes on to the next stage.
 //
 // Words: a message is one line of JSON from the child: progress, a warning, a fact, a line of the
 // log, or the end.
@@ -13,15 +14,14 @@ package apart
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"sync"
 	"syscall"
 	"time"
 
 	"react/ops"
+	"react/ops/embed"
 	"react/ops/op"
 	"react/runner/child"
 )
@@ -32,9 +32,16 @@ type request struct {
 	Params       json.RawMessage
 	Dir, Partial string
 	SaveEvery    time.Duration
+	Assist       bool
 	In           map[string]string
 	Files        map[string]op.Files
 	Workers      int
+
+	Engine   string // that the child keeps open for the next request; "" for none, and one request
+	Fit      op.Fit
+	Patience time.Duration // with a run of a program on the engine
+
+	Stop bool // the stage that runs is to end; nothing else is asked
 }
 
 // message is what a child says: one of its fields.
@@ -44,14 +51,23 @@ type message struct {
 	Log      string          `json:",omitempty"`
 	Fact     string          `json:",omitempty"`
 	Value    json.RawMessage `json:",omitempty"` // of the fact
+	Opened   bool            `json:",omitempty"` // the engine, for the stage
 	End      *end            `json:",omitempty"`
 }
 
 // end is how the stage ended.
 type end struct {
-	Error string        // "" for well
-	Errno syscall.Errno // of the system, where the error is of one
-	Peak  int64         // bytes that the child held at most; 0 where the kernel does not say
+	Error    string        // "" for well
+	Errno    syscall.Errno // of the system, where the error is of one
+	NotBegun bool          // the error is embed.ErrNotBegun
+	Stalled  bool          // the child ends with it
+	Peak     int64         // bytes that the child held at most; 0 where the kernel does not say
+}
+
+// ask is a request for a stage.
+func ask(op string, run *op.Run, params json.RawMessage) request {
+	return request{Op: op, Params: params, Dir: run.Dir, Partial: run.Partial, SaveEvery: run.SaveEvery,
+		Assist: run.Assist, In: run.In, Files: run.Files, Workers: run.Workers}
 }
 
 // Run makes a stage with an op, in a child where the op asks for one and the program can start
@@ -64,44 +80,44 @@ func Run(ctx context.Context, op string, run *op.Run, params json.RawMessage) (p
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	said, libraries := io.Pipe() // what libraries print
-	c, err := child.Start(ctx, childEnv, request{Op: op, Params: params, Dir: run.Dir, Partial: run.Partial,
-		SaveEvery: run.SaveEvery, In: run.In, Files: run.Files, Workers: run.Workers},
-		func(cmd *exec.Cmd) { cmd.Stdout, cmd.Stderr = libraries, libraries })
+	w, err := start(ctx, ask(op, run, params), run.Log)
 	if err != nil { // no /proc, or no more processes
 		return here()
 	}
-	printed := make(chan struct{})
-	go func() {
-		defer close(printed)
-		logLines(run.Log, said)
-	}()
-	last, err := follow(c, run)
-	libraries.Close()
-	<-printed
+	last, err := w.follow(run, nil)
+	w.wait()
 	switch {
 	case ctx.Err() != nil:
 		return last.Peak, ctx.Err()
 	case err != nil:
-		return last.Peak, died(ctx, c, op)
-	case last.Error != "":
-		return last.Peak, failure{last.Error, last.Errno}
+		return last.Peak, died(ctx, w.Process, op)
 	}
-	return last.Peak, nil
+	return last.Peak, last.failure()
 }
 
 // failure is an error of a child's stage, with the system's number that it had there.
 type failure struct {
-	text  string
-	errno syscall.Errno
+	text     string
+	errno    syscall.Errno
+	notBegun bool
+}
+
+// failure is nil for a good end.
+func (e end) failure() error {
+	if e.Error == "" {
+		return nil
+	}
+	return failure{e.Error, e.Errno, e.NotBegun}
 }
 
 // Error is the text of the stage.
 func (f failure) Error() string { return f.text }
 
-// Is compares with the system's errors, such as that of a full disk.
+// Is compares with the system's errors, such as that of a full disk, and with the one that an op
+// tells its caller something by.
 func (f failure) Is(target error) bool {
-	return f.errno != 0 && (target == error(f.errno) || f.errno.Is(target))
+	return f.notBegun && target == embed.ErrNotBegun ||
+		f.errno != 0 && (target == error(f.errno) || f.errno.Is(target))
 }
 
 // running are the processes of children.
@@ -132,25 +148,22 @@ func mark(pid int, on bool) {
 	}
 }
 
-// follow passes on what the child says until it has ended; an error is a child that ended without
-// saying how.
-func follow(c *child.Process, run *op.Run) (last end, err error) {
-	mark(c.Pid(), true)
-	err = errors.New("no end")
-	for words := json.NewDecoder(c.Answers); ; {
+// follow passes on what the child says until the stage's end; an error is a child that ended
+// without saying how. opened is called when the stage has opened the engine.
+func (w *worker) follow(run *op.Run, opened func()) (last end, err error) {
+	for {
 		var m message
-		if words.Decode(&m) != nil {
-			break
+		switch err := w.words.Decode(&m); {
+		case err != nil:
+			return end{}, err
+		case m.End != nil:
+			return *m.End, nil
+		case m.Opened:
+			opened()
+		default:
+			m.pass(run)
 		}
-		if m.End != nil {
-			last, err = *m.End, nil
-			continue
-		}
-		m.pass(run)
 	}
-	c.Wait() // how it ended, its State says
-	mark(c.Pid(), false)
-	return last, err
 }
 
 // pass tells a run what a child said.

@@ -9,13 +9,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"react/data/caught"
 	"react/ops"
+	"react/ops/embed"
 	"react/ops/engine"
 	"react/ops/op"
 	"react/runner/child"
@@ -30,28 +33,89 @@ func init() {
 	}
 }
 
-// serve makes the stage that is asked for.
+// serve makes the stages that are asked for, one without an engine.
 func serve() int {
-	var q request
-	words, err := child.Question(&q, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2)
-	if err != nil {
-		return 1
-	}
+	questions, words := child.Questions(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2)
 	s := &speaker{to: json.NewEncoder(words)}
-	err = caught.Do("", func() error { return ops.All[q.Op].Run(context.Background(), s.run(q), q.Params) })
+	for raw := range questions {
+		var q request
+		if json.Unmarshal(raw, &q) != nil {
+			return 1
+		}
+		if q.Stop { // of a stage that has ended
+			continue
+		}
+		last := s.make(q, questions)
+		s.say(message{End: last})
+		if q.Engine == "" {
+			return 0
+		}
+	}
+	return 0
+}
+
+// make makes a stage, until another question asks for its end.
+func (s *speaker) make(q request, questions <-chan json.RawMessage) *end {
+	ctx, cancel := context.WithCancel(context.Background())
+	listened := make(chan struct{})
+	go func() {
+		defer close(listened)
+		select {
+		case <-questions:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the high-water mark begins anew
+	err := caught.Do("", func() error { return ops.All[q.Op].Run(ctx, s.run(q), q.Params) })
+	cancel()
+	<-listened
 	last := &end{Peak: peak()}
 	if err != nil {
-		last.Error = err.Error()
+		last.Error, last.NotBegun = err.Error(), errors.Is(err, embed.ErrNotBegun)
 		errors.As(err, &last.Errno)
 	}
-	s.say(message{End: last})
-	return 0
+	return last
 }
 
 // speaker sends messages, each whole.
 type speaker struct {
 	mu sync.Mutex
 	to *json.Encoder
+
+	engine *engine.Engine // open since a stage first asked for it
+}
+
+// open opens the engine for the first stage that asks for it, and watches it from then on.
+func (s *speaker) open(q request) (*engine.Engine, error) {
+	if q.Engine == "" {
+		return nil, errors.New("a stage apart has no engine")
+	}
+	if s.engine == nil {
+		eng, err := engine.Open(q.Engine)
+		if err != nil {
+			return nil, fmt.Errorf("engine %s: %w", q.Engine, err)
+		}
+		s.engine = eng
+		go s.watch(q.Patience)
+	}
+	s.say(message{Opened: true})
+	return s.engine, nil
+}
+
+// watch ends the process when the engine stands still. Nothing else can: the calls that wait for it
+// hear nothing.
+func (s *speaker) watch(patience time.Duration) {
+	for range time.Tick(min(time.Second, patience/4)) {
+		err := s.engine.Stalled(patience)
+		if err == nil {
+			continue
+		}
+		stacks := make([]byte, 1<<20)
+		s.say(message{Log: fmt.Sprintf("%v\n%s\n", err, stacks[:runtime.Stack(stacks, true)])})
+		s.say(message{End: &end{Error: err.Error(), Stalled: true, Peak: peak()}})
+		os.Exit(1)
+	}
 }
 
 func (s *speaker) say(m message) {
@@ -70,8 +134,8 @@ func (s *speaker) Write(text []byte) (int, error) {
 
 // run is the Run that a request stands for.
 func (s *speaker) run(q request) *op.Run {
-	return &op.Run{Dir: q.Dir, Partial: q.Partial, SaveEvery: q.SaveEvery, In: q.In, Files: q.Files,
-		Workers: q.Workers, Log: s,
+	return &op.Run{Dir: q.Dir, Partial: q.Partial, SaveEvery: q.SaveEvery, Assist: q.Assist, In: q.In,
+		Files: q.Files, Workers: q.Workers, Fit: q.Fit, Log: s,
 		Progress: func(p op.Progress) { s.say(message{Progress: &p}) },
 		Warn:     func(format string, args ...any) { s.say(message{Warning: fmt.Sprintf(format, args...)}) },
 		Fact: func(key string, value any) {
@@ -81,9 +145,7 @@ func (s *speaker) run(q request) *op.Run {
 			}
 			s.say(message{Fact: key, Value: raw})
 		},
-		OpenEngine: func() (*engine.Engine, error) {
-			return nil, errors.New("a stage apart has no engine")
-		}}
+		OpenEngine: func() (*engine.Engine, error) { return s.open(q) }}
 }
 
 // peak is the memory in bytes that the process held at most.

@@ -1,5 +1,5 @@
-// Package child starts this program again as a child process for one piece of work that nothing inside
-// a process can stop or bound. The child is asked by one JSON value and answers by others. It ends with
+// Package child starts this program again as a child process for work that nothing inside a process can
+// stop or bound. The child is asked by JSON values, one or several, and answers by others. It ends with
 // the context of who started it, with its parent, however that ends, or with its work.
 //
 // Not here: what the work is and what a child's end means (runner/apart for stages, runner/spec/bounded
@@ -71,6 +71,23 @@ func Start(ctx context.Context, variable string, question any, prepare func(*exe
 	return p, nil
 }
 
+// Ask asks another question, after the one of Start has been read. An error is a child that has ended.
+func (p *Process) Ask(question any) error {
+	raw, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	<-p.asked
+	_, err = p.alive.Write(append(raw, '\n'))
+	return err
+}
+
+// Kill ends the child at once.
+func (p *Process) Kill() { p.cmd.Process.Kill() }
+
+// Dismiss ends a child that waits for a question.
+func (p *Process) Dismiss() { p.alive.Close() }
+
 // Pid is the process's number.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
@@ -104,14 +121,23 @@ func Asked(variable string) bool {
 // its parent. The signals, those of a terminal or a cluster that go to both processes, are ignored: the parent
 // ends this one.
 func Question(into any, ignored ...os.Signal) (answers io.Writer, err error) {
+	questions, answers := Questions(ignored...)
+	return answers, json.Unmarshal(<-questions, into)
+}
+
+// Questions is Question for a child that is asked several things one after another.
+func Questions(ignored ...os.Signal) (questions <-chan json.RawMessage, answers io.Writer) {
 	signal.Ignore(ignored...)
-	asked := os.NewFile(questionFile, "question")
-	if err := json.NewDecoder(asked).Decode(into); err != nil {
-		return nil, err
-	}
-	go func() { // the pipe ends with the parent
-		io.Copy(io.Discard, asked)
-		os.Exit(1)
+	asked := json.NewDecoder(os.NewFile(questionFile, "question"))
+	read := make(chan json.RawMessage, 1)
+	go func() {
+		for {
+			var raw json.RawMessage
+			if asked.Decode(&raw) != nil { // the pipe ends with the parent
+				os.Exit(1)
+			}
+			read <- raw
+		}
 	}()
-	return os.NewFile(answerFile, "answers"), nil
+	return read, os.NewFile(answerFile, "answers")
 }

@@ -17,6 +17,7 @@ import (
 const (
 	childEnv  = "CHILD_TEST"
 	parentEnv = "CHILD_TEST_PARENT"
+	talkerEnv = "CHILD_TEST_TALKER"
 )
 
 // TestMain is a child that echoes its question until it is ended, or a parent of one.
@@ -32,6 +33,11 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "still set:", os.Getenv(childEnv) != "")
 		if q != "end" {
 			select {}
+		}
+	case Asked(talkerEnv):
+		questions, answers := Questions()
+		for raw := range questions {
+			fmt.Fprintf(answers, "%d\n", len(raw))
 		}
 	case os.Getenv(parentEnv) != "":
 		p, err := Start(context.Background(), childEnv, "stay", nil)
@@ -74,6 +80,35 @@ func TestAnswer(t *testing.T) {
 	cancel()
 	if err := p.Wait(); err == nil || p.Signal() != syscall.SIGKILL {
 		t.Errorf("got %v, %v: want an end with the context, and the interrupt ignored", err, p.State())
+	}
+}
+
+// TestSeveralQuestions: a child is asked again and again, and ends when it is dismissed.
+func TestSeveralQuestions(t *testing.T) {
+	p, err := Start(t.Context(), talkerEnv, strings.Repeat("x", 1<<20), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := json.NewDecoder(p.Answers)
+	for want := 1<<20 + 2; want != 0; {
+		var got int
+		if err := words.Decode(&got); err != nil || got != want {
+			t.Fatalf("got %d, %v, want %d", got, err, want)
+		}
+		if want == 7 {
+			break
+		}
+		want = 7
+		if err := p.Ask("again"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Dismiss()
+	if err := p.Wait(); err == nil || p.State().ExitCode() != 1 {
+		t.Errorf("got %v", p.State())
+	}
+	if err := p.Ask("more"); err == nil {
+		t.Error("one that has ended was asked")
 	}
 }
 

@@ -10,22 +10,30 @@ import (
 
 	"react/ops"
 	"react/ops/engine"
+	"react/runner/apart"
 )
 
-// Engines opens one engine for all stages, when the first asks for it. It may be
-// used by several goroutines.
+// Engines opens one engine for all stages, when the first asks for it; one that is best kept apart,
+// processes open that make the stages. It may be used by several goroutines.
 type Engines struct {
 	asked  string
 	stderr io.Writer
+	kept   *apart.Kept // nil where stages are made in this process
 
 	mu     sync.Mutex
 	engine *engine.Engine
 	err    error
+	name   string            // of the engine that was opened, here
+	facts  map[string]string // likewise
 }
 
 // NewEngines opens the engine that is asked for by name, and says so on stderr.
 func NewEngines(asked string, stderr io.Writer) *Engines {
-	return &Engines{asked: asked, stderr: stderr}
+	e := &Engines{asked: asked, stderr: stderr}
+	if engine.Apart(asked) {
+		e.kept = apart.Keep(asked)
+	}
+	return e
 }
 
 // CheckEngine says what is wrong with the value of --engine.
@@ -48,6 +56,10 @@ func CheckOp(flag, name string) error {
 func (e *Engines) Open() (*engine.Engine, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.open()
+}
+
+func (e *Engines) open() (*engine.Engine, error) {
 	if e.engine != nil || e.err != nil {
 		return e.engine, e.err
 	}
@@ -55,30 +67,53 @@ func (e *Engines) Open() (*engine.Engine, error) {
 		e.err = fmt.Errorf("engine %s: %w", e.asked, e.err)
 		return nil, e.err
 	}
-	fmt.Fprintf(e.stderr, "engine: %s\n", e.engine.Name())
+	if e.name != "" { // it was open before
+		return e.engine, nil
+	}
+	e.name, e.facts = e.engine.Name(), e.engine.Describe()
+	fmt.Fprintf(e.stderr, "engine: %s\n", e.name)
 	for _, text := range e.engine.Warnings() {
 		fmt.Fprintln(e.stderr, "warning:", text)
 	}
 	return e.engine, nil
 }
 
-// Name is the open engine's; "" when none is open.
-func (e *Engines) Name() string {
-	if open := e.opened(); open != nil {
-		return open.Name()
-	}
-	return ""
-}
-
-// opened is the engine that a stage has opened, nil when none has.
-func (e *Engines) opened() *engine.Engine {
+// Prepare opens the engine, so that what is wrong with it shows and its name is known. One that
+// stages open in other processes is closed again.
+func (e *Engines) Prepare() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.engine
+	if e.name != "" {
+		return nil
+	}
+	if _, err := e.open(); err != nil {
+		return err
+	}
+	if e.kept != nil {
+		e.engine.Close()
+		e.engine = nil
+	}
+	return nil
 }
 
-// Close closes the engine if one is open.
+// Name is that of the engine which was opened; "" where none was.
+func (e *Engines) Name() string {
+	name, _ := e.opened()
+	return name
+}
+
+// opened is the name and the libraries of the engine that was opened; "" where none was.
+func (e *Engines) opened() (name string, libraries map[string]string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.name, e.facts
+}
+
+// Close closes the engine if one is open, here or in processes that make no stage.
 func (e *Engines) Close() {
+	if e.kept != nil {
+		e.kept.Close()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.engine != nil {

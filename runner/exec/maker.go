@@ -55,21 +55,33 @@ func (m Maker) make(stage *plan.Stage, assist bool) func(context.Context, *sched
 			run.In[role] = a.In[in.Key]
 		}
 		run.Progress = func(p op.Progress) { a.Progress(p.Done, p.Total, p.Note) }
+		opened := func() {
+			name, libraries := m.Engines.opened()
+			a.Fact(record.EngineFact, name)
+			a.Fact("engine.libraries", libraries)
+		}
 		run.OpenEngine = func() (*engine.Engine, error) {
 			eng, err := m.Engines.Open()
 			if err != nil {
 				return nil, err
 			}
 			run.Fit = m.Fit.On(eng.Name())
-			a.Fact(record.EngineFact, eng.Name())
-			a.Fact("engine.libraries", eng.Describe())
+			opened()
 			return eng, nil
 		}
 		a.Fact(record.JobsFact, m.Jobs)
 		done, peak := measurePeak(a.Fact), int64(0)
 		defer func() { done(peak) }()
 		return readAsPlanned(stage, m.Identify, func() (err error) {
-			peak, err = apart.Run(ctx, stage.Op, run, stage.Params)
+			if m.Engines.kept == nil || !ops.All[stage.Op].UsesEngine {
+				peak, err = apart.Run(ctx, stage.Op, run, stage.Params)
+				return err
+			}
+			if err := m.Engines.Prepare(); err != nil {
+				return err
+			}
+			run.Fit = m.Fit.On(m.Engines.Name())
+			peak, err = m.Engines.kept.Run(ctx, stage.Op, run, stage.Params, opened)
 			return err
 		})
 	}

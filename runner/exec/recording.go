@@ -24,8 +24,8 @@ func (r Recording) Make(ctx context.Context, tasks []*schedule.Task, options sch
 		t.Run = r.Stamp(t.Run)
 	}
 	report, failure := schedule.Run(ctx, tasks, options)
-	if eng := r.Engines.opened(); eng != nil {
-		r.Engine.Name, r.Engine.Libraries = eng.Name(), eng.Describe()
+	if name, libraries := r.Engines.opened(); name != "" {
+		r.Engine.Name, r.Engine.Libraries = name, libraries
 	}
 	if err := r.End(r.Folder, report, failure); failure == nil {
 		failure = err

@@ -21,6 +21,7 @@ type Cause string
 // killed notes no cause: the next to hold the lease attempts the task again.
 const (
 	CauseIO      Cause = "i/o"           // a disk or a network that failed or was away: yes, --retries times
+	CauseProcess Cause = "process"       // that made the stage for this one ended or stood still: yes, likewise
 	CauseMemory  Cause = "out of memory" // of the device or the machine: no, the same sizes would not fit again
 	CausePanic   Cause = "panic"         // a bug: no
 	CauseStore   Cause = "store"         // its disk is full or read-only: no, and nothing else is begun
@@ -30,6 +31,7 @@ const (
 
 // causeOf classes the error of an attempt.
 func causeOf(err error) Cause {
+	var passing interface{ Passing() bool }
 	switch {
 	case errors.As(err, new(*store.Error)):
 		return CauseStore
@@ -41,9 +43,14 @@ func causeOf(err error) Cause {
 		return CauseMemory
 	case isTransient(err):
 		return CauseIO
+	case errors.As(err, &passing) && passing.Passing():
+		return CauseProcess
 	}
 	return CauseError
 }
+
+// passes says whether another attempt may end otherwise.
+func (c Cause) passes() bool { return c == CauseIO || c == CauseProcess }
 
 // noMemory is how XLA, ONNX Runtime, CUDA and C++ say it; they give no errno.
 var noMemory = regexp.MustCompile(`(?i)resource_exhausted|out of memory|failed to allocate memory|bad_alloc|cuda_error_out_of_memory`)
@@ -83,7 +90,7 @@ func retried(ctx context.Context, t *Task, opts Options, fill func() (store.Entr
 	}
 	for n := 1; ; n++ {
 		entry, err := fill()
-		if err == nil || n > opts.Retries || ctx.Err() != nil || causeOf(err) != CauseIO {
+		if err == nil || n > opts.Retries || ctx.Err() != nil || !causeOf(err).passes() {
 			return entry, err
 		}
 		opts.Reporter.Warn(t, fmt.Sprintf("attempt %d: %v; retry %d of %d in %v", n, err, n, opts.Retries, pause))

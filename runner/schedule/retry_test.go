@@ -34,12 +34,20 @@ func TestCauses(t *testing.T) {
 		{&store.Error{Root: "/s", What: "publish", Err: syscall.EIO}, CauseStore},
 		{fmt.Errorf("step 3: %w", context.Canceled), CauseStopped},
 		{inside{syscall.EIO, "/tmp/x"}, CauseIO},
+		{fmt.Errorf("tune: %w", ended("the process ended by itself (signal: aborted)")), CauseProcess},
+		{ended("the process was killed, by somebody or because the system is out of memory"), CauseMemory},
 	} {
 		if got := causeOf(c.err); got != c.want {
 			t.Errorf("%v: %s, want %s", c.err, got, c.want)
 		}
 	}
 }
+
+// ended is the error of a stage whose process ended.
+type ended string
+
+func (e ended) Error() string { return string(e) }
+func (e ended) Passing() bool { return true }
 
 // TestRetries: only what may pass is tried again, as often as is allowed, and
 // every attempt is on record with its cause.
@@ -57,6 +65,7 @@ func TestRetries(t *testing.T) {
 		"the input":       {[]error{errors.New("no pairs")}, 5, []string{"error"}, true},
 		"device memory":   {[]error{errors.New("RESOURCE_EXHAUSTED")}, 5, []string{"out of memory"}, true},
 		"then the input":  {[]error{unstable, errors.New("no pairs")}, 5, []string{"i/o", "error"}, true},
+		"its process":     {[]error{ended("stands still"), nil}, 1, []string{"process", ""}, false},
 		"the first works": {[]error{nil}, 5, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,7 +79,7 @@ func TestRetries(t *testing.T) {
 			if (err != nil) != c.failed || calls != len(c.errs) {
 				t.Errorf("%d attempts, %v", calls, err)
 			}
-			if len(rec.warnings) != len(c.errs)-1 || len(rec.warnings) > 0 && !strings.HasPrefix(rec.warnings[0], "attempt 1: shard x.tar: input/output error; retry 1 of ") {
+			if len(rec.warnings) != len(c.errs)-1 || len(rec.warnings) > 0 && !strings.HasPrefix(rec.warnings[0], fmt.Sprintf("attempt 1: %v; retry 1 of ", c.errs[0])) {
 				t.Errorf("warned %q", rec.warnings)
 			}
 			attempts, err := s.Attempts(key("tune"), "tune")

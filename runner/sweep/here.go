@@ -65,8 +65,7 @@ func (s *Sweep) recorded(ctx context.Context, tasks []*schedule.Task, options sc
 func (s *Sweep) prepareEngine(engines *exec.Engines) error {
 	for i, stage := range s.Plan.Stages {
 		if s.survey.Status[i] == schedule.ToRun && ops.All[stage.Op].UsesEngine {
-			_, err := engines.Open()
-			return err
+			return engines.Prepare()
 		}
 	}
 	return nil

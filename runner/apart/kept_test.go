@@ -1,0 +1,300 @@
+package apart
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+
+	"react/ops"
+	"react/ops/embed"
+	"react/ops/engine"
+	"react/ops/op"
+)
+
+// doubleParams are of an op of this test.
+type doubleParams struct {
+	Times   int
+	AbortAt int    // run of it that kills the process; 0 for none
+	Fail    string // "not begun", "disk" or ""
+	Wait    bool   // for the end of the context, which is noted in a file
+}
+
+// The children are this program: what is here is there too, before they ask what to make.
+var _ = func() bool {
+	ops.All["test-double"] = op.OnEngine(op.Define(1, "test-double", runDouble, op.Says(op.NoWork[doubleParams], op.SameParams[doubleParams],
+		op.NoMemory[doubleParams], op.NoCheck[doubleParams])))
+	return true
+}()
+
+// runDouble runs a program on the engine, counts its runs in Partial, and goes on from there.
+func runDouble(ctx context.Context, run *op.Run, p doubleParams) error {
+	eng, err := run.OpenEngine()
+	if err != nil {
+		return err
+	}
+	run.Fact("pid", os.Getpid())
+	run.Fact("fit", run.Fit)
+	switch {
+	case p.Fail == "not begun":
+		return fmt.Errorf("nothing: %w", embed.ErrNotBegun)
+	case p.Fail == "disk":
+		return fmt.Errorf("write: %w", syscall.ENOSPC)
+	case p.Wait:
+		fmt.Fprintln(run.Log, "waiting")
+		<-ctx.Done()
+		return errors.Join(ctx.Err(), os.WriteFile(filepath.Join(run.Partial, "saved"), nil, 0o666))
+	}
+	program, err := eng.Program("double {}", func(g *graph.Graph) []*graph.Node {
+		return []*graph.Node{graph.MulScalar(engine.Input(g, "x", shapes.Make(dtypes.Float32, 1)), 2)}
+	})
+	if err != nil {
+		return err
+	}
+	state := filepath.Join(run.Partial, "runs")
+	for {
+		done, _ := os.ReadFile(state)
+		if len(done) == p.Times {
+			return os.WriteFile(run.Path("out"), done, 0o666)
+		}
+		in, err := eng.Upload([]float32{1}, 1)
+		if err != nil {
+			return err
+		}
+		out, err := program.Run([]compute.Buffer{in}, nil)
+		if err != nil {
+			return err
+		}
+		out[0].Finalize()
+		in.Finalize()
+		if err := os.WriteFile(state, append(done, 'x'), 0o666); err != nil {
+			return err
+		}
+		if len(done)+1 == p.AbortAt {
+			syscall.Kill(os.Getpid(), syscall.SIGABRT)
+			time.Sleep(time.Minute)
+		}
+	}
+}
+
+func doubling(t *testing.T, partial string, n *notes) *op.Run {
+	run := newRun(t.TempDir(), "", n)
+	run.Partial, run.Fit = partial, op.Fit{MicroBatch: 7}
+	return run
+}
+
+func raw(t *testing.T, p doubleParams) json.RawMessage {
+	t.Helper()
+	params, err := op.Canonical(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return params
+}
+
+// goOrSkip skips where the Go engine does not open: in a build with -race and pointer checks.
+func goOrSkip(t *testing.T) {
+	t.Helper()
+	e, err := engine.Open("go")
+	if err != nil {
+		t.Skip(err)
+	}
+	e.Close()
+}
+
+// TestKept: stages follow each other in one process, which keeps the engine and says when a stage has
+// opened it; errors keep what callers tell them by; one that aborts ends alone, and the next goes on
+// from what it saved.
+func TestKept(t *testing.T) {
+	goOrSkip(t)
+	k := Keep("go")
+	defer k.Close()
+	opened := 0
+	do := func(p doubleParams, partial string) (*notes, string, error) {
+		n := &notes{}
+		run := doubling(t, partial, n)
+		peak, err := k.Run(context.Background(), "test-double", run, raw(t, p), func() { opened++ })
+		out, _ := os.ReadFile(run.Path("out"))
+		if err == nil && (peak < 1<<20 || !strings.Contains(n.facts["fit"], `"MicroBatch":7`)) {
+			t.Errorf("peak %d, facts %v", peak, n.facts)
+		}
+		return n, string(out), err
+	}
+	first, out, err := do(doubleParams{Times: 2}, t.TempDir())
+	if err != nil || out != "xx" || opened != 1 {
+		t.Fatalf("got %q, %v, opened %d times", out, err, opened)
+	}
+	second, _, err := do(doubleParams{Times: 1}, t.TempDir())
+	if err != nil || first.facts["pid"] != second.facts["pid"] || first.facts["pid"] == fmt.Sprint(os.Getpid()) {
+		t.Errorf("the second stage: %v, in process %s after %s", err, second.facts["pid"], first.facts["pid"])
+	}
+	if _, _, err := do(doubleParams{Fail: "not begun"}, ""); !errors.Is(err, embed.ErrNotBegun) || errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("got %v", err)
+	}
+	if _, _, err := do(doubleParams{Fail: "disk"}, ""); !errors.Is(err, syscall.ENOSPC) || errors.As(err, new(passing)) {
+		t.Errorf("got %v", err)
+	}
+	partial := t.TempDir()
+	_, _, err = do(doubleParams{Times: 5, AbortAt: 3}, partial)
+	if !errors.As(err, new(passing)) || !strings.Contains(err.Error(), "the process of test-double ended by itself") || len(Running()) > 0 {
+		t.Errorf("after an abort: %v, running %v", err, Running())
+	}
+	third, out, err := do(doubleParams{Times: 5, AbortAt: 3}, partial)
+	if err != nil || out != "xxxxx" || third.facts["pid"] == first.facts["pid"] {
+		t.Errorf("the next attempt: %q, %v", out, err)
+	}
+	k.Close()
+	if len(Running()) > 0 {
+		t.Errorf("after the end: %v", Running())
+	}
+}
+
+// TestKeptStops: a stage whose context ends saves its state, and its process ends.
+func TestKeptStops(t *testing.T) {
+	goOrSkip(t)
+	k := Keep("go")
+	defer k.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	partial := t.TempDir()
+	run := doubling(t, partial, &notes{})
+	waiting := make(chan struct{})
+	run.Log = writer(func(text string) {
+		if strings.Contains(text, "waiting") {
+			close(waiting)
+		}
+	})
+	go func() {
+		<-waiting
+		cancel()
+	}()
+	if _, err := k.Run(ctx, "test-double", run, raw(t, doubleParams{Wait: true}), func() {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(partial, "saved")); err != nil || len(Running()) > 0 {
+		t.Errorf("not saved: %v; running %v", err, Running())
+	}
+}
+
+type writer func(text string)
+
+func (w writer) Write(text []byte) (int, error) {
+	w(string(text))
+	return len(text), nil
+}
+
+// faulty is XLA's plugin with a fault: where a file is, the next run of a program takes the file away
+// and stands still for ever, or aborts.
+const faulty = `
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static void *(*real)(void *);
+static void *run(void *args) {
+	if (unlink(STILL) == 0) for (;;) pause();
+	if (unlink(ABORT) == 0) abort();
+	return real(args);
+}
+void *GetPjrtApi(void) {
+	static void *api;
+	if (api) return api;
+	void **theirs = ((void **(*)(void))dlsym(dlopen(REAL, RTLD_LAZY | RTLD_LOCAL), "GetPjrtApi"))();
+	api = malloc(*(size_t *)theirs);
+	memcpy(api, theirs, *(size_t *)theirs);
+	real = theirs[AT];
+	((void **)api)[AT] = run;
+	return api;
+}`
+
+// faultyPlugin compiles one over the real plugin; the files are those that it waits for.
+func faultyPlugin(t *testing.T) (path, still, abort string) {
+	t.Helper()
+	real, err := filepath.Abs("../../cache/xla-cpu/pjrt_c_api_cpu_plugin.so")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(real); err != nil {
+		t.Skip("no PJRT plugin for CPUs in cache/xla-cpu: make xla-cpu fetches it")
+	}
+	for _, tool := range []string{"cc", "go"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not in PATH", tool)
+		}
+	}
+	dir := t.TempDir()
+	path, still, abort = filepath.Join(dir, "faulty_cpu_plugin.so"), filepath.Join(dir, "still"), filepath.Join(dir, "abort")
+	cc := exec.Command("cc", "-shared", "-fPIC", "-x", "c", "-", "-o", path, "-ldl", fmt.Sprintf("-DAT=%d", executeAt(t)),
+		fmt.Sprintf("-DREAL=%q", real), fmt.Sprintf("-DSTILL=%q", still), fmt.Sprintf("-DABORT=%q", abort))
+	cc.Stdin = strings.NewReader(faulty)
+	if out, err := cc.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return path, still, abort
+}
+
+// executeAt is the place of the function that runs programs in a plugin's table, in pointers.
+func executeAt(t *testing.T) int {
+	t.Helper()
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/gomlx/go-xla").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "pjrt", "pjrt_c_api.h"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(header), "typedef struct PJRT_Api {")
+	for i, field := range regexp.MustCompile(`_PJRT_API_STRUCT_FIELD\((\w+)\)`).FindAllStringSubmatch(table, -1) {
+		if field[1] == "PJRT_LoadedExecutable_Execute" {
+			return 2 + 3 + i // behind size and extensions, and the version with its own and two ints
+		}
+	}
+	t.Fatal("no PJRT_LoadedExecutable_Execute in the header")
+	return 0
+}
+
+// TestFaultyPlugin: a plugin that stands still or aborts in the middle of a stage takes its process
+// along and no more, and the next attempt ends the stage.
+func TestFaultyPlugin(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a plugin that stands still for seconds")
+	}
+	plugin, still, abort := faultyPlugin(t)
+	for name, c := range map[string]struct{ file, want, log string }{
+		"stands still": {still, "a run of double stands still: it began ", "runDouble("},
+		"aborts":       {abort, "the process of test-double ended by itself", "SIGABRT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := &Kept{spec: "xla:" + plugin, patience: 5 * time.Second}
+			defer k.Close()
+			partial, n := t.TempDir(), &notes{}
+			if err := os.WriteFile(c.file, nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			_, err := k.Run(context.Background(), "test-double", doubling(t, partial, n), raw(t, doubleParams{Times: 3}), func() {})
+			if !errors.As(err, new(passing)) || !strings.Contains(err.Error(), c.want) || !strings.Contains(n.log.String(), c.log) || len(Running()) > 0 {
+				t.Errorf("got %v, running %v, log %s", err, Running(), &n.log)
+			}
+			run := doubling(t, partial, &notes{})
+			if _, err := k.Run(context.Background(), "test-double", run, raw(t, doubleParams{Times: 3}), func() {}); err != nil {
+				t.Errorf("the next attempt: %v", err)
+			}
+			if out, err := os.ReadFile(run.Path("out")); err != nil || string(out) != "xxx" {
+				t.Errorf("got %q, %v", out, err)
+			}
+		})
+	}
+}
