@@ -229,6 +229,9 @@ func TestFineTuneRefuses(t *testing.T) {
 		{in, func(p *evaluate.FineTuneParams) { p.Shots = 11 }, "class 0 has 10 images, fewer than 11 shots"},
 		{in, func(p *evaluate.FineTuneParams) { p.Optimizer, p.LR = "sgd", []float64{1e30} }, "too high"},
 		{in, func(p *evaluate.FineTuneParams) { p.Optimizer, p.LR = "sgd", []float64{1e30, 1e29} }, "all 2 runs of the search diverged"},
+		{in, func(p *evaluate.FineTuneParams) { // its loss is finite: what it makes of images is not
+			p.Optimizer, p.LR, p.Batch, p.SearchEpochs = "sgd", []float64{1e30, 1e29}, 64, 1
+		}, "all 2 runs of the search diverged"},
 	} {
 		p := smallFineTune()
 		c.change(&p)

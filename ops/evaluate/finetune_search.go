@@ -10,6 +10,7 @@ import (
 	"react/data/dtype"
 	"react/ops/backbone"
 	"react/ops/blas"
+	"react/ops/clip/encode"
 	"react/ops/embed"
 	"react/ops/op"
 	"react/ops/probe"
@@ -184,6 +185,10 @@ func (f *fineTuner) scoreNow(ctx context.Context, t *train.Training, images *bac
 		return blas.Matrix{}, err
 	}
 	logits, err := f.score(ctx, c, images)
+	var features *encode.NotFiniteError
+	if errors.As(err, &features) {
+		return logits, train.DivergedError{Err: err}
+	}
 	if _, bad := dtype.NotFinite(logits.Values); err == nil && bad > 0 {
 		err = train.DivergedError{Err: errors.New("the logits are not finite")}
 	}
