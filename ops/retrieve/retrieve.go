@@ -30,9 +30,9 @@ import (
 type Params struct {
 	By    string     `json:"by"` // t2t, t2i, text-match
 	Index knn.Params `json:"index"`
-	// Depth is the number of hits a query. Where a deeper search only appends hits (see Appends) it
-	// is the largest that any trial of the sweep reads, and keys downstream leave it out; elsewhere
-	// it is the trial's own.
+	// Depth is the number of hits a query: K times overfetch. Where a deeper search only appends
+	// hits (see Appends) it is the largest that any trial of the sweep reads, and keys downstream
+	// leave it out; elsewhere it is the trial's own.
 	Depth int `json:"depth"`
 
 	Set string `json:"set,omitempty"` // text-match: of a generated pool whose class names are matched; empty: the outside file

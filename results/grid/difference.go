@@ -16,9 +16,6 @@ const (
 	flipSeed  = 20230107
 )
 
-// significance is the level below which a p is called small.
-const significance = 0.05
-
 // difference compares two cells, and tests the difference where single test
 // cases are stored.
 func (b *builder) difference(line, other *Cell, metric string) (*Difference, error) {
@@ -204,33 +201,4 @@ func (b *builder) mcNemarPair(p, q Point, k int) (m McNemarPair, why string, err
 	}
 	m.P = stat.McNemar(m.OnlyLine, m.OnlyOther)
 	return m, "", nil
-}
-
-// correct adjusts p values and intervals: the tests that the spec fixed are one
-// family, all others another.
-func (b *builder) correct() {
-	var fixed, open []*Difference
-	for _, d := range b.grid.tests {
-		switch {
-		case math.IsNaN(d.P):
-		case d.Fixed:
-			fixed = append(fixed, d)
-		default:
-			open = append(open, d)
-		}
-	}
-	b.grid.FixedTests, b.grid.Family = len(fixed), len(open)
-	for _, family := range [][]*Difference{fixed, open} {
-		p := make([]float64, len(family))
-		for i, d := range family {
-			p[i] = d.P
-		}
-		adjusted, levels := stat.Holm(p, significance)
-		for i, d := range family {
-			d.Adjusted, d.Level = adjusted[i], levels[i]
-			if d.Flips != nil {
-				d.AdjustedLow, d.AdjustedHigh = d.Flips.flips.Interval(d.Level)
-			}
-		}
-	}
 }

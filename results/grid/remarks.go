@@ -194,35 +194,6 @@ func (b *builder) eachDifference(metric int, visit func(*Difference)) {
 	}
 }
 
-// aboutCorrection says what families tests are corrected in. Families of one
-// test need none.
-func (b *builder) aboutCorrection() []string {
-	g := b.grid
-	if g.Family+g.FixedTests == 0 {
-		return nil
-	}
-	for m := range g.Metrics {
-		b.eachDifference(m, func(d *Difference) {
-			if d.Fixed && !math.IsNaN(d.P) && g.Family > 0 {
-				d.Notes = b.addNote(d.Notes, "fixed beforehand: corrected among "+words.Plural(g.FixedTests, "fixed comparison")+", not with the others")
-			}
-		})
-	}
-	var families []string
-	if g.Family > 0 {
-		families = append(families, "the table's "+words.Plural(g.Family, "exploratory test"))
-	}
-	if g.FixedTests > 0 {
-		families = append(families, "the "+words.Plural(g.FixedTests, "comparison")+" fixed beforehand")
-	}
-	if max(g.Family, g.FixedTests) == 1 {
-		return []string{"Not corrected: there is one test only in " + strings.Join(families, " and one in ") + "."}
-	}
-	return []string{"Corrected: Holm's method over " + strings.Join(families, ", and apart from them over ") +
-		"; the corrected interval of a test is that of the level of its step, 0.05 by the number of tests not yet rejected, so that it leaves out 0 exactly where " +
-		"the corrected p is below 0.05."}
-}
-
 func (b *builder) aboutFewSeeds() string {
 	if slices.ContainsFunc(b.grid.tests, func(d *Difference) bool { return d.Flips != nil && d.Flips.OneSeed }) {
 		return "Warning: a side of a test has one seed: p and interval are of that model, and know nothing of other seeds."

@@ -20,8 +20,8 @@ type facts[P any] struct {
 	check  func(P, Inspector)
 }
 
-// Says gathers an op's facts, so that the compiler asks for each: noWork, sameParams, noMemory and
-// noCheck stand for there being nothing to say.
+// Says gathers an op's facts, so that the compiler asks for each: NoWork, SameParams, NoMemory and
+// NoCheck stand for there being nothing to say.
 func Says[P any](work func(P, Known) Work, pace func(P, Known) Pace, memory func(P, Place) (clip.Memory, error),
 	check func(P, Inspector)) facts[P] {
 	return facts[P]{work, pace, memory, check}
