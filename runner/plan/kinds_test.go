@@ -2,6 +2,7 @@ package plan
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,39 +25,41 @@ func TestKindsArePlanned(t *testing.T) {
 	}
 }
 
-// kindFields are fields of an evaluation with values that are not their defaults; where there are two, a
-// kind takes one of them.
+// kindFields are fields of an evaluation with values that are not their defaults.
 var kindFields = map[string][]string{
 	"of": {`of: ["plain", "tuned"]`}, "dataset": {`dataset: "other"`}, "train": {`train: "some"`},
-	"method": {`method: "logistic"`}, "trainList": {`train: "some", trainList: "some.txt"`},
+	"method": {`method: "logistic"`}, "trainList": {`train: "some", trainList: "1.txt"`, `train: "some", trainList: "2.txt"`},
 	"init": {`init: "random"`}, "shots": {`shots: 4`}, "samples": {`samples: 2`}, "best": {`best: "test"`},
 	"benchmark": {`benchmark: "cifar-10"`, `benchmark: "mscoco"`}, "prompts": {`prompts: ["one {}"]`},
-	"promptsFile": {`promptsFile: "prompts.json"`}, "knowledge": {`knowledge: ["wordnet"], wordnet: "wn"`},
-	"truncate": {`truncate: "error"`}, "protocol": {`protocol: "openai"`}, "training": {`training: epochs: 3`},
-	"scores": {`scores: true`},
+	"promptsFile": {`promptsFile: "1.json"`, `promptsFile: "2.json"`}, "truncate": {`truncate: "error"`},
+	"knowledge": {`knowledge: ["wordnet"], wordnet: "wn"`}, "protocol": {`protocol: "openai"`},
+	"training": {`training: epochs: 3`}, "scores": {`scores: true`},
 }
 
 // TestKindsReadTheirFields: what the schema lets a file give to a kind of evaluation changes its plan, or it
-// would be passed over in silence.
+// would be passed over in silence. Each value that some evaluation of the kind takes gives another plan.
 func TestKindsReadTheirFields(t *testing.T) {
 	text, err := schema.FS.ReadFile("evaluate.cue")
 	if err != nil {
 		t.Fatal(err)
 	}
 	const same = "retrieve: k: 4" // the default
-	cases, of := []string{same}, map[string][]string{}
 	group, _, _ := strings.Cut(string(text), "\n}\n")
 	evaluations := regexp.MustCompile(`(\w+): +\{kind: "([\w-]+)"`).FindAllStringSubmatch(idSpec, -1)
+	cases, of := []string{same}, map[string][][]string{} // texts by field and kind, those of one evaluation together
 	for _, field := range regexp.MustCompile(`(?m)^\t(\w+):.*@only\(kind, ([^)]+)\)`).FindAllStringSubmatch(group, -1) {
 		for _, kind := range strings.Split(field[2], ", ") {
-			of[field[1]+" of "+kind] = nil
+			name := field[1] + " of " + kind
+			of[name] = nil
 			for _, e := range evaluations {
-				for _, value := range kindFields[field[1]] {
-					if e[2] == kind {
-						text := "evaluate: " + e[1] + ": {" + value + "}"
-						cases, of[field[1]+" of "+kind] = append(cases, text), append(of[field[1]+" of "+kind], text)
-					}
+				if e[2] != kind {
+					continue
 				}
+				var texts []string
+				for _, value := range kindFields[field[1]] {
+					texts = append(texts, "evaluate: "+e[1]+": {"+value+"}")
+				}
+				cases, of[name] = append(cases, texts...), append(of[name], texts)
 			}
 		}
 	}
@@ -64,16 +67,26 @@ func TestKindsReadTheirFields(t *testing.T) {
 	for _, s := range settingsOf(t, cases) {
 		ids[s.text] = strings.Join(s.ids, " ")
 	}
-	for name, texts := range of {
-		read := false
-		for _, text := range texts {
-			read = read || ids[text] != "" && ids[text] != ids[same]
-		}
-		if !read {
+	for name, all := range of {
+		if !slices.ContainsFunc(all, func(texts []string) bool { return areOthers(ids, same, texts) }) {
 			t.Errorf("schema/evaluate.cue has %s, and its plan does not read it (kindFields has the values that were tried)", name)
 		}
 	}
 	if len(of) < 40 {
 		t.Errorf("%d fields of kinds are in the schema", len(of))
 	}
+}
+
+// areOthers says whether the settings that have ids, one at least, have ids of their own.
+func areOthers(ids map[string]string, same string, texts []string) bool {
+	seen := map[string]bool{ids[same]: true}
+	for _, text := range texts {
+		if id := ids[text]; id != "" {
+			if seen[id] {
+				return false
+			}
+			seen[id] = true
+		}
+	}
+	return len(seen) > 1
 }
