@@ -68,7 +68,8 @@ const (
 //	3: lists that were not known made a set one class; hidden files were images
 //	4: images that cannot be read are left out, up to maxBadShare
 //	5: crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var FeaturesOp = op.ImagesOnly(op.OnEngine(op.Define(5, "features", runFeatures,
+//	6: a part of a set in tars has its own images, not those of other items
+var FeaturesOp = op.ImagesOnly(op.OnEngine(op.Define(6, "features", runFeatures,
 	op.Says[FeaturesParams](FeaturesParams.work, op.SameParams, FeaturesParams.memory, FeaturesParams.check))))
 
 // work is a set's images through the image tower.
