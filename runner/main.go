@@ -29,10 +29,12 @@ import (
 
 func main() {
 	restart()
-	ctx, stop := cli.Stoppable(stopNotice(os.Args))
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stderr := cli.NewScreen(os.Stderr)
+	ctx, stop := cli.Stoppable(stopNotice(os.Args, stderr))
+	err := run(ctx, os.Args[1:], os.Stdout, stderr)
 	stop()
-	os.Exit(printError(cli.WhyStopped(ctx, err), os.Stderr))
+	stderr.Show("")
+	os.Exit(printError(cli.WhyStopped(ctx, err), stderr))
 }
 
 // isCompletion is a TAB in a shell: nothing is computed, and it has to be quick.
@@ -69,11 +71,11 @@ func restart() {
 
 // stopNotice is where a first signal is answered: a command that only watches
 // has nothing to save.
-func stopNotice(args []string) io.Writer {
+func stopNotice(args []string, stderr io.Writer) io.Writer {
 	if len(args) > 1 && (args[1] == "status" || args[1] == "serve") {
 		return io.Discard
 	}
-	return os.Stderr
+	return stderr
 }
 
 // run is the whole program. Results go to stdout, everything else to stderr.

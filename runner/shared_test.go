@@ -10,7 +10,7 @@ import (
 )
 
 // stageDone is the line that a sweep prints for a stage that it made.
-var stageDone = regexp.MustCompile(`(?m)^\[\d+/\d+\] (\w+ [0-9a-f]{12}) done in`)
+var stageDone = regexp.MustCompile(`(?m)^\[\d+/\d+\] .* done in`)
 
 // TestTwoSweeps runs two sweeps at once whose trials overlap, on one store:
 // each stage is made once in all, and each prints the table that it prints
@@ -34,14 +34,9 @@ func TestTwoSweeps(t *testing.T) {
 	if err := errors.Join(two.Wait(), three.Wait()); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, logOfTwo, logOfThree)
 	}
-	made := map[string]int{}
-	for _, m := range stageDone.FindAllStringSubmatch(logOfTwo.String()+logOfThree.String(), -1) {
-		if made[m[1]]++; made[m[1]] > 1 {
-			t.Errorf("%s was made twice\n%s\n%s", m[1], logOfTwo, logOfThree)
-		}
-	}
+	made := stageDone.FindAllString(logOfTwo.String()+logOfThree.String(), -1)
 	if entries, err := filepath.Glob(filepath.Join(dir, ".runner/cache/??/*")); len(entries) != len(made) || err != nil {
-		t.Errorf("%d entries, %d stages made, %v", len(entries), len(made), err)
+		t.Errorf("%d entries, %d stages made, %v\n%s\n%s", len(entries), len(made), err, logOfTwo, logOfThree)
 	}
 	for seeds, got := range map[string]string{"2": tableOfTwo.String(), "3": tableOfThree.String()} {
 		alone, want, _ := start(tinyDir(t), seeds)

@@ -3,13 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
-
-	"golang.org/x/term"
 )
 
 // Stoppable gives a context that the first SIGINT, SIGTERM, SIGHUP or SIGUSR2
@@ -29,10 +26,11 @@ func Stoppable(stderr io.Writer) (ctx context.Context, stop func()) {
 		}
 		signal.Ignore(syscall.SIGHUP)
 		signal.Stop(signals) // and not Reset: a worker listens too
-		if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			fmt.Fprintln(stderr) // after the bar, and the ^C that the terminal echoes
+		notice := "runner: stopping: what runs saves its state (once more: killed at once)\n"
+		if IsTerminal(stderr) {
+			notice = eraseLine + notice // in the place of the ^C that the terminal echoes
 		}
-		fmt.Fprintln(stderr, "runner: stopping: what runs saves its state (once more: killed at once)")
+		io.WriteString(stderr, notice)
 		if s == syscall.SIGUSR2 {
 			cancel(ErrPreempted)
 			return

@@ -92,6 +92,9 @@ func JSONText(v any) string {
 
 // TextWidth is the width of the terminal; 0, where there is none, is no limit.
 func TextWidth(w io.Writer) int {
+	if s, ok := w.(*Screen); ok {
+		w = s.file
+	}
 	f, ok := w.(*os.File)
 	if !ok {
 		return 0

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
-
+	"react/results/plain"
 	"react/runner/cli"
 	"react/runner/schedule"
 )
@@ -37,18 +36,25 @@ func (unknownRest) Progress(*schedule.Task, int, int)    {}
 func (unknownRest) End(*schedule.Task, schedule.Outcome) {}
 func (unknownRest) Left() string                         { return "" }
 
-// NewReporter shows a bar on a terminal, lines elsewhere, without colours.
+// NewReporter shows one line in place on a terminal, lines elsewhere, without colours.
 func NewReporter(w io.Writer) schedule.Reporter { return NewTimedReporter(w, unknownRest{}) }
 
-// NewTimedReporter also says how long the rest takes.
+// NewTimedReporter also says how long the rest takes. Where CI is set, as continuous integration
+// sets it, a terminal is a log.
 func NewTimedReporter(w io.Writer, rest Rest) schedule.Reporter {
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
-		return &barReporter{w: f, stages: stages{begun: map[*schedule.Task]string{}, rest: rest}}
+	begun := map[*schedule.Task]string{}
+	if ci := os.Getenv("CI"); cli.IsTerminal(w) && (ci == "" || ci == "false") {
+		screen, ok := w.(*cli.Screen)
+		if !ok {
+			screen = cli.NewScreen(w.(*os.File))
+		}
+		return &screenReporter{screen: screen, now: time.Now, every: lineEvery,
+			stages: stages{begun: begun, rest: rest}, states: map[*schedule.Task]*state{}}
 	}
-	return &lineReporter{w: w, every: PlainEvery, now: time.Now, stages: stages{begun: map[*schedule.Task]string{}, rest: rest}}
+	return &lineReporter{w: w, every: PlainEvery, now: time.Now, stages: stages{begun: begun, rest: rest}}
 }
 
-// stages remembers what the running stages are called: "[3/84] tune 0a1b2c3d4e5f".
+// stages remembers what the running stages are called: "[3/84] tune gated-image, K 8, seed 2".
 type stages struct {
 	mu    sync.Mutex
 	begun map[*schedule.Task]string
@@ -56,7 +62,7 @@ type stages struct {
 }
 
 func (s *stages) begin(t *schedule.Task, n, total int) string {
-	s.begun[t] = fmt.Sprintf("[%d/%d] %s", n, total, t.Name())
+	s.begun[t] = fmt.Sprintf("[%d/%d] %s", n, total, t.Called())
 	return s.begun[t]
 }
 
@@ -64,7 +70,7 @@ func (s *stages) name(t *schedule.Task) string {
 	if name, ok := s.begun[t]; ok {
 		return name
 	}
-	return t.Name()
+	return t.Called()
 }
 
 // ended gives the line for a stage that ran, "" for one that was found done.
@@ -85,7 +91,12 @@ func (s *stages) ended(t *schedule.Task, o schedule.Outcome) string {
 
 // waits gives the line for a stage that is made elsewhere.
 func waits(t *schedule.Task, holder string) string {
-	return fmt.Sprintf("%s is being made by %s; its output will be used", t.Name(), holder)
+	return fmt.Sprintf("%s is being made by %s; its output will be used", t.Called(), holder)
+}
+
+// warned gives the line for a stage's warning.
+func warned(t *schedule.Task, text string) string {
+	return fmt.Sprintf("warning: %s: %s", t.Called(), text)
 }
 
 // lineReporter prints a line when a stage ends, and now and then while one
@@ -128,7 +139,7 @@ func (r *lineReporter) Progress(t *schedule.Task, done, total int, note string) 
 func (r *lineReporter) Warn(t *schedule.Task, text string) {
 	r.stages.mu.Lock()
 	defer r.stages.mu.Unlock()
-	fmt.Fprintf(r.w, "warning: %s: %s\n", t.Name(), text)
+	fmt.Fprintln(r.w, warned(t, text))
 }
 
 // End prints how long the stage took.
@@ -140,88 +151,195 @@ func (r *lineReporter) End(t *schedule.Task, o schedule.Outcome) {
 	}
 }
 
-// barReporter keeps one bar at the bottom: of the stage that reported last.
-type barReporter struct {
-	w      *os.File
-	bar    *progressbar.ProgressBar
-	of     *schedule.Task
+// leastBetween is the least time between two drawings of the line that a stage asks for.
+const leastBetween = 100 * time.Millisecond
+
+// lineEvery is how often the line is drawn while no stage says anything.
+const lineEvery = time.Second
+
+// screenReporter keeps one line below all other text: of the stage that reported last. It is
+// there while a stage runs, and has no clock of its own otherwise.
+type screenReporter struct {
+	screen *cli.Screen
+	now    func() time.Time
+	every  time.Duration // 0 is never
 	stages stages
+	states map[*schedule.Task]*state // of those that run
+	order  []*schedule.Task          // of states, the one that reported last is last
+	drawn  time.Time
+	stop   chan struct{} // ends the clock
+}
+
+// state is how far a stage is.
+type state struct {
+	since       time.Time
+	done, total int
+	note        string
 }
 
 // Begin shows the stage before it reports anything.
-func (r *barReporter) Begin(t *schedule.Task, n, total int) {
+func (r *screenReporter) Begin(t *schedule.Task, n, total int) {
 	r.stages.mu.Lock()
 	defer r.stages.mu.Unlock()
 	r.stages.begin(t, n, total)
-	r.show(t, -1)
+	if len(r.states) == 0 {
+		r.start()
+	}
+	r.states[t] = &state{since: r.now()}
+	r.last(t)
+	r.draw()
 }
 
-// Wait says above the bar who makes the stage.
-func (r *barReporter) Wait(t *schedule.Task, holder string) {
+// start begins to draw the line now and then.
+func (r *screenReporter) start() {
+	stop := make(chan struct{})
+	r.stop = stop
+	if r.every == 0 {
+		return
+	}
+	go func() {
+		tick := time.NewTicker(r.every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				r.tick(stop)
+			}
+		}
+	}()
+}
+
+// tick draws the line, unless the clock was stopped meanwhile.
+func (r *screenReporter) tick(stop chan struct{}) {
 	r.stages.mu.Lock()
 	defer r.stages.mu.Unlock()
-	r.above(waits(t, holder))
+	select {
+	case <-stop:
+	default:
+		r.draw()
+	}
+}
+
+// last makes the stage the one that is shown.
+func (r *screenReporter) last(t *schedule.Task) {
+	r.order = append(slices.DeleteFunc(r.order, func(o *schedule.Task) bool { return o == t }), t)
 }
 
 // Progress moves the bar.
-func (r *barReporter) Progress(t *schedule.Task, done, total int, note string) {
+func (r *screenReporter) Progress(t *schedule.Task, done, total int, note string) {
 	r.stages.mu.Lock()
 	defer r.stages.mu.Unlock()
 	r.stages.rest.Progress(t, done, total)
-	if r.of != t || r.bar.GetMax() != total {
-		r.show(t, total)
+	s := r.states[t]
+	if s == nil { // it ended, or never began
+		return
 	}
-	r.bar.Describe(r.describe(t, note))
-	r.bar.Set(done)
-}
-
-// show replaces the bar; total -1 is a spinner.
-func (r *barReporter) show(t *schedule.Task, total int) {
-	r.clear()
-	r.of = t
-	r.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(r.w), progressbar.OptionSetWidth(10),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionShowCount(), progressbar.OptionEnableColorCodes(false),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionSetDescription(r.describe(t, "")), progressbar.OptionClearOnFinish())
-	r.bar.RenderBlank()
-}
-
-// describe leaves room for the bar, its counts and its times, so that the line
-// does not wrap: a wrapped bar cannot be cleared.
-func (r *barReporter) describe(t *schedule.Task, note string) string {
-	text := []rune(strings.TrimSuffix(r.stages.name(t), t.Key[:12]) + note)
-	width, _, err := term.GetSize(int(r.w.Fd()))
-	if err != nil || width == 0 { // a pseudo-terminal that nobody gave a size
-		width = 80
-	}
-	return string(text[:max(0, min(len(text), width-45))])
-}
-
-func (r *barReporter) clear() {
-	if r.bar != nil {
-		r.bar.Clear()
-		r.bar, r.of = nil, nil
+	s.done, s.total, s.note = done, total, note
+	r.last(t)
+	if r.now().Sub(r.drawn) >= leastBetween {
+		r.draw()
 	}
 }
 
-// Warn prints the warning above the bar.
-func (r *barReporter) Warn(t *schedule.Task, text string) {
-	r.stages.mu.Lock()
-	defer r.stages.mu.Unlock()
-	r.above(fmt.Sprintf("warning: %s: %s", t.Name(), text))
+// Wait says above the line who makes the stage.
+func (r *screenReporter) Wait(t *schedule.Task, holder string) {
+	fmt.Fprintln(r.screen, waits(t, holder))
+}
+
+// Warn prints the warning above the line.
+func (r *screenReporter) Warn(t *schedule.Task, text string) {
+	fmt.Fprintln(r.screen, warned(t, text))
 }
 
 // End leaves a line for the stage.
-func (r *barReporter) End(t *schedule.Task, o schedule.Outcome) {
+func (r *screenReporter) End(t *schedule.Task, o schedule.Outcome) {
 	r.stages.mu.Lock()
 	defer r.stages.mu.Unlock()
-	if line := r.stages.ended(t, o); line != "" {
-		r.above(line)
+	if r.states[t] != nil {
+		delete(r.states, t)
+		r.order = slices.DeleteFunc(r.order, func(o *schedule.Task) bool { return o == t })
+		if len(r.states) == 0 {
+			close(r.stop)
+		}
+	}
+	line := r.stages.ended(t, o)
+	r.draw()
+	if line != "" {
+		fmt.Fprintln(r.screen, line)
 	}
 }
 
-// above clears the bar and prints a line; the next Progress draws the bar
-// again.
-func (r *barReporter) above(line string) {
-	r.clear()
-	fmt.Fprintln(r.w, line)
+// draw shows the stage that reported last, or nothing where none runs.
+func (r *screenReporter) draw() {
+	if len(r.order) == 0 {
+		r.screen.Show("")
+		return
+	}
+	r.drawn = r.now()
+	t := r.order[len(r.order)-1]
+	r.screen.Show(fitted(r.parts(t, r.states[t]), r.screen.Width()))
+}
+
+// part is a part of the line. Where the line is too long, those of the lowest rank go first.
+type part struct {
+	text string
+	rank int
+}
+
+// parts are those of a stage's line, the name first.
+func (r *screenReporter) parts(t *schedule.Task, s *state) []part {
+	parts := []part{{r.stages.name(t), 9}}
+	if s.total > 0 {
+		parts = append(parts, part{fmt.Sprintf("%d%%", 100*s.done/s.total), 7},
+			part{cli.Bar(s.done, s.total, 10), 4}, part{fmt.Sprintf("%d/%d", s.done, s.total), 2})
+	}
+	parts = append(parts, part{s.note, 1}, part{"for " + cli.Duration(r.now().Sub(s.since).Seconds()), 3})
+	if n := len(r.order); n > 1 {
+		parts = append(parts, part{fmt.Sprintf("+%d more", n-1), 5})
+	}
+	parts = append(parts, part{strings.TrimPrefix(r.stages.rest.Left(), ", "), 6})
+	return slices.DeleteFunc(parts, func(p part) bool { return p.text == "" })
+}
+
+// keptRank is from where on a part is worth more than the end of a name, of which leastName
+// columns stay.
+const (
+	keptRank  = 6
+	leastName = 24
+)
+
+// fitted joins parts to a line of at most so many columns.
+func fitted(parts []part, width int) string {
+	name, rest := parts[0].text, parts[1:]
+	tail := func() string {
+		text := ""
+		for _, p := range rest {
+			text += "  " + p.text
+		}
+		return text
+	}
+	for len(rest) > 0 {
+		i, room := lowest(rest), plain.Width(name)
+		if rest[i].rank >= keptRank {
+			room = min(room, leastName)
+		}
+		if room+plain.Width(tail()) <= width {
+			break
+		}
+		rest = slices.Delete(rest, i, i+1)
+	}
+	return plain.Cut(name, width-plain.Width(tail())) + tail()
+}
+
+// lowest is where the part of the lowest rank is.
+func lowest(parts []part) int {
+	at := 0
+	for i, p := range parts {
+		if p.rank < parts[at].rank {
+			at = i
+		}
+	}
+	return at
 }

@@ -1,11 +1,15 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"react/data/words"
 	"react/runner/cli"
+	"react/runner/plan"
 	"react/runner/schedule"
 )
 
@@ -26,4 +30,129 @@ func (e *Experiment) Command() string {
 		words = append(words, "--set", cli.Quote(set))
 	}
 	return strings.Join(words, " ")
+}
+
+// titles are the stages in words: "tune gated-image, K 8, seed 2". A stage is named by its op and
+// set, and by what all trials that need it have in common of what the sweep varies.
+func titles(p *plan.Plan) map[*plan.Stage]string {
+	axes, seeds := variedAxes(p), seedsDiffer(p.Trials)
+	sets, shared := map[*plan.Stage]string{}, map[*plan.Stage][]string{}
+	for _, t := range p.Trials {
+		values := []string{t.Label, ""}
+		if t.Seed != nil && seeds {
+			values[1] = fmt.Sprintf("seed %d", *t.Seed)
+		}
+		for _, axis := range axes {
+			values = append(values, axis.words(t))
+		}
+		named := slices.Collect(maps.Values(t.Stages))
+		for name, stage := range t.Stages {
+			if _, set, ok := strings.Cut(name, "/"); ok {
+				sets[stage] = " " + set
+			}
+		}
+		for stage := range MadeFrom(named...) {
+			if _, seen := shared[stage]; !seen {
+				shared[stage] = slices.Clone(values)
+			}
+			for i, value := range shared[stage] {
+				if value != values[i] {
+					shared[stage][i] = ""
+				}
+			}
+		}
+	}
+	out := map[*plan.Stage]string{}
+	for stage, values := range shared {
+		out[stage] = stage.Op + sets[stage] + titleEnd(values)
+	}
+	return out
+}
+
+// titleEnd joins the label, the seed and the values of axes that trials share, each "" where they
+// do not. A case is known by its label.
+func titleEnd(values []string) string {
+	label, seed, axes := values[0], values[1], values[2:]
+	parts := []string{label}
+	if label == "" {
+		parts = slices.Clone(axes)
+	}
+	parts = slices.DeleteFunc(append(parts, seed), func(part string) bool { return part == "" })
+	if len(parts) == 0 {
+		return ""
+	}
+	return " " + strings.Join(parts, ", ")
+}
+
+// seedsDiffer says whether the trials have more than one seed.
+func seedsDiffer(trials []plan.Trial) bool {
+	seeds := map[int]bool{}
+	for _, t := range trials {
+		if t.Seed != nil {
+			seeds[*t.Seed] = true
+		}
+	}
+	return len(seeds) > 1
+}
+
+// variedAxis is a param that the sweep varies.
+type variedAxis struct {
+	path string
+	name string // "K "; "" where all values are words that tell by themselves
+}
+
+// variedAxes are the params that the sweep sets and that differ between trials, tuning's first:
+// they tell most.
+func variedAxes(p *plan.Plan) []variedAxis {
+	values := map[string]map[string]bool{}
+	bare := map[string]bool{}
+	for _, t := range p.Trials {
+		for path := range t.Axes {
+			values[path] = map[string]bool{}
+			bare[path] = true
+		}
+	}
+	for _, t := range p.Trials {
+		for path := range values {
+			if v, ok := t.Params[path]; ok {
+				_, word := v.(string)
+				values[path][cli.JSONText(v)], bare[path] = true, bare[path] && word
+			}
+		}
+	}
+	var axes []variedAxis
+	for _, path := range slices.SortedFunc(maps.Keys(values), tuneFirst) {
+		if len(values[path]) < 2 {
+			continue
+		}
+		axis := variedAxis{path: path}
+		if !bare[path] {
+			name := path[strings.LastIndex(path, ".")+1:]
+			if len(name) == 1 {
+				name = strings.ToUpper(name)
+			}
+			axis.name = name + " "
+		}
+		axes = append(axes, axis)
+	}
+	return axes
+}
+
+func tuneFirst(a, b string) int {
+	rank := func(path string) int {
+		if path == "tune.mode" {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
+}
+
+// words are the axis's value in a trial, "" where the trial has none.
+func (a variedAxis) words(t plan.Trial) string {
+	v, ok := t.Params[a.path]
+	if !ok {
+		return ""
+	}
+	return a.name + strings.NewReplacer("[", "", "]", "", `"`, "", ",", "+").Replace(cli.JSONText(v))
 }

@@ -41,6 +41,7 @@ import (
 type Task struct {
 	Key    string
 	Op     string
+	Title  string   // what it is in words, "" where nobody says
 	Lines  []string // the key's preimage, for the manifest
 	Needs  []string // keys of the tasks it reads, each once
 	Wanted bool     // for itself; other tasks run only for a reader that runs
@@ -51,6 +52,9 @@ type Task struct {
 	// its lease; nil for a task without parts. It is told of no directory.
 	Assist func(ctx context.Context, a *Attempt) error
 }
+
+// Called is what people are told of the task: its title, else its name.
+func (t *Task) Called() string { return cmp.Or(t.Title, t.Name()) }
 
 // Name is how messages call the task.
 func (t *Task) Name() string { return t.Op + " " + t.Key[:min(12, len(t.Key))] }

@@ -6,8 +6,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/term"
-
 	"react/runner/cli"
 	"react/runner/store"
 )
@@ -39,7 +37,7 @@ func Show(ctx context.Context, s *store.Store, folder *store.Sweep, w io.Writer,
 	case o.JSON:
 		return o.follow(ctx, watcher, first, newJSONLines(w))
 	}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+	if f, ok := w.(*os.File); ok && cli.IsTerminal(f) {
 		screen := newScreen(f)
 		defer screen.close()
 		return o.follow(ctx, watcher, first, screen.show)

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
 	"react/data/words"
 	"react/runner/cli"
 	"react/runner/record"
@@ -22,8 +20,7 @@ type style struct{ colour bool }
 // styleOf allows colour on a terminal that takes it, unless NO_COLOR is set
 // (no-color.org).
 func styleOf(w io.Writer) style {
-	f, ok := w.(*os.File)
-	return style{ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))}
+	return style{os.Getenv("NO_COLOR") == "" && cli.IsTerminal(w)}
 }
 
 func (s style) mark(code, text string) string {
@@ -187,7 +184,7 @@ func (t *statusText) stage(s stage, at time.Time) string {
 	case s.Queued:
 		line += "  " + t.yellow("queued")
 	case s.Total > 0:
-		line += fmt.Sprintf("  %s %d/%d", bar(s.Done, s.Total, 10), s.Done, s.Total)
+		line += fmt.Sprintf("  %s %d/%d", cli.Bar(s.Done, s.Total, 10), s.Done, s.Total)
 	}
 	if s.Note != "" {
 		line += "  " + s.Note
@@ -204,12 +201,6 @@ func (t *statusText) stage(s stage, at time.Time) string {
 		line += fmt.Sprintf("  (%s)", s.Names[0])
 	}
 	return line
-}
-
-// bar is a part of a whole, in so many columns of plain characters.
-func bar(done, total, width int) string {
-	full := min(max(done*width/max(total, 1), 0), width)
-	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
 }
 
 func (t *statusText) failures(st *Status) {
