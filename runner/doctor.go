@@ -97,13 +97,17 @@ gives them. Nothing is read, written or downloaded.
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the build: revision, Go, SIMD, libraries",
+		Short: "Print release, commit, engines that are there, and the build: Go, SIMD, libraries",
 		Args:  cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := cmd.OutOrStdout()
 			facts := record.BuildFacts()
+			release, commit := record.SourceOf(facts)
+			fmt.Fprintf(w, "release %s\ncommit %s\nengines %s\n\n", release, commit, machine.UsableEngines())
 			for _, name := range slices.Sorted(maps.Keys(facts)) {
-				fmt.Fprintf(w, "%s %s\n", name, facts[name])
+				if name != "release" && !strings.HasPrefix(name, "vcs") {
+					fmt.Fprintf(w, "%s %s\n", name, facts[name])
+				}
 			}
 			simd := "on"
 			if !engine.SIMD {
@@ -114,6 +118,7 @@ func newVersion() *cobra.Command {
 		},
 	}
 }
+
 func newCompletion() *cobra.Command {
 	shells := []string{"bash", "zsh", "fish"}
 	return &cobra.Command{

@@ -41,6 +41,17 @@ func Examine() Report {
 	return r
 }
 
+// UsableEngines are the engines that open here with their libraries' versions, in one line.
+func UsableEngines() string {
+	var names []string
+	for _, s := range engine.Survey() {
+		if s.Usable {
+			names = append(names, s.Engine+" "+versionOf(s))
+		}
+	}
+	return cmp.Or(strings.Join(names, ", "), "none")
+}
+
 func onOff(on bool) string {
 	if on {
 		return "on"
@@ -79,11 +90,7 @@ func printEngine(b *strings.Builder, s engine.Status) {
 	if s.Usable {
 		state = "yes"
 	}
-	version := s.Version
-	if strings.HasPrefix(s.Engine, "xla:") && version != "" {
-		version = "PJRT API " + version
-	}
-	line := fmt.Sprintf("%-8s %s  %s", s.Engine, state, version)
+	line := fmt.Sprintf("%-8s %s  %s", s.Engine, state, versionOf(s))
 	fmt.Fprintln(b, strings.TrimRight(line, " "))
 	where := s.Path
 	if s.Wheel != "" {
@@ -96,6 +103,14 @@ func printEngine(b *strings.Builder, s engine.Status) {
 			fmt.Fprintf(b, "         %s: %s\n", detail.name, detail.text)
 		}
 	}
+}
+
+// versionOf is the version of an engine's library, a plugin's by its interface.
+func versionOf(s engine.Status) string {
+	if strings.HasPrefix(s.Engine, "xla:") && s.Version != "" {
+		return "PJRT API " + s.Version
+	}
+	return s.Version
 }
 
 func gibibytes(n int64) string {

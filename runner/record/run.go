@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -209,9 +210,19 @@ func Runs(w *store.Sweep) ([]Run, error) {
 	return runs, nil
 }
 
-// BuildFacts are the settings that the Go tool put into the program.
+// stamp is what .ci/compile says of the source with -ldflags -X, as NAME=VALUE with commas
+// between: release, vcs.revision, vcs.time, vcs.modified. It is empty outside a git checkout. The
+// Go tool says most of it too, but not in a linked worktree, and not with -buildvcs=false.
+var stamp string
+
+// BuildFacts are what the program's build put into it: its source, settings and libraries.
 func BuildFacts() map[string]string {
 	facts := map[string]string{"go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
+	for setting := range strings.SplitSeq(stamp, ",") {
+		if name, value, ok := strings.Cut(setting, "="); ok && value != "" {
+			facts[name] = value
+		}
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return facts
@@ -227,6 +238,21 @@ func BuildFacts() map[string]string {
 		}
 	}
 	return facts
+}
+
+// SourceOf says in words which release and which commit a program of these facts was built from.
+func SourceOf(facts map[string]string) (release, commit string) {
+	release, commit = cmp.Or(facts["release"], "none, a development build"), facts["vcs.revision"]
+	if commit == "" {
+		return release, "unknown: built outside a git checkout, or by go build without the Makefile"
+	}
+	if at := facts["vcs.time"]; at != "" {
+		commit += " of " + at
+	}
+	if facts["vcs.modified"] == "true" {
+		commit += ", with changes"
+	}
+	return release, commit
 }
 
 // shownLibraries are the libraries that results depend on.

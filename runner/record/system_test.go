@@ -42,3 +42,21 @@ func TestCachedFilesAreNoUse(t *testing.T) {
 		t.Errorf("%d bytes of no file", got)
 	}
 }
+
+// TestSourceOf reads the stamp of a build by make, of a release and of a tree without git.
+func TestSourceOf(t *testing.T) {
+	defer func() { stamp = "" }()
+	for _, c := range []struct{ stamp, release, commit string }{
+		{"release=,vcs.revision=abc,vcs.time=2026-11-30T14:00:00Z,vcs.modified=true",
+			"none, a development build", "abc of 2026-11-30T14:00:00Z, with changes"},
+		{"release=v1.0,vcs.revision=abc,vcs.time=2026-11-30T14:00:00Z,vcs.modified=false", "v1.0",
+			"abc of 2026-11-30T14:00:00Z"},
+		{"", "none, a development build",
+			"unknown: built outside a git checkout, or by go build without the Makefile"},
+	} {
+		stamp = c.stamp
+		if release, commit := SourceOf(BuildFacts()); release != c.release || commit != c.commit {
+			t.Errorf("stamp %q: release %q, commit %q", c.stamp, release, commit)
+		}
+	}
+}
