@@ -45,7 +45,7 @@ func TestLayers(t *testing.T) {
 // rows, which all read.
 var orders = map[string][]string{
 	"runner": {
-		"child cli launch mutants internal/slurmtest internal/browsertest spec/v1 spec/fields spec/source",
+		"child cli launch mutants internal/slurmtest internal/browsertest internal/faulty spec/v1 spec/fields spec/source",
 		"apart spec/mistake slurm k8s listen",
 		"spec/contract",
 		"spec/rules",

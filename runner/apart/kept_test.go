@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,6 +21,7 @@ import (
 	"react/ops/embed"
 	"react/ops/engine"
 	"react/ops/op"
+	"react/runner/internal/faulty"
 )
 
 // doubleParams are of an op of this test.
@@ -195,90 +194,19 @@ func (w writer) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// faulty is XLA's plugin with a fault: where a file is, the next run of a program takes the file away
-// and stands still for ever, or aborts.
-const faulty = `
-#include <dlfcn.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-static void *(*real)(void *);
-static void *run(void *args) {
-	if (unlink(STILL) == 0) for (;;) pause();
-	if (unlink(ABORT) == 0) abort();
-	return real(args);
-}
-void *GetPjrtApi(void) {
-	static void *api;
-	if (api) return api;
-	void **theirs = ((void **(*)(void))dlsym(dlopen(REAL, RTLD_LAZY | RTLD_LOCAL), "GetPjrtApi"))();
-	api = malloc(*(size_t *)theirs);
-	memcpy(api, theirs, *(size_t *)theirs);
-	real = theirs[AT];
-	((void **)api)[AT] = run;
-	return api;
-}`
-
-// faultyPlugin compiles one over the real plugin; the files are those that it waits for.
-func faultyPlugin(t *testing.T) (path, still, abort string) {
-	t.Helper()
-	real, err := filepath.Abs("../../cache/xla-cpu/pjrt_c_api_cpu_plugin.so")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(real); err != nil {
-		t.Skip("no PJRT plugin for CPUs in cache/xla-cpu: make xla-cpu fetches it")
-	}
-	for _, tool := range []string{"cc", "go"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not in PATH", tool)
-		}
-	}
-	dir := t.TempDir()
-	path, still, abort = filepath.Join(dir, "faulty_cpu_plugin.so"), filepath.Join(dir, "still"), filepath.Join(dir, "abort")
-	cc := exec.Command("cc", "-shared", "-fPIC", "-x", "c", "-", "-o", path, "-ldl", fmt.Sprintf("-DAT=%d", executeAt(t)),
-		fmt.Sprintf("-DREAL=%q", real), fmt.Sprintf("-DSTILL=%q", still), fmt.Sprintf("-DABORT=%q", abort))
-	cc.Stdin = strings.NewReader(faulty)
-	if out, err := cc.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return path, still, abort
-}
-
-// executeAt is the place of the function that runs programs in a plugin's table, in pointers.
-func executeAt(t *testing.T) int {
-	t.Helper()
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/gomlx/go-xla").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	header, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "pjrt", "pjrt_c_api.h"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(header), "typedef struct PJRT_Api {")
-	for i, field := range regexp.MustCompile(`_PJRT_API_STRUCT_FIELD\((\w+)\)`).FindAllStringSubmatch(table, -1) {
-		if field[1] == "PJRT_LoadedExecutable_Execute" {
-			return 2 + 3 + i // behind size and extensions, and the version with its own and two ints
-		}
-	}
-	t.Fatal("no PJRT_LoadedExecutable_Execute in the header")
-	return 0
-}
-
 // TestFaultyPlugin: a plugin that stands still or aborts in the middle of a stage takes its process
 // along and no more, and the next attempt ends the stage.
 func TestFaultyPlugin(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: a plugin that stands still for seconds")
 	}
-	plugin, still, abort := faultyPlugin(t)
+	plugin := faulty.Compile(t, "../..")
 	for name, c := range map[string]struct{ file, want, log string }{
-		"stands still": {still, "a run of double stands still: it began ", "runDouble("},
-		"aborts":       {abort, "the process of test-double ended by itself", "SIGABRT"},
+		"stands still": {plugin.Still, "a run of double stands still: it began ", "runDouble("},
+		"aborts":       {plugin.Abort, "the process of test-double ended by itself", "SIGABRT"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k := &Kept{spec: "xla:" + plugin, patience: 5 * time.Second}
+			k := &Kept{spec: "xla:" + plugin.Path, patience: 5 * time.Second}
 			defer k.Close()
 			partial, n := t.TempDir(), &notes{}
 			if err := os.WriteFile(c.file, nil, 0o666); err != nil {
