@@ -170,19 +170,30 @@ func isTall(img *RGB, w, h int) bool {
 }
 
 // inputs is the range of positions that the taps need.
-func (w weights) inputs() (from, to int) {
+func (w *weights) inputs() (from, to int) {
 	last := len(w.first) - 1
 	return w.first[0], w.first[last] + w.count[last]
 }
 
-// rows resizes n rows from y0 on; img begins at column x0 of what taps refer to.
+// of are the weights of output position i.
+func (w *weights) of(i int) []int32 { return w.taps[i*w.size:][:w.count[i]] }
+
+// rows resizes n rows from y0 on; img begins at column x0 of what taps refer to. Vectors do it
+// where the build and the processor have them (resize_avx2.go), and the bytes are the same.
 func rows(img *RGB, taps weights, x0, y0, n int) *RGB {
 	out := New(len(taps.first), n)
+	if !vectorRows(img, taps, x0, y0, out) {
+		scalarRows(img, taps, x0, y0, out)
+	}
+	return out
+}
+
+func scalarRows(img *RGB, taps weights, x0, y0 int, out *RGB) {
 	for y := range out.H {
 		src := img.Pix[(y0+y)*img.W*3 : (y0+y+1)*img.W*3]
 		dst := out.Pix[y*out.W*3 : (y+1)*out.W*3]
 		for x := range out.W {
-			k := taps.taps[x*taps.size : x*taps.size+taps.count[x]]
+			k := taps.of(x)
 			p := src[(taps.first[x]-x0)*3:]
 			p = p[:len(k)*3]
 			r, g, b := int32(1<<(precision-1)), int32(1<<(precision-1)), int32(1<<(precision-1))
@@ -196,19 +207,24 @@ func rows(img *RGB, taps weights, x0, y0, n int) *RGB {
 			d[0], d[1], d[2] = clip8(r), clip8(g), clip8(b)
 		}
 	}
+}
+
+// columns resizes along columns, as rows does; img begins at row y0 of what taps refer to.
+func columns(img *RGB, taps weights, y0 int) *RGB {
+	out := New(img.W, len(taps.first))
+	if !vectorColumns(img, taps, y0, out) {
+		scalarColumns(img, taps, y0, out)
+	}
 	return out
 }
 
-// columns resizes along columns; img begins at row y0 of what taps refer to.
-func columns(img *RGB, taps weights, y0 int) *RGB {
-	out := New(img.W, len(taps.first))
+func scalarColumns(img *RGB, taps weights, y0 int, out *RGB) {
 	sums := make([]int32, img.W*3)
 	for y := range out.H {
 		for i := range sums {
 			sums[i] = 1 << (precision - 1)
 		}
-		for i := range taps.count[y] {
-			v := taps.taps[y*taps.size+i]
+		for i, v := range taps.of(y) {
 			row := img.Pix[(taps.first[y]-y0+i)*img.W*3:][:len(sums)]
 			for j, p := range row {
 				sums[j] += int32(p) * v
@@ -219,7 +235,6 @@ func columns(img *RGB, taps weights, y0 int) *RGB {
 			dst[j] = clip8(s)
 		}
 	}
-	return out
 }
 
 // Preprocess is CLIP's: the zero Preparation's square of size x size pixels.

@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"react/data/peer"
 )
 
 // random makes an image of noise and edges, which overshoot when resized.
@@ -76,6 +78,59 @@ func TestResizeEqualsDefinition(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// needVectors skips where the vector passes cannot run.
+func needVectors(t testing.TB) {
+	t.Helper()
+	if !vectorColumns(New(16, 1), newWeights(Bicubic, 1, 1, 0, 1), 0, New(16, 1)) {
+		t.Skip("no vector passes: want GOEXPERIMENT=simd, amd64 and AVX2")
+	}
+}
+
+// TestVectorPassesAreScalar holds the vector passes to the scalar ones, byte for byte, for random
+// sizes, filters and windows; every other input is only what the taps need.
+func TestVectorPassesAreScalar(t *testing.T) {
+	needVectors(t)
+	rng := rand.New(rand.NewPCG(1, 6))
+	draw := func(length int) (w weights) { // of a window of the axis at a random scale
+		out := 1 + rng.IntN(2*length)
+		from := rng.IntN(out)
+		return newWeights(Filter(rng.IntN(int(lanczos)+1)), length, out, from, 1+rng.IntN(out-from))
+	}
+	vectors := 0
+	check := func(vector bool, name string, img, got, want *RGB) {
+		if !vector {
+			return
+		}
+		vectors++
+		if !bytes.Equal(got.Pix, want.Pix) {
+			t.Fatalf("%s of %dx%d to %dx%d: differ", name, img.W, img.H, got.W, got.H)
+		}
+	}
+	for i := range 400 {
+		side := 1 + 40*(i%8) // from tall to wide
+		img := random(1+rng.IntN(side+20), 1+rng.IntN(340-side), rng.Uint64())
+		across, down := draw(img.W), draw(img.H)
+		x0, x1, y0, y1 := 0, img.W, 0, img.H
+		if i%2 == 0 {
+			x0, x1 = across.inputs()
+			y0, y1 = down.inputs()
+		}
+		part := crop(img, x0, 0, x1-x0, img.H)
+		y := rng.IntN(img.H)
+		got, want := New(len(across.first), img.H-y), New(len(across.first), img.H-y)
+		scalarRows(part, across, x0, y, want)
+		check(vectorRows(part, across, x0, y, got), "rows", part, got, want)
+
+		part = crop(img, 0, y0, img.W, y1-y0)
+		got, want = New(img.W, len(down.first)), New(img.W, len(down.first))
+		scalarColumns(part, down, y0, want)
+		check(vectorColumns(part, down, y0, got), "columns", part, got, want)
+	}
+	if vectors < 650 {
+		t.Errorf("of 800 passes only %d by vectors", vectors)
 	}
 }
 
@@ -189,12 +244,36 @@ func TestAugmentColor(t *testing.T) {
 }
 
 func BenchmarkPreprocess(b *testing.B) {
-	for _, tc := range []struct{ w, h, size int }{{640, 480, 224}, {64, 64, 32}, {32, 32, 32}} {
+	for _, tc := range []struct{ w, h, size int }{{640, 480, 224}, {256, 256, 224}, {64, 64, 32}, {32, 32, 32}} {
 		b.Run(fmt.Sprintf("%dx%d to %d", tc.w, tc.h, tc.size), func(b *testing.B) {
 			img := random(tc.w, tc.h, 1)
 			for b.Loop() {
 				Preprocess(img, tc.size)
 			}
+		})
+	}
+}
+
+// BenchmarkVectorPasses takes turns between the scalar and the vector passes, by processor
+// time.
+func BenchmarkVectorPasses(b *testing.B) {
+	needVectors(b)
+	for _, side := range []int{256, 640} {
+		b.Run(fmt.Sprintf("%d to 224", side), func(b *testing.B) {
+			img, taps := random(side, side, 1), newWeights(Bicubic, side, 224, 0, 224)
+			mid, out := New(224, side), New(224, 224)
+			var ours, theirs []float64
+			for b.Loop() {
+				start := peer.CPUSeconds(b)
+				scalarRows(img, taps, 0, 0, mid)
+				scalarColumns(mid, taps, 0, out)
+				scalar := peer.CPUSeconds(b)
+				vectorRows(img, taps, 0, 0, mid)
+				vectorColumns(mid, taps, 0, out)
+				ours, theirs = append(ours, peer.CPUSeconds(b)-scalar), append(theirs, scalar-start)
+			}
+			b.ReportMetric(peer.Median(theirs)/peer.Median(ours), "times-as-fast")
+			b.ReportMetric(1e6*peer.Median(ours), "µs/vector")
 		})
 	}
 }
