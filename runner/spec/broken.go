@@ -19,7 +19,7 @@ import (
 // firstBuild evaluates the file. What does not parse ends the pass; references that lead nowhere and values that contradict each other are
 // reported and taken out, so that the rest can still be checked.
 func (c *checker) firstBuild() (cue.Value, bool) {
-	if !c.checkNumbers() {
+	if !c.checkNumbers() || !c.checkShape() {
 		return cue.Value{}, false
 	}
 	for range 8 { // each round takes out at least one broken value; more are left for the next pass
@@ -71,14 +71,14 @@ func (c *checker) takeOut(v cue.Value) (progress, fatal bool) {
 	for _, e := range all {
 		text := mistake.Message(e)
 		switch {
-		case strings.HasPrefix(text, "the import ") && c.src.Lacks(): // by what was taken out
+		case strings.HasPrefix(text, "the import ") && (c.src.Lacks() || fatal): // by what was taken out
 		case strings.HasPrefix(text, "package \"") || strings.HasPrefix(text, "import "):
 			c.badImport(e)
 			fatal = true
 		case strings.HasPrefix(text, "reference "):
 			progress = c.badReference(e) || progress
 		default:
-			progress = c.badValue(e, text) || progress
+			progress = c.badValue(v, e, text) || progress
 		}
 	}
 	return progress, fatal
@@ -103,15 +103,32 @@ func (c *checker) badReference(e errors.Error) bool {
 		}
 	}
 	word, p := c.wordAt(pos), dotted(e.Path())
+	at := c.at(pos)
+	if prefix := c.prefixAt(pos); prefix != "" { // pool:world/task is a field and a quotient
+		word, p, at.Col = prefix+word, fields.Parent(p), at.Col-len(prefix)
+	}
 	c.words = append(c.words, span{pos.Filename(), pos.Offset(), pos.Offset() + len(word)})
 	c.holes[p] = true
 	right := c.meant(word, p)
 	if pos.Filename() == c.src.Name && mistake.AfterDash(c.src.Text, pos.Offset()) {
 		right = fmt.Sprintf("a list is written [%q, ...]", word)
 	}
-	c.Add(c.at(pos), p, "%s is not a name in this file (%s)", word, right)
+	c.Add(at, p, "%s is not a name in this file (%s)", word, right)
+	if n := c.Find(p); p != "" && n != nil && !n.IsLeaf() {
+		c.Silence(p) // what it lacks may be in what is not there
+	}
 	return true
 }
+
+// prefixAt is the word with its colon that a place of the file follows without a space.
+func (c *checker) prefixAt(pos token.Pos) string {
+	if pos.Filename() != c.src.Name {
+		return ""
+	}
+	return prefixPattern.FindString(c.src.Text[:pos.Offset()])
+}
+
+var prefixPattern = regexp.MustCompile(`\b[a-z]+:$`)
 
 // meant is what a word without quotes would be in the field at a path.
 func (c *checker) meant(word, p string) string {
@@ -123,6 +140,10 @@ func (c *checker) meant(word, p string) string {
 	}
 	f := c.FormAt(p)
 	switch {
+	case strings.HasPrefix(word, "#"), strings.HasPrefix(word, "_"):
+		return strings.Trim(mistake.DidYouMean(word, c.src.Marked(), "there is"), " ()")
+	case regexp.MustCompile(regexp.QuoteMeta(word) + `\(`).MatchString(c.src.Text):
+		return "a function has its package before it, as in math.Pow; a list is written [..., ...]"
 	case f == nil || f.TakesText():
 		return fmt.Sprintf("text is quoted: %q", word)
 	case f.Boolean && slices.Contains([]string{"yes", "on", "On", "Yes", "YES", "ON"}, word):
@@ -159,19 +180,14 @@ var wordPattern = regexp.MustCompile(`^[^\s"'{}\[\](),:]+`)
 
 // badValue reports a value that evaluates to an error, such as two values for one field, and takes its field out. A field that was reported
 // before is taken out silently: a word without quotes can leave half an expression behind.
-func (c *checker) badValue(e errors.Error, text string) bool {
+func (c *checker) badValue(v cue.Value, e errors.Error, text string) bool {
 	pos := e.Position()
 	if in := e.InputPositions(); !pos.IsValid() && len(in) > 0 {
 		pos = in[0]
 	}
-	if pos.IsValid() && pos.Filename() == c.src.Name && strings.HasPrefix(text, "has two values") {
-		if at, number := mistake.DecimalComma(c.src.Name, c.src.Text, pos.Offset()); number != "" {
-			c.Fail(at, "", "%s is two values (a number has a point: %s)", number, strings.Replace(number, ",", ".", 1))
-			return false
-		}
-	}
 	p := fieldPath(e.Path())
-	if p == "" {
+	if p == "" || strings.HasPrefix(p, "let[") {
+		p = ""
 		if !c.Said("") {
 			c.Fail(c.at(pos), "", "%s", text)
 		}
@@ -181,9 +197,85 @@ func (c *checker) badValue(e errors.Error, text string) bool {
 		return false
 	}
 	if !c.IsBad(p) && !c.isHole(p) {
-		c.Fail(c.at(pos), p, "%s", text)
+		at := c.at(pos)
+		if at.Line == 0 && at.File == c.src.Name {
+			at = c.fieldPos(v.LookupPath(cue.ParsePath(p)))
+		}
+		c.Fail(at, p, "%s", text)
 	}
 	return true
+}
+
+// checkShape reports what parses and is not what it looks like: fields that belong to a group by
+// their indentation alone, as in YAML, and values that stand where fields do.
+func (c *checker) checkShape() bool {
+	before := len(c.Errs)
+	for _, n := range c.src.Trees() {
+		if f, ok := n.(*ast.File); ok {
+			c.shapeOf(f.Decls)
+		}
+	}
+	return len(c.Errs) == before
+}
+
+func (c *checker) shapeOf(decls []ast.Decl) {
+	for i, d := range decls {
+		switch d := d.(type) {
+		case *ast.EmbedDecl:
+			c.noField(d.Expr)
+		case *ast.Field:
+			c.indented(d, decls[i+1:])
+		}
+	}
+}
+
+// noField reports an expression among fields that cannot be a group of them.
+func (c *checker) noField(x ast.Expr) {
+	switch x := x.(type) {
+	case *ast.BinaryExpr:
+		if name, ok := x.X.(*ast.Ident); ok && x.Op == token.EQL {
+			c.Add(c.at(x.Pos()), "", "syntax: a field is written with a colon (%s: ...)", name.Name)
+		}
+	case *ast.ListLit:
+		c.Add(c.at(x.Pos()), "", "syntax: a list stands where a field does (NAME: [..., ...])")
+	case *ast.BasicLit:
+		if at, number := mistake.DecimalComma(c.src.Name, c.src.Text, x.Pos().Offset()); number != "" {
+			c.Add(at, "", "%s is two values (a number has a point: %s)", number,
+				strings.Replace(number, ",", ".", 1))
+			return
+		}
+		value := mistake.Cut(x.Value, 40)
+		c.Add(c.at(x.Pos()), "", "syntax: %s stands where a field does (NAME: %s)", value, value)
+	}
+}
+
+// indented follows a field to the end of its line: a field on the next line is its value to CUE,
+// and the ones after it are not.
+func (c *checker) indented(f *ast.Field, after []ast.Decl) {
+	name, _, _ := ast.LabelName(f.Label)
+	group, ok := f.Value.(*ast.StructLit)
+	if !ok || len(group.Elts) == 0 {
+		return
+	}
+	inner, ok := group.Elts[0].(*ast.Field)
+	if !ok || group.Lbrace.IsValid() {
+		c.shapeOf(group.Elts)
+		return
+	}
+	outer, below := f.Label.Pos().Position(), inner.Label.Pos().Position()
+	next := 0
+	if len(after) > 0 {
+		next = after[0].Pos().Position().Column
+	}
+	switch {
+	case below.Line == outer.Line:
+		c.indented(inner, after)
+	case below.Column <= outer.Column:
+		c.Add(c.at(f.Label.Pos()), name, "has no value (%s: VALUE)", name)
+	case next == below.Column:
+		c.Add(c.at(f.Label.Pos()), name,
+			"indentation makes no group of the fields below (%s: {...}, with braces around them)", name)
+	}
 }
 
 // fieldPath is the path of the field that an error lies in: up to the first list.

@@ -10,7 +10,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-var update = flag.Bool("update", false, "rewrite the expected errors in runner/testdata/script/spec_*.txtar")
+var update = flag.Bool("update", false,
+	"rewrite the expected errors in testdata/spec_*.txtar and ../testdata/script/spec_*.txtar")
 
 // TestGoldenErrors runs the scripts that runner's own tests run through the command, without the command: `exits 3 runner vet FILE --set ...`
 // followed by `cmp stderr WANT`. Every section has one, with the mistakes that people make in it.

@@ -44,12 +44,42 @@ func (c *checker) parseSetting(arg string) (source.Setting, error) {
 	set.Drop = c.Alternatives(now)
 	x, err := parser.ParseExpr(set.From, set.Text)
 	switch {
+	case c.isSeveral(set):
+		return source.Setting{}, errors.New(c.several(set))
 	case c.WantsText(strings.Split(now, ".")) && (isBareText(value) || !isMarked(value) && (err != nil || c.namesNothing(x))):
 		set.Text = strconv.Quote(value)
 	case err != nil:
 		return source.Setting{}, errors.New(c.notCUE(set))
 	}
 	return set, nil
+}
+
+// severalValues are numbers or words with commas between, as other programs take them for a sweep.
+var severalValues = regexp.MustCompile(`^[\w.+-]+(?:\s*,\s*[\w.+-]+)+$`)
+
+// isSeveral reports whether an override is several values where the field takes one, or a list.
+func (c *checker) isSeveral(set source.Setting) bool {
+	p := strings.Join(set.Path, ".")
+	f := c.FormAt(p)
+	return severalValues.MatchString(set.Text) &&
+		(f == nil && set.Path[0] == "sweep" || f != nil && !f.TakesAnyText())
+}
+
+// several says how a list is written, and where one value stands that a list is a sweep.
+func (c *checker) several(set source.Setting) string {
+	parts := strings.Split(set.Text, ",")
+	for i, part := range parts {
+		parts[i] = strings.TrimSpace(part)
+		if _, err := strconv.ParseFloat(parts[i], 64); err != nil {
+			parts[i] = strconv.Quote(parts[i])
+		}
+	}
+	p, list := strings.Join(set.Path, "."), "["+strings.Join(parts, ", ")+"]"
+	if f := c.FormAt(p); set.Path[0] == "sweep" || f.List != nil {
+		return fmt.Sprintf("%s: %s is no list (%s)", p, set.Text, list)
+	}
+	return fmt.Sprintf("%s: %s is several values where one stands (to sweep it: --set 'sweep.grid.%s=%s')",
+		p, set.Text, p, list)
 }
 
 // notCUE says what is wrong with a value that does not parse, and what the field takes.
@@ -62,6 +92,9 @@ func (c *checker) notCUE(set source.Setting) string {
 	_, err := parser.ParseFile(set.From, text)
 	if err == nil { // "a: 1" is a field's value, and no expression
 		return "syntax: not a value"
+	}
+	if m := nextSetting.FindString(set.Text); m != "" {
+		return fmt.Sprintf("syntax: %q is another override (a --set of its own)", m)
 	}
 	said := mistake.SyntaxErrors(set.From, text, err)[0].Msg
 	if f != nil && !strings.HasSuffix(said, ")") {
@@ -86,6 +119,9 @@ func (c *checker) namesNothing(x ast.Expr) bool {
 	}
 	return !hasLiteral && len(refs) > 0
 }
+
+// nextSetting is a second PATH=VALUE in the value of a first.
+var nextSetting = regexp.MustCompile(`\b[a-z]\w*(?:\.\w+)+=.*`)
 
 // isMarked reports whether a value begins as text in quotes or a list does: then it was meant as CUE.
 func isMarked(value string) bool { return strings.ContainsAny(value[:1], "\"'[{") }

@@ -190,7 +190,7 @@ func (c *checker) readCases(v cue.Value, base *assignment) []assignment {
 func (c *checker) each(v cue.Value, shown string, visit func(shown string, v cue.Value)) {
 	it, err := v.List()
 	if err != nil || v.IncompleteKind() != cue.ListKind {
-		c.Fail(c.valuePos(v), shown, "%s is not a list", mistake.Show(v))
+		c.Fail(c.valuePos(v), shown, "%s is not a list ([{...}, ...])", mistake.Show(v))
 		return
 	}
 	for i := 0; it.Next(); i++ {

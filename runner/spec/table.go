@@ -199,7 +199,11 @@ func (t tableReader) checkBaseline(s string) {
 		}
 		return
 	}
-	t.Fail(t.valuePos(t.vals[p]), p, "no case has the label %q%s", s, mistake.DidYouMean(s, t.labels, "labels"))
+	hint := mistake.DidYouMean(s, t.labels, "labels")
+	if hint == "" {
+		hint = " (a case of sweep.cases with that label, or PATH=VALUE)"
+	}
+	t.Fail(t.valuePos(t.vals[p]), p, "no case has the label %q%s", s, hint)
 }
 
 func (t tableReader) checkFixed(out Table) {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -95,7 +97,7 @@ func (c *checker) walk(n *contract.Field, path string, v cue.Value, vis visitor)
 		c.Fail(c.valuePos(v), shown, "%s", err)
 		return
 	}
-	for it.Next() {
+	for it.Next() && !c.Said(shown) {
 		name, w := it.Selector().Unquoted(), it.Value()
 		if old, at := c.FormerField(n, fields.Join(path, name)); old != nil {
 			if !c.former {
@@ -108,7 +110,7 @@ func (c *checker) walk(n *contract.Field, path string, v cue.Value, vis visitor)
 			c.visit(child, fields.Join(path, name), w, vis)
 			continue
 		}
-		if near := mistake.Nearest(name, n.Names()); near != "" && !v.LookupPath(cue.MakePath(cue.Str(near))).Exists() {
+		if near := n.Meant(name); near != "" && !v.LookupPath(cue.MakePath(cue.Str(near))).Exists() {
 			c.Silence(fields.Join(shown, near)) // the field that was meant is not missing too
 		}
 	}
@@ -137,7 +139,11 @@ func (c *checker) isUnusable(v cue.Value, shown string) bool {
 	}
 	if err := v.Err(); err != nil && v.IncompleteKind() == cue.BottomKind {
 		if !c.IsBad(shown) && !c.isHole(shown) {
-			c.Fail(c.valuePos(v), shown, "%s", mistake.FirstMessage(err))
+			text := mistake.FirstMessage(err)
+			if loop, ok := c.loop(v); ok {
+				text = mistake.Loop(loop)
+			}
+			c.Fail(c.valuePos(v), shown, "%s", text)
 		}
 		c.Silence(shown)
 		return true
@@ -151,7 +157,10 @@ func (c *checker) childAt(n *contract.Field, name, path, shown string, v cue.Val
 		return c.namedChild(n, name, path, shown, v, vis)
 	}
 	child := n.Child(name)
-	if child == nil {
+	if child == nil && strings.ContainsAny(name, "./") {
+		c.Fail(c.fieldPos(v), fields.Join(shown, strconv.Quote(name)), "a path is no field's name (%s:)",
+			strings.NewReplacer(".", ": ", "/", ": ").Replace(name))
+	} else if child == nil {
 		c.Fail(c.fieldPos(v), fields.Join(shown, name), "unknown field%s", c.Hint(n, name))
 	}
 	return child
@@ -165,11 +174,24 @@ func (c *checker) namedChild(n *contract.Field, name, path, shown string, v cue.
 		}
 		return n.Elem
 	}
+	if f := n.Elem.Child(name); f != nil && v.IncompleteKind() != cue.StructKind {
+		c.Fail(c.fieldPos(v), shown, "%s stands outside of %s (%s: NAME: {%s: ..., ...})",
+			name, article(singular(path)), shown, name)
+		return nil
+	}
 	if !contract.IsName(name) {
 		c.Fail(c.fieldPos(v), fields.Join(shown, name), "%q is not a name (letters, digits, - and _, a letter first)", name)
 		return nil
 	}
 	return n.Elem
+}
+
+// article puts a or an before a noun.
+func article(noun string) string {
+	if strings.ContainsAny(noun[:1], "aeiou") {
+		return "an " + noun
+	}
+	return "a " + noun
 }
 
 func singular(section string) string {
@@ -187,11 +209,20 @@ func (c *checker) value(f contract.Form, shown string, v cue.Value) (json.RawMes
 	if c.IsBad(shown) || c.isUnusable(v, shown) {
 		return nil, false
 	}
+	if v.IncompleteKind() == cue.StructKind && c.isHole(shown) {
+		c.Silence(shown) // pool:world/task without quotes is a group
+		return nil, false
+	}
 	if d, ok := v.Default(); ok {
 		v = d
 	}
 	if v.IncompleteKind() == cue.ListKind && f.List != nil {
 		return c.list(f, shown, v)
+	}
+	if v.IncompleteKind() == cue.ListKind && c.canVary(shown) && v.Validate(cue.Concrete(true)) == nil {
+		c.Fail(c.valuePos(v), shown,
+			"%s is a list where one value stands (%s; to sweep it, put it under sweep.grid)", mistake.Show(v), f)
+		return nil, false
 	}
 	if now := f.Today(v); now != "" && f.Accepts {
 		if !c.former {
@@ -250,6 +281,9 @@ func (c *checker) list(f contract.Form, shown string, v cue.Value) (json.RawMess
 
 // incomplete says that a value is a constraint, or refers to something that is not there.
 func (c *checker) incomplete(f contract.Form, v cue.Value, err error) string {
+	if loop, ok := c.loop(v); ok {
+		return mistake.Loop(loop)
+	}
 	if v.Err() != nil {
 		return mistake.FirstMessage(v.Err())
 	}
@@ -264,4 +298,40 @@ func (c *checker) incomplete(f contract.Form, v cue.Value, err error) string {
 		return fmt.Sprintf("%s is a type, not a value (%s)", what, f)
 	}
 	return fmt.Sprintf("%s is not one value (%s)", what, f)
+}
+
+// canVary reports whether a path is one that a grid could have.
+func (c *checker) canVary(shown string) bool {
+	return !strings.HasSuffix(shown, "]") &&
+		(c.Find(shown) != nil || strings.HasPrefix(shown, "sweep.cases["))
+}
+
+// loop are the fields through which a value is computed from itself. Nothing more is said of them.
+func (c *checker) loop(v cue.Value) (through []string, ok bool) {
+	through, ok = loopBack(v, v.Path().String(), map[string]bool{})
+	for _, other := range through {
+		c.Silence(other)
+	}
+	return through, ok
+}
+
+// loopBack looks for a way from a value over the fields that it names to the field at start.
+func loopBack(v cue.Value, start string, seen map[string]bool) (through []string, ok bool) {
+	if root, p := v.ReferencePath(); len(p.Selectors()) > 0 {
+		at := p.String()
+		if at == start || seen[at] {
+			return nil, at == start
+		}
+		seen[at] = true
+		through, ok = loopBack(root.LookupPath(p), start, seen)
+		return append([]string{at}, through...), ok
+	}
+	if op, parts := v.Expr(); op != cue.NoOp && op != cue.SelectorOp {
+		for _, part := range parts {
+			if through, ok = loopBack(part, start, seen); ok {
+				return through, true
+			}
+		}
+	}
+	return nil, false
 }

@@ -223,15 +223,48 @@ func (c *Schema) FormAt(p string) *Form {
 	return &n.Form
 }
 
+// elsewhere are what others call fields of an experiment, and where fields stand that the sections
+// do not have.
+var elsewhere = map[string]string{
+	"seed": "sweep.seeds", "seeds": "sweep.seeds", "grid": "sweep.grid", "cases": "sweep.cases",
+	"exclude": "sweep.exclude", "version": "apiVersion", "name": "label", "model": "backbone",
+	"templates": "prompts", "top_k": "k", "topK": "k", "learning_rate": "lr", "learningRate": "lr",
+	"batch_size": "batch", "batchSize": "batch", "num_steps": "steps", "max_steps": "steps",
+	"epochs": "steps",
+}
+
+// Meant is the field of a group that a name was most likely meant for, or "".
+func (n *Field) Meant(name string) string {
+	if near := mistake.Nearest(name, n.Names()); near != "" {
+		return near
+	}
+	if other := elsewhere[name]; other != "" && slices.Contains(n.Names(), other) {
+		return other
+	}
+	return ""
+}
+
 // Hint is the nearest field of the group, or the section that does have a field of this name, or all fields.
 func (c *Schema) Hint(n *Field, name string) string {
-	if near := mistake.Nearest(name, n.Names()); near != "" {
+	if near := n.Meant(name); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
 	}
-	if p := c.Params.PathOf(name); p != "" {
+	if p := n.PathOf(name); p != "" && n.Name != "" { // a level is missing
+		return fmt.Sprintf(" (did you mean %s:?)", strings.ReplaceAll(p, ".", ": "))
+	}
+	if other := elsewhere[name]; strings.Contains(other, ".") {
+		return fmt.Sprintf(" (did you mean %s?)", other)
+	}
+	p := c.Params.PathOf(name)
+	if c.Params.Child("tune").Child(name) != nil {
+		p = "tune." + name // of the same name in several sections, what is asked for most
+	}
+	if p != "" && n.Name == "sweep" {
+		return fmt.Sprintf(" (did you mean sweep.grid.%s?)", p)
+	} else if p != "" {
 		return fmt.Sprintf(" (did you mean %s?)", p)
 	}
-	return mistake.DidYouMean(name, n.Names(), "fields")
+	return n.List()
 }
 
 // FormerField is the field of today that a path of runner/v1 stands for, and its path.

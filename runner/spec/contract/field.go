@@ -212,7 +212,7 @@ func (n *Field) List() string {
 	}
 	names := n.Names()
 	if len(names) > 16 {
-		names = append(names[:12:12], "and others: runner explain "+n.Name)
+		names = append(names[:12:12], strings.TrimSpace("and others: runner explain "+n.Name))
 	}
 	return fmt.Sprintf(" (fields: %s)", strings.Join(names, ", "))
 }

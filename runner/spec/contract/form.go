@@ -167,6 +167,10 @@ func (f Form) Wrong(v cue.Value) string {
 			return fmt.Sprintf("%s is not a whole number (%s)", shown, f)
 		}
 	}
+	if s, err := v.String(); err == nil && f.List != nil && f.List.TakesText() &&
+		f.List.Value.Unify(v).Err() == nil {
+		return fmt.Sprintf("%s is not a list ([%q])", shown, s)
+	}
 	if v.IncompleteKind() == cue.ListKind && f.List != nil {
 		n, _ := v.Len().Int64()
 		return fmt.Sprintf("a list of %d does not fit (%s)", n, f)
@@ -176,6 +180,15 @@ func (f Form) Wrong(v cue.Value) string {
 
 // TakesText reports whether some text may be the value.
 func (f Form) TakesText() bool { return f.Value.IncompleteKind()&cue.StringKind != 0 }
+
+// TakesAnyText reports whether the value, or what it lists, may be text that is not one of a few
+// choices.
+func (f Form) TakesAnyText() bool {
+	if f.List != nil {
+		return f.List.TakesAnyText()
+	}
+	return f.TakesText() && len(f.spelling().literals) == 0
+}
 
 // OneOrMore is the constraint of a list of such values, of one at least.
 func (f Form) OneOrMore() Form { return Form{List: &f, nonEmpty: true} }

@@ -19,7 +19,8 @@ func Show(v cue.Value) string {
 		s = "'" + string(text) + "'"
 	} else if lit, ok := literal(v); ok {
 		s = lit
-	} else if raw, err := v.MarshalJSON(); err == nil {
+	} else if raw, err := v.MarshalJSON(); err == nil && v.IncompleteKind() != cue.ListKind {
+		// a list may hold bytes, which JSON would write as base64
 		s = string(raw)
 	} else {
 		s = strings.Join(strings.Fields(fmt.Sprint(v)), " ")

@@ -87,6 +87,7 @@ var (
 	yamlItem    = regexp.MustCompile(`^\s*-\s`)
 	fieldAfter  = regexp.MustCompile(`\s"?[A-Za-z_]\w*"?\s*:`)
 	commaNumber = regexp.MustCompile(`:\s*(-?\d+,\d+)\s*[,}]`)
+	quotient    = regexp.MustCompile(`(\w+)\s*//\s*(\w+)`)
 	webAddress  = regexp.MustCompile(`:\s*([a-z][a-z0-9]*://[^\s,}\]]*)`)
 )
 
@@ -112,6 +113,9 @@ var multipliers = map[string]float64{"k": 1e3, "K": 1e3, "m": 1e6, "M": 1e6, "b"
 
 // habit says what is wrong with the text around an offset, and where; "" where nothing is known.
 func habit(text string, offset int, said string) (at int, why string) {
+	if at, why := foreignIn(text, offset, said); why != "" {
+		return at, why
+	}
 	line, start := lineAt(text, offset)
 	for _, look := range []func(line string, start, offset int, said string) (int, string){charHabit, lineHabit, valueHabit} {
 		if at, why := look(line, start, offset, said); why != "" {
@@ -138,6 +142,10 @@ func charHabit(line string, start, offset int, said string) (int, string) {
 	}
 	r, _ := utf8.DecodeRuneInString(rest)
 	switch {
+	case strange[r] != "":
+		return offset, strange[r]
+	case r == '%' && strings.HasSuffix(line[:offset-start], " "):
+		return offset, `% is no operator (a value in text is "\(x)")`
 	case strings.ContainsRune("“”„‘’«»", r):
 		return offset, fmt.Sprintf("%c is a typographic quote (text stands in straight ones: \"...\")", r)
 	case r == '\u00a0' || r == '\u3000' || r == '\u200b' || r == '\u202f':
@@ -171,7 +179,7 @@ func lineHabit(line string, start, offset int, said string) (int, string) {
 		return indent, fmt.Sprintf("%s is no field's name (%s:)", m[1], strings.ReplaceAll(m[1], ".", ": "))
 	}
 	switch {
-	case strings.HasPrefix(trimmed, "# "), strings.HasPrefix(trimmed, "#!"):
+	case strings.HasPrefix(trimmed, "# "), strings.HasPrefix(trimmed, "#!"): // in the line before
 		return indent, "# begins no comment (// does)"
 	case yamlItem.MatchString(line):
 		return indent, "- begins no item (a list is written [..., ...])"
@@ -196,10 +204,11 @@ func valueHabit(line string, start, offset int, said string) (int, string) {
 		return 0, ""
 	case n != nil:
 		return start + from, unitWords(value, n[1], n[2])
-	case dateLike.MatchString(value), strings.ContainsAny(value[:1], "/~$"):
+	case dateLike.MatchString(value), strings.ContainsAny(value[:1], "/~$."):
 		return start + from, fmt.Sprintf("text stands in double quotes (%q)", value)
 	case strings.HasPrefix(said, "illegal integer"):
-		return start + from, fmt.Sprintf("%s: a number begins with no 0 (text stands in double quotes: %q)", value, value)
+		return start + from, fmt.Sprintf("%s: a number begins with no 0 (%s; text stands in double quotes: %q)",
+			value, strings.TrimLeft(value, "0"), value)
 	case strings.Contains(value, " if "), strings.Contains(value, " ? "), strings.HasPrefix(value, "lambda "):
 		return start + from, fmt.Sprintf("%s is of another language (of two values: [if CONDITION {A}, B][0])", Cut(value, 40))
 	case fieldAfter.MatchString(value):
@@ -258,11 +267,15 @@ func unclosed(text string) (at int, why string) {
 			open = append(open, i)
 		case c == ')' || c == ']' || c == '}':
 			if len(open) == 0 {
-				return i, fmt.Sprintf("%c closes nothing", c)
+				return i, fmt.Sprintf("%c closes nothing (take it out)", c)
 			}
 			last := open[len(open)-1]
 			if closing[text[last]] != c {
-				return last, fmt.Sprintf("%c is not closed before the %c of line %d", text[last], c, 1+strings.Count(text[:i], "\n"))
+				if _, other := unclosed(text[:i] + " " + text[i+1:]); other == "" {
+					return i, fmt.Sprintf("%c closes nothing (take it out)", c)
+				}
+				return last, fmt.Sprintf("%c is not closed before the %c of line %d (by %c)",
+					text[last], c, 1+strings.Count(text[:i], "\n"), closing[text[last]])
 			}
 			open = open[:len(open)-1]
 		}
@@ -274,6 +287,10 @@ func unclosed(text string) (at int, why string) {
 	rest, _, _ := strings.Cut(text[last:], "\n")
 	if m := webAddress.FindStringSubmatchIndex(rest); m != nil { // its // begins a comment
 		return last + m[2], fmt.Sprintf("text stands in double quotes (%q)", rest[m[2]:m[3]])
+	}
+	if m := quotient.FindStringSubmatchIndex(rest); m != nil {
+		return last + m[2], fmt.Sprintf("// begins a comment (a whole quotient is div(%s, %s))",
+			rest[m[2]:m[3]], rest[m[4]:m[5]])
 	}
 	return last, fmt.Sprintf("%c is not closed (by %c)", text[last], closing[text[last]])
 }

@@ -66,15 +66,37 @@ var wordings = map[string]wording{
 	"cannot use %s (type %s) as type %s": {3, func(_ errors.Error, a []any) string {
 		return fmt.Sprintf("%s is %s, not %s", cutText(a[0]), kindWords(a[1]), kindWords(a[2]))
 	}},
-	"index out of range [%d] with length %d": says(2, "no item %s in a list of %s (the first is 0)"),
-	"invalid interpolation":                  says(0, `a \(...) in the text has no value`),
-	"error in call to %s":                    says(1, "%s"),
-	"cycle with field: %v":                   says(1, "is computed from %s, which is computed from it"),
-	"structural cycle":                       says(0, "holds itself without end"),
-	"undefined field: %s":                    says(1, "there is no field %s"),
-	"failed arithmetic: %v":                  says(1, "cannot be computed: %s"),
-	"imported and not used: %s":              says(1, "the import %s is not used (take it out)"),
-	"unreferenced alias or let clause %s":    says(1, "%s is not used (take it out)"),
+	"cannot use %s (type %s) as type %s in %v": {4, func(_ errors.Error, a []any) string {
+		return fmt.Sprintf("%s is %s (%s takes %s)", cutText(a[0]), kindWords(a[1]), a[3], kindWords(a[2]))
+	}},
+	"cannot use %s (type %s) as %s in argument %d to %v": {5, func(_ errors.Error, a []any) string {
+		return fmt.Sprintf("%s is %s (argument %s of %s is %s)",
+			cutText(a[0]), kindWords(a[1]), a[3], a[4], kindWords(a[2]))
+	}},
+	"cannot call non-function %s (type %s)":              says(2, "%[1]s is no function (its package has others)"),
+	"invalid operand %s (found %s, want list or struct)": says(2, `%[1]s has no parts (a value in text is "\(x)")`),
+	"preference mark not allowed at this position": says(0, "* marks one of several choices "+
+		`(a power is math.Pow(2, 10), after import "math"; a group is named without *)`),
+	"field is required but not present":        says(0, "! asks for a value and gives none (the name alone, without !)"),
+	"cyclic references in let clause or alias": says(0, "is computed from itself (one of the names needs a value)"),
+	"non-concrete value %v in operand to %s":   says(2, "%[2]s computes with something that has no value (a value for it)"),
+	"index out of range [%d] with length %d":   says(2, "no item %s in a list of %s (the first is 0)"),
+	"invalid interpolation":                    says(0, `a \(...) in the text has no value`),
+	"error in call to %s":                      says(1, "%s"),
+	"cycle with field: %v":                     {1, func(errors.Error, []any) string { return Loop(nil) }},
+	"structural cycle":                         says(0, "holds itself without end (its own fields)"),
+	"undefined field: %s":                      says(1, "there is no field %s"),
+	"failed arithmetic: %v":                    says(1, "cannot be computed: %s (other numbers)"),
+	"imported and not used: %s":                says(1, "the import %s is not used (take it out)"),
+	"unreferenced alias or let clause %s":      says(1, "%s is not used (take it out)"),
+}
+
+// Loop says of a value that it is computed from itself, through other fields or at once.
+func Loop(through []string) string {
+	if len(through) == 0 {
+		return "is computed from itself (a value)"
+	}
+	return "is computed from itself, through " + Listed(through, "and") + " (one of them needs a value)"
 }
 
 func cutText(text any) string { return Cut(fmt.Sprint(text), 60) }

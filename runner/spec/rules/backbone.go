@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"react/ops/clip"
 	"react/runner/spec/mistake"
@@ -12,12 +13,26 @@ func (s Scene) checkBackbone() {
 	if s.Values.Has("backbone.pretrain") && !s.Values.Has("backbone.arch") {
 		s.report("backbone.arch", "missing (pretrain needs an architecture, such as \"tiny\")")
 	}
+	s.checkArch()
 	s.checkSnapshot()
 	s.checkGates()
 	pool := s.Values.Text("backbone.pretrain.pool")
 	if s.Values.Has("pool."+pool+".embeddings") && !s.Values.Has("pool."+pool+".shards") {
 		s.report("backbone.pretrain.pool", "pool %q has embeddings but no images to train on (shards, or another pool)", pool)
 	}
+}
+
+// checkArch looks the architecture up that is to be trained; a checkpoint brings its own.
+func (s Scene) checkArch() {
+	arch := s.Values.Text("backbone.arch")
+	if _, err := clip.Arch(arch); err == nil || arch == "" || !s.Values.Has("backbone.pretrain") {
+		return
+	}
+	meant := ""
+	if near := mistake.Nearest(arch, clip.Archs()); near != "" {
+		meant = fmt.Sprintf("did you mean %q? ", near)
+	}
+	s.report("backbone.arch", "no architecture %q (%sone of %s)", arch, meant, strings.Join(clip.Archs(), ", "))
 }
 
 // checkGates refuses gated blocks that a model has no place for. Of weights that are loaded the

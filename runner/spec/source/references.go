@@ -1,6 +1,7 @@
 package source
 
 import (
+	"regexp"
 	"slices"
 
 	"cuelang.org/go/cue/ast"
@@ -92,3 +93,13 @@ func chainOf(n ast.Node) []string {
 	}
 	return nil
 }
+
+// Marked are the names of the file's definitions and hidden fields.
+func (s *Source) Marked() (names []string) {
+	for _, m := range markedName.FindAllStringSubmatch(s.Text, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+var markedName = regexp.MustCompile(`(?m)(?:^|[\s{,])([#_]\w+)\s*:`)
