@@ -104,6 +104,7 @@ type builder struct {
 	cases     caseStore
 	effect    *effect  // nil but for Table.Effect
 	inputs    []string // what Options.Notes say of the rows' stages
+	gaps      []string // metrics that no trial gives
 }
 
 // placed is a row, or a planned trial without one, with its place in the table.
@@ -163,7 +164,11 @@ func (b *builder) checkNames(rows []results.Row) error {
 		if set, metric := splitMetric(m); set == "*" {
 			m = anySet(metrics, metric)
 		}
-		if !metrics[m] && !b.opts.incomplete() {
+		switch {
+		case metrics[m] || b.opts.incomplete():
+		case b.opts.Gaps:
+			b.gaps = append(b.gaps, m)
+		default:
 			return b.spec.fault(fmt.Sprintf("metrics[%d]", i), "no trial gives %q%s", m, hint(m, sortedKeys(metrics)))
 		}
 	}

@@ -450,6 +450,25 @@ func TestMetricToCome(t *testing.T) {
 	}
 }
 
+// TestGaps: a metric that the data do not give costs its own cells, and no other.
+func TestGaps(t *testing.T) {
+	spec := modesTable()
+	spec.Metrics = append(Names{"pairs/precision"}, spec.Metrics...)
+	rows := modes.Rows()
+	g := mustBuild(t, spec, rows, Options{Gaps: true})
+	if c := cellOf(t, g, "full", 0, 0); c.Status != Empty {
+		t.Errorf("a metric without rows: got %+v", c)
+	}
+	whole := mustBuild(t, modesTable(), rows, Options{})
+	if got, want := cellOf(t, g, "full", 1, 0).Mean, cellOf(t, whole, "full", 0, 0).Mean; got != want {
+		t.Errorf("beside it: got %v, want %v", got, want)
+	}
+	const want = "No trial gives pairs/precision: those cells are empty."
+	if !slices.Contains(g.Remarks, want) {
+		t.Errorf("got %q, want %q among them", g.Remarks, want)
+	}
+}
+
 func TestPercentAbove(t *testing.T) {
 	s := modes.Study{}
 	s.Add("", -1, 41.2, "tune.mode", "full")

@@ -24,6 +24,10 @@ type Options struct {
 	// images that were left out; nil: there are none. They stand under each table
 	// that shows a row of it.
 	Notes func(key string) []string
+	// Gaps has a metric that no trial gives leave its cells empty, with a remark, where
+	// it was found right before the trials ran: the data decide whether there is one.
+	// Without it such a metric is an error.
+	Gaps bool
 }
 
 // Trial is one planned trial.

@@ -18,7 +18,7 @@ import (
 func (b *builder) remark() {
 	b.grid.Over = plain.NonEmpty(b.aboutEffect(), b.aboutSeeds(), b.aboutImages())
 	b.grid.Remarks = append(append(b.aboutDifferences(), b.aboutCorrection()...),
-		plain.NonEmpty(b.aboutInputs(), b.aboutFewSeeds(), b.aboutEngines(), b.aboutScale(), b.aboutHoles())...)
+		plain.NonEmpty(b.aboutInputs(), b.aboutFewSeeds(), b.aboutEngines(), b.aboutScale(), b.aboutGaps(), b.aboutHoles())...)
 }
 
 // EachCell visits every cell once, by line, metric and column; one that spans columns too.
@@ -241,6 +241,14 @@ func (b *builder) aboutScale() string {
 		return ""
 	}
 	return "Warning: over 100 %, so not a fraction as percentages must be: " + strings.Join(sortedKeys(over), ", ") + "."
+}
+
+// aboutGaps names the metrics that the table asks for and that no trial gives.
+func (b *builder) aboutGaps() string {
+	if len(b.gaps) == 0 {
+		return ""
+	}
+	return "No trial gives " + strings.Join(b.gaps, ", ") + ": those cells are empty."
 }
 
 func (b *builder) aboutHoles() string {

@@ -58,8 +58,8 @@ func LoadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	return &Experiment{exp, p, s}, nil
 }
 
-// Vet checks a file, and its tables by the trials that there will be. It looks at no input data
-// and at no store.
+// Vet checks a file, and its tables by the trials that there will be. It looks at no store, and of
+// input data only whether a pool has labels.
 func Vet(ctx context.Context, file string, sets []string) (warnings []string, err error) {
 	exp, err := bounded.Load(ctx, file, sets)
 	if err != nil {
@@ -77,7 +77,7 @@ func Vet(ctx context.Context, file string, sets []string) (warnings []string, er
 // warningTexts are the warnings of an experiment's file, each with its place.
 func warningTexts(exp *spec.Experiment) []string {
 	var out []string
-	for _, w := range exp.Warnings {
+	for _, w := range append(slices.Clone(exp.Warnings), unlabelled(exp)...) {
 		out = append(out, w.Error())
 	}
 	return out

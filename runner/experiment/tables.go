@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"react/data/glob"
+	"react/data/laion"
 	"react/results"
 	"react/results/grid"
 	"react/runner/plan"
@@ -104,4 +106,58 @@ func ParamsBy(params map[string]any) func(other string) map[string]any {
 		}
 		return with[other]
 	}
+}
+
+// ofLabels are the figures that a stage gives only where the pool knows the labels of its rows.
+var ofLabels = []string{"precision", "relevant"}
+
+// unlabelled are warnings about figures of labels in tables whose trials retrieve from pools without
+// any. A pool whose files are not here may have them.
+func unlabelled(exp *spec.Experiment) (warnings mistake.Errors) {
+	without := sync.OnceValue(func() string { return poolWithoutLabels(exp) })
+	for _, name := range exp.Order {
+		for i, m := range exp.Tables[name].Metrics {
+			_, figure, _ := strings.Cut(m, "/")
+			if !slices.Contains(ofLabels, figure) || without() == "" {
+				continue
+			}
+			path := fmt.Sprintf("tables.%s.metrics[%d]", name, i)
+			warnings.Add(exp.Place(path), path, "no trial gives %q: pool %q has no labels, so its cells will be empty "+
+				"(a column label in the metadata, or another metric)", m, without())
+		}
+	}
+	return warnings
+}
+
+// poolWithoutLabels is the name of a pool that trials retrieve from, where none of those has labels.
+func poolWithoutLabels(exp *spec.Experiment) (name string) {
+	known := map[string]bool{}
+	for _, t := range exp.Trials {
+		name = t.Params.Retrieve.Pool
+		lacks, seen := known[name]
+		if !seen {
+			lacks = lacksLabels(t.Params.Pool[name].LAION)
+			known[name] = lacks
+		}
+		if name != "" && !lacks {
+			return ""
+		}
+	}
+	return name
+}
+
+// lacksLabels reports whether the first file of a pool's metadata is here and has no column of labels.
+func lacksLabels(pattern string) bool {
+	files, err := glob.Files(pattern)
+	if err != nil || len(files) == 0 {
+		return false
+	}
+	has := func(required ...string) bool {
+		r, err := laion.Open(files[:1], laion.Options{Columns: []string{"label"}, Required: required})
+		if err == nil {
+			r.Close()
+		}
+		return err == nil
+	}
+	return has() && !has("label")
 }

@@ -83,7 +83,7 @@ func readLines[T any](path string) ([]T, error) {
 
 // makeTables builds the tables of the spec from the rows.
 func (p *publication) makeTables(exp *spec.Experiment) error {
-	opts := grid.Options{Experiment: p.page.File, Command: p.page.Command, Notes: p.lossNotes}
+	opts := grid.Options{Experiment: p.page.File, Command: p.page.Command, Notes: p.lossNotes, Gaps: true}
 	for _, t := range p.trials {
 		opts.Trials = append(opts.Trials, grid.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: t.Status, Reason: t.Reason})
 	}

@@ -112,7 +112,7 @@ func (c *Comparison) grids(only string) ([]*grid.Grid, error) {
 		}
 		names = []string{only}
 	}
-	opts := grid.Options{Experiment: first.File, Command: c.command(), Trials: c.trials, Notes: c.lossNotes,
+	opts := grid.Options{Experiment: first.File, Command: c.command(), Trials: c.trials, Notes: c.lossNotes, Gaps: true,
 		Predictions: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Prediction, error) { return o.Predictions }),
 		BasePredictions: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Prediction, error) {
 			return o.BasePredictions

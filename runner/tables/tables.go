@@ -53,7 +53,7 @@ func build(e *experiment.Experiment, entries map[string]store.Entry, failures []
 // Options are what tables know besides their rows.
 func Options(e *experiment.Experiment, entries map[string]store.Entry, failures []schedule.Failure) grid.Options {
 	opts := grid.Options{Experiment: filepath.ToSlash(e.File), Command: e.Command(), Trials: trialStates(e, entries, failures),
-		Notes: lossNotes(e, entries)}
+		Notes: lossNotes(e, entries), Gaps: true}
 	CasesOf(e, entries).Fill(&opts)
 	return opts
 }

@@ -1,0 +1,57 @@
+package experiment
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"react/data/laion"
+	"react/runner/spec"
+)
+
+// TestUnlabelled: a table that asks for the precision of pairs is warned of where the pool's metadata
+// has no labels, and only there.
+func TestUnlabelled(t *testing.T) {
+	const text = `apiVersion: "runner/v2"
+name: "x"
+pool: p: {laion: %q, shards: "p/*.tar"}
+backbone: {arch: "tiny", pretrain: pool: "p"}
+task: {classes: "c.txt", prompts: ["a {}"]}
+retrieve: pool: "p"
+tune: {mode: "full", steps: 3, batch: 2}
+evaluate: task: {kind: "zeroshot", dataset: "d"}
+tables: main: {rows: "tune.mode", metrics: ["task/acc@1", "pairs/precision"]}
+`
+	dir := t.TempDir()
+	const want = `x.cue:9:59: tables.main.metrics[1]: no trial gives "pairs/precision": pool "p" has no labels`
+	for file, label := range map[string]string{"without.parquet": "", "with.parquet": "cat", "absent.parquet": "absent"} {
+		path := filepath.Join(dir, file)
+		if label != "absent" {
+			writePool(t, path, label)
+		}
+		exp, err := spec.Parse("x.cue", fmt.Appendf(nil, text, path), spec.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(warningTexts(exp), "\n")
+		if label == "" && !strings.HasPrefix(got, want) || label != "" && got != "" {
+			t.Errorf("%s: got %q", file, got)
+		}
+	}
+}
+
+// writePool writes metadata of one row.
+func writePool(t *testing.T, path, label string) {
+	t.Helper()
+	w, err := laion.Create(path)
+	if err == nil {
+		err = w.Write([]laion.Row{{URL: "u", Text: "a cat", Key: "0", Label: label}})
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
