@@ -42,7 +42,8 @@ var process = newBounds(maxPixels, maxBytes, max(maxBytes, int64(runtime.GOMAXPR
 // claim is the part of a budget that one image holds.
 type claim struct {
 	*bounds
-	held int64
+	held  int64
+	lends bool // the image ends with the claim
 }
 
 // image makes the image of these sizes once there is memory for it and for the
@@ -60,7 +61,12 @@ func (c *claim) image(w, h int, working func() int64) (*RGB, error) {
 		return nil, err // never: the context does not end
 	}
 	c.held = need
-	return New(w, h), nil
+	if !c.lends {
+		return New(w, h), nil
+	}
+	img := scratch(w, h)
+	clear(img.Pix) // a damaged file may leave some pixels out
+	return img, nil
 }
 
 // decoded gives back what is not the image's.

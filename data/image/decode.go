@@ -54,8 +54,8 @@ func decodeAlone(b []byte, onWhite bool) (*RGB, error) {
 // Use decodes as DecodeOnWhite does, or drops alpha and keeps the colour under it, and lends the
 // image to use. The
 // memory of both counts against a budget that the whole process shares, so that
-// any number of workers may call it; use must not call Use or DecodeOnWhite itself, which
-// might wait for ever.
+// any number of workers may call it; use must not keep the image, nor call Use or DecodeOnWhite
+// itself, which might wait for ever.
 func Use(b []byte, onWhite bool, use func(img *RGB) error) error {
 	c := claim{bounds: &process}
 	return c.use(b, onWhite, use)
@@ -63,11 +63,14 @@ func Use(b []byte, onWhite bool, use func(img *RGB) error) error {
 
 func (c *claim) use(b []byte, onWhite bool, use func(img *RGB) error) error {
 	defer c.release()
+	c.lends = true
 	img, err := decode(b, onWhite, c)
 	if err != nil {
 		return err
 	}
-	return use(img)
+	err = use(img)
+	recycle(img)
+	return err
 }
 
 // Size is the width and height that an image's header says, without decoding it.

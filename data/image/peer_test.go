@@ -32,12 +32,16 @@ var clipMean, clipStd = [3]float32{0.48145466, 0.4578275, 0.40821073}, [3]float3
 // normalises too.
 func prepareAll(t testing.TB, files [][]byte, dst []float32) {
 	for _, raw := range files {
-		img, err := Decode(raw)
+		err := Use(raw, true, func(img *RGB) error {
+			if dst == nil {
+				Preprocess(img, 224)
+				return nil
+			}
+			Preparation{Size: 224}.Normalize(img, clipMean, clipStd, dst)
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
-		}
-		if img = Preprocess(img, 224); dst != nil {
-			Normalize(img, clipMean, clipStd, dst)
 		}
 	}
 }

@@ -28,12 +28,28 @@ type Preparation struct {
 
 // Apply gives the square; only its pixels are computed.
 func (p Preparation) Apply(img *RGB) *RGB {
+	out := New(p.Size, p.Size)
+	p.fill(img, out)
+	return out
+}
+
+// Normalize writes the square to dst as the function Normalize does.
+func (p Preparation) Normalize(img *RGB, mean, std [3]float32, dst []float32) {
+	out := scratch(p.Size, p.Size)
+	p.fill(img, out)
+	Normalize(out, mean, std, dst)
+	recycle(out)
+}
+
+func (p Preparation) fill(img, out *RGB) {
 	size := p.Size
 	switch p.Mode {
 	case Squash:
-		return p.resample(img, size, size, window{0, 0, size, size})
+		p.resample(img, size, size, 0, 0, out)
+		return
 	case Longest:
-		return p.longest(img)
+		p.longest(img, out)
+		return
 	}
 	w, h := size, size
 	if img.W <= img.H {
@@ -41,7 +57,7 @@ func (p Preparation) Apply(img *RGB) *RGB {
 	} else {
 		w = int(float64(size) * float64(img.W) / float64(img.H))
 	}
-	return p.resample(img, w, h, window{p.offset(w), p.offset(h), size, size})
+	p.resample(img, w, h, p.offset(w), p.offset(h), out)
 }
 
 // offset is where the crop begins on a side of this length.
@@ -54,13 +70,13 @@ func (p Preparation) offset(length int) int {
 
 // longest is open_clip's ResizeKeepRatio and CenterCropOrPad: Python rounds half
 // to even, and the smaller half of a border stands left and above.
-func (p Preparation) longest(img *RGB) *RGB {
+func (p Preparation) longest(img, out *RGB) {
 	size := p.Size
 	ratio := max(float64(img.W), float64(img.H)) / float64(size)
 	w := max(1, int(math.RoundToEven(float64(img.W)/ratio)))
 	h := max(1, int(math.RoundToEven(float64(img.H)/ratio)))
-	small := p.resample(img, w, h, window{0, 0, w, h})
-	out := New(size, size)
+	small := scratch(w, h)
+	p.resample(img, w, h, 0, 0, small)
 	for i := range out.Pix {
 		out.Pix[i] = p.Fill
 	}
@@ -68,12 +84,13 @@ func (p Preparation) longest(img *RGB) *RGB {
 	for r := range h {
 		copy(out.Pix[((y+r)*size+x)*3:], small.Pix[r*w*3:(r+1)*w*3])
 	}
-	return out
+	recycle(small)
 }
 
-func (p Preparation) resample(img *RGB, w, h int, win window) *RGB {
+func (p Preparation) resample(img *RGB, w, h, x, y int, out *RGB) {
 	if p.Pillow >= TallFirst && isTall(img, w, h) {
-		return resampleTall(img, w, h, p.Filter, win)
+		resampleTall(img, w, h, p.Filter, x, y, out)
+		return
 	}
-	return resample(img, w, h, p.Filter, win)
+	resample(img, w, h, p.Filter, x, y, out)
 }

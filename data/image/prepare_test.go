@@ -3,7 +3,9 @@ package image
 import (
 	"crypto/sha256"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -65,6 +67,29 @@ func TestZeroPreparation(t *testing.T) {
 		a, b := Preprocess(img, 16), Preparation{Size: 16, Mode: Shortest, Pillow: TallFirst - 1}.Apply(img)
 		if string(a.Pix) != string(b.Pix) {
 			t.Errorf("%v: the default is not Pillow 12's", size)
+		}
+	}
+}
+
+// TestNormalizeInSpareImage gives the square's values whatever a recycled image held.
+func TestNormalizeInSpareImage(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 7))
+	modes, got, want := []string{Shortest, Longest, Squash}, make([]float32, 3*40*40), make([]float32, 3*40*40)
+	for i := range 200 {
+		img := random(1+rng.IntN(90), 1+rng.IntN(90), rng.Uint64())
+		if i%4 == 0 {
+			img = random(40, 1+rng.IntN(90), rng.Uint64()) // one axis stays, or both
+		}
+		p := Preparation{Size: 40, Mode: modes[i%3], Fill: 7, Pillow: 12 + i%2}
+		dirty := New(100, 100)
+		for j := range dirty.Pix {
+			dirty.Pix[j] = 255
+		}
+		recycle(dirty)
+		p.Normalize(img, clipMean, clipStd, got)
+		Normalize(p.Apply(img), clipMean, clipStd, want)
+		if !slices.Equal(got, want) {
+			t.Fatalf("%+v of %dx%d: differs from Apply and Normalize", p, img.W, img.H)
 		}
 	}
 }

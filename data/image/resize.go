@@ -126,41 +126,47 @@ func clip8(v int32) uint8 { return uint8(min(max(v>>precision, 0), 255)) }
 
 // Resize scales the whole image to w x h pixels.
 func Resize(img *RGB, w, h int, f Filter) *RGB {
-	return resample(img, w, h, f, window{0, 0, w, h})
+	out := New(w, h)
+	resample(img, w, h, f, 0, 0, out)
+	return out
 }
 
-// window is a part of a resized image.
-type window struct{ x, y, w, h int }
-
-// resample computes the part win of the image resized to w x h: first along
+// resample fills out with the part at (x, y) of the image resized to w x h: first along
 // rows into 8 bits, then along columns, as Pillow up to 12 does. An axis whose
 // length stays is copied.
-func resample(img *RGB, w, h int, f Filter, win window) *RGB {
-	y0, y1 := win.y, win.y+win.h // input rows needed
-	var vertical weights
-	if h != img.H {
-		vertical = newWeights(f, img.H, h, win.y, win.h)
-		y0, y1 = vertical.inputs()
+func resample(img *RGB, w, h int, f Filter, x, y int, out *RGB) {
+	if w == img.W && h == img.H {
+		copyPart(img, x, y, out)
+		return
 	}
-	mid := crop
+	horizontal := func(y int, out *RGB) { copyPart(img, x, y, out) }
 	if w != img.W {
-		horizontal := newWeights(f, img.W, w, win.x, win.w)
-		mid = func(img *RGB, _, y, _, n int) *RGB { return rows(img, horizontal, 0, y, n) }
+		taps := newWeights(f, img.W, w, x, out.W)
+		horizontal = func(y int, out *RGB) { rows(img, taps, 0, y, out) }
 	}
-	out := mid(img, win.x, y0, win.w, y1-y0)
 	if h == img.H {
-		return out
+		horizontal(y, out)
+		return
 	}
-	return columns(out, vertical, y0)
+	vertical := newWeights(f, img.H, h, y, out.H)
+	y0, y1 := vertical.inputs() // input rows needed
+	mid := scratch(out.W, y1-y0)
+	horizontal(y0, mid)
+	columns(mid, vertical, y0, out)
+	recycle(mid)
 }
 
 // resampleTall does the passes in the other order.
-func resampleTall(img *RGB, w, h int, f Filter, win window) *RGB {
-	vertical, horizontal := newWeights(f, img.H, h, win.y, win.h), newWeights(f, img.W, w, win.x, win.w)
+func resampleTall(img *RGB, w, h int, f Filter, x, y int, out *RGB) {
+	vertical, horizontal := newWeights(f, img.H, h, y, out.H), newWeights(f, img.W, w, x, out.W)
 	x0, x1 := horizontal.inputs()
 	y0, y1 := vertical.inputs()
-	out := columns(crop(img, x0, y0, x1-x0, y1-y0), vertical, y0)
-	return rows(out, horizontal, x0, 0, out.H)
+	part, mid := scratch(x1-x0, y1-y0), scratch(x1-x0, out.H)
+	copyPart(img, x0, y0, part)
+	columns(part, vertical, y0, mid)
+	rows(mid, horizontal, x0, 0, out)
+	recycle(part)
+	recycle(mid)
 }
 
 // isTall is where Pillow from version 13 on begins with the columns: the height
@@ -178,14 +184,13 @@ func (w *weights) inputs() (from, to int) {
 // of are the weights of output position i.
 func (w *weights) of(i int) []int32 { return w.taps[i*w.size:][:w.count[i]] }
 
-// rows resizes n rows from y0 on; img begins at column x0 of what taps refer to. Vectors do it
-// where the build and the processor have them (resize_avx2.go), and the bytes are the same.
-func rows(img *RGB, taps weights, x0, y0, n int) *RGB {
-	out := New(len(taps.first), n)
+// rows fills out with rows from y0 on, resized; img begins at column x0 of what taps refer to.
+// Vectors do it where the build and the processor have them (resize_avx2.go), and the bytes are the
+// same.
+func rows(img *RGB, taps weights, x0, y0 int, out *RGB) {
 	if !vectorRows(img, taps, x0, y0, out) {
 		scalarRows(img, taps, x0, y0, out)
 	}
-	return out
 }
 
 func scalarRows(img *RGB, taps weights, x0, y0 int, out *RGB) {
@@ -209,13 +214,11 @@ func scalarRows(img *RGB, taps weights, x0, y0 int, out *RGB) {
 	}
 }
 
-// columns resizes along columns, as rows does; img begins at row y0 of what taps refer to.
-func columns(img *RGB, taps weights, y0 int) *RGB {
-	out := New(img.W, len(taps.first))
+// columns fills out with resized columns, as rows does; img begins at row y0 of what taps refer to.
+func columns(img *RGB, taps weights, y0 int, out *RGB) {
 	if !vectorColumns(img, taps, y0, out) {
 		scalarColumns(img, taps, y0, out)
 	}
-	return out
 }
 
 func scalarColumns(img *RGB, taps weights, y0 int, out *RGB) {

@@ -1,6 +1,7 @@
 package backbone
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -80,7 +81,7 @@ func (s *Source) keep(i int, img *image.RGB) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.size+len(img.Pix) <= cacheBytes && s.cached[i] == nil {
-		s.cached[i] = img
+		s.cached[i] = &image.RGB{W: img.W, H: img.H, Pix: bytes.Clone(img.Pix)}
 		s.size += len(img.Pix)
 	}
 }
@@ -111,7 +112,7 @@ func (n Normalization) values() int { return 3 * n.Size * n.Size }
 
 // fill writes what a tower reads of an image, a centre crop, to pixels [3, S, S].
 func (n Normalization) fill(img *image.RGB, pixels []float32) {
-	image.Normalize(n.Apply(img), n.mean, n.std, pixels)
+	n.Normalize(img, n.mean, n.std, pixels)
 }
 
 // Augmented fills dst [len(indices), 3, S, S] with random views: each is a function of (seed, position in the whole run) alone, so that
