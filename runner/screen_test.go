@@ -35,7 +35,7 @@ func TestSweepOnScreen(t *testing.T) {
 	screen := vt10x.New(vt10x.WithSize(200, 60))
 	screen.Write(out)
 	stages, table, found := strings.Cut(screen.String(), "\nmain ")
-	stages = regexp.MustCompile(` +\n| +$|warning: .*\n|, about .*| in [0-9.m]+s`).ReplaceAllStringFunc(stages,
+	stages = regexp.MustCompile(` +\n| +$|warning: .*\n|, (about|roughly) .*| in [0-9.m]+s`).ReplaceAllStringFunc(stages,
 		func(part string) string { return strings.Repeat("\n", strings.Count(part, "\n")) })
 	stages = strings.ReplaceAll(stages, "\n\n", "\n")
 	if want := sweepOnScreen; stages != want {

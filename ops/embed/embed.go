@@ -43,8 +43,8 @@ const embedBlock = 4096
 //	2: rows whose key stands for several images, or for one with another caption, join by address or not at all; maxBadShare
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-var Op = op.Divisible(op.OnEngine(op.Define(3, "embed", runEmbed,
-	op.Says[Params](Params.work, Params.pace, Params.memory, Params.check))))
+var Op = op.Costs(op.Divisible(op.OnEngine(op.Define(3, "embed", runEmbed,
+	op.Says[Params](Params.work, Params.pace, Params.memory, Params.check)))), 0.5, 5e-5)
 
 func (p Params) work(at op.Known) op.Work {
 	if at.Model == nil {

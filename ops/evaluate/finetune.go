@@ -62,8 +62,9 @@ const fineTuneFile = "finetune.json"
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
 //	5: gradients are found by a sweep over the graph, which rounds otherwise than those written by hand
 //	6: a part of a set in tars has its own images, not those of other items
-var FineTuneOp = op.OnEngine(op.Define(6, "fine-tune", runFineTune,
-	op.Says[FineTuneParams](FineTuneParams.work, op.SameParams, FineTuneParams.memory, FineTuneParams.check)))
+var FineTuneOp = op.Costs(op.OnEngine(op.Define(6, "fine-tune", runFineTune,
+	op.Says[FineTuneParams](FineTuneParams.work, op.SameParams, FineTuneParams.memory, FineTuneParams.check))),
+	30, 0)
 
 // searchRuns is the most that ELEVATER's search tries of weight decay at one learning rate.
 const searchRuns = 15

@@ -38,6 +38,8 @@ type Op struct {
 	// Run fills run.Dir; params is what Canonical gave for the op's params type.
 	Run func(ctx context.Context, run *Run, params json.RawMessage) error
 
+	Cost Cost // of a stage of which no run tells
+
 	// What is known of a stage before it runs; none is nil.
 	Work   func(params json.RawMessage, at Known) Work
 	Pace   func(params json.RawMessage, at Known) Pace
@@ -79,6 +81,19 @@ type Files struct {
 type Progress struct {
 	Done, Total int    // steps, rows or queries
 	Note        string // "loss 2.31, 812 images/s"
+}
+
+// Cost is what a stage takes beside the matrix products of its model, on two quiet cores:
+// a rough figure from stages that were timed, for a store that holds none.
+type Cost struct {
+	Seconds float64 // whatever the stage
+	PerWork float64 // seconds, for each of what Pace.Work counts
+}
+
+// Costs gives an op its cost.
+func Costs(op Op, seconds, perWork float64) Op {
+	op.Cost = Cost{seconds, perWork}
+	return op
 }
 
 // OnEngine marks an op as one that opens an engine.

@@ -157,7 +157,7 @@ func Without(params any, names ...string) string {
 
 // Define makes an op of a function over its typed params, and of what is known of it before it runs.
 func Define[P any](version int, name string, fn func(context.Context, *Run, P) error, f facts[P]) Op {
-	return Op{Name: name, Version: version,
+	return Op{Name: name, Version: version, Cost: Cost{Seconds: 0.4},
 		Run: func(ctx context.Context, run *Run, raw json.RawMessage) error {
 			var p P
 			dec := json.NewDecoder(bytes.NewReader(raw))

@@ -99,8 +99,8 @@ const (
 //	2: as embed's
 //	3: labels of a pool none of which is a class of the task are of another meaning, and left out
 //	4: JPEGs of odd subsampling are read
-var Op = op.OnOneCore(op.Define(4, "pairs", runPairs,
-	op.Says[Params](Params.work, Params.pace, op.NoMemory, op.NoCheck)))
+var Op = op.Costs(op.OnOneCore(op.Define(4, "pairs", runPairs,
+	op.Says[Params](Params.work, Params.pace, op.NoMemory, op.NoCheck))), 0.1, 2e-5)
 
 // depth is how many hits of a query are looked at for the K that are wanted.
 func (p Params) depth() int { return p.K * p.Overfetch }

@@ -12,7 +12,9 @@ import (
 // (a compiler that fuses multiply and add may round a pixel otherwise).
 //
 //	1: first
-var WorldOp = op.Define(1, "world", runWorld, op.Says[dataworld.Params](op.NoWork, worldPace, op.NoMemory, op.NoCheck))
+var WorldOp = op.Costs(op.Define(1, "world", runWorld,
+	op.Says[dataworld.Params](op.NoWork, worldPace, op.NoMemory, op.NoCheck)),
+	0, 7.5e-6)
 
 func runWorld(ctx context.Context, run *op.Run, p dataworld.Params) error {
 	if err := ctx.Err(); err != nil { // a small world is drawn between two looks at ctx

@@ -24,8 +24,9 @@ type IndexParams struct {
 // Shards are built one by one, so that one is in memory at a time, and an attempt goes on with those that the one before it finished.
 //
 //	1: first
-var IndexOp = op.Apart(op.Define(1, "index", runIndex,
-	op.Says[IndexParams](IndexParams.work, IndexParams.pace, IndexParams.memory, IndexParams.check)))
+var IndexOp = op.Costs(op.Apart(op.Define(1, "index", runIndex,
+	op.Says[IndexParams](IndexParams.work, IndexParams.pace, IndexParams.memory, IndexParams.check))),
+	0.05, 1e-5)
 
 // work is vectors in f32, or a code for each.
 func (p IndexParams) work(at op.Known) op.Work {

@@ -72,8 +72,9 @@ const TieMargin = 1e-5
 // candidates grows with the depth, and what stands first with it. A query that finds fewer rows is counted as a shortfall.
 //
 //	1: first
-var Op = op.Deepens(op.Apart(op.Define(1, "retrieve", runRetrieve,
-	op.Says[Params](Params.work, Params.pace, Params.memory, op.NoCheck))), Params.withDepth)
+var Op = op.Costs(op.Deepens(op.Apart(op.Define(1, "retrieve", runRetrieve,
+	op.Says[Params](Params.work, Params.pace, Params.memory, op.NoCheck))), Params.withDepth),
+	0.1, 5e-8)
 
 // withDepth is another depth; a search that only appends hits is made once for all that read it.
 func (p Params) withDepth(depth int) (other Params, had int, shared bool) {

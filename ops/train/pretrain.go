@@ -50,8 +50,9 @@ type PretrainParams struct {
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   JPEGs of odd subsampling are read
 //	4: gradients are found by a sweep over the graph, which rounds otherwise than those written by hand
-var PretrainOp = op.OnEngine(op.Define(4, "pretrain", runPretrain,
-	op.Says[PretrainParams](PretrainParams.work, PretrainParams.pace, PretrainParams.memory, PretrainParams.check)))
+var PretrainOp = op.Costs(op.OnEngine(op.Define(4, "pretrain", runPretrain,
+	op.Says[PretrainParams](PretrainParams.work, PretrainParams.pace, PretrainParams.memory, PretrainParams.check))),
+	2, 0)
 
 func (p PretrainParams) work(at op.Known) op.Work {
 	return trainingWork(at, clip.Full, p.Steps, p.Batch)

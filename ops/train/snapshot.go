@@ -17,7 +17,9 @@ type SnapshotParams struct {
 // SnapshotOp takes one of the checkpoints that a pretraining kept on its way. In: "pretrain". Out: the checkpoint's files, the same bytes.
 //
 //	1: first
-var SnapshotOp = op.OnOneCore(op.Define(1, "snapshot", runSnapshot, op.Says[SnapshotParams](op.NoWork, op.SameParams, op.NoMemory, op.NoCheck)))
+var SnapshotOp = op.Costs(op.OnOneCore(op.Define(1, "snapshot", runSnapshot,
+	op.Says[SnapshotParams](op.NoWork, op.SameParams, op.NoMemory, op.NoCheck))),
+	0.03, 0)
 
 func runSnapshot(ctx context.Context, run *op.Run, p SnapshotParams) error {
 	dir, err := run.Input("pretrain")

@@ -23,6 +23,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"react/ops/op"
 )
 
 // Run is a stage that was made.
@@ -142,6 +144,15 @@ func (h *History) Kind(key string, lines []string) string {
 		return key
 	}
 	return h.feature(n).memoKey(n.op)
+}
+
+// Pace is what the time of a stage grows with, as far as it is known.
+func (h *History) Pace(key string, lines []string) op.Pace {
+	n := h.nodes[identityOf(key, lines)]
+	if n == nil {
+		return op.Pace{}
+	}
+	return h.feature(n).Pace
 }
 
 func withPeak(runs []*run) []*run {

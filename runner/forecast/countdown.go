@@ -5,41 +5,93 @@ import (
 	"time"
 
 	"react/data/words"
+	"react/ops"
 	"react/runner/cli"
+	"react/runner/plan"
 	"react/runner/schedule"
 	"react/runner/store"
 )
 
-// Countdown says, while a sweep runs, how long the rest takes: by what was made
-// before, by what is made now, and by how much slower or faster this run is than
-// those were. It is used with its reporter's lock held.
+// Countdown says, while a sweep runs, how long the rest takes: by what was made before, by what
+// stages of that kind cost where nothing like them was, by how fast the stages are that run, and
+// by how much slower or faster this run is than all that has it. It is used with its reporter's
+// lock held.
 type Countdown struct {
 	forecast *Forecast
+	priors   []float64 // seconds, in the order of the tasks; of those of which no run tells
+	index    map[string]int
 	now      func() time.Time
-	done     map[string]float64 // share of each stage that is done
-	expected float64            // seconds, of the stages made in this run
-	took     float64
+	stages   map[string]*progress
+	past     drift       // from what runs tell
+	engine   sensedDrift // from the priors of stages that open an engine
+	rest     sensedDrift // and of others
 
 	learnt bool // since the estimates were made
 	text   string
 	at     time.Time // when text was made
 }
 
-// NewCountdown counts a forecast down.
-func NewCountdown(f *Forecast) *Countdown {
-	return &Countdown{forecast: f, now: time.Now, done: map[string]float64{}}
+// drift is how much longer stages took than they were expected to, in seconds.
+type drift struct{ expected, took float64 }
+
+// sensedDrift is a drift with and without the stages that run.
+type sensedDrift struct{ drift, sensed drift }
+
+// times is what to multiply by, from so many seconds on, and at most so much either way.
+func (d drift) times(least, most float64) float64 {
+	if d.expected <= least || d.took <= least {
+		return 1
+	}
+	return min(max(d.took/d.expected, 1/most), most)
 }
 
-// Progress notes how far a running stage is.
-func (c *Countdown) Progress(t *schedule.Task, done, total int) {
-	if total > 0 {
-		c.done[t.Key] = min(float64(done)/float64(total), 0.99)
+// progress is how far a stage is.
+type progress struct {
+	share float64
+	from  float64 // share at the time since, from which its speed is known
+	since time.Time
+	at    time.Time // when share was told
+}
+
+// NewCountdown counts a forecast down. stages are those of the forecast's tasks, which run on the
+// engine; nil where nothing but runs is to tell.
+func NewCountdown(f *Forecast, stages []*plan.Stage, engine string) *Countdown {
+	c := &Countdown{forecast: f, index: map[string]int{}, now: time.Now, stages: map[string]*progress{},
+		priors: make([]float64, len(f.tasks))}
+	for i, t := range f.tasks {
+		c.index[t.Key] = i
 	}
+	if stages != nil && f.past != nil {
+		c.priors = f.priors(stages, engine)
+	}
+	return c
+}
+
+// Progress notes how far a running stage is. Work that begins anew is timed anew.
+func (c *Countdown) Progress(t *schedule.Task, done, total int) {
+	if total <= 0 {
+		return
+	}
+	now, share := c.now(), min(float64(done)/float64(total), 0.99)
+	p := c.stages[t.Key]
+	if p == nil || share < p.share {
+		p = &progress{from: share, since: now}
+		c.stages[t.Key] = p
+	}
+	p.share, p.at = share, now
+}
+
+// whole is how long the stage takes at its speed; 0 where that is not known yet.
+func (p *progress) whole() float64 {
+	if p == nil || p.share-p.from < 0.02 || p.at.Sub(p.since) < 2*time.Second {
+		return 0
+	}
+	return p.at.Sub(p.since).Seconds() / (p.share - p.from)
 }
 
 // End notes how a stage ended, and learns from one that was made.
 func (c *Countdown) End(t *schedule.Task, o schedule.Outcome) {
-	c.done[t.Key] = 1 // failed ones too: they are not made now
+	c.stages[t.Key] = &progress{share: 1} // failed ones too: they are not made now
 	if o.Err != nil || o.Cached {
 		return
 	}
@@ -52,12 +104,32 @@ func (c *Countdown) learn(t *schedule.Task, entry store.Entry) {
 		return
 	}
 	run := runOf(entry.Manifest)
-	if e := f.past.Estimate(t.Key, t.Lines, f.where); e.Seconds.Known() {
-		c.expected += e.Seconds.Value
-		c.took += run.Took.Seconds()
-	}
+	c.drifts(t, run.Took.Seconds())
 	f.past.Learn(run)
 	c.learnt = true
+}
+
+// drifts adds a stage that was made to what its estimate came from.
+func (c *Countdown) drifts(t *schedule.Task, took float64) {
+	if e := c.forecast.past.Estimate(t.Key, t.Lines, c.forecast.where); e.Seconds.Known() {
+		c.past.add(e.Seconds.Value, took)
+	} else if i, ok := c.index[t.Key]; ok {
+		c.of(t).drift.add(c.priors[i], took)
+	}
+}
+
+func (d *drift) add(expected, took float64) {
+	if expected > 0 {
+		d.expected, d.took = d.expected+expected, d.took+took
+	}
+}
+
+// of is the drift of a stage's prior.
+func (c *Countdown) of(t *schedule.Task) *sensedDrift {
+	if ops.All[t.Op].UsesEngine {
+		return &c.engine
+	}
+	return &c.rest
 }
 
 // leftEvery is the least time between two looks at the whole plan.
@@ -79,25 +151,77 @@ func (c *Countdown) Left() string {
 	return c.text
 }
 
+// compute adds up what is left. It is rough where most of that rests on priors which nothing has
+// confirmed yet.
 func (c *Countdown) compute() string {
-	seconds, known := c.forecast.Left(func(key string) float64 { return c.done[key] })
-	if !known {
-		return ""
-	}
-	if c.expected > 5 && c.took > 5 { // enough to tell a slow day from a slow start
-		seconds *= min(max(c.took/c.expected, 0.25), 4)
-	}
-	unknown := 0
-	for i, t := range c.forecast.tasks {
-		if c.forecast.survey.Status[i] == schedule.ToRun && !c.forecast.Stages[i].Seconds.Known() && c.done[t.Key] < 1 {
+	c.sense()
+	var sum, guessed float64
+	unknown, known := 0, false
+	seconds := c.forecast.span(func(i int) float64 {
+		left, basis := c.remaining(i)
+		switch basis {
+		case nothing:
 			unknown++
+		case guess:
+			guessed += left
+		}
+		sum, known = sum+left, known || basis != nothing
+		return left
+	})
+	word := "about"
+	if guessed > sum/2 {
+		word = "roughly"
+	}
+	switch {
+	case !known || unknown == 0 && seconds <= 0:
+		return ""
+	case unknown > 0:
+		return fmt.Sprintf(", %s %s left besides %s of unknown time", word, cli.Duration(seconds), words.Plural(unknown, "stage"))
+	}
+	return fmt.Sprintf(", %s %s left", word, cli.Duration(seconds))
+}
+
+// What a figure rests on.
+type basis int
+
+const (
+	nothing basis = iota
+	guess         // a prior that no stage has confirmed
+	measured
+)
+
+// remaining is how long a stage still takes.
+func (c *Countdown) remaining(i int) (seconds float64, b basis) {
+	t, e, left := c.forecast.tasks[i], c.forecast.Stages[i].Seconds, 1.0
+	if p := c.stages[t.Key]; p != nil {
+		left = 1 - p.share
+		if whole := p.whole(); left == 0 || whole > 0 {
+			return left * whole, measured
 		}
 	}
-	if unknown > 0 {
-		return fmt.Sprintf(", about %s left besides %s of unknown time", cli.Duration(seconds), words.Plural(unknown, "stage"))
+	switch {
+	case e.Known():
+		return left * e.Value * c.past.times(5, 4), measured // enough to tell a slow day from a slow start
+	case c.priors[i] <= 0:
+		return 0, nothing
 	}
-	if seconds <= 0 {
-		return ""
+	d := c.of(t)
+	b = guess
+	if d.sensed.took > leastSensed {
+		b = measured
 	}
-	return fmt.Sprintf(", about %s left", cli.Duration(seconds))
+	return left * c.priors[i] * d.sensed.times(leastSensed, 50), b
+}
+
+// leastSensed is how many seconds of stages correct a prior.
+const leastSensed = 0.2
+
+// sense takes the stages that run into account: what they will have taken at their speed.
+func (c *Countdown) sense() {
+	c.engine.sensed, c.rest.sensed = c.engine.drift, c.rest.drift
+	for i, t := range c.forecast.tasks {
+		if whole := c.stages[t.Key].whole(); whole > 0 && !c.forecast.Stages[i].Seconds.Known() {
+			c.of(t).sensed.add(c.priors[i], whole)
+		}
+	}
 }

@@ -166,19 +166,27 @@ func (f *Forecast) Survey(survey *schedule.Survey, jobs int) { f.survey, f.jobs 
 // time; share tells how much of one is done already (nil: nothing). It is false
 // when of no stage a time is known.
 func (f *Forecast) Left(share func(key string) float64) (seconds float64, known bool) {
-	span := &estimate.Span{Jobs: f.jobs}
-	for i, t := range f.tasks {
-		if f.survey.Status[i] != schedule.ToRun {
-			continue
-		}
+	seconds = f.span(func(i int) float64 {
 		part := 1.0
 		if share != nil {
-			part = 1 - share(t.Key)
+			part = 1 - share(f.tasks[i].Key)
 		}
 		known = known || f.Stages[i].Seconds.Known()
-		span.Add(t.Key, t.Needs, part*f.Stages[i].Seconds.Value)
+		return part * f.Stages[i].Seconds.Value
+	})
+	return seconds, known
+}
+
+// span is how many seconds the stages will take that are to run, at so many at a time, each as
+// long as is said.
+func (f *Forecast) span(seconds func(i int) float64) float64 {
+	span := &estimate.Span{Jobs: f.jobs}
+	for i, t := range f.tasks {
+		if f.survey.Status[i] == schedule.ToRun {
+			span.Add(t.Key, t.Needs, seconds(i))
+		}
 	}
-	return span.Seconds(), known
+	return span.Seconds()
 }
 
 // unknown counts the stages to run of which no time is known.

@@ -83,7 +83,7 @@ func TestCountdown(t *testing.T) {
 	f := handForecast(1)
 	f.past = estimate.New(nil, nil)
 	now := time.Unix(0, 0)
-	c := NewCountdown(f)
+	c := NewCountdown(f, nil, "")
 	c.now = func() time.Time { return now }
 	say := func(want string) {
 		t.Helper()
@@ -99,7 +99,7 @@ func TestCountdown(t *testing.T) {
 	say(", about 2m50s left")
 	c.End(f.tasks[1], schedule.Outcome{Entry: store.Entry{}, Err: errors.New("no pair")})
 	say(", about 2m00s left")
-	c.expected, c.took = 10, 20
+	c.past = drift{10, 20}
 	say(", about 4m00s left")
 	c.End(f.tasks[2], schedule.Outcome{Cached: true})
 	c.End(f.tasks[3], schedule.Outcome{Cached: true})

@@ -39,9 +39,10 @@ func (s *Sweep) runHere(ctx context.Context) (*schedule.Report, error) {
 			SaveEvery: s.SaveEvery, Fit: s.Fit, Identify: s.Store.Identify}
 		tasks[i].Run, tasks[i].Assist = maker.Run(stage), maker.Assist(stage)
 	}
+	left := forecast.NewCountdown(expected, s.Plan.Stages, engines.Name())
 	options := schedule.Options{Store: s.Store, Jobs: s.jobs.AtOnce(), Limits: s.jobs.Limits(engines.Name()),
 		FailFast: s.failFast, Retries: s.Cluster.Retries,
-		Reporter: placingReporter{exec.NewTimedReporter(s.Stderr, forecast.NewCountdown(expected)), s.Experiment}}
+		Reporter: placingReporter{exec.NewTimedReporter(s.Stderr, left), s.Experiment}}
 	record.KeepSound(&options, s.Stderr)
 	return s.recorded(ctx, tasks, options, engines)
 }
