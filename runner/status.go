@@ -53,6 +53,39 @@ colours.
 	return cmd
 }
 
+func newList() *cobra.Command {
+	var storeDir string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the sweeps of a store: date, overrides, state, size",
+		Long: `list prints the sweeps of a store, newest first: when each was planned last, whether
+it is done, running, failed, interrupted or gone, how many of its trials are done,
+how much its outputs take (those that sweeps share count for each), and what --set
+gave. runner status SWEEP says more of one, runner rm SWEEP deletes it.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := store.Open(storeDir)
+			if err != nil {
+				return err
+			}
+			list, err := status.NewList(s)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return cli.PrintTabbed(cmd.OutOrStdout(), list)
+			}
+			return list.Print(cmd.OutOrStdout())
+		},
+	}
+	cli.StoreFlag(cmd, &storeDir)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (schema runner.list/v1)")
+	return cmd
+}
+
 func newLogs() *cobra.Command {
 	var storeDir string
 	var follow, failed bool
