@@ -87,13 +87,14 @@ func publish(ctx context.Context, t *Task, inputs inputs, opts Options) (store.E
 	n := &notes{task: t, log: log, reporter: opts.Reporter, facts: map[string]any{}}
 	if err = inputs.check(ctx, opts.Store); err == nil {
 		err = call(ctx, t, n.attempt(txn.Dir(), opts.Store.Partial(t.Key), inputs.dirs()), log)
+		n.logProgress(0)
 	}
 	if err == nil { // what changed meanwhile, whether it had been read or not
 		err = inputs.check(context.WithoutCancel(ctx), opts.Store)
 	}
 	if err != nil {
 		err = inside{err, txn.Dir()}
-		fmt.Fprintln(log, "error:", err)
+		n.logEnd(err)
 		return store.Entry{}, errors.Join(opts.Store.Blame("stage "+t.Name(), err), txn.Discard())
 	}
 	facts, warnings := n.close()
@@ -188,11 +189,44 @@ type notes struct {
 	mu       sync.Mutex
 	facts    map[string]any
 	warnings []string
+	progress string    // the last line that was not logged
+	logged   time.Time // when one was
 }
 
 func (n *notes) attempt(dir, partial string, inputs map[string]string) *Attempt {
 	return &Attempt{Dir: dir, Partial: partial, In: inputs, Log: n.log, Warn: n.warn, Fact: n.fact,
-		Progress: func(done, total int, note string) { n.reporter.Progress(n.task, done, total, note) }}
+		Progress: n.advance}
+}
+
+// logEvery is the least time between two lines of progress in a log.
+const logEvery = 10 * time.Second
+
+// advance passes progress on, and logs it now and then.
+func (n *notes) advance(done, total int, note string) {
+	n.mu.Lock()
+	n.progress = fmt.Sprintf("%d/%d %s", done, total, note)
+	n.mu.Unlock()
+	n.logProgress(logEvery)
+	n.reporter.Progress(n.task, done, total, note)
+}
+
+// logProgress logs how far the attempt is, with the time, where nothing was logged for so long.
+func (n *notes) logProgress(since time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if now := time.Now(); n.progress != "" && now.Sub(n.logged) >= since {
+		fmt.Fprintf(n.log, "%s %s\n", now.UTC().Format(time.RFC3339), n.progress)
+		n.progress, n.logged = "", now
+	}
+}
+
+// logEnd logs why the attempt ended: somebody who interrupts it makes no error.
+func (n *notes) logEnd(err error) {
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(n.log, time.Now().UTC().Format(time.RFC3339), "interrupted")
+		return
+	}
+	fmt.Fprintln(n.log, "error:", err)
 }
 
 func (n *notes) warn(format string, args ...any) {

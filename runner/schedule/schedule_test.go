@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -506,5 +508,23 @@ func BenchmarkStage(b *testing.B) {
 		if _, err := Run(b.Context(), g.tasks, Options{Store: s}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestLogOfAttempt: a log has times and losses, and an interrupt is no error.
+func TestLogOfAttempt(t *testing.T) {
+	var log bytes.Buffer
+	n := &notes{log: &log, reporter: silent{}}
+	n.advance(1, 300, "loss 10.526")
+	n.advance(2, 300, "loss 9.810") // too soon
+	n.advance(300, 300, "loss 1.024")
+	n.logProgress(0)
+	n.logProgress(0) // it is there
+	n.logEnd(fmt.Errorf("step 3: %w", context.Canceled))
+	n.logEnd(errors.New("no pair"))
+	got := regexp.MustCompile(`20\d\d-\d\d-\d\dT[\d:]+Z`).ReplaceAllString(log.String(), "TIME")
+	want := "TIME 1/300 loss 10.526\nTIME 300/300 loss 1.024\nTIME interrupted\nerror: no pair\n"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
