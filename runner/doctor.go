@@ -20,7 +20,8 @@ import (
 )
 
 func newDoctor() *cobra.Command {
-	var asJSON bool
+	var asJSON, yes bool
+	var fix []string
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say which engines are there, which one auto takes, and what is missing",
@@ -30,9 +31,26 @@ paths and versions of their libraries, the command that installs what is missing
 which engine --engine auto takes and why, the processor, the memory, and the
 libraries inside the program. It downloads nothing and changes nothing.
 
+With --fix it prints the commands alone that install what this machine lacks:
+ONNX Runtime, and XLA's CUDA plugin where there is a GPU; with --fix=xla:cuda and
+the like those of the engines named, also for another machine that shares this
+folder. --yes runs them, which downloads; no other command installs anything.
+
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(fix) > 0 && asJSON || len(fix) == 0 && yes {
+				return cli.Usage(errors.New("--yes goes with --fix, and --json with neither"))
+			}
+			if len(fix) > 0 {
+				fixes, err := machine.Fixes(fix)
+				if err != nil || !yes {
+					return cmp.Or(err, fixes.Print(cmd.OutOrStdout()))
+				}
+				if err := fixes.Run(cmd.Context(), cmd.ErrOrStderr()); err != nil {
+					return err
+				}
+			}
 			report := machine.Examine()
 			if err := report.Print(cmd.OutOrStdout(), asJSON); err != nil {
 				return err
@@ -44,6 +62,9 @@ libraries inside the program. It downloads nothing and changes nothing.
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringSliceVar(&fix, "fix", nil, "print the commands that install missing engines, or those of `ENGINE,...`")
+	cmd.Flags().Lookup("fix").NoOptDefVal = machine.FixAuto
+	cmd.Flags().BoolVar(&yes, "yes", false, "with --fix: run the commands, which download")
 	return cmd
 }
 

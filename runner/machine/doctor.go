@@ -4,15 +4,18 @@ package machine
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os/exec"
 	"runtime"
 	"strings"
 
 	"react/data/image"
 	"react/ops/engine"
 	"react/ops/knn"
+	"react/runner/cli"
 	"react/runner/record"
 )
 
@@ -50,6 +53,66 @@ func UsableEngines() string {
 		}
 	}
 	return cmp.Or(strings.Join(names, ", "), "none")
+}
+
+// FixAuto stands for the engines that this machine could use and lacks.
+const FixAuto = "auto"
+
+// FixList are commands that install engines which do not open here.
+type FixList []engine.Status
+
+// Fixes are the commands for some engines; FixAuto among the names adds those for ONNX Runtime and,
+// where there is a GPU, for the CUDA plugin.
+func Fixes(names []string) (FixList, error) {
+	survey, gpu := engine.Survey(), len(record.ReadSystem().GPUs) > 0
+	var fixes FixList
+	for _, name := range names {
+		known := name == FixAuto
+		for _, s := range survey {
+			wanted := s.Engine == name || name == FixAuto && (s.Engine == "onnx" || s.Engine == "xla:cuda" && gpu)
+			known = known || s.Engine == name
+			if wanted && !s.Usable && s.Install != "" {
+				fixes = append(fixes, s)
+			}
+		}
+		if !known {
+			return nil, cli.Usage(fmt.Errorf("--fix=%s: onnx, xla:cuda or xla:cpu", name))
+		}
+	}
+	return fixes, nil
+}
+
+// Print writes the commands, a line each, fit for a shell.
+func (l FixList) Print(w io.Writer) error {
+	if len(l) == 0 {
+		_, err := fmt.Fprintln(w, nothingToFix)
+		return err
+	}
+	for _, s := range l {
+		if _, err := fmt.Fprintln(w, s.Install); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const nothingToFix = "# nothing is missing that a command could install"
+
+// Run prints and runs the commands one after the other, with their output on w, up to the first
+// that fails.
+func (l FixList) Run(ctx context.Context, w io.Writer) error {
+	if len(l) == 0 {
+		fmt.Fprintln(w, nothingToFix)
+	}
+	for _, s := range l {
+		fmt.Fprintln(w, "+ "+s.Install)
+		cmd := exec.CommandContext(ctx, "sh", "-c", s.Install)
+		cmd.Stdout, cmd.Stderr = w, w
+		if err := cmd.Run(); err != nil { // not wrapped: its exit code is not ours
+			return cmp.Or(ctx.Err(), fmt.Errorf("installing engine %s: %v", s.Engine, err))
+		}
+	}
+	return nil
 }
 
 func onOff(on bool) string {
