@@ -5,7 +5,7 @@
 export GOEXPERIMENT = simd
 export CGO_ENABLED = 1
 # FAISS, BLAS and the compilers' libraries are linked statically, so that
-# bin/runner needs only glibc and can be copied to a cluster (`make static`).
+# bin/runner needs only glibc and can be copied to a cluster (`make dist`).
 # -DFAISS_BUILD makes go build anew when the library changed, which it cannot see.
 export CGO_CFLAGS = -g -O2 -I$(CURDIR)/cache/faiss/include -DFAISS_BUILD=$(firstword $(shell cksum cache/faiss/recipe 2>/dev/null))
 export CGO_LDFLAGS = -g -O2 -L$(CURDIR)/cache/faiss/lib -lfaiss_c -lfaiss -l:libopenblas.a \
@@ -22,7 +22,7 @@ cue := cuelang.org/go/cmd/cue@v0.17.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep build xla-cpu bundle static test check lint cue update bench bench-peers bench-retrieval interop refresh simulate tables tex study emoji fuzz env toolchain debian clean kill torture soak slurm mutants
+.PHONY: help sweep build xla-cpu dist image test check lint cue update bench bench-peers bench-retrieval interop refresh simulate tables tex study emoji fuzz env toolchain debian clean kill torture soak slurm mutants
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -49,16 +49,13 @@ cue: build
 	go run $(cue) fmt --check --files schema experiments
 	bin/runner vet $$(find experiments -name '*.cue' | sort)
 
-static: build ## check that bin/runner needs nothing but glibc
-	@extra=$$(ldd bin/runner | grep -vE '^\s*(linux-vdso|libc|libm|libdl|libpthread|librt|libresolv|/lib64/ld-linux-x86-64)\.so' || true); \
-		test -z "$$extra" || { echo "bin/runner needs more than glibc:"; echo "$$extra"; exit 1; }
-
 xla-cpu: cache/xla-cpu/recipe ## fetch XLA's plugin for CPUs (200 MB), for --engine xla:cpu and the tests
 
-bundle: $(deps) ## the program alone, stripped and compressed, for a machine without Go: bin/runner.gz
-	go build -ldflags '-s -w' -o bin/runner ./runner
-	gzip -9 --keep --force bin/runner
-	@size=$$(stat -c %s bin/runner.gz); echo "bin/runner.gz: $$size bytes"; test $$size -lt 67108864 # what such machines take
+dist: $(deps) ## a tar for machines without Go and without root, checked in an empty folder: bin/runner-*.tar.gz
+	@.ci/dist
+
+image: dist ## a container image with ONNX Runtime and no compiler; without podman or docker its file is checked
+	@.ci/image
 
 # The other tests of ./runner have no goldens and take minutes.
 update: $(deps) ## rewrite the goldens; read the diff

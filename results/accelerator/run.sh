@@ -2,7 +2,7 @@
 # run.sh measures bin/runner on a machine with an NVIDIA GPU, beside PyTorch where
 # that machine has it: images a second of embedding and of a step in each mode,
 # ViT-B/32 and ViT-L/14 of random weights in bf16, memory after each round, and
-# the share of the card's matrix peak. It takes the program alone (make bundle)
+# the share of the card's matrix peak. It takes the program alone (make dist)
 # and needs no network and no Go:
 #
 #   results/accelerator/run.sh bin/runner > results/accelerator/$(date +%F).md
@@ -11,7 +11,7 @@
 # jax-cuda12-pjrt of the python3 there, else where runner doctor finds one.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-runner=${1:?the program: make bundle, then copy bin/runner}
+runner=${1:?the program: make dist, then copy and unpack its tar}
 batch_b=${BATCH_B:-256} batch_l=${BATCH_L:-64} rounds=${ROUNDS:-20}
 
 plugin=${PLUGIN:-$(python3 -c '
