@@ -121,8 +121,9 @@ type Cost struct {
 
 // Fact is one line of the provenance.
 type Fact struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
+	Name  string      `json:"name"`
+	Value string      `json:"value"`
+	Rows  [][2]string `json:"rows,omitempty"` // names and values that belong to it
 }
 
 //go:embed page.tmpl style.css script.js live.js

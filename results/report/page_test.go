@@ -36,7 +36,7 @@ func pageOf(t *testing.T) *Page {
 		State: nasty, Grids: []*grid.Grid{g}, Figures: []Figure{{Name: "nasty", Title: nasty, Caption: nasty, Chart: &chart}}, GalleryNote: nasty,
 		Gallery: []Class{{nasty, []Pair{{Caption: nasty, Found: nasty, Label: nasty, Image: "data:image/png;base64,AA=="}}}},
 		Changes: []Change{{"task", nasty, 3, 0.25, 0.5}}, ChangeNote: nasty, Costs: []Cost{{nasty, 1, 61, 61, 2048, nasty}}, CostNote: nasty,
-		Facts: []Fact{{nasty, nasty}}, Warnings: []string{nasty}}
+		Facts: []Fact{{nasty, nasty, [][2]string{{nasty, nasty}}}}, Warnings: []string{nasty}}
 }
 
 func written(t *testing.T, p *Page) string {

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -100,6 +101,24 @@ func get(t *testing.T, url string) (int, string, http.Header) {
 		t.Fatal(err)
 	}
 	return r.StatusCode, string(body), r.Header
+}
+
+// TestLegend: what the style sheet gives a colour of its own stands in the legend.
+func TestLegend(t *testing.T) {
+	url := serve(t).URL
+	_, style, _ := get(t, url+"/style.css")
+	_, page, _ := get(t, url+"/")
+	_, legend, ok := strings.Cut(page, `<details id="legend">`)
+	legend, _, _ = strings.Cut(legend, "</details>")
+	coloured := regexp.MustCompile(`\.(?:card|mark)\.(\w+) \{`).FindAllStringSubmatch(style, -1)
+	if !ok || len(coloured) < 5 {
+		t.Fatalf("legend %t, %d colours", ok, len(coloured))
+	}
+	for _, c := range coloured {
+		if !strings.Contains(legend, " "+c[1]+`"`) {
+			t.Errorf("the legend lacks %s", c[1])
+		}
+	}
 }
 
 func TestAnswers(t *testing.T) {

@@ -30,7 +30,7 @@ const imagePath = pair => "image?key=" + encodeURIComponent(pair.key);
 
 function picture(pair) {
   if (!pair.key) return element("span", { class: "noimage", text: "no image" });
-  const img = element("img", { src: imagePath(pair), alt: "", loading: "lazy", decoding: "async" });
+  const img = element("img", { src: imagePath(pair), alt: "image of row " + pair.row, loading: "lazy", decoding: "async" });
   img.addEventListener("error", () => img.replaceWith(element("span", { class: "noimage", text: "not shown" })));
   return img;
 }
@@ -62,7 +62,7 @@ function show(pairs, i) {
   fact("key", pair.key || "");
   fact("address", /^https?:\/\//i.test(pair.url || "") ? element("a", { href: pair.url, rel: "noreferrer noopener", target: "_blank", text: pair.url }) : pair.url || "");
   fact("marks", (pair.marks || []).map(m => m.text).join("; "));
-  const inside = [pair.key ? element("img", { src: imagePath(pair), alt: pair.caption }) : null, facts];
+  const inside = [pair.key ? element("img", { src: imagePath(pair), alt: pair.caption || "image of row " + pair.row }) : null, facts];
   if ((pair.found || []).length) {
     const rows = pair.found.map(f => element("tr", {}, ...[f.class, f.prompt, f.modality, f.rank, f.score.toFixed(4)].map(v => element("td", { text: v }))));
     inside.push(element("div", { class: "scroll" }, element("table", {}, element("thead", {}, element("tr", {}, ...["class", "prompt", "modality", "rank", "score"].map(h => element("th", { scope: "col", text: h })))), element("tbody", {}, ...rows))));

@@ -9,7 +9,6 @@ package report
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -199,10 +198,19 @@ func (r *reporter) machine() []pages.Fact {
 			}
 		}
 	}
-	build, err := json.Marshal(record.BuildFacts())
-	if err != nil {
-		build = []byte(err.Error())
-	}
 	return []pages.Fact{{Name: "stages ran", Value: first + " to " + last}, {Name: "hosts", Value: strings.Join(slices.Sorted(maps.Keys(hosts)), ", ")},
-		{Name: "engine's libraries", Value: strings.Join(slices.Sorted(maps.Keys(libraries)), ", ")}, {Name: "this program", Value: string(build)}}
+		{Name: "engine's libraries", Value: strings.Join(slices.Sorted(maps.Keys(libraries)), ", ")}, thisProgram()}
+}
+
+// thisProgram is the program that writes the page.
+func thisProgram() pages.Fact {
+	facts := record.BuildFacts()
+	release, commit := record.SourceOf(facts)
+	f := pages.Fact{Name: "this program", Rows: [][2]string{{"release", release}, {"commit", commit}}}
+	for _, name := range slices.Sorted(maps.Keys(facts)) {
+		if name != "release" && !strings.HasPrefix(name, "vcs") {
+			f.Rows = append(f.Rows, [2]string{name, facts[name]})
+		}
+	}
+	return f
 }
