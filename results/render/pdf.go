@@ -1,10 +1,14 @@
 package render
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"codeberg.org/go-fonts/liberation/liberationsansbold"
 	"codeberg.org/go-fonts/liberation/liberationsansregular"
@@ -27,7 +31,7 @@ func (d Drawing) PDF(w io.Writer) error {
 	doc.SetCreationDate(time.Unix(0, 0).UTC())
 	doc.SetModificationDate(time.Unix(0, 0).UTC())
 	doc.SetProducer("runner", true)
-	doc.SetTitle(d.Title, true)
+	doc.SetTitle(titleText(d.Title), false)
 	doc.SetMargins(0, 0, 0)
 	doc.SetAutoPageBreak(false, 0)
 	doc.AddUTF8FontFromBytes(face, "", liberationsansregular.TTF)
@@ -100,5 +104,26 @@ func (p *pdfPen) FillString(f font.Face, at vg.Point, text string) {
 		p.doc.TransformRotate(p.turn*180/math.Pi, x, y)
 		defer p.doc.TransformEnd()
 	}
-	p.doc.Text(x, y, text)
+	p.doc.Text(x, y, basic(text))
+}
+
+// basic is a text with U+FFFD for what fpdf cannot write: characters above U+FFFF, such as emoji,
+// which are in neither face, and bytes that are no UTF-8.
+func basic(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r > 0xFFFF {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
+}
+
+// titleText is a text of the document's properties, UTF-16 with its mark: fpdf's own cuts
+// characters above U+FFFF in two.
+func titleText(text string) string {
+	out := []byte{0xFE, 0xFF}
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = binary.BigEndian.AppendUint16(out, unit)
+	}
+	return string(out)
 }

@@ -3,6 +3,8 @@ package render
 import (
 	"bytes"
 	"compress/zlib"
+	"encoding/xml"
+	"errors"
 	"fmt"
 	"image/png"
 	"io"
@@ -136,6 +138,15 @@ func TestText(t *testing.T) {
 // tables of PDF's fonts must be those that were written.
 func TestPDFHoldsTexts(t *testing.T) {
 	_, pdf, _ := written(t, 80, 80, texts)
+	for _, text := range []string{"γ ± −1 <b>", "turned"} {
+		if !bytes.Contains(pageOf(pdf), units(text)) {
+			t.Errorf("the PDF does not hold %q", text)
+		}
+	}
+}
+
+// pageOf is what a PDF packs.
+func pageOf(pdf []byte) []byte {
 	var page bytes.Buffer
 	streams := regexp.MustCompile(`(?s)stream\n(.*?)\nendstream`)
 	for _, stream := range streams.FindAllSubmatch(pdf, -1) {
@@ -144,13 +155,39 @@ func TestPDFHoldsTexts(t *testing.T) {
 			page.Write(raw)
 		}
 	}
-	for _, text := range []string{"γ ± −1 <b>", "turned"} {
-		var want []byte
-		for _, unit := range utf16.Encode([]rune(text)) {
-			want = append(want, byte(unit>>8), byte(unit))
+	return page.Bytes()
+}
+
+// units are a text's bytes in UTF-16.
+func units(text string) (out []byte) {
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = append(out, byte(unit>>8), byte(unit))
+	}
+	return out
+}
+
+// TestAnyText draws characters that no face has, and bytes that are no text: the PDF says that
+// something stands there, and the others go on beside it.
+func TestAnyText(t *testing.T) {
+	for _, text := range []string{"🙂 γ", "a\xff", "a\xf0\x9f", "\uffff", "👩🏽 \U0010ffff \x01"} {
+		d := Drawing{Title: text, Width: 80 * Pixel, Height: 80 * Pixel, Draw: func(c draw.Canvas) {
+			Put(c, Head(), 0, 40*Pixel, text)
+			Put(c, Text(12*Pixel, Ink, draw.XLeft), 0, 20*Pixel, text)
+		}}
+		var pdf, picture bytes.Buffer
+		if err := errors.Join(d.PDF(&pdf), d.PNG(&picture)); err != nil {
+			t.Fatalf("%q: %v", text, err)
 		}
-		if !bytes.Contains(page.Bytes(), want) {
-			t.Errorf("the PDF does not hold %q", text)
+		if err := xml.Unmarshal(d.SVG(), new(struct{})); err != nil {
+			t.Errorf("%q: the SVG: %v", text, err)
+		}
+		if text == "🙂 γ" && !bytes.Contains(pdf.Bytes(), units("\ufeff"+text)) {
+			t.Errorf("the title of the PDF is not %q", text)
+		}
+		want := strings.NewReplacer("🙂", "\ufffd", "👩🏽", "\ufffd\ufffd",
+			"\U0010ffff", "\ufffd", "\xff", "\ufffd", "\xf0\x9f", "\ufffd\ufffd").Replace(text)
+		if !bytes.Contains(pageOf(pdf.Bytes()), units(want)) {
+			t.Errorf("the PDF of %q does not hold %q", text, want)
 		}
 	}
 }

@@ -2,8 +2,8 @@ package render
 
 import (
 	"bytes"
+	"encoding/xml"
 	"fmt"
-	"html"
 	"math"
 	"strconv"
 	"strings"
@@ -22,7 +22,7 @@ func (d Drawing) SVG() []byte {
 	fmt.Fprintf(&p.out, `<svg xmlns="http://www.w3.org/2000/svg" width="%s" height="%s"`+
 		` viewBox="0 0 %[1]s %[2]s" role="img" font-family="%s">`+"\n",
 		width, height, "Helvetica, Arial, 'Liberation Sans', sans-serif")
-	fmt.Fprintf(&p.out, "<title>%s</title>\n", html.EscapeString(d.Title))
+	fmt.Fprintf(&p.out, "<title>%s</title>\n", xmlText(d.Title))
 	fmt.Fprintf(&p.out, `<rect width="%s" height="%s" fill="#fff"/>`+"\n", width, height)
 	d.Draw(draw.NewCanvas(p, d.Width, d.Height))
 	p.out.WriteString("</svg>\n")
@@ -67,7 +67,14 @@ func (p *svgPen) FillString(f font.Face, at vg.Point, text string) {
 		place = fmt.Sprintf(`transform="translate(%s %s) rotate(%s)"`, short(x), short(y), short(degrees))
 	}
 	fmt.Fprintf(&p.out, `<text %s font-size="%s"%s%s>%s</text>`+"\n",
-		place, p.lengths(f.Font.Size), p.paint("fill"), more, html.EscapeString(text))
+		place, p.lengths(f.Font.Size), p.paint("fill"), more, xmlText(text))
+}
+
+// xmlText escapes a text, with U+FFFD for what XML cannot hold.
+func xmlText(text string) string {
+	var out strings.Builder
+	xml.EscapeText(&out, []byte(text)) // a Builder takes all
+	return out.String()
 }
 
 // covers says whether the font has every character of a text.
