@@ -67,15 +67,17 @@ func (c *Comparison) Add(e *experiment.Experiment, failures []schedule.Failure) 
 	opts := Options(e, entries, failures)
 	c.members[len(c.members)-1].opts = opts
 	c.notes = append(c.notes, opts.Notes)
-	joined := map[string]map[string]any{} // params by trial: its rows share them
+	joined := map[string]func(other string) map[string]any{} // params by trial: its rows share them
 	for _, t := range opts.Trials {
-		joined[t.ID] = maps.Clone(t.Params)
-		joined[t.ID][experimentPath] = m.name
-		t.ID, t.Params = m.name+":"+t.ID, joined[t.ID]
+		params := maps.Clone(t.Params)
+		params[experimentPath] = m.name
+		joined[t.ID] = experiment.ParamsBy(params)
+		t.ID, t.Params = m.name+":"+t.ID, params
 		c.trials = append(c.trials, t)
 	}
 	for _, r := range rows {
-		r.Params, r.Trial = joined[r.Trial], m.name+":"+r.Trial
+		other, _ := r.Params[results.OtherClass].(string)
+		r.Params, r.Trial = joined[r.Trial](other), m.name+":"+r.Trial
 		c.rows = append(c.rows, r)
 	}
 	return nil
