@@ -204,11 +204,14 @@ func (c *composer) retrieval(name string, checkpoint source, base *Stage) (*Stag
 // probe trains and scores a linear classifier on features of two sets. It reads nothing of the base.
 func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, error) {
 	e, _ := c.p.Evaluate(name)
+	training := c.trained(name)
+	if err := c.sameTask(training, c.tested(name)); err != nil {
+		return nil, err
+	}
 	test, err := c.features(c.tested(name), checkpoint)
 	if err != nil {
 		return nil, err
 	}
-	training := c.trained(name)
 	train, err := c.features(training, checkpoint)
 	if err == nil {
 		err = c.leak(training.path+"."+training.field, train, test)

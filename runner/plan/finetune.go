@@ -9,6 +9,9 @@ import (
 
 // fineTune trains tower and head on labelled images, once for each draw, and gives the mean of the draws. It reads nothing of the base.
 func (c *composer) fineTune(name string, checkpoint source, _ *Stage) (*Stage, error) {
+	if err := c.sameTask(c.trained(name), c.tested(name)); err != nil {
+		return nil, err
+	}
 	e, _ := c.p.Evaluate(name)
 	first, samples := 0, e.Samples()
 	if samples == 0 {

@@ -24,6 +24,7 @@ const idSpec = `apiVersion: "runner/v2"
 name: "t"
 question: "?"
 pool: w: world: {rows: 100}
+pool: more: world: {rows: 100, seed: 1}
 pool: l: {laion: "l/*.parquet", shards: "l/*.tar"}
 pool: e: {embeddings: "emb", shards: "e/*.tar"}
 backbone: {arch: "tiny", pretrain: {pool: "w", steps: 10, checkpoint: every: 5, warmup: 1, batch: 8}}
@@ -34,8 +35,8 @@ evaluate: {
 	plain:    {kind: "zeroshot", dataset: "pool:w/task"}
 	scored:   {kind: "zeroshot", dataset: "pool:w/others", protocol: "elevater"}
 	captions: {kind: "retrieval", dataset: "coco"}
-	probed:   {kind: "probe", dataset: "pool:w/task", train: "pool:w/choose", shots: 1}
-	tuned:    {kind: "finetune", dataset: "pool:w/task", train: "pool:w/choose", shots: 2}
+	probed:   {kind: "probe", dataset: "pool:w/task", train: "pool:more/task", shots: 1}
+	tuned:    {kind: "finetune", dataset: "pool:w/task", train: "pool:more/task", shots: 2}
 	found:    {kind: "pairs", dataset: "pool:w/task"}
 	all:      {kind: "mean", of: ["plain", "probed"]}
 }

@@ -6,10 +6,33 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 
 	"react/data/datasets"
 	"react/ops/embed"
+	"react/runner/spec/mistake"
 )
+
+// sameTask refuses sets of generated pools that an evaluation cannot learn from: those without images
+// to train on, and those of other classes than the test images have. It needs no data.
+func (c *composer) sameTask(train, test imagesOf) error {
+	if train.field == "dataset" && strings.HasPrefix(train.ref, "pool:") {
+		return c.wrong(train.path+".train",
+			"missing: the sets of a world pool have test images only (a folder, or a set of another world pool)")
+	}
+	learned, tested := c.poolClasses(train.ref), c.poolClasses(test.ref)
+	if learned == nil || tested == nil || slices.Equal(learned, tested) {
+		return nil
+	}
+	return c.wrong(train.path+"."+train.field, "%d classes (the first %q), and the test images of %s have %d "+
+		"(the first %q): not the same task", len(learned), learned[0], test.ref, len(tested), tested[0])
+}
+
+// wrong is a mistake of the file that shows where stages are made of it.
+func (b *builder) wrong(path, format string, args ...any) error {
+	return mistake.Errors{{Pos: b.at.Place(path), Path: path, Msg: fmt.Sprintf(format, args...)}}
+}
 
 // leak refuses labelled images to learn from that are test images too, as far as the files' digests say so: the same set, or a file that is in both. What
 // is inside archives, and splits of one folder, are compared by CheckInputs.

@@ -32,6 +32,9 @@ func TestLeaksAreRefused(t *testing.T) {
 		{`evaluate: e: {kind: "probe", dataset: "DIR/test", train: "DIR/leaky"}`, "evaluate.e.train: files shared with the test images: 1 (DIR/leaky/dog/c.png is DIR/test/dog/b.png)"},
 		{`evaluate: e: {kind: "probe", dataset: "pool:w/task", train: "pool:w/task"}`, "evaluate.e.train: the images to learn from are the test images"},
 		{`tune: {mode: "prompt", labelled: "DIR/leaky"}` + "\n" + `evaluate: e: {kind: "zeroshot", dataset: "DIR/test"}`, "tune.labelled: files shared with the test images: 1"},
+		{`evaluate: e: {kind: "probe", dataset: "pool:w/task"}`, "evaluate.e.train: missing: the sets of a world pool have test images only"},
+		{`evaluate: e: {kind: "finetune", dataset: "pool:w/task"}`, "evaluate.e.train: missing: the sets of a world pool have test images only"},
+		{`evaluate: e: {kind: "probe", dataset: "pool:w/task", train: "pool:w/choose"}`, "evaluate.e.train: 30 classes (the first \"sable lisk\"), and the test images of pool:w/task have 30"},
 		{`tune: {mode: "prompt", labelled: "pool:w/task"}`, "tune.labelled: the images to learn from are the test images"},
 		{`tune: {mode: "prompt", labelled: "pool:w/choose"}`, ""},
 	} {
@@ -53,6 +56,20 @@ func TestLeaksAreRefused(t *testing.T) {
 		}})
 		if want := strings.ReplaceAll(c.want, "DIR", dir); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", c.lines, err, want)
+		}
+	}
+}
+
+// TestImageSizeFitsThePatches: a size that the model's patches do not fill is a mistake of the file.
+func TestImageSizeFitsThePatches(t *testing.T) {
+	for size, want := range map[string]string{"64": "", "33": "x.cue:12:22: backbone.imageSize: 33 is not a multiple of the model's patches of "} {
+		exp, err := spec.Parse("x.cue", []byte(header+"\ntune: mode: \"none\"\nbackbone: imageSize: "+size+"\n"), spec.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = New(exp, Options{Unseen: true})
+		if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("size %s: got %v, want %q", size, err, want)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 const header = `apiVersion: "runner/v2"
 name: "t"
 question: "?"
-pool: w: world: {rows: 100}
+pool: {w: world: {rows: 100}, more: world: {rows: 100, seed: 1}}
 backbone: {arch: "tiny", pretrain: {pool: "w", steps: 10, warmup: 1, batch: 8}}
 task: {classes: "pool:w/task", prompts: ["a {}", "the {}"]}
 retrieve: pool: "w"

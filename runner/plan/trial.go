@@ -142,6 +142,16 @@ func (c *composer) backbone() (source, error) {
 	in := newInputs()
 	in.give("checkpoint", base)
 	stage, err := c.add("resize", train.ResizeParams{ImageSize: size}, in.in, in.files)
+	if err == nil && stage.Model != nil {
+		p := stage.Model.Model.Vision.PatchSize
+		if stage.Model.Model.Vision.ResNet() {
+			p = clip.ResNetStride
+		}
+		if p > 0 && size%p != 0 {
+			err = c.wrong("backbone.imageSize", "%d is not a multiple of the model's patches of %d pixels (%d or %d)",
+				size, p, max(size/p, 1)*p, (size/p+1)*p)
+		}
+	}
 	return source{stage: stage}, err
 }
 
@@ -292,6 +302,16 @@ func (c *composer) poolSet(path, ref, role string, files func(string) (op.Files,
 		err = fmt.Errorf("%s: pool %q is not generated and has no sets", path, name)
 	}
 	return set, s, err
+}
+
+// poolClasses are the classes of a set of a generated pool, nil of anything else.
+func (c *composer) poolClasses(ref string) []string {
+	rest, ok := strings.CutPrefix(ref, "pool:")
+	name, set, _ := strings.Cut(rest, "/")
+	if pool, known := c.p.Pool(name); ok && known && pool.World() != nil {
+		return world.ClassNames(world.Params(*pool.World()), set)
+	}
+	return nil
 }
 
 // adamW is the optimizer of a model where it is not a ViT's, nil elsewhere: keys of ViTs do not name it.

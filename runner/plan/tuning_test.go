@@ -76,8 +76,8 @@ sweep: cases: [
 
 // TestLearnedPrompts: a prompt is learned on the base's features, retrieves nothing, and is evaluated on the base's features of the test images.
 func TestLearnedPrompts(t *testing.T) {
-	p := load(t, `tune: {mode: "prompt", labelled: "pool:w/choose", shots: 2}
-evaluate: probed: {kind: "probe", dataset: "pool:w/task", train: "pool:w/choose"}
+	p := load(t, `tune: {mode: "prompt", labelled: "pool:more/task", shots: 2}
+evaluate: probed: {kind: "probe", dataset: "pool:w/task", train: "pool:more/task"}
 sweep: {cases: [{label: "base", tune: mode: "none"}, {label: "prompt"}], seeds: 2}`)
 	for _, op := range []string{"embed", "retrieve", "pairs", "tune"} {
 		if n := len(keys(p, op)); n > 0 {
@@ -107,7 +107,7 @@ sweep: {cases: [{label: "base", tune: mode: "none"}, {label: "prompt"}], seeds: 
 // TestSeedsOfProbes: with samples 0 each seed of the sweep is a draw of its own, also where nothing is tuned.
 func TestSeedsOfProbes(t *testing.T) {
 	p := load(t, `tune: mode: "none"
-evaluate: few: {kind: "probe", dataset: "pool:w/task", train: "pool:w/choose", shots: 2, samples: 0}
+evaluate: few: {kind: "probe", dataset: "pool:w/task", train: "pool:more/task", shots: 2, samples: 0}
 sweep: seeds: 3`)
 	if len(p.Trials) != 3 || p.Trials[2].Seed == nil || *p.Trials[2].Seed != 2 {
 		t.Fatalf("%d trials", len(p.Trials))
