@@ -250,7 +250,7 @@ func keeps(filters []pathFilter, r *results.Row) bool {
 		if f.path == "label" && r.Label == "" {
 			v = Value{kind: isText} // the grid's trials have the empty label, not any
 		}
-		if !f.keeps(v) {
+		if !f.keeps(v, r.Params[f.path]) {
 			return false
 		}
 	}

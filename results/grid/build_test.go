@@ -1,6 +1,7 @@
 package grid
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -286,6 +287,31 @@ func TestFilter(t *testing.T) {
 				t.Errorf("points: got %d, want %d", got, tt.points)
 			}
 		})
+	}
+}
+
+// TestFilterOfLists: a list for a param that is a list is that list, a list of lists any of them.
+func TestFilterOfLists(t *testing.T) {
+	var rows []results.Row
+	for i, by := range []any{[]string{"t2t"}, []any{"t2i"}, []any{"t2t", "t2i"}} {
+		rows = append(rows, results.Row{Trial: fmt.Sprint(i), Set: "task", Metric: "acc@1", Params: map[string]any{"by": by}})
+	}
+	for _, c := range []struct {
+		filter []any
+		want   []string
+	}{
+		{[]any{"t2t", "t2i"}, []string{"t2t+t2i"}},
+		{[]any{"t2i", "t2t"}, nil},
+		{[]any{"t2t"}, []string{"t2t"}},
+		{[]any{[]any{"t2t", "t2i"}}, []string{"t2t+t2i"}},
+		{[]any{[]any{"t2i"}, []any{"t2t", "t2i"}}, []string{"t2i", "t2t+t2i"}},
+	} {
+		spec := Table{Name: "lists", Rows: Names{"by"}, Metrics: Names{"task/acc@1"}, Filter: map[string]any{"by": c.filter}}
+		got := lineNames(mustBuild(t, spec, rows, Options{}))
+		slices.Sort(got)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%v: got %q, want %q", c.filter, got, c.want)
+		}
 	}
 }
 

@@ -26,7 +26,8 @@ type Table struct {
 	// Test is "cluster" (also when empty), sign flips of whole clusters, or
 	// "mcnemar", the exact McNemar test over single images.
 	Test string `json:"test,omitempty"`
-	// Filter keeps the trials whose param equals the value, or one of a list.
+	// Filter keeps the trials whose param equals the value, or one of a list. A
+	// param that is a list itself equals the list, or one of a list of lists.
 	// Sections may be nested. A trial that does not read the param is kept.
 	Filter map[string]any `json:"filter,omitempty"`
 	// Decimals of percentages; nil is 1.
@@ -229,10 +230,14 @@ func (t *Table) filters() []pathFilter {
 			}
 			return
 		}
-		f := pathFilter{path: path, values: []Value{canon(v)}}
+		f := pathFilter{path: path, whole: []Value{canon(v)}, each: []Value{canon(v)}}
 		if list, ok := v.([]any); ok {
+			f.each = nil
 			for _, one := range list {
-				f.values = append(f.values, canon(one))
+				f.each = append(f.each, canon(one))
+			}
+			if slices.ContainsFunc(list, isList) {
+				f.whole = f.each
 			}
 		}
 		out = append(out, f)
@@ -242,13 +247,20 @@ func (t *Table) filters() []pathFilter {
 	return out
 }
 
-// pathFilter keeps what is absent or equals any of the values.
+// pathFilter keeps what is absent or equals any of some values.
 type pathFilter struct {
-	path   string
-	values []Value
+	path  string
+	whole []Value // for params that are lists
+	each  []Value // for others
 }
 
-func (f pathFilter) keeps(v Value) bool { return v.Absent() || slices.Contains(f.values, v) }
+// keeps takes the value on the path, and the param that it is of, if any.
+func (f pathFilter) keeps(v Value, param any) bool {
+	if isList(param) {
+		return slices.Contains(f.whole, v)
+	}
+	return v.Absent() || slices.Contains(f.each, v)
+}
 
 // NoAxis says that all lines are cases: nothing lies along x.
 func (t *Table) NoAxis() error {

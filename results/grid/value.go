@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 )
@@ -115,6 +116,9 @@ func canonList(list []any) Value {
 	}
 	return Value{text: strings.Join(parts, "+"), kind: isText}
 }
+
+// isList reports whether a param is a list of values.
+func isList(v any) bool { return reflect.ValueOf(v).Kind() == reflect.Slice }
 
 // sameValue compares two params, quickly for the types that decoding gives.
 func sameValue(a, b any) bool {

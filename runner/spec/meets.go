@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -164,11 +163,7 @@ func matches(pattern, name string) bool {
 }
 
 // expectFilter: every value that a filter asks for is a trial's.
-func (t tableReader) expectFilter(at mistake.Pos, shown, path string, raw json.RawMessage) {
-	wanted, ok := fields.Plain(raw).([]any)
-	if !ok {
-		wanted = []any{fields.Plain(raw)}
-	}
+func (t tableReader) expectFilter(at mistake.Pos, shown, path string, wanted []any) {
 	t.watch(path)
 	for _, v := range wanted {
 		texts := valueTexts(v)
@@ -179,8 +174,7 @@ func (t tableReader) expectFilter(at mistake.Pos, shown, path string, raw json.R
 			if path == "label" {
 				return m.labels[texts[0]]
 			}
-			whole := valueTexts(fields.Plain(raw)) // the value may be a list itself
-			return m.has(path, texts[0]) || len(whole) > 0 && m.has(path, whole[0])
+			return m.has(path, texts[0])
 		}, "no trial has the value %s", texts[0])
 	}
 }

@@ -31,6 +31,12 @@ x.cue:14:41: tables.main.order[4]: "0.95" is no label of a case, and no value of
 			"x.cue:13:75: tables.main.filter.label: no trial has the value gone"},
 		"filter of a list": {`retrieve: by: ["t2t"]
 tables: main: {rows: "tune.mode", metrics: ["task/acc@1"], filter: retrieve: by: ["t2t"]}`, ""},
+		"filter of lists": {`retrieve: by: ["t2t", "t2i"]
+tables: main: {rows: "tune.mode", metrics: ["task/acc@1"], filter: retrieve: by: [["t2t", "t2i"], ["t2i"]]}`,
+			"x.cue:14:82: tables.main.filter.retrieve.by: no trial has the value t2i"},
+		"filter of an element": {`retrieve: by: ["t2t", "t2i"]
+tables: main: {rows: "tune.mode", metrics: ["task/acc@1"], filter: retrieve: by: ["t2i", "t2t"]}`,
+			"x.cue:14:82: tables.main.filter.retrieve.by: no trial has the value t2i+t2t"},
 		"percent": {`tables: main: {rows: "tune.mode", metrics: ["task/acc@1", "tune/loss"], percent: ["tune/loss", "los*", "lost"]}`,
 			`x.cue:13:104: tables.main.percent[2]: "lost" is no metric of the table`},
 		"baseline": {`tables: main: {rows: "tune.mode", metrics: ["task/acc@1"], baseline: "tune.gamma=0.8"}`,

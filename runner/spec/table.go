@@ -348,14 +348,16 @@ func (t tableReader) eachGood(v cue.Value, p string, wrong func(string) string) 
 	}
 }
 
-// readFilter flattens the filter. A field takes a value, or a list of values of which any will do.
+// readFilter flattens the filter. A field takes a value, or a list of values of which any will do:
+// for a field that is a list, a list of lists.
 func (t tableReader) readFilter() map[string]any {
 	out := map[string]any{}
 	label := t.NewLeaf("label", "string")
 	t.walk(t.Overlay(label), "", t.filter, visitor{prefix: t.path + ".filter", names: t.base.Set.Names,
 		leaf: func(n *contract.Field, path, shown string, v cue.Value) {
 			f := n.Form
-			if v.IncompleteKind() == cue.ListKind && f.List == nil {
+			several := v.IncompleteKind() == cue.ListKind && (f.List == nil || holdsList(v))
+			if several {
 				f = f.OneOrMore()
 			}
 			if raw, ok := t.value(f, shown, v); ok {
@@ -365,8 +367,23 @@ func (t tableReader) readFilter() map[string]any {
 					delete(out, path)
 					out[n.Former] = fields.Plain(then)
 				}
-				t.expectFilter(t.valuePos(v), shown, path, raw)
+				wanted := []any{fields.Plain(raw)}
+				if several {
+					wanted = wanted[0].([]any)
+				}
+				t.expectFilter(t.valuePos(v), shown, path, wanted)
 			}
 		}})
 	return out
+}
+
+// holdsList reports whether a list has one among its elements.
+func holdsList(v cue.Value) bool {
+	it, err := v.List()
+	for err == nil && it.Next() {
+		if it.Value().IncompleteKind() == cue.ListKind {
+			return true
+		}
+	}
+	return false
 }
