@@ -13,10 +13,11 @@ import (
 	"react/runner/store"
 )
 
-// isFile reports whether a name is a spec file's, and not a sweep's.
+// isFile reports whether a name is a spec file's, and not a sweep's: a folder of a sweep's name, as
+// publish makes it, is neither.
 func isFile(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil || strings.HasSuffix(name, ".cue")
+	info, err := os.Stat(name)
+	return err == nil && !info.IsDir() || strings.HasSuffix(name, ".cue")
 }
 
 // OpenAny is Open, and without a name it takes the sweep that FindSweep finds.
