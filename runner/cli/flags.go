@@ -4,20 +4,40 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// Args makes cobra's check of arguments a usage error.
+// Args makes cobra's check of arguments a usage error. An empty argument is one too, and so is an
+// empty path of a flag: a variable of the shell that is not set would else stand for the current
+// directory, or for any trial.
 func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
-		if err := check(cmd, given); err != nil {
+		err := check(cmd, given)
+		if i := slices.Index(given, ""); err == nil && i >= 0 {
+			err = fmt.Errorf("argument %d is empty (a variable that is not set?)", i+1)
+		}
+		if err != nil {
 			return Usage(fmt.Errorf("%w\nusage: %s", err, cmd.UseLine()))
 		}
-		return nil
+		return emptyFlag(cmd.Flags())
 	}
+}
+
+// emptyFlag is a mistake where a flag that takes a path was given an empty one. Of others, such as
+// Slurm's, an empty text may be meant.
+func emptyFlag(flags *pflag.FlagSet) (err error) {
+	paths := []string{"directory", "file", "folder", "glob"}
+	flags.Visit(func(f *pflag.Flag) {
+		takes, _ := pflag.UnquoteUsage(f)
+		if err == nil && f.Value.String() == "" && slices.Contains(paths, takes) {
+			err = Usage(fmt.Errorf("--%s is empty (a variable that is not set?)", f.Name))
+		}
+	})
+	return err
 }
 
 // StoreFlag adds --store.

@@ -111,6 +111,9 @@ func KeysOf(stages map[string]*plan.Stage) map[string]string {
 // Trial finds a trial by its id, the beginning of one, or its label; nil where there
 // is none. What begins several ids is a mistake in the command line.
 func (p *Plan) Trial(name string) (*Trial, error) {
+	if name == "" { // the label of all trials of the grid, and the beginning of every id
+		return nil, nil
+	}
 	var found []*Trial
 	for i := range p.Trials {
 		t := &p.Trials[i]
