@@ -79,13 +79,33 @@ func Show(s *store.Store, name string, classes bool) (*Shown, error) {
 			return nil, err
 		}
 	}
-	runs, err := record.Runs(sweep)
-	for _, run := range runs {
-		if ofTrial[run.ID] || len(runs) == 1 {
-			shown.Runs = append(shown.Runs, run)
+	delete(ofTrial, "")
+	shown.Runs, err = madeBy(s, sweep, ofTrial)
+	return shown, err
+}
+
+// madeBy are the runs of those ids, oldest first: also of other sweeps, whose outputs this one found.
+// Where no id is on record it is the sweep's own run, if it has only one.
+func madeBy(s *store.Store, sweep *store.Sweep, ids map[string]bool) (made []record.Run, err error) {
+	sweeps := []*store.Sweep{sweep}
+	if len(ids) > 0 {
+		if sweeps, err = s.Sweeps(); err != nil {
+			return nil, err
 		}
 	}
-	return shown, err
+	for _, w := range sweeps {
+		runs, err := record.Runs(w)
+		if err != nil {
+			return nil, err
+		}
+		for _, run := range runs {
+			if ids[run.ID] || len(ids) == 0 && len(runs) == 1 {
+				made = append(made, run)
+			}
+		}
+	}
+	slices.SortFunc(made, func(a, b record.Run) int { return strings.Compare(a.ID, b.ID) })
+	return made, nil
 }
 
 // look says what is there of a stage: in the store, else on record.
