@@ -14,6 +14,7 @@ import (
 	"react/runner/schedule"
 	"react/runner/spec"
 	"react/runner/spec/bounded"
+	"react/runner/spec/mistake"
 	"react/runner/store"
 )
 
@@ -65,19 +66,21 @@ func Vet(ctx context.Context, file string, sets []string) (warnings []string, er
 	if err != nil {
 		return nil, err
 	}
+	var repeats mistake.Errors
 	p, err := plan.New(exp, plan.Options{Unseen: true})
 	if err == nil {
+		repeats = p.Repeats
 		err = checkTables(exp, p.Trials, true)
 	} else if !cli.IsSpecError(err) {
 		err = fmt.Errorf("%s: %w", exp.File, err)
 	}
-	return warningTexts(exp), err
+	return warningTexts(exp, repeats...), err
 }
 
-// warningTexts are the warnings of an experiment's file, each with its place.
-func warningTexts(exp *spec.Experiment) []string {
+// warningTexts are the warnings of an experiment's file and of its plan, each with its place.
+func warningTexts(exp *spec.Experiment, repeats ...mistake.Error) []string {
 	var out []string
-	for _, w := range append(slices.Clone(exp.Warnings), unlabelled(exp)...) {
+	for _, w := range slices.Concat(exp.Warnings, repeats, unlabelled(exp)) {
 		out = append(out, w.Error())
 	}
 	return out
@@ -95,7 +98,7 @@ func identify(ctx context.Context, s *store.Store) func(path string) (string, er
 
 // CheckInputs looks at the outside data of what is to run, before it runs.
 func (e *Experiment) CheckInputs(ctx context.Context, survey *schedule.Survey) error {
-	e.Plan.Warnings = warningTexts(e.Experiment)
+	e.Plan.Warnings = warningTexts(e.Experiment, e.Plan.Repeats...)
 	return e.Plan.CheckInputs(ctx, func(i int) bool { return survey.Status[i] == schedule.ToRun }, identify(ctx, e.Store))
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"react/data/laion"
+	"react/runner/plan"
 	"react/runner/spec"
 )
 
@@ -37,6 +38,37 @@ tables: main: {rows: "tune.mode", metrics: ["task/acc@1", "pairs/precision"]}
 		got := strings.Join(warningTexts(exp), "\n")
 		if label == "" && !strings.HasPrefix(got, want) || label != "" && got != "" {
 			t.Errorf("%s: got %q", file, got)
+		}
+	}
+}
+
+// TestRepeatedCase: a case that is another point of the sweep is warned of at its place, by the
+// other's name; one that shares some of its trials is not.
+func TestRepeatedCase(t *testing.T) {
+	const head = `apiVersion: "runner/v2"
+name: "x"
+pool: w: world: rows: 100
+backbone: {arch: "tiny", pretrain: pool: "w"}
+task: {classes: "pool:w/task", prompts: ["a {}"]}
+retrieve: pool: "w"
+tune: {mode: "full", gamma: 0.9, steps: 3, batch: 2}
+evaluate: task: {kind: "zeroshot", dataset: "pool:w/task"}
+`
+	for sweep, want := range map[string]string{
+		`sweep: cases: [{label: "base", tune: mode: "none"}, {label: "b2", tune: mode: "none"}]`:         `x.cue:9:53: sweep.cases: "b2" is the same trial as "base", which`,
+		`sweep: {grid: tune: gamma: [0.5, 0.9], cases: [{label: "x", tune: gamma: 0.9}]}`:                `x.cue:9:48: sweep.cases: "x" is the same trial as the grid's tune.gamma=0.9, which`,
+		`sweep: {grid: tune: gamma: [0.5, 0.9], cases: [{label: "x", tune: mode: "none", cross: true}]}`: "",
+	} {
+		exp, err := spec.Parse("x.cue", []byte(head+sweep), spec.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := plan.New(exp, plan.Options{Unseen: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(warningTexts(exp, p.Repeats...), "\n"); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: got %q, want %q", sweep, got, want)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"react/data/datasets/classnames"
 	"react/data/world"
 	"react/ops/op"
+	"react/results/evaluation"
 	"react/runner/spec"
 )
 
@@ -34,11 +35,34 @@ func (c *inputCheck) classNames(s op.Images, set *datasets.Set) {
 	if s.Learned {
 		return
 	}
+	c.differences(field, set.Classes)
+}
+
+// differences compares the classes of a set to test on with those of the tasks.
+func (c *inputCheck) differences(field string, classes []string) {
 	for _, ref := range slices.Sorted(maps.Keys(c.taskClasses())) {
-		if text, _ := classnames.Difference(c.tasks[ref], set.Classes); text != "" {
+		if text, _ := classnames.Difference(c.tasks[ref], classes); text != "" {
 			c.warnOf(field, "its classes are not those of task.classes (%s): %s", ref, text)
 		}
-		c.compared = append(c.compared, comparison{ref, field, set.Classes})
+		c.compared = append(c.compared, comparison{ref, field, classes})
+	}
+}
+
+// worlds warns of sets of generated pools as classNames does of folders: their classes are known
+// before they are made.
+func (c *inputCheck) worlds() {
+	for _, t := range c.plan.Experiment.Trials {
+		for _, name := range slices.Sorted(maps.Keys(t.Params.Evaluate)) {
+			e := t.Params.Evaluate[name]
+			ref, isPool := strings.CutPrefix(e.Dataset, "pool:")
+			pool, set, _ := strings.Cut(ref, "/")
+			w := t.Params.Pool[pool].World
+			if !isPool || w == nil || !evaluation.Of(e.Kind).Classifies || c.seen[fmt.Sprint(name, ref, *w)] {
+				continue
+			}
+			c.seen[fmt.Sprint(name, ref, *w)] = true
+			c.differences("evaluate."+name+".dataset", world.ClassNames(world.Params(*w), set))
+		}
 	}
 }
 
@@ -113,10 +137,13 @@ func (c *inputCheck) taskClasses() map[string][]string {
 	return c.tasks
 }
 
-// untested warns of a task none of whose classes is in any set that is tested on.
+// untested warns of a task of one class, and of one none of whose classes is in any set that is tested on.
 func (c *inputCheck) untested() {
 	for _, ref := range slices.Sorted(maps.Keys(c.tasks)) {
 		task := c.tasks[ref]
+		if len(task) == 1 {
+			c.warnOf("task.classes", "one class (%q): there is none to tell it from", task[0])
+		}
 		of := slices.DeleteFunc(slices.Clone(c.compared), func(o comparison) bool { return o.task != ref })
 		if len(of) == 0 || slices.ContainsFunc(of, func(o comparison) bool { _, shared := classnames.Difference(task, o.classes); return shared > 0 }) {
 			continue

@@ -22,6 +22,9 @@ func TestClassWarnings(t *testing.T) {
 		{"in part", "cat\ndog\nowl\n", []string{"cat dog ape"}, []string{`evaluate.e0.dataset: its classes are not those of task.classes (CLASSES): only of the task: "owl"; only of the set: "ape"`}},
 		{"written otherwise", "cat\nwild dog\n", []string{"cat wild_dog"}, []string{`written otherwise: "wild dog" is "wild_dog" there`}},
 		{"none", "cat\ndog\n", []string{"owl ape"}, []string{`task.classes: no set that is tested on has one of its 2 classes: the first is "cat" here and "ape" in evaluate.e0.dataset`}},
+		{"a world", "cat\ndog\n", nil, []string{`task.classes: no set that is tested on has one of its 2 classes: the first is "cat" here and "sorel tamin" in evaluate.task.dataset`}},
+		{"a world in part", "sorel tamin\ndog\n", nil, []string{`evaluate.task.dataset: its classes are not those of task.classes (CLASSES): only of the task: "dog"`}},
+		{"one class", "cat\n", []string{"cat dog"}, []string{"evaluate.e0.dataset: its classes", `task.classes: one class ("cat"): there is none to tell it from`}},
 		{"WordNet ids", "tench\ngoldfish\n", []string{"n01440764 n01443537"}, []string{`set0: the 2 classes are called by WordNet ids, such as "n01440764"`, "task.classes: no set"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

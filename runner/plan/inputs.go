@@ -50,6 +50,7 @@ func (p *Plan) CheckInputs(ctx context.Context, runs func(stage int) bool, diges
 	if len(c.faults) > 0 {
 		return c.faults
 	}
+	c.worlds()
 	c.untested()
 	c.named()
 	return nil

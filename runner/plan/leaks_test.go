@@ -35,6 +35,7 @@ func TestLeaksAreRefused(t *testing.T) {
 		{`evaluate: e: {kind: "probe", dataset: "pool:w/task"}`, "evaluate.e.train: missing: the sets of a world pool have test images only"},
 		{`evaluate: e: {kind: "finetune", dataset: "pool:w/task"}`, "evaluate.e.train: missing: the sets of a world pool have test images only"},
 		{`evaluate: e: {kind: "probe", dataset: "pool:w/task", train: "pool:w/choose"}`, "evaluate.e.train: 30 classes (the first \"sable lisk\"), and the test images of pool:w/task have 30"},
+		{`pool: w: world: classes: 1`, "x.cue:9:45: evaluate.task.dataset: one class (\"sorel tamin\") leaves nothing to measure (pool.w.world.classes: 2 or more)"},
 		{`tune: {mode: "prompt", labelled: "pool:w/task"}`, "tune.labelled: the images to learn from are the test images"},
 		{`tune: {mode: "prompt", labelled: "pool:w/choose"}`, ""},
 	} {

@@ -19,12 +19,14 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"react/ops"
 	"react/ops/clip"
 	"react/ops/op"
 	"react/runner/spec"
+	"react/runner/spec/mistake"
 )
 
 // keyFormat is the first line of every key; it changes when the lines' meaning does.
@@ -64,6 +66,8 @@ type Plan struct {
 	Stages     []*Stage  // inputs before readers
 	Missing    []Missing // with Options.WithoutData, each once
 	Warnings   []string  // of CheckInputs: what it noticed that is no fault
+
+	Repeats mistake.Errors // cases that are trials of another name, so that no table has their label
 }
 
 // Names of a trial's stages besides "evaluate/NAME".
@@ -89,20 +93,41 @@ type Options struct {
 func New(exp *spec.Experiment, opts Options) (*Plan, error) {
 	b := newBuilder(exp, opts)
 	p := &Plan{Experiment: exp}
-	seen := map[string]bool{}
+	kept, labels, repeated := map[string]int{}, map[string]bool{}, []Trial{}
 	for i := range exp.Trials {
 		t, err := b.trial(&exp.Trials[i])
 		if err != nil {
 			return nil, err
 		}
-		if !seen[t.ID] {
-			seen[t.ID] = true
-			p.Trials = append(p.Trials, t)
+		if _, seen := kept[t.ID]; seen {
+			repeated = append(repeated, t)
+			continue
+		}
+		kept[t.ID], labels[t.Label] = len(p.Trials), true
+		p.Trials = append(p.Trials, t)
+	}
+	for _, t := range repeated {
+		if t.Label != "" && !labels[t.Label] {
+			labels[t.Label] = true
+			p.Repeats.Add(exp.PlaceOf("sweep.cases", t.Label), "sweep.cases", "%q is the same trial as %s, which alone has a line in tables "+
+				"(another value, or leave it out)", t.Label, p.Trials[kept[t.ID]].point())
 		}
 	}
 	slices.SortStableFunc(b.missing, func(a, b Missing) int { return cmp.Compare(a.rank(), b.rank()) })
 	p.Stages, p.Missing = b.order, b.missing
 	return p, nil
+}
+
+// point is how the file calls a trial: its case, or what it varies.
+func (t Trial) point() string {
+	if t.Label != "" {
+		return strconv.Quote(t.Label)
+	}
+	var parts []string
+	for _, path := range slices.Sorted(maps.Keys(t.Axes)) {
+		parts = append(parts, fmt.Sprintf("%s=%v", path, t.Axes[path]))
+	}
+	return "the grid's " + strings.Join(parts, " ")
 }
 
 // StageNames are a trial's stages in the order they run.

@@ -301,6 +301,11 @@ func (c *composer) poolSet(path, ref, role string, files func(string) (op.Files,
 	if err == nil && s.stage == nil {
 		err = fmt.Errorf("%s: pool %q is not generated and has no sets", path, name)
 	}
+	if pool, _ := c.p.Pool(name); err == nil && path != "task.classes" && pool.World().Classes == 1 {
+		if classes := c.poolClasses(ref); len(classes) == 1 {
+			err = c.wrong(path, "one class (%q) leaves nothing to measure (pool.%s.world.classes: 2 or more)", classes[0], name)
+		}
+	}
 	return set, s, err
 }
 

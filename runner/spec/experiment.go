@@ -63,6 +63,9 @@ func sweptPlaces(own map[string]mistake.Pos, all []assignment) map[string]mistak
 				out[key] = at
 			}
 		}
+		if raw, err := json.Marshal(a.label); err == nil && a.label != "" {
+			out["sweep.cases="+string(raw)] = a.Start
+		}
 	}
 	return out
 }

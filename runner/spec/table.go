@@ -174,15 +174,22 @@ func (t tableReader) placeElements(field string, n int, parts ...string) {
 
 // checkRepeats refuses a path or a metric that is there twice: its second lines would repeat the first.
 func (t tableReader) checkRepeats(out Table) {
-	for _, twice := range []struct {
-		field string
-		list  []string
-	}{{"columns", append(out.Rows[:len(out.Rows):len(out.Rows)], out.Columns...)}, {"metrics", out.Metrics}} {
-		for i, s := range twice.list {
-			if slices.Contains(twice.list[:i], s) {
-				p := fields.Join(t.path, twice.field)
-				t.Fail(t.fieldPos(t.vals[p]), p, "%q is there twice", s)
-			}
+	t.repeats("rows", out.Rows, nil)
+	t.repeats("columns", out.Columns, out.Rows)
+	t.repeats("metrics", out.Metrics, nil)
+}
+
+// repeats refuses what a field has twice, or has of what stands before it.
+func (t tableReader) repeats(field string, list, before []string) {
+	p := fields.Join(t.path, field)
+	for i, s := range list {
+		if !slices.Contains(before, s) && !slices.Contains(list[:i], s) {
+			continue
+		}
+		if v := t.vals[p]; v.IncompleteKind() == cue.ListKind {
+			t.Fail(t.elementPos(v, i), fmt.Sprintf("%s[%d]", p, i), "%q is there twice", s)
+		} else {
+			t.Fail(t.valuePos(v), p, "%q is there twice", s)
 		}
 	}
 }
