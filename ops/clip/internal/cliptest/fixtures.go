@@ -4,6 +4,7 @@ package cliptest
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -113,8 +114,11 @@ func absent(t testing.TB, name string) error {
 	if folder := filepath.Join(module(t), "cache", "xla-cpu"); os.Getenv("PJRT_PLUGIN_LIBRARY_PATH") == "" && exists(folder) {
 		os.Setenv("PJRT_PLUGIN_LIBRARY_PATH", folder)
 	}
-	if kind, xla := strings.CutPrefix(name, "xla:"); xla && len(engine.FindPlugins(kind)) == 0 {
-		return fmt.Errorf("no PJRT plugin for %s is found (runner doctor says where it is looked for)", kind)
+	if kind, xla := strings.CutPrefix(name, "xla:"); xla {
+		if len(engine.FindPlugins(kind)) == 0 {
+			return fmt.Errorf("no PJRT plugin for %s is found (runner doctor says where it is looked for)", kind)
+		}
+		compileQuickly()
 	}
 	if name != "onnx" {
 		return nil
@@ -124,6 +128,17 @@ func absent(t testing.TB, name string) error {
 	}
 	_, err := engine.FindONNX()
 	return err
+}
+
+// compileQuickly leaves out LLVM's optimizations of XLA's programs, which take near half of the time
+// of a test that compiles many and runs each a few times. What is measured, and what XLA_FLAGS says
+// otherwise, stays: those are the programs of a sweep.
+func compileQuickly() {
+	_, said := os.LookupEnv("XLA_FLAGS")
+	measures := os.Getenv("PEER_ROUNDS") != "" || flag.Lookup("test.bench").Value.String() != ""
+	if !said && !measures {
+		os.Setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
+	}
 }
 
 // OnEngines runs a test on each engine, opened once for all tests.
