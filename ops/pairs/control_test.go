@@ -39,3 +39,17 @@ func TestPairsPerClassBreakTiesByRow(t *testing.T) {
 		t.Errorf("got rows %v, want %v: each with its best score, equal scores in the order of the pool, cut at 3", rows, want)
 	}
 }
+
+// TestCausesOfAShortfall: rows that were passed over are named by their number, a small pool only where
+// those do not make up for what is missing.
+func TestCausesOfAShortfall(t *testing.T) {
+	for want, c := range map[string]counts{
+		"k times queries is much for so small a pool":                                               {Shortfall: 6},
+		"passed over were 29 rows in an evaluation set":                                             {Shortfall: 6, Leaks: 29},
+		"passed over were 2 hits without an image, and k times queries is much for so small a pool": {Shortfall: 6, NoImage: 2},
+	} {
+		if got := c.causes(); got != want {
+			t.Errorf("%+v: got %q, want %q", c, got, want)
+		}
+	}
+}

@@ -149,7 +149,7 @@ func runPairs(ctx context.Context, run *op.Run, p Params) error {
 		run.Warn("the %d pairs are %.0f %% of the pool's rows: retrieval hardly selects (smaller k, or a larger pool)", report.Unique, 100*report.Share)
 	}
 	if report.Shortfall > 0 {
-		run.Warn("%d of %d rows asked for were not found (k times queries against a small pool, or images that cannot be read)", report.Shortfall, report.Wanted)
+		run.Warn("%d of %d rows asked for were not found: %s", report.Shortfall, report.Wanted, m.counts.causes())
 	}
 	if err := run.WriteJSON(ReportFile, report); err != nil {
 		return err
@@ -185,6 +185,29 @@ type counts struct {
 	Lost      int `json:"lost,omitempty"`     // hits passed over: the image is another class's
 	Below     int `json:"below,omitempty"`    // of Wanted, not filled for want of hits with the least score
 	Unproven  int `json:"unproven,omitempty"` // kept by a weighted sum that a row deeper than the search might beat
+}
+
+// causes says why rows were not found: what was passed over, or that the pool is small.
+func (c counts) causes() string {
+	var parts []string
+	passed := 0
+	for _, of := range []struct {
+		n    int
+		what string
+	}{{c.Leaks, "rows in an evaluation set"}, {c.Lost, "hits of images that are another class's"}, {c.Repeats, "hits of an image again"},
+		{c.Near, "hits of nearly an image again"}, {c.NoImage, "hits without an image"}, {c.Bad, "hits of images that cannot be read"}} {
+		if passed += of.n; of.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", of.n, of.what))
+		}
+	}
+	const small = "k times queries is much for so small a pool"
+	switch {
+	case passed == 0:
+		return small
+	case passed < c.Shortfall:
+		return "passed over were " + strings.Join(parts, ", ") + ", and " + small
+	}
+	return "passed over were " + strings.Join(parts, ", ")
 }
 
 func openMaker(ctx context.Context, run *op.Run, p Params) (*maker, error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -37,6 +38,20 @@ func emptyFlag(flags *pflag.FlagSet) (err error) {
 			err = Usage(fmt.Errorf("--%s is empty (a variable that is not set?)", f.Name))
 		}
 	})
+	return err
+}
+
+// PlainFlag says what a flag takes, where the library says which of Go's functions did not read it.
+func PlainFlag(err error) error {
+	for _, of := range []struct{ from, takes string }{
+		{": strconv.ParseInt:", "a whole number"}, {": strconv.ParseUint:", "a whole number from 0"},
+		{": strconv.ParseFloat:", "a number"}, {": strconv.ParseBool:", "true or false"},
+		{": time: ", "a time with its unit, such as 30s, 5m or 1h30m"},
+	} {
+		if before, _, found := strings.Cut(err.Error(), of.from); found {
+			return fmt.Errorf("%s: %s", before, of.takes)
+		}
+	}
 	return err
 }
 

@@ -143,6 +143,10 @@ func Throttle(w io.Writer, s *store.Store, sweep *store.Sweep, n int) error {
 			return err
 		}
 	}
-	fmt.Fprintf(w, "%s/%s: %s of at most %d at a time\n", sweep.Name, sweep.Hash, words.Plural(len(ids), "job array"), n)
+	limit := fmt.Sprintf("at most %d at a time", n)
+	if n == 0 {
+		limit = "any number at a time"
+	}
+	fmt.Fprintf(w, "%s/%s: %s of %s\n", sweep.Name, sweep.Hash, words.Plural(len(ids), "job array"), limit)
 	return nil
 }

@@ -65,11 +65,19 @@ func (o *BenchOptions) Check() error {
 	if !slices.Contains(clip.Precisions, o.Measure.Precision) {
 		return fmt.Errorf("--precision %s: %s", o.Measure.Precision, strings.Join(clip.Precisions, ", "))
 	}
+	for _, of := range []struct {
+		flag         string
+		given, least int
+	}{{"batch", o.Measure.Batch, 1}, {"gates", o.Measure.Gates, 1}, {"rounds", o.Measure.Rounds, 1}, {"matrix", o.Matrix, 0}} {
+		if of.given < of.least {
+			return fmt.Errorf("--%s %d: at least %d", of.flag, of.given, of.least)
+		}
+	}
+	if o.Measure.Limit < 0 {
+		return fmt.Errorf("--limit %v: a time from 0, which is no limit", o.Measure.Limit)
+	}
 	if m := o.Measure.MicroBatch; m < 0 || m > o.Measure.Batch {
 		return fmt.Errorf("--micro-batch %d of a batch of %d", m, o.Measure.Batch)
-	}
-	if o.Measure.Batch < 1 || o.Measure.Gates < 1 || o.Measure.Rounds < 1 || o.Matrix < 0 {
-		return fmt.Errorf("--batch %d, --gates %d, --rounds %d, --matrix %d: at least 1, 1, 1 and 0", o.Measure.Batch, o.Measure.Gates, o.Measure.Rounds, o.Matrix)
 	}
 	return nil
 }

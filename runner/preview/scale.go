@@ -3,6 +3,7 @@ package preview
 import (
 	"fmt"
 	"io"
+	"math"
 
 	"react/data/words"
 	"react/runner/cli"
@@ -14,7 +15,7 @@ import (
 
 // printScale prints a plan without data.
 func printScale(e *experiment.Experiment, w io.Writer, o Options) error {
-	if o.tflops <= 0 {
+	if !(o.tflops > 0) || math.IsInf(o.tflops, 0) {
 		return cli.Usage(fmt.Errorf("--tflops %g: want a number over 0", o.tflops))
 	}
 	p := record.Describe(e)
