@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -237,6 +238,9 @@ func Read(path string) (*Manifest, error) {
 		path = filepath.Join(path, ManifestFile)
 	}
 	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("file %s is not there (a manifest is what runner pool pin wrote, or its %s)", path, ManifestFile)
+	}
 	if err != nil {
 		return nil, err
 	}
