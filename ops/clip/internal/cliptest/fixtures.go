@@ -159,6 +159,9 @@ func OpenEngine(t testing.TB, name string) *engine.Engine {
 	if err := absent(t, name); err != nil {
 		t.Skip(err)
 	}
+	if strings.HasPrefix(name, "xla:") && testing.Short() {
+		t.Skip("-short: XLA compiles a step for seconds")
+	}
 	e, err := engine.Open(name)
 	if err != nil && strings.Contains(err.Error(), "checkptr") {
 		t.Skip(err) // a build with -race
