@@ -25,7 +25,8 @@ import (
 	"react/ops/retrieve"
 )
 
-// auditOf audits a pairs stage of a world, with fingerprints of no pool image unless they are given.
+// auditOf audits a pairs stage of a world, with fingerprints of no pool image unless they are
+// given.
 func auditOf(t *testing.T, w *pairsWorld, in map[string]string, list string, depth int) (audit.Audit, string) {
 	t.Helper()
 	four := 4
@@ -173,7 +174,8 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
-// TestEmbeddingsOfAnotherEncoderAreRefused: a folder is taken if this checkpoint made it, in the order of its metadata; else the error says what differs.
+// TestEmbeddingsOfAnotherEncoderAreRefused: a folder is taken if this checkpoint made it, in the
+// order of its metadata; else the error says what differs.
 func TestEmbeddingsOfAnotherEncoderAreRefused(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	params := small.Pretrain(t)
@@ -243,7 +245,8 @@ func TestTheSimilarityColumnGuardsTheOrder(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
 	_, made := do(t, "embed", embed.Params{}, map[string]string{"checkpoint": base, "pool": pool}, nil)
-	folder := withSimilarity(t, made) // its images are random: those of an untrained model are all alike
+	// its images are random: those of an untrained model are all alike
+	folder := withSimilarity(t, made)
 	check := func(folder string) error {
 		return try(optest.New(t, map[string]string{"checkpoint": base, "embeddings": folder}, nil), "check-encoder", embed.CheckEncoderParams{})
 	}

@@ -95,7 +95,8 @@ func TestBalanceCounts(t *testing.T) {
 	}
 }
 
-// TestBalanceNamesWhatIsDead: candidates without an image are counted for each class, by what the parquet beside the shard says of them.
+// TestBalanceNamesWhatIsDead: candidates without an image are counted for each class, by what the
+// parquet beside the shard says of them.
 func TestBalanceNamesWhatIsDead(t *testing.T) {
 	w := spreadWorld(t, 120, 6, 24)
 	_, dir := do(t, "pairs", pairs.Params{K: 6, Per: "prompt", Overfetch: 4, Source: "retrieved"}, w.in(), nil)

@@ -59,7 +59,8 @@ func (w baselineWorld) label(t *testing.T, p train.PseudoLabelParams) ([]train.P
 	return labels, rowsOf(t, dir), dir
 }
 
-// TestBaselines runs what stands beside REACT in a table: self-training and prompts, on a small world.
+// TestBaselines runs what stands beside REACT in a table: self-training and prompts, on a small
+// world.
 func TestBaselines(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trainings: minutes under -race")
@@ -71,7 +72,8 @@ func TestBaselines(t *testing.T) {
 	t.Run("knowledge", func(t *testing.T) { checkKnowledge(t, w) })
 }
 
-// checkLabels holds thresholds, the most a class may have, soft labels and labels of the retrieval to what they say.
+// checkLabels holds thresholds, the most a class may have, soft labels and labels of the retrieval
+// to what they say.
 func checkLabels(t *testing.T, w baselineWorld) {
 	list, err := pairs.Read(w.pairs)
 	if err != nil {
@@ -125,7 +127,8 @@ func checkLabels(t *testing.T, w baselineWorld) {
 	}
 }
 
-// checkSelfTraining: a student of labels that say another class for every image learns to say that class, and leaves what is locked.
+// checkSelfTraining: a student of labels that say another class for every image learns to say that
+// class, and leaves what is locked.
 func checkSelfTraining(t *testing.T, w baselineWorld) {
 	labels, _, dir := w.label(t, train.PseudoLabelParams{From: "retrieval"})
 	for i := range labels {
@@ -167,7 +170,8 @@ func checkSelfTraining(t *testing.T, w baselineWorld) {
 	}
 }
 
-// checkPrompts: each kind of context learns its training images, and serves the classes that it can.
+// checkPrompts: each kind of context learns its training images, and serves the classes that it
+// can.
 func checkPrompts(t *testing.T, w baselineWorld) {
 	for _, contexts := range clip.Contexts {
 		p := train.PromptTuneParams{Contexts: contexts, Length: 4, Position: "end", Shots: 6, Steps: 40, Batch: 8, LR: 0.02, Warmup: 2, Seed: 1}

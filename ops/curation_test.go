@@ -48,7 +48,8 @@ func (w *pairsWorld) pairsOf(t *testing.T, p pairs.Params, in map[string]string)
 	return list, report
 }
 
-// spreadWorld is a pairsWorld whose captions and images point in directions of their own, so that T2T and T2I rank differently.
+// spreadWorld is a pairsWorld whose captions and images point in directions of their own, so that
+// T2T and T2I rank differently.
 func spreadWorld(t *testing.T, n, classes, depth int) *pairsWorld {
 	t.Helper()
 	const dim = 16
@@ -128,8 +129,8 @@ func (w *pairsWorld) scoresOf(t *testing.T, query int) (t2t, t2i []float64) {
 	return t2t, t2i
 }
 
-// TestWeightedSumIsTheSumOverThePool: with lists as deep as the pool, the pairs of each query are those of a sum over all rows; with shallow lists
-// what cannot be known is counted.
+// TestWeightedSumIsTheSumOverThePool: with lists as deep as the pool, the pairs of each query are
+// those of a sum over all rows; with shallow lists what cannot be known is counted.
 func TestWeightedSumIsTheSumOverThePool(t *testing.T) {
 	const n, k = 120, 5
 	w := spreadWorld(t, n, 3, n)
@@ -180,7 +181,8 @@ func (w *pairsWorld) asked(t *testing.T) []embed.Query {
 	return rows
 }
 
-// TestLeastScoresAndBudgets: hits under the least score are left out without a shortfall, and a budget is a prefix.
+// TestLeastScoresAndBudgets: hits under the least score are left out without a shortfall, and a
+// budget is a prefix.
 func TestLeastScoresAndBudgets(t *testing.T) {
 	w := spreadWorld(t, 200, 4, 60)
 	p := pairs.Params{K: 10, Per: "prompt", Overfetch: 4, Dedup: true, Source: "retrieved"}
@@ -210,7 +212,8 @@ func TestLeastScoresAndBudgets(t *testing.T) {
 	}
 }
 
-// TestNoImageStandsForTwoClasses under each policy; lists are refilled, and the order of the lists does not matter.
+// TestNoImageStandsForTwoClasses under each policy; lists are refilled, and the order of the lists
+// does not matter.
 func TestNoImageStandsForTwoClasses(t *testing.T) {
 	w := newPairsWorld(t, 300, 6, func(i int) int { return i / 2 }, nil)
 	p := pairs.Params{K: 4, Per: "prompt", Overfetch: 12, Dedup: true, Source: "retrieved"}
@@ -241,7 +244,8 @@ func TestNoImageStandsForTwoClasses(t *testing.T) {
 	}
 }
 
-// drawn is a picture of blurred blobs, a function of kind; noise changes a few pixels a little, as compression does.
+// drawn is a picture of blurred blobs, a function of kind; noise changes a few pixels a little, as
+// compression does.
 func drawn(t *testing.T, kind int, noise uint64) []byte {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(uint64(kind), 77))
@@ -272,7 +276,8 @@ func drawn(t *testing.T, kind int, noise uint64) []byte {
 	return b.Bytes()
 }
 
-// TestNearDuplicatesAreRefilled: with the hash, K images of a query are K pictures, not K files of few pictures; a smaller K is a prefix.
+// TestNearDuplicatesAreRefilled: with the hash, K images of a query are K pictures, not K files of
+// few pictures; a smaller K is a prefix.
 func TestNearDuplicatesAreRefilled(t *testing.T) {
 	w := drawnWorld(t, 240, 3)
 	four := 4
@@ -317,11 +322,13 @@ func drawnWorld(t *testing.T, n, classes int) *pairsWorld {
 	return w
 }
 
-// plainly is a caption of these worlds, of letters, figures and single spaces, as fingerprints have it.
+// plainly is a caption of these worlds, of letters, figures and single spaces, as fingerprints have
+// it.
 func plainly(caption string) string { return strings.ToLower(strings.TrimRight(caption, "!")) }
 
-// TestLeaksAreDroppedAndRefilled: rows that are a test file, nearly its picture, its embedding or its caption are left out of pairs and controls, each
-// noted with its reason, and their places are refilled.
+// TestLeaksAreDroppedAndRefilled: rows that are a test file, nearly its picture, its embedding or
+// its caption are left out of pairs and controls, each noted with its reason, and their places are
+// refilled.
 func TestLeaksAreDroppedAndRefilled(t *testing.T) {
 	w := drawnWorld(t, 240, 3)
 	p := pairs.Params{K: 4, Per: "prompt", Overfetch: 12, Dedup: true, Source: "retrieved"}

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestFaultsHaveTests holds that README.md's table of silent faults names tests that are in the files it names.
+// TestFaultsHaveTests holds that README.md's table of silent faults names tests that are in the
+// files it names.
 func TestFaultsHaveTests(t *testing.T) {
 	raw, err := os.ReadFile("README.md")
 	if err != nil {

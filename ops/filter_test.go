@@ -41,7 +41,8 @@ func mustGlob(t *testing.T, dir string) []string {
 	return files
 }
 
-// TestSearchGoesOnUntilEnoughRowsAreAlive: the hits under a filter are those of the whole pool without its dropped rows, for every kind.
+// TestSearchGoesOnUntilEnoughRowsAreAlive: the hits under a filter are those of the whole pool
+// without its dropped rows, for every kind.
 func TestSearchGoesOnUntilEnoughRowsAreAlive(t *testing.T) {
 	w := newPairsWorld(t, 400, 4, func(i int) int { return i }, nil)
 	for _, share := range []float64{0.7, 0.05} {
@@ -123,8 +124,8 @@ func TestAFilterOfAFolder(t *testing.T) {
 	}
 }
 
-// TestAFilterThatMeetsNothingWarns: a list that names none of the pool's rows, and a filter that all
-// rows pass.
+// TestAFilterThatMeetsNothingWarns: a list that names none of the pool's rows, and a filter that
+// all rows pass.
 func TestAFilterThatMeetsNothingWarns(t *testing.T) {
 	w := newPairsWorld(t, 30, 3, func(i int) int { return i }, nil)
 	list := filepath.Join(t.TempDir(), "list.txt")

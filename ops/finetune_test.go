@@ -45,8 +45,9 @@ func smallFineTune() evaluate.FineTuneParams {
 		LR: []float64{3e-3}, WeightDecay: []float64{0.01}, Epochs: 20, SearchEpochs: 3, Batch: 16, TowerLRScale: 1, Normalization: "batch", Precision: "f32"}
 }
 
-// TestFineTune: training images are learned and test images of the same classes are told apart better than by chance, with every optimizer,
-// start and normalisation; the same params give the same bytes.
+// TestFineTune: training images are learned and test images of the same classes are told apart
+// better than by chance, with every optimizer, start and normalisation; the same params give the
+// same bytes.
 func TestFineTune(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trainings: minutes under -race")
@@ -146,7 +147,8 @@ func TestGatesFineTune(t *testing.T) {
 	}
 }
 
-// TestFineTuneGoesOn kills and stops a search with its training at random places: what comes out is what an unbroken run gives.
+// TestFineTuneGoesOn kills and stops a search with its training at random places: what comes out is
+// what an unbroken run gives.
 func TestFineTuneGoesOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("many trainings")
@@ -229,7 +231,8 @@ func TestFineTuneRefuses(t *testing.T) {
 		{in, func(p *evaluate.FineTuneParams) { p.Shots = 11 }, "class 0 has 10 images, fewer than 11 shots"},
 		{in, func(p *evaluate.FineTuneParams) { p.Optimizer, p.LR = "sgd", []float64{1e30} }, "too high"},
 		{in, func(p *evaluate.FineTuneParams) { p.Optimizer, p.LR = "sgd", []float64{1e30, 1e29} }, "all 2 runs of the search diverged"},
-		{in, func(p *evaluate.FineTuneParams) { // its loss is finite: what it makes of images is not
+		// its loss is finite: what it makes of images is not
+		{in, func(p *evaluate.FineTuneParams) {
 			p.Optimizer, p.LR, p.Batch, p.SearchEpochs = "sgd", []float64{1e30, 1e29}, 64, 1
 		}, "all 2 runs of the search diverged"},
 	} {
@@ -242,7 +245,8 @@ func TestFineTuneRefuses(t *testing.T) {
 	}
 }
 
-// TestMeanOfSamples: figures are means over the seeds, with their deviation, and scores stand behind one another.
+// TestMeanOfSamples: figures are means over the seeds, with their deviation, and scores stand
+// behind one another.
 func TestMeanOfSamples(t *testing.T) {
 	in := fineTuned(t)
 	p := smallFineTune()
@@ -267,7 +271,8 @@ func TestMeanOfSamples(t *testing.T) {
 	optest.SameFile(t, one, samples["sample.0"], "predictions.parquet")
 }
 
-// TestFineTuneSeveralClasses: images of several classes are learned by binary cross entropy and scored by mean average precision.
+// TestFineTuneSeveralClasses: images of several classes are learned by binary cross entropy and
+// scored by mean average precision.
 func TestFineTuneSeveralClasses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trainings: minutes under -race")

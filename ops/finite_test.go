@@ -44,9 +44,9 @@ func overflowing(t *testing.T, checkpoint, projection string) string {
 	return dir
 }
 
-// TestNotFiniteIsAnError gives towers that overflow to every op that embeds: none may rank, store or
-// average what came out. No comparison with NaN is true, so that plain zero-shot counted such images
-// as right: acc@1 was 100 %.
+// TestNotFiniteIsAnError gives towers that overflow to every op that embeds: none may rank, store
+// or average what came out. No comparison with NaN is true, so that plain zero-shot counted such
+// images as right: acc@1 was 100 %.
 func TestNotFiniteIsAnError(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)

@@ -18,7 +18,8 @@ import (
 	"react/ops/retrieve"
 )
 
-// TestIndexInShardsFindsTheSame: an index in shards gives retrieve and tune-index what one index of all rows gives.
+// TestIndexInShardsFindsTheSame: an index in shards gives retrieve and tune-index what one index of
+// all rows gives.
 func TestIndexInShardsFindsTheSame(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
 	for name, x := range map[string]knn.Params{"flat": {Kind: "flat"}, "ivf-flat": {Kind: "ivf-flat", NList: 12, NProbe: 4, TrainSize: 300}, "auto": {Kind: "auto", MemoryGiB: 1}} {
@@ -54,7 +55,8 @@ func TestIndexInShardsFindsTheSame(t *testing.T) {
 	}
 }
 
-// TestStoppedIndexGoesOn stops the building of shards: the next attempt builds what is missing, and the output is that of an unbroken run.
+// TestStoppedIndexGoesOn stops the building of shards: the next attempt builds what is missing, and
+// the output is that of an unbroken run.
 func TestStoppedIndexGoesOn(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
 	p := retrieve.IndexParams{Side: "text", Params: knn.Params{Kind: "ivf-flat", NList: 12, NProbe: 4, TrainSize: 300}, ShardRows: 70}

@@ -45,7 +45,9 @@ func madeClusters(t *testing.T, classes, each int, noise float64, seed uint64) s
 }
 
 func TestLinearProbe(t *testing.T) {
-	const classes = 12 // few images are few steps, and the search cannot tell rates apart: the toolkit's protocol, not ours to mend
+	// few images are few steps, and the search cannot tell rates apart: the toolkit's protocol, not
+	// ours to mend
+	const classes = 12
 	train, test := madeClusters(t, classes, 30, 0.5, 1), madeClusters(t, classes, 10, 0.5, 2)
 	in := map[string]string{"train": train, "features": test}
 	for _, p := range []evaluate.ProbeParams{
@@ -78,8 +80,8 @@ func TestLinearProbe(t *testing.T) {
 	}
 }
 
-// TestProbeOfSeveralSamples: each is the probe of its own seed alone, all start from the probe's seed,
-// and the figures are their mean and their sample deviation.
+// TestProbeOfSeveralSamples: each is the probe of its own seed alone, all start from the probe's
+// seed, and the figures are their mean and their sample deviation.
 func TestProbeOfSeveralSamples(t *testing.T) {
 	in := map[string]string{"train": madeClusters(t, 6, 30, 2, 1), "features": madeClusters(t, 6, 40, 2, 2)}
 	for _, method := range []string{"prototypes", "logistic"} {
@@ -108,7 +110,8 @@ func TestProbeOfSeveralSamples(t *testing.T) {
 	}
 }
 
-// TestProbeRefuses: what would make a probe's number mean nothing is said before anything is trained.
+// TestProbeRefuses: what would make a probe's number mean nothing is said before anything is
+// trained.
 func TestProbeRefuses(t *testing.T) {
 	train, test, other := madeClusters(t, 4, 8, 0.5, 1), madeClusters(t, 4, 8, 0.5, 2), madeClusters(t, 3, 8, 0.5, 3)
 	p := evaluate.ProbeParams{Method: "sgd", Init: "random", Shots: 5, Samples: 1, Best: "last"}
@@ -130,7 +133,8 @@ func TestProbeRefuses(t *testing.T) {
 	}
 }
 
-// TestLanguageInit: the head starts from the prompts' embeddings, and needs a text tower of the features' width.
+// TestLanguageInit: the head starts from the prompts' embeddings, and needs a text tower of the
+// features' width.
 func TestLanguageInit(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)

@@ -40,7 +40,8 @@ func writeFile(t *testing.T, path string, data []byte) {
 	}
 }
 
-// lostFolders has a folder for each class, lostHub a table in which two images are null, lostList two files that are not there.
+// lostFolders has a folder for each class, lostHub a table in which two images are null, lostList
+// two files that are not there.
 func lostFolders(t *testing.T) string {
 	dir := t.TempDir()
 	for i := range 20 {
@@ -108,8 +109,8 @@ func lostCaptions(t *testing.T) string {
 	return dir
 }
 
-// TestSetsSayWhatTheyLost: images of an evaluation set that cannot be read are left out and counted, whatever the layout and the stage; more than a
-// share are an error.
+// TestSetsSayWhatTheyLost: images of an evaluation set that cannot be read are left out and
+// counted, whatever the layout and the stage; more than a share are an error.
 func TestSetsSayWhatTheyLost(t *testing.T) {
 	on, _, base := small.TwoStepBase(t)
 	for _, set := range []struct {
@@ -204,7 +205,8 @@ func checkLeft(t *testing.T, r *optest.Run, name string) {
 	}
 }
 
-// TestAClassThatIsLost: a class of which no image can be read cannot be measured, whatever share may be lost.
+// TestAClassThatIsLost: a class of which no image can be read cannot be measured, whatever share
+// may be lost.
 func TestAClassThatIsLost(t *testing.T) {
 	on, _, base := small.TwoStepBase(t)
 	dir := t.TempDir()

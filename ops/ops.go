@@ -1,7 +1,9 @@
-// Package ops is the list of ops. Each is a file of the packages below, which stand in the order of the data's path, each
-// importing those before it: op (what an op is), backbone, pools, embed, retrieve, pairs, audit, train, evaluate.
+// Package ops is the list of ops. Each is a file of the packages below, which stand in the order of
+// the data's path, each importing those before it: op (what an op is), backbone, pools, embed,
+// retrieve, pairs, audit, train, evaluate.
 //
-// Not here: graph code (ops/clip), search (ops/knn), formats (data), keys and order (runner/plan, runner/schedule).
+// Not here: graph code (ops/clip), search (ops/knn), formats (data), keys and order (runner/plan,
+// runner/schedule).
 package ops
 
 import (

@@ -40,7 +40,8 @@ func (nothing) Index(knn.Params, int64)            {}
 func (nothing) Metadata([]string)                  {}
 func (nothing) Shards(int, float64)                {}
 
-// TestEveryOpSpeaksOfItsStages: what nothing is known of is no work and takes no memory, and is no fault.
+// TestEveryOpSpeaksOfItsStages: what nothing is known of is no work and takes no memory, and is no
+// fault.
 func TestEveryOpSpeaksOfItsStages(t *testing.T) {
 	for name, listed := range All {
 		if listed.Name != name {

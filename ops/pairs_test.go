@@ -45,7 +45,8 @@ func pngOf(t *testing.T, kind int) []byte {
 	return b.Bytes()
 }
 
-// newPairsWorld makes n rows; imageOf gives the picture of a row, broken rows get bytes that do not decode.
+// newPairsWorld makes n rows; imageOf gives the picture of a row, broken rows get bytes that do not
+// decode.
 func newPairsWorld(t *testing.T, n, classes int, imageOf func(row int) int, broken map[int]bool) *pairsWorld {
 	t.Helper()
 	const dim = 16
@@ -257,7 +258,8 @@ func TestALargeShareOfThePoolWarns(t *testing.T) {
 	}
 }
 
-// TestAControlHoldsAnImageOnce: with dedup the rows of a control are different images, as retrieved ones are.
+// TestAControlHoldsAnImageOnce: with dedup the rows of a control are different images, as retrieved
+// ones are.
 func TestAControlHoldsAnImageOnce(t *testing.T) {
 	w := newPairsWorld(t, 60, 2, func(i int) int { return i / 10 }, nil)
 	for seed := range int64(10) { // one draw may hold no image twice by luck

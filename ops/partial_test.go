@@ -35,7 +35,8 @@ type resumable struct {
 // errKilled is the panic that stands for a kill: nothing of the attempt's own code runs after it.
 var errKilled = errors.New("killed")
 
-// attempt runs the op until a step: stopped by its context there, or killed, or to its end (step 0).
+// attempt runs the op until a step: stopped by its context there, or killed, or to its end (step
+// 0).
 func (r resumable) attempt(t *testing.T, partial string, step int, kill bool) (run *optest.Run, err error) {
 	t.Helper()
 	run = optest.New(t, r.in, nil)
@@ -95,8 +96,8 @@ func embedded(t *testing.T, base, pool string) string {
 	return dir
 }
 
-// TestStoppedTrainingGoesOn stops trainings and kills them at random steps, several times each: the output is that of an unbroken run, bit for
-// bit, warnings included.
+// TestStoppedTrainingGoesOn stops trainings and kills them at random steps, several times each: the
+// output is that of an unbroken run, bit for bit, warnings included.
 func TestStoppedTrainingGoesOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fifty trainings")
@@ -177,7 +178,8 @@ func pretraining(t *testing.T) resumable {
 	return resumable{"pretrain", p, map[string]string{"pool": pool}, on}
 }
 
-// TestDamagedState damages what a stopped pretraining left, in every file: it begins anew, says so, and gives the same output.
+// TestDamagedState damages what a stopped pretraining left, in every file: it begins anew, says so,
+// and gives the same output.
 func TestDamagedState(t *testing.T) {
 	if testing.Short() {
 		t.Skip("ten trainings")
@@ -257,7 +259,8 @@ func remove(t *testing.T, path string) {
 	}
 }
 
-// TestStateThatIsNotWhole is a kill while the first state was written: no state.json yet, so nothing to warn of.
+// TestStateThatIsNotWhole is a kill while the first state was written: no state.json yet, so
+// nothing to warn of.
 func TestStateThatIsNotWhole(t *testing.T) {
 	r := pretraining(t)
 	partial := t.TempDir()

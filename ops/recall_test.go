@@ -14,7 +14,8 @@ import (
 	"react/ops/internal/small"
 )
 
-// captionFolder makes a folder in Karpathy's layout of the pictures of a world's set, two captions each.
+// captionFolder makes a folder in Karpathy's layout of the pictures of a world's set, two captions
+// each.
 func captionFolder(t *testing.T, pool string) string {
 	t.Helper()
 	set, err := datasets.OpenSplit(filepath.Join(pool, "sets", "task"), datasets.Options{})

@@ -138,8 +138,9 @@ func TestHNSWDeeperThanItsSearchIsRefused(t *testing.T) {
 	}
 }
 
-// TestWhatDoesNotBelongTogetherIsRefused: queries of another length, queries that are no numbers, an index of other embeddings. Each is an error that
-// says so, since a search would go on and find anything.
+// TestWhatDoesNotBelongTogetherIsRefused: queries of another length, queries that are no numbers,
+// an index of other embeddings. Each is an error that says so, since a search would go on and find
+// anything.
 func TestWhatDoesNotBelongTogetherIsRefused(t *testing.T) {
 	const dim = 8
 	vectors, meta := crowded(60, dim, 60, 3)

@@ -13,7 +13,8 @@ import (
 	"react/ops/train"
 )
 
-// TestSnapshot takes checkpoints that a pretraining kept: keeping them changes nothing, the last is the end, an earlier one is not.
+// TestSnapshot takes checkpoints that a pretraining kept: keeping them changes nothing, the last is
+// the end, an earlier one is not.
 func TestSnapshot(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	in := map[string]string{"pool": pool}

@@ -24,7 +24,8 @@ func classesFile(t *testing.T, role, name, text string) op.Files {
 	return op.Files{Root: filepath.Dir(path), Paths: []string{path}}
 }
 
-// TestTextMatchRetrieves: hits of classes, by synonyms too, in order, at any depth a prefix; a class without captions is a shortfall.
+// TestTextMatchRetrieves: hits of classes, by synonyms too, in order, at any depth a prefix; a
+// class without captions is a shortfall.
 func TestTextMatchRetrieves(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
 	files := map[string]op.Files{"classes": classesFile(t, "classes", "c.txt", "kind 0\nkind 1\nnothing\n"), "synonyms": classesFile(t, "synonyms", "s.json", `{"kind 1": ["kind 2"]}`)}

@@ -27,8 +27,8 @@ func indexCurveOf(t *testing.T, w *pairsWorld, p retrieve.TuneIndexParams) (retr
 	return curve, in, err
 }
 
-// TestRecallRisesToOne: with all cells searched an ivf index finds what an exact pass finds, ties included, and the smallest value that
-// reaches the target is the one that retrieve then uses.
+// TestRecallRisesToOne: with all cells searched an ivf index finds what an exact pass finds, ties
+// included, and the smallest value that reaches the target is the one that retrieve then uses.
 func TestRecallRisesToOne(t *testing.T) {
 	w := newPairsWorld(t, 300, 3, func(i int) int { return i }, nil)
 	x := knn.Params{Kind: "ivf-flat", NList: 12, NProbe: 1, TrainSize: 300}
@@ -69,7 +69,8 @@ func TestRecallRisesToOne(t *testing.T) {
 	}
 }
 
-// TestExactKindIsFlat: the pass over the embeddings gives what a flat index gives, with and without a filter.
+// TestExactKindIsFlat: the pass over the embeddings gives what a flat index gives, with and without
+// a filter.
 func TestExactKindIsFlat(t *testing.T) {
 	const dim = 16
 	vectors, meta := crowded(500, dim, 20, 1)

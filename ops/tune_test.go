@@ -17,8 +17,9 @@ import (
 	"react/ops/train"
 )
 
-// TestEveryParamOfTuneChangesTheWeights: a param that is dropped between the spec and the step would
-// leave the weights as they are, and be an ablation of nothing. A new param must be added here.
+// TestEveryParamOfTuneChangesTheWeights: a param that is dropped between the spec and the step
+// would leave the weights as they are, and be an ablation of nothing. A new param must be added
+// here.
 func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
@@ -40,22 +41,23 @@ func TestEveryParamOfTuneChangesTheWeights(t *testing.T) {
 		return sha256.Sum256(raw)
 	}
 	changes := map[string]func(*train.TuneParams){
-		"Mode":          func(p *train.TuneParams) { p.Mode, p.GatedDepth, p.AlphaLRScale = "full", 0, 0 },
-		"Gamma":         func(p *train.TuneParams) { p.Gamma = train.GammaOff },
-		"Steps":         func(p *train.TuneParams) { p.Steps = 3 },
-		"Batch":         func(p *train.TuneParams) { p.Batch = 4 },
-		"LR":            func(p *train.TuneParams) { p.LR = 0.02 },
-		"Warmup":        func(p *train.TuneParams) { p.Warmup = 2 },
-		"WeightDecay":   func(p *train.TuneParams) { p.WeightDecay = 0.2 },
-		"GradClip":      func(p *train.TuneParams) { p.GradClip = 0.01 },
-		"GatedDepth":    func(p *train.TuneParams) { p.GatedDepth = 2 },
-		"AlphaLRScale":  func(p *train.TuneParams) { p.AlphaLRScale = 4 },
-		"AdamW":         func(p *train.TuneParams) { p.AdamW = &optim.AdamW{Beta1: 0.8, Beta2: 0.98, Epsilon: 1e-6} },
-		"Augment":       func(p *train.TuneParams) { p.Augment.Flip = 1 },
-		"Captions":      func(p *train.TuneParams) { p.Captions = "one" },
-		"Seed":          func(p *train.TuneParams) { p.Seed = 2 },
-		"Precision":     nil, // bf16 of tune is tested in ops/clip: the Go engine takes minutes
-		"PositivesFrom": nil, // with the text tower locked they never move; in ops/clip for the other modes
+		"Mode":         func(p *train.TuneParams) { p.Mode, p.GatedDepth, p.AlphaLRScale = "full", 0, 0 },
+		"Gamma":        func(p *train.TuneParams) { p.Gamma = train.GammaOff },
+		"Steps":        func(p *train.TuneParams) { p.Steps = 3 },
+		"Batch":        func(p *train.TuneParams) { p.Batch = 4 },
+		"LR":           func(p *train.TuneParams) { p.LR = 0.02 },
+		"Warmup":       func(p *train.TuneParams) { p.Warmup = 2 },
+		"WeightDecay":  func(p *train.TuneParams) { p.WeightDecay = 0.2 },
+		"GradClip":     func(p *train.TuneParams) { p.GradClip = 0.01 },
+		"GatedDepth":   func(p *train.TuneParams) { p.GatedDepth = 2 },
+		"AlphaLRScale": func(p *train.TuneParams) { p.AlphaLRScale = 4 },
+		"AdamW":        func(p *train.TuneParams) { p.AdamW = &optim.AdamW{Beta1: 0.8, Beta2: 0.98, Epsilon: 1e-6} },
+		"Augment":      func(p *train.TuneParams) { p.Augment.Flip = 1 },
+		"Captions":     func(p *train.TuneParams) { p.Captions = "one" },
+		"Seed":         func(p *train.TuneParams) { p.Seed = 2 },
+		"Precision":    nil, // bf16 of tune is tested in ops/clip: the Go engine takes minutes
+		// with the text tower locked they never move; in ops/clip for the other modes
+		"PositivesFrom": nil,
 		"MaxBad":        nil, // an error or nothing
 		"MaxBadShare":   nil, // likewise
 	}

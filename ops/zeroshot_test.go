@@ -42,7 +42,8 @@ func rowsOf(t *testing.T, dir string) map[string]float64 {
 	return out
 }
 
-// TestZeroShotProtocols compares evaluation on features with that on the folder, and a tuned model with its base.
+// TestZeroShotProtocols compares evaluation on features with that on the folder, and a tuned model
+// with its base.
 func TestZeroShotProtocols(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)
@@ -108,7 +109,8 @@ func madeFeatures(t *testing.T, set embed.FeatureSet, x blas.Matrix, labels [][]
 }
 
 // BenchmarkZeroShotScores is 50,000 cached embeddings against 1,000 classes, with every figure.
-// TestTruncate: prompts that are too long keep their end, lose it as ELEVATER's do, or are refused; of short ones all is the same.
+// TestTruncate: prompts that are too long keep their end, lose it as ELEVATER's do, or are refused;
+// of short ones all is the same.
 func TestTruncate(t *testing.T) {
 	_, pool := do(t, "world", optest.SmallWorld, nil, nil)
 	_, base := do(t, "pretrain", small.Pretrain(t), map[string]string{"pool": pool}, nil)

@@ -15,8 +15,8 @@ type File struct {
 	Data []byte
 }
 
-// WriteFiles writes files into dir, which is made when it is not there, and returns their paths. Each
-// file appears whole or not at all; one that holds these bytes already is left alone.
+// WriteFiles writes files into dir, which is made when it is not there, and returns their paths.
+// Each file appears whole or not at all; one that holds these bytes already is left alone.
 func WriteFiles(dir string, files []File) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err

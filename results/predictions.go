@@ -12,6 +12,8 @@ type Prediction struct {
 // Query is one caption of an image-text retrieval, with the image that it is of.
 type Query struct {
 	Image string // key
-	I2T   int    // rank of the caption among those that the image finds, 1-based; 0: below all that were looked at
-	T2I   int    // rank of the image among those that the caption finds, likewise
+	// rank of the caption among those that the image finds, 1-based; 0: below all that were looked
+	// at
+	I2T int
+	T2I int // rank of the image among those that the caption finds, likewise
 }

@@ -11,17 +11,18 @@ import (
 // Row is one number that one stage of one trial gave. Rows with the same
 // Params may share the map; nothing here writes to it.
 type Row struct {
-	Trial  string         // id of the trial
-	Label  string         // of a case; empty on trials of the grid
-	Set    string         // name of an evaluation, or a stage: "task", "pairs", "tune"
-	Metric string         // "acc@1", "unique"
-	Class  string         // set on a number for one class only
-	Params map[string]any // resolved params that the trial reads, by path; one that it does not read is absent
-	Seed   *int           // nil: the trial has no seed
-	Value  float64        // fractions where tables show percent; NaN: the stage could not say
-	N      int            // what the value is over: images, pairs
-	Engine string         // that ran the stage
-	Key    string         // of the stage
+	Trial  string // id of the trial
+	Label  string // of a case; empty on trials of the grid
+	Set    string // name of an evaluation, or a stage: "task", "pairs", "tune"
+	Metric string // "acc@1", "unique"
+	Class  string // set on a number for one class only
+	// resolved params that the trial reads, by path; one that it does not read is absent
+	Params map[string]any
+	Seed   *int    // nil: the trial has no seed
+	Value  float64 // fractions where tables show percent; NaN: the stage could not say
+	N      int     // what the value is over: images, pairs
+	Engine string  // that ran the stage
+	Key    string  // of the stage
 }
 
 // OtherClass is the path among Params of the second class of a number about two

@@ -36,7 +36,8 @@ Names of pools, evaluations and tables may be left out: pool.maxBad.
 	}
 }
 
-// pageWidth is how wide running text may be: the terminal's width up to 100, 80 where there is none.
+// pageWidth is how wide running text may be: the terminal's width up to 100, 80 where there is
+// none.
 func pageWidth(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
@@ -107,7 +108,8 @@ type page struct {
 
 func (p *page) line(s string) { fmt.Fprintln(p.w, strings.TrimRight(s, " ")) }
 
-// text writes paragraphs, each of which ends with a newline, behind what the first line begins with; the others are indented as far.
+// text writes paragraphs, each of which ends with a newline, behind what the first line begins
+// with; the others are indented as far.
 func (p *page) text(before, s string) {
 	indent := strings.Repeat(" ", len(before))
 	line, started := before, false

@@ -9,8 +9,8 @@ import (
 	"react/runner/internal/faulty"
 )
 
-// TestAbortingPlugin: XLA's plugin aborts in the first training and once more after a stage is done.
-// The sweep goes on, and its tables are those of one that was left alone.
+// TestAbortingPlugin: XLA's plugin aborts in the first training and once more after a stage is
+// done. The sweep goes on, and its tables are those of one that was left alone.
 func TestAbortingPlugin(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two sweeps on XLA")

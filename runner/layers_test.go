@@ -100,7 +100,8 @@ func TestOrders(t *testing.T) {
 	for file, imports := range projectImports(t) {
 		dir := path.Dir(file)
 		top := ordered(dir)
-		if top == "" || strings.HasSuffix(file, "_test.go") { // a test may use what stands after its package
+		// a test may use what stands after its package
+		if top == "" || strings.HasSuffix(file, "_test.go") {
 			continue
 		}
 		own, listed := line[dir]
@@ -130,7 +131,8 @@ func ordered(dir string) string {
 // most is the number of files, tests apart, that a package may have.
 const most = 20
 
-// TestSizes holds that no package grows into a hall: who opens a folder sees at a glance what is in it.
+// TestSizes holds that no package grows into a hall: who opens a folder sees at a glance what is in
+// it.
 func TestSizes(t *testing.T) {
 	files := map[string]int{}
 	for file := range projectImports(t) {
@@ -149,8 +151,8 @@ func TestSizes(t *testing.T) {
 var opsPath = []string{"ops/op", "ops/backbone", "ops/pools", "ops/embed", "ops/retrieve", "ops/pairs", "ops/audit",
 	"ops/train", "ops/evaluate", "ops"}
 
-// TestOpsPath: each of opsPath may import those before it, and what it is made of, which knows none of them.
-// Tests from outside of a package may run what comes after it.
+// TestOpsPath: each of opsPath may import those before it, and what it is made of, which knows none
+// of them. Tests from outside of a package may run what comes after it.
 func TestOpsPath(t *testing.T) {
 	for file, imports := range projectImports(t) {
 		dir := filepath.ToSlash(filepath.Dir(file))
@@ -188,7 +190,8 @@ func TestOneCaller(t *testing.T) {
 // TestOneGlob keeps patterns of files to one package: filepath.Glob takes the letters of a
 // folder's own name for a pattern, meets hidden files, and says nothing of what it cannot read.
 func TestOneGlob(t *testing.T) {
-	may := []string{"runner/cluster/cancel.go"} // other users' processes in /proc, which it cannot read
+	// other users' processes in /proc, which it cannot read
+	may := []string{"runner/cluster/cancel.go"}
 	for file := range projectImports(t) {
 		text, err := os.ReadFile(filepath.Join("..", file))
 		if err != nil {
@@ -200,8 +203,8 @@ func TestOneGlob(t *testing.T) {
 	}
 }
 
-// TestFilesAreReadWithinBounds: a command evaluates a file in a process that can be ended. The text that init
-// has made itself is no such file.
+// TestFilesAreReadWithinBounds: a command evaluates a file in a process that can be ended. The text
+// that init has made itself is no such file.
 func TestFilesAreReadWithinBounds(t *testing.T) {
 	unbounded := regexp.MustCompile(`spec\.(Load|Parse|NewDraft|Format)\(`)
 	may := []string{"runner/spec", "runner/plan"} // which are given what was read

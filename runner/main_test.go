@@ -79,7 +79,8 @@ func makeWorld(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(world.Generate(context.Background(), ts.MkAbs(args[0]), p))
 }
 
-// makeMemes writes a set of the size of ELEVATER's smallest, hateful-memes: 500 test images of two classes, all different, and a few to train on.
+// makeMemes writes a set of the size of ELEVATER's smallest, hateful-memes: 500 test images of two
+// classes, all different, and a few to train on.
 func makeMemes(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: memes DIR")

@@ -12,7 +12,8 @@ import (
 // TestMakefileNamesTests holds the tests that make targets name to the packages in which
 // they run them: go test says of a name that it does not find no more than "no tests to run".
 func TestMakefileNamesTests(t *testing.T) {
-	named := map[string][]string{} // package → tests, of which one at least must be there for each name
+	// package → tests, of which one at least must be there for each name
+	named := map[string][]string{}
 	for _, m := range regexp.MustCompile(`([a-z/]+):([A-Z]\w+)`).FindAllStringSubmatch(readText(t, "Makefile"), -1) {
 		named["./"+m[1]] = append(named["./"+m[1]], "Test"+m[2])
 	}

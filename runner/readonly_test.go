@@ -28,7 +28,8 @@ func TestFinishedReadOnlyStore(t *testing.T) {
 			t.Errorf("%s: exit code %d, printed %q, %s", args, code, stdout, stderr)
 		}
 		if name, _, _ := strings.Cut(args, " "); name == "table" || name == "sweep" {
-			if !strings.HasPrefix(stdout, printed) { // the files of its tables are there, as they are
+			// the files of its tables are there, as they are
+			if !strings.HasPrefix(stdout, printed) {
 				t.Errorf("%s printed\n%s\nwant\n%s", args, stdout, printed)
 			}
 		}

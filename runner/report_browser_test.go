@@ -16,12 +16,14 @@ import (
 // With SCREENSHOTS=DIR it leaves pictures there, for people to look at.
 func TestReportInBrowser(t *testing.T) {
 	p := browsertest.Open(t)
-	for _, name := range []string{"quickstart", "emoji"} { // together they have every part and control
+	// together they have every part and control
+	for _, name := range []string{"quickstart", "emoji"} {
 		p.Load("../results/reports/" + name + "/index.html")
 		p.Want("document.title", name)
 		for _, width := range []int{360, 800, 1400} {
 			p.Size(width, 900)
-			p.Want("document.documentElement.scrollWidth <= innerWidth", "true") // only what has a bar of its own is wider
+			// only what has a bar of its own is wider
+			p.Want("document.documentElement.scrollWidth <= innerWidth", "true")
 			for _, scheme := range []string{"light", "dark"} {
 				p.Scheme(scheme)
 				leave(p, fmt.Sprintf("%s-%d-%s.png", name, width, scheme))

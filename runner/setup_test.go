@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// setupScript runs a script beside a copy of .ci's files and go.mod, with programs of the test's own first in PATH.
+// setupScript runs a script beside a copy of .ci's files and go.mod, with programs of the test's
+// own first in PATH.
 func setupScript(t *testing.T, script string, programs map[string]string, env ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	if _, err := exec.LookPath("bash"); err != nil {
@@ -62,7 +63,8 @@ func TestGoIsThere(t *testing.T) {
 	}
 }
 
-// TestStepsPrintOneLine: a step's output goes to its log, a failure shows the end of it and ends the script.
+// TestStepsPrintOneLine: a step's output goes to its log, a failure shows the end of it and ends
+// the script.
 func TestStepsPrintOneLine(t *testing.T) {
 	const script = `set -euo pipefail
 . .ci/steps

@@ -208,8 +208,8 @@ func manifests(t *testing.T, dir string) []store.Manifest {
 	return all
 }
 
-// TestSignalEndsEvaluation: a file that CUE would evaluate for hours ends with the first signal, in every command
-// that reads one. The file is a pipe, so that the signal comes when it has been read.
+// TestSignalEndsEvaluation: a file that CUE would evaluate for hours ends with the first signal, in
+// every command that reads one. The file is a pipe, so that the signal comes when it has been read.
 func TestSignalEndsEvaluation(t *testing.T) {
 	dir := tinyDir(t)
 	tiny, err := os.ReadFile(filepath.Join(dir, "tiny.cue"))

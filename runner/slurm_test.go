@@ -21,9 +21,9 @@ func readRows(t *testing.T, dir string) string {
 	return string(rows)
 }
 
-// TestSlurmTorture runs the sweep of every op (or TORTURE_EXPERIMENT) on the cluster, in arrays of at
-// most four: its tables are those of a local sweep, byte for byte, and the
-// second time there is nothing to do.
+// TestSlurmTorture runs the sweep of every op (or TORTURE_EXPERIMENT) on the cluster, in arrays of
+// at most four: its tables are those of a local sweep, byte for byte, and the second time there is
+// nothing to do.
 func TestSlurmTorture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two sweeps")

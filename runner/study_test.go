@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestEmojiStudy holds what the files of the study share, and that choices are made on another group of emoji than the published tables.
+// TestEmojiStudy holds what the files of the study share, and that choices are made on another
+// group of emoji than the published tables.
 func TestEmojiStudy(t *testing.T) {
 	files, err := filepath.Glob("../experiments/emoji*.cue")
 	if err != nil || len(files) == 0 {

@@ -282,9 +282,12 @@ func TestTortureHasEveryOp(t *testing.T) {
 	for _, stage := range e.Plan.Stages {
 		used[stage.Op] = true
 	}
-	used["knowledge"] = true // reads a dictionary, which the repository has none of; it is of one moment
+	// reads a dictionary, which the repository has none of; it is of one moment
+	used["knowledge"] = true
 	for name := range ops.All {
-		if name == "check-encoder" { // of outside folders of embeddings, and all is made here; testdata/script/retrieve.txtar has it
+		// of outside folders of embeddings, and all is made here; testdata/script/retrieve.txtar
+		// has it
+		if name == "check-encoder" {
 			continue
 		}
 		if !used[name] {

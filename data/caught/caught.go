@@ -1,9 +1,10 @@
-// Package caught keeps a panic on one input from ending the process. Go ends the whole program where a goroutine panics that does not recover,
-// and with it a sweep's other stages; outside data reach code (decoders, parsers, arithmetic on lengths that a file claims) that may panic. Every
+// Package caught keeps a panic on one input from ending the process. Go ends the whole program
+// where a goroutine panics that does not recover, and with it a sweep's other stages; outside data
+// reach code (decoders, parsers, arithmetic on lengths that a file claims) that may panic. Every
 // goroutine of data and ops that handles them is started through Do or Group; a test holds that.
 //
-// Not here: what ends a process whatever is done (memory that is used up, a stack that overflows, concurrent writes to a map). Those need bounds
-// where the data are read.
+// Not here: what ends a process whatever is done (memory that is used up, a stack that overflows,
+// concurrent writes to a map). Those need bounds where the data are read.
 package caught
 
 import (
@@ -76,8 +77,8 @@ func short(frame runtime.Frame) string {
 	return fmt.Sprintf("%s:%d", strings.Join(parts[max(0, len(parts)-3):], "/"), frame.Line)
 }
 
-// Group is a sync.WaitGroup whose Wait panics with the first panic of its goroutines, so that it reaches who waits, and is caught there. The zero
-// value is ready.
+// Group is a sync.WaitGroup whose Wait panics with the first panic of its goroutines, so that it
+// reaches who waits, and is caught there. The zero value is ready.
 type Group struct {
 	wait  sync.WaitGroup
 	mu    sync.Mutex

@@ -9,7 +9,8 @@ import (
 // kilobytes. What is read of it is bounded: for a column of a batch, for a page,
 // for a file's number of rows, and for all files that a process reads at a time.
 const (
-	maxText  = 1 << 28 // bytes of the values of one column of a batch: 64 KiB each where a batch is 4096 rows
+	// bytes of the values of one column of a batch: 64 KiB each where a batch is 4096 rows
+	maxText  = 1 << 28
 	maxPage  = 1 << 28 // bytes of a page, as it is in memory; writers make them of one megabyte
 	maxRows  = 1 << 34 // of a file; three times LAION-5B
 	maxTotal = 1 << 30 // bytes of the batches that all readers hold

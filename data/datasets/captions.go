@@ -14,7 +14,8 @@ import (
 	"react/data/shards"
 )
 
-// Captions is a split of images with captions, several to an image. Read may be called concurrently.
+// Captions is a split of images with captions, several to an image. Read may be called
+// concurrently.
 type Captions struct {
 	Dir    string
 	Split  string
@@ -47,8 +48,9 @@ func (c *Captions) Close() error {
 	return c.images.close()
 }
 
-// OpenCaptions reads a split of a folder with captions: Karpathy's dataset_NAME.json beside images, or webdataset tars with KEY.txt. An image
-// without captions, a caption that is empty and an image that is not there are errors.
+// OpenCaptions reads a split of a folder with captions: Karpathy's dataset_NAME.json beside images,
+// or webdataset tars with KEY.txt. An image without captions, a caption that is empty and an image
+// that is not there are errors.
 func OpenCaptions(dir string, o Options) (*Captions, error) {
 	if o.Split == "" {
 		o.Split = testFolder
@@ -102,7 +104,8 @@ func karpathyFile(dir string, o Options) (string, error) {
 	return files[0], nil
 }
 
-// readKarpathy reads {"images": [{filename, filepath, split, sentences: [{raw}]}]}; restval counts as train, as everybody uses it.
+// readKarpathy reads {"images": [{filename, filepath, split, sentences: [{raw}]}]}; restval counts
+// as train, as everybody uses it.
 func (c *Captions) readKarpathy(name string, maxShare float64) error {
 	raw, err := os.ReadFile(name)
 	if err != nil {

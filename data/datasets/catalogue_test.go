@@ -50,7 +50,8 @@ func zipped(t testing.TB, files ...string) string {
 	return buf.String()
 }
 
-// elevaterFolder makes a folder as the toolkit downloads it, with an image of each class in each split.
+// elevaterFolder makes a folder as the toolkit downloads it, with an image of each class in each
+// split.
 func elevaterFolder(t testing.TB, e *catalogue.Entry) string {
 	files := map[string]string{}
 	number := 0
@@ -207,7 +208,8 @@ func TestImageNetFolders(t *testing.T) {
 			files[folder+"/a.JPEG"] = fmt.Sprint(i)
 			want = append(want, i)
 		}
-		layout := fmt.Sprint(e.Folders, e.NumClasses) // ImageNet-1K's folder is ImageNet-Sketch's too
+		// ImageNet-1K's folder is ImageNet-Sketch's too
+		layout := fmt.Sprint(e.Folders, e.NumClasses)
 		if dirs[layout] == "" {
 			dirs[layout] = put(t, t.TempDir(), files)
 		}

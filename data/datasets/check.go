@@ -70,8 +70,9 @@ type CheckOptions struct {
 // unreadableNamed is the number of images that do not decode which are named.
 const unreadableNamed = 5
 
-// Check reads every split of a benchmark's folder, counts, decodes each image, looks for images that two splits share, and compares published files that
-// lie there with their digests. What is wrong is a finding; only what stops the look itself is an error.
+// Check reads every split of a benchmark's folder, counts, decodes each image, looks for images
+// that two splits share, and compares published files that lie there with their digests. What is
+// wrong is a finding; only what stops the look itself is an error.
 func Check(ctx context.Context, dir string, o CheckOptions) (Report, error) {
 	r := Report{Dir: dir, Entry: o.Entry}
 	splits := []string{"train", "val", testFolder}

@@ -174,7 +174,8 @@ func TestCIFARErrors(t *testing.T) {
 	}
 }
 
-// TestTarBomb: members and the whole of a packed tar are bounded, and names that are missing are said.
+// TestTarBomb: members and the whole of a packed tar are bounded, and names that are missing are
+// said.
 func TestTarBomb(t *testing.T) {
 	bomb := packed(t, tarred(t, "a/zeros", strings.Repeat("\x00", 1<<20), "a/b", "x"))
 	for _, tc := range []struct {

@@ -1,5 +1,6 @@
-// Package datasets reads and writes evaluation sets, as labelled images and as images with captions. What is known of published benchmarks
-// stands in package catalogue, lists of class names are read by package classnames.
+// Package datasets reads and writes evaluation sets, as labelled images and as images with
+// captions. What is known of published benchmarks stands in package catalogue, lists of class names
+// are read by package classnames.
 //
 // Layouts of labelled images, told by what is in the folder (see layouts):
 //
@@ -13,10 +14,12 @@
 //   - ILSVRC 2012's validation images, a folder or a tar, with the devkit's labels, and its tar of the training images;
 //   - image folders: one folder a class, named after it, with image files; in a folder of the split where there are several.
 //
-// Images with captions: Karpathy's JSON, and CLIP_benchmark's webdatasets with KEY.txt (OpenCaptions).
+// Images with captions: Karpathy's JSON, and CLIP_benchmark's webdatasets with KEY.txt
+// (OpenCaptions).
 //
-// Reading lists the items and checks them; images are read one by one and decoded by package image. A test set is taken whole or not at all: a
-// fault is an error, not a count. Check looks at a whole folder and reports.
+// Reading lists the items and checks them; images are read one by one and decoded by package image.
+// A test set is taken whole or not at all: a fault is an error, not a count. Check looks at a whole
+// folder and reports.
 package datasets
 
 import (
@@ -57,9 +60,12 @@ type Set struct {
 	Names     []catalogue.Names // for prompts: of each class, one or more
 	Templates []string          // prompts of the set itself, with {} for the class; often none
 	Items     []Item            // in the order of the files
-	Many      [][]int           // all classes of each item, where an image may have several; else nil
-	Entry     *catalogue.Entry  // nil for a set that is not of the catalogue
-	Stranger  string            // the first class as the files call it, where no name is one of the entry's: labels are then trusted to be in its order
+	// all classes of each item, where an image may have several; else nil
+	Many  [][]int
+	Entry *catalogue.Entry // nil for a set that is not of the catalogue
+	// the first class as the files call it, where no name is one of the entry's: labels are then
+	// trusted to be in its order
+	Stranger string
 
 	Lost lost.Count // items that are listed, and left out since they are not there
 
@@ -84,7 +90,8 @@ type Options struct {
 // errNoImage is what Read gives for an image that has no bytes: a null in a table.
 var errNoImage = errors.New("no image bytes")
 
-// LostCause is why Read gave no image, where it is only that image that is not there; "" for an error of the disk or the like.
+// LostCause is why Read gave no image, where it is only that image that is not there; "" for an
+// error of the disk or the like.
 func LostCause(err error) lost.Cause {
 	switch {
 	case errors.Is(err, errNoImage):
@@ -95,7 +102,8 @@ func LostCause(err error) lost.Cause {
 	return ""
 }
 
-// OpenSplit reads a split of the set in a folder. With an entry, labels are in the entry's order and counted as its classes.
+// OpenSplit reads a split of the set in a folder. With an entry, labels are in the entry's order
+// and counted as its classes.
 func OpenSplit(dir string, o Options) (*Set, error) {
 	if o.Split == "" {
 		o.Split = testFolder
@@ -135,7 +143,8 @@ func openLayout(dir string, o Options) (*Set, error) {
 	return nil, fmt.Errorf("set %s: neither %s nor a folder for each class", dir, classesFile)
 }
 
-// layout is a way in which a set lies in a folder. read sets Items, Classes where the files say them, and images.
+// layout is a way in which a set lies in a folder. read sets Items, Classes where the files say
+// them, and images.
 type layout struct {
 	name  string
 	found func(dir string, o Options) bool

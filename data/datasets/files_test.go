@@ -86,8 +86,8 @@ func splitFolders(t *testing.T) map[string]splitFolder {
 	}
 }
 
-// TestSplitFiles: the test split is read from its files alone as from the whole folder, and the files
-// of other splits are not among them.
+// TestSplitFiles: the test split is read from its files alone as from the whole folder, and the
+// files of other splits are not among them.
 func TestSplitFiles(t *testing.T) {
 	for name, set := range splitFolders(t) {
 		t.Run(name, func(t *testing.T) {

@@ -80,8 +80,9 @@ func isFolder(dir string, entry os.DirEntry) bool {
 	return err == nil && info.IsDir()
 }
 
-// splitRoot is the folder of the split's class folders: DIR/SPLIT where it holds folders, else DIR, which is then the test split alone. A class
-// may be called train: a folder that holds images itself is a class.
+// splitRoot is the folder of the split's class folders: DIR/SPLIT where it holds folders, else DIR,
+// which is then the test split alone. A class may be called train: a folder that holds images
+// itself is a class.
 func splitRoot(dir, split string) (string, error) {
 	for _, name := range splitNames(split) {
 		if holdsFolders(filepath.Join(dir, name)) {
@@ -102,8 +103,9 @@ func holdsFolders(dir string) bool {
 	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !shards.Hidden(e.Name()) && isFolder(dir, e) })
 }
 
-// nameClasses settles what the classes are called. Without an entry the files say it. With one, labels are moved to the entry's order: by the
-// names that the files have, by WordNet ids or by the numbers of folders.
+// nameClasses settles what the classes are called. Without an entry the files say it. With one,
+// labels are moved to the entry's order: by the names that the files have, by WordNet ids or by the
+// numbers of folders.
 func (s *Set) nameClasses() error {
 	e := s.Entry
 	if e == nil {
@@ -217,7 +219,8 @@ func sameName(name string, class catalogue.Names) bool {
 	return slices.ContainsFunc(class, func(n string) bool { return classnames.Plain(n) == classnames.Plain(name) })
 }
 
-// foldersByID are the labels of folders named by WordNet ids or by labels. Every class must be there.
+// foldersByID are the labels of folders named by WordNet ids or by labels. Every class must be
+// there.
 func foldersByID(folders []string, e *catalogue.Entry) ([]int, error) {
 	ids := catalogue.WordNetIDs()
 	place := make([]int, len(folders))
@@ -240,7 +243,8 @@ func foldersByID(folders []string, e *catalogue.Entry) ([]int, error) {
 	return place, nil
 }
 
-// nameSubset names the classes of a benchmark that has a part of another's, from the ids of its folders.
+// nameSubset names the classes of a benchmark that has a part of another's, from the ids of its
+// folders.
 func (s *Set) nameSubset() error {
 	e := s.Entry
 	whole, err := catalogue.Find(e.Of)
@@ -268,7 +272,8 @@ func (s *Set) nameSubset() error {
 	return nil
 }
 
-// archiveFolders are folders inside of which archives keep those of the classes, by split; "" is all.
+// archiveFolders are folders inside of which archives keep those of the classes, by split; "" is
+// all.
 var archiveFolders = map[string][]string{
 	"":      {"101_ObjectCategories"},
 	"train": {"GTSRB/Training", "GTSRB/Final_Training/Images", "Final_Training/Images"},

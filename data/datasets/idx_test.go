@@ -133,7 +133,8 @@ func TestGzipBomb(t *testing.T) {
 	}
 }
 
-// TestArchivePackedAgain: the same content in another gzip is the published file; other content is not.
+// TestArchivePackedAgain: the same content in another gzip is the published file; other content is
+// not.
 func TestArchivePackedAgain(t *testing.T) {
 	e, err := catalogue.Find("mnist")
 	if err != nil {
@@ -157,7 +158,8 @@ func TestArchivePackedAgain(t *testing.T) {
 	}
 }
 
-// TestSetsOfPackages reads MNIST and Fashion-MNIST where the environment says they are (make interop).
+// TestSetsOfPackages reads MNIST and Fashion-MNIST where the environment says they are (make
+// interop).
 func TestSetsOfPackages(t *testing.T) {
 	root := os.Getenv("INTEROP_SETS")
 	if root == "" {

@@ -17,7 +17,8 @@ import (
 	"react/data/shards"
 )
 
-// Files of ILSVRC 2012's validation set: images numbered from 1, and the devkit with their labels, which count the devkit's own ids.
+// Files of ILSVRC 2012's validation set: images numbered from 1, and the devkit with their labels,
+// which count the devkit's own ids.
 const (
 	ilsvrcTrain  = "ILSVRC2012_img_train.tar"
 	ilsvrcTar    = "ILSVRC2012_img_val.tar"
@@ -26,7 +27,8 @@ const (
 	ilsvrcMeta   = "meta.mat"
 )
 
-// hasILSVRC: the tar of the validation images, or a folder of them that is not sorted by class; of the training images, the tar of tars.
+// hasILSVRC: the tar of the validation images, or a folder of them that is not sorted by class; of
+// the training images, the tar of tars.
 func hasILSVRC(dir string, o Options) bool {
 	if o.Split == "train" {
 		return isFile(filepath.Join(dir, ilsvrcTrain)) && !holdsFolders(filepath.Join(dir, "train"))
@@ -49,7 +51,8 @@ const ilsvrcImages = "ILSVRC2012_val_"
 
 func ilsvrcImage(number int) string { return fmt.Sprintf("%s%08d.JPEG", ilsvrcImages, number) }
 
-// readILSVRC reads the validation images with the devkit's labels, which are turned into the order of WordNet ids.
+// readILSVRC reads the validation images with the devkit's labels, which are turned into the order
+// of WordNet ids.
 func (s *Set) readILSVRC(o Options) error {
 	if o.Entry == nil {
 		s.Classes = catalogue.WordNetIDs()
@@ -97,7 +100,8 @@ func readILSVRCLabels(devkit string) ([]int, error) {
 	return out, nil
 }
 
-// devkitLabels maps the devkit's ids of the classes (not of their groups, which it lists too) to labels by WordNet id.
+// devkitLabels maps the devkit's ids of the classes (not of their groups, which it lists too) to
+// labels by WordNet id.
 func devkitLabels(meta string) (map[int]int, error) {
 	vars, err := matfile.Read(meta)
 	if err != nil {
@@ -163,7 +167,8 @@ func (s *Set) ilsvrcTar(name string) error {
 	return nil
 }
 
-// ilsvrcTrain notes where each training image lies: the tar holds one of each class, WNID.tar. Items are in the order of unpacked folders.
+// ilsvrcTrain notes where each training image lies: the tar holds one of each class, WNID.tar.
+// Items are in the order of unpacked folders.
 func (s *Set) ilsvrcTrain(name string) error {
 	images, whole, err := s.openTar(name)
 	if err != nil {
@@ -217,7 +222,8 @@ func (s *Set) openTar(name string) (*tarSpans, span, error) {
 
 type span struct{ offset, size int64 }
 
-// eachMember gives the names and places of a tar's files; the tar is a part of a file. Contents are passed over, not read.
+// eachMember gives the names and places of a tar's files; the tar is a part of a file. Contents are
+// passed over, not read.
 func eachMember(f *os.File, in span, fn func(name string, at span) error) error {
 	part := io.NewSectionReader(f, in.offset, in.size)
 	return shards.WalkIn(context.Background(), part, in.size, func(m shards.Member, _ io.Reader) error {

@@ -43,7 +43,8 @@ func TestHubParquet(t *testing.T) {
 	}
 }
 
-// TestHubConfiguration: the files of a configuration lie in its folder; those of two are not one set.
+// TestHubConfiguration: the files of a configuration lie in its folder; those of two are not one
+// set.
 func TestHubConfiguration(t *testing.T) {
 	var parts [2]string
 	for i := range parts {
@@ -230,7 +231,8 @@ func TestSplitFolders(t *testing.T) {
 	}
 }
 
-// captioned makes Flickr30K or COCO in Karpathy's layout: n images of five captions each, in three splits.
+// captioned makes Flickr30K or COCO in Karpathy's layout: n images of five captions each, in three
+// splits.
 func captioned(t *testing.T, e *catalogue.Entry) string {
 	var images []any
 	files := map[string]string{}
@@ -359,7 +361,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestILSVRCTrain: the tar of tars as published, in the order of unpacked folders; classes that are not there, and members that are none.
+// TestILSVRCTrain: the tar of tars as published, in the order of unpacked folders; classes that are
+// not there, and members that are none.
 func TestILSVRCTrain(t *testing.T) {
 	e, _ := catalogue.Find("imagenet-1k")
 	ids := catalogue.WordNetIDs()

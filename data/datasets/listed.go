@@ -9,8 +9,9 @@ import (
 	"react/data/delimited"
 )
 
-// Keep leaves the items that a list names, in the order of the set: a file with a name a line, with or without folders and an ending, as
-// SimCLRv2's lists of 1 % and 10 % of ImageNet are. A name that the set does not have, or has twice, is an error, and so is a class without images.
+// Keep leaves the items that a list names, in the order of the set: a file with a name a line, with
+// or without folders and an ending, as SimCLRv2's lists of 1 % and 10 % of ImageNet are. A name
+// that the set does not have, or has twice, is an error, and so is a class without images.
 func (s *Set) Keep(list string) error {
 	raw, err := os.ReadFile(list)
 	if err != nil {
@@ -58,7 +59,8 @@ func listedName(key string) string {
 	return strings.TrimSuffix(name, path.Ext(name))
 }
 
-// Drop leaves out the items at some places, such as images that cannot be read. A class without images is then an error.
+// Drop leaves out the items at some places, such as images that cannot be read. A class without
+// images is then an error.
 func (s *Set) Drop(at []int) error {
 	s.drop(at)
 	if err := s.check(); err != nil {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestKeepTakesWhatAListNames: names with or without folders and endings, in the order of the set, and mistakes by line.
+// TestKeepTakesWhatAListNames: names with or without folders and endings, in the order of the set,
+// and mistakes by line.
 func TestKeepTakesWhatAListNames(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"cat/a.png", "cat/b.png", "dog/c.png", "dog/d.png"} {

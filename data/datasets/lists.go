@@ -225,7 +225,8 @@ func (s *Set) parseTable(l list, raw []byte, f *listed) error {
 	return nil
 }
 
-// parseCOCO reads images, annotations with category_id, and categories, which are the labels in the order of their ids.
+// parseCOCO reads images, annotations with category_id, and categories, which are the labels in the
+// order of their ids.
 func (s *Set) parseCOCO(raw []byte, f *listed) error {
 	type category struct {
 		ID   int    `json:"id"`

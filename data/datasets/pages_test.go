@@ -49,7 +49,8 @@ func hubRows(n int, image []byte) []hubRow {
 	return rows
 }
 
-// TestPageOfGigabytes: one image of 2 MB that stands for 1,000 rows is an error that names file and column, not the end of the process.
+// TestPageOfGigabytes: one image of 2 MB that stands for 1,000 rows is an error that names file and
+// column, not the end of the process.
 func TestPageOfGigabytes(t *testing.T) {
 	dir := hubSet(t, hubRows(1000, bytes.Repeat([]byte("x"), 2<<20)))
 	if info, err := os.Stat(filepath.Join(dir, "test-00000-of-00001.parquet")); err != nil || info.Size() > 20<<20 {
@@ -66,7 +67,8 @@ func TestPageOfGigabytes(t *testing.T) {
 	}
 }
 
-// TestKeptPagesAreBounded: what a set keeps of its row groups does not grow with them, and every image can still be read.
+// TestKeptPagesAreBounded: what a set keeps of its row groups does not grow with them, and every
+// image can still be read.
 func TestKeptPagesAreBounded(t *testing.T) {
 	const each, limit = 200 << 10, 1 << 20
 	var groups [][]hubRow

@@ -17,8 +17,9 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// parquetFiles are the files of a split as the Hugging Face hub names them: data/test-00000-of-00002.parquet, test/0.parquet, or in the folder of a
-// configuration, as plain_text/test-00000-of-00001.parquet.
+// parquetFiles are the files of a split as the Hugging Face hub names them:
+// data/test-00000-of-00002.parquet, test/0.parquet, or in the folder of a configuration, as
+// plain_text/test-00000-of-00001.parquet.
 func parquetFiles(dir, split string) []string {
 	for _, name := range splitNames(split) {
 		for _, pattern := range []string{"data/" + name + "-*.parquet", name + "-*.parquet", name + ".parquet", "data/" + name + ".parquet", name + "/*.parquet", "*/" + name + "-*.parquet"} {
@@ -32,8 +33,9 @@ func parquetFiles(dir, split string) []string {
 
 func hasParquet(dir string, o Options) bool { return len(parquetFiles(dir, o.Split)) > 0 }
 
-// readParquet reads a table with a column of images (a group of bytes and path, or bytes) and one of labels, as datasets.Image and
-// datasets.ClassLabel are stored; the names of the classes are in the file's own description.
+// readParquet reads a table with a column of images (a group of bytes and path, or bytes) and one
+// of labels, as datasets.Image and datasets.ClassLabel are stored; the names of the classes are in
+// the file's own description.
 func (s *Set) readParquet(o Options) error {
 	images := &parquetImages{kept: keptPages{limit: maxKept}}
 	s.images = images
@@ -117,7 +119,8 @@ func hubColumns(p *parquet.File) (image, label int, err error) {
 	return image, label, nil
 }
 
-// hubClasses reads the names of a ClassLabel from the metadata that the datasets library writes; nil where there is none.
+// hubClasses reads the names of a ClassLabel from the metadata that the datasets library writes;
+// nil where there is none.
 func hubClasses(p *parquet.File, column string) []string {
 	raw, ok := p.Lookup("huggingface")
 	if !ok {
@@ -160,7 +163,8 @@ func columnInts(chunk parquet.ColumnChunk) ([]int, error) {
 	return out, err
 }
 
-// parquetImages reads images by row. A page holds many images and is decoded as a whole, so the last page of each row group is kept.
+// parquetImages reads images by row. A page holds many images and is decoded as a whole, so the
+// last page of each row group is kept.
 type parquetImages struct {
 	files  []*os.File
 	groups []*imageGroup

@@ -18,8 +18,10 @@ import (
 // publishedForm is how the archives of a benchmark, unpacked, keep its images and lists.
 type publishedForm struct {
 	bench string
-	roots []string            // below the set's folder, where archives unpack to; "." is always looked at
-	lists map[string][]string // of each split, names of its list, of which the first that is there is read
+	// below the set's folder, where archives unpack to; "." is always looked at
+	roots []string
+	// of each split, names of its list, of which the first that is there is read
+	lists map[string][]string
 	// mark is a file that no other set's archive has: without it the form is read only where it is
 	// asked for. beside are other files that reading depends on.
 	mark   string
@@ -229,8 +231,8 @@ func readAircraft(p *published) (err error) {
 	})
 }
 
-// readMat reads the list of a split, and the first file beside it that is there, as MATLAB's, of which
-// listed makes paths and labels from 1.
+// readMat reads the list of a split, and the first file beside it that is there, as MATLAB's, of
+// which listed makes paths and labels from 1.
 func readMat(listed func(p *published, vars map[string]matfile.Array) (paths []string, labels []float64, err error)) func(p *published) error {
 	return func(p *published) error {
 		vars, err := matfile.Read(p.list)

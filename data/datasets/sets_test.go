@@ -50,7 +50,8 @@ func TestListNames(t *testing.T) {
 	}
 }
 
-// TestListOfSplits: one list of all splits, told apart by a column, by folders, or by where it lies.
+// TestListOfSplits: one list of all splits, told apart by a column, by folders, or by where it
+// lies.
 func TestListOfSplits(t *testing.T) {
 	images := map[string]string{"train/a.png": picture(t, 1), "train/b.png": picture(t, 2), "test/a.png": picture(t, 3), "test/b.png": picture(t, 4)}
 	for name, lists := range map[string]map[string]string{
@@ -148,7 +149,8 @@ func TestOneClass(t *testing.T) {
 	}
 }
 
-// TestCaptionsBesideFolders: the hub's metadata may hold captions alone; the folders are the classes.
+// TestCaptionsBesideFolders: the hub's metadata may hold captions alone; the folders are the
+// classes.
 func TestCaptionsBesideFolders(t *testing.T) {
 	dir := put(t, t.TempDir(), map[string]string{"metadata.csv": "file_name,text\ncat/0.png,a cat\n", "cat/0.png": "A", "dog/0.png": "B"})
 	s, err := Open(dir)

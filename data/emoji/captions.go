@@ -10,7 +10,8 @@ import (
 	"react/data/shards"
 )
 
-// writeCaptions writes what a test vendor has drawn of the classes, with captions, in CLIP_benchmark's layout: a caption a line.
+// writeCaptions writes what a test vendor has drawn of the classes, with captions, in
+// CLIP_benchmark's layout: a caption a line.
 func (im *importer) writeCaptions(ctx context.Context, v vendor) error {
 	dir := filepath.Join(im.dir, "captions", v.name, "test")
 	if err := os.MkdirAll(dir, 0o777); err != nil {

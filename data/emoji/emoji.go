@@ -2,11 +2,11 @@
 // English names into a pool and evaluation sets: real drawings of the same things
 // in different styles, small enough for two cores.
 //
-// The pool has drawings in five styles, Google's of today and of before 2017 (the
-// "blobs"), Twitter's Twemoji, EmojiOne's and Microsoft's Fluent, several rows each:
-// the label in a template, two tags, the label with a tag. The sets have the
-// drawings of Facebook and Apple, styles that the pool lacks, in three groups of emoji; their classes are labels. A label is the emoji's English name in
-// emojibase ("dog face"), a tag one of its keywords there ("puppy").
+// The pool has drawings in five styles, Google's of today and of before 2017 (the "blobs"),
+// Twitter's Twemoji, EmojiOne's and Microsoft's Fluent, several rows each: the label in a template,
+// two tags, the label with a tag. The sets have the drawings of Facebook and Apple, styles that the
+// pool lacks, in three groups of emoji; their classes are labels. A label is the emoji's English
+// name in emojibase ("dog face"), a tag one of its keywords there ("puppy").
 //
 // Transparent pixels become white. Images are read from a local folder and nothing
 // is fetched; they belong to their makers, and what this package writes is not to
@@ -27,14 +27,16 @@ import (
 // Options of Import.
 type Options struct {
 	SkinTones bool // take the skin-tone variants into the pool too
-	Size      int  // width and height of the images written; 0 is as they are, and 64 where they are larger
+	// width and height of the images written; 0 is as they are, and 64 where they are larger
+	Size int
 }
 
 var (
 	poolVendors = []vendor{
 		{name: "google", pkg: "emoji-datasource-google", images: "img/google/64"},
 		{name: "twitter", pkg: "emoji-datasource-twitter", images: "img/twitter/64"},
-		{name: "blob", pkg: "emoji-datasource-blob", images: "img/google/64"}, // an npm alias of emoji-datasource-google 3.0.0
+		// an npm alias of emoji-datasource-google 3.0.0
+		{name: "blob", pkg: "emoji-datasource-blob", images: "img/google/64"},
 		{name: "emojione", pkg: "emoji-datasource-emojione", images: "img/emojione/64"},
 		{name: "fluent", pkg: "@lobehub/fluent-emoji-3d", images: "assets", coded: true},
 	}

@@ -192,7 +192,8 @@ func TestSkinTonesAndSize(t *testing.T) {
 	}
 }
 
-// wantsOneClass: these packages are so small that some sets have a class only, which is refused where it is read.
+// wantsOneClass: these packages are so small that some sets have a class only, which is refused
+// where it is read.
 func wantsOneClass(t *testing.T, err error, class string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("one class (%q) leaves nothing to measure", class)) {

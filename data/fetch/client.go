@@ -36,7 +36,8 @@ const maxRedirects = 5
 func newClient(opts Options) *client {
 	dialer := &net.Dialer{Timeout: min(10*time.Second, opts.Timeout), KeepAlive: 30 * time.Second}
 	transport := &http.Transport{TLSHandshakeTimeout: min(10*time.Second, opts.Timeout), ResponseHeaderTimeout: opts.Timeout,
-		MaxIdleConns: 4 * opts.Workers, MaxIdleConnsPerHost: opts.HostConns, MaxConnsPerHost: opts.HostConns + 1, // robots.txt has one of its own
+		// robots.txt has one of its own
+		MaxIdleConns: 4 * opts.Workers, MaxIdleConnsPerHost: opts.HostConns, MaxConnsPerHost: opts.HostConns + 1,
 		IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true, ReadBufferSize: readPiece, DisableCompression: true}
 	c := &client{opts: opts, http: &http.Client{Transport: newRouter(transport, dialer, opts)}}
 	if opts.Bandwidth > 0 {

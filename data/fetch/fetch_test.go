@@ -56,19 +56,20 @@ func TestMisbehaviour(t *testing.T) {
 		"gone/1":     {status: failedDownload, cause: "HTTP 404", code: 404, asked: 1},
 		"slow/1":     {status: failedDownload, cause: "timeout", temporary: true, asked: 3},
 		"stall/1":    {status: failedDownload, cause: "timeout", code: 200, temporary: true, asked: 3},
-		"reset/1":    {status: failedDownload, cause: "connection reset", temporary: true, asked: -3}, // and once more by net/http itself
-		"later/1":    {status: failedDownload, cause: "HTTP 503", code: 503, temporary: true, asked: 1},
-		"broken/1":   {status: failedDownload, cause: "HTTP 502", code: 502, temporary: true, asked: 3},
-		"loop/1":     {status: failedDownload, cause: "more than 5 redirects", asked: 1},
-		"html/1":     {status: failedDownload, cause: "not an image: text/html", code: 200, asked: 1},
-		"liar/1":     {status: failedResize, cause: `not an image that is read (jpeg, png, gif, webp, bmp, tiff, ppm): starts with "<html>no"`, code: 200, asked: 1},
-		"endless/1":  {status: failedDownload, cause: "body over the limit", code: 200, asked: 1},
-		"huge/1":     {status: failedDownload, cause: "body over the limit", code: 200, asked: 1},
-		"short/1":    {status: failedDownload, cause: "body ends early", code: 200, temporary: true, asked: 3},
-		"cut/1":      {status: failedResize, cause: "jpeg: Premature end of JPEG file", code: 200, asked: 1},
-		"empty/1":    {status: failedResize, cause: "empty body", code: 200, asked: 1},
-		"noai/1":     {status: failedDownload, cause: "X-Robots-Tag: noai", code: 200, asked: 1},
-		"private/1":  {status: failedDownload, cause: "robots.txt", asked: 0},
+		// and once more by net/http itself
+		"reset/1":   {status: failedDownload, cause: "connection reset", temporary: true, asked: -3},
+		"later/1":   {status: failedDownload, cause: "HTTP 503", code: 503, temporary: true, asked: 1},
+		"broken/1":  {status: failedDownload, cause: "HTTP 502", code: 502, temporary: true, asked: 3},
+		"loop/1":    {status: failedDownload, cause: "more than 5 redirects", asked: 1},
+		"html/1":    {status: failedDownload, cause: "not an image: text/html", code: 200, asked: 1},
+		"liar/1":    {status: failedResize, cause: `not an image that is read (jpeg, png, gif, webp, bmp, tiff, ppm): starts with "<html>no"`, code: 200, asked: 1},
+		"endless/1": {status: failedDownload, cause: "body over the limit", code: 200, asked: 1},
+		"huge/1":    {status: failedDownload, cause: "body over the limit", code: 200, asked: 1},
+		"short/1":   {status: failedDownload, cause: "body ends early", code: 200, temporary: true, asked: 3},
+		"cut/1":     {status: failedResize, cause: "jpeg: Premature end of JPEG file", code: 200, asked: 1},
+		"empty/1":   {status: failedResize, cause: "empty body", code: 200, asked: 1},
+		"noai/1":    {status: failedDownload, cause: "X-Robots-Tag: noai", code: 200, asked: 1},
+		"private/1": {status: failedDownload, cause: "robots.txt", asked: 0},
 	}
 	var items []Item
 	for _, path := range slices.Sorted(maps.Keys(want)) {
@@ -220,7 +221,8 @@ func TestRobots(t *testing.T) {
 	}
 }
 
-// TestRedirectsElsewhere: the robots.txt of the site that addresses lead to is asked for once, and holds.
+// TestRedirectsElsewhere: the robots.txt of the site that addresses lead to is asked for once, and
+// holds.
 func TestRedirectsElsewhere(t *testing.T) {
 	target, h := serve(t), serve(t)
 	target.robots = func(w http.ResponseWriter) { fmt.Fprint(w, "User-agent: *\nDisallow: /private/\n") }

@@ -202,7 +202,8 @@ func (f *folder) add(ctx context.Context, items iter.Seq2[Item, error]) error {
 		if err != nil {
 			return err
 		}
-		item = Item{strings.ToValidUTF8(item.URL, "\ufffd"), strings.ToValidUTF8(item.Caption, "\ufffd")} // or no tar takes them
+		// or no tar takes them
+		item = Item{strings.ToValidUTF8(item.URL, "\ufffd"), strings.ToValidUTF8(item.Caption, "\ufffd")}
 		if _, ok := known[item.hash()]; ok {
 			continue
 		}

@@ -108,7 +108,8 @@ ls "$1" | wc -l
 	cmd := exec.Command("unshare", "-r", "-m", "sh", "-c", script, os.Args[0], dir, h.URL)
 	out, err := cmd.CombinedOutput()
 	text := string(out)
-	if err != nil || !strings.Contains(text, "full: 28") || !strings.Contains(text, "no space left on device") || !strings.HasSuffix(strings.TrimSpace(text), "46") { // 15 shards of 3 files, and _fetch
+	// 15 shards of 3 files, and _fetch
+	if err != nil || !strings.Contains(text, "full: 28") || !strings.Contains(text, "no space left on device") || !strings.HasSuffix(strings.TrimSpace(text), "46") {
 		t.Errorf("%v: %s", err, text)
 	}
 	if again := h.total() - 150; again > 16 {

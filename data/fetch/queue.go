@@ -213,7 +213,8 @@ func (q *queue) release(j *job, a answer) (again bool) {
 	again = a.Temporary && j.attempts <= q.opts.Retries && a.pause <= q.opts.MaxWait && o.silent < silentLimit
 	if again {
 		wait := q.opts.Backoff << min(j.attempts-1, 6)
-		wait += time.Duration(rand.Int64N(int64(wait)/2 + 1)) // so that those of one moment do not come back together
+		// so that those of one moment do not come back together
+		wait += time.Duration(rand.Int64N(int64(wait)/2 + 1))
 		j.wait = now.Add(max(wait, a.pause))
 		q.later.Push(j)
 	}

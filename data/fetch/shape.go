@@ -19,16 +19,18 @@ import (
 // no encoder of its lossy form that is in Go or among the libraries that are linked.
 var Formats = []string{"jpg", "png"}
 
-// Shape says which images are stored, and as what; fields that are zero are not in a folder's settings, so that older ones fit.
+// Shape says which images are stored, and as what; fields that are zero are not in a folder's
+// settings, so that older ones fit.
 type Shape struct {
 	image.Fit
 	// SkipReencode keeps the bytes of what is not resized and is of Format already, without alpha.
 	SkipReencode bool
-	Format       string  `json:",omitempty"` // of Formats; jpg
-	Quality      int     // of JPEG 1 to 100, 95; of PNG the effort of compression, 1 to 9, 6
-	MinSize      int     `json:",omitempty"` // pixels of the shorter side, as it came; what is less fails
-	MaxArea      int     `json:",omitempty"` // pixels in all; 0 is no limit
-	MaxAspect    float64 `json:",omitempty"` // the longer side over the shorter; 0 is no limit
+	Format       string `json:",omitempty"` // of Formats; jpg
+	Quality      int    // of JPEG 1 to 100, 95; of PNG the effort of compression, 1 to 9, 6
+	// pixels of the shorter side, as it came; what is less fails
+	MinSize   int     `json:",omitempty"`
+	MaxArea   int     `json:",omitempty"` // pixels in all; 0 is no limit
+	MaxAspect float64 `json:",omitempty"` // the longer side over the shorter; 0 is no limit
 }
 
 // WithDefaults fills in what is zero.

@@ -45,7 +45,8 @@ func stored(t *testing.T, h *host, shape Shape, paths ...string) (map[string]ans
 	return byPath, images
 }
 
-// TestEXIF: how an image was turned is in its row, also where the image was encoded anew, and after a shard was opened again.
+// TestEXIF: how an image was turned is in its row, also where the image was encoded anew, and after
+// a shard was opened again.
 func TestEXIF(t *testing.T) {
 	const want = `{"Image Orientation": "Rotated 90 CW"}`
 	h := serve(t)
@@ -67,7 +68,8 @@ func TestEXIF(t *testing.T) {
 	}
 }
 
-// TestFormats: images are stored as what is asked for, and bytes are kept where img2dataset keeps them.
+// TestFormats: images are stored as what is asked for, and bytes are kept where img2dataset keeps
+// them.
 func TestFormats(t *testing.T) {
 	h := serve(t)
 	keep := Shape{Fit: image.Fit{Mode: "no"}, SkipReencode: true}

@@ -194,7 +194,8 @@ func decode(encoded string) (string, bool) {
 // variant is the character that a variant sequence at the start of raw stands for.
 func variant(raw []byte) (rune, int) {
 	in := func(i int, low, high byte) bool { return i < len(raw) && low <= raw[i] && raw[i] <= high }
-	if raw[0] == 0xc0 && (in(1, 0x80, 0x80) || len(raw) == 2 && raw[1] == '\n') { // Python's $ is before a last \n too
+	// Python's $ is before a last \n too
+	if raw[0] == 0xc0 && (in(1, 0x80, 0x80) || len(raw) == 2 && raw[1] == '\n') {
 		return 0, 2
 	}
 	if raw[0] == 0xed && in(1, 0xa0, 0xaf) && in(2, 0x80, 0xbf) && in(3, 0xed, 0xed) && in(4, 0xb0, 0xbf) && in(5, 0x80, 0xbf) {

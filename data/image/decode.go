@@ -40,9 +40,9 @@ func ofStream[T any](read func(io.Reader) (T, error)) func(file []byte) (T, erro
 }
 
 // DecodeOnWhite reads JPEG, PNG, GIF, WebP, BMP, TIFF or binary PPM, told apart by their first
-// bytes, as Pillow's convert("RGB") does, with transparent pixels blended with white. It waits while
-// other decodes take the memory that all may take (see Use); the image itself is the caller's to
-// account for.
+// bytes, as Pillow's convert("RGB") does, with transparent pixels blended with white. It waits
+// while other decodes take the memory that all may take (see Use); the image itself is the caller's
+// to account for.
 func DecodeOnWhite(b []byte) (*RGB, error) { return decodeAlone(b, true) }
 
 func decodeAlone(b []byte, onWhite bool) (*RGB, error) {

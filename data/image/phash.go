@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// hashSide is the side of the picture that PHash looks at, and hashBits that of the block of low frequencies that it keeps.
+// hashSide is the side of the picture that PHash looks at, and hashBits that of the block of low
+// frequencies that it keeps.
 const hashSide, hashBits = 32, 8
 
 // hashCosines are the terms of the cosine transform of PHash, [frequency, position].
@@ -18,8 +19,9 @@ var hashCosines = func() (c [hashBits][hashSide]float64) {
 	return c
 }()
 
-// PHash is the perceptual hash of an image: the signs of its 64 lowest frequencies against their median, of the grey picture of 32 x 32 pixels. The
-// first frequency is the highest bit. It is what Python's imagehash.phash gives, so hashes can be compared with those of other tools: images that
+// PHash is the perceptual hash of an image: the signs of its 64 lowest frequencies against their
+// median, of the grey picture of 32 x 32 pixels. The first frequency is the highest bit. It is what
+// Python's imagehash.phash gives, so hashes can be compared with those of other tools: images that
 // differ in size, compression or a little colour differ in few bits.
 func PHash(img *RGB) uint64 {
 	grey := New(img.W, img.H)

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestPHashIsImagehash: the hashes of the same files are those of Python's imagehash, bit for bit (testdata/make_phash.py).
+// TestPHashIsImagehash: the hashes of the same files are those of Python's imagehash, bit for bit
+// (testdata/make_phash.py).
 func TestPHashIsImagehash(t *testing.T) {
 	raw, err := os.ReadFile("testdata/phash.txt")
 	if err != nil {

@@ -1,10 +1,13 @@
-// Package knowledge looks class names up in WordNet and in extracts of Wiktionary, for prompts that say what a thing is (K-LITE, arXiv 2204.09222).
+// Package knowledge looks class names up in WordNet and in extracts of Wiktionary, for prompts that
+// say what a thing is (K-LITE, arXiv 2204.09222).
 //
-// WordNet is the folder of its database files (index.noun, data.noun, noun.exc; Debian's wordnet-base puts them into /usr/share/wordnet).
-// A Wiktionary extract is a file: wiktextract's JSON lines, as kaikki.org publishes them, or K-LITE's JSON of classes with def_wiki.
+// WordNet is the folder of its database files (index.noun, data.noun, noun.exc; Debian's
+// wordnet-base puts them into /usr/share/wordnet). A Wiktionary extract is a file: wiktextract's
+// JSON lines, as kaikki.org publishes them, or K-LITE's JSON of classes with def_wiki.
 //
-// A name is looked up as K-LITE does: in lower case without punctuation, its last word also in its base form, and then without its first word, and so
-// on until there is a hit: "yellow labrador dogs" finds "dog". Only nouns are looked up in WordNet, the first sense is taken.
+// A name is looked up as K-LITE does: in lower case without punctuation, its last word also in its
+// base form, and then without its first word, and so on until there is a hit: "yellow labrador
+// dogs" finds "dog". Only nouns are looked up in WordNet, the first sense is taken.
 package knowledge
 
 import (
@@ -17,7 +20,8 @@ type Source interface {
 	Look(name string) (text string, found bool)
 }
 
-// candidates are the spellings under which a name is looked up, the best first. base gives the base forms of a word.
+// candidates are the spellings under which a name is looked up, the best first. base gives the base
+// forms of a word.
 func candidates(name string, base func(word string) []string) []string {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r != '\'' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	var out []string

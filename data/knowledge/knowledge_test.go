@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// writeWordNet makes a database in the format of WordNet 3.0 (wndb(5WN)), with the offsets that its own lines give.
+// writeWordNet makes a database in the format of WordNet 3.0 (wndb(5WN)), with the offsets that its
+// own lines give.
 func writeWordNet(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

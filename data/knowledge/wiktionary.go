@@ -17,7 +17,8 @@ type Wiktionary struct {
 	of    map[string]string // a form or another spelling → the word it is of
 }
 
-// OpenWiktionary reads of an extract what is needed for names: the whole English one has a million entries.
+// OpenWiktionary reads of an extract what is needed for names: the whole English one has a million
+// entries.
 func OpenWiktionary(path string, names []string) (*Wiktionary, error) {
 	w := &Wiktionary{gloss: map[string]string{}, of: map[string]string{}}
 	want := map[string]bool{}

@@ -36,7 +36,8 @@ func OpenWordNet(dir string) (*WordNet, error) {
 	return w, err
 }
 
-// eachLine calls fn with the fields of every line that is no part of the licence, which is indented.
+// eachLine calls fn with the fields of every line that is no part of the licence, which is
+// indented.
 func eachLine(path string, fn func(fields []string) error) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -56,7 +57,8 @@ func eachLine(path string, fn func(fields []string) error) error {
 	return r.Err()
 }
 
-// index reads lemma, part of speech, number of synsets, number of kinds of pointers, those, two counts, offsets.
+// index reads lemma, part of speech, number of synsets, number of kinds of pointers, those, two
+// counts, offsets.
 func (w *WordNet) index(f []string) error {
 	if len(f) < 7 {
 		return errors.New("not a line of WordNet's index")
@@ -138,7 +140,8 @@ func (w *WordNet) definition(name string) (string, bool) {
 	return gloss, ok
 }
 
-// Path names the first sense and what it is a kind of, by the first word of each, from the nearest; at most n.
+// Path names the first sense and what it is a kind of, by the first word of each, from the nearest;
+// at most n.
 func (w *WordNet) Path(name string, n int) ([]string, bool) {
 	s, ok := w.find(name)
 	if !ok {

@@ -79,7 +79,8 @@ var fields = []columns.Field[Row]{
 
 var all = columns.Of(fields)
 
-// Places in fields: LAION-400M's columns are those before colKey, ours those from there to colTruth.
+// Places in fields: LAION-400M's columns are those before colKey, ours those from there to
+// colTruth.
 const colURL, colText, colSimilarity, colKey, colTruth = 1, 2, 7, 8, 10
 
 // Batch is some successive rows of one file. It owns its memory: a kept string

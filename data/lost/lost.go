@@ -1,8 +1,10 @@
-// Package lost counts the rows of a pool, or the images of a set, that cannot be used, by cause, and says when they are too many.
+// Package lost counts the rows of a pool, or the images of a set, that cannot be used, by cause,
+// and says when they are too many.
 //
-// A row whose image was never downloaded is no fault of who runs an experiment: a tenth to a fifth of LAION's addresses are dead. Such rows are
-// counted and said. All other causes are faults of the data at hand (a shard that was not copied, keys that start again, images that do not decode),
-// and more of them than a share of the rows is an error.
+// A row whose image was never downloaded is no fault of who runs an experiment: a tenth to a fifth
+// of LAION's addresses are dead. Such rows are counted and said. All other causes are faults of the
+// data at hand (a shard that was not copied, keys that start again, images that do not decode), and
+// more of them than a share of the rows is an error.
 //
 // Not here: finding out (data/shards, ops), where it is shown (runner).
 package lost
@@ -56,7 +58,8 @@ var words = []struct {
 // ofImages are causes that are about images alone.
 var ofImages = []Cause{NotThere, NoBytes, Undecodable}
 
-// usual is the share of rows or images up to which what is lost is a remark; above it, where the spec allows that, a warning.
+// usual is the share of rows or images up to which what is lost is a remark; above it, where the
+// spec allows that, a warning.
 const usual = 0.05
 
 // Count is what was looked at, and what of it was lost. The zero value is of nothing.

@@ -1,7 +1,9 @@
-// Package matfile reads MATLAB 5 files as far as the label files of benchmarks need: numeric and character arrays, cells and structs, zlib
-// compressed or not. ImageNet's devkit, Oxford Flowers and Stanford Cars keep their labels in such files.
+// Package matfile reads MATLAB 5 files as far as the label files of benchmarks need: numeric and
+// character arrays, cells and structs, zlib compressed or not. ImageNet's devkit, Oxford Flowers
+// and Stanford Cars keep their labels in such files.
 //
-// Not read: sparse arrays, objects, function handles, complex parts, big-endian files and version 7.3, which is HDF5; each is an error.
+// Not read: sparse arrays, objects, function handles, complex parts, big-endian files and version
+// 7.3, which is HDF5; each is an error.
 package matfile
 
 import (
@@ -144,7 +146,8 @@ type element struct {
 
 var errShort = errors.New("ends early")
 
-// next takes an element off the front; what follows begins at a multiple of 8 bytes, but for compressed ones.
+// next takes an element off the front; what follows begins at a multiple of 8 bytes, but for
+// compressed ones.
 func next(raw []byte) (element, []byte, error) {
 	if len(raw) < 8 {
 		return element{}, nil, errShort
@@ -241,7 +244,8 @@ func (b *budget) matrices(data []byte, count, depth int) ([]Array, []byte, error
 	return out, data, nil
 }
 
-// fields reads a struct array: the length of names, the names, then all fields of the first element, of the second, ...
+// fields reads a struct array: the length of names, the names, then all fields of the first
+// element, of the second, ...
 func (b *budget) fields(data []byte, count, depth int) (map[string][]Array, error) {
 	length, data, err := next(data)
 	if err != nil {

@@ -6,16 +6,21 @@ import (
 	"strings"
 )
 
-// Difference compares the rows of two manifests by their hashes; a row that stands several times counts once, and is alive where any is.
+// Difference compares the rows of two manifests by their hashes; a row that stands several times
+// counts once, and is alive where any is.
 type Difference struct {
-	Distinct   [2]int64            `json:"distinct"`   // different rows of each
-	Both       int64               `json:"both"`       // in both pools
-	Only       [2]int64            `json:"only"`       // in one pool alone
-	Alive      [2]int64            `json:"alive"`      // different rows that are alive, of each
-	AliveBoth  int64               `json:"aliveBoth"`  // alive in both: what a filter within both leaves
-	DroppedIn  [2]map[string]int64 `json:"droppedIn"`  // by cause: dropped in that pool, alive in the other
-	SameDigest bool                `json:"sameDigest"` // the same rows, kept or dropped alike, in the same order
-	Files      [2][]string         `json:"files"`      // metadata files that only one has, or that differ
+	Distinct [2]int64 `json:"distinct"` // different rows of each
+	Both     int64    `json:"both"`     // in both pools
+	Only     [2]int64 `json:"only"`     // in one pool alone
+	Alive    [2]int64 `json:"alive"`    // different rows that are alive, of each
+	// alive in both: what a filter within both leaves
+	AliveBoth int64 `json:"aliveBoth"`
+	// by cause: dropped in that pool, alive in the other
+	DroppedIn [2]map[string]int64 `json:"droppedIn"`
+	// the same rows, kept or dropped alike, in the same order
+	SameDigest bool `json:"sameDigest"`
+	// metadata files that only one has, or that differ
+	Files [2][]string `json:"files"`
 }
 
 // entry is a row in a comparison.
@@ -27,7 +32,8 @@ type entry struct {
 // partRows bounds the rows of a pool that are in memory together, 40 bytes each.
 const partRows = 1 << 23
 
-// Diff compares the manifests of two folders. It passes over both as often as memory for about eight million rows of each needs.
+// Diff compares the manifests of two folders. It passes over both as often as memory for about
+// eight million rows of each needs.
 func Diff(a, b string) (*Difference, error) { return diff(a, b, partRows) }
 
 func diff(a, b string, partRows int64) (*Difference, error) {

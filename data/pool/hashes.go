@@ -14,8 +14,8 @@ import (
 	"react/data/npy"
 )
 
-// hashSet is a sorted list of first halves of row hashes: 8 bytes a row, where a map takes five times that. Two different rows of a billion have
-// the same first half with a chance of 3 %.
+// hashSet is a sorted list of first halves of row hashes: 8 bytes a row, where a map takes five
+// times that. Two different rows of a billion have the same first half with a chance of 3 %.
 type hashSet []uint64
 
 func (s hashSet) sorted() hashSet {
@@ -28,8 +28,9 @@ func (s hashSet) has(hash uint64) bool {
 	return ok
 }
 
-// readHashes reads row hashes: a .parquet with a column hash, or with URL and TEXT (or url and caption) that are hashed here, as the rows are
-// that Re-LAION took out; an .npy of int64; a .txt with one number a line, signed or not, # beginning a comment.
+// readHashes reads row hashes: a .parquet with a column hash, or with URL and TEXT (or url and
+// caption) that are hashed here, as the rows are that Re-LAION took out; an .npy of int64; a .txt
+// with one number a line, signed or not, # beginning a comment.
 func readHashes(path string) ([]uint64, error) {
 	switch filepath.Ext(path) {
 	case ".parquet":

@@ -23,7 +23,8 @@ import (
 // Files of a manifest.
 const (
 	ManifestFile = "pool.json"
-	RowsFile     = "rows.parquet" // hash, hash2 (int64), dropped (the cause, null where alive), in the pool's row order
+	// hash, hash2 (int64), dropped (the cause, null where alive), in the pool's row order
+	RowsFile = "rows.parquet"
 )
 
 // schemaName is the version of the format.
@@ -33,29 +34,36 @@ const schemaName = "runner.pool/v1"
 type Source struct {
 	Metadata []string // parquet files, read in lexicographic order
 	Images   []string // tars, listed by size only: their content is in the keys of what reads them
-	// Folder says that rows are those of a folder of embeddings, not of a pool that embeddings were made from.
+	// Folder says that rows are those of a folder of embeddings, not of a pool that embeddings were
+	// made from.
 	Folder bool
 	MaxBad int // unreadable rows allowed
 }
 
 // Manifest is pool.json.
 type Manifest struct {
-	Schema    string            `json:"schema"`
-	Numbering string            `json:"numbering"` // "pool": rows are the metadata's; "embeddings": rows of a folder of embeddings
-	RowHash   string            `json:"rowHash"`
-	Digest    string            `json:"digest"` // sha256 of every row's hash and cause, in order: equal digests, equal rows kept
-	Rows      int64             `json:"rows"`
-	Alive     int64             `json:"alive"`
-	Dropped   map[string]int64  `json:"dropped"` // by cause
-	Filter    Filter            `json:"filter"`
-	Columns   map[string]string `json:"columns"`           // column of the format → the name that the files have for it
-	BadValues int64             `json:"badValues"`         // similarities out of [-1, 1], taken as unknown
-	BlockList int               `json:"blocklist"`         // hashes on it
-	Metadata  []File            `json:"metadata"`          // in the order of their rows
-	Images    []File            `json:"images,omitempty"`  //
-	Example   map[string]string `json:"example,omitempty"` // cause → the first row of it, as file and row
+	Schema string `json:"schema"`
+	// "pool": rows are the metadata's; "embeddings": rows of a folder of embeddings
+	Numbering string `json:"numbering"`
+	RowHash   string `json:"rowHash"`
+	// sha256 of every row's hash and cause, in order: equal digests, equal rows kept
+	Digest  string           `json:"digest"`
+	Rows    int64            `json:"rows"`
+	Alive   int64            `json:"alive"`
+	Dropped map[string]int64 `json:"dropped"` // by cause
+	Filter  Filter           `json:"filter"`
+	// column of the format → the name that the files have for it
+	Columns map[string]string `json:"columns"`
+	// similarities out of [-1, 1], taken as unknown
+	BadValues int64  `json:"badValues"`
+	BlockList int    `json:"blocklist"`        // hashes on it
+	Metadata  []File `json:"metadata"`         // in the order of their rows
+	Images    []File `json:"images,omitempty"` //
+	// cause → the first row of it, as file and row
+	Example map[string]string `json:"example,omitempty"`
 
-	Lost *lost.Count `json:"lost,omitempty"` // rows without an image that can be used; only of pool show
+	// rows without an image that can be used; only of pool show
+	Lost *lost.Count `json:"lost,omitempty"`
 }
 
 // File is one file of a pool; its name is without a folder, so that a pool may move.
@@ -66,7 +74,8 @@ type File struct {
 	Rows   int64  `json:"rows,omitempty"`   // of metadata
 }
 
-// Write scans a pool, and writes pool.json and rows.parquet into dir; with dir "" it only counts. progress, if not nil, is told rows.
+// Write scans a pool, and writes pool.json and rows.parquet into dir; with dir "" it only counts.
+// progress, if not nil, is told rows.
 func Write(ctx context.Context, dir string, src Source, m *Matcher, progress func(done, total int64)) (*Manifest, error) {
 	w := &writer{ctx: ctx, dir: dir, src: src, matcher: m, digest: sha256.New(), progress: progress}
 	man, err := w.scan()

@@ -1,11 +1,14 @@
-// Package pool says which rows of a pool a run saw: the filter that was applied to its metadata, and a manifest that pins files, rows and what
-// the filter did to each.
+// Package pool says which rows of a pool a run saw: the filter that was applied to its metadata,
+// and a manifest that pins files, rows and what the filter did to each.
 //
-// A filter drops rows by what LAION's and DataComp's metadata say of them, by lists of hashes, or by chance; it never renumbers them. The row
-// hash is the first 64 bits of MurmurHash3-x64-128 of url+caption (seed 0, null as ""), which LAION-5B calls hash: the same pair has it in every
-// release, however rows are ordered, so that pools of different dates can be compared and cut to what they share.
+// A filter drops rows by what LAION's and DataComp's metadata say of them, by lists of hashes, or
+// by chance; it never renumbers them. The row hash is the first 64 bits of MurmurHash3-x64-128 of
+// url+caption (seed 0, null as ""), which LAION-5B calls hash: the same pair has it in every
+// release, however rows are ordered, so that pools of different dates can be compared and cut to
+// what they share.
 //
-// Words: a row's cause is the condition that dropped it, the first in a fixed order; an alive row has none.
+// Words: a row's cause is the condition that dropped it, the first in a fixed order; an alive row
+// has none.
 //
 // Not here: reading parquet (data/laion, data/columns), images, search.
 package pool
@@ -22,10 +25,12 @@ import (
 	"react/data/laion"
 )
 
-// Filter is a set of conditions that a row must meet; the zero value lets every readable row through. A row that lacks a value that a condition
-// needs is dropped as "no NAME", or kept with Unknown "keep"; a file that lacks the whole column is an error.
+// Filter is a set of conditions that a row must meet; the zero value lets every readable row
+// through. A row that lacks a value that a condition needs is dropped as "no NAME", or kept with
+// Unknown "keep"; a file that lacks the whole column is an error.
 type Filter struct {
-	MinSimilarity *float64 `json:"minSimilarity,omitempty"` // of image and caption, as the metadata give it
+	// of image and caption, as the metadata give it
+	MinSimilarity *float64 `json:"minSimilarity,omitempty"`
 	MaxSimilarity *float64 `json:"maxSimilarity,omitempty"`
 	MinSide       int      `json:"minSide,omitempty"`   // pixels of the shorter side
 	MaxAspect     float64  `json:"maxAspect,omitempty"` // longer side over the shorter
@@ -38,9 +43,10 @@ type Filter struct {
 	MinWords      int      `json:"minWords,omitempty"` // of the caption, divided by white space
 	MinChars      int      `json:"minChars,omitempty"` // of the caption
 	MaxChars      int      `json:"maxChars,omitempty"`
-	Fraction      float64  `json:"fraction,omitempty"` // of the rows that are left; smaller ones are subsets of larger
-	Seed          int64    `json:"seed,omitempty"`     // of that choice
-	Unknown       string   `json:"unknown,omitempty"`  // drop or keep; empty is drop
+	// of the rows that are left; smaller ones are subsets of larger
+	Fraction float64 `json:"fraction,omitempty"`
+	Seed     int64   `json:"seed,omitempty"`    // of that choice
+	Unknown  string  `json:"unknown,omitempty"` // drop or keep; empty is drop
 }
 
 // Lists are the outside files of a filter.
@@ -81,7 +87,8 @@ type Matcher struct {
 	salt   uint64
 }
 
-// check is one condition: the column it needs and its verdict. known is false where the row does not have the value.
+// check is one condition: the column it needs and its verdict. known is false where the row does
+// not have the value.
 type check struct {
 	cause, column string
 	test          func(row *laion.Row) (known, ok bool)
@@ -193,7 +200,8 @@ func (f Filter) Columns() []string {
 	return slices.Compact(names)
 }
 
-// Cause gives why a row is dropped, "" for one that is kept. A value that is missing is the cause "no NAME".
+// Cause gives why a row is dropped, "" for one that is kept. A value that is missing is the cause
+// "no NAME".
 func (m *Matcher) Cause(row *laion.Row, hash Hash) string {
 	if row.Bad {
 		return Unreadable
@@ -222,7 +230,8 @@ func (m *Matcher) Cause(row *laion.Row, hash Hash) string {
 	return ""
 }
 
-// mix is the finalizer of splitmix64 (Steele, Lea, Flood 2014): every bit of the result depends on every bit of x.
+// mix is the finalizer of splitmix64 (Steele, Lea, Flood 2014): every bit of the result depends on
+// every bit of x.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

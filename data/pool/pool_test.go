@@ -57,7 +57,8 @@ func metadata(t *testing.T, path string, names []string, rows [][]any) {
 	}
 }
 
-// joined is LAION-5B's joined and aesthetic columns, with sizes as floats, as some re-exports have them.
+// joined is LAION-5B's joined and aesthetic columns, with sizes as floats, as some re-exports have
+// them.
 var joined = []string{"URL", "TEXT", "WIDTH", "HEIGHT", "similarity", "LANGUAGE", "punsafe", "pwatermark", "aesthetic", "NSFW", "LICENSE"}
 
 func joinedRows() [][]any {
@@ -172,7 +173,8 @@ func TestHash(t *testing.T) {
 	}
 }
 
-// TestAMissingColumnIsAnError: a condition on a column that a file lacks must not pass or drop everything unseen.
+// TestAMissingColumnIsAnError: a condition on a column that a file lacks must not pass or drop
+// everything unseen.
 func TestAMissingColumnIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.parquet")
 	metadata(t, path, []string{"URL", "TEXT", "similarity"}, [][]any{{"u", "t", 0.3}})

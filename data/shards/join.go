@@ -16,10 +16,12 @@ type Miss string
 
 // The reasons, from the outermost to the innermost.
 const (
-	NoShard      Miss = "no shard"        // that the row would be in is there
-	NoSample     Miss = "no sample"       // in the shards has its key or address
-	Repeated     Miss = "repeated"        // its key stands for several samples, and no address says which
-	OtherCaption Miss = "another caption" // the sample of its key has, and no address says that it is the same
+	NoShard  Miss = "no shard"  // that the row would be in is there
+	NoSample Miss = "no sample" // in the shards has its key or address
+	// its key stands for several samples, and no address says which
+	Repeated Miss = "repeated"
+	// the sample of its key has, and no address says that it is the same
+	OtherCaption Miss = "another caption"
 )
 
 // Join finds the sample of a row. Keys are numbers that each folder, or each tar,

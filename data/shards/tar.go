@@ -18,8 +18,9 @@ import (
 type Member struct {
 	Name         string // as the tar has it
 	Key, Ext     string
-	Offset, Size int64  // of the contents, bytes
-	Fault        string // why it is no file that can be read: "is a symbolic link", ...; "" for one that can
+	Offset, Size int64 // of the contents, bytes
+	// why it is no file that can be read: "is a symbolic link", ...; "" for one that can
+	Fault string
 }
 
 // maxText bounds the .json and .txt members that are read while indexing.
@@ -242,7 +243,8 @@ func (x *shardIndex) fault(key, why string) {
 // member adds one member to its sample; members of other kinds are passed over.
 func (x *shardIndex) member(s *Sample, m Member, body io.Reader) error {
 	isImage := slices.Contains(extensions, m.Ext)
-	if isImage || m.Ext == "txt" || m.Ext == "json" { // which caption belongs to which image is not known then
+	// which caption belongs to which image is not known then
+	if isImage || m.Ext == "txt" || m.Ext == "json" {
 		id := m.Key + "." + m.Ext
 		x.twice[m.Key] = x.twice[m.Key] || x.seen[id]
 		x.seen[id] = true

@@ -330,7 +330,8 @@ func (t *Tokenizer) SaveFor(dir string) error {
 		Start   string `json:"bos_token"`
 		End     string `json:"eos_token"`
 		Unknown string `json:"unk_token"`
-		Pad     string `json:"pad_token"` // not the "!" of id 0: transformers would cut that out of captions
+		// not the "!" of id 0: transformers would cut that out of captions
+		Pad     string `json:"pad_token"`
 		Context int    `json:"model_max_length"`
 		CleanUp bool   `json:"clean_up_tokenization_spaces"`
 	}{"PreTrainedTokenizerFast", startOfText, endOfText, endOfText, endOfText, t.context, false}, "", "  ")

@@ -16,22 +16,23 @@ import (
 // part is a step of a tokenizer.json before or behind the model: a normalizer, a
 // pre-tokenizer or a post-processor. A field that none of CLIP's has is an error.
 type part struct {
-	Type           string                   `json:"type"`
-	Normalizers    []part                   `json:"normalizers"`
-	Pretokenizers  []part                   `json:"pretokenizers"`
-	Processors     []part                   `json:"processors"`
-	Pattern        struct{ Regex string }   `json:"pattern"`
-	Content        string                   `json:"content"`
-	Behavior       string                   `json:"behavior"`
-	Invert         bool                     `json:"invert"`
-	AddPrefixSpace *bool                    `json:"add_prefix_space"`
-	TrimOffsets    any                      `json:"trim_offsets"` // where a token was: not used
-	UseRegex       any                      `json:"use_regex"`    // finds no more in what CLIP's pattern found
-	Sep            []any                    `json:"sep"`
-	Cls            []any                    `json:"cls"`
-	Single         []map[string]templateRef `json:"single"`
-	Pair           any                      `json:"pair"`
-	Special        any                      `json:"special_tokens"`
+	Type           string                 `json:"type"`
+	Normalizers    []part                 `json:"normalizers"`
+	Pretokenizers  []part                 `json:"pretokenizers"`
+	Processors     []part                 `json:"processors"`
+	Pattern        struct{ Regex string } `json:"pattern"`
+	Content        string                 `json:"content"`
+	Behavior       string                 `json:"behavior"`
+	Invert         bool                   `json:"invert"`
+	AddPrefixSpace *bool                  `json:"add_prefix_space"`
+	TrimOffsets    any                    `json:"trim_offsets"` // where a token was: not used
+	// finds no more in what CLIP's pattern found
+	UseRegex any                      `json:"use_regex"`
+	Sep      []any                    `json:"sep"`
+	Cls      []any                    `json:"cls"`
+	Single   []map[string]templateRef `json:"single"`
+	Pair     any                      `json:"pair"`
+	Special  any                      `json:"special_tokens"`
 }
 
 type templateRef struct {

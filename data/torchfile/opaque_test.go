@@ -95,7 +95,8 @@ func TestEntriesThatLie(t *testing.T) {
 			}
 		}
 	}
-	local := bytes.Clone(whole) // the name's length in data.pkl's own header, and no bytes in the directory
+	// the name's length in data.pkl's own header, and no bytes in the directory
+	local := bytes.Clone(whole)
 	local[26], local[27] = 0xff, 0xff
 	clear(local[central+20 : central+28])
 	if _, err := read(local); err == nil || !strings.Contains(err.Error(), "cut short") {

@@ -79,8 +79,9 @@ func kindOf(v any) string {
 }
 
 const (
-	maxPickle = 64 << 20  // bytes
-	maxSteps  = 4 << 20   // opcodes; a checkpoint of 1,000 tensors with its optimizer has some 100,000
+	maxPickle = 64 << 20 // bytes
+	// opcodes; a checkpoint of 1,000 tensors with its optimizer has some 100,000
+	maxSteps  = 4 << 20
 	maxValues = 256 << 20 // bytes that the values take in memory, roughly
 	maxNested = 1000      // Python's own pickler ends before
 )

@@ -15,8 +15,8 @@
 // dict is the ordered mapping of parameter names to tensors; a checkpoint may
 // hold it under a key such as "state_dict".
 //
-// Memory is bounded: pickles over 64 MiB, with values over 256 MiB or nested over
-// 1,000 deep are refused, storages are read where they lie, and a tensor with more values than its storage (an
+// Memory is bounded: pickles over 64 MiB, with values over 256 MiB or nested over 1,000 deep are
+// refused, storages are read where they lie, and a tensor with more values than its storage (an
 // expanded one) is refused when it is read.
 package torchfile
 

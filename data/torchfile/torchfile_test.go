@@ -48,7 +48,8 @@ func TestFilesOfPyTorch(t *testing.T) {
 			}
 			defer f.Close()
 			if f.Script() {
-				wants = inOrderOf(f, wants) // the archive has attributes in another order than the state dict
+				// the archive has attributes in another order than the state dict
+				wants = inOrderOf(f, wants)
 			}
 			if len(f.Tensors()) != len(wants) {
 				t.Fatalf("%d tensors, want %d", len(f.Tensors()), len(wants))
@@ -271,7 +272,8 @@ func FuzzPickle(f *testing.F) {
 		raw := make([]byte, 64)
 		m := &machine{data: data, script: true, load: func(id any) (any, error) {
 			s, err := storageOf(id)
-			if err == nil && uint64(s.values) > 64/uint64(s.dtype.Size()) { // no product: it could overflow
+			// no product: it could overflow
+			if err == nil && uint64(s.values) > 64/uint64(s.dtype.Size()) {
 				s.values = 64 / s.dtype.Size()
 			}
 			if err == nil {

@@ -50,11 +50,13 @@ type Params struct {
 	TestPerClass int     `json:"testPerClass"` // images for each class of each set
 	Named        float64 `json:"named"`        // rows that show a kind of the task or of choose
 	Irrelevant   float64 `json:"irrelevant"`   // rows without any object
-	Duplicates   float64 `json:"duplicates"`   // rows that repeat an earlier image, exactly or nearly
-	Wrong        float64 `json:"wrong"`        // captions that describe another picture
-	Vague        float64 `json:"vague"`        // captions that are vague, partial or noisy
-	Photo        float64 `json:"photo"`        // named rows and scenes in the style of the task's set
-	Size         int     `json:"size"`         // width and height of an image, pixels
+	// rows that repeat an earlier image, exactly or nearly
+	Duplicates float64 `json:"duplicates"`
+	Wrong      float64 `json:"wrong"` // captions that describe another picture
+	Vague      float64 `json:"vague"` // captions that are vague, partial or noisy
+	// named rows and scenes in the style of the task's set
+	Photo float64 `json:"photo"`
+	Size  int     `json:"size"` // width and height of an image, pixels
 }
 
 func (p Params) check() error {

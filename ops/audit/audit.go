@@ -1,5 +1,5 @@
-// Package audit holds the evaluations of the pairs themselves: what came of retrieval (audit) and how classes fare in it
-// (balance).
+// Package audit holds the evaluations of the pairs themselves: what came of retrieval (audit) and
+// how classes fare in it (balance).
 package audit
 
 import (
@@ -25,8 +25,9 @@ import (
 
 // Params are the params of audit.
 type Params struct {
-	Set        string  `json:"set,omitempty"` // of a generated pool whose class names are the task's; empty: the outside file
-	Depth      int     `json:"depth"`         // hits of a query that the trial reads
+	// of a generated pool whose class names are the task's; empty: the outside file
+	Set        string  `json:"set,omitempty"`
+	Depth      int     `json:"depth"` // hits of a query that the trial reads
 	LeakHash   *int    `json:"leakHash,omitempty"`
 	LeakCosine float64 `json:"leakCosine,omitempty"`
 	MaxBad     int     `json:"maxBad,omitempty"`
@@ -34,15 +35,20 @@ type Params struct {
 
 // Audit is audit.json: what came of retrieval, for each class and between classes.
 type Audit struct {
-	Pairs    int                         `json:"pairs"`
-	Overlap  float64                     `json:"overlap"`  // pairs found for several classes, share
-	NameRate float64                     `json:"nameRate"` // pairs whose caption holds the name of a class they were found for, share
-	Dead     float64                     `json:"dead"`     // candidates whose image is in no shard, share of the rows that hits name
-	Leaks    map[string]int              `json:"leaks"`    // pairs in the dataset, by measure; "any" is by one or more
-	Scores   map[string]metric.Quantiles `json:"scores"`   // of hits that brought pairs in, by modality
-	Recall   []IndexRecall               `json:"recall"`
-	Classes  []ClassAudit                `json:"classes"`
-	Shared   []SharedPairs               `json:"shared"` // classes that have pairs in common, most first; all others have none
+	Pairs   int     `json:"pairs"`
+	Overlap float64 `json:"overlap"` // pairs found for several classes, share
+	// pairs whose caption holds the name of a class they were found for, share
+	NameRate float64 `json:"nameRate"`
+	// candidates whose image is in no shard, share of the rows that hits name
+	Dead float64 `json:"dead"`
+	// pairs in the dataset, by measure; "any" is by one or more
+	Leaks map[string]int `json:"leaks"`
+	// of hits that brought pairs in, by modality
+	Scores  map[string]metric.Quantiles `json:"scores"`
+	Recall  []IndexRecall               `json:"recall"`
+	Classes []ClassAudit                `json:"classes"`
+	// classes that have pairs in common, most first; all others have none
+	Shared []SharedPairs `json:"shared"`
 }
 
 // ClassAudit is what was retrieved for a class.
@@ -74,9 +80,11 @@ type IndexRecall struct {
 
 const auditFile = "audit.json"
 
-// Op says what was retrieved: recall of the index with the trial's own queries against a pass over all embeddings, the balance of the classes, and
-// which pairs are in an evaluation set, whether or not a guard looked for them. In: "pairs", "embeddings", "fingerprint"; where pairs were
-// retrieved "hits.t2t", "hits.t2i", "hits.text-match", "queries", "classes", optional "synonyms"; optional "filter" and "pool". Out: audit.json, rows.jsonl.
+// Op says what was retrieved: recall of the index with the trial's own queries against a pass over
+// all embeddings, the balance of the classes, and which pairs are in an evaluation set, whether or
+// not a guard looked for them. In: "pairs", "embeddings", "fingerprint"; where pairs were retrieved
+// "hits.t2t", "hits.t2i", "hits.text-match", "queries", "classes", optional "synonyms"; optional
+// "filter" and "pool". Out: audit.json, rows.jsonl.
 //
 //	1: first
 //	2: JPEGs of odd subsampling are read
@@ -278,7 +286,8 @@ func sharedPairs(shared map[[2]int]int, classes []string) []SharedPairs {
 	return list
 }
 
-// findDead counts the rows that hits name and that have no image in the shards: dead links, or never fetched.
+// findDead counts the rows that hits name and that have no image in the shards: dead links, or
+// never fetched.
 func (a *auditor) findDead(ctx context.Context) error {
 	if a.images.Set == nil {
 		return nil
@@ -342,8 +351,8 @@ func (a *auditor) recall(ctx context.Context) error {
 	return nil
 }
 
-// rows are what tables can show. N stays 0: tables say of N that it is test images. Where nothing was found for classes, as by the random control,
-// there is nothing to say of them.
+// rows are what tables can show. N stays 0: tables say of N that it is test images. Where nothing
+// was found for classes, as by the random control, there is nothing to say of them.
 func (a *auditor) rows() []op.MetricRow {
 	var rows []op.MetricRow
 	add := func(metric string, value float64) { rows = append(rows, op.MetricRow{Metric: metric, Value: value}) }

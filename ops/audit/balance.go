@@ -20,8 +20,9 @@ import (
 
 // BalanceParams are the params of balance; K, Per and Fuse are those of the pairs.
 type BalanceParams struct {
-	Set   string `json:"set,omitempty"` // of a generated pool whose class names are the task's; empty: the outside file
-	Depth int    `json:"depth"`         // hits of a query that the trial reads
+	// of a generated pool whose class names are the task's; empty: the outside file
+	Set   string `json:"set,omitempty"`
+	Depth int    `json:"depth"` // hits of a query that the trial reads
 	K     int    `json:"k"`
 	Per   string `json:"per"`
 	Fuse  string `json:"fuse,omitempty"`
@@ -30,33 +31,42 @@ type BalanceParams struct {
 // Balance is balance.json: how the classes share what was retrieved.
 type Balance struct {
 	Classes []ClassBalance `json:"classes"`
-	Shared  []SharedPairs  `json:"shared"` // the overlap matrix: classes that have pairs in common, most first; all others have none
+	// the overlap matrix: classes that have pairs in common, most first; all others have none
+	Shared []SharedPairs `json:"shared"`
 }
 
 // ClassBalance is what was retrieved for a class. Shares are fractions.
 type ClassBalance struct {
-	Class      string                      `json:"class"`
-	Pairs      int                         `json:"pairs"`
-	Own        int                         `json:"own"`       // found for no other class
-	Places     int                         `json:"places"`    // that K asks for, over the class's lists
-	Shortfall  float64                     `json:"shortfall"` // of Places: nothing was found, could be read, or was good enough
-	NameRate   float64                     `json:"nameRate"`  // of Pairs: the caption holds a name of the class
-	Precision  *float64                    `json:"precision,omitempty"`
-	Candidates int                         `json:"candidates"` // rows that its hits name
-	Dead       float64                     `json:"dead"`       // of Candidates: no image in the shards
-	DeadBy     map[string]int              `json:"deadBy,omitempty"`
-	Scores     map[string]metric.Quantiles `json:"scores"` // of its hits that brought pairs in, by modality
-	scores     map[string][]float64
+	Class string `json:"class"`
+	Pairs int    `json:"pairs"`
+	Own   int    `json:"own"` // found for no other class
+	// that K asks for, over the class's lists
+	Places int `json:"places"`
+	// of Places: nothing was found, could be read, or was good enough
+	Shortfall float64 `json:"shortfall"`
+	// of Pairs: the caption holds a name of the class
+	NameRate   float64  `json:"nameRate"`
+	Precision  *float64 `json:"precision,omitempty"`
+	Candidates int      `json:"candidates"` // rows that its hits name
+	// of Candidates: no image in the shards
+	Dead   float64        `json:"dead"`
+	DeadBy map[string]int `json:"deadBy,omitempty"`
+	// of its hits that brought pairs in, by modality
+	Scores map[string]metric.Quantiles `json:"scores"`
+	scores map[string][]float64
 }
 
 const balanceFile = "balance.json"
 
-// mostShared is how many classes the rows of the overlap matrix have, those that share most: a figure of more cannot be read. balance.json has all.
+// mostShared is how many classes the rows of the overlap matrix have, those that share most: a
+// figure of more cannot be read. balance.json has all.
 const mostShared = 12
 
-// BalanceOp says how the classes share what was retrieved, class by class: pairs, overlap, scores, places that stayed empty, captions that hold the name,
-// and candidates without an image, by what img2dataset's parquet beside the shards says of them. In: "pairs", "embeddings", "queries"; "hits.t2t",
-// "hits.t2i", "hits.text-match", "classes", optional "synonyms", optional "pool". Out: balance.json, rows.jsonl, all of single classes.
+// BalanceOp says how the classes share what was retrieved, class by class: pairs, overlap, scores,
+// places that stayed empty, captions that hold the name, and candidates without an image, by what
+// img2dataset's parquet beside the shards says of them. In: "pairs", "embeddings", "queries";
+// "hits.t2t", "hits.t2i", "hits.text-match", "classes", optional "synonyms", optional "pool". Out:
+// balance.json, rows.jsonl, all of single classes.
 //
 //	1: first
 //	2: JPEGs of odd subsampling are read
@@ -100,7 +110,8 @@ func runBalance(ctx context.Context, run *op.Run, p BalanceParams) error {
 	return run.WriteRows(b.rows())
 }
 
-// places counts the lists of each class: one a modality for each of its queries, or one for all of them; fused modalities are one.
+// places counts the lists of each class: one a modality for each of its queries, or one for all of
+// them; fused modalities are one.
 func (b *balancer) places(context.Context) error {
 	dir, err := b.run.Input("queries")
 	if err != nil {
@@ -194,8 +205,8 @@ func (b *balancer) count(context.Context) error {
 	return nil
 }
 
-// found gives the classes that a pair was found for, in order, and counts the places that it fills and its scores. Of a fused list the hits that it was
-// made of fill no place.
+// found gives the classes that a pair was found for, in order, and counts the places that it fills
+// and its scores. Of a fused list the hits that it was made of fill no place.
 func (b *balancer) found(pair pairs.Pair, filled []int) []int {
 	var of []int
 	for _, f := range pair.Found {
@@ -267,7 +278,8 @@ func (b *balancer) dead(ctx context.Context) error {
 // notFetched is the cause of a dead candidate of which no parquet beside the shards tells.
 const notFetched = "never fetched"
 
-// causes reads what became of addresses from the parquet files that img2dataset, and fetch here, leave beside their shards.
+// causes reads what became of addresses from the parquet files that img2dataset, and fetch here,
+// leave beside their shards.
 func (b *balancer) causes(shards []string, gone map[string][]int) error {
 	said := map[string]string{}
 	err := pools.FetchStates(shards, func(url, status, message string) {
@@ -328,7 +340,8 @@ func (b *balancer) rows() []op.MetricRow {
 	return append(rows, b.sharedRows()...)
 }
 
-// sharedRows are the overlap matrix of the classes that share most, with their pairs on the diagonal.
+// sharedRows are the overlap matrix of the classes that share most, with their pairs on the
+// diagonal.
 func (b *balancer) sharedRows() []op.MetricRow {
 	total := make([]int, len(b.classes))
 	matrix := map[[2]int]int{}

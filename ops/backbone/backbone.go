@@ -1,5 +1,5 @@
-// Package backbone is a checkpoint that encodes: its tokenizer, its compiled towers, the images that go through them in
-// batches (images.go, batch.go), and classifiers made of prompts (head.go).
+// Package backbone is a checkpoint that encodes: its tokenizer, its compiled towers, the images
+// that go through them in batches (images.go, batch.go), and classifiers made of prompts (head.go).
 //
 // Not here: the towers themselves (ops/clip), which texts and images a stage encodes.
 package backbone
@@ -58,7 +58,8 @@ func Open(run *op.Run, precision string) (*Backbone, error) {
 	return &Backbone{Engine: eng, Checkpoint: c, Tokenizer: tok, Encoder: enc}, err
 }
 
-// Close frees the towers' weights on the device and unmaps their files. Checkpoints made from this one share them: nothing may use them after.
+// Close frees the towers' weights on the device and unmaps their files. Checkpoints made from this
+// one share them: nothing may use them after.
 func (b *Backbone) Close() {
 	b.Encoder.Close()
 	_ = b.Checkpoint.Close() // read only

@@ -13,8 +13,9 @@ import (
 	"react/ops/op"
 )
 
-// Pass takes images through a tower. A batch at a time is read, decoded and prepared by several workers, then encoded: one
-// batch of pixels is in memory, however many images there are, and a stage that is stopped stops between two images.
+// Pass takes images through a tower. A batch at a time is read, decoded and prepared by several
+// workers, then encoded: one batch of pixels is in memory, however many images there are, and a
+// stage that is stopped stops between two images.
 type Pass struct {
 	Workers int
 	Norm    Normalization
@@ -26,12 +27,13 @@ type Pass struct {
 
 // images are images by position.
 type images interface {
-	load(i int, n Normalization, pixels []float32) error // as a tower reads it; an *unreadImage is left out
-	name(i int) string                                   // for errors
+	// as a tower reads it; an *unreadImage is left out
+	load(i int, n Normalization, pixels []float32) error
+	name(i int) string // for errors
 }
 
-// Run gives the features of the images at some positions to out, batch by batch in their order, with the positions of those
-// that could be read.
+// Run gives the features of the images at some positions to out, batch by batch in their order,
+// with the positions of those that could be read.
 func (p *Pass) Run(ctx context.Context, from images, positions []int, out func(at []int, features []float32) error) error {
 	pixels := make([]float32, min(Batch, len(positions))*p.Norm.values())
 	for batch := range slices.Chunk(positions, Batch) {
@@ -52,7 +54,8 @@ func (p *Pass) Run(ctx context.Context, from images, positions []int, out func(a
 	return nil
 }
 
-// fill reads a batch into pixels, without gaps; the answer has the positions of those that could be read.
+// fill reads a batch into pixels, without gaps; the answer has the positions of those that could be
+// read.
 func (p *Pass) fill(ctx context.Context, from images, batch []int, pixels []float32) (at []int, err error) {
 	stride := p.Norm.values()
 	unread := make([]*unreadImage, len(batch))
@@ -82,7 +85,8 @@ type unreadImage struct {
 	cause lost.Cause
 }
 
-// Images embeds images of a source by position: [len(indices), dim], L2-normalised. each is called after every batch.
+// Images embeds images of a source by position: [len(indices), dim], L2-normalised. each is called
+// after every batch.
 func (b *Backbone) Images(ctx context.Context, run *op.Run, src *Source, indices []int, each func(done int)) ([]float32, error) {
 	dim := b.Checkpoint.Config.Dim()
 	out := make([]float32, 0, len(indices)*dim)
@@ -103,13 +107,15 @@ type Reader struct {
 	Read func(i int) ([]byte, error)
 	Seen func(i int, raw []byte) // called once for each, from several goroutines; may be nil
 
-	Lost     lost.Count                                       // before any was read
-	MaxShare float64                                          // of the images that may be lost
-	Encode   func(pixels []float32, n int) ([]float32, error) // nil: features before they are scaled to length 1
+	Lost     lost.Count // before any was read
+	MaxShare float64    // of the images that may be lost
+	// nil: features before they are scaled to length 1
+	Encode func(pixels []float32, n int) ([]float32, error)
 }
 
-// EmbedImages gives the features of a set's images to out, block by block in their order, and returns the places of those that it gave. Images that
-// cannot be read are left out; more than maxShare are an error, for a test set with holes is another test set.
+// EmbedImages gives the features of a set's images to out, block by block in their order, and
+// returns the places of those that it gave. Images that cannot be read are left out; more than
+// maxShare are an error, for a test set with holes is another test set.
 func (b *Backbone) EmbedImages(ctx context.Context, run *op.Run, r Reader, out func(at []int, features []float32) error) (kept []int, err error) {
 	pass := Pass{Workers: run.Workers, Norm: NormalizationOf(b.Checkpoint.Config), Encode: r.Encode, lost: r.Counted(), maxShare: r.MaxShare}
 	if pass.Encode == nil {

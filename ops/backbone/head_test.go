@@ -18,8 +18,9 @@ import (
 	"react/ops/metric"
 )
 
-// TestClassifierAgreesWithReference: prompts of classes through the text tower, averaged, against the classifier of the reference's own text features and
-// its logits (testdata/classifier.py), for a model with QuickGELU and one without.
+// TestClassifierAgreesWithReference: prompts of classes through the text tower, averaged, against
+// the classifier of the reference's own text features and its logits (testdata/classifier.py), for
+// a model with QuickGELU and one without.
 func TestClassifierAgreesWithReference(t *testing.T) {
 	var cases []struct {
 		Style           string

@@ -17,7 +17,8 @@ import (
 // cacheBytes bounds the decoded images kept in memory; what does not fit is decoded each time.
 const cacheBytes = 1 << 30
 
-// Source gives decoded images by position, keeping as many as fit. It may be used by several goroutines.
+// Source gives decoded images by position, keeping as many as fit. It may be used by several
+// goroutines.
 type Source struct {
 	N      int
 	Read   func(i int) ([]byte, error)
@@ -86,7 +87,8 @@ func (s *Source) keep(i int, img *image.RGB) {
 	}
 }
 
-// Check decodes every image once and returns the positions that do not decode, in order, with their errors.
+// Check decodes every image once and returns the positions that do not decode, in order, with their
+// errors.
 func (s *Source) Check(ctx context.Context, workers int) (bad []int, errs []error, err error) {
 	failed := make([]error, s.N)
 	err = op.ForEach(ctx, workers, s.N, func(i int) error {
@@ -115,8 +117,8 @@ func (n Normalization) fill(img *image.RGB, pixels []float32) {
 	n.Normalize(img, n.mean, n.std, pixels)
 }
 
-// Augmented fills dst [len(indices), 3, S, S] with random views: each is a function of (seed, position in the whole run) alone, so that
-// neither the number of workers nor a resume changes it.
+// Augmented fills dst [len(indices), 3, S, S] with random views: each is a function of (seed,
+// position in the whole run) alone, so that neither the number of workers nor a resume changes it.
 func (s *Source) Augmented(ctx context.Context, workers int, indices []int, n Normalization, view View, dst []float32) error {
 	if err := view.Augment.Validate(); err != nil {
 		return err

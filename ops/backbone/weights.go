@@ -14,8 +14,8 @@ import (
 // besideWeights are the files that are read with a file of weights from the folder that it lies in.
 var besideWeights = []string{layout.ConfigFile, "config.json", "preprocessor_config.json", "tokenizer.json", "vocab.json", "merges.txt", "bpe_simple_vocab_16e6.txt.gz"}
 
-// WeightsFiles are a file of weights and what is read with it: configs and the tokenizer. Root is the file itself, which the checkpoint's
-// readers are given.
+// WeightsFiles are a file of weights and what is read with it: configs and the tokenizer. Root is
+// the file itself, which the checkpoint's readers are given.
 func WeightsFiles(path string) (op.Files, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -31,8 +31,9 @@ func WeightsFiles(path string) (op.Files, error) {
 	return f, nil
 }
 
-// Tokenizer loads the tokenizer that lies with a checkpoint: in the folder that weights names, or beside the file. Its rows are as long as the
-// text tower's; a vocabulary that the tower does not have is an error.
+// Tokenizer loads the tokenizer that lies with a checkpoint: in the folder that weights names, or
+// beside the file. Its rows are as long as the text tower's; a vocabulary that the tower does not
+// have is an error.
 func Tokenizer(weights string, cfg clip.Config) (*tokenizer.Tokenizer, error) {
 	dir := weights
 	if info, err := os.Stat(weights); err == nil && !info.IsDir() {
@@ -42,7 +43,8 @@ func Tokenizer(weights string, cfg clip.Config) (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer of %s: %w", weights, err)
 	}
-	if tok.Context() == tokenizer.DefaultContext && tok.Context() != cfg.ContextLength() { // the files may say none
+	// the files may say none
+	if tok.Context() == tokenizer.DefaultContext && tok.Context() != cfg.ContextLength() {
 		if tok, err = tok.WithContext(cfg.ContextLength()); err != nil {
 			return nil, err
 		}

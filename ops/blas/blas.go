@@ -1,8 +1,9 @@
-// Package blas multiplies matrices outside of any graph, for scores of cached features and for probes trained on them: OpenBLAS's sgemm, from
-// the same static library that FAISS is linked with. Graphs of models are ops/clip's.
+// Package blas multiplies matrices outside of any graph, for scores of cached features and for
+// probes trained on them: OpenBLAS's sgemm, from the same static library that FAISS is linked with.
+// Graphs of models are ops/clip's.
 //
-// Matrices are row-major slices. The products of one call run on as many threads as OpenBLAS takes (OMP_NUM_THREADS), and a call is
-// deterministic for that number.
+// Matrices are row-major slices. The products of one call run on as many threads as OpenBLAS takes
+// (OMP_NUM_THREADS), and a call is deterministic for that number.
 package blas
 
 /*
@@ -52,7 +53,8 @@ func (m Matrix) check() {
 	}
 }
 
-// Times sets c to alpha·a·bᵀ + beta·c, where b's rows are as long as a's: scores of a's rows against b's.
+// Times sets c to alpha·a·bᵀ + beta·c, where b's rows are as long as a's: scores of a's rows
+// against b's.
 func Times(c Matrix, alpha float32, a, b Matrix, beta float32) {
 	if a.Cols != b.Cols || c.Rows != a.Rows || c.Cols != b.Rows {
 		panic(fmt.Sprintf("blas: %dx%d = %dx%d times %dx%d turned", c.Rows, c.Cols, a.Rows, a.Cols, b.Rows, b.Cols))
@@ -60,7 +62,8 @@ func Times(c Matrix, alpha float32, a, b Matrix, beta float32) {
 	gemm(c, alpha, a, plain, b, turned, a.Cols, beta)
 }
 
-// Gradient sets c to alpha·aᵀ·b + beta·c, where a and b have as many rows: a sum over rows of outer products.
+// Gradient sets c to alpha·aᵀ·b + beta·c, where a and b have as many rows: a sum over rows of outer
+// products.
 func Gradient(c Matrix, alpha float32, a, b Matrix, beta float32) {
 	if a.Rows != b.Rows || c.Rows != a.Cols || c.Cols != b.Cols {
 		panic(fmt.Sprintf("blas: %dx%d = %dx%d turned times %dx%d", c.Rows, c.Cols, a.Rows, a.Cols, b.Rows, b.Cols))
@@ -68,7 +71,8 @@ func Gradient(c Matrix, alpha float32, a, b Matrix, beta float32) {
 	gemm(c, alpha, a, turned, b, plain, a.Rows, beta)
 }
 
-// Wide is a Matrix in double precision, for what is minimised to its end: a line search needs differences of sums.
+// Wide is a Matrix in double precision, for what is minimised to its end: a line search needs
+// differences of sums.
 type Wide struct {
 	Rows, Cols int
 	Values     []float64
@@ -113,7 +117,8 @@ func wide(c, a Wide, turnA C.int, b Wide, turnB C.int, k int, beta float64) {
 		(*C.double)(&b.Values[0]), C.int(b.Cols), C.double(beta), (*C.double)(&c.Values[0]), C.int(c.Cols))
 }
 
-// Share splits 0..n among the processors, calls fn for each part at once and waits. What fn writes must not depend on the parts.
+// Share splits 0..n among the processors, calls fn for each part at once and waits. What fn writes
+// must not depend on the parts.
 func Share(n int, fn func(start, end int)) {
 	workers := min(runtime.GOMAXPROCS(0), n)
 	var group caught.Group

@@ -43,7 +43,8 @@ func (c Config) resnetFLOPs() float64 {
 	for _, stage := range v.Bottlenecks() {
 		for _, b := range stage {
 			total += convFLOPs(side, 1, b.in, b.planes) + convFLOPs(side, 3, b.planes, b.planes)
-			side /= b.Stride // the average pool stands before the last convolution and before the shortcut's
+			// the average pool stands before the last convolution and before the shortcut's
+			side /= b.Stride
 			total += convFLOPs(side, 1, b.planes, b.out())
 			if b.Shortcut() {
 				total += convFLOPs(side, 1, b.in, b.out())

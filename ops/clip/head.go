@@ -5,16 +5,21 @@ package clip
 // with mode LockedText; the whole image tower trains, gates included, and
 // logit_scale does not.
 type HeadOptions struct {
-	Classes       int    // 0: no head
-	Many          bool   // an image may have several classes: binary cross entropy of each, averaged; else the softmax's cross entropy
+	Classes int // 0: no head
+	// an image may have several classes: binary cross entropy of each, averaged; else the softmax's
+	// cross entropy
+	Many          bool
 	Normalization string // of features, before the head: ByBatch, ByLength or NoNormalization
 	SGD           bool   // momentum 0.9, every parameter decays; else AdamW, matrices decay
 }
 
 // What is done to features [B, E] before the head.
 const (
-	ByBatch         = "batch"  // a batch normalisation without parameters, as ELEVATER's toolkit has it
-	ByLength        = "length" // to length 1; logits are multiplied by the checkpoint's logit scale, so that a head of text embeddings is the zero-shot classifier
+	// a batch normalisation without parameters, as ELEVATER's toolkit has it
+	ByBatch = "batch"
+	// to length 1; logits are multiplied by the checkpoint's logit scale, so that a head of text
+	// embeddings is the zero-shot classifier
+	ByLength        = "length"
 	NoNormalization = "none"
 )
 

@@ -8,12 +8,14 @@ import (
 // Memory is an estimate of what a run takes at its peak, in bytes. The first
 // five are on the device, which is the machine's own memory on CPU engines.
 type Memory struct {
-	Parameters  int64 `json:"parameters"`            // of the model, f32
-	Moments     int64 `json:"moments,omitempty"`     // of AdamW, f32, of what trains
-	Gradients   int64 `json:"gradients,omitempty"`   // of weights
-	Activations int64 `json:"activations,omitempty"` // of the pairs that go through the towers at a time
-	Inputs      int64 `json:"inputs,omitempty"`      // pixels and tokens
-	Host        int64 `json:"host,omitempty"`        // weights as loaded and as saved, batches in preparation, the program and its libraries
+	Parameters int64 `json:"parameters"`          // of the model, f32
+	Moments    int64 `json:"moments,omitempty"`   // of AdamW, f32, of what trains
+	Gradients  int64 `json:"gradients,omitempty"` // of weights
+	// of the pairs that go through the towers at a time
+	Activations int64 `json:"activations,omitempty"`
+	Inputs      int64 `json:"inputs,omitempty"` // pixels and tokens
+	// weights as loaded and as saved, batches in preparation, the program and its libraries
+	Host int64 `json:"host,omitempty"`
 }
 
 // Device is what the device holds.

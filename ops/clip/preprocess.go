@@ -17,8 +17,9 @@ type Preprocess struct {
 	Mean          Channels `json:"mean"`
 	Std           Channels `json:"std"`
 	Interpolation string   `json:"interpolation,omitempty"` // bicubic, which "" is, or bilinear
-	ResizeMode    string   `json:"resize_mode,omitempty"`   // shortest, which "" is, longest or squash
-	FillColor     int      `json:"fill_color,omitempty"`    // grey of the borders of longest
+	// shortest, which "" is, longest or squash
+	ResizeMode string `json:"resize_mode,omitempty"`
+	FillColor  int    `json:"fill_color,omitempty"` // grey of the borders of longest
 
 	// Not open_clip's, which passes over both: Crop is floorCrop where offsets are
 	// rounded down, as Hugging Face's processors do; Pillow is the major version whose

@@ -25,7 +25,8 @@ func CheckTokens(cfg Config, ids []int32, n int) error {
 const (
 	SharedContext = "shared" // one context for all classes (CoOp)
 	ClassContext  = "class"  // one for each class (CoOp, class-specific)
-	ImageContext  = "image"  // a shared one, moved by a small network of the image's features (CoCoOp)
+	// a shared one, moved by a small network of the image's features (CoCoOp)
+	ImageContext = "image"
 )
 
 // Contexts lists them.

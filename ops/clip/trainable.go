@@ -80,7 +80,8 @@ func (m Mode) FLOPs(cfg Config) float64 {
 	switch {
 	case m.Image:
 		total += 2 * f.Image
-	case m.Gates: // both in the gated blocks, and through the frozen one after each, which is as large
+	// both in the gated blocks, and through the frozen one after each, which is as large
+	case m.Gates:
 		total += 3 * f.Gates
 	}
 	if m.Text {

@@ -11,9 +11,10 @@ import (
 // ResNet when Stages are given. open_clip's "layers" is either a number, which
 // is Layers, or a list, which is Stages.
 type Vision struct {
-	Layers    int     `json:"layers"` // blocks of a ViT; 0 in a ResNet
-	Stages    []int   `json:"-"`      // bottlenecks in each of a ResNet's four stages; nil in a ViT
-	Width     int     `json:"width"`  // of a ResNet: channels after the stem; its features have 32 times as many
+	Layers int   `json:"layers"` // blocks of a ViT; 0 in a ResNet
+	Stages []int `json:"-"`      // bottlenecks in each of a ResNet's four stages; nil in a ViT
+	// of a ResNet: channels after the stem; its features have 32 times as many
+	Width     int     `json:"width"`
 	HeadWidth int     `json:"head_width"`
 	MLPRatio  float64 `json:"mlp_ratio,omitempty"` // of a ViT, as PatchSize is
 	PatchSize int     `json:"patch_size"`          // pixels

@@ -97,7 +97,8 @@ func (w *Weights) Ordered(all []Parameter) (*Weights, error) {
 		switch {
 		case t == nil:
 			return nil, fmt.Errorf("parameter %q is missing", p.Name)
-		case len(p.Shape) == 0 && slices.Equal(t.Shape, []int{1}): // logit_scale of some checkpoints
+		// logit_scale of some checkpoints
+		case len(p.Shape) == 0 && slices.Equal(t.Shape, []int{1}):
 		case !slices.Equal(t.Shape, p.Shape):
 			return nil, fmt.Errorf("parameter %q is %v, the config says %v", p.Name, t.Shape, p.Shape)
 		}
@@ -112,9 +113,11 @@ func (w *Weights) Ordered(all []Parameter) (*Weights, error) {
 }
 
 // leftOut are buffers that checkpoints carry and no model needs.
-var leftOut = []string{"attn_mask", "input_resolution", "context_length", "vocab_size", "n_averaged"} // the last is of averaged weights
+// the last is of averaged weights
+var leftOut = []string{"attn_mask", "input_resolution", "context_length", "vocab_size", "n_averaged"}
 
 // IsLeftOut says whether a checkpoint may carry the name and no model needs it.
 func IsLeftOut(name string) bool {
-	return slices.Contains(leftOut, name) || strings.HasSuffix(name, ".num_batches_tracked") // of a BatchNorm
+	// of a BatchNorm
+	return slices.Contains(leftOut, name) || strings.HasSuffix(name, ".num_batches_tracked")
 }

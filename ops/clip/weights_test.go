@@ -24,7 +24,8 @@ func TestInitIsByNameAndSeed(t *testing.T) {
 	for i, name := range a.Names() {
 		data := a.At(name).Data
 		for _, other := range a.Names()[:i] {
-			if len(data) > 1 && data[0] != data[1] && slices.Equal(data, a.At(other).Data) { // drawn, not constant
+			// drawn, not constant
+			if len(data) > 1 && data[0] != data[1] && slices.Equal(data, a.At(other).Data) {
 				t.Errorf("%s and %s are drawn alike", other, name)
 			}
 		}

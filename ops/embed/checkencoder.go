@@ -23,16 +23,22 @@ type CheckEncoderParams struct {
 	Precision string `json:"precision,omitempty"` // of embedding; "" is f32
 }
 
-// EncoderCheck is check.json: how a folder of embeddings compares with the checkpoint that is to search it.
+// EncoderCheck is check.json: how a folder of embeddings compares with the checkpoint that is to
+// search it.
 type EncoderCheck struct {
-	Captions    int      `json:"captions"`              // that were embedded again
-	Images      int      `json:"images"`                //
-	Text        float64  `json:"text,omitempty"`        // median cosine of a caption's embedding with the folder's
-	TextOwn     float64  `json:"textOwn,omitempty"`     // share of captions that are as near to their own row as to any other of the sample
-	Image       float64  `json:"image,omitempty"`       // the same of images
-	ImageOwn    float64  `json:"imageOwn,omitempty"`    //
-	Similarity  *float64 `json:"similarity,omitempty"`  // correlation of image-caption cosines with the metadata's similarity; nil where that is not known
-	Differences float64  `json:"differences,omitempty"` // median of the absolute differences of the two
+	Captions int `json:"captions"` // that were embedded again
+	Images   int `json:"images"`   //
+	// median cosine of a caption's embedding with the folder's
+	Text float64 `json:"text,omitempty"`
+	// share of captions that are as near to their own row as to any other of the sample
+	TextOwn  float64 `json:"textOwn,omitempty"`
+	Image    float64 `json:"image,omitempty"`    // the same of images
+	ImageOwn float64 `json:"imageOwn,omitempty"` //
+	// correlation of image-caption cosines with the metadata's similarity; nil where that is not
+	// known
+	Similarity *float64 `json:"similarity,omitempty"`
+	// median of the absolute differences of the two
+	Differences float64 `json:"differences,omitempty"`
 }
 
 const (
@@ -40,20 +46,25 @@ const (
 	checkSamples = 64 // of each side: the medians of other encoders are below 0.5 even of two rows
 	checkSeed    = 1
 
-	// leastText leaves room for half precision and for bf16. leastImage leaves room for images that were resized and compressed again after they were
-	// embedded, as the published LAION-400M embeddings were made of images with white borders.
+	// leastText leaves room for half precision and for bf16. leastImage leaves room for images that
+	// were resized and compressed again after they were embedded, as the published LAION-400M
+	// embeddings were made of images with white borders.
 	leastText, leastImage = 0.98, 0.8
-	// leastOwn tells rows in another order where all embeddings are much alike, as those of a weak encoder are.
+	// leastOwn tells rows in another order where all embeddings are much alike, as those of a weak
+	// encoder are.
 	leastOwn  = 0.75
 	ownMargin = 1e-3 // halves of equal vectors
-	// leastSimilarity is the correlation under which rows of images, captions and metadata are hardly of the same pairs.
+	// leastSimilarity is the correlation under which rows of images, captions and metadata are
+	// hardly of the same pairs.
 	leastSimilarity = 0.2
 )
 
-// CheckEncoderOp says whether embeddings that were made elsewhere are of this checkpoint and in the order of their metadata: a sample of captions, and
-// of images where the pool has shards, is embedded again and compared, and cosines of images with captions are compared with the metadata's
-// similarity column. A folder of another encoder, or with rows in another order, is an error, since search would go on and find anything. In:
-// "checkpoint", "embeddings", optional "pool". Out: check.json.
+// CheckEncoderOp says whether embeddings that were made elsewhere are of this checkpoint and in the
+// order of their metadata: a sample of captions, and of images where the pool has shards, is
+// embedded again and compared, and cosines of images with captions are compared with the metadata's
+// similarity column. A folder of another encoder, or with rows in another order, is an error, since
+// search would go on and find anything. In: "checkpoint", "embeddings", optional "pool". Out:
+// check.json.
 //
 //	1: first
 //	2: images of keys that start again join by address, as embed's
@@ -193,8 +204,10 @@ func (c *encoderChecker) images(ctx context.Context) error {
 	return err
 }
 
-// similarity compares cosines of images with captions with those in the metadata, which another model may have computed: what is wanted is that they
-// rise together. Where the folder has images alone, and nothing else says of which encoder they are, the captions are embedded with the checkpoint.
+// similarity compares cosines of images with captions with those in the metadata, which another
+// model may have computed: what is wanted is that they rise together. Where the folder has images
+// alone, and nothing else says of which encoder they are, the captions are embedded with the
+// checkpoint.
 func (c *encoderChecker) similarity(ctx context.Context) error {
 	image, err := c.folder.Image()
 	if err != nil {
@@ -231,7 +244,8 @@ func (c *encoderChecker) similarity(ctx context.Context) error {
 	return nil
 }
 
-// textVectors gives the vectors of the sample's captions; nil where there are none that are to be looked at.
+// textVectors gives the vectors of the sample's captions; nil where there are none that are to be
+// looked at.
 func (c *encoderChecker) textVectors(ctx context.Context) (func(i int, dst []float32) error, error) {
 	if text, err := c.folder.Text(); err == nil {
 		return func(i int, dst []float32) error { return text.Row(c.rows[i], dst) }, nil
@@ -273,8 +287,8 @@ func correlation(x, y []float64) (r float64, ok bool) {
 	return xy / math.Sqrt(xx*yy), true
 }
 
-// agreementOf compares rows of a side with vectors [rows, dim]: the median of their cosines, and the share that is as near to its own row as to the
-// others.
+// agreementOf compares rows of a side with vectors [rows, dim]: the median of their cosines, and
+// the share that is as near to its own row as to the others.
 func agreementOf(side *embeddings.Matrix, rows []int64, vectors []float32) (median, own float64, err error) {
 	dim := side.Dim()
 	held := make([]float32, len(vectors))

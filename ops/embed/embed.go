@@ -1,5 +1,6 @@
-// Package embed holds the ops whose output is embeddings: of pools, which several processes may share (shared.go), of queries,
-// of labelled sets, and the check of embeddings that were made elsewhere.
+// Package embed holds the ops whose output is embeddings: of pools, which several processes may
+// share (shared.go), of queries, of labelled sets, and the check of embeddings that were made
+// elsewhere.
 //
 // Not here: the folders' format (data/embeddings).
 package embed
@@ -33,11 +34,13 @@ type Params struct {
 // embedBlock is the number of pool rows embedded and written together.
 const embedBlock = 4096
 
-// Op encodes a pool's images and captions. In: "checkpoint", "pool". Out: a clip-retrieval folder whose row r is one pool row with both
-// sides; rows without a readable caption or image are left out and counted, and the metadata column "row" keeps the pool's numbering.
-// A pool without shards gives captions only.
+// Op encodes a pool's images and captions. In: "checkpoint", "pool". Out: a clip-retrieval folder
+// whose row r is one pool row with both sides; rows without a readable caption or image are left
+// out and counted, and the metadata column "row" keeps the pool's numbering. A pool without shards
+// gives captions only.
 //
-// Blocks of rows are computed by whatever processes of the store have nothing else to do (see claimsDir); who computed which makes no difference.
+// Blocks of rows are computed by whatever processes of the store have nothing else to do (see
+// claimsDir); who computed which makes no difference.
 //
 //	1: first
 //	2: rows whose key stands for several images, or for one with another caption, join by address or not at all; maxBadShare
@@ -82,7 +85,8 @@ type embedder struct {
 	resumed  int // blocks that an attempt before had computed
 	shared   int // blocks that other processes computed
 
-	behind  bool         // a block was not there when its turn came: what follows is written in another pass
+	// a block was not there when its turn came: what follows is written in another pass
+	behind  bool
 	written int          // blocks
 	mine    map[int]bool // blocks that this attempt computed
 	counted map[int]bool // blocks that others computed
@@ -93,8 +97,9 @@ func runEmbed(ctx context.Context, run *op.Run, p Params) error {
 	return embedPool(ctx, run, p, embedBlock)
 }
 
-// embedPool computes and writes a block of so many rows at a time. What is computed for a block does not depend on the others, so that an
-// attempt goes on with the blocks that the one before it kept.
+// embedPool computes and writes a block of so many rows at a time. What is computed for a block
+// does not depend on the others, so that an attempt goes on with the blocks that the one before it
+// kept.
 func embedPool(ctx context.Context, run *op.Run, p Params, blockRows int) error {
 	files, err := pools.FilesOf(run)
 	if err != nil {
@@ -220,7 +225,8 @@ func (e *embedder) write(b embeddedBlock) error {
 	return nil
 }
 
-// report tells how far the pool is read, and how fast this attempt computes; at is a row of the block, done those of it that are computed.
+// report tells how far the pool is read, and how fast this attempt computes; at is a row of the
+// block, done those of it that are computed.
 func (e *embedder) report(at, done int) {
 	e.shown = max(e.shown, int(e.rows[at].Index)+1)
 	p := op.Progress{Done: e.shown, Total: int(e.reader.Total), Note: "rows"}
@@ -282,7 +288,8 @@ func (e *embedder) countBad(n int, causes map[string]int) error {
 	return e.tooManyBad(0)
 }
 
-// tooManyBad is an error where n more than were counted are over maxBad, or over the share of the whole pool that may be lost, whatever comes yet.
+// tooManyBad is an error where n more than were counted are over maxBad, or over the share of the
+// whole pool that may be lost, whatever comes yet.
 func (e *embedder) tooManyBad(n int) error {
 	if e.bad+n > e.maxBad {
 		return fmt.Errorf("%d images do not decode, more than maxBad %d", e.bad+n, e.maxBad)
@@ -328,7 +335,8 @@ func (e *embedder) readable(ctx context.Context, src *backbone.Source) (keep []i
 
 var digits = regexp.MustCompile(`[0-9]+`)
 
-// causeOf is what is wrong with an image, in the same words for the same fault: without its shard and key, the bytes that it starts with, and numbers.
+// causeOf is what is wrong with an image, in the same words for the same fault: without its shard
+// and key, the bytes that it starts with, and numbers.
 func causeOf(err error) string {
 	if inner := errors.Unwrap(err); inner != nil {
 		err = inner

@@ -25,10 +25,13 @@ import (
 
 // FeaturesParams are the params of features.
 type FeaturesParams struct {
-	Set       string `json:"set,omitempty"`       // evaluation set of a generated pool; empty: the outside folder
-	Split     string `json:"split,omitempty"`     // train, val or test; empty: test
-	Benchmark string `json:"benchmark,omitempty"` // entry of the catalogue; empty: a set of one's own
-	Catalogue string `json:"catalogue,omitempty"` // digest of that entry, so that a changed one is another stage
+	// evaluation set of a generated pool; empty: the outside folder
+	Set   string `json:"set,omitempty"`
+	Split string `json:"split,omitempty"` // train, val or test; empty: test
+	// entry of the catalogue; empty: a set of one's own
+	Benchmark string `json:"benchmark,omitempty"`
+	// digest of that entry, so that a changed one is another stage
+	Catalogue string `json:"catalogue,omitempty"`
 
 	Precision string `json:"precision,omitempty"` // "" is f32
 
@@ -44,7 +47,8 @@ type FeatureItem struct {
 
 // FeatureSet is set.json: what is known of the labels.
 type FeatureSet struct {
-	Dir       string            `json:"dir"` // its last step: where it lies is no part of the result
+	// its last step: where it lies is no part of the result
+	Dir       string            `json:"dir"`
 	Benchmark string            `json:"benchmark,omitempty"`
 	Metric    string            `json:"metric,omitempty"` // the benchmark's own
 	Classes   []string          `json:"classes"`          // for tables
@@ -59,9 +63,9 @@ const (
 	FeatureSetFile  = "set.json"
 )
 
-// FeaturesOp embeds the images of a labelled set once, for all that is computed on them. In: "checkpoint", "dataset"; with the file "list" only the
-// images that it names. Out: image.npy [images, dim],
-// f32, before they are scaled to length 1; items.parquet; set.json.
+// FeaturesOp embeds the images of a labelled set once, for all that is computed on them. In:
+// "checkpoint", "dataset"; with the file "list" only the images that it names. Out: image.npy
+// [images, dim], f32, before they are scaled to length 1; items.parquet; set.json.
 //
 //	1: first
 //	2: embeddings that are not finite are an error
@@ -117,8 +121,8 @@ func runFeatures(ctx context.Context, run *op.Run, p FeaturesParams) error {
 	return run.WriteJSON(FeatureSetFile, aboutSet(set, p))
 }
 
-// WarnOfCodes says where classes are called by codes: kept with the stage, it is said of every sweep
-// that uses it.
+// WarnOfCodes says where classes are called by codes: kept with the stage, it is said of every
+// sweep that uses it.
 func WarnOfCodes(run *op.Run, set *datasets.Set) {
 	if text := set.CodesWarning(); text != "" {
 		run.Warn("%s", text)
@@ -166,7 +170,8 @@ func aboutSet(set *datasets.Set, p FeaturesParams) FeatureSet {
 	return about
 }
 
-// DropUnread leaves out the images of a set that cannot be read, for stages that come back to each; it decodes every one.
+// DropUnread leaves out the images of a set that cannot be read, for stages that come back to each;
+// it decodes every one.
 func DropUnread(ctx context.Context, run *op.Run, set *datasets.Set, maxShare float64) error {
 	reader := backbone.Reader{N: len(set.Items), Dir: set.Dir, Lost: set.Lost}
 	c := reader.Counted()

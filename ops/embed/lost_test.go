@@ -23,14 +23,16 @@ import (
 	"react/ops/pools"
 )
 
-// lostRow is a row of metadata, and its sample where Image is not "": the grey of a small image, or bytes that are none.
+// lostRow is a row of metadata, and its sample where Image is not "": the grey of a small image, or
+// bytes that are none.
 type lostRow struct {
 	Key, URL, Text, Status string
 	Image                  string
 	NoJSON, NoText         bool
 }
 
-// lostPool writes the rows of each shard as img2dataset does, or leaves a shard's tar out; a name is "FOLDER/NUMBER".
+// lostPool writes the rows of each shard as img2dataset does, or leaves a shard's tar out; a name
+// is "FOLDER/NUMBER".
 func lostPool(t *testing.T, byShard map[string][]lostRow, without ...string) map[string]op.Files {
 	t.Helper()
 	dir := t.TempDir()
@@ -118,7 +120,8 @@ func lostRows(first, n int, change func(i int, r *lostRow)) []lostRow {
 	return rows
 }
 
-// TestLostRowsAreCountedByCause: what becomes of a pool some of whose rows have no image, for each reason that there is.
+// TestLostRowsAreCountedByCause: what becomes of a pool some of whose rows have no image, for each
+// reason that there is.
 func TestLostRowsAreCountedByCause(t *testing.T) {
 	on, _, base := small.TwoStepBase(t)
 	again := func(i int, r *lostRow) { // keys that start again; addresses and captions do not
@@ -258,7 +261,8 @@ func checkEmbedded(t *testing.T, on *engine.Engine, base, dir string, rows map[s
 	}
 }
 
-// TestPretrainCountsLostRows: a base is trained on the same rows as are searched, and refuses the same pools.
+// TestPretrainCountsLostRows: a base is trained on the same rows as are searched, and refuses the
+// same pools.
 func TestPretrainCountsLostRows(t *testing.T) {
 	rows := map[string][]lostRow{"p/00000": lostRows(0, 10, func(i int, r *lostRow) {
 		if i < 2 {
@@ -278,7 +282,8 @@ func TestPretrainCountsLostRows(t *testing.T) {
 	}
 }
 
-// TestPairsCountLostRows: of a folder of embeddings whose images were fetched later, some are not there.
+// TestPairsCountLostRows: of a folder of embeddings whose images were fetched later, some are not
+// there.
 func TestPairsCountLostRows(t *testing.T) {
 	_, _, base := small.TwoStepBase(t)
 	whole := lostRows(0, 20, nil)

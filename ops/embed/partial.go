@@ -14,12 +14,15 @@ import (
 	"react/ops/op"
 )
 
-// blockWorth is the least time that a block must have taken to be kept, unless Run saves more often: the blocks of small pools are not.
+// blockWorth is the least time that a block must have taken to be kept, unless Run saves more
+// often: the blocks of small pools are not.
 const blockWorth = time.Second
 
-// embeddedBlock is what was computed for one block of rows. Its vectors are kept as the output has them, in half precision.
+// embeddedBlock is what was computed for one block of rows. Its vectors are kept as the output has
+// them, in half precision.
 type embeddedBlock struct {
-	keep          []int          // positions in the block of the rows whose image decodes; all without images
+	// positions in the block of the rows whose image decodes; all without images
+	keep          []int
 	images, texts []float32      // [len(keep), dim]; images nil without images
 	causes        map[string]int // of images that do not decode
 }
@@ -52,7 +55,8 @@ type blocks struct {
 
 func (b *blocks) dir(i int) string { return filepath.Join(b.run.Partial, fmt.Sprintf("%06d", i)) }
 
-// put keeps a block when that costs little beside what computing it took. One that cannot be written is computed again if need be.
+// put keeps a block when that costs little beside what computing it took. One that cannot be
+// written is computed again if need be.
 func (b *blocks) put(i, rows int, block embeddedBlock, took time.Duration) {
 	worth := blockWorth
 	if b.run.SaveEvery > 0 {
@@ -110,8 +114,8 @@ func (b *blocks) fill(dir string, rows int, block embeddedBlock) error {
 	return os.WriteFile(filepath.Join(dir, "block.json"), data, 0o666)
 }
 
-// get returns a block that an attempt before, or another process, kept. One that is damaged, or of another engine, is
-// embedded again; the first is told of.
+// get returns a block that an attempt before, or another process, kept. One that is damaged, or of
+// another engine, is embedded again; the first is told of.
 func (b *blocks) get(i, rows int) (embeddedBlock, bool) {
 	if b.run.Partial == "" {
 		return embeddedBlock{}, false

@@ -17,8 +17,9 @@ import (
 	"react/ops/op"
 )
 
-// TestStoppedEmbeddingGoesOn stops an embedding after some blocks: the next attempt takes those that were kept, and the folder is that of an
-// unbroken run, bit for bit. A kept block that is damaged is computed again.
+// TestStoppedEmbeddingGoesOn stops an embedding after some blocks: the next attempt takes those
+// that were kept, and the folder is that of an unbroken run, bit for bit. A kept block that is
+// damaged is computed again.
 func TestStoppedEmbeddingGoesOn(t *testing.T) {
 	on, pool, base := small.TwoStepBase(t)
 	attempt := func(ctx context.Context, partial string, stop func(op.Progress)) (*optest.Run, []string, error) {

@@ -19,27 +19,32 @@ import (
 
 // QueriesParams are the params of queries.
 type QueriesParams struct {
-	Set     string   `json:"set,omitempty"` // of a generated pool, or BenchmarkClasses, whose class names are used; empty: the outside file
-	Prompts []string `json:"prompts"`       // templates with one {}
+	// of a generated pool, or BenchmarkClasses, whose class names are used; empty: the outside file
+	Set     string   `json:"set,omitempty"`
+	Prompts []string `json:"prompts"` // templates with one {}
 
 	Precision string `json:"precision,omitempty"` // "" is f32
-	Mean      bool   `json:"mean,omitempty"`      // one query a class, the mean of its prompts' embeddings
+	// one query a class, the mean of its prompts' embeddings
+	Mean bool `json:"mean,omitempty"`
 }
 
 // Query is one row of queries.parquet; row r belongs to embedding r.
 type Query struct {
-	Query  string `parquet:"query"` // the string that was encoded
-	Class  string `parquet:"class"`
-	Index  int32  `parquet:"class_index"`
-	Prompt string `parquet:"prompt"` // the template; with the class name in place of each {} it is Query
+	Query string `parquet:"query"` // the string that was encoded
+	Class string `parquet:"class"`
+	Index int32  `parquet:"class_index"`
+	// the template; with the class name in place of each {} it is Query
+	Prompt string `parquet:"prompt"`
 }
 
 // QueriesFile holds a row for each embedding: see Query.
 const QueriesFile = "queries.parquet"
 
-// QueriesOp encodes every class name in every prompt template. In: "checkpoint", "classes", optional "synonyms", whose names are asked as the classes'
-// own are. Out: a clip-retrieval folder with captions only, and queries.parquet with the strings that were encoded, class by class, names and prompts in
-// order. With mean a class is one query, the renormalised mean of its strings' embeddings, and Query lists them.
+// QueriesOp encodes every class name in every prompt template. In: "checkpoint", "classes",
+// optional "synonyms", whose names are asked as the classes' own are. Out: a clip-retrieval folder
+// with captions only, and queries.parquet with the strings that were encoded, class by class, names
+// and prompts in order. With mean a class is one query, the renormalised mean of its strings'
+// embeddings, and Query lists them.
 //
 //	1: first
 //	2: captions are cleaned as ftfy does (same ids for printable ASCII)
@@ -98,7 +103,8 @@ func runQueries(ctx context.Context, run *op.Run, p QueriesParams) error {
 	return parquet.WriteFile(run.Path(QueriesFile), rows)
 }
 
-// BenchmarkClasses is the set whose classes are those of a benchmark, or of a suite, of the catalogue; digest is that of what it says.
+// BenchmarkClasses is the set whose classes are those of a benchmark, or of a suite, of the
+// catalogue; digest is that of what it says.
 func BenchmarkClasses(name, digest string) string { return benchmarkPrefix + name + " " + digest }
 
 const benchmarkPrefix = "benchmark:"
@@ -113,7 +119,8 @@ func BenchmarkOf(set string) string {
 	return name
 }
 
-// Classes are those of a benchmark that set names, or of role "classes": the class names of a generated set, or an outside file.
+// Classes are those of a benchmark that set names, or of role "classes": the class names of a
+// generated set, or an outside file.
 func Classes(run *op.Run, set string) ([]string, error) {
 	if name := BenchmarkOf(set); name != "" {
 		classes, _, err := catalogue.QueryClasses(name)

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestQueriesAreWhatWasAsked: of every query, also of a synonym and of a mean, the prompt about the class is the string that was encoded.
+// TestQueriesAreWhatWasAsked: of every query, also of a synonym and of a mean, the prompt about the
+// class is the string that was encoded.
 func TestQueriesAreWhatWasAsked(t *testing.T) {
 	names := [][]string{{"cat", "tabby"}, {"dog"}}
 	rows := makeQueries(names, []string{"a {}", "the {} here"})

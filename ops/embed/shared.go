@@ -18,19 +18,22 @@ import (
 	"react/data/wholefile"
 )
 
-// ErrNotBegun is what an op returns with Run.Assist where the process that makes the stage has not come so far that it can be helped.
+// ErrNotBegun is what an op returns with Run.Assist where the process that makes the stage has not
+// come so far that it can be helped.
 var ErrNotBegun = errors.New("there is nothing to help with yet")
 
-// Several processes embed one pool so: the one that makes the stage invites others by a folder of lock files in Run.Partial. All of them read the
-// pool's rows and form the same blocks; a block is computed by who holds its lock, and kept in Run.Partial. The maker writes blocks in order; once it
-// comes to one that another has, it only computes, and writes the rest in a second pass over the rows. The kernel frees the locks of a process that
-// dies, so that another takes its block.
+// Several processes embed one pool so: the one that makes the stage invites others by a folder of
+// lock files in Run.Partial. All of them read the pool's rows and form the same blocks; a block is
+// computed by who holds its lock, and kept in Run.Partial. The maker writes blocks in order; once
+// it comes to one that another has, it only computes, and writes the rest in a second pass over the
+// rows. The kernel frees the locks of a process that dies, so that another takes its block.
 const claimsDir = "claims"
 
 // claimPoll is the time between two looks at a block that another process computes.
 const claimPoll = 50 * time.Millisecond
 
-// Others can help only on the engine that claims/engine.json names, from the block on that claims/written counts.
+// Others can help only on the engine that claims/engine.json names, from the block on that
+// claims/written counts.
 const (
 	invitation  = "engine.json"
 	writtenFile = "written"
@@ -79,7 +82,8 @@ func (b *blocks) invited() error {
 	return err
 }
 
-// claim takes a block; ok is false where another process has it. release is not nil where it is taken.
+// claim takes a block; ok is false where another process has it. release is not nil where it is
+// taken.
 func (b *blocks) claim(i int) (release func(), ok bool, err error) {
 	if b.run.Partial == "" {
 		return func() {}, true, nil
@@ -88,7 +92,8 @@ func (b *blocks) claim(i int) (release func(), ok bool, err error) {
 	ok, err = lock.TryLock()
 	release = func() { lock.Close() }
 	switch {
-	case errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOLCK): // nobody can help
+	// nobody can help
+	case errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOLCK):
 		return release, !b.run.Assist, lock.Close()
 	case err != nil || !ok:
 		return nil, false, errors.Join(err, lock.Close())
@@ -96,7 +101,8 @@ func (b *blocks) claim(i int) (release func(), ok bool, err error) {
 	return release, true, nil
 }
 
-// wrote tells others that the first n blocks are in the output. One who does not learn of it does work twice, no more.
+// wrote tells others that the first n blocks are in the output. One who does not learn of it does
+// work twice, no more.
 func (b *blocks) wrote(n int) {
 	if b.run.Partial != "" {
 		_ = os.WriteFile(filepath.Join(b.run.Partial, claimsDir, writtenFile), []byte(strconv.Itoa(n)), 0o666)
@@ -113,7 +119,8 @@ func (b *blocks) there(i int) bool {
 	return err == nil
 }
 
-// assist computes the blocks that nobody has, and keeps them. It ends when there are none, or when the stage is published.
+// assist computes the blocks that nobody has, and keeps them. It ends when there are none, or when
+// the stage is published.
 func (e *embedder) assist(ctx context.Context, blockRows int) error {
 	_, err := e.eachBlock(ctx, blockRows, func() error {
 		if e.blocks.there(e.index) {
@@ -160,7 +167,8 @@ func (e *embedder) obtain(ctx context.Context, must bool) (b embeddedBlock, rele
 	return b, release, nil
 }
 
-// ahead computes or finds the block of e.rows. Blocks are written in order until one is missing that another process has; from there on they are kept.
+// ahead computes or finds the block of e.rows. Blocks are written in order until one is missing
+// that another process has; from there on they are kept.
 func (e *embedder) ahead(ctx context.Context) error {
 	b, release, err := e.obtain(ctx, e.behind)
 	if err != nil {
@@ -178,7 +186,8 @@ func (e *embedder) ahead(ctx context.Context) error {
 	return e.write(b)
 }
 
-// rest writes the blocks that ahead left: those that others have come when they are through with them, or are computed here when they die.
+// rest writes the blocks that ahead left: those that others have come when they are through with
+// them, or are computed here when they die.
 func (e *embedder) rest(ctx context.Context) error {
 	if e.index < e.written {
 		return nil

@@ -55,7 +55,8 @@ func once(fn func()) func(op.Progress) {
 	return func(op.Progress) { done.Do(fn) }
 }
 
-// TestSharedEmbedding: whoever computes which block, in whatever order, the folder is that of one process, byte for byte.
+// TestSharedEmbedding: whoever computes which block, in whatever order, the folder is that of one
+// process, byte for byte.
 func TestSharedEmbedding(t *testing.T) {
 	if testing.Short() {
 		t.Skip("six embeddings")
@@ -169,8 +170,8 @@ func TestHelpThatIsNotWanted(t *testing.T) {
 	}
 }
 
-// TestEmbeddingProcess is not a test but the processes of TestProcessesShareAnEmbedding: one that makes the stage, or helps, and hangs in its first
-// block, so that it can be killed there.
+// TestEmbeddingProcess is not a test but the processes of TestProcessesShareAnEmbedding: one that
+// makes the stage, or helps, and hangs in its first block, so that it can be killed there.
 func TestEmbeddingProcess(t *testing.T) {
 	role := os.Getenv("EMBED_ROLE")
 	if role == "" {
@@ -215,8 +216,8 @@ func (s *sharedPool) hanging(t *testing.T, role, partial string) (kill func()) {
 	return kill
 }
 
-// TestProcessesShareAnEmbedding: a process that helps is killed with a block in its hands, and one that makes the stage is; the others end with the
-// folder of one process, byte for byte.
+// TestProcessesShareAnEmbedding: a process that helps is killed with a block in its hands, and one
+// that makes the stage is; the others end with the folder of one process, byte for byte.
 func TestProcessesShareAnEmbedding(t *testing.T) {
 	if testing.Short() {
 		t.Skip("processes that load models")

@@ -110,7 +110,8 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// firstLine drops what follows an error's first line: the backends' errors carry stacks when printed in full.
+// firstLine drops what follows an error's first line: the backends' errors carry stacks when
+// printed in full.
 func firstLine(err error) error {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return errors.New(line)

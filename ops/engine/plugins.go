@@ -11,9 +11,10 @@ import (
 
 // Plugin is the file of a PJRT plugin.
 type Plugin struct {
-	Kind  string `json:"kind"`            // cpu, cuda
-	Path  string `json:"path"`            // absolute
-	Wheel string `json:"wheel,omitempty"` // the Python package it is part of: "jax-cuda13-pjrt 0.10.2"
+	Kind string `json:"kind"` // cpu, cuda
+	Path string `json:"path"` // absolute
+	// the Python package it is part of: "jax-cuda13-pjrt 0.10.2"
+	Wheel string `json:"wheel,omitempty"`
 }
 
 // pluginPathEnv names the folders of plugins, with ':' between them, for

@@ -64,7 +64,8 @@ func (e *Engine) Stalled(patience time.Duration) error {
 func (w *watch) stalled(now time.Time, used, patience time.Duration, idle bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if n := len(w.samples); n > 0 && now.Sub(w.samples[n-1].at) > patience/2 { // the whole process was stopped
+	// the whole process was stopped
+	if n := len(w.samples); n > 0 && now.Sub(w.samples[n-1].at) > patience/2 {
 		for r := range w.running {
 			r.began = r.began.Add(now.Sub(w.samples[n-1].at))
 		}

@@ -16,7 +16,8 @@ type Status struct {
 	Wheel   string   `json:"wheel,omitempty"`   // Python package that a plugin is part of
 	Devices []string `json:"devices,omitempty"`
 	Problem string   `json:"problem,omitempty"` // why it is not usable, or is slow
-	Install string   `json:"install,omitempty"` // command that puts it there; never run by the program
+	// command that puts it there; never run by the program
+	Install string `json:"install,omitempty"`
 }
 
 // Survey looks for each engine in the order in which auto takes them, then

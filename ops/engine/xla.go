@@ -57,7 +57,8 @@ func openPlugin(name, path, options string) (*Engine, error) {
 	if strings.Contains(path, ",") {
 		return nil, fmt.Errorf("PJRT plugin %s: a comma in its path would start the options", path)
 	}
-	probe := probeDevices // a CPU's start in no time; a plugin that aborts then does it in the child
+	// a CPU's start in no time; a plugin that aborts then does it in the child
+	probe := probeDevices
 	if pjrt.IsCUDAName(path) {
 		probe = probePlugin
 	}

@@ -118,8 +118,10 @@ func TestRefusedPlugins(t *testing.T) {
 	}
 	for _, c := range []struct{ path, want string }{
 		{fake("later.so", "1", "0"), "version 1.7 of PJRT's API, and this program knows versions 0.x"},
-		{fake("initialize.so", "0", "3"), "it crashes when loaded (SIGABRT)"}, // after what errors are read with
-		{fake("client.so", "0", "10"), "it crashes when loaded (SIGABRT)"},    // after initializing and events
+		// after what errors are read with
+		{fake("initialize.so", "0", "3"), "it crashes when loaded (SIGABRT)"},
+		// after initializing and events
+		{fake("client.so", "0", "10"), "it crashes when loaded (SIGABRT)"},
 		{compileLibrary(t, filepath.Join(dir, "no table.so"), "static long a[64]; void *GetPjrtApi(void) { return a; }"), "no table of functions"},
 	} {
 		_, err := Open("xla:" + c.path)

@@ -19,7 +19,8 @@ import (
 	"react/ops/op"
 )
 
-// classifierID stands beside it: a tuned model whose text tower is the base's takes the base's classifier.
+// classifierID stands beside it: a tuned model whose text tower is the base's takes the base's
+// classifier.
 const classifierID = "classifier.json"
 
 // classifierKey is classifier.json.
@@ -27,8 +28,8 @@ type classifierKey struct {
 	Made string `json:"made"` // sha256 of the text tower's weights and of the prompts
 }
 
-// cachedHead embeds the prompts of each class, or takes what the base's evaluation made of the same text tower and prompts. What it gives is
-// kept in the stage.
+// cachedHead embeds the prompts of each class, or takes what the base's evaluation made of the same
+// text tower and prompts. What it gives is kept in the stage.
 func cachedHead(ctx context.Context, run *op.Run, b *backbone.Backbone, prompts [][]string) (blas.Matrix, error) {
 	key := classifierKey{Made: textDigest(b, prompts)}
 	head, ok, err := baseHead(run, key, len(prompts), b.Checkpoint.Config.Dim())
@@ -65,7 +66,8 @@ func baseHead(run *op.Run, want classifierKey, classes, dim int) (blas.Matrix, b
 	return head, err == nil, err
 }
 
-// textDigest identifies what embeds the prompts: every parameter that is not of the image tower, and the prompts.
+// textDigest identifies what embeds the prompts: every parameter that is not of the image tower,
+// and the prompts.
 func textDigest(b *backbone.Backbone, prompts [][]string) string {
 	h := sha256.New()
 	for _, name := range b.Checkpoint.Weights.Names() {

@@ -1,5 +1,5 @@
-// Package evaluate holds the ops that score a model: zero-shot classification, image-text retrieval, linear probes,
-// fine-tuning, and the prompts of knowledge that classification may read.
+// Package evaluate holds the ops that score a model: zero-shot classification, image-text
+// retrieval, linear probes, fine-tuning, and the prompts of knowledge that classification may read.
 //
 // Words: a protocol is how a published benchmark scores; a sample is one draw of few-shot images.
 //
@@ -27,23 +27,30 @@ import (
 
 // Params are the params of evaluate.
 type Params struct {
-	Kind    string   `json:"kind"`          // zeroshot, retrieval, probe, finetune, mean
-	Set     string   `json:"set,omitempty"` // evaluation set of a generated pool; empty: the outside folder
-	Prompts []string `json:"prompts"`       // templates with one {}; none: the set's own
+	Kind string `json:"kind"` // zeroshot, retrieval, probe, finetune, mean
+	// evaluation set of a generated pool; empty: the outside folder
+	Set     string   `json:"set,omitempty"`
+	Prompts []string `json:"prompts"` // templates with one {}; none: the set's own
 
-	Split     string       `json:"split,omitempty"`     // retrieval: of the captions; empty: test
-	Benchmark string       `json:"benchmark,omitempty"` // retrieval: entry of the catalogue
-	Catalogue string       `json:"catalogue,omitempty"` // and its digest
-	Queries   bool         `json:"queries,omitempty"`   // retrieval: write recall.parquet, as is always done now
-	Probe     *ProbeParams `json:"probe,omitempty"`     // kind probe
+	Split     string `json:"split,omitempty"`     // retrieval: of the captions; empty: test
+	Benchmark string `json:"benchmark,omitempty"` // retrieval: entry of the catalogue
+	Catalogue string `json:"catalogue,omitempty"` // and its digest
+	// retrieval: write recall.parquet, as is always done now
+	Queries bool         `json:"queries,omitempty"`
+	Probe   *ProbeParams `json:"probe,omitempty"` // kind probe
 
-	Protocol string `json:"protocol,omitempty"` // zeroshot on features: openai, elevater, clip_benchmark; empty: on the folder, as version 1 always did
+	// zeroshot on features: openai, elevater, clip_benchmark; empty: on the folder, as version 1
+	// always did
+	Protocol string `json:"protocol,omitempty"`
 
-	Precision   string  `json:"precision,omitempty"`   // of embedding; "" is f32
-	Scores      bool    `json:"scores,omitempty"`      // zeroshot by a protocol, finetune: write scores.npy
-	MaxBadShare float64 `json:"maxBadShare,omitempty"` // of the images that may be lost, where this stage reads them
+	Precision string `json:"precision,omitempty"` // of embedding; "" is f32
+	// zeroshot by a protocol, finetune: write scores.npy
+	Scores bool `json:"scores,omitempty"`
+	// of the images that may be lost, where this stage reads them
+	MaxBadShare float64 `json:"maxBadShare,omitempty"`
 
-	Truncate string `json:"truncate,omitempty"` // of prompts that are too long: keep-eot, elevater-compat, error; "" is the first
+	// of prompts that are too long: keep-eot, elevater-compat, error; "" is the first
+	Truncate string `json:"truncate,omitempty"`
 }
 
 // Prediction is one row of predictions.parquet, in the order of the set.
@@ -57,10 +64,12 @@ type Prediction struct {
 
 const predictionsFile = "predictions.parquet"
 
-// Op scores a checkpoint on a labelled set by zero-shot classification: class embeddings are the renormalised mean over prompts of
-// normalised text embeddings (OpenAI's prompt ensembling). In: "checkpoint", "dataset", optional "base" (the base's evaluate stage on the
-// same set). Out: rows.jsonl (acc@1, acc@5, mean-per-class, agreement with the base, acc@1 for each class), predictions.parquet. With a
-// protocol the images come from a features stage and there are more rows: see zeroShot.
+// Op scores a checkpoint on a labelled set by zero-shot classification: class embeddings are the
+// renormalised mean over prompts of normalised text embeddings (OpenAI's prompt ensembling). In:
+// "checkpoint", "dataset", optional "base" (the base's evaluate stage on the same set). Out:
+// rows.jsonl (acc@1, acc@5, mean-per-class, agreement with the base, acc@1 for each class),
+// predictions.parquet. With a protocol the images come from a features stage and there are more
+// rows: see zeroShot.
 //
 //	1: first
 //	2: embeddings that are not finite are an error, and no more rank 1
@@ -200,7 +209,8 @@ func rankClasses(u, head []float32, label int) Prediction {
 	return Prediction{Label: int32(label), Predicted: int32(best), Score: scores[best], Rank: int32(metric.Rank(scores, label))}
 }
 
-// zeroShotRows are acc@1, acc@5 and the mean of the classes' acc@1, then acc@1 for each class that has images.
+// zeroShotRows are acc@1, acc@5 and the mean of the classes' acc@1, then acc@1 for each class that
+// has images.
 func zeroShotRows(predictions []Prediction, classes []string) []op.MetricRow {
 	n := len(predictions)
 	labels, predicted, ranks := make([]int, n), make([]int, n), make([]int, n)

@@ -19,41 +19,53 @@ import (
 	"react/ops/train"
 )
 
-// FineTuneParams are the params of fine-tune. Epochs are passes over the training images; batches cross them, so that each is whole.
+// FineTuneParams are the params of fine-tune. Epochs are passes over the training images; batches
+// cross them, so that each is whole.
 type FineTuneParams struct {
 	Test  embed.FeaturesParams `json:"test"`  // the images that the score is of
 	Train embed.FeaturesParams `json:"train"` // those trained on
-	Shots int                  `json:"shots"` // images of each class, ELEVATER's draw of the seed; 0 is all
-	Seed  int64                `json:"seed"`  // shots, order, augmentation, random head
-	Best  string               `json:"best"`  // last: the last epoch's score; test: the best epoch's on the test set
+	// images of each class, ELEVATER's draw of the seed; 0 is all
+	Shots int   `json:"shots"`
+	Seed  int64 `json:"seed"` // shots, order, augmentation, random head
+	// last: the last epoch's score; test: the best epoch's on the test set
+	Best string `json:"best"`
 
-	Init     string   `json:"init"`               // of the head: language or random
-	Prompts  []string `json:"prompts,omitempty"`  // language: templates with one {}; none: the set's own
+	Init string `json:"init"` // of the head: language or random
+	// language: templates with one {}; none: the set's own
+	Prompts  []string `json:"prompts,omitempty"`
 	Truncate string   `json:"truncate,omitempty"` // of prompts: see EvaluateParams
 
-	Optimizer     string        `json:"optimizer"`             // sgd: momentum 0.9, constant rate, all decays; adamw: cosine decay, matrices decay
-	LR            []float64     `json:"lr"`                    // peaks; the best is searched where there are several
-	WeightDecay   []float64     `json:"weightDecay,omitempty"` // likewise; none: ELEVATER's search over 97 values
-	Epochs        int           `json:"epochs"`
-	SearchEpochs  int           `json:"searchEpochs,omitempty"` // of a run of the search
-	Batch         int           `json:"batch"`                  // at most as many as there are training images
-	Warmup        float64       `json:"warmup,omitempty"`       // epochs
-	TowerLRScale  float64       `json:"towerLRScale"`           // multiplies the rate for the tower
-	Normalization string        `json:"normalization"`          // of features: batch, length, none
-	GradClip      float64       `json:"gradClip,omitempty"`     // largest global norm of the gradient
-	Precision     string        `json:"precision"`              // of the steps
-	Augment       image.Augment `json:"augment"`                // without crop, images are seen as they are tested
-	Embedding     string        `json:"embedding,omitempty"`    // precision of embedding; "" is f32
-	Scores        bool          `json:"scores,omitempty"`       // write scores.npy
+	// sgd: momentum 0.9, constant rate, all decays; adamw: cosine decay, matrices decay
+	Optimizer string `json:"optimizer"`
+	// peaks; the best is searched where there are several
+	LR []float64 `json:"lr"`
+	// likewise; none: ELEVATER's search over 97 values
+	WeightDecay  []float64 `json:"weightDecay,omitempty"`
+	Epochs       int       `json:"epochs"`
+	SearchEpochs int       `json:"searchEpochs,omitempty"` // of a run of the search
+	// at most as many as there are training images
+	Batch         int     `json:"batch"`
+	Warmup        float64 `json:"warmup,omitempty"` // epochs
+	TowerLRScale  float64 `json:"towerLRScale"`     // multiplies the rate for the tower
+	Normalization string  `json:"normalization"`    // of features: batch, length, none
+	// largest global norm of the gradient
+	GradClip  float64 `json:"gradClip,omitempty"`
+	Precision string  `json:"precision"` // of the steps
+	// without crop, images are seen as they are tested
+	Augment   image.Augment `json:"augment"`
+	Embedding string        `json:"embedding,omitempty"` // precision of embedding; "" is f32
+	Scores    bool          `json:"scores,omitempty"`    // write scores.npy
 }
 
 const fineTuneFile = "finetune.json"
 
-// FineTuneOp trains the image tower and a linear head on labelled images, gates as part of the tower: ELEVATER's fine-tuning, or AdamW's as usual in
-// low-shot ImageNet. Learning rate and weight decay are chosen on the first fifth of each class, held back, then all images are trained on. In:
-// "checkpoint", "train" and "test" (sets; stages or folders), file "list" (names of the training images that are used), "prompts" where the head
-// starts from text. Out: rows.jsonl, finetune.json, metrics.jsonl of the last training, predictions.parquet for sets of one label, scores.npy
-// [1, images, classes] where asked. Same bytes on one engine but for the speeds in metrics.jsonl.
+// FineTuneOp trains the image tower and a linear head on labelled images, gates as part of the
+// tower: ELEVATER's fine-tuning, or AdamW's as usual in low-shot ImageNet. Learning rate and weight
+// decay are chosen on the first fifth of each class, held back, then all images are trained on. In:
+// "checkpoint", "train" and "test" (sets; stages or folders), file "list" (names of the training
+// images that are used), "prompts" where the head starts from text. Out: rows.jsonl, finetune.json,
+// metrics.jsonl of the last training, predictions.parquet for sets of one label, scores.npy [1,
+// images, classes] where asked. Same bytes on one engine but for the speeds in metrics.jsonl.
 //
 //	1: first
 //	2: lists that were not known made a set one class; hidden files were images
@@ -95,10 +107,12 @@ func (p FineTuneParams) work(at op.Known) op.Work {
 		Bytes: float64(e.Splits["test"].Images) * op.MetaBytes}
 }
 
-// fineTuneClasses stands for the number of classes where it is not known before the images are read: a head is small beside its tower.
+// fineTuneClasses stands for the number of classes where it is not known before the images are
+// read: a head is small beside its tower.
 const fineTuneClasses = 100
 
-// memory is the training's, and that of what embeds images to score it, which is there at the same time.
+// memory is the training's, and that of what embeds images to score it, which is there at the same
+// time.
 func (p FineTuneParams) memory(at op.Place) (clip.Memory, error) {
 	if at.Model == nil {
 		return clip.Memory{}, nil
@@ -209,7 +223,8 @@ func (f *fineTuner) close() {
 	}
 }
 
-// sameTask refuses splits that do not belong together, or that share an image, before anything is trained.
+// sameTask refuses splits that do not belong together, or that share an image, before anything is
+// trained.
 func (f *fineTuner) sameTask() error {
 	if err := sameClasses(f.train.Classes, f.test.Classes); err != nil {
 		return err
@@ -288,7 +303,8 @@ func (f *fineTuner) score(ctx context.Context, c *clip.Checkpoint, images *backb
 	return out, err
 }
 
-// normalizeFeatures does to features what training did, with the running statistics, and gives what products are multiplied by.
+// normalizeFeatures does to features what training did, with the running statistics, and gives what
+// products are multiplied by.
 func (f *fineTuner) normalizeFeatures(x blas.Matrix, head clip.Head, c *clip.Checkpoint) float32 {
 	switch f.Normalization {
 	case clip.ByLength:

@@ -17,15 +17,18 @@ import (
 	"react/ops/op"
 )
 
-// fineTuneJournal is what a fine-tuning that is stopped knows of its trainings when it goes on: journal.json in Run.Partial, beside the state of
-// the training that was under way. Without Run.Partial it is in memory alone.
+// fineTuneJournal is what a fine-tuning that is stopped knows of its trainings when it goes on:
+// journal.json in Run.Partial, beside the state of the training that was under way. Without
+// Run.Partial it is in memory alone.
 type fineTuneJournal struct {
 	dir string
 
-	Engine map[string]string       `json:"engine"` // scores of another one are not mixed with this one's
-	Runs   map[string]*fineTuneRun `json:"runs"`   // by settings
-	Logits string                  `json:"logits"` // sha256 of the file that logitsOf names, "" before there is one
-	Sum    string                  `json:"sum"`    // of all of this, see sumOf
+	// scores of another one are not mixed with this one's
+	Engine map[string]string       `json:"engine"`
+	Runs   map[string]*fineTuneRun `json:"runs"` // by settings
+	// sha256 of the file that logitsOf names, "" before there is one
+	Logits string `json:"logits"`
+	Sum    string `json:"sum"` // of all of this, see sumOf
 }
 
 // fineTuneRun is one training.
@@ -110,7 +113,8 @@ func (j *fineTuneJournal) save() error {
 	return wholefile.Write(filepath.Join(j.dir, journalFile), append(raw, '\n'), 0o666)
 }
 
-// keepLogits keeps the best epoch's, under a name of their own: until the journal is saved, it names those before.
+// keepLogits keeps the best epoch's, under a name of their own: until the journal is saved, it
+// names those before.
 func (j *fineTuneJournal) keepLogits(m blas.Matrix) error {
 	if j.dir == "" {
 		return nil

@@ -13,8 +13,9 @@ import (
 	"react/ops/op"
 )
 
-// meanOfSamples gives the mean of fine-tunings that differ in their seed. In: "sample.SEED" for each, fine-tune stages. Out: rows.jsonl as a probe's,
-// finetune.json with all runs, of one sample its predictions.parquet, and scores.npy where asked.
+// meanOfSamples gives the mean of fine-tunings that differ in their seed. In: "sample.SEED" for
+// each, fine-tune stages. Out: rows.jsonl as a probe's, finetune.json with all runs, of one sample
+// its predictions.parquet, and scores.npy where asked.
 func meanOfSamples(_ context.Context, run *op.Run, p Params) error {
 	seeds := map[int]string{}
 	for name, dir := range run.Inputs("sample.") {

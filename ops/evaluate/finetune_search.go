@@ -20,7 +20,8 @@ import (
 // finalRun is the name of the last training in the journal.
 const finalRun = "final"
 
-// sample chooses the settings where there is a choice, trains on all images and gives the logits of the test images.
+// sample chooses the settings where there is a choice, trains on all images and gives the logits of
+// the test images.
 func (f *fineTuner) sample(ctx context.Context) (probeSample, blas.Matrix, error) {
 	out := probeSample{Seed: int(f.Seed), LR: f.LR[0]}
 	if len(f.WeightDecay) > 0 {
@@ -35,7 +36,8 @@ func (f *fineTuner) sample(ctx context.Context) (probeSample, blas.Matrix, error
 	return out, logits, err
 }
 
-// search tries settings on a part of the images, each scored by its best epoch on the rest. A run that diverges scores 0 and is counted.
+// search tries settings on a part of the images, each scored by its best epoch on the rest. A run
+// that diverges scores 0 and is counted.
 func (f *fineTuner) search(ctx context.Context, out *probeSample) error {
 	known := embed.LabelsOf(f.train, f.Train)
 	all := known.All()
@@ -100,7 +102,8 @@ func (s *fineTuneSearch) bestFirst(ctx context.Context, lr float64) error {
 	return nil
 }
 
-// try trains by some settings, or takes what an attempt before found, and keeps the best so far; the first of equal ones stays.
+// try trains by some settings, or takes what an attempt before found, and keeps the best so far;
+// the first of equal ones stays.
 func (s *fineTuneSearch) try(ctx context.Context, set probe.Settings) (float64, error) {
 	name := fmt.Sprintf("lr %g weightDecay %g", set.LR, set.WeightDecay)
 	entry := s.journal.run(name)
@@ -144,7 +147,8 @@ func (s *fineTuneSearch) tryOnce(ctx context.Context, name string, set probe.Set
 	return s.journal.save()
 }
 
-// final trains on all images. Of several epochs that are scored the best one's logits stay, the first of equal ones.
+// final trains on all images. Of several epochs that are scored the best one's logits stay, the
+// first of equal ones.
 func (f *fineTuner) final(ctx context.Context, set probe.Settings) (blas.Matrix, error) {
 	if f.Best == "test" {
 		f.run.Warn("the score is that of the best epoch on the test set, as ELEVATER reports it: an optimistic number")
@@ -241,7 +245,8 @@ func (f *fineTuner) training(ctx context.Context, r fineTuneTraining) error {
 	return f.runTraining(ctx, t, r.name)
 }
 
-// runTraining runs in folders of its own. What a run of the search writes beside its scores is thrown away.
+// runTraining runs in folders of its own. What a run of the search writes beside its scores is
+// thrown away.
 func (f *fineTuner) runTraining(ctx context.Context, t *train.Training, name string) error {
 	own := *f.run
 	if own.Partial != "" {

@@ -32,14 +32,16 @@ const promptsFile = "prompts.json"
 
 // knowledgeReport is knowledge.json.
 type knowledgeReport struct {
-	Found   map[string]int      `json:"found"`   // by source: names with knowledge
-	Names   int                 `json:"names"`   // of all classes
-	Unknown []string            `json:"unknown"` // names of which no source knows anything; their prompts are the plain ones
-	Texts   map[string][]string `json:"texts"`   // by name
+	Found map[string]int `json:"found"` // by source: names with knowledge
+	Names int            `json:"names"` // of all classes
+	// names of which no source knows anything; their prompts are the plain ones
+	Unknown []string            `json:"unknown"`
+	Texts   map[string][]string `json:"texts"` // by name
 }
 
-// KnowledgeOp makes prompts that say what their class is, as K-LITE does: template " ; name , knowledge", for every template, name and source. Where
-// nothing is known of a name the template stands alone. In: "features" (whose classes, names and templates they are), files "wordnet" and
+// KnowledgeOp makes prompts that say what their class is, as K-LITE does: template " ; name ,
+// knowledge", for every template, name and source. Where nothing is known of a name the template
+// stands alone. In: "features" (whose classes, names and templates they are), files "wordnet" and
 // "wiktionary". Out: prompts.json ({class: [prompts]}), knowledge.json.
 //
 //	1: first

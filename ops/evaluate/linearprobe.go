@@ -19,13 +19,16 @@ import (
 
 // ProbeParams are what a probe adds to the params of evaluate.
 type ProbeParams struct {
-	Method  string `json:"method"`           // sgd: ELEVATER's search and training; logistic: OpenAI's L-BFGS; prototypes: nearest class mean
-	Init    string `json:"init"`             // of sgd: language or random
-	Shots   int    `json:"shots"`            // images of each class; 0 is all
-	Samples int    `json:"samples"`          // few-shot subsets, of seeds 0, 1, ...
-	Seed    int64  `json:"seed,omitempty"`   // of the first subset
-	Best    string `json:"best"`             // last: the last epoch's score; test: the best epoch's on the test set, as ELEVATER reports
-	Scores  bool   `json:"scores,omitempty"` // write scores.npy
+	// sgd: ELEVATER's search and training; logistic: OpenAI's L-BFGS; prototypes: nearest class
+	// mean
+	Method  string `json:"method"`
+	Init    string `json:"init"`           // of sgd: language or random
+	Shots   int    `json:"shots"`          // images of each class; 0 is all
+	Samples int    `json:"samples"`        // few-shot subsets, of seeds 0, 1, ...
+	Seed    int64  `json:"seed,omitempty"` // of the first subset
+	// last: the last epoch's score; test: the best epoch's on the test set, as ELEVATER reports
+	Best   string `json:"best"`
+	Scores bool   `json:"scores,omitempty"` // write scores.npy
 }
 
 // probeReport is probe.json.
@@ -49,9 +52,10 @@ type probeSample struct {
 	Figures     map[string]float64 `json:"figures"`
 }
 
-// linearProbe trains a linear classifier on features. In: "train" and "features" (the test images'), both of the same checkpoint; "checkpoint"
-// where the head starts from text; file "prompts". Out: rows.jsonl with means over the samples and score-std, probe.json, and predictions.parquet
-// where there is one sample of one label an image.
+// linearProbe trains a linear classifier on features. In: "train" and "features" (the test
+// images'), both of the same checkpoint; "checkpoint" where the head starts from text; file
+// "prompts". Out: rows.jsonl with means over the samples and score-std, probe.json, and
+// predictions.parquet where there is one sample of one label an image.
 func linearProbe(ctx context.Context, run *op.Run, p Params) error {
 	if p.Probe == nil {
 		return errors.New("kind \"probe\" without params of a probe")
@@ -99,7 +103,8 @@ func sameClasses(train, test []string) error {
 		len(train), train[0], len(test), test[0])
 }
 
-// sameTask refuses splits that do not belong together, before anything is trained: other classes, other models, or the same image in both.
+// sameTask refuses splits that do not belong together, before anything is trained: other classes,
+// other models, or the same image in both.
 func sameTask(train, test *embed.Labelled) error {
 	if err := sameClasses(train.Classes, test.Classes); err != nil {
 		return err
@@ -170,7 +175,8 @@ func (pr *prober) all(ctx context.Context) error {
 	return pr.write()
 }
 
-// sample chooses on a part of the training images, trains on all of them and scores the test images.
+// sample chooses on a part of the training images, trains on all of them and scores the test
+// images.
 func (pr *prober) sample(seed int, data probe.Data) (probeSample, error) {
 	if pr.p.Method == "prototypes" {
 		return pr.prototypes(seed, data)
@@ -349,7 +355,8 @@ func narrow(labels []int) []int32 {
 	return out
 }
 
-// ScoresFile holds the probabilities of every class, [samples, images, classes], where params ask for them.
+// ScoresFile holds the probabilities of every class, [samples, images, classes], where params ask
+// for them.
 const ScoresFile = "scores.npy"
 
 // probabilities are the softmax of each row times a scale.

@@ -9,8 +9,9 @@ import (
 	"react/ops/op"
 )
 
-// meanScore is the plain mean of the scores of other evaluations, as ELEVATER's is of its 20 sets: each counts once, however many images it has.
-// In: "of.NAME" for each. Out: rows.jsonl with score; n is the number of evaluations, and a row for each of them has its name as class.
+// meanScore is the plain mean of the scores of other evaluations, as ELEVATER's is of its 20 sets:
+// each counts once, however many images it has. In: "of.NAME" for each. Out: rows.jsonl with score;
+// n is the number of evaluations, and a row for each of them has its name as class.
 func meanScore(_ context.Context, run *op.Run, _ Params) error {
 	var all []op.MetricRow
 	sum := 0.0

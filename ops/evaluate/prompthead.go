@@ -30,8 +30,8 @@ func readPrompt(run *op.Run) (*train.LearnedPrompt, error) {
 	return p, err
 }
 
-// promptScores scores features of length 1 with a learned prompt, [images, classes], and gives the model's logit scale. Classes that a context
-// of their own was not learned for are an error.
+// promptScores scores features of length 1 with a learned prompt, [images, classes], and gives the
+// model's logit scale. Classes that a context of their own was not learned for are an error.
 func promptScores(run *op.Run, p *train.LearnedPrompt, set *embed.Labelled) (metric.Scores, float64, error) {
 	b, err := backbone.Open(run, "")
 	if err != nil {

@@ -19,9 +19,11 @@ import (
 // recallAt are the k of recall@k in image-text retrieval.
 var recallAt = []int{1, 5, 10}
 
-// retrieval scores a checkpoint by finding captions for images and images for captions. In: "checkpoint", "dataset" (images with captions), optional
-// "base". Out: rows.jsonl with i2t-recall@k and t2i-recall@k (a true match among the first k), i2t-set-recall@k (the share of an image's captions
-// among the first k), and what recall@1 gained over the base; recall.parquet, the ranks that these follow from.
+// retrieval scores a checkpoint by finding captions for images and images for captions. In:
+// "checkpoint", "dataset" (images with captions), optional "base". Out: rows.jsonl with
+// i2t-recall@k and t2i-recall@k (a true match among the first k), i2t-set-recall@k (the share of an
+// image's captions among the first k), and what recall@1 gained over the base; recall.parquet, the
+// ranks that these follow from.
 func retrieval(ctx context.Context, run *op.Run, p Params) error {
 	set, err := embed.OpenCaptioned(run, "dataset", embed.FeaturesParams{Split: p.Split, Benchmark: p.Benchmark, MaxBadShare: p.MaxBadShare})
 	if err != nil {
@@ -102,8 +104,9 @@ func recallRows(found metric.Matches, owners []int) []op.MetricRow {
 type RetrievalQuery struct {
 	Image   string `parquet:"image,dict,zstd"` // key
 	Caption int32  `parquet:"caption,zstd"`    // of the image, from 0
-	I2T     int32  `parquet:"i2t,zstd"`        // rank of the caption for the image, 1-based; 0: below the largest k
-	T2I     int32  `parquet:"t2i,zstd"`        // rank of the image for the caption, likewise
+	// rank of the caption for the image, 1-based; 0: below the largest k
+	I2T int32 `parquet:"i2t,zstd"`
+	T2I int32 `parquet:"t2i,zstd"` // rank of the image for the caption, likewise
 }
 
 const recallFile = "recall.parquet"

@@ -19,19 +19,21 @@ import (
 	"react/ops/op"
 )
 
-// Protocols of zero-shot classification. All average the normalised text embeddings of every prompt and name of a class and normalise the
-// mean; they differ in what follows.
+// Protocols of zero-shot classification. All average the normalised text embeddings of every prompt
+// and name of a class and normalise the mean; they differ in what follows.
 const (
-	openAI        = "openai"         // the model's own logit scale; 11-point mAP of VOC 2007
-	elevater      = "elevater"       // scale 100; softmax before scoring; vision-evaluation's 11-point mAP
+	openAI = "openai" // the model's own logit scale; 11-point mAP of VOC 2007
+	// scale 100; softmax before scoring; vision-evaluation's 11-point mAP
+	elevater      = "elevater"
 	clipBenchmark = "clip_benchmark" // scale 100; average precision is the area
 )
 
 // confusionRows is the number of most frequent confusions that become rows.
 const confusionRows = 20
 
-// zeroShot scores features by a protocol. In: "features", "checkpoint" for the text tower, optional "base", "prompt" (prompt-tune), and "prompts"
-// (knowledge, or a file). Out: rows.jsonl, for sets of one label predictions.parquet, and scores.npy [1, images, classes] where asked.
+// zeroShot scores features by a protocol. In: "features", "checkpoint" for the text tower, optional
+// "base", "prompt" (prompt-tune), and "prompts" (knowledge, or a file). Out: rows.jsonl, for sets
+// of one label predictions.parquet, and scores.npy [1, images, classes] where asked.
 func zeroShot(ctx context.Context, run *op.Run, p Params) error {
 	set, err := embed.ReadFeatures(run, "features")
 	if err != nil {
@@ -73,7 +75,8 @@ func zeroShot(ctx context.Context, run *op.Run, p Params) error {
 	return run.WriteRows(rows)
 }
 
-// textScores are cosines of images with classes, and the model's logit scale: by a learned prompt where role "prompt" gives one, else by prompts of words.
+// textScores are cosines of images with classes, and the model's logit scale: by a learned prompt
+// where role "prompt" gives one, else by prompts of words.
 func textScores(ctx context.Context, run *op.Run, set *embed.Labelled, p Params) (metric.Scores, float64, error) {
 	learned, err := readPrompt(run)
 	if err != nil {
@@ -107,7 +110,8 @@ func textHead(ctx context.Context, run *op.Run, set *embed.Labelled, p Params) (
 	return head, b.LogitScale(), err
 }
 
-// classPrompts are the texts of each class: of the file "prompts" where it is given, else every name in every template.
+// classPrompts are the texts of each class: of the file "prompts" where it is given, else every
+// name in every template.
 func classPrompts(run *op.Run, set *embed.Labelled, templates []string) ([][]string, error) {
 	if dir, ok := run.In["prompts"]; ok {
 		return ReadPrompts(filepath.Join(dir, promptsFile), set.Classes, set.Names)
@@ -124,7 +128,8 @@ func classPrompts(run *op.Run, set *embed.Labelled, templates []string) ([][]str
 	return backbone.Prompts(set.Names, templates), nil
 }
 
-// ReadPrompts reads {"class": ["a prompt", ...]}, as CuPL's files are. Every class must be there, under the name of tables or one of its own names.
+// ReadPrompts reads {"class": ["a prompt", ...]}, as CuPL's files are. Every class must be there,
+// under the name of tables or one of its own names.
 func ReadPrompts(path string, classes []string, names []catalogue.Names) ([][]string, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -227,7 +232,8 @@ func count(labels []int, class int) int {
 	return n
 }
 
-// manyRows are the figures of a set whose images have several classes: mean average precision, of each class too.
+// manyRows are the figures of a set whose images have several classes: mean average precision, of
+// each class too.
 func (r *scoreReport) manyRows(s metric.Scores) ([]op.MetricRow, error) {
 	kind := map[string]metric.AP{openAI: metric.VOC11, elevater: metric.Elevater11, clipBenchmark: metric.Area}[r.protocol]
 	if r.protocol == elevater {
@@ -249,7 +255,8 @@ func (r *scoreReport) manyRows(s metric.Scores) ([]op.MetricRow, error) {
 // ownMetric is the row that a benchmark's metric is.
 var ownMetric = map[string]string{"accuracy": "acc@1", "mean-per-class": "mean-per-class", "roc-auc": "roc-auc", "mAP-elevater": "mAP"}
 
-// withScore adds "score": the figure that the benchmark is published with, so that one column holds sets with different metrics.
+// withScore adds "score": the figure that the benchmark is published with, so that one column holds
+// sets with different metrics.
 func (r *scoreReport) withScore(rows []op.MetricRow) []op.MetricRow {
 	name := ownMetric[r.set.Metric]
 	if name == "" {
@@ -266,8 +273,8 @@ func (r *scoreReport) withScore(rows []op.MetricRow) []op.MetricRow {
 	return rows
 }
 
-// againstBase compares with the base's predictions of the same images: agreement, and for each class what its accuracy gained or lost. What a
-// tuning made a model forget is negative.
+// againstBase compares with the base's predictions of the same images: agreement, and for each
+// class what its accuracy gained or lost. What a tuning made a model forget is negative.
 func againstBase(predictions []Prediction, baseDir string, classes []string) ([]op.MetricRow, error) {
 	same, err := agreement(predictions, baseDir)
 	if err != nil {

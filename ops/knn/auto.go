@@ -5,10 +5,11 @@ import (
 	"math"
 )
 
-// Auto chooses an index for rows vectors of dim numbers within p.MemoryGiB, and says why. The choice depends on nothing else: no clock, no
-// machine. The rules follow autofaiss's (indices by size, cells by rows, codes by memory), with two differences: a graph is never chosen, since
-// one that is the same on every machine is built by one thread, and where nothing fits it says what would. With shards of each rows (0 is none) one
-// of them is to fit.
+// Auto chooses an index for rows vectors of dim numbers within p.MemoryGiB, and says why. The
+// choice depends on nothing else: no clock, no machine. The rules follow autofaiss's (indices by
+// size, cells by rows, codes by memory), with two differences: a graph is never chosen, since one
+// that is the same on every machine is built by one thread, and where nothing fits it says what
+// would. With shards of each rows (0 is none) one of them is to fit.
 func Auto(p Params, rows, each int64, dim int) (Params, string, error) {
 	memory := int64(p.MemoryGiB * (1 << 30))
 	if memory <= 0 {
@@ -47,7 +48,8 @@ func (p Params) Bytes(rows int64, dim int) int64 {
 	each := int64(dim) * 4
 	switch {
 	case p.Kind == "hnsw":
-		each += int64(p.M) * 2 * 4 * 2 // links of the lowest level, and about as much for offsets, locks and upper levels
+		// links of the lowest level, and about as much for offsets, locks and upper levels
+		each += int64(p.M) * 2 * 4 * 2
 	case p.Code > 0:
 		each = int64(p.Code) + 8 // and the row's number
 	case p.Kind != "flat":
@@ -56,7 +58,8 @@ func (p Params) Bytes(rows int64, dim int) int64 {
 	return rows*each + int64(p.NList)*int64(dim)*4
 }
 
-// cells is the number of cells for rows: the power of 2 nearest to 4 sqrt(rows) below a million, then autofaiss's steps.
+// cells is the number of cells for rows: the power of 2 nearest to 4 sqrt(rows) below a million,
+// then autofaiss's steps.
 func cells(rows int64) int {
 	switch {
 	case rows < 1_000_000:

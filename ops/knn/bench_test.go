@@ -10,8 +10,9 @@ import (
 	"react/ops/knn/internal/direct"
 )
 
-// BenchmarkFlatAgainstC compares Search with the same search called in C on the same index, as 40 pairs in one run, each in the other
-// order than the one before. It reports the ratio of times (ours over C) with its 95 % interval.
+// BenchmarkFlatAgainstC compares Search with the same search called in C on the same index, as 40
+// pairs in one run, each in the other order than the one before. It reports the ratio of times
+// (ours over C) with its 95 % interval.
 func BenchmarkFlatAgainstC(b *testing.B) {
 	const rows, queries, dim, k, pairs = 50_000, 500, 512, 100, 40
 	x := build(b, kinds["flat"], units(1, rows, dim), dim)

@@ -10,7 +10,8 @@ import (
 	faiss "github.com/DataIntelligenceCrew/go-faiss"
 )
 
-// graphBlock is the number of rows that join a graph together; FAISS permutes them, so it is part of what makes the graph.
+// graphBlock is the number of rows that join a graph together; FAISS permutes them, so it is part
+// of what makes the graph.
 const graphBlock = 1 << 16
 
 // addBlock is the number of rows that are read and added together where it makes no difference.
@@ -23,10 +24,12 @@ type Source interface {
 	Block(start int64, n int, dst []float32) error // rows start to start+n into dst [n, dim]
 }
 
-// Build makes an index of all rows of a source; progress, if not nil, is told how many have been added.
+// Build makes an index of all rows of a source; progress, if not nil, is told how many have been
+// added.
 //
-// Cells and codes are trained on a random sample, which is all that is in memory besides the index and a block of rows: the first rows of a
-// pool are often of one source, and no sample of it. A graph is built by one thread, since its links would otherwise depend on how threads were
+// Cells and codes are trained on a random sample, which is all that is in memory besides the index
+// and a block of rows: the first rows of a pool are often of one source, and no sample of it. A
+// graph is built by one thread, since its links would otherwise depend on how threads were
 // scheduled.
 func Build(ctx context.Context, src Source, p Params, progress func(rows int64)) (*Index, error) {
 	dim := src.Dim()
@@ -154,8 +157,8 @@ func (b *builder) read(src Source, start int64, n int, dst []float32) error {
 	return err
 }
 
-// sample draws min(TrainSize, rows) rows without replacement, each set of rows equally likely, in row order (selection sampling:
-// Knuth, The Art of Computer Programming 3.4.2, algorithm S).
+// sample draws min(TrainSize, rows) rows without replacement, each set of rows equally likely, in
+// row order (selection sampling: Knuth, The Art of Computer Programming 3.4.2, algorithm S).
 func (b *builder) sample() ([]float32, error) {
 	src := b.whole
 	if src == nil {
@@ -166,7 +169,8 @@ func (b *builder) sample() ([]float32, error) {
 		return nil, errors.New("trainSize is not set, and the index needs vectors to train on")
 	}
 	want, left := min(int64(p.TrainSize), rows), rows
-	rng := rand.New(rand.NewPCG(uint64(p.Seed), 0x6b6e6e)) // "knn": a stream of its own for the seed
+	// "knn": a stream of its own for the seed
+	rng := rand.New(rand.NewPCG(uint64(p.Seed), 0x6b6e6e))
 	out := make([]float32, want*int64(dim))
 	next := out
 	for row := int64(0); want > 0; row++ {

@@ -16,9 +16,9 @@ import (
 // trained, on no fewer rows.
 const codeCentroids = 256
 
-// Check says why no such index can be built over rows vectors of dim numbers, in shards of each (0 is
-// none); of what is 0, not known, nothing is said. FAISS says it too, after minutes and in words of
-// its own.
+// Check says why no such index can be built over rows vectors of dim numbers, in shards of each (0
+// is none); of what is 0, not known, nothing is said. FAISS says it too, after minutes and in words
+// of its own.
 func (p Params) Check(rows, each int64, dim int) error {
 	if p.Kind == "auto" {
 		if rows == 0 || dim == 0 {
@@ -87,8 +87,9 @@ func (p Params) trained() (lists, centroids int) {
 }
 
 const (
-	maxCodeBits   = 16      // centroids of more bits take gigabytes before anything is trained
-	maxTriedLists = 1 << 20 // an index is made to see whether FAISS takes its name; larger ones take long
+	maxCodeBits = 16 // centroids of more bits take gigabytes before anything is trained
+	// an index is made to see whether FAISS takes its name; larger ones take long
+	maxTriedLists = 1 << 20
 )
 
 // checkFactory refuses names of indexes that FAISS does not know, or that crash it.

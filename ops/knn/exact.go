@@ -27,10 +27,11 @@ type Exact struct {
 	Progress func(rows int64) // of the pass; may be nil
 }
 
-// Search streams all rows by once and gives the k best of each query: what a flat index gives, in memory for a few blocks of rows, the queries and
-// their hits, whatever the number of rows. Of rows with equal scores the first come first. With AVX2 a score is one chain of fused multiply-adds,
-// the same whatever it is computed beside; with AVX-512, or without AVX2, it is OpenBLAS's, whose last bits depend on the shape of the blocks. Fewer
-// than k rows are padded with -1.
+// Search streams all rows by once and gives the k best of each query: what a flat index gives, in
+// memory for a few blocks of rows, the queries and their hits, whatever the number of rows. Of rows
+// with equal scores the first come first. With AVX2 a score is one chain of fused multiply-adds,
+// the same whatever it is computed beside; with AVX-512, or without AVX2, it is OpenBLAS's, whose
+// last bits depend on the shape of the blocks. Fewer than k rows are padded with -1.
 func (x Exact) Search(ctx context.Context, queries []float32, k int) (Hits, error) {
 	dim := x.Source.Dim()
 	if _, err := countQueries(queries, dim, k); err != nil {

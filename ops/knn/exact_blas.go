@@ -6,7 +6,8 @@ import (
 	"react/ops/blas"
 )
 
-// exactRows and exactQueries are the rows and queries of one matrix product: 4 MiB of scores, which stay in the cache until they are looked at.
+// exactRows and exactQueries are the rows and queries of one matrix product: 4 MiB of scores, which
+// stay in the cache until they are looked at.
 const (
 	exactRows    = 1024
 	exactQueries = 1024

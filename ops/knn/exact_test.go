@@ -122,7 +122,8 @@ func TestSelectBest(t *testing.T) {
 	}
 }
 
-// TestExactTiesAreInTheOrderOfRows: captions repeat, and of equal vectors the first rows of the pool are found.
+// TestExactTiesAreInTheOrderOfRows: captions repeat, and of equal vectors the first rows of the
+// pool are found.
 func TestExactTiesAreInTheOrderOfRows(t *testing.T) {
 	const n, k = 300, 7
 	vectors := make([]float32, 2*n)

@@ -12,8 +12,8 @@ import (
 	faiss "github.com/DataIntelligenceCrew/go-faiss"
 )
 
-// side is the JSON file beside an index, written last. The keys with blanks and underscores are autofaiss's, so its readers find
-// them; the others are ours.
+// side is the JSON file beside an index, written last. The keys with blanks and underscores are
+// autofaiss's, so its readers find them; the others are ours.
 type side struct {
 	Key       string     `json:"index_key"`         // FAISS's factory string
 	Param     string     `json:"index_param"`       // of search: "nprobe=16"
@@ -44,7 +44,8 @@ type sideParams struct {
 // sidePath is where the parameters of an index lie.
 func sidePath(path string) string { return path + ".json" }
 
-// Save writes the index in FAISS's format, and its parameters, size and digest to path.json. Same index, same bytes.
+// Save writes the index in FAISS's format, and its parameters, size and digest to path.json. Same
+// index, same bytes.
 func (x *Index) Save(path string) error {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -69,8 +70,9 @@ func (x *Index) Save(path string) error {
 	return os.WriteFile(sidePath(path), append(b, '\n'), 0o644)
 }
 
-// Open reads an index that Save wrote. It is checked against its side file first, since FAISS can crash on a damaged one. With a zero
-// p the saved parameters hold; otherwise the kind must be the saved one, and EfSearch or NProbe, if set, replace the saved value.
+// Open reads an index that Save wrote. It is checked against its side file first, since FAISS can
+// crash on a damaged one. With a zero p the saved parameters hold; otherwise the kind must be the
+// saved one, and EfSearch or NProbe, if set, replace the saved value.
 //
 // The lists of a large ivf index are mapped, not read: pages come in as they are searched.
 func Open(path string, p Params) (*Index, error) { return open(path, p, mapFrom) }
@@ -78,8 +80,9 @@ func Open(path string, p Params) (*Index, error) { return open(path, p, mapFrom)
 // mapFrom is the size in bytes from which the lists of an ivf index are mapped.
 const mapFrom = 1 << 30
 
-// ioMap is FAISS 1.7.3's IO_FLAG_MMAP; the constant in its C header, 1, does nothing. It is for lists only: anything else is read whole. A
-// truncated file would crash the search, so size and digest are checked first.
+// ioMap is FAISS 1.7.3's IO_FLAG_MMAP; the constant in its C header, 1, does nothing. It is for
+// lists only: anything else is read whole. A truncated file would crash the search, so size and
+// digest are checked first.
 const ioMap = 0x646f0008
 
 func open(path string, p Params, mapFrom int64) (*Index, error) {

@@ -132,7 +132,8 @@ func TestOpenChecksShape(t *testing.T) {
 }
 
 func TestSaveErrors(t *testing.T) {
-	x := build(t, kinds["flat"], units(1, 5, 4), 4) // small: it fits stdio's buffer, so that only the flush fails
+	// small: it fits stdio's buffer, so that only the flush fails
+	x := build(t, kinds["flat"], units(1, 5, 4), 4)
 	for path, want := range map[string]string{
 		"/dev/full":                              "No space left on device",
 		filepath.Join(t.TempDir(), "no/x.index"): "No such file or directory",

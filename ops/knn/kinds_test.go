@@ -74,7 +74,8 @@ func TestExactGuards(t *testing.T) {
 	}
 }
 
-// TestCodedKinds: codes keep most of the neighbours, the same ones in every build, also through a file whose lists are mapped.
+// TestCodedKinds: codes keep most of the neighbours, the same ones in every build, also through a
+// file whose lists are mapped.
 func TestCodedKinds(t *testing.T) {
 	const rows, dim, k = 500, 8, 5
 	vectors, queries := units(1, rows, dim), units(2, 20, dim)

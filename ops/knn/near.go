@@ -17,23 +17,28 @@ type Pair struct {
 	Score float32
 }
 
-// Near finds the pairs of rows whose inner product is at least Threshold, as near duplicates of unit vectors are found.
+// Near finds the pairs of rows whose inner product is at least Threshold, as near duplicates of
+// unit vectors are found.
 type Near struct {
 	Source    Source
 	Threshold float32
-	Cells     int              // 0 compares all rows with all; else an inverted file, which may miss some pairs
-	Probes    int              // with Cells: cells in which a row is looked for
-	Seed      int64            // with Cells: of the sample that they are made of
-	Progress  func(rows int64) // may be nil
+	// 0 compares all rows with all; else an inverted file, which may miss some pairs
+	Cells    int
+	Probes   int              // with Cells: cells in which a row is looked for
+	Seed     int64            // with Cells: of the sample that they are made of
+	Progress func(rows int64) // may be nil
 }
 
-// exactNear is the number of rows up to which all are compared with all: half a minute for vectors of 512 on two cores.
+// exactNear is the number of rows up to which all are compared with all: half a minute for vectors
+// of 512 on two cores.
 const exactNear = 50_000
 
-// maxNear bounds the pairs that are kept, 12 bytes each: more means that the threshold tells nothing apart.
+// maxNear bounds the pairs that are kept, 12 bytes each: more means that the threshold tells
+// nothing apart.
 const maxNear = 1 << 27
 
-// NearDuplicates is a search with the usual parameters for so many rows: exact up to 50,000, then 4 sqrt(rows) cells, 8 of them looked at.
+// NearDuplicates is a search with the usual parameters for so many rows: exact up to 50,000, then 4
+// sqrt(rows) cells, 8 of them looked at.
 func NearDuplicates(src Source, threshold float32) Near {
 	n := Near{Source: src, Threshold: threshold}
 	if rows := src.Rows(); rows > exactNear {
@@ -42,8 +47,9 @@ func NearDuplicates(src Source, threshold float32) Near {
 	return n
 }
 
-// Pairs gives the pairs by A, then B, each once. All vectors are in memory together. A pair is found if the cell that is nearest to one of them is
-// among the Probes nearest of the other, so the nearer two rows are the less likely they are missed; the same pairs come out each time.
+// Pairs gives the pairs by A, then B, each once. All vectors are in memory together. A pair is
+// found if the cell that is nearest to one of them is among the Probes nearest of the other, so the
+// nearer two rows are the less likely they are missed; the same pairs come out each time.
 func (x Near) Pairs(ctx context.Context) ([]Pair, error) {
 	rows, dim := x.Source.Rows(), x.Source.Dim()
 	if rows > math.MaxInt32 || rows < 0 {
@@ -119,7 +125,8 @@ func (n *nearSearch) all() error {
 	return nil
 }
 
-// collect keeps the scores [rows, width] that reach the threshold; of two rows the lower comes first, and a row is no pair with itself.
+// collect keeps the scores [rows, width] that reach the threshold; of two rows the lower comes
+// first, and a row is no pair with itself.
 func (n *nearSearch) collect(scores []float32, width int, row, column func(int) int32) error {
 	for at, score := range scores {
 		if score < n.Threshold {
@@ -201,12 +208,15 @@ func (n *nearSearch) gather(rows []int32, block int) []float32 {
 	return out
 }
 
-// clusterRounds and clusterSample are the effort that goes into cells: they only decide how often two near rows fall apart.
+// clusterRounds and clusterSample are the effort that goes into cells: they only decide how often
+// two near rows fall apart.
 const clusterRounds, clusterSample = 4, 32
 
-// cluster makes the centres of the cells, of length 1, by spherical k-means on a sample of 32 rows a cell.
+// cluster makes the centres of the cells, of length 1, by spherical k-means on a sample of 32 rows
+// a cell.
 func (n *nearSearch) cluster() ([]float32, error) {
-	rng := rand.New(rand.NewPCG(uint64(n.Seed), 0x6e656172)) // "near": a stream of its own for the seed
+	// "near": a stream of its own for the seed
+	rng := rand.New(rand.NewPCG(uint64(n.Seed), 0x6e656172))
 	order := rng.Perm(n.rows())
 	pick := make([]int32, min(n.rows(), clusterSample*n.Cells))
 	for i := range pick {

@@ -15,7 +15,8 @@ import (
 	"react/ops/blas"
 )
 
-// repeated gives n unit vectors around centres, as embeddings lie; each third row nearly repeats one before it.
+// repeated gives n unit vectors around centres, as embeddings lie; each third row nearly repeats
+// one before it.
 func repeated(seed uint64, n, dim int) []float32 {
 	rng := rand.New(rand.NewPCG(seed, 9))
 	centres := units(seed, max(2, n/200), dim)
@@ -100,8 +101,9 @@ func TestNearErrors(t *testing.T) {
 	}
 }
 
-// TestNearRecall holds the inverted file to 0.99 of the exact pairs, with the parameters that a million rows get. NEAR_ROWS and NEAR_DIM make it as
-// large as wanted; pairs are then compared on a sample of 100,000 rows.
+// TestNearRecall holds the inverted file to 0.99 of the exact pairs, with the parameters that a
+// million rows get. NEAR_ROWS and NEAR_DIM make it as large as wanted; pairs are then compared on a
+// sample of 100,000 rows.
 func TestNearRecall(t *testing.T) {
 	n, dim := 12_000, 64
 	if text := os.Getenv("NEAR_ROWS"); text != "" {

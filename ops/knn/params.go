@@ -7,20 +7,26 @@ import (
 	"strings"
 )
 
-// Params say what index is built and how it is searched. There are no defaults here: what the kind does not use is ignored, what it
-// uses must be positive.
+// Params say what index is built and how it is searched. There are no defaults here: what the kind
+// does not use is ignored, what it uses must be positive.
 type Params struct {
-	Kind           string  `json:"kind"`                     // flat, hnsw, ivf-flat, ivf-pq, opq-ivf-pq, factory, auto; exact is no index: see SearchExact
-	M              int     `json:"m,omitempty"`              // hnsw: links per row
-	EfConstruction int     `json:"efConstruction,omitempty"` // hnsw: candidates kept while building
-	EfSearch       int     `json:"efSearch,omitempty"`       // hnsw: candidates kept while searching; FAISS raises it to k
-	NList          int     `json:"nlist,omitempty"`          // ivf: cells
-	NProbe         int     `json:"nprobe,omitempty"`         // ivf: cells visited by a query; more than nlist is all of them
-	TrainSize      int     `json:"trainSize,omitempty"`      // what is trained: rows of the random sample
-	Seed           int64   `json:"seed,omitempty"`           // of that sample
-	Code           int     `json:"code,omitempty"`           // pq: bytes a row is kept in; without opq a divisor of the vectors' length
-	Factory        string  `json:"factory,omitempty"`        // factory: FAISS's own name of any index, such as "IVF4096,SQ8"
-	MemoryGiB      float64 `json:"memoryGiB,omitempty"`      // auto: what the index may take
+	// flat, hnsw, ivf-flat, ivf-pq, opq-ivf-pq, factory, auto; exact is no index: see SearchExact
+	Kind           string `json:"kind"`
+	M              int    `json:"m,omitempty"`              // hnsw: links per row
+	EfConstruction int    `json:"efConstruction,omitempty"` // hnsw: candidates kept while building
+	// hnsw: candidates kept while searching; FAISS raises it to k
+	EfSearch int `json:"efSearch,omitempty"`
+	NList    int `json:"nlist,omitempty"` // ivf: cells
+	// ivf: cells visited by a query; more than nlist is all of them
+	NProbe int `json:"nprobe,omitempty"`
+	// what is trained: rows of the random sample
+	TrainSize int   `json:"trainSize,omitempty"`
+	Seed      int64 `json:"seed,omitempty"` // of that sample
+	// pq: bytes a row is kept in; without opq a divisor of the vectors' length
+	Code int `json:"code,omitempty"`
+	// factory: FAISS's own name of any index, such as "IVF4096,SQ8"
+	Factory   string  `json:"factory,omitempty"`
+	MemoryGiB float64 `json:"memoryGiB,omitempty"` // auto: what the index may take
 }
 
 // Validate names the first parameter that the kind needs and that is not positive.
@@ -55,7 +61,8 @@ func (p Params) Validate() error {
 	return nil
 }
 
-// validateFactory wants the parameter of search that the index has: FAISS's own default would lose most hits unseen.
+// validateFactory wants the parameter of search that the index has: FAISS's own default would lose
+// most hits unseen.
 func (p Params) validateFactory() error {
 	name, value := p.SearchParam()
 	switch {
@@ -67,8 +74,9 @@ func (p Params) validateFactory() error {
 	return nil
 }
 
-// key is FAISS's own name of the index over vectors of dim numbers, for its factory. "np" leaves out the polysemous training of codes, minutes of
-// simulated annealing for a comparison by Hamming distance that no search here makes.
+// key is FAISS's own name of the index over vectors of dim numbers, for its factory. "np" leaves
+// out the polysemous training of codes, minutes of simulated annealing for a comparison by Hamming
+// distance that no search here makes.
 func (p Params) key(dim int) string {
 	switch p.Kind {
 	case "hnsw":
@@ -95,7 +103,8 @@ func (p Params) isGraph() bool {
 	return p.Kind == "hnsw" || p.Kind == "factory" && !p.isIVF() && strings.Contains(p.Factory, "HNSW")
 }
 
-// SearchParam names the parameter of search, as FAISS and a spec do, with its value; "" where the kind has none.
+// SearchParam names the parameter of search, as FAISS and a spec do, with its value; "" where the
+// kind has none.
 func (p Params) SearchParam() (name string, value int) {
 	switch {
 	case p.isGraph():
@@ -107,17 +116,19 @@ func (p Params) SearchParam() (name string, value int) {
 }
 
 // Appends says whether a deeper search of such an index gives what a shallower one gave and more
-// after it, so that searches of several depths can be one. It does where every row is scored exactly
-// (flat, exact), and where the rows that are looked at do not depend on the depth (hnsw: a walk with
-// a list of EfSearch, and no search is deeper). It does not where codes choose candidates, of which
-// a deeper search scores more again. ivf-flat looks at the rows of the nearest cells, and rounding
-// decides between cells that are as near: it follows the queries that are searched together, and
-// those follow the depth. What factory and auto build is not known beforehand.
+// after it, so that searches of several depths can be one. It does where every row is scored
+// exactly (flat, exact), and where the rows that are looked at do not depend on the depth (hnsw: a
+// walk with a list of EfSearch, and no search is deeper). It does not where codes choose
+// candidates, of which a deeper search scores more again. ivf-flat looks at the rows of the nearest
+// cells, and rounding decides between cells that are as near: it follows the queries that are
+// searched together, and those follow the depth. What factory and auto build is not known
+// beforehand.
 func (p Params) Appends() bool {
 	return p.Kind == "flat" || p.Kind == "exact" || p.Kind == "hnsw"
 }
 
-// SearchWith returns the params with another value of the parameter of search, which the kind must have.
+// SearchWith returns the params with another value of the parameter of search, which the kind must
+// have.
 func (p Params) SearchWith(value int) (Params, error) {
 	switch name, _ := p.SearchParam(); name {
 	case "efSearch":

@@ -20,8 +20,8 @@ type Searcher interface {
 	Close() error
 }
 
-// OpenAny opens what index stages leave in a folder under a name such as "text": NAME.index, or the shards that NAME.shards.json lists. p is as
-// Open has it.
+// OpenAny opens what index stages leave in a folder under a name such as "text": NAME.index, or the
+// shards that NAME.shards.json lists. p is as Open has it.
 func OpenAny(dir, name string, p Params) (Searcher, error) {
 	if _, err := os.Stat(shardListPath(dir, name)); err == nil {
 		return openShards(dir, name, p, keepShards)
@@ -29,8 +29,9 @@ func OpenAny(dir, name string, p Params) (Searcher, error) {
 	return Open(filepath.Join(dir, name+".index"), p)
 }
 
-// Sharded is an index in shards, searched as one whose rows go on through all of them. Small shards are kept open and searched together; of large
-// ones no more than one is in memory, opened for each search in turn, so that a search should bring as many queries as it can. Its methods may be
+// Sharded is an index in shards, searched as one whose rows go on through all of them. Small shards
+// are kept open and searched together; of large ones no more than one is in memory, opened for each
+// search in turn, so that a search should bring as many queries as it can. Its methods may be
 // called concurrently.
 type Sharded struct {
 	mu     sync.RWMutex
@@ -51,7 +52,8 @@ type shardFile struct {
 // keepShards is the size in bytes of all shards up to which they stay open.
 const keepShards = 1 << 30
 
-// openShards opens the shards that NAME.shards.json in a folder lists. Every file is compared with its size and digest first. p is as Open has it.
+// openShards opens the shards that NAME.shards.json in a folder lists. Every file is compared with
+// its size and digest first. p is as Open has it.
 func openShards(dir, name string, p Params, keep int64) (*Sharded, error) {
 	path := shardListPath(dir, name)
 	raw, err := os.ReadFile(path)
@@ -139,7 +141,8 @@ func (s *Sharded) Params() Params {
 // Shards is their number.
 func (s *Sharded) Shards() int { return len(s.files) }
 
-// SetSearch changes the parameter of search, and waits for searches that run. It is for a kind that has one.
+// SetSearch changes the parameter of search, and waits for searches that run. It is for a kind that
+// has one.
 func (s *Sharded) SetSearch(value int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,8 +15,9 @@ import (
 	"react/data/wholefile"
 )
 
-// Sharding makes indexes of Each rows of a source, the last of fewer, one at a time, so that no more than one is ever in memory. What is trained is
-// trained once, on a sample of all rows: the shards of an ivf index have the same cells and codes, and find together what one index would.
+// Sharding makes indexes of Each rows of a source, the last of fewer, one at a time, so that no
+// more than one is ever in memory. What is trained is trained once, on a sample of all rows: the
+// shards of an ivf index have the same cells and codes, and find together what one index would.
 //
 // A shard that is there and whole is not built again: killed at any moment, the same calls go on.
 type Sharding struct {
@@ -50,7 +51,8 @@ func (s *Sharding) Shard(i int) string {
 	return filepath.Join(s.Dir, fmt.Sprintf("%s-%05d.index", s.Name, i))
 }
 
-// Begin trains what all shards share and removes what is there of another Sharding, unless it was done for this one before.
+// Begin trains what all shards share and removes what is there of another Sharding, unless it was
+// done for this one before.
 func (s *Sharding) Begin(ctx context.Context) error {
 	if err := s.Params.Validate(); err != nil {
 		return err
@@ -115,7 +117,8 @@ func (s *Sharding) trained() (t trainedFile, err error) {
 	return t, err
 }
 
-// Has says whether the ith shard is there and whole; what is left of one that is not is no hindrance.
+// Has says whether the ith shard is there and whole; what is left of one that is not is no
+// hindrance.
 func (s *Sharding) Has(i int) bool {
 	side, err := readSide(s.Shard(i))
 	if err != nil || side.Params != sideParams(s.Params) || side.Dim != s.Source.Dim() || int64(side.Rows) != s.rows(i) {
@@ -126,7 +129,8 @@ func (s *Sharding) Has(i int) bool {
 
 func (s *Sharding) rows(i int) int64 { return min(s.Each, s.Source.Rows()-int64(i)*s.Each) }
 
-// Build makes the ith shard, after Begin, and leaves it in its file; progress, if not nil, is told how many of its rows have been added.
+// Build makes the ith shard, after Begin, and leaves it in its file; progress, if not nil, is told
+// how many of its rows have been added.
 func (s *Sharding) Build(ctx context.Context, i int, progress func(rows int64)) error {
 	x, err := s.build(ctx, i, progress)
 	if err != nil {
@@ -191,7 +195,8 @@ type shardList struct {
 
 func shardListPath(dir, name string) string { return filepath.Join(dir, name+".shards.json") }
 
-// Finish moves the shards, all of which are there, to another folder of the same file system, with the list that makes them one index.
+// Finish moves the shards, all of which are there, to another folder of the same file system, with
+// the list that makes them one index.
 func (s *Sharding) Finish(dir string) error {
 	t, err := s.trained()
 	if err != nil {
@@ -208,7 +213,8 @@ func (s *Sharding) Finish(dir string) error {
 	return writeWhole(shardListPath(dir, s.Name), list)
 }
 
-// linked gives a file a second name, so that a kill before the end leaves the first; where there are no links it is moved.
+// linked gives a file a second name, so that a kill before the end leaves the first; where there
+// are no links it is moved.
 func linked(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil

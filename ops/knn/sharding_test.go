@@ -42,7 +42,8 @@ func sharded(t *testing.T, p Params, vectors []float32, dim int, each int64) (di
 	return dir
 }
 
-// TestShardsFindWhatOneIndexFinds: open together, and opened in turn. A graph is another one in shards, and finds at least as much.
+// TestShardsFindWhatOneIndexFinds: open together, and opened in turn. A graph is another one in
+// shards, and finds at least as much.
 func TestShardsFindWhatOneIndexFinds(t *testing.T) {
 	const n, dim, k = 500, 16, 12
 	vectors, queries := units(1, n, dim), units(2, 30, dim)
@@ -117,7 +118,8 @@ func TestFewerRowsThanKInShards(t *testing.T) {
 	}
 }
 
-// TestShardingGoesOn: what is there and whole is not built again, what is damaged or of another index is, and the files are those of an unbroken run.
+// TestShardingGoesOn: what is there and whole is not built again, what is damaged or of another
+// index is, and the files are those of an unbroken run.
 func TestShardingGoesOn(t *testing.T) {
 	const n, dim = 500, 16
 	vectors, p := units(1, n, dim), kinds["ivf-flat"]
@@ -251,7 +253,8 @@ func replace(path, old, by string) error {
 	return os.WriteFile(path, []byte(strings.Replace(string(raw), old, by, 1)), 0o644)
 }
 
-// TestSetSearchReachesEveryShard changes the probes of shards that are open and of those that are opened later.
+// TestSetSearchReachesEveryShard changes the probes of shards that are open and of those that are
+// opened later.
 func TestSetSearchReachesEveryShard(t *testing.T) {
 	const n, dim, k = 500, 16, 12
 	vectors, queries := units(1, n, dim), units(2, 30, dim)

@@ -25,7 +25,8 @@ static int knn_fail(char* text) {
 	return -1;
 }
 
-// knn_add_one_thread adds with one OpenMP thread. The setting belongs to the calling thread and is put back.
+// knn_add_one_thread adds with one OpenMP thread. The setting belongs to the calling thread and is
+// put back.
 static int knn_add_one_thread(FaissIndex* x, idx_t n, const float* v, char* text) {
 	int threads = omp_get_max_threads();
 	omp_set_num_threads(1);
@@ -35,7 +36,8 @@ static int knn_add_one_thread(FaissIndex* x, idx_t n, const float* v, char* text
 	return rc;
 }
 
-// knn_write writes the index and reports what FAISS's own writer only prints: that the last bytes did not reach the disk.
+// knn_write writes the index and reports what FAISS's own writer only prints: that the last bytes
+// did not reach the disk.
 static int knn_write(const FaissIndex* x, const char* name, char* text) {
 	FILE* f = fopen(name, "wb");
 	if (!f) {
@@ -84,8 +86,8 @@ import (
 
 // What go-faiss does not wrap, or not as it is wanted here.
 
-// pointer is FAISS's own handle. go-faiss hides it: an IndexImpl embeds an interface that holds a pointer to a struct with the handle
-// as its only field. A test notices if that changes.
+// pointer is FAISS's own handle. go-faiss hides it: an IndexImpl embeds an interface that holds a
+// pointer to a struct with the handle as its only field. A test notices if that changes.
 func pointer(x *faiss.IndexImpl) *C.FaissIndex {
 	type iface struct{ table, data unsafe.Pointer }
 	inner := (*iface)(unsafe.Pointer(&x.Index)).data
@@ -110,7 +112,8 @@ func write(x *faiss.IndexImpl, name string) error {
 	return result(rc, text)
 }
 
-// searchFAISS asks an index for the k best rows of each query. Queries are split evenly, so that no rest is small enough for FAISS's other path.
+// searchFAISS asks an index for the k best rows of each query. Queries are split evenly, so that no
+// rest is small enough for FAISS's other path.
 func searchFAISS(ctx context.Context, x *C.FaissIndex, dim int, queries []float32, k int) (Hits, error) {
 	n, err := countQueries(queries, dim, k)
 	if err != nil {
@@ -133,7 +136,8 @@ func searchFAISS(ctx context.Context, x *C.FaissIndex, dim int, queries []float3
 	return hits, nil
 }
 
-// joined searches several indexes as one whose rows go on through all of them. They stay open while it is used, and are not its own.
+// joined searches several indexes as one whose rows go on through all of them. They stay open while
+// it is used, and are not its own.
 type joined struct{ index *C.FaissIndex }
 
 func join(shards []*Index) (*joined, error) {
@@ -159,7 +163,8 @@ func result(rc C.int, text []byte) error {
 	return plain(errors.New(C.GoString((*C.char)(unsafe.Pointer(&text[0])))))
 }
 
-// Describe names what computes, for `runner version` and records: "faiss 1.7.3, OpenBLAS Haswell, 2 threads".
+// Describe names what computes, for `runner version` and records: "faiss 1.7.3, OpenBLAS Haswell, 2
+// threads".
 func Describe() string {
 	return fmt.Sprintf("faiss 1.7.3, OpenBLAS %s, %d threads", blasCore(), int(C.omp_get_max_threads()))
 }

@@ -8,18 +8,19 @@ import (
 	"strings"
 )
 
-// StartupEnv returns the settings, as "NAME=value", with which the program should start itself anew, once, before any work. It is
-// empty where nothing would change, so also after that start. OpenBLAS and OpenMP read these only when a program starts; what the
-// user has set is left alone.
+// StartupEnv returns the settings, as "NAME=value", with which the program should start itself
+// anew, once, before any work. It is empty where nothing would change, so also after that start.
+// OpenBLAS and OpenMP read these only when a program starts; what the user has set is left alone.
 //
-// OpenBLAS 0.3.21 does not know newer processors and takes kernels without AVX-512 for them. OpenMP counts the machine's processors,
-// where Go counts those that a container or a job may use.
+// OpenBLAS 0.3.21 does not know newer processors and takes kernels without AVX-512 for them. OpenMP
+// counts the machine's processors, where Go counts those that a container or a job may use.
 func StartupEnv() []string {
 	cpuinfo, _ := os.ReadFile("/proc/cpuinfo") // without it: no flags, no setting
 	return startupEnv(string(cpuinfo), blasCore(), runtime.GOMAXPROCS(0), runtime.NumCPU(), os.LookupEnv)
 }
 
-// avx512 are the flags that OpenBLAS's SkylakeX kernels use, and the cores whose kernels are of that kind.
+// avx512 are the flags that OpenBLAS's SkylakeX kernels use, and the cores whose kernels are of
+// that kind.
 var (
 	avx512Flags = []string{"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
 	avx512Cores = []string{"SkylakeX", "Cooperlake", "SapphireRapids"}

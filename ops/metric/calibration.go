@@ -9,8 +9,9 @@ import (
 // bins is the number of bins of the calibration error, as in Guo et al. 2017 (arXiv 1706.04599).
 const bins = 15
 
-// ECE is the expected calibration error: images are put into bins equal bins (low, high] by the probability of the predicted class, and the
-// distances between accuracy and mean probability of the bins are averaged, weighted by their images. A probability of 0 is in no bin.
+// ECE is the expected calibration error: images are put into bins equal bins (low, high] by the
+// probability of the predicted class, and the distances between accuracy and mean probability of
+// the bins are averaged, weighted by their images. A probability of 0 is in no bin.
 func ECE(confidence []float64, correct []bool) float64 {
 	var gap [bins]float64
 	for i, p := range confidence {
@@ -30,7 +31,8 @@ func ECE(confidence []float64, correct []bool) float64 {
 	return sum / float64(len(confidence))
 }
 
-// binOf is the bin whose (low, high] holds p; the bounds are those of numpy's linspace, i × (1/bins).
+// binOf is the bin whose (low, high] holds p; the bounds are those of numpy's linspace, i ×
+// (1/bins).
 func binOf(p float64) int {
 	const width = 1.0 / bins
 	for i := range bins {
@@ -45,7 +47,8 @@ func binOf(p float64) int {
 	return -1
 }
 
-// Softmax is the probabilities of a row of scores times a scale (CLIP's logit scale); dst may be nil.
+// Softmax is the probabilities of a row of scores times a scale (CLIP's logit scale); dst may be
+// nil.
 func Softmax(row []float32, scale float64, dst []float64) []float64 {
 	dst = append(dst[:0], make([]float64, len(row))...)
 	high := math.Inf(-1)
@@ -63,7 +66,8 @@ func Softmax(row []float32, scale float64, dst []float64) []float64 {
 	return dst
 }
 
-// Confidence is the probability of one class of a row of scores times a scale: what Softmax gives it.
+// Confidence is the probability of one class of a row of scores times a scale: what Softmax gives
+// it.
 func Confidence(row []float32, class int, scale float64) float64 {
 	sum := 0.0
 	for _, v := range row {
@@ -75,7 +79,8 @@ func Confidence(row []float32, class int, scale float64) float64 {
 // Pair is a confusion: Count images of class True are taken for class Predicted.
 type Pair struct{ True, Predicted, Count int }
 
-// Confusions are the most frequent mistakes, at most limit, from the most frequent; equal counts in the order of the classes.
+// Confusions are the most frequent mistakes, at most limit, from the most frequent; equal counts in
+// the order of the classes.
 func Confusions(labels, predicted []int, limit int) []Pair {
 	counts := map[[2]int]int{}
 	for i, l := range labels {

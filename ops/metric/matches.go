@@ -6,20 +6,23 @@ import (
 	"react/ops/blas"
 )
 
-// Sizes of the blocks in which similarities are made and forgotten: rows of the one side, rows of the other.
+// Sizes of the blocks in which similarities are made and forgotten: rows of the one side, rows of
+// the other.
 const (
 	matchRows = 512
 	matchCols = 4096
 )
 
-// Matches are the best k rows of the other side for each row of either, from the best; equal similarities in the order of the rows.
+// Matches are the best k rows of the other side for each row of either, from the best; equal
+// similarities in the order of the rows.
 type Matches struct {
 	Rows [][]int // for each row of a, rows of b
 	Cols [][]int // for each row of b, rows of a
 }
 
-// TopMatches compares every row of a with every row of b in one pass over blocks: memory does not grow with their product, and both directions
-// cost one multiplication. Rows are of length 1 where the similarity is to be the cosine.
+// TopMatches compares every row of a with every row of b in one pass over blocks: memory does not
+// grow with their product, and both directions cost one multiplication. Rows are of length 1 where
+// the similarity is to be the cosine.
 func TopMatches(a, b blas.Matrix, k int) Matches {
 	rows, cols := newBest(a.Rows, min(k, b.Rows)), newBest(b.Rows, min(k, a.Rows))
 	scores := make([]float32, min(matchRows, a.Rows)*min(matchCols, b.Rows))
@@ -50,7 +53,8 @@ type best struct {
 	scores []float32 // [n, k]
 	items  []int32
 	count  []int32
-	bar    []float32 // what a query's score must be above: the lowest kept, or -Inf while there is room
+	// what a query's score must be above: the lowest kept, or -Inf while there is room
+	bar []float32
 }
 
 func newBest(n, k int) *best {

@@ -52,8 +52,8 @@ func TestTopMatches(t *testing.T) {
 	}
 }
 
-// TestTopMatchesMemory: what is taken does not grow with the product of the rows, here 640 MB: 100,000 images with 500,000 captions fit beside their
-// embeddings.
+// TestTopMatchesMemory: what is taken does not grow with the product of the rows, here 640 MB:
+// 100,000 images with 500,000 captions fit beside their embeddings.
 func TestTopMatchesMemory(t *testing.T) {
 	a, b := whole(8_000, 4, 1), whole(20_000, 4, 2)
 	var before, after runtime.MemStats
@@ -63,13 +63,15 @@ func TestTopMatchesMemory(t *testing.T) {
 	if len(got.Rows) != a.Rows || len(got.Cols) != b.Rows {
 		t.Fatalf("%d and %d lists", len(got.Rows), len(got.Cols))
 	}
-	const block, each = 4 * matchRows * matchCols, 1000 // bytes: of a block, of a query's matches with their lists
+	// bytes: of a block, of a query's matches with their lists
+	const block, each = 4 * matchRows * matchCols, 1000
 	if taken := after.TotalAlloc - before.TotalAlloc; taken > 2*block+uint64(each*(a.Rows+b.Rows)) {
 		t.Errorf("%d bytes", taken)
 	}
 }
 
-// BenchmarkTopMatches is MSCOCO's test split, both directions, of a model with 512 values. MB is what it takes beside the embeddings.
+// BenchmarkTopMatches is MSCOCO's test split, both directions, of a model with 512 values. MB is
+// what it takes beside the embeddings.
 func BenchmarkTopMatches(b *testing.B) {
 	const images, captions = 5_000, 25_000
 	x, y := whole(images, 512, 1), whole(captions, 512, 2)

@@ -1,11 +1,15 @@
-// Package metric computes the figures of evaluations from scores and labels: accuracy, mean per class, average precision, ROC AUC,
-// calibration, confusion pairs, and recall of image-text retrieval.
+// Package metric computes the figures of evaluations from scores and labels: accuracy, mean per
+// class, average precision, ROC AUC, calibration, confusion pairs, and recall of image-text
+// retrieval.
 //
-// Its functions read slices and return numbers; they know no checkpoint, no file and no row. Scores are row-major [images, classes]; the
-// higher, the more likely. Fractions, never percent. Where two benchmarks mean different things by one word both are here, each under a name
-// that says whose it is; testdata holds figures of scikit-learn and of Microsoft's vision-evaluation (ELEVATER's) that the tests compare with.
+// Its functions read slices and return numbers; they know no checkpoint, no file and no row. Scores
+// are row-major [images, classes]; the higher, the more likely. Fractions, never percent. Where two
+// benchmarks mean different things by one word both are here, each under a name that says whose it
+// is; testdata holds figures of scikit-learn and of Microsoft's vision-evaluation (ELEVATER's) that
+// the tests compare with.
 //
-// Words: a rank is 1-based; support is the number of images of a class; a hit is a true match among the first k.
+// Words: a rank is 1-based; support is the number of images of a class; a hit is a true match among
+// the first k.
 package metric
 
 import (
@@ -27,7 +31,8 @@ func (s Scores) Images() int { return len(s.Values) / s.Classes }
 // Row is the scores of image i.
 func (s Scores) Row(i int) []float32 { return s.Values[i*s.Classes : (i+1)*s.Classes] }
 
-// Check refuses scores that no metric can be computed of: a shape that is none, or a value that is NaN or infinite.
+// Check refuses scores that no metric can be computed of: a shape that is none, or a value that is
+// NaN or infinite.
 func (s Scores) Check() error {
 	if s.Classes < 1 || len(s.Values) == 0 || len(s.Values)%s.Classes != 0 {
 		return fmt.Errorf("%d scores are no rows of %d classes", len(s.Values), s.Classes)
@@ -61,7 +66,8 @@ func Rank(row []float32, label int) int {
 	return rank
 }
 
-// Accuracy is the share of images whose true class is among the first k; ranks are the true classes' (acc@k).
+// Accuracy is the share of images whose true class is among the first k; ranks are the true
+// classes' (acc@k).
 func Accuracy(ranks []int, k int) float64 {
 	hits := 0
 	for _, r := range ranks {
@@ -72,7 +78,8 @@ func Accuracy(ranks []int, k int) float64 {
 	return float64(hits) / float64(len(ranks))
 }
 
-// PerClass is the share of each class's images that are predicted as it, and the classes' support. Recall of a class without images is 0.
+// PerClass is the share of each class's images that are predicted as it, and the classes' support.
+// Recall of a class without images is 0.
 func PerClass(labels, predicted []int, classes int) (recall []float64, support []int) {
 	recall, support = make([]float64, classes), make([]int, classes)
 	for i, l := range labels {
@@ -103,8 +110,8 @@ func MeanPerClass(recall []float64, support []int) float64 {
 
 var errOneSided = errors.New("all images are on one side: there is nothing to rank")
 
-// ROCAUC is the area under the ROC curve: the chance that an image that is positive scores higher than one that is not, equal scores
-// counting half. Images of one side alone are an error.
+// ROCAUC is the area under the ROC curve: the chance that an image that is positive scores higher
+// than one that is not, equal scores counting half. Images of one side alone are an error.
 func ROCAUC(scores []float64, positive []bool) (float64, error) {
 	order := descending(scores)
 	below, pairs := 0.0, 0.0 // negatives seen, going up; pairs won

@@ -30,8 +30,9 @@ func unit(rows, cols int, seed uint64) blas.Matrix {
 	return m
 }
 
-// TestScoresAgainstNumPy takes turns with NumPy on what follows embeddings: retrieval both ways among 5,000 images and 25,000 captions, and
-// classification of 25,000 images into 1,000 classes, all of 512 values.
+// TestScoresAgainstNumPy takes turns with NumPy on what follows embeddings: retrieval both ways
+// among 5,000 images and 25,000 captions, and classification of 25,000 images into 1,000 classes,
+// all of 512 values.
 func TestScoresAgainstNumPy(t *testing.T) {
 	rounds, python := peer.Rounds(t), peer.Python(t, "NumPy")
 	a, b, head := unit(5000, 512, 1), unit(25000, 512, 2), unit(1000, 512, 3)

@@ -11,16 +11,19 @@ type AP int
 
 // The definitions that benchmarks use. They give different numbers for the same scores.
 const (
-	// VOC11 is PASCAL VOC 2007's: the highest precision at recall ≥ r, averaged over r = 0, 0.1, ..., 1.
+	// VOC11 is PASCAL VOC 2007's: the highest precision at recall ≥ r, averaged over r = 0, 0.1,
+	// ..., 1.
 	VOC11 AP = iota
-	// Elevater11 is VOC11 as vision-evaluation computes it: precision at r = 0 is always 1, since scikit-learn's curve ends in a point (0, 1).
+	// Elevater11 is VOC11 as vision-evaluation computes it: precision at r = 0 is always 1, since
+	// scikit-learn's curve ends in a point (0, 1).
 	Elevater11
-	// Area is the area under the precision-recall steps: scikit-learn's average_precision_score, and CLIP_benchmark's mAP.
+	// Area is the area under the precision-recall steps: scikit-learn's average_precision_score,
+	// and CLIP_benchmark's mAP.
 	Area
 )
 
-// averagePrecision is the average precision of a ranking of images by score. Equal scores count as one step, whatever their order. No positive
-// image is an error.
+// averagePrecision is the average precision of a ranking of images by score. Equal scores count as
+// one step, whatever their order. No positive image is an error.
 func averagePrecision(scores []float64, positive []bool, kind AP) (float64, error) {
 	curve := precisionRecall(scores, positive)
 	total := 0
@@ -80,7 +83,8 @@ func area(curve []step, total int) float64 {
 	return sum
 }
 
-// MeanAveragePrecision is the mean over the classes that have images; labels holds each image's classes, of which there may be several.
+// MeanAveragePrecision is the mean over the classes that have images; labels holds each image's
+// classes, of which there may be several.
 func MeanAveragePrecision(s Scores, labels [][]int, kind AP) (float64, error) {
 	if len(labels) != s.Images() {
 		return 0, fmt.Errorf("%d images have scores, %d labels", s.Images(), len(labels))

@@ -1,6 +1,6 @@
-// Package modality is the table of the ways to retrieve, retrieve.by of the spec: what of a class is
-// asked with, and what of a row is searched. It lies below all that ask. What a search does is in
-// package ops; the schema lists the names too, and a test of runner/spec holds them together.
+// Package modality is the table of the ways to retrieve, retrieve.by of the spec: what of a class
+// is asked with, and what of a row is searched. It lies below all that ask. What a search does is
+// in package ops; the schema lists the names too, and a test of runner/spec holds them together.
 package modality
 
 // The names of the modalities.
@@ -14,8 +14,8 @@ const (
 type Modality struct {
 	Name string
 
-	// ByClass: a class is asked for once, by its names as they are written. Else each of its prompts
-	// is, by its embedding.
+	// ByClass: a class is asked for once, by its names as they are written. Else each of its
+	// prompts is, by its embedding.
 	ByClass bool
 	// Side of the pool's embeddings is searched: "text" or "image". "" compares strings with the
 	// captions, and needs no model.

@@ -8,7 +8,8 @@ import (
 	"react/data/caught"
 )
 
-// ForEach runs fn for 0..n-1 on a bounded number of goroutines, in contiguous shares, and waits for them.
+// ForEach runs fn for 0..n-1 on a bounded number of goroutines, in contiguous shares, and waits for
+// them.
 func ForEach(ctx context.Context, workers, n int, fn func(i int) error) error {
 	workers = max(1, min(workers, n))
 	group, ctx := errgroup.WithContext(ctx)

@@ -5,18 +5,23 @@ import (
 	"react/ops/clip/optim"
 )
 
-// Fit says how trainings are made to fit the memory. It is of the machine and not of the experiment: what a stage writes changes by rounding
-// alone, as it does from engine to engine, so it is no param and in no key. The manifest keeps it.
+// Fit says how trainings are made to fit the memory. It is of the machine and not of the
+// experiment: what a stage writes changes by rounding alone, as it does from engine to engine, so
+// it is no param and in no key. The manifest keeps it.
 type Fit struct {
-	MicroBatch int   // pairs that go through the towers at a time; 0 for the whole batch, AutoBatch for the most that fits
+	// pairs that go through the towers at a time; 0 for the whole batch, AutoBatch for the most
+	// that fits
+	MicroBatch int
 	Recompute  bool  // make activations again in the backward pass (gradient checkpointing)
 	Memory     int64 // bytes that a stage may take; 0 for no limit
 }
 
-// AutoBatch is the MicroBatch that takes the whole batch where it fits, and else the largest part that does.
+// AutoBatch is the MicroBatch that takes the whole batch where it fits, and else the largest part
+// that does.
 const AutoBatch = -1
 
-// Apply gives the options as they are run. A micro-batch that is no smaller than the batch is the whole batch.
+// Apply gives the options as they are run. A micro-batch that is no smaller than the batch is the
+// whole batch.
 func (f Fit) Apply(e *optim.Estimator, cfg clip.Config, o optim.Options, engineName string) (optim.Options, error) {
 	o.Recompute = f.Recompute
 	switch {

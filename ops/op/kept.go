@@ -19,11 +19,12 @@ func SumOf(record any) (string, error) {
 	return hex.EncodeToString(sum[:]), err
 }
 
-// SaveShare is the least ratio of the time between two saves into Run.Partial to that of one: saving takes under two percent of
-// a stage, however large what is saved.
+// SaveShare is the least ratio of the time between two saves into Run.Partial to that of one:
+// saving takes under two percent of a stage, however large what is saved.
 const SaveShare = 50
 
-// EngineFacts name an engine and its libraries: what was computed by others is not mixed with what this one computes.
+// EngineFacts name an engine and its libraries: what was computed by others is not mixed with what
+// this one computes.
 func EngineFacts(eng *engine.Engine) map[string]string {
 	facts := eng.Describe()
 	if facts == nil {

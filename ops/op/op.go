@@ -1,12 +1,13 @@
-// Package op says what an op is: one kind of stage, with what is known of a stage before it runs (facts.go), and what every
-// op uses: the run, rows of metrics, records of attempts.
+// Package op says what an op is: one kind of stage, with what is known of a stage before it runs
+// (facts.go), and what every op uses: the run, rows of metrics, records of attempts.
 //
-// An op is a pure function of files: it gets typed params, finished input directories and outside files, and fills one
-// directory with files in formats that other tools read. It sees no CUE, no keys, no store and no flags; where and how it
-// runs (engine, workers, progress) comes in a Run and never changes what it writes.
+// An op is a pure function of files: it gets typed params, finished input directories and outside
+// files, and fills one directory with files in formats that other tools read. It sees no CUE, no
+// keys, no store and no flags; where and how it runs (engine, workers, progress) comes in a Run and
+// never changes what it writes.
 //
-// Words: a role names an input ("checkpoint", "pool"); a fact is a value about the run that the manifest keeps; a row is one
-// metric of rows.jsonl, which tables are made of.
+// Words: a role names an input ("checkpoint", "pool"); a fact is a value about the run that the
+// manifest keeps; a row is one metric of rows.jsonl, which tables are made of.
 //
 // Not here: any op (package ops lists them), keys and order (runner/plan, runner/schedule).
 package op
@@ -28,8 +29,9 @@ import (
 
 // Op is one kind of stage.
 type Op struct {
-	Name       string
-	Version    int  // bumped when the same params can give other output; the history stands above each define
+	Name string
+	// bumped when the same params can give other output; the history stands above each define
+	Version    int
 	UsesEngine bool // opens an engine, so that a plan can say which stages depend on it
 	Cores      int  // that a stage keeps busy; 0 is as many as there are
 	Divisible  bool // can do parts of a stage that another process makes, with Run.Assist
@@ -41,10 +43,11 @@ type Op struct {
 	Cost Cost // of a stage of which no run tells
 
 	// What is known of a stage before it runs; none is nil.
-	Work   func(params json.RawMessage, at Known) Work
-	Pace   func(params json.RawMessage, at Known) Pace
-	Memory func(params json.RawMessage, at Place) (clip.Memory, error) // at its peak, in bytes by part; zero where it is little or not known
-	Check  func(params json.RawMessage, look Inspector)                // of its outside data
+	Work func(params json.RawMessage, at Known) Work
+	Pace func(params json.RawMessage, at Known) Pace
+	// at its peak, in bytes by part; zero where it is little or not known
+	Memory func(params json.RawMessage, at Place) (clip.Memory, error)
+	Check  func(params json.RawMessage, look Inspector) // of its outside data
 
 	// Deepen gives the params of a stage with another depth, and the depth that they had. Where
 	// shared is true its readers take what they want of it: it is made once, as deep as any wants,
@@ -54,10 +57,14 @@ type Op struct {
 
 // Run is what one execution of a stage is given: where to read and write, and how; never what.
 type Run struct {
-	Dir        string            // empty directory to fill
-	Partial    string            // directory that outlives an attempt which is stopped or killed; it may not exist yet; "" for none
-	SaveEvery  time.Duration     // between two saves into Partial; 0 is half a minute
-	Assist     bool              // another process makes the stage: parts of it that nobody does are done into Partial, Dir is not used
+	Dir string // empty directory to fill
+	// directory that outlives an attempt which is stopped or killed; it may not exist yet; "" for
+	// none
+	Partial   string
+	SaveEvery time.Duration // between two saves into Partial; 0 is half a minute
+	// another process makes the stage: parts of it that nobody does are done into Partial, Dir is
+	// not used
+	Assist     bool
 	In         map[string]string // role → directory of a finished stage
 	Files      map[string]Files  // role → outside files
 	OpenEngine func() (*engine.Engine, error)
@@ -71,7 +78,8 @@ type Run struct {
 	losses []lost.Count // see lose
 }
 
-// Files are outside files of one role, sorted by name; Root is the folder that relative names in reports start from.
+// Files are outside files of one role, sorted by name; Root is the folder that relative names in
+// reports start from.
 type Files struct {
 	Root  string   `json:"root"`
 	Paths []string `json:"paths"`
@@ -160,7 +168,8 @@ func (r *Run) Input(role string) (string, error) {
 	return "", fmt.Errorf("no input for role %q", role)
 }
 
-// Inputs are the finished stages whose role begins so, by the rest of it: "guard." has one for each set.
+// Inputs are the finished stages whose role begins so, by the rest of it: "guard." has one for each
+// set.
 func (r *Run) Inputs(prefix string) map[string]string {
 	dirs := map[string]string{}
 	for role, dir := range r.In {
@@ -180,7 +189,8 @@ func (r *Run) Embeddings() (*embeddings.Folder, error) {
 	return embeddings.Open(dir)
 }
 
-// Lose says what of a pool or a set cannot be used: the log, the manifest and, from there, notes under tables do. Too many are an error.
+// Lose says what of a pool or a set cannot be used: the log, the manifest and, from there, notes
+// under tables do. Too many are an error.
 func (r *Run) Lose(c lost.Count, maxShare float64) error {
 	if c.Empty() {
 		return nil
@@ -194,7 +204,8 @@ func (r *Run) Lose(c lost.Count, maxShare float64) error {
 	return nil
 }
 
-// LostFact is the manifest's fact with what was lost of each pool and set that the stage read: []lost.Count.
+// LostFact is the manifest's fact with what was lost of each pool and set that the stage read:
+// []lost.Count.
 const LostFact = "lost"
 
 // Path is a file of the stage's own directory.

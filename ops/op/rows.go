@@ -26,8 +26,8 @@ type MetricRow struct {
 
 const rowsFile = "rows.jsonl"
 
-// WriteRows writes the stage's rows. A metric that is not in the table of what is measured is an error,
-// since tables would not know its unit, and so is a value that is not finite.
+// WriteRows writes the stage's rows. A metric that is not in the table of what is measured is an
+// error, since tables would not know its unit, and so is a value that is not finite.
 func (r *Run) WriteRows(rows []MetricRow) error {
 	f, err := os.Create(r.Path(rowsFile))
 	if err != nil {

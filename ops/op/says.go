@@ -27,7 +27,8 @@ func Says[P any](work func(P, Known) Work, pace func(P, Known) Pace, memory func
 	return facts[P]{work, pace, memory, check}
 }
 
-// Known is what is known of a stage beside its params before it runs. Numbers are found out when its op asks for them, and else not.
+// Known is what is known of a stage beside its params before it runs. Numbers are found out when
+// its op asks for them, and else not.
 type Known struct {
 	Model   *clip.Config // that the stage runs; nil where it is not known
 	Rows    Number       // of the pool
@@ -62,11 +63,13 @@ type Place struct {
 // Work is how much a stage has to do by what it is, whether or not anything like it was ever made:
 // an order of magnitude, for a plan without data. The zero value is little, or not known.
 type Work struct {
-	Steps   int     `json:"steps,omitempty"`   // of an optimizer
-	Samples float64 `json:"samples,omitempty"` // images that go through a tower, or rows that are searched
-	FLOPs   float64 `json:"flops,omitempty"`   // of matrix products, forward and back
-	Bytes   float64 `json:"bytes,omitempty"`   // of its output
-	Images  float64 `json:"images,omitempty"`  // that pairs need at most, each counted for every query that may find it
+	Steps int `json:"steps,omitempty"` // of an optimizer
+	// images that go through a tower, or rows that are searched
+	Samples float64 `json:"samples,omitempty"`
+	FLOPs   float64 `json:"flops,omitempty"` // of matrix products, forward and back
+	Bytes   float64 `json:"bytes,omitempty"` // of its output
+	// that pairs need at most, each counted for every query that may find it
+	Images float64 `json:"images,omitempty"`
 }
 
 // Add sums up.
@@ -117,7 +120,8 @@ type Inspector interface {
 	Prompt(test Images)
 	// Prompts looks for the classes of some images in the file of role "prompts".
 	Prompts(Images)
-	// Index says whether the vectors of role "embeddings" can be indexed so, with shardRows in shards.
+	// Index says whether the vectors of role "embeddings" can be indexed so, with shardRows in
+	// shards.
 	Index(p knn.Params, shardRows int64)
 	// Metadata looks for columns in a pool's own metadata.
 	Metadata(columns []string)
@@ -155,7 +159,8 @@ func Without(params any, names ...string) string {
 	return string(text)
 }
 
-// Define makes an op of a function over its typed params, and of what is known of it before it runs.
+// Define makes an op of a function over its typed params, and of what is known of it before it
+// runs.
 func Define[P any](version int, name string, fn func(context.Context, *Run, P) error, f facts[P]) Op {
 	return Op{Name: name, Version: version, Cost: Cost{Seconds: 0.4},
 		Run: func(ctx context.Context, run *Run, raw json.RawMessage) error {
@@ -186,7 +191,8 @@ func lenient[P any](raw json.RawMessage) (p P) {
 	return p
 }
 
-// Sizes in bytes: of a value of an embedding as it is stored, of a row of metadata, of a hit, of an f32.
+// Sizes in bytes: of a value of an embedding as it is stored, of a row of metadata, of a hit, of an
+// f32.
 const (
 	HalfBytes = 2
 	MetaBytes = 120

@@ -80,8 +80,8 @@ type indexed struct {
 	meta embeddings.Meta
 }
 
-// control gives up to n pairs that were not retrieved: a seeded choice of the rows that qualify, each image once, spread evenly over the
-// classes where rows belong to classes.
+// control gives up to n pairs that were not retrieved: a seeded choice of the rows that qualify,
+// each image once, spread evenly over the classes where rows belong to classes.
 func (m *maker) control(ctx context.Context, n int) ([]Pair, error) {
 	qualifies, err := m.qualifier()
 	if err != nil {
@@ -138,11 +138,13 @@ func captionMatcher(classes []string) func(embeddings.Meta) []int {
 	}
 }
 
-// spread takes one row of each group in turn until n distinct rows (with dedup, images) are taken or all groups are empty. Leaks are looked for some
-// rows ahead, and no row is taken that nearly repeats one that was.
+// spread takes one row of each group in turn until n distinct rows (with dedup, images) are taken
+// or all groups are empty. Leaks are looked for some rows ahead, and no row is taken that nearly
+// repeats one that was.
 func (m *maker) spread(ctx context.Context, groups [][]indexed, n int) ([]Pair, error) {
 	var out []Pair
-	taken, ahead := &takenImages{ids: map[string]bool{}}, make([]int, len(groups)) // rows that were looked at
+	// rows that were looked at
+	taken, ahead := &takenImages{ids: map[string]bool{}}, make([]int, len(groups))
 	if m.p.NearHash != nil {
 		taken.hashes = newHashTable(*m.p.NearHash)
 	}
@@ -249,7 +251,8 @@ func (m *maker) controlPair(row indexed, class int) Pair {
 	return pair
 }
 
-// mergeClasses joins the lists of a class's prompts: each row with its best score, score down, then row up, cut at depth.
+// mergeClasses joins the lists of a class's prompts: each row with its best score, score down, then
+// row up, cut at depth.
 func mergeClasses(byQuery []hitList, depth int) []hitList {
 	best := map[int32]map[int64]candidate{}
 	cut := map[int32]bool{}

@@ -27,7 +27,8 @@ func TestCaptionMatchIsByWholeWords(t *testing.T) {
 	}
 }
 
-// TestPairsPerClassBreakTiesByRow: captions repeat, and the hits of a class's prompts with one score stand in the order of the pool.
+// TestPairsPerClassBreakTiesByRow: captions repeat, and the hits of a class's prompts with one
+// score stand in the order of the pool.
 func TestPairsPerClassBreakTiesByRow(t *testing.T) {
 	hit := func(row int64, score float32) candidate { return candidate{Hit: retrieve.Hit{Row: row, Score: score}} }
 	lists := mergeClasses([]hitList{{hits: []candidate{hit(9, 0.5), hit(4, 0.5), hit(2, 0.1)}}, {hits: []candidate{hit(7, 0.5), hit(2, 0.9)}}}, 3)
@@ -40,8 +41,8 @@ func TestPairsPerClassBreakTiesByRow(t *testing.T) {
 	}
 }
 
-// TestCausesOfAShortfall: rows that were passed over are named by their number, a small pool only where
-// those do not make up for what is missing.
+// TestCausesOfAShortfall: rows that were passed over are named by their number, a small pool only
+// where those do not make up for what is missing.
 func TestCausesOfAShortfall(t *testing.T) {
 	for want, c := range map[string]counts{
 		"k times queries is much for so small a pool":                                               {Shortfall: 6},

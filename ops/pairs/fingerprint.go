@@ -23,9 +23,11 @@ import (
 
 // FingerprintParams are the params of fingerprint.
 type FingerprintParams struct {
-	Set       string `json:"set,omitempty"`       // evaluation set of a generated pool; empty: the outside folder
-	Captions  bool   `json:"captions,omitempty"`  // images with captions, not with labels
-	Benchmark string `json:"benchmark,omitempty"` // entry of the catalogue; empty: a set of one's own
+	// evaluation set of a generated pool; empty: the outside folder
+	Set      string `json:"set,omitempty"`
+	Captions bool   `json:"captions,omitempty"` // images with captions, not with labels
+	// entry of the catalogue; empty: a set of one's own
+	Benchmark string `json:"benchmark,omitempty"`
 	Catalogue string `json:"catalogue,omitempty"` // digest of that entry
 	Precision string `json:"precision,omitempty"` // of the embedding; "" is f32
 
@@ -42,8 +44,10 @@ type Fingerprint struct {
 
 const fingerprintsFile = "fingerprints.parquet"
 
-// FingerprintOp says what the test images of an evaluation set look like: their files' sha256, perceptual hashes, embeddings and captions, which is
-// what a pool is searched for to find them in it. In: "checkpoint", "dataset". Out: fingerprints.parquet; image.npy [images, dim], f32, of length 1.
+// FingerprintOp says what the test images of an evaluation set look like: their files' sha256,
+// perceptual hashes, embeddings and captions, which is what a pool is searched for to find them in
+// it. In: "checkpoint", "dataset". Out: fingerprints.parquet; image.npy [images, dim], f32, of
+// length 1.
 //
 //	1: first
 //	2: embeddings that are not finite are an error, and no more like nothing
@@ -145,7 +149,8 @@ func (f *Fingerprint) Look(raw []byte) error {
 	return nil
 }
 
-// plainText is a caption without what does not tell captions apart: letter case and the space and marks between words.
+// plainText is a caption without what does not tell captions apart: letter case and the space and
+// marks between words.
 func plainText(caption string) string {
 	text := strings.ToLower(caption)
 	var b strings.Builder

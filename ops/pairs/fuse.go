@@ -12,13 +12,16 @@ import (
 	"react/ops/retrieve"
 )
 
-// rankConstant is k of reciprocal rank fusion, 1/(k + rank), as Cormack, Clarke and Büttcher chose it (SIGIR 2009).
+// rankConstant is k of reciprocal rank fusion, 1/(k + rank), as Cormack, Clarke and Büttcher chose
+// it (SIGIR 2009).
 const rankConstant = 60
 
-// fuse joins the lists of several modalities: one list for each query that they share, or for each class where they have one each.
+// fuse joins the lists of several modalities: one list for each query that they share, or for each
+// class where they have one each.
 //
-// rrf sums 1/(60 + rank) over the lists that hold a row. sum adds weighted scores; the score of a row in a modality whose list lacks it is computed from
-// its embedding. A row that is in no list, since it lies deeper than K times overfetch in all, is not seen by either; for sum the rows kept
+// rrf sums 1/(60 + rank) over the lists that hold a row. sum adds weighted scores; the score of a
+// row in a modality whose list lacks it is computed from its embedding. A row that is in no list,
+// since it lies deeper than K times overfetch in all, is not seen by either; for sum the rows kept
 // that such a one might beat are counted as unproven (the bound of Fagin's threshold algorithm).
 func (m *maker) fuse(all [][]hitList) ([]hitList, error) {
 	for _, lists := range all {
@@ -170,7 +173,8 @@ func (f *fuser) weight(by string) float64 {
 	return 1 - *f.m.p.Weight
 }
 
-// similarity is the score that a row has in a modality: of its query, or the best over the queries of its class.
+// similarity is the score that a row has in a modality: of its query, or the best over the queries
+// of its class.
 func (f *fuser) similarity(h *candidate, by string) (float64, error) {
 	if err := f.sides[by].Row(h.Row, f.row); err != nil {
 		return 0, err
@@ -189,11 +193,13 @@ func (f *fuser) similarity(h *candidate, by string) (float64, error) {
 	return float64(float32(best)), nil
 }
 
-// countUnproven counts the rows among the first K that a row of neither list might beat: one has at most the last score of each list.
+// countUnproven counts the rows among the first K that a row of neither list might beat: one has at
+// most the last score of each list.
 func (f *fuser) countUnproven(fused []candidate, parts []hitList) {
 	bound := 0.0
 	for _, part := range parts {
-		if len(part.hits) < f.m.p.depth() { // the whole pool is in the list, or what is left has too low a score
+		// the whole pool is in the list, or what is left has too low a score
+		if len(part.hits) < f.m.p.depth() {
 			return
 		}
 		last := part.hits[len(part.hits)-1]

@@ -17,15 +17,18 @@ import (
 	"react/ops/op"
 )
 
-// Passed is a row of passed.parquet: a candidate that curation kept out of the pairs, or from a class, and why.
+// Passed is a row of passed.parquet: a candidate that curation kept out of the pairs, or from a
+// class, and why.
 type Passed struct {
-	Index int64   `parquet:"index"` // of the embeddings folder
-	Row   int64   `parquet:"row"`   // of the pool's metadata
-	Key   string  `parquet:"key"`
-	Why   string  `parquet:"why,dict"` // leak, near, collision
-	By    string  `parquet:"by,dict"`  // file, hash, cosine, caption; of a collision the policy
-	Of    string  `parquet:"of"`       // "task: 000012" (an evaluation and its image), the key of the image that is nearly repeated, "cat to dog"
-	Value float32 `parquet:"value"`    // bits that differ, or cosine
+	Index int64  `parquet:"index"` // of the embeddings folder
+	Row   int64  `parquet:"row"`   // of the pool's metadata
+	Key   string `parquet:"key"`
+	Why   string `parquet:"why,dict"` // leak, near, collision
+	By    string `parquet:"by,dict"`  // file, hash, cosine, caption; of a collision the policy
+	// "task: 000012" (an evaluation and its image), the key of the image that is nearly repeated,
+	// "cat to dog"
+	Of    string  `parquet:"of"`
+	Value float32 `parquet:"value"` // bits that differ, or cosine
 }
 
 // PassedFile holds the candidates that were not taken: see Passed.
@@ -108,7 +111,8 @@ type Suspect struct {
 	Caption string
 }
 
-// Look says how rows are like test images, each row by every measure that finds it. image may be nil: embeddings are then not compared.
+// Look says how rows are like test images, each row by every measure that finds it. image may be
+// nil: embeddings are then not compared.
 func (g *Guard) Look(ctx context.Context, image *embeddings.Matrix, rows []Suspect) (map[int64][]Likeness, error) {
 	out := map[int64][]Likeness{}
 	note := func(row int64, l Likeness) { out[row] = append(out[row], l) }
@@ -180,7 +184,8 @@ func (h heldVectors) Block(start int64, n int, dst []float32) error {
 	return nil
 }
 
-// hashTable finds hashes of 64 bits that differ in few: cut into one band more than bits may differ, two of them share at least one band.
+// hashTable finds hashes of 64 bits that differ in few: cut into one band more than bits may
+// differ, two of them share at least one band.
 type hashTable struct {
 	bits   int
 	bands  []map[uint64][]int32 // band → places
@@ -240,7 +245,8 @@ func (m *maker) writePassed() error {
 	return parquet.WriteFile(m.run.Path(PassedFile), list)
 }
 
-// ReadPassed reads what the curation of a finished pairs stage passed over, or the pairs of an audit that are in its dataset; none where there was no curation, or nothing to pass over.
+// ReadPassed reads what the curation of a finished pairs stage passed over, or the pairs of an
+// audit that are in its dataset; none where there was no curation, or nothing to pass over.
 func ReadPassed(dir string) ([]Passed, error) {
 	list, err := op.ReadTable[Passed](filepath.Join(dir, PassedFile))
 	if errors.Is(err, fs.ErrNotExist) {

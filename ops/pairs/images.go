@@ -14,7 +14,8 @@ import (
 	"react/ops/pools"
 )
 
-// ImageProbe says which image a pool row has: its sha256, after checking that it decodes. Each image is read once.
+// ImageProbe says which image a pool row has: its sha256, after checking that it decodes. Each
+// image is read once.
 type ImageProbe struct {
 	Set    *shards.Set // nil: the pool gives no images, and (url, caption) stands for one
 	ids    map[string]string
@@ -36,8 +37,8 @@ func NewImageProbe(ctx context.Context, run *op.Run, maxBad int) (*ImageProbe, e
 	return p, err
 }
 
-// Identity is the image's sha256, or "" when the row has no image, or no caption, that can be read. Too many images that do not decode are an
-// error; the reader of the metadata counts bad captions.
+// Identity is the image's sha256, or "" when the row has no image, or no caption, that can be read.
+// Too many images that do not decode are an error; the reader of the metadata counts bad captions.
 func (p *ImageProbe) Identity(meta embeddings.Meta) (string, error) {
 	if meta.Bad {
 		return "", nil
@@ -84,7 +85,8 @@ func (p *ImageProbe) Identity(meta embeddings.Meta) (string, error) {
 	return p.ids[at], nil
 }
 
-// causeOf is why a row has no image: where the shards lie beside img2dataset's own metadata, these say whether its download failed.
+// causeOf is why a row has no image: where the shards lie beside img2dataset's own metadata, these
+// say whether its download failed.
 func (p *ImageProbe) causeOf(url string, miss shards.Miss) (lost.Cause, error) {
 	if p.failed == nil {
 		p.failed = map[string]bool{}
@@ -112,7 +114,8 @@ func (p *ImageProbe) Hash(meta embeddings.Meta) (uint64, bool) {
 	return h, ok
 }
 
-// place is what a row's image is found by: its key, or address and caption where the shards were fetched later.
+// place is what a row's image is found by: its key, or address and caption where the shards were
+// fetched later.
 func place(meta embeddings.Meta) string { return meta.Key + "\x00" + meta.URL + "\x00" + meta.Caption }
 
 // known is the identity of a row that identity was asked for before.
@@ -124,7 +127,8 @@ func (p *ImageProbe) known(meta embeddings.Meta) string {
 	return p.ids[place(meta)]
 }
 
-// ImageOf finds the image of a pair. The oracle's caption is the right one and not what the shards say, so that it does not tell for or against.
+// ImageOf finds the image of a pair. The oracle's caption is the right one and not what the shards
+// say, so that it does not tell for or against.
 func ImageOf(set *shards.Set, pair Pair) (shards.Sample, bool) {
 	if sample, ok := set.Match(pair.Key, pair.URL, pair.Caption); ok {
 		return sample, true

@@ -32,8 +32,9 @@ func byRank(lists []hitList) []int64 {
 	return rows
 }
 
-// screen looks at candidates before any is chosen: which are leaks, and which nearly repeat one before them. Rows come in the order in which they would
-// be chosen; with neither asked for, nothing is read.
+// screen looks at candidates before any is chosen: which are leaks, and which nearly repeat one
+// before them. Rows come in the order in which they would be chosen; with neither asked for,
+// nothing is read.
 func (m *maker) screen(ctx context.Context, rows []int64, meta map[int64]embeddings.Meta) error {
 	nearly := m.p.NearHash != nil || m.p.NearCosine > 0
 	if m.guard == nil && !nearly {
@@ -98,8 +99,9 @@ func (m *maker) imageSide() *embeddings.Matrix {
 	return image
 }
 
-// nearGroups finds the images that nearly repeat one before them, which then stands for them. It is by turns: a row that is near to a row that stands
-// for itself joins it, else it stands for itself; so no chain of small steps makes different images one, and more rows after these change nothing.
+// nearGroups finds the images that nearly repeat one before them, which then stands for them. It is
+// by turns: a row that is near to a row that stands for itself joins it, else it stands for itself;
+// so no chain of small steps makes different images one, and more rows after these change nothing.
 func (m *maker) nearGroups(ctx context.Context, rows []Suspect, meta map[int64]embeddings.Meta) error {
 	if m.p.NearHash != nil && m.images.Set == nil {
 		return errors.New("nearHash: the pool has no images to hash (shards); nearCosine compares embeddings")

@@ -11,7 +11,8 @@ import (
 	"react/ops/internal/optest"
 )
 
-// TestNearCosineDoesNotChain: a row joins a row that stands for itself, so that steps that are each small do not make far images one.
+// TestNearCosineDoesNotChain: a row joins a row that stands for itself, so that steps that are each
+// small do not make far images one.
 func TestNearCosineDoesNotChain(t *testing.T) {
 	const n, dim = 40, 16
 	vectors := make([]float32, n*dim)

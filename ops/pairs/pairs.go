@@ -1,7 +1,9 @@
-// Package pairs makes what a model is tuned on of the hits of retrieval: lists united or fused, duplicates and test images taken
-// out, classes that want one image settled, and controls of equal size.
+// Package pairs makes what a model is tuned on of the hits of retrieval: lists united or fused,
+// duplicates and test images taken out, classes that want one image settled, and controls of equal
+// size.
 //
-// Words: a candidate is a row that the hits name; passed is one that was not taken, with why; a leak is a test image.
+// Words: a candidate is a row that the hits name; passed is one that was not taken, with why; a
+// leak is a test image.
 package pairs
 
 import (
@@ -35,18 +37,22 @@ type Params struct {
 	Draw      int    `json:"draw,omitempty"`   // of random rows: the sweep's seed that they are for
 	MaxBad    int    `json:"maxBad,omitempty"` // images that may not decode
 
-	MaxBadShare float64 `json:"maxBadShare"` // of the rows that are looked at: those without an image
+	// of the rows that are looked at: those without an image
+	MaxBadShare float64 `json:"maxBadShare"`
 
-	Fuse   string   `json:"fuse,omitempty"`   // sum, rrf; "" lays the lists of several modalities side by side
+	// sum, rrf; "" lays the lists of several modalities side by side
+	Fuse   string   `json:"fuse,omitempty"`
 	Weight *float64 `json:"weight,omitempty"` // sum: of T2T
 	MinT2T *float64 `json:"minT2T,omitempty"` // least score of a hit
 	MinT2I *float64 `json:"minT2I,omitempty"`
 	Budget int      `json:"budget,omitempty"` // most pairs
 
-	NearHash   *int    `json:"nearHash,omitempty"`   // bits in which the hashes of one image differ at most
+	// bits in which the hashes of one image differ at most
+	NearHash   *int    `json:"nearHash,omitempty"`
 	NearCosine float64 `json:"nearCosine,omitempty"` // of its embeddings, at least
-	Collisions string  `json:"collisions,omitempty"` // best, first, drop; "" lets an image stand for several classes
-	LeakHash   *int    `json:"leakHash,omitempty"`   // with inputs "guard.NAME"
+	// best, first, drop; "" lets an image stand for several classes
+	Collisions string  `json:"collisions,omitempty"`
+	LeakHash   *int    `json:"leakHash,omitempty"` // with inputs "guard.NAME"
 	LeakCosine float64 `json:"leakCosine,omitempty"`
 }
 
@@ -64,17 +70,19 @@ type Pair struct {
 	Found   []Found `parquet:"found,list"`
 }
 
-// Found is one hit that brought a pair in. The string that was asked is Query. A pair of a fused list has the list's hit first, then those that it was
-// made of.
+// Found is one hit that brought a pair in. The string that was asked is Query. A pair of a fused
+// list has the list's hit first, then those that it was made of.
 type Found struct {
-	Class    string  `parquet:"class" json:"class"`
-	Prompt   string  `parquet:"prompt" json:"prompt"`
-	Modality string  `parquet:"modality" json:"modality"` // t2t, t2i, text-match, sum, rrf; of a control its name
+	Class  string `parquet:"class" json:"class"`
+	Prompt string `parquet:"prompt" json:"prompt"`
+	// t2t, t2i, text-match, sum, rrf; of a control its name
+	Modality string  `parquet:"modality" json:"modality"`
 	Rank     int32   `parquet:"rank" json:"rank"`
 	Score    float32 `parquet:"score" json:"score"`
 }
 
-// Query is the string that found the pair: the prompt about the class, about a synonym, or the word that was looked for.
+// Query is the string that found the pair: the prompt about the class, about a synonym, or the word
+// that was looked for.
 func (f Found) Query() string { return strings.ReplaceAll(f.Prompt, "{}", f.Class) }
 
 const (
@@ -82,18 +90,23 @@ const (
 	ReportFile = "report.json"
 )
 
-// Op turns hits into the list that tuning reads. In: "embeddings", "pool"; "hits.t2t", "hits.t2i" and "queries" (not for source pool).
-// With a filter, "filter"; "hits.text-match"; for each evaluation set whose images must stay out, "guard.NAME". Out: pairs.parquet,
-// report.json, rows.jsonl; passed.parquet, the hits that curation passed over and why, where there are any.
+// Op turns hits into the list that tuning reads. In: "embeddings", "pool"; "hits.t2t", "hits.t2i"
+// and "queries" (not for source pool). With a filter, "filter"; "hits.text-match"; for each
+// evaluation set whose images must stay out, "guard.NAME". Out: pairs.parquet, report.json,
+// rows.jsonl; passed.parquet, the hits that curation passed over and why, where there are any.
 //
-// The list is in rank order: the first hit of every query (queries in order, T2T before T2I), then the second, and so on, each row once with
-// every hit that found it; so the pairs at a smaller K are a prefix. With dedup a query's K rows are K different images (by sha256), refilled
-// from deeper hits, no deeper than K times overfetch, and an image stands once in the list. A control replaces the rows by others, as many as
-// retrieval gives: random rows, rows whose caption contains a class name, rows whose known label is a class (oracle, with their true captions),
-// or all rows (pool).
+// The list is in rank order: the first hit of every query (queries in order, T2T before T2I), then
+// the second, and so on, each row once with every hit that found it; so the pairs at a smaller K
+// are a prefix. With dedup a query's K rows are K different images (by sha256), refilled from
+// deeper hits, no deeper than K times overfetch, and an image stands once in the list. A control
+// replaces the rows by others, as many as retrieval gives: random rows, rows whose caption contains
+// a class name, rows whose known label is a class (oracle, with their true captions), or all rows
+// (pool).
 //
-// Curation comes before the choice of K, so that what it takes out is refilled: near duplicates (nearGroups), collisions between classes (settle),
-// leaks of evaluation sets (guard). With collisions "best" or "drop" a smaller K sees fewer collisions, and its pairs need not be a prefix.
+// Curation comes before the choice of K, so that what it takes out is refilled: near duplicates
+// (nearGroups), collisions between classes (settle), leaks of evaluation sets (guard). With
+// collisions "best" or "drop" a smaller K sees fewer collisions, and its pairs need not be a
+// prefix.
 //
 //	1: first
 //	2: as embed's
@@ -166,8 +179,9 @@ type maker struct {
 	queries []embed.Query
 	classes []string
 	images  *ImageProbe
-	guard   *Guard            // nil: leaks stay
-	leaders map[string]string // identity of an image → of the image it nearly repeats; only of those that do
+	guard   *Guard // nil: leaks stay
+	// identity of an image → of the image it nearly repeats; only of those that do
+	leaders map[string]string
 	counts  counts
 	passed  map[int64]Passed // rows that curation takes out
 	lost    []Passed         // hits that went to another class
@@ -175,16 +189,18 @@ type maker struct {
 
 // counts are what the report tells of the way to the list.
 type counts struct {
-	Wanted    int `json:"wanted"`             // K for each list
-	Shortfall int `json:"shortfall"`          // of Wanted, not found
-	Repeats   int `json:"repeats"`            // hits passed over: the same image again
-	NoImage   int `json:"noImage"`            // hits passed over: no image in the shards
-	Bad       int `json:"bad"`                // hits passed over: the image does not decode
-	Near      int `json:"near,omitempty"`     // hits passed over: nearly the same image again
-	Leaks     int `json:"leaks,omitempty"`    // rows passed over: in an evaluation set
-	Lost      int `json:"lost,omitempty"`     // hits passed over: the image is another class's
-	Below     int `json:"below,omitempty"`    // of Wanted, not filled for want of hits with the least score
-	Unproven  int `json:"unproven,omitempty"` // kept by a weighted sum that a row deeper than the search might beat
+	Wanted    int `json:"wanted"`          // K for each list
+	Shortfall int `json:"shortfall"`       // of Wanted, not found
+	Repeats   int `json:"repeats"`         // hits passed over: the same image again
+	NoImage   int `json:"noImage"`         // hits passed over: no image in the shards
+	Bad       int `json:"bad"`             // hits passed over: the image does not decode
+	Near      int `json:"near,omitempty"`  // hits passed over: nearly the same image again
+	Leaks     int `json:"leaks,omitempty"` // rows passed over: in an evaluation set
+	Lost      int `json:"lost,omitempty"`  // hits passed over: the image is another class's
+	// of Wanted, not filled for want of hits with the least score
+	Below int `json:"below,omitempty"`
+	// kept by a weighted sum that a row deeper than the search might beat
+	Unproven int `json:"unproven,omitempty"`
 }
 
 // causes says why rows were not found: what was passed over, or that the pool is small.
@@ -259,7 +275,8 @@ func (m *maker) make(ctx context.Context) ([]Pair, error) {
 	if err != nil || m.p.Source == "retrieved" {
 		return list, err
 	}
-	m.counts = counts{Wanted: len(list)} // a control is judged by the number of pairs it stands beside
+	// a control is judged by the number of pairs it stands beside
+	m.counts = counts{Wanted: len(list)}
 	m.passed, m.lost = map[int64]Passed{}, nil
 	replaced, err := m.control(ctx, len(list))
 	m.counts.Shortfall = len(list) - len(replaced)
@@ -307,7 +324,8 @@ type candidate struct {
 	parts []Found // of a fused list: the hits that it was made of
 }
 
-// hitLists reads the hits of each modality down to the depth this trial may use, and joins the lists of a query, or class, where they are fused.
+// hitLists reads the hits of each modality down to the depth this trial may use, and joins the
+// lists of a query, or class, where they are fused.
 func (m *maker) hitLists() ([]hitList, error) {
 	var all [][]hitList
 	for _, role := range modality.HitRoles() {
@@ -330,7 +348,8 @@ func (m *maker) hitLists() ([]hitList, error) {
 	return slices.Concat(all...), nil
 }
 
-// split groups hits into one list a query, or one a class, and cuts each at K times overfetch and at the least score.
+// split groups hits into one list a query, or one a class, and cuts each at K times overfetch and
+// at the least score.
 func (m *maker) split(hits []retrieve.Hit) []hitList {
 	lists, of := make([]hitList, len(m.queries)), func(h retrieve.Hit) int32 { return h.Query }
 	byClass := len(hits) > 0 && hits[0].Query < 0
@@ -414,7 +433,8 @@ func (w *walk) keep(h candidate, id string) {
 	w.kept, w.ids, w.seen[id] = append(w.kept, h), append(w.ids, id), true
 }
 
-// next is the next hit of a list whose image can be read, is no leak and, with dedup, is new to the list; "" at the end.
+// next is the next hit of a list whose image can be read, is no leak and, with dedup, is new to the
+// list; "" at the end.
 func (m *maker) next(w *walk, meta map[int64]embeddings.Meta) (candidate, string, error) {
 	for w.at < len(w.list.hits) {
 		h := w.list.hits[w.at]
@@ -459,7 +479,8 @@ func (m *maker) finish(w *walk) {
 	w.list.hits = w.kept
 }
 
-// union lays the lists side by side and reads them rank by rank; a row, or with dedup an image, that stands there already only gains a reason.
+// union lays the lists side by side and reads them rank by rank; a row, or with dedup an image,
+// that stands there already only gains a reason.
 func (m *maker) union(lists []hitList, meta map[int64]embeddings.Meta) []Pair {
 	var out []Pair
 	at := map[string]int{}

@@ -84,7 +84,8 @@ func (m *maker) poolRows() int64 {
 	return m.folder.Rows()
 }
 
-// rows are what tables can show; precision only where labels are known, and where rows were found for classes.
+// rows are what tables can show; precision only where labels are known, and where rows were found
+// for classes.
 func (r PairsReport) rows() []op.MetricRow {
 	rows := []op.MetricRow{
 		{Metric: "unique", Value: float64(r.Unique), N: r.Unique},

@@ -7,12 +7,16 @@ import (
 	"react/data/embeddings"
 )
 
-// settle cuts every list to its pairs so that no image stands for two classes. Lists claim images from their best hit down; of the classes that claim
-// an image, one keeps it: with "best" the one whose list has it with the higher score, with "first" with the smaller rank (the lower class where
-// they are equal), with "drop" none. Who loses an image goes on down the list. This is deferred acceptance (Gale and Shapley 1962), with lists that
-// propose: what comes out does not depend on the order of the claims, and no list would rather have an image that would rather have it.
+// settle cuts every list to its pairs so that no image stands for two classes. Lists claim images
+// from their best hit down; of the classes that claim an image, one keeps it: with "best" the one
+// whose list has it with the higher score, with "first" with the smaller rank (the lower class
+// where they are equal), with "drop" none. Who loses an image goes on down the list. This is
+// deferred acceptance (Gale and Shapley 1962), with lists that propose: what comes out does not
+// depend on the order of the claims, and no list would rather have an image that would rather have
+// it.
 //
-// Scores of T2T and T2I lie on different scales: "best" compares what can be compared with one modality, or with a fused list.
+// Scores of T2T and T2I lie on different scales: "best" compares what can be compared with one
+// modality, or with a fused list.
 func (m *maker) settle(ctx context.Context, lists []hitList, meta map[int64]embeddings.Meta) error {
 	s := &settlement{m: m, meta: meta, holders: map[string]*holder{}, claims: map[classImage]claim{}}
 	if err := s.collect(ctx, lists); err != nil {

@@ -10,7 +10,8 @@ import (
 	"react/ops/retrieve"
 )
 
-// TestAClassShowsItsBestClaim: over all lists of a class the highest score and the smallest rank count.
+// TestAClassShowsItsBestClaim: over all lists of a class the highest score and the smallest rank
+// count.
 func TestAClassShowsItsBestClaim(t *testing.T) {
 	hit := func(score float32) candidate { return candidate{Hit: retrieve.Hit{Row: 3, Score: score}} }
 	other := candidate{Hit: retrieve.Hit{Row: 4, Score: 0.1}}
@@ -25,8 +26,8 @@ func TestAClassShowsItsBestClaim(t *testing.T) {
 	}
 }
 
-// TestSettlementIsStable: whatever the order of the lists, the same classes have the same images; and no class would rather have an image that would
-// rather have it.
+// TestSettlementIsStable: whatever the order of the lists, the same classes have the same images;
+// and no class would rather have an image that would rather have it.
 func TestSettlementIsStable(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 1))
 	for round := range 40 {

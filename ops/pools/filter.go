@@ -18,11 +18,12 @@ type FilterParams struct {
 	MaxBad int `json:"maxBad,omitempty"` // unreadable rows
 }
 
-// FilterOp says which rows of a pool are used, and pins what the pool was. In: "pool", or "embeddings" for a pool that is only such a folder;
-// outside files "blocklist" and "within" (manifests). Out: pool.json, rows.parquet (see data/pool).
+// FilterOp says which rows of a pool are used, and pins what the pool was. In: "pool", or
+// "embeddings" for a pool that is only such a folder; outside files "blocklist" and "within"
+// (manifests). Out: pool.json, rows.parquet (see data/pool).
 //
-// Nothing is renumbered: what reads a pool reads all of its rows and passes over those that are not alive, so that embeddings and indexes
-// serve every filter.
+// Nothing is renumbered: what reads a pool reads all of its rows and passes over those that are not
+// alive, so that embeddings and indexes serve every filter.
 //
 //	1: first
 //	2: decimals and dates of the metadata are no numbers

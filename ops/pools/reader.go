@@ -1,6 +1,8 @@
-// Package pools makes pools, says which of their rows are used, and reads them: rows joined with their images.
+// Package pools makes pools, says which of their rows are used, and reads them: rows joined with
+// their images.
 //
-// Words: a row of a pool has an index that nothing renumbers; it is alive where the filter leaves it.
+// Words: a row of a pool has an index that nothing renumbers; it is alive where the filter leaves
+// it.
 //
 // Not here: the files' formats (data/laion, data/shards, data/pool).
 package pools
@@ -29,7 +31,8 @@ type Files struct {
 	Shards []string // tars, sorted by name
 }
 
-// FilesOf finds the files of role "pool": a finished world stage, or the outside files "pool.laion" and "pool.shards".
+// FilesOf finds the files of role "pool": a finished world stage, or the outside files "pool.laion"
+// and "pool.shards".
 func FilesOf(run *op.Run) (Files, error) {
 	if dir, ok := run.In["pool"]; ok {
 		return globPool(filepath.Join(dir, "pool"))
@@ -68,8 +71,8 @@ type Stats struct {
 	Lost lost.Count `json:"-"`
 }
 
-// Reader joins metadata rows with shard samples (see shards.Set.Join). The metadata are streamed; the index of the shards (names and offsets) is
-// in memory.
+// Reader joins metadata rows with shard samples (see shards.Set.Join). The metadata are streamed;
+// the index of the shards (names and offsets) is in memory.
 type Reader struct {
 	Set    *shards.Set // nil when the pool has no shards
 	files  Files
@@ -112,8 +115,8 @@ func (p *Reader) index(ctx context.Context, run *op.Run) (err error) {
 // decodeBlock is the number of images that are decoded together, to be counted.
 const decodeBlock = 4096
 
-// CountLost counts the rows of a pool of outside files that have no image, by cause; with decode also those whose image does not decode, which reads
-// every image.
+// CountLost counts the rows of a pool of outside files that have no image, by cause; with decode
+// also those whose image does not decode, which reads every image.
 func CountLost(ctx context.Context, src pool.Source, decode bool, run *op.Run) (lost.Count, error) {
 	p := &Reader{files: Files{laion: src.Metadata, Shards: src.Images}, maxBad: src.MaxBad, noURL: src.Folder}
 	if err := p.index(ctx, run); err != nil {
@@ -147,8 +150,9 @@ func CountLost(ctx context.Context, src pool.Source, decode bool, run *op.Run) (
 	return stats.Lost, err
 }
 
-// disown takes samples that several rows claim by key from all of them, where the shards say nothing of the sample by which it could be seen whose
-// it is: the metadata of two downloads with the tars of one.
+// disown takes samples that several rows claim by key from all of them, where the shards say
+// nothing of the sample by which it could be seen whose it is: the metadata of two downloads with
+// the tars of one.
 func (p *Reader) disown(ctx context.Context) error {
 	unsaid := map[string]bool{}
 	for _, s := range p.Set.Samples() {
@@ -180,7 +184,8 @@ func (p *Reader) disown(ctx context.Context) error {
 	return nil
 }
 
-// Survey counts what each would give, before anything is computed; too many rows that are lost are an error.
+// Survey counts what each would give, before anything is computed; too many rows that are lost are
+// an error.
 func (p *Reader) Survey(ctx context.Context, maxShare float64) error {
 	if p.Set == nil {
 		return nil

@@ -28,7 +28,8 @@ func metadataOf(run *op.Run) (pool.Source, error) {
 	return pool.Source{Metadata: files.laion, Images: files.Shards}, err
 }
 
-// Alive is the rows that the filter leaves, and whether they are numbered as the embeddings are; nil without a filter.
+// Alive is the rows that the filter leaves, and whether they are numbered as the embeddings are;
+// nil without a filter.
 func Alive(run *op.Run) (rows *pool.Rows, ofFolder bool, err error) {
 	dir, ok := run.In["filter"]
 	if !ok {
@@ -94,8 +95,8 @@ func EachMeta(ctx context.Context, folder *embeddings.Folder, fn func(i int64, r
 // stateColumns are what img2dataset says of an address.
 var stateColumns = []columns.Column{{Name: "url", Optional: true}, {Name: "status", Optional: true}, {Name: "error_message", Optional: true}}
 
-// FetchStates tells what became of addresses: img2dataset, and fetch here, leave it beside each shard. A shard without such a file, or one without a
-// status, says nothing.
+// FetchStates tells what became of addresses: img2dataset, and fetch here, leave it beside each
+// shard. A shard without such a file, or one without a status, says nothing.
 func FetchStates(shards []string, fn func(url, status, message string)) error {
 	for _, shard := range shards {
 		if err := readStates(strings.TrimSuffix(shard, ".tar")+".parquet", fn); err != nil {

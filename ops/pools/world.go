@@ -7,9 +7,9 @@ import (
 	"react/ops/op"
 )
 
-// WorldOp makes the procedural pool and its evaluation sets. Out: pool/*.parquet and pool/*.tar (LAION columns, img2dataset layout) and
-// sets/NAME/ (CLIP_benchmark's layout). Same bytes on one architecture
-// (a compiler that fuses multiply and add may round a pixel otherwise).
+// WorldOp makes the procedural pool and its evaluation sets. Out: pool/*.parquet and pool/*.tar
+// (LAION columns, img2dataset layout) and sets/NAME/ (CLIP_benchmark's layout). Same bytes on one
+// architecture (a compiler that fuses multiply and add may round a pixel otherwise).
 //
 //	1: first
 var WorldOp = op.Costs(op.Define(1, "world", runWorld,

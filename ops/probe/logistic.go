@@ -9,12 +9,13 @@ import (
 	"react/ops/blas"
 )
 
-// Logistic is multinomial logistic regression, exactly: the minimum of ½‖w‖² + C·Σ loss over the images, as scikit-learn's LogisticRegression
-// defines it. The bias is not penalised.
+// Logistic is multinomial logistic regression, exactly: the minimum of ½‖w‖² + C·Σ loss over the
+// images, as scikit-learn's LogisticRegression defines it. The bias is not penalised.
 type Logistic struct {
-	C         float64
-	Tolerance float64 // of the largest component of the gradient of the mean; 0 is scikit-learn's 1e-4
-	MaxSteps  int     // of L-BFGS; 0 is 1000, OpenAI's
+	C float64
+	// of the largest component of the gradient of the mean; 0 is scikit-learn's 1e-4
+	Tolerance float64
+	MaxSteps  int // of L-BFGS; 0 is 1000, OpenAI's
 	Start     []float64
 }
 
@@ -22,7 +23,8 @@ type Logistic struct {
 type Head struct {
 	W    blas.Matrix // [classes, dim]
 	Bias []float32
-	// Parameters are W and Bias as the optimizer holds them, [classes, dim+1]: a start for another C.
+	// Parameters are W and Bias as the optimizer holds them, [classes, dim+1]: a start for another
+	// C.
 	Parameters []float64
 	Steps      int
 }
@@ -67,7 +69,8 @@ func (h Head) Score(x blas.Matrix) blas.Matrix {
 	return out
 }
 
-// objective is the mean loss with its penalty. Value and slope at a point are computed together, once.
+// objective is the mean loss with its penalty. Value and slope at a point are computed together,
+// once.
 type objective struct {
 	labels  []int
 	classes int
@@ -146,7 +149,8 @@ func same(a, b []float64) bool {
 	return true
 }
 
-// crossEntropy sums the losses and turns logits into their gradient. Rows are shared among the processors.
+// crossEntropy sums the losses and turns logits into their gradient. Rows are shared among the
+// processors.
 func crossEntropy(logits blas.Wide, labels []int) float64 {
 	losses := make([]float64, len(labels))
 	blas.Share(len(labels), func(start, end int) {

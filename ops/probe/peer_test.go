@@ -14,8 +14,9 @@ import (
 	"react/ops/metric"
 )
 
-// TestProbeAgainstScikitLearn takes turns with scikit-learn's L-BFGS on the same features, for as many steps of the minimisation, in double precision
-// both. PROBE_IMAGES, PROBE_DIM, PROBE_CLASSES, PROBE_STEPS say the size (20000, 256, 100, 50).
+// TestProbeAgainstScikitLearn takes turns with scikit-learn's L-BFGS on the same features, for as
+// many steps of the minimisation, in double precision both. PROBE_IMAGES, PROBE_DIM, PROBE_CLASSES,
+// PROBE_STEPS say the size (20000, 256, 100, 50).
 func TestProbeAgainstScikitLearn(t *testing.T) {
 	rounds, python := peer.Rounds(t), peer.Python(t, "scikit-learn")
 	n, dim, classes := size(t, "PROBE_IMAGES", 20000), size(t, "PROBE_DIM", 256), size(t, "PROBE_CLASSES", 100)

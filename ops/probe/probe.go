@@ -1,10 +1,13 @@
-// Package probe trains linear classifiers on features that were computed once: ELEVATER's protocol (few-shot sampler, internal validation
-// split, search over learning rate and weight decay, stochastic gradient descent) and OpenAI's (L-BFGS logistic regression, C chosen on a
-// validation split).
+// Package probe trains linear classifiers on features that were computed once: ELEVATER's protocol
+// (few-shot sampler, internal validation split, search over learning rate and weight decay,
+// stochastic gradient descent) and OpenAI's (L-BFGS logistic regression, C chosen on a validation
+// split).
 //
-// No choice is ever made on a test set, unless the caller asks for the best epoch on it, as ELEVATER's toolkit reports, by that name.
+// No choice is ever made on a test set, unless the caller asks for the best epoch on it, as
+// ELEVATER's toolkit reports, by that name.
 //
-// Words: a head is weights [classes, dim] and bias [classes]; a shot is an image of each class; a sample is one few-shot subset.
+// Words: a head is weights [classes, dim] and bias [classes]; a shot is an image of each class; a
+// sample is one few-shot subset.
 package probe
 
 import (
@@ -16,9 +19,10 @@ import (
 	"react/ops/pyrandom"
 )
 
-// FewShot is vision-datasets' sample_few_shot_subset: positions of about shots images of each class, in the order in which they were drawn.
-// labels are each image's classes; images without any count as a class of their own. A class with fewer images than shots is an error, where
-// the toolkit would silently take fewer.
+// FewShot is vision-datasets' sample_few_shot_subset: positions of about shots images of each
+// class, in the order in which they were drawn. labels are each image's classes; images without any
+// count as a class of their own. A class with fewer images than shots is an error, where the
+// toolkit would silently take fewer.
 func FewShot(labels [][]int, classes, shots int, seed int64) ([]int, error) {
 	have := make([]int, classes)
 	for _, l := range labels {
@@ -67,8 +71,9 @@ func FewShot(labels [][]int, classes, shots int, seed int64) ([]int, error) {
 	return out, nil
 }
 
-// Validation splits the toolkit's way: of each class the first fifth, rounded up, validates. It is not random. Of images with several classes
-// the first that a class still needs are taken, class by class. Both parts are in ascending order.
+// Validation splits the toolkit's way: of each class the first fifth, rounded up, validates. It is
+// not random. Of images with several classes the first that a class still needs are taken, class by
+// class. Both parts are in ascending order.
 func Validation(labels [][]int, classes int) (train, val []int, err error) {
 	held := make([]bool, len(labels))
 	several := slices.ContainsFunc(labels, func(l []int) bool { return len(l) != 1 })
@@ -137,8 +142,9 @@ func holdSeveral(labels [][]int, classes int, held []bool) {
 	}
 }
 
-// Grid is the toolkit's search over 97 values from 1e-6 to 1e6, evenly spaced in their logarithm: every sixteenth first, then steps of 8, 4, 2
-// and 1 around the best so far. It is also how OpenAI chooses C.
+// Grid is the toolkit's search over 97 values from 1e-6 to 1e6, evenly spaced in their logarithm:
+// every sixteenth first, then steps of 8, 4, 2 and 1 around the best so far. It is also how OpenAI
+// chooses C.
 type Grid struct {
 	at    int // place of the best so far
 	score float64

@@ -24,7 +24,8 @@ func golden(t *testing.T, name string, into any) {
 	}
 }
 
-// TestFewShotAgainstVisionDatasets compares with the toolkit's own sampler for ten seeds (testdata/make.py).
+// TestFewShotAgainstVisionDatasets compares with the toolkit's own sampler for ten seeds
+// (testdata/make.py).
 func TestFewShotAgainstVisionDatasets(t *testing.T) {
 	var cases []struct {
 		Labels  [][]int
@@ -67,7 +68,8 @@ func TestValidation(t *testing.T) {
 	}
 }
 
-// TestGrid follows the search on a score with one peak: it must end there, after the rounds of the toolkit.
+// TestGrid follows the search on a score with one peak: it must end there, after the rounds of the
+// toolkit.
 func TestGrid(t *testing.T) {
 	for _, peak := range []int{0, 5, 37, 48, 91, 96} {
 		var g Grid
@@ -127,7 +129,8 @@ func TestLogisticAgainstScikitLearn(t *testing.T) {
 	}
 }
 
-// TestLogisticOnFlatFeatures: features that hardly differ, as an untrained model's, still have a minimum that is found.
+// TestLogisticOnFlatFeatures: features that hardly differ, as an untrained model's, still have a
+// minimum that is found.
 func TestLogisticOnFlatFeatures(t *testing.T) {
 	data := clusters(60, 32, 10, 0.1, 4)
 	for i := range data.X.Values {
@@ -192,7 +195,8 @@ func TestHeadsDoNotDisturbEachOther(t *testing.T) {
 	}
 }
 
-// TestStepAgainstLoops computes one step of a full batch with plain loops: normalisation, cross entropy, momentum and decay.
+// TestStepAgainstLoops computes one step of a full batch with plain loops: normalisation, cross
+// entropy, momentum and decay.
 func TestStepAgainstLoops(t *testing.T) {
 	for _, many := range []bool{false, true} {
 		data := clusters(20, 4, 3, 1, 5)
@@ -255,7 +259,8 @@ func plainSlope(data Data, w []float32, i, class int) float64 {
 	return math.Exp(logits[class])/sum - target
 }
 
-// TestSearch: the search finds settings that separate clusters, and counts runs as the toolkit has them.
+// TestSearch: the search finds settings that separate clusters, and counts runs as the toolkit has
+// them.
 func TestSearch(t *testing.T) {
 	train, val := clusters(300, 16, 6, 0.8, 11), clusters(60, 16, 6, 0.8, 12)
 	chosen, err := Search(train, val, Start{Classes: 6}, accuracy(val))
@@ -286,7 +291,8 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-// TestPrototypes works three images in two dimensions out by hand: (3,4)/5 and (0,2)/2 make (0.6,1.8), of length 1.897.
+// TestPrototypes works three images in two dimensions out by hand: (3,4)/5 and (0,2)/2 make
+// (0.6,1.8), of length 1.897.
 func TestPrototypes(t *testing.T) {
 	data := Data{X: blas.Matrix{Rows: 3, Cols: 2, Values: []float32{3, 4, 0, 2, -5, 0}}, Labels: [][]int{{0}, {0}, {1}}}
 	head, err := Prototypes(data, 2)

@@ -7,8 +7,9 @@ import (
 	"react/ops/blas"
 )
 
-// Prototypes are the classes' means of features of length 1, of length 1 again: [classes, dim], a head for cosines. An image of several classes
-// counts for each of them. A class without images is an error.
+// Prototypes are the classes' means of features of length 1, of length 1 again: [classes, dim], a
+// head for cosines. An image of several classes counts for each of them. A class without images is
+// an error.
 func Prototypes(data Data, classes int) (blas.Matrix, error) {
 	sums := make([]float64, classes*data.X.Cols)
 	seen := make([]bool, classes)

@@ -25,8 +25,9 @@ type Chosen struct {
 	Diverged int     // of them, those whose logits stopped being finite; they score 0
 }
 
-// Search chooses learning rate and weight decay as ELEVATER's toolkit does: for each of 6 rates a Grid over weight decay, each run scored by its
-// best epoch on the validation part. A round of all rates is one training. metric scores logits of the validation images.
+// Search chooses learning rate and weight decay as ELEVATER's toolkit does: for each of 6 rates a
+// Grid over weight decay, each run scored by its best epoch on the validation part. A round of all
+// rates is one training. metric scores logits of the validation images.
 func Search(train, val Data, start Start, metric func(logits blas.Matrix) (float64, error)) (Chosen, error) {
 	var out Chosen
 	grids := make([]Grid, len(learningRates))

@@ -15,8 +15,9 @@ const (
 	normMomentum = 0.1
 )
 
-// Data is what a head is trained on: features [images, dim] and each image's classes. Many is a set whose images may have several: its loss is
-// binary cross entropy of each class, else it is the softmax's cross entropy.
+// Data is what a head is trained on: features [images, dim] and each image's classes. Many is a set
+// whose images may have several: its loss is binary cross entropy of each class, else it is the
+// softmax's cross entropy.
 type Data struct {
 	X      blas.Matrix
 	Labels [][]int
@@ -36,17 +37,19 @@ func (d Data) Subset(at []int) Data {
 // Settings are a point of the search.
 type Settings struct{ LR, WeightDecay float64 }
 
-// Start is where training begins: the head of text embeddings, bias 0 (language-augmented initialisation), or, where Head is empty, PyTorch's
-// uniform numbers drawn from Seed.
+// Start is where training begins: the head of text embeddings, bias 0 (language-augmented
+// initialisation), or, where Head is empty, PyTorch's uniform numbers drawn from Seed.
 type Start struct {
 	Head    blas.Matrix
 	Classes int
 	Seed    uint64
 }
 
-// SGD trains heads, one for each settings, side by side on the same batches: one pass over memory serves all. Features go through a batch
-// normalisation without parameters, as the toolkit's do. The learning rate is constant, all parameters decay, momentum is 0.9, and a last batch
-// of one image is left out. after, where it is not nil, is called at the end of each epoch with a function that scores images by every head.
+// SGD trains heads, one for each settings, side by side on the same batches: one pass over memory
+// serves all. Features go through a batch normalisation without parameters, as the toolkit's do.
+// The learning rate is constant, all parameters decay, momentum is 0.9, and a last batch of one
+// image is left out. after, where it is not nil, is called at the end of each epoch with a function
+// that scores images by every head.
 func SGD(data Data, start Start, settings []Settings, epochs int, after func(epoch int, score func(x blas.Matrix) []blas.Matrix)) {
 	s := newSGD(data, start, settings)
 	order := make([]int, len(data.Labels))

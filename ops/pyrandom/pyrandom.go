@@ -1,5 +1,6 @@
-// Package pyrandom draws what Python's random module draws from the same seed: few-shot subsets of published benchmarks are made with it, and
-// are the same images only where the generator, the way it is seeded and the way it shuffles are the same. CPython 3.2 and later.
+// Package pyrandom draws what Python's random module draws from the same seed: few-shot subsets of
+// published benchmarks are made with it, and are the same images only where the generator, the way
+// it is seeded and the way it shuffles are the same. CPython 3.2 and later.
 //
 // Not for anything new: use math/rand/v2.
 package pyrandom

@@ -18,8 +18,8 @@ import (
 	"react/ops/pools"
 )
 
-// Finder answers texts with the nearest rows of a pool, for people who look at an index. It is no stage and writes nothing. Its methods may be
-// called concurrently.
+// Finder answers texts with the nearest rows of a pool, for people who look at an index. It is no
+// stage and writes nothing. Its methods may be called concurrently.
 type Finder struct {
 	backbone *backbone.Backbone
 	encode   *encode.Encoder // of one text at a time
@@ -30,7 +30,8 @@ type Finder struct {
 	set      *shards.Set // nil where the pool has no images here
 }
 
-// FinderParams say how to search. Sides are t2t and t2i; one without an index is searched by an exact pass.
+// FinderParams say how to search. Sides are t2t and t2i; one without an index is searched by an
+// exact pass.
 type FinderParams struct {
 	By        []string
 	Precision string // of the queries; "" is f32
@@ -44,8 +45,9 @@ type Nearest struct {
 	Meta  embeddings.Meta
 }
 
-// OpenFinder opens what a search by text reads. In: "checkpoint" and "embeddings" as embed and queries have them, "pool" for images;
-// "index.t2t" and "index.t2i", "tuned.t2t" and "tuned.t2i", and "filter", each where there is one.
+// OpenFinder opens what a search by text reads. In: "checkpoint" and "embeddings" as embed and
+// queries have them, "pool" for images; "index.t2t" and "index.t2i", "tuned.t2t" and "tuned.t2i",
+// and "filter", each where there is one.
 func OpenFinder(ctx context.Context, run *op.Run, p FinderParams) (_ *Finder, err error) {
 	f := &Finder{indexes: map[string]knn.Searcher{}}
 	defer func() {
@@ -236,7 +238,8 @@ func (f *Finder) describe(list []Nearest) error {
 	return err
 }
 
-// Describe gives what the metadata say of rows of the embeddings folder, in their order; without metadata the rows' numbers alone.
+// Describe gives what the metadata say of rows of the embeddings folder, in their order; without
+// metadata the rows' numbers alone.
 func (f *Finder) Describe(rows []int64) ([]embeddings.Meta, error) {
 	out, order := make([]embeddings.Meta, len(rows)), make([]int, len(rows))
 	for i, row := range rows {

@@ -18,10 +18,12 @@ type IndexParams struct {
 	ShardRows int64 `json:"shardRows,omitempty"` // rows of a shard; 0 is one index of all
 }
 
-// IndexOp builds a FAISS inner-product index of one side of a pool's embeddings. In: "embeddings". Out: image.index or text.index with its
-// parameters beside it; in shards image.shards.json or text.shards.json, and the shards that it lists. Same bytes for the same input.
+// IndexOp builds a FAISS inner-product index of one side of a pool's embeddings. In: "embeddings".
+// Out: image.index or text.index with its parameters beside it; in shards image.shards.json or
+// text.shards.json, and the shards that it lists. Same bytes for the same input.
 //
-// Shards are built one by one, so that one is in memory at a time, and an attempt goes on with those that the one before it finished.
+// Shards are built one by one, so that one is in memory at a time, and an attempt goes on with
+// those that the one before it finished.
 //
 //	1: first
 var IndexOp = op.Costs(op.Apart(op.Define(1, "index", runIndex,
@@ -46,7 +48,8 @@ func (p IndexParams) pace(at op.Known) op.Pace {
 	return op.Pace{Work: rows, Volume: rows, Kind: op.Without(p, "seed", "side")}
 }
 
-// memory is an index, or one shard of it, whose room grows by doubling, and the sample that it is trained on.
+// memory is an index, or one shard of it, whose room grows by doubling, and the sample that it is
+// trained on.
 func (p IndexParams) memory(at op.Place) (clip.Memory, error) {
 	if at.Model == nil || at.Rows.N() == 0 {
 		return clip.Memory{}, nil

@@ -7,8 +7,9 @@ import (
 	"react/ops/op"
 )
 
-// searchMemory is what an index, or the largest of its shards, takes; the embeddings themselves are read from disk, and those of kind exact by blocks.
-// The lists of a large ivf index are mapped: what is not searched need not be in memory.
+// searchMemory is what an index, or the largest of its shards, takes; the embeddings themselves are
+// read from disk, and those of kind exact by blocks. The lists of a large ivf index are mapped:
+// what is not searched need not be in memory.
 func searchMemory(at op.Place, by string, p knn.Params) (clip.Memory, error) {
 	if at.Model == nil || at.Rows.N() == 0 || modality.Of(by).Side == "" {
 		return clip.Memory{}, nil

@@ -1,5 +1,5 @@
-// Package retrieve holds the ops that index and search embeddings, or captions by the names in them, and the finder that
-// searches for a person.
+// Package retrieve holds the ops that index and search embeddings, or captions by the names in
+// them, and the finder that searches for a person.
 //
 // Words: a hit is a row that a query found; a modality is how: t2t, t2i or text-match.
 //
@@ -35,7 +35,8 @@ type Params struct {
 	// leave it out; elsewhere it is the trial's own.
 	Depth int `json:"depth"`
 
-	Set string `json:"set,omitempty"` // text-match: of a generated pool whose class names are matched; empty: the outside file
+	// text-match: of a generated pool whose class names are matched; empty: the outside file
+	Set string `json:"set,omitempty"`
 }
 
 // Appends says whether the hits of a shallower search are the first of a deeper one's.
@@ -43,7 +44,8 @@ func (p Params) Appends() bool { return modality.Of(p.By).Side == "" || p.Index.
 
 // Hit is one row of hits.parquet, ordered by query, then rank.
 type Hit struct {
-	Query    int32   `parquet:"query"` // row of queries.parquet; -1 where a class is searched for without one (text-match)
+	// row of queries.parquet; -1 where a class is searched for without one (text-match)
+	Query    int32   `parquet:"query"`
 	Class    int32   `parquet:"class"`
 	Prompt   string  `parquet:"prompt,dict"` // of the query; of text-match the name that was found
 	Rank     int32   `parquet:"rank"`        // 1-based
@@ -55,7 +57,8 @@ type Hit struct {
 // HitsFile holds the hits of all queries: see Hit.
 const HitsFile = "hits.parquet"
 
-// TieMargin is the difference under which two scores may swap places between BLAS kernels; the cut is made where scores differ by more.
+// TieMargin is the difference under which two scores may swap places between BLAS kernels; the cut
+// is made where scores differ by more.
 const TieMargin = 1e-5
 
 // Op searches every query: once to the largest depth that a sweep needs where Appends says so,
@@ -64,12 +67,15 @@ const TieMargin = 1e-5
 // text-match: "embeddings", "classes", optional "synonyms" and "filter".
 // Out: hits.parquet.
 //
-// FAISS cannot skip rows, so with a filter the search goes deeper until enough alive rows are found, or all that the index gives are seen.
+// FAISS cannot skip rows, so with a filter the search goes deeper until enough alive rows are
+// found, or all that the index gives are seen.
 //
-// Captions repeat, so exact ties are common, and FAISS orders them as it likes. The hits are scored again in a fixed order of float64
-// sums and sorted by score down, then row up; the search goes on until the group of equal scores at the cut is complete. With kind flat
-// the first k hits are therefore the same at any depth, batch and thread count; with kinds that look at candidates only, the number of
-// candidates grows with the depth, and what stands first with it. A query that finds fewer rows is counted as a shortfall.
+// Captions repeat, so exact ties are common, and FAISS orders them as it likes. The hits are scored
+// again in a fixed order of float64 sums and sorted by score down, then row up; the search goes on
+// until the group of equal scores at the cut is complete. With kind flat the first k hits are
+// therefore the same at any depth, batch and thread count; with kinds that look at candidates only,
+// the number of candidates grows with the depth, and what stands first with it. A query that finds
+// fewer rows is counted as a shortfall.
 //
 //	1: first
 var Op = op.Costs(op.Deepens(op.Apart(op.Define(1, "retrieve", runRetrieve,
@@ -222,7 +228,8 @@ func (s *searcher) openIndex(run *op.Run, p knn.Params, side string) error {
 	return nil
 }
 
-// block is how many queries are searched together: as many as can be where every search reads all rows.
+// block is how many queries are searched together: as many as can be where every search reads all
+// rows.
 func (s *searcher) block() int {
 	if _, sharded := s.index.(*knn.Sharded); sharded || s.index == nil {
 		return exactBlock
@@ -300,7 +307,8 @@ func (s *searcher) search(ctx context.Context, vectors []float32) ([][]scored, e
 // maxFound bounds the hits that are in memory together, 12 bytes each.
 const maxFound = 1 << 25
 
-// pass searches some queries to one depth and fills in the lists of those whose cut is settled; the others are returned.
+// pass searches some queries to one depth and fills in the lists of those whose cut is settled; the
+// others are returned.
 func (s *searcher) pass(ctx context.Context, vectors []float32, queries []int, k int, lists [][]scored) ([]int, error) {
 	batch := make([]float32, 0, len(queries)*s.dim)
 	for _, q := range queries {
@@ -326,7 +334,8 @@ func (s *searcher) pass(ctx context.Context, vectors []float32, queries []int, k
 	return still, nil
 }
 
-// firstK is how deep to look first: the depth, more where rows are filtered out, and some rows on which ties may fall.
+// firstK is how deep to look first: the depth, more where rows are filtered out, and some rows on
+// which ties may fall.
 func (s *searcher) firstK() int {
 	k := s.depth + 32
 	if s.alive != nil && s.index != nil {
@@ -336,8 +345,9 @@ func (s *searcher) firstK() int {
 	return min(s.maxK, k)
 }
 
-// settled says whether a deeper search could not change the first depth rows: the index gave fewer than were asked for, or enough are alive
-// and the worst that was found is worse than the cut by more than ties go.
+// settled says whether a deeper search could not change the first depth rows: the index gave fewer
+// than were asked for, or enough are alive and the worst that was found is worse than the cut by
+// more than ties go.
 func (s *searcher) settled(list []scored, found []int64) bool {
 	if slices.Contains(found, -1) {
 		return true
@@ -345,7 +355,8 @@ func (s *searcher) settled(list []scored, found []int64) bool {
 	return len(list) >= s.depth && list[len(list)-1].score <= list[s.depth-1].score-TieMargin
 }
 
-// rescore computes the inner products again and sorts; rows of -1, and those that are not alive, are left out.
+// rescore computes the inner products again and sorts; rows of -1, and those that are not alive,
+// are left out.
 func (s *searcher) rescore(query []float32, rows []int64) ([]scored, error) {
 	list := make([]scored, 0, len(rows))
 	for _, row := range rows {

@@ -7,7 +7,8 @@ import (
 	"react/ops/internal/optest"
 )
 
-// TestShortListsHoldNoOtherRow: where an index finds fewer rows than were asked for it says -1, which is no row: not the last one either.
+// TestShortListsHoldNoOtherRow: where an index finds fewer rows than were asked for it says -1,
+// which is no row: not the last one either.
 func TestShortListsHoldNoOtherRow(t *testing.T) {
 	vectors := []float32{1, 0, 0.8, 0.6, 0, 1}
 	folder := optest.WriteFolder(t, 2, vectors, make([]embeddings.Meta, 3))
@@ -30,7 +31,8 @@ func TestShortListsHoldNoOtherRow(t *testing.T) {
 	}
 }
 
-// TestACutThroughEqualScoresIsNotSettled: which rows of a group of equal scores a search gives depends on its depth.
+// TestACutThroughEqualScoresIsNotSettled: which rows of a group of equal scores a search gives
+// depends on its depth.
 func TestACutThroughEqualScoresIsNotSettled(t *testing.T) {
 	s := &searcher{depth: 2}
 	list := func(scores ...float32) []scored {

@@ -17,9 +17,10 @@ import (
 	"react/ops/pools"
 )
 
-// matchCaptions finds for each class the captions that hold its name, or a synonym, as whole words, letter case aside. The score is the share of a
-// caption's words that are the name, so that "a tabby cat" comes before a sentence with a cat in it; order is score down, then row up. A class whose
-// name stands in no caption is counted as a shortfall.
+// matchCaptions finds for each class the captions that hold its name, or a synonym, as whole words,
+// letter case aside. The score is the share of a caption's words that are the name, so that "a
+// tabby cat" comes before a sentence with a cat in it; order is score down, then row up. A class
+// whose name stands in no caption is counted as a shortfall.
 func matchCaptions(ctx context.Context, run *op.Run, p Params) error {
 	classes, err := embed.Classes(run, p.Set)
 	if err != nil {
@@ -34,7 +35,8 @@ func matchCaptions(ctx context.Context, run *op.Run, p Params) error {
 		return err
 	}
 	defer folder.Close()
-	folder.MaxBad = int(folder.Rows()) // a caption that cannot be read matches nothing; the pairs stage counts them
+	// a caption that cannot be read matches nothing; the pairs stage counts them
+	folder.MaxBad = int(folder.Rows())
 	alive, err := pools.AliveIn(ctx, run, folder)
 	if err != nil {
 		return err
@@ -108,7 +110,8 @@ func (m *matches) sorted() []captionHit {
 	return m.hits[:min(m.depth, len(m.hits))]
 }
 
-// nameMatcher finds the names of classes in captions, each word of a caption looked up once however many names there are.
+// nameMatcher finds the names of classes in captions, each word of a caption looked up once however
+// many names there are.
 type nameMatcher struct {
 	byWord map[string][]wantedName // by the first word of a name
 	bare   []wantedName            // names without a letter or digit

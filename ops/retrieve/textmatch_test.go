@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestNameMatcherIsAWholeWordSearch: what is found word by word is what a pattern for each name finds.
+// TestNameMatcherIsAWholeWordSearch: what is found word by word is what a pattern for each name
+// finds.
 func TestNameMatcherIsAWholeWordSearch(t *testing.T) {
 	parts := []string{"cat", "Red", "car", "c++", "#1", "★", "é", "o'neill", "-", " ", " ", "  ", ".", "carpet", "9", "红", "🐈"}
 	rng := rand.New(rand.NewPCG(7, 7))

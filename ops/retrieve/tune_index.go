@@ -35,22 +35,25 @@ type IndexCurve struct {
 
 // CurvePoint is one value of the parameter.
 type CurvePoint struct {
-	Value      int       `json:"value"`
-	Recall     float64   `json:"recall"`     // mean over queries
-	Worst      float64   `json:"worst"`      // the least mean of a class
-	WorstClass string    `json:"worstClass"` //
-	Shortfall  int       `json:"shortfall"`  // hits that K asks for and the index did not give, of all queries
-	Classes    []float64 `json:"classes"`    // mean of each class, in the order of class names
+	Value      int     `json:"value"`
+	Recall     float64 `json:"recall"`     // mean over queries
+	Worst      float64 `json:"worst"`      // the least mean of a class
+	WorstClass string  `json:"worstClass"` //
+	// hits that K asks for and the index did not give, of all queries
+	Shortfall int       `json:"shortfall"`
+	Classes   []float64 `json:"classes"` // mean of each class, in the order of class names
 }
 
 const curveFile = "curve.json"
 
-// TuneIndexOp measures what share of the exact K best hits an index finds with the very queries that will be asked, which are texts and lie
-// elsewhere than the vectors of images do, for one value of its parameter of search after the other, and takes the smallest that reaches the
-// recall that is wanted. No clock is looked at, so every machine takes the same. In: "index", "embeddings", "queries"; with a filter, "filter".
-// Out: curve.json.
+// TuneIndexOp measures what share of the exact K best hits an index finds with the very queries
+// that will be asked, which are texts and lie elsewhere than the vectors of images do, for one
+// value of its parameter of search after the other, and takes the smallest that reaches the recall
+// that is wanted. No clock is looked at, so every machine takes the same. In: "index",
+// "embeddings", "queries"; with a filter, "filter". Out: curve.json.
 //
-// Hits as good as the K-th best but for rounding count as found: captions repeat, and which of several equal ones is returned says nothing.
+// Hits as good as the K-th best but for rounding count as found: captions repeat, and which of
+// several equal ones is returned says nothing.
 //
 //	1: first
 var TuneIndexOp = op.Apart(op.Define(1, "tune-index", runTuneIndex,
@@ -132,7 +135,8 @@ type indexTuner struct {
 }
 
 func openIndexTuner(ctx context.Context, run *op.Run, p TuneIndexParams) (*indexTuner, error) {
-	if name, value := p.Index.SearchParam(); name == "efSearch" && value < p.K { // the least with which K can be found
+	// the least with which K can be found
+	if name, value := p.Index.SearchParam(); name == "efSearch" && value < p.K {
 		p.Index, _ = p.Index.SearchWith(p.K)
 	}
 	t, err := openTruth(ctx, run, p)
@@ -143,7 +147,8 @@ func openIndexTuner(ctx context.Context, run *op.Run, p TuneIndexParams) (*index
 	return t, err
 }
 
-// openTruth opens what a search reads, for all hits that there can be; with kind exact there is no index.
+// openTruth opens what a search reads, for all hits that there can be; with kind exact there is no
+// index.
 func openTruth(ctx context.Context, run *op.Run, p TuneIndexParams) (*indexTuner, error) {
 	folder, s, err := openSearcher(ctx, run, Params{By: p.By, Index: p.Index, Depth: p.K})
 	if err != nil {
@@ -243,8 +248,8 @@ func (t *indexTuner) found(q int, list []scored) int {
 	return worse
 }
 
-// RecallOf measures the hits that a search gave down to a depth as tune-index measures an index's; of is how many of a query count, no more than
-// there are rows.
+// RecallOf measures the hits that a search gave down to a depth as tune-index measures an index's;
+// of is how many of a query count, no more than there are rows.
 func RecallOf(ctx context.Context, run *op.Run, by string, depth int, hits []Hit) (point CurvePoint, of int, err error) {
 	t, err := openTruth(ctx, run, TuneIndexParams{By: by, Index: knn.Params{Kind: "exact"}, K: depth})
 	if err != nil {

@@ -30,11 +30,12 @@ func Works() []string { return append([]string{embed}, clip.ModeNames()...) }
 
 // Options say what to measure.
 type Options struct {
-	Config     clip.Config
-	Work       string
-	Batch      int
-	Precision  string        // clip.F32 or clip.BF16; "" is F32
-	MicroBatch int           // pairs that go through the towers at a time in a step; 0 for the whole batch
+	Config    clip.Config
+	Work      string
+	Batch     int
+	Precision string // clip.F32 or clip.BF16; "" is F32
+	// pairs that go through the towers at a time in a step; 0 for the whole batch
+	MicroBatch int
 	Recompute  bool          // make the activations of each block again in the backward pass
 	Gates      int           // gated blocks that a mode adds where it needs them
 	Rounds     int           // timed, after two that are not
@@ -44,13 +45,15 @@ type Options struct {
 
 // Result is what a work took.
 type Result struct {
-	Work      string          `json:"work"`
-	Batch     int             `json:"batch"`
-	Compile   time.Duration   `json:"compile"` // the first round, compilation included
-	Rounds    []time.Duration `json:"rounds"`
-	Memory    []int64         `json:"memory,omitempty"` // bytes after each round, the untimed ones first
-	PerSecond float64         `json:"imagesPerSecond"`  // by the median round
-	FLOPS     float64         `json:"flops"`            // matrix operations a second, of the work's own count
+	Work    string          `json:"work"`
+	Batch   int             `json:"batch"`
+	Compile time.Duration   `json:"compile"` // the first round, compilation included
+	Rounds  []time.Duration `json:"rounds"`
+	// bytes after each round, the untimed ones first
+	Memory    []int64 `json:"memory,omitempty"`
+	PerSecond float64 `json:"imagesPerSecond"` // by the median round
+	// matrix operations a second, of the work's own count
+	FLOPS float64 `json:"flops"`
 }
 
 // warmRounds are not timed: the first compiles, the second fills caches.

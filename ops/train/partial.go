@@ -21,12 +21,14 @@ import (
 	"react/ops/op"
 )
 
-// partialFormat is the version of what a training keeps in Run.Partial; another version is not read.
+// partialFormat is the version of what a training keeps in Run.Partial; another version is not
+// read.
 //
 //	1: state.json, NNNNNN.safetensors, NNNNNN.jsonl, and the kept snapshots
 const partialFormat = 1
 
-// stateFile is the file that makes the others count. It is written last and by rename, and names them with their digests.
+// stateFile is the file that makes the others count. It is written last and by rename, and names
+// them with their digests.
 const stateFile = "state.json"
 
 // defaultSaveEvery is the time between two saves where Run gives none.
@@ -40,8 +42,9 @@ type trainingState struct {
 	Files  map[string]string `json:"files"`  // path in the directory → sha256
 }
 
-// saver keeps a training's state (weights, moments, step, metrics so far, kept snapshots) in Run.Partial. The order of the data and its
-// augmentation are functions of seed and step, and need no keeping.
+// saver keeps a training's state (weights, moments, step, metrics so far, kept snapshots) in
+// Run.Partial. The order of the data and its augmentation are functions of seed and step, and need
+// no keeping.
 type saver struct {
 	t       *Training
 	run     *op.Run
@@ -65,8 +68,9 @@ func newSaver(t *Training, run *op.Run, eng *engine.Engine) *saver {
 	return s
 }
 
-// after is called when a step was taken; it saves when it is time to. A state that cannot be written is said in the log: it is a matter of time
-// lost after a kill, and a full disk will stop the stage itself.
+// after is called when a step was taken; it saves when it is time to. A state that cannot be
+// written is said in the log: it is a matter of time lost after a kill, and a full disk will stop
+// the stage itself.
 func (s *saver) after(step int) {
 	if s.run.Partial == "" || step == s.t.Steps || time.Since(s.last) < s.pause {
 		return
@@ -133,7 +137,8 @@ func (s *saver) saveWeights(path string) error {
 	return layout.WriteSafetensors(path, w)
 }
 
-// keepSnapshots links the finished files of the stage's own snapshots into the directory, once each.
+// keepSnapshots links the finished files of the stage's own snapshots into the directory, once
+// each.
 func (s *saver) keepSnapshots() error {
 	return filepath.WalkDir(s.run.Path(snapshotsDir), func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -180,8 +185,9 @@ func (s *saver) dropOthers(state trainingState) error {
 	return nil
 }
 
-// restore puts the trainer where a saved state left it and returns the lines of metrics.jsonl up to there, and the steps taken; none for a fresh
-// start. A state that is damaged, or of another engine, is dropped with a warning.
+// restore puts the trainer where a saved state left it and returns the lines of metrics.jsonl up to
+// there, and the steps taken; none for a fresh start. A state that is damaged, or of another
+// engine, is dropped with a warning.
 func (s *saver) restore() ([]byte, int, error) {
 	if s.run.Partial == "" {
 		return nil, 0, nil
@@ -226,7 +232,8 @@ func (s *saver) read() (trainingState, error) {
 	return state, nil
 }
 
-// takeFiles checks every file's digest, links the snapshots into the stage's directory and returns the lines of metrics.
+// takeFiles checks every file's digest, links the snapshots into the stage's directory and returns
+// the lines of metrics.
 func (s *saver) takeFiles(state trainingState) ([]byte, error) {
 	for _, name := range slices.Sorted(maps.Keys(state.Files)) {
 		from := filepath.Join(s.run.Partial, name)
@@ -252,7 +259,8 @@ func (s *saver) takeFiles(state trainingState) ([]byte, error) {
 	return lines, err
 }
 
-// setWeights gives the trainer what trains and its moments. After an error it has the weights that it had.
+// setWeights gives the trainer what trains and its moments. After an error it has the weights that
+// it had.
 func (s *saver) setWeights(step int) error {
 	saved, err := layout.ReadSafetensors(filepath.Join(s.run.Partial, weightsOf(step)))
 	if err != nil {

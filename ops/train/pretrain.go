@@ -24,9 +24,10 @@ import (
 
 // PretrainParams are the params of pretrain.
 type PretrainParams struct {
-	Model           clip.Config   `json:"model"` // vocab_size is set from the tokenizer
-	Steps           int           `json:"steps"`
-	CheckpointEvery int           `json:"checkpointEvery,omitempty"` // steps between the checkpoints kept in snapshots/; 0 keeps none
+	Model clip.Config `json:"model"` // vocab_size is set from the tokenizer
+	Steps int         `json:"steps"`
+	// steps between the checkpoints kept in snapshots/; 0 keeps none
+	CheckpointEvery int           `json:"checkpointEvery,omitempty"`
 	Batch           int           `json:"batch"`
 	LR              float64       `json:"lr"` // peak
 	Warmup          int           `json:"warmup"`
@@ -41,9 +42,11 @@ type PretrainParams struct {
 	MaxBadShare     float64       `json:"maxBadShare"`
 }
 
-// PretrainOp trains a CLIP model from random weights on a pool with plain InfoNCE: a base for experiments that no released checkpoint fits.
-// In: "pool"; with a filter, "filter". Out: open_clip_model.safetensors, open_clip_config.json, tokenizer.json (BPE trained on the pool's captions), metrics.jsonl,
-// curve.json, and snapshots/NNNNNN/ with a checkpoint after every CheckpointEvery steps. Same bytes on one engine but for the speeds in metrics.jsonl.
+// PretrainOp trains a CLIP model from random weights on a pool with plain InfoNCE: a base for
+// experiments that no released checkpoint fits. In: "pool"; with a filter, "filter". Out:
+// open_clip_model.safetensors, open_clip_config.json, tokenizer.json (BPE trained on the pool's
+// captions), metrics.jsonl, curve.json, and snapshots/NNNNNN/ with a checkpoint after every
+// CheckpointEvery steps. Same bytes on one engine but for the speeds in metrics.jsonl.
 //
 //	1: first
 //	2: as embed's
@@ -176,7 +179,8 @@ type trainingPool struct {
 	captions []string
 }
 
-// readTrainingPool reads a pool whose rows have images, checks that each decodes, and drops and counts those that do not, up to maxBad.
+// readTrainingPool reads a pool whose rows have images, checks that each decodes, and drops and
+// counts those that do not, up to maxBad.
 func readTrainingPool(ctx context.Context, run *op.Run, maxBad int, maxShare float64) (*trainingPool, error) {
 	files, err := pools.FilesOf(run)
 	if err != nil {

@@ -24,17 +24,18 @@ import (
 
 // PromptTuneParams are the params of prompt-tune.
 type PromptTuneParams struct {
-	Contexts string  `json:"contexts"`       // shared, class (CoOp), image (CoCoOp)
-	Length   int     `json:"length"`         // context vectors
-	Position string  `json:"position"`       // of the class name: end, middle, front
-	Init     string  `json:"init,omitempty"` // words that the context starts from; "" draws it
-	Bare     bool    `json:"bare,omitempty"` // no full stop behind the prompt
-	Shots    int     `json:"shots"`          // images of each class, ELEVATER's draw of the seed; 0 is all
-	Steps    int     `json:"steps"`
-	Batch    int     `json:"batch"`
-	LR       float64 `json:"lr"` // peak
-	Warmup   int     `json:"warmup"`
-	Seed     int64   `json:"seed"` // context, shots and order
+	Contexts string `json:"contexts"`       // shared, class (CoOp), image (CoCoOp)
+	Length   int    `json:"length"`         // context vectors
+	Position string `json:"position"`       // of the class name: end, middle, front
+	Init     string `json:"init,omitempty"` // words that the context starts from; "" draws it
+	Bare     bool   `json:"bare,omitempty"` // no full stop behind the prompt
+	// images of each class, ELEVATER's draw of the seed; 0 is all
+	Shots  int     `json:"shots"`
+	Steps  int     `json:"steps"`
+	Batch  int     `json:"batch"`
+	LR     float64 `json:"lr"` // peak
+	Warmup int     `json:"warmup"`
+	Seed   int64   `json:"seed"` // context, shots and order
 }
 
 // LearnedPrompt is prompt.json, beside prompt.safetensors.
@@ -55,9 +56,10 @@ const PromptFile = "prompt.json"
 // LearnedPromptFile holds what a prompt-tune stage learned: context vectors, and CoCoOp's network.
 const LearnedPromptFile = "prompt.safetensors"
 
-// PromptTuneOp learns the context of prompts on labelled images with everything else frozen (CoOp, CoCoOp). Its images' features are made once, so there is
-// no augmentation, where CoOp crops and flips. In: "checkpoint", "train" (a features stage of it). Out: prompt.json, prompt.safetensors, metrics.jsonl,
-// rows.jsonl.
+// PromptTuneOp learns the context of prompts on labelled images with everything else frozen (CoOp,
+// CoCoOp). Its images' features are made once, so there is no augmentation, where CoOp crops and
+// flips. In: "checkpoint", "train" (a features stage of it). Out: prompt.json, prompt.safetensors,
+// metrics.jsonl, rows.jsonl.
 //
 //	1: first
 //	2: captions are cleaned as ftfy does (same ids for printable ASCII)
@@ -173,7 +175,8 @@ func FirstNames(names []catalogue.Names) []string {
 	return out
 }
 
-// Layout places context vectors, the class names and, unless it is bare, a full stop, as CoOp does. A name that is too long is cut.
+// Layout places context vectors, the class names and, unless it is bare, a full stop, as CoOp does.
+// A name that is too long is cut.
 func (p *LearnedPrompt) Layout(tok *tokenizer.Tokenizer, names []string) (clip.PromptLayout, error) {
 	context := tok.Context()
 	var stop []int32

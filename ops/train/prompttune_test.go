@@ -31,7 +31,8 @@ func TestPromptLayout(t *testing.T) {
 	}
 }
 
-// TestBarePromptIsTheTemplate: begun from a template's words, without CoOp's full stop, the tokens are the template's own.
+// TestBarePromptIsTheTemplate: begun from a template's words, without CoOp's full stop, the tokens
+// are the template's own.
 func TestBarePromptIsTheTemplate(t *testing.T) {
 	tok, err := tokenizer.Train(slices.Values([]string{"an emoji of a dog"}), 530, 16)
 	if err != nil {

@@ -21,15 +21,19 @@ import (
 
 // PseudoLabelParams are the params of pseudo-label.
 type PseudoLabelParams struct {
-	From        string   `json:"from"`                  // teacher: zero-shot classification; retrieval: the class whose query found the pair
-	Set         string   `json:"set,omitempty"`         // evaluation set of a generated pool whose class names are used
-	Prompts     []string `json:"prompts"`               // templates with one {}
-	Threshold   float64  `json:"threshold,omitempty"`   // least probability of the best class
-	PerClass    int      `json:"perClass,omitempty"`    // most confident pairs kept of each class; 0 is all
-	Soft        bool     `json:"soft,omitempty"`        // the teacher's probabilities, not its best class
-	Temperature float64  `json:"temperature,omitempty"` // that logits are divided by; 0 is 1
-	Precision   string   `json:"precision,omitempty"`   // of embedding; "" is f32
-	MaxBad      int      `json:"maxBad,omitempty"`
+	// teacher: zero-shot classification; retrieval: the class whose query found the pair
+	From string `json:"from"`
+	// evaluation set of a generated pool whose class names are used
+	Set       string   `json:"set,omitempty"`
+	Prompts   []string `json:"prompts"`             // templates with one {}
+	Threshold float64  `json:"threshold,omitempty"` // least probability of the best class
+	// most confident pairs kept of each class; 0 is all
+	PerClass int `json:"perClass,omitempty"`
+	// the teacher's probabilities, not its best class
+	Soft        bool    `json:"soft,omitempty"`
+	Temperature float64 `json:"temperature,omitempty"` // that logits are divided by; 0 is 1
+	Precision   string  `json:"precision,omitempty"`   // of embedding; "" is f32
+	MaxBad      int     `json:"maxBad,omitempty"`
 }
 
 // Kinds of pseudo-labels.
@@ -40,23 +44,27 @@ const (
 
 // PseudoLabel is a row of labels.parquet: a pair and the shares of its classes, which add up to 1.
 type PseudoLabel struct {
-	Pair       int32     `parquet:"pair"` // row of pairs.parquet
-	Classes    []int32   `parquet:"classes,list"`
-	Shares     []float32 `parquet:"shares,list"`
-	Confidence float32   `parquet:"confidence"` // the teacher's probability of its best class; 1 from retrieval
+	Pair    int32     `parquet:"pair"` // row of pairs.parquet
+	Classes []int32   `parquet:"classes,list"`
+	Shares  []float32 `parquet:"shares,list"`
+	// the teacher's probability of its best class; 1 from retrieval
+	Confidence float32 `parquet:"confidence"`
 }
 
 const (
 	labelsFile = "labels.parquet"
 	labelBlock = 4096 // images that are classified together
-	// softClasses and softMass bound what is kept of a soft label: the best classes up to this share, rescaled.
+	// softClasses and softMass bound what is kept of a soft label: the best classes up to this
+	// share, rescaled.
 	softClasses = 32
 	softMass    = 0.999
 )
 
-// PseudoLabelOp gives retrieved pairs classes of the task without anybody's labels, for self-training. In: "checkpoint" (the teacher), "pairs", "pool",
-// "classes". Out: labels.parquet, classifier.npy [classes, dim] (the prompts' normalised mean embeddings, which a student is trained against),
-// rows.jsonl (labelled, share, confidence, and precision where the pool knows its labels).
+// PseudoLabelOp gives retrieved pairs classes of the task without anybody's labels, for
+// self-training. In: "checkpoint" (the teacher), "pairs", "pool", "classes". Out: labels.parquet,
+// classifier.npy [classes, dim] (the prompts' normalised mean embeddings, which a student is
+// trained against), rows.jsonl (labelled, share, confidence, and precision where the pool knows its
+// labels).
 //
 //	1: first
 //	2: embeddings that are not finite are an error, and no more below the threshold
@@ -120,7 +128,8 @@ func (l *labeller) label(ctx context.Context, set *shards.Set, rows []pairs.Pair
 	return nil, fmt.Errorf("labels from %q (teacher or retrieval)", l.From)
 }
 
-// retrieved takes the class of the query that found a pair best; a pair that no query found, as of a control, is an error.
+// retrieved takes the class of the query that found a pair best; a pair that no query found, as of
+// a control, is an error.
 func (l *labeller) retrieved(rows []pairs.Pair) ([]PseudoLabel, error) {
 	at := map[string]int32{}
 	for i, c := range l.classes {
@@ -191,7 +200,8 @@ func (l *labeller) of(p []float64) PseudoLabel {
 	return out
 }
 
-// keepMost keeps the most confident labels of each best class, in the order of the pairs; equal ones of the lower pair.
+// keepMost keeps the most confident labels of each best class, in the order of the pairs; equal
+// ones of the lower pair.
 func keepMost(labels []PseudoLabel, most int) []PseudoLabel {
 	if most == 0 {
 		return labels

@@ -14,8 +14,9 @@ type ResizeParams struct {
 	ImageSize int `json:"imageSize"` // side of an image, pixels
 }
 
-// ResizeOp opens a checkpoint for images of another size: its positional embeddings are resampled as open_clip does at loading. In: "checkpoint".
-// Out: the checkpoint's files. Same bytes everywhere.
+// ResizeOp opens a checkpoint for images of another size: its positional embeddings are resampled
+// as open_clip does at loading. In: "checkpoint". Out: the checkpoint's files. Same bytes
+// everywhere.
 //
 //	1: first
 //	2: the config keeps how the checkpoint's files prepare images

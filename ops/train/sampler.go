@@ -6,8 +6,9 @@ import (
 	"react/ops/pairs"
 )
 
-// sampler gives the order in which a run of training sees its pairs: one seeded permutation an epoch, laid end to end, so that a batch may
-// cross epochs and every step has a full batch. The order is a function of (seed, position) and can start anywhere.
+// sampler gives the order in which a run of training sees its pairs: one seeded permutation an
+// epoch, laid end to end, so that a batch may cross epochs and every step has a full batch. The
+// order is a function of (seed, position) and can start anywhere.
 type sampler struct {
 	n     int
 	seed  uint64
@@ -31,7 +32,8 @@ func (s *sampler) batch(first int, dst []int) {
 	}
 }
 
-// captionGroups are the pairs of each image, so that an epoch can take an image once, with one of its captions.
+// captionGroups are the pairs of each image, so that an epoch can take an image once, with one of
+// its captions.
 type captionGroups [][]int
 
 // byImage groups pairs whose images are the same file, in the order of their first.
@@ -49,8 +51,8 @@ func byImage(rows []pairs.Pair) captionGroups {
 	return groups
 }
 
-// choose puts pairs in the place of the images at positions first, first+1, ...: of each image one that is drawn anew each epoch, a function of
-// (seed, epoch, image) alone.
+// choose puts pairs in the place of the images at positions first, first+1, ...: of each image one
+// that is drawn anew each epoch, a function of (seed, epoch, image) alone.
 func (g captionGroups) choose(first int, images []int, seed uint64) {
 	if g == nil {
 		return

@@ -41,7 +41,8 @@ func TestSamplerIsAPermutationEachEpochAndStartsAnywhere(t *testing.T) {
 	}
 }
 
-// TestOneCaptionOfEachImage: an epoch takes every image once, whichever batch it begins with; over epochs all captions come, and the seed decides which.
+// TestOneCaptionOfEachImage: an epoch takes every image once, whichever batch it begins with; over
+// epochs all captions come, and the seed decides which.
 func TestOneCaptionOfEachImage(t *testing.T) {
 	rows := []pairs.Pair{{SHA256: "a"}, {SHA256: "b"}, {SHA256: "a"}, {SHA256: "c"}, {SHA256: "a"}, {SHA256: "c"}}
 	groups := byImage(rows)

@@ -14,7 +14,8 @@ import (
 	"react/ops/internal/optest"
 )
 
-// TestSeedsReachWhatTheyVary looks at each thing that a seed is for alone: where one is the same for all seeds, the others hide it.
+// TestSeedsReachWhatTheyVary looks at each thing that a seed is for alone: where one is the same
+// for all seeds, the others hide it.
 func TestSeedsReachWhatTheyVary(t *testing.T) {
 	b := &backbone.Backbone{Checkpoint: &clip.Checkpoint{Config: optest.SmallModel(t), Weights: clip.Init(optest.SmallModel(t), 1)}}
 	var gates [][]float32

@@ -14,7 +14,8 @@ type SnapshotParams struct {
 	Step int `json:"step"` // of the pretraining, from 1; one of the steps that it kept
 }
 
-// SnapshotOp takes one of the checkpoints that a pretraining kept on its way. In: "pretrain". Out: the checkpoint's files, the same bytes.
+// SnapshotOp takes one of the checkpoints that a pretraining kept on its way. In: "pretrain". Out:
+// the checkpoint's files, the same bytes.
 //
 //	1: first
 var SnapshotOp = op.Costs(op.OnOneCore(op.Define(1, "snapshot", runSnapshot,

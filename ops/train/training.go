@@ -1,7 +1,9 @@
-// Package train holds the ops that train: the loop with its data, saved state and fit to memory (training.go, partial.go,
-// fit.go), pretraining, tuning, learned prompts, and the pseudo-labels that tuning may read.
+// Package train holds the ops that train: the loop with its data, saved state and fit to memory
+// (training.go, partial.go, fit.go), pretraining, tuning, learned prompts, and the pseudo-labels
+// that tuning may read.
 //
-// Not here: steps, losses and optimizers (ops/clip); fine-tuning on labels, which scores as it goes (ops/evaluate).
+// Not here: steps, losses and optimizers (ops/clip); fine-tuning on labels, which scores as it goes
+// (ops/evaluate).
 package train
 
 import (
@@ -24,7 +26,8 @@ import (
 	"react/ops/op"
 )
 
-// metricsFile holds one line a step of every training. All of it but imagesPerSecond is the same from run to run.
+// metricsFile holds one line a step of every training. All of it but imagesPerSecond is the same
+// from run to run.
 const metricsFile = "metrics.jsonl"
 
 // warmSteps are left out of the speed: the first steps compile and fill caches.
@@ -53,20 +56,22 @@ type Training struct {
 	Augment                              image.Augment
 	Seed                                 uint64
 	PositivesWarned                      bool
-	Each                                 func(step int) error // called after each step, counted from 1; nil is nothing
+	// called after each step, counted from 1; nil is nothing
+	Each func(step int) error
 }
 
 // stepMetrics is one line of metrics.jsonl.
 type stepMetrics struct {
-	Step            int       `json:"step"` // 1-based
-	Loss            float64   `json:"loss"`
-	LR              float64   `json:"lr"`
-	GradNorm        float64   `json:"gradNorm"`
-	LogitScale      float64   `json:"logitScale"`
-	Positives       float64   `json:"positives"`                 // mean size of P(i)
-	TanhAlpha       []float64 `json:"tanhAlpha,omitempty"`       // attn, dense of each gated block
-	Accuracy        float64   `json:"accuracy,omitempty"`        // of the batch, with labels
-	ImagesPerSecond float64   `json:"imagesPerSecond,omitempty"` // since the fifth step of the attempt
+	Step       int       `json:"step"` // 1-based
+	Loss       float64   `json:"loss"`
+	LR         float64   `json:"lr"`
+	GradNorm   float64   `json:"gradNorm"`
+	LogitScale float64   `json:"logitScale"`
+	Positives  float64   `json:"positives"`           // mean size of P(i)
+	TanhAlpha  []float64 `json:"tanhAlpha,omitempty"` // attn, dense of each gated block
+	Accuracy   float64   `json:"accuracy,omitempty"`  // of the batch, with labels
+	// since the fifth step of the attempt
+	ImagesPerSecond float64 `json:"imagesPerSecond,omitempty"`
 }
 
 // trainingSummary is what a table or a warning needs of a run.
@@ -84,8 +89,8 @@ type batchData struct {
 	err   error
 }
 
-// learningRate is linear warm-up to the peak over warmup steps, then a cosine to 0 at the last step, without restarts; step is 0-based.
-// The first step has peak/warmup, as in open_clip.
+// learningRate is linear warm-up to the peak over warmup steps, then a cosine to 0 at the last
+// step, without restarts; step is 0-based. The first step has peak/warmup, as in open_clip.
 func learningRate(peak float64, step, warmup, steps int) float64 {
 	if step < warmup {
 		return peak * float64(step+1) / float64(warmup)
@@ -93,8 +98,8 @@ func learningRate(peak float64, step, warmup, steps int) float64 {
 	return 0.5 * peak * (1 + math.Cos(math.Pi*float64(step-warmup)/float64(max(1, steps-warmup))))
 }
 
-// Run takes all the steps and writes metrics.jsonl. It goes on where an attempt before it was stopped, to the same result. A loss that is not
-// finite stops it.
+// Run takes all the steps and writes metrics.jsonl. It goes on where an attempt before it was
+// stopped, to the same result. A loss that is not finite stops it.
 func (t *Training) Run(ctx context.Context, run *op.Run, eng *engine.Engine) (trainingSummary, error) {
 	file, err := os.Create(run.Path(metricsFile))
 	if err != nil {
@@ -228,8 +233,8 @@ type DivergedError struct{ Err error }
 // Error is the reason.
 func (e DivergedError) Error() string { return e.Err.Error() }
 
-// warnPositives says once when the threshold takes most of the batch for positives: small text towers crowd their captions together, and the
-// loss then pulls everything to one point.
+// warnPositives says once when the threshold takes most of the batch for positives: small text
+// towers crowd their captions together, and the loss then pulls everything to one point.
 func (t *Training) warnPositives(run *op.Run, line stepMetrics) {
 	if t.PositivesWarned || line.Positives <= float64(t.Batch)/2 {
 		return
@@ -239,7 +244,8 @@ func (t *Training) warnPositives(run *op.Run, line stepMetrics) {
 		t.gamma, line.Positives, t.Batch, line.Step)
 }
 
-// prefetch prepares batches from a step on, one ahead of the step that uses them, and closes the channel when it is done or ctx is.
+// prefetch prepares batches from a step on, one ahead of the step that uses them, and closes the
+// channel when it is done or ctx is.
 func (t *Training) prefetch(ctx context.Context, workers, from int) <-chan *batchData {
 	out := make(chan *batchData)
 	go func() {
@@ -321,11 +327,12 @@ func gather[T any](dst, src []T, indices []int, w int) {
 	}
 }
 
-// TimedFile names the one file of outputs that holds times. Two outputs are the same when their other files are, and this file is but for
-// its times (SameButTimes).
+// TimedFile names the one file of outputs that holds times. Two outputs are the same when their
+// other files are, and this file is but for its times (SameButTimes).
 const TimedFile = metricsFile
 
-// SameButTimes reports whether two files named TimedFile say the same of a training, its speed left out.
+// SameButTimes reports whether two files named TimedFile say the same of a training, its speed left
+// out.
 func SameButTimes(a, b []byte) bool {
 	return bytes.Equal(withoutTimes(a), withoutTimes(b))
 }

@@ -33,16 +33,20 @@ type TuneParams struct {
 	Precision     string        `json:"precision"`              // f32, bf16
 	AdamW         *optim.AdamW  `json:"adamw,omitempty"`        // nil is a ViT's
 	Augment       image.Augment `json:"augment"`
-	Captions      string        `json:"captions,omitempty"` // one: an epoch takes each image once, with one of its captions; "": every pair
-	Seed          int64         `json:"seed"`               // gate initialisation, order, augmentation
-	MaxBad        int           `json:"maxBad"`
+	// one: an epoch takes each image once, with one of its captions; "": every pair
+	Captions string `json:"captions,omitempty"`
+	// gate initialisation, order, augmentation
+	Seed   int64 `json:"seed"`
+	MaxBad int   `json:"maxBad"`
 }
 
-// TuneOp customizes a checkpoint on pairs with the contrastive loss of REACT eq. 4-6. In: "checkpoint", "pairs", "pool". Out: a checkpoint
-// (weights, config, tokenizer), metrics.jsonl, rows.jsonl. Same bytes on one engine but for the speeds in metrics.jsonl.
+// TuneOp customizes a checkpoint on pairs with the contrastive loss of REACT eq. 4-6. In:
+// "checkpoint", "pairs", "pool". Out: a checkpoint (weights, config, tokenizer), metrics.jsonl,
+// rows.jsonl. Same bytes on one engine but for the speeds in metrics.jsonl.
 //
-// With the text tower locked, captions are encoded once, before the first step. With "labels", a pseudo-label stage, only the pairs that have one are
-// used, and the loss is the cross entropy of their classes against the text classifier, in place of their captions (self-training).
+// With the text tower locked, captions are encoded once, before the first step. With "labels", a
+// pseudo-label stage, only the pairs that have one are used, and the loss is the cross entropy of
+// their classes against the text classifier, in place of their captions (self-training).
 //
 //	1: first
 //	2: captions are cleaned as ftfy does (same ids for printable ASCII);
@@ -133,7 +137,8 @@ func newTuning(ctx context.Context, run *op.Run, b *backbone.Backbone, p TunePar
 	return t, t.Trainer.Reset(start)
 }
 
-// gated is the checkpoint that training starts from: with closed gates in a mode that trains gates, unless it was tuned so before.
+// gated is the checkpoint that training starts from: with closed gates in a mode that trains gates,
+// unless it was tuned so before.
 func gated(b *backbone.Backbone, p TuneParams) (*clip.Checkpoint, error) {
 	if p.mode().Gates {
 		return b.Checkpoint.WithGates(p.GatedDepth, uint64(p.Seed))
@@ -149,7 +154,8 @@ func captionsOf(rows []pairs.Pair) []string {
 	return out
 }
 
-// giveCaptions sets what each step reads of the captions: features encoded once when the text tower is locked, else tokens.
+// giveCaptions sets what each step reads of the captions: features encoded once when the text tower
+// is locked, else tokens.
 func (t *Training) giveCaptions(ctx context.Context, b *backbone.Backbone, p TuneParams, captions []string) error {
 	locked := p.textLocked()
 	if !locked && p.PositivesFrom != "base" {

@@ -4,8 +4,8 @@
 //
 // What a kind's fields are, which of them it reads or needs, and what its figures mean stands in
 // schema/evaluate.cue; how it is planned in runner/plan/evaluate.go; how it is scored, and what
-// work that is, in ops. Tests of those packages fail for a kind of this table that they do not know, and
-// no stage of ops can write a figure that is not in it.
+// work that is, in ops. Tests of those packages fail for a kind of this table that they do not
+// know, and no stage of ops can write a figure that is not in it.
 package evaluation
 
 import "slices"

@@ -13,7 +13,8 @@ type Metric struct {
 	Best      int    // 1: more is better, -1: less is, 0: neither
 	OfClasses bool   // it is of single classes alone, and no line of the schema's list
 	Cases     Cases
-	As        string // the metric whose differences it has, since the base is the same on both sides
+	// the metric whose differences it has, since the base is the same on both sides
+	As string
 }
 
 // Cases is what of single test cases a figure is the mean of, so that differences can be tested.
@@ -91,9 +92,9 @@ func scoresBy(ways ...string) (all []Metric) {
 	return all
 }
 
-// stages are those whose figures stand in tables beside those of evaluations, in the schema's order,
-// then the curves of runner index tune. Their figures say nothing of test images, and but for a
-// loss none of them is better for being more or less.
+// stages are those whose figures stand in tables beside those of evaluations, in the schema's
+// order, then the curves of runner index tune. Their figures say nothing of test images, and but
+// for a loss none of them is better for being more or less.
 var stages = []struct {
 	name    string
 	metrics []Metric

@@ -2,7 +2,8 @@ package evaluation
 
 import "testing"
 
-// TestKindsAgree: a name is one metric, whatever kind has it, since a table shows it without asking.
+// TestKindsAgree: a name is one metric, whatever kind has it, since a table shows it without
+// asking.
 func TestKindsAgree(t *testing.T) {
 	seen := map[string]Metric{}
 	for _, k := range Kinds() {

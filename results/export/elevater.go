@@ -15,8 +15,8 @@ import (
 	"react/data/wholefile"
 )
 
-// Submission is a model's predictions for one benchmark, as ELEVATER's toolkit writes them for the EvalAI leaderboard (its
-// submission_file_readme.md): fields are in its order.
+// Submission is a model's predictions for one benchmark, as ELEVATER's toolkit writes them for the
+// EvalAI leaderboard (its submission_file_readme.md): fields are in its order.
 type Submission struct {
 	Model     string  `json:"model_name"`
 	Dataset   string  `json:"dataset_name"` // the toolkit's
@@ -31,14 +31,15 @@ type Submission struct {
 	Predictions     []float32 `json:"-"` // [seeds, images, classes], probabilities; written as "predictions" with 6 digits
 }
 
-// elevaterFile and elevaterZip are what prepare_submit.py of the toolkit makes of the files of all benchmarks.
+// elevaterFile and elevaterZip are what prepare_submit.py of the toolkit makes of the files of all
+// benchmarks.
 const (
 	elevaterFile = "all_predictions.json"
 	elevaterZip  = "all_predictions.zip"
 )
 
-// Elevater writes DATASET.json for each submission, and all of them in all_predictions.zip, which is what is uploaded. Each benchmark may be
-// there once.
+// Elevater writes DATASET.json for each submission, and all of them in all_predictions.zip, which
+// is what is uploaded. Each benchmark may be there once.
 func Elevater(dir string, all []Submission) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestElevater reads back what is written: the toolkit's fields in its order, six digits, and the same in the zip.
+// TestElevater reads back what is written: the toolkit's fields in its order, six digits, and the
+// same in the zip.
 func TestElevater(t *testing.T) {
 	dir := t.TempDir()
 	all := []Submission{

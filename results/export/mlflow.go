@@ -28,7 +28,8 @@ func MLflow(dir, experiment string, runs []Run) error {
 		return err
 	}
 	folder := filepath.Join(root, experimentID)
-	if err := os.MkdirAll(filepath.Join(root, ".trash"), 0o777); err != nil { // MLflow wants it to be there
+	// MLflow wants it to be there
+	if err := os.MkdirAll(filepath.Join(root, ".trash"), 0o777); err != nil {
 		return err
 	}
 	var first, last int64
@@ -97,7 +98,8 @@ func mlflowRun(folder string, r Run) error {
 			return err
 		}
 	}
-	for _, name := range []string{"artifacts", "metrics", "params", "tags"} { // a folder without all of them is no run
+	// a folder without all of them is no run
+	for _, name := range []string{"artifacts", "metrics", "params", "tags"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o777); err != nil {
 			return err
 		}

@@ -52,7 +52,8 @@ func TestFigure(t *testing.T) {
 	spec.Rows, spec.Columns = grid.Names{"tune.mode", "retrieve.k"}, nil
 	got := svg(t, spec, modes.Rows(), grid.Options{})
 	sample.Golden(t, "figure.svg", got)
-	for what, n := range map[string]int{`stroke-width="1.6"`: 3 + 2*3, ">base<": 2, ">gated-image<": 1, "font-weight": 2} { // legend and lines; levels; legend; panels
+	// legend and lines; levels; legend; panels
+	for what, n := range map[string]int{`stroke-width="1.6"`: 3 + 2*3, ">base<": 2, ">gated-image<": 1, "font-weight": 2} {
 		if strings.Count(got, what) != n {
 			t.Errorf("%q: got %d times, want %d", what, strings.Count(got, what), n)
 		}

@@ -192,7 +192,8 @@ func (b *builder) namesIn(rows []results.Row) (params, metrics map[string]bool) 
 	for _, t := range b.opts.Trials {
 		addKeys(params, t.Params)
 	}
-	for _, name := range []string{"label", "seed", "class", results.OtherClass, "set", "engine"} { // the paths that are not params
+	// the paths that are not params
+	for _, name := range []string{"label", "seed", "class", results.OtherClass, "set", "engine"} {
 		params[name] = true
 	}
 	return params, metrics

@@ -369,7 +369,8 @@ func TestHolmOverTheTable(t *testing.T) {
 	if p[0] == p[1] {
 		t.Fatal("the fixed tests tell nothing apart")
 	}
-	for i, f := range fixed.Fixed { // Holm of two: the smaller p counts twice, the larger is no smaller than that
+	// Holm of two: the smaller p counts twice, the larger is no smaller than that
+	for i, f := range fixed.Fixed {
 		want := math.Min(1, math.Max(p[i], 2*min(p[0], p[1])))
 		if math.Abs(f.Difference.Adjusted-want) > 1e-12 || f.Column != "k=4" {
 			t.Errorf("fixed: p %v of %v became %v, want %v, in %s", p[i], p, f.Difference.Adjusted, want, f.Column)

@@ -34,8 +34,9 @@ type imageSet struct {
 
 // imageCases is what a trial said of each image of a set.
 type imageCases struct {
-	set    *imageSet
-	ranks  []byte // of the true class: 1 is right, 0 not known but not 1, 255 stands for all above 254
+	set *imageSet
+	// of the true class: 1 is right, 0 not known but not 1, 255 stands for all above 254
+	ranks  []byte
 	agrees []byte // 1: the base predicts the same class; nil: no base is known
 }
 

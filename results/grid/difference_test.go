@@ -88,7 +88,8 @@ func TestFlipsOverClasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if math.Abs(d.Value-c.Estimate) > 1e-12 || math.Abs(d.P-2.0/256) > 0.003 { // all classes gain: of all flips, two are as far out
+	// all classes gain: of all flips, two are as far out
+	if math.Abs(d.Value-c.Estimate) > 1e-12 || math.Abs(d.P-2.0/256) > 0.003 {
 		t.Errorf("got %v, p %v; want %v and about 2/256", d.Value, d.P, c.Estimate)
 	}
 	if !(0 < d.Low && d.Low < d.Value && d.Value < d.High) {

@@ -21,11 +21,13 @@ type Grid struct {
 	Columns    []Column // at least one
 	Metrics    []Metric
 	Lines      []Line
-	Baseline   string        // name of the baseline's line, or its label when it has several; empty: none
-	Fixed      []FixedTest   // the comparisons of Table.Fixed
-	Notes      []string      // footnotes; cells refer to them by index
-	Over       []string      // what means and ± are over, in sentences for the caption
-	Remarks    []string      // what else holds for the whole table: methods and warnings, in sentences
+	// name of the baseline's line, or its label when it has several; empty: none
+	Baseline string
+	Fixed    []FixedTest // the comparisons of Table.Fixed
+	Notes    []string    // footnotes; cells refer to them by index
+	Over     []string    // what means and ± are over, in sentences for the caption
+	// what else holds for the whole table: methods and warnings, in sentences
+	Remarks    []string
 	Trials     []string      // ids of the trials shown, sorted
 	Keys       string        // "sha256:..." over the sorted keys of the stages shown
 	Family     int           // exploratory tests that Holm's correction was taken over
@@ -120,17 +122,18 @@ type Difference struct {
 	Value                         float64
 	Std                           float64 // of the seed-wise differences; NaN where there are none
 	N                             int     // seeds (pairs of seeds) behind it
-	Low, High                     float64 // 95 % interval, from the draws that P is from; NaN: no interval
-	Method                        Method
-	NoTest                        string  // why there is none
-	P                             float64 // NaN: no test
-	Adjusted                      float64 // P after Holm's correction over its family
-	AdjustedLow, AdjustedHigh     float64 // interval of level 1 - Level
-	Level                         float64 // that of the test's step in Holm's method; 0: no test
-	Fixed                         bool    // of the family that the spec fixed
-	Flips                         *FlipTest
-	Pairs                         []McNemarPair // of mcNemarTest: one for each pair of seeds
-	Notes                         []int
+	// 95 % interval, from the draws that P is from; NaN: no interval
+	Low, High                 float64
+	Method                    Method
+	NoTest                    string  // why there is none
+	P                         float64 // NaN: no test
+	Adjusted                  float64 // P after Holm's correction over its family
+	AdjustedLow, AdjustedHigh float64 // interval of level 1 - Level
+	Level                     float64 // that of the test's step in Holm's method; 0: no test
+	Fixed                     bool    // of the family that the spec fixed
+	Flips                     *FlipTest
+	Pairs                     []McNemarPair // of mcNemarTest: one for each pair of seeds
+	Notes                     []int
 }
 
 // FlipTest is what a cluster sign-flip test was made over.

@@ -2,8 +2,8 @@ package grid
 
 import "testing"
 
-// TestUnitAndBest: a metric's unit and direction are the table's of what is measured; a spec may show
-// more as percent; and of plain numbers only a loss has a best.
+// TestUnitAndBest: a metric's unit and direction are the table's of what is measured; a spec may
+// show more as percent; and of plain numbers only a loss has a best.
 func TestUnitAndBest(t *testing.T) {
 	for name, want := range map[string]struct {
 		percent bool

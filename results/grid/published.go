@@ -14,8 +14,9 @@ type Beside struct {
 	Ours                 float64
 	Std                  float64 // of ours over seeds; NaN: none
 	Reference            reference.Value
-	Difference           float64  // ours less the published one
-	Differs              []string // in what the two are not the same: "pool: world here, LAION-400M there"
+	Difference           float64 // ours less the published one
+	// in what the two are not the same: "pool: world here, LAION-400M there"
+	Differs []string
 }
 
 // setBeside fills Grid.Beside from Table.Published.

@@ -99,7 +99,8 @@ func TestConfidenceInterval(t *testing.T) {
 		t.Errorf("no %q in\n%s", want, text)
 	}
 	c := cellOf(t, g, "full", 0, 0)
-	half := g.Metrics[0].FormatSpread(4.302652729911275 * c.Std / math.Sqrt(3)) // scipy.stats.t.ppf(.975, 2)
+	// scipy.stats.t.ppf(.975, 2)
+	half := g.Metrics[0].FormatSpread(4.302652729911275 * c.Std / math.Sqrt(3))
 	if _, got, _ := c.Parts(g.Metrics[0], "ci95"); got != "± "+half {
 		t.Errorf("got %s, want ± %s", got, half)
 	}

@@ -43,7 +43,8 @@ type Page struct {
 	CostNote    string       `json:"costNote,omitempty"`
 	Facts       []Fact       `json:"facts,omitempty"` // provenance
 	Warnings    []string     `json:"warnings,omitempty"`
-	Live        string       `json:"-"` // version of the results, where the page is served and follows /events; empty: a file
+	// version of the results, where the page is served and follows /events; empty: a file
+	Live string `json:"-"`
 }
 
 // Figure is a drawing with what is said of it: that of a table, a chart, or

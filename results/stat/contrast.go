@@ -170,7 +170,8 @@ func (c *Contrast) fill(line, other []Measure) error {
 		for i, cluster := range stratum {
 			share := cluster.Size / size
 			value := cluster.Sum / size // share times the cluster's own difference
-			if len(d) > 1 {             // strata stay as they are: only what lies around their means is flipped
+			// strata stay as they are: only what lies around their means is flipped
+			if len(d) > 1 {
 				value = (value-share*sum/size)/math.Sqrt(1-share) + share*c.Estimate
 			}
 			c.Value[i] += value / float64(len(d))

@@ -49,7 +49,8 @@ func TestSignFlipByDefinition(t *testing.T) {
 		p           float64
 	}{
 		{"all of one sign", []float64{1, 2, 3, 1, 2, 1}, []float64{4, 4, 4, 4, 4, 4}, 2.0 / 64},
-		{"one against", []float64{1, 2, 3, 1, 2, -1}, []float64{4, 4, 4, 4, 4, 4}, 8.0 / 64}, // none, the -1, it and either 1; and their mirrors
+		// none, the -1, it and either 1; and their mirrors
+		{"one against", []float64{1, 2, 3, 1, 2, -1}, []float64{4, 4, 4, 4, 4, 4}, 8.0 / 64},
 		{"uneven, with none", []float64{3, 0, -1, 4, 0, 2, 5, -2}, []float64{10, 2, 3, 8, 1, 6, 20, 4}, math.NaN()},
 		{"as likely either way", []float64{1, -1, 2, -2, 0, 0, 0}, []float64{5, 5, 5, 5, 5, 5, 5}, 1},
 	} {

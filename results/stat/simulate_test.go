@@ -16,12 +16,15 @@ import (
 // class is like for this model alone, the image, the seed and chance is above 0.
 // Without an effect the two models are equally good.
 type world struct {
-	clusters int     // of each set
-	sizes    string  // images of a class: "2", "20", "uneven" (log-normal), "zipf" (100, 50, 33, ...)
-	sets     int     // evaluation sets that are averaged; one is better than its like by what another is worse
-	line     int     // seeds of the line
-	other    int     // seeds of the other side; 0: one fixed model
-	together float64 // deviation of what a class is like for one model alone: its images move together
+	clusters int // of each set
+	// images of a class: "2", "20", "uneven" (log-normal), "zipf" (100, 50, 33, ...)
+	sizes string
+	// evaluation sets that are averaged; one is better than its like by what another is worse
+	sets  int
+	line  int // seeds of the line
+	other int // seeds of the other side; 0: one fixed model
+	// deviation of what a class is like for one model alone: its images move together
+	together float64
 	seed     float64 // deviation of what a seed does to all images
 	skewed   bool    // a few classes gain much, most lose a little
 	effect   float64 // what the line is better by, in deviations of an image

@@ -39,14 +39,15 @@ type statsJSON struct {
 	Baseline   string        `json:"baseline,omitempty"`
 	Columns    []string      `json:"columns"`
 	Methods    []grid.Method `json:"methods"`
-	HolmTests  int           `json:"holmTests"`  // exploratory tests that Holm's correction was taken over
-	FixedTests int           `json:"fixedTests"` // fixed tests, corrected among themselves
-	Cells      []cellJSON    `json:"cells"`
-	Fixed      []testJSON    `json:"fixed,omitempty"`
-	Published  []besideJSON  `json:"published,omitempty"`
-	Over       []string      `json:"over,omitempty"`
-	Remarks    []string      `json:"remarks,omitempty"`
-	Notes      []string      `json:"notes,omitempty"`
+	// exploratory tests that Holm's correction was taken over
+	HolmTests  int          `json:"holmTests"`
+	FixedTests int          `json:"fixedTests"` // fixed tests, corrected among themselves
+	Cells      []cellJSON   `json:"cells"`
+	Fixed      []testJSON   `json:"fixed,omitempty"`
+	Published  []besideJSON `json:"published,omitempty"`
+	Over       []string     `json:"over,omitempty"`
+	Remarks    []string     `json:"remarks,omitempty"`
+	Notes      []string     `json:"notes,omitempty"`
 }
 
 type cellJSON struct {

@@ -193,7 +193,8 @@ func (p *piece) text() string {
 	return strings.Join(plain.NonEmpty(p.main, p.spread, p.tail), " ")
 }
 
-// fixedTexts are the fixed comparisons, a sentence each; number writes their figures as the format's tables do.
+// fixedTexts are the fixed comparisons, a sentence each; number writes their figures as the
+// format's tables do.
 func fixedTexts(g *grid.Grid, number func(string) string) []string {
 	var out []string
 	for _, f := range g.Fixed {

@@ -44,8 +44,8 @@ func TestGoldens(t *testing.T) {
 	}
 }
 
-// TestEveryFormatIsListed: each function of this package that writes a table is in All, so that what
-// lists formats cannot miss one.
+// TestEveryFormatIsListed: each function of this package that writes a table is in All, so that
+// what lists formats cannot miss one.
 func TestEveryFormatIsListed(t *testing.T) {
 	listed := map[string]bool{}
 	for _, w := range All() {

@@ -1,8 +1,8 @@
 // Package apart runs stages in child processes, where their work is in calls that hear nothing,
-// neither a context nor a signal: FAISS trains codes for minutes in one call, and a plugin of XLA may
-// abort or stand still. The child is this program itself. It ends with its parent, however that ends;
-// a crash of it is the stage's error and not the sweep's end. One that makes an index ends with the
-// context or its stage; one that keeps an engine (kept.go) goes on to the next stage.
+// neither a context nor a signal: FAISS trains codes for minutes in one call, and a plugin of XLA
+// may abort or stand still. The child is this program itself. It ends with its parent, however that
+// ends; a crash of it is the stage's error and not the sweep's end. One that makes an index ends
+// with the context or its stage; one that keeps an engine (kept.go) goes on to the next stage.
 //
 // Words: a message is one line of JSON from the child: progress, a warning, a fact, a line of the
 // log, or the end.

@@ -127,7 +127,8 @@ func contents(t *testing.T, dir string) map[string]string {
 	return out
 }
 
-// TestSameBytes: an index that was made apart is the one that this process makes, and says the same.
+// TestSameBytes: an index that was made apart is the one that this process makes, and says the
+// same.
 func TestSameBytes(t *testing.T) {
 	in := folder(t, 400, 16)
 	for _, kind := range []string{"flat", "ivf-flat", "ivf-pq", "opq-ivf-pq"} {

@@ -106,7 +106,8 @@ func (w *worker) stop() {
 	w.Ask(request{Stop: true}) // one that has ended needs no asking
 }
 
-// passing is the error of a stage whose process ended or stood still: another attempt may do better.
+// passing is the error of a stage whose process ended or stood still: another attempt may do
+// better.
 type passing struct{ error }
 
 // Unwrap gives what is known of it.

@@ -114,9 +114,9 @@ func goOrSkip(t *testing.T) {
 	e.Close()
 }
 
-// TestKept: stages follow each other in one process, which keeps the engine and says when a stage has
-// opened it; errors keep what callers tell them by; one that aborts ends alone, and the next goes on
-// from what it saved.
+// TestKept: stages follow each other in one process, which keeps the engine and says when a stage
+// has opened it; errors keep what callers tell them by; one that aborts ends alone, and the next
+// goes on from what it saved.
 func TestKept(t *testing.T) {
 	goOrSkip(t)
 	k := Keep("go")

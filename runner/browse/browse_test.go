@@ -199,7 +199,8 @@ func (b tab) Press(key string) {
 		key = named
 	}
 	b.Do(chromedp.KeyEvent(key))
-	if key == "/" { // chromedp sends the character apart from the key, so that the page cannot stop it
+	// chromedp sends the character apart from the key, so that the page cannot stop it
+	if key == "/" {
 		b.Set(`document.activeElement.value = ""`)
 	}
 }

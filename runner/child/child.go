@@ -1,9 +1,9 @@
-// Package child starts this program again as a child process for work that nothing inside a process can
-// stop or bound. The child is asked by JSON values, one or several, and answers by others. It ends with
-// the context of who started it, with its parent, however that ends, or with its work.
+// Package child starts this program again as a child process for work that nothing inside a process
+// can stop or bound. The child is asked by JSON values, one or several, and answers by others. It
+// ends with the context of who started it, with its parent, however that ends, or with its work.
 //
-// Not here: what the work is and what a child's end means (runner/apart for stages, runner/spec/bounded
-// for experiment files).
+// Not here: what the work is and what a child's end means (runner/apart for stages,
+// runner/spec/bounded for experiment files).
 package child
 
 import (
@@ -31,8 +31,8 @@ type Process struct {
 	asked chan struct{}
 }
 
-// Start starts this program as a child that finds the variable set (see Asked) and asks it. prepare may set
-// standard files and add to the environment; nil: it does nothing.
+// Start starts this program as a child that finds the variable set (see Asked) and asks it. prepare
+// may set standard files and add to the environment; nil: it does nothing.
 func Start(ctx context.Context, variable string, question any, prepare func(*exec.Cmd)) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -71,7 +71,8 @@ func Start(ctx context.Context, variable string, question any, prepare func(*exe
 	return p, nil
 }
 
-// Ask asks another question, after the one of Start has been read. An error is a child that has ended.
+// Ask asks another question, after the one of Start has been read. An error is a child that has
+// ended.
 func (p *Process) Ask(question any) error {
 	raw, err := json.Marshal(question)
 	if err != nil {
@@ -111,15 +112,16 @@ func (p *Process) Signal() syscall.Signal {
 	return 0
 }
 
-// Asked says whether this process is the child that the variable is for, and takes the variable away.
+// Asked says whether this process is the child that the variable is for, and takes the variable
+// away.
 func Asked(variable string) bool {
 	defer os.Unsetenv(variable)
 	return os.Getenv(variable) != ""
 }
 
-// Question reads what the child is asked and gives where its answers go. From then on the process ends with
-// its parent. The signals, those of a terminal or a cluster that go to both processes, are ignored: the parent
-// ends this one.
+// Question reads what the child is asked and gives where its answers go. From then on the process
+// ends with its parent. The signals, those of a terminal or a cluster that go to both processes,
+// are ignored: the parent ends this one.
 func Question(into any, ignored ...os.Signal) (answers io.Writer, err error) {
 	questions, answers := Questions(ignored...)
 	return answers, json.Unmarshal(<-questions, into)

@@ -53,7 +53,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// TestAnswer: a child answers a question that is longer than a pipe holds, and knows nothing of the variable.
+// TestAnswer: a child answers a question that is longer than a pipe holds, and knows nothing of the
+// variable.
 func TestAnswer(t *testing.T) {
 	var said strings.Builder
 	p, err := Start(t.Context(), childEnv, "end", func(c *exec.Cmd) { c.Stderr = &said })
@@ -76,7 +77,8 @@ func TestAnswer(t *testing.T) {
 	if err := syscall.Kill(p.Pid(), syscall.SIGINT); err != nil {
 		t.Error(err)
 	}
-	time.Sleep(50 * time.Millisecond) // an interrupt that ends it would come before the context's end
+	// an interrupt that ends it would come before the context's end
+	time.Sleep(50 * time.Millisecond)
 	cancel()
 	if err := p.Wait(); err == nil || p.Signal() != syscall.SIGKILL {
 		t.Errorf("got %v, %v: want an end with the context, and the interrupt ignored", err, p.State())

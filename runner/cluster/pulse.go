@@ -96,7 +96,8 @@ func (p *pulse) beat() {
 			p.look()
 		case <-heart.C:
 			p.mu.Lock()
-			launch.WriteAttempt(p.dir, p.index, &p.attempt) // one that is missed is not worth a stage
+			// one that is missed is not worth a stage
+			launch.WriteAttempt(p.dir, p.index, &p.attempt)
 			p.mu.Unlock()
 		}
 	}

@@ -40,8 +40,8 @@ func readKnownStages(s *store.Store, p *record.Plan) (*knownStages, error) {
 	})
 }
 
-// add makes a stage known by its key and by what readers call it, which follows from the lines that were
-// hashed.
+// add makes a stage known by its key and by what readers call it, which follows from the lines that
+// were hashed.
 func (c *knownStages) add(m keyed, hashed []string) {
 	c.byName[m.key] = m
 	c.byName[plan.Identity(hashed)] = m

@@ -108,8 +108,8 @@ func printList(w io.Writer, head string, names []string) {
 	}
 }
 
-// resolvedValues are the fields of a sweep's resolved spec by their paths, in today's names; the list of
-// trials is left out.
+// resolvedValues are the fields of a sweep's resolved spec by their paths, in today's names; the
+// list of trials is left out.
 func resolvedValues(w *store.Sweep, p *record.Plan) (map[string]string, error) {
 	var v map[string]json.RawMessage
 	if err := w.ReadJSON("spec.resolved.json", &v); err != nil {

@@ -23,7 +23,8 @@ func measurePeak(fact func(key string, value any)) (done func(beside int64)) {
 	defer peaks.mu.Unlock()
 	peaks.running++
 	peaks.shared = peaks.running > 1
-	reset := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil // the high-water mark begins anew
+	// the high-water mark begins anew
+	reset := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil
 	return func(beside int64) {
 		peaks.mu.Lock()
 		defer peaks.mu.Unlock()

@@ -167,7 +167,8 @@ func TestScreens(t *testing.T) {
 		env    string
 		of     func(*testing.T) string
 	}{
-		{"40", "", on(40)}, {"80", "", on(80)}, {"200", "", on(200)}, {"80", "", on(0)}, // 0: nobody gave it a size
+		// 0: nobody gave it a size
+		{"40", "", on(40)}, {"80", "", on(80)}, {"200", "", on(200)}, {"80", "", on(0)},
 		{"80", "NO_COLOR=1", on(80)}, {"piped", "", piped}, {"80", "CI=false", on(80)},
 		{"ci", "CI=true", on(80)}, {"ci", "TERM=dumb", on(80)},
 	} {

@@ -111,8 +111,8 @@ func ParamsBy(params map[string]any) func(other string) map[string]any {
 // ofLabels are the figures that a stage gives only where the pool knows the labels of its rows.
 var ofLabels = []string{"precision", "relevant"}
 
-// unlabelled are warnings about figures of labels in tables whose trials retrieve from pools without
-// any. A pool whose files are not here may have them.
+// unlabelled are warnings about figures of labels in tables whose trials retrieve from pools
+// without any. A pool whose files are not here may have them.
 func unlabelled(exp *spec.Experiment) (warnings mistake.Errors) {
 	without := sync.OnceValue(func() string { return poolWithoutLabels(exp) })
 	for _, name := range exp.Order {
@@ -129,7 +129,8 @@ func unlabelled(exp *spec.Experiment) (warnings mistake.Errors) {
 	return warnings
 }
 
-// poolWithoutLabels is the name of a pool that trials retrieve from, where none of those has labels.
+// poolWithoutLabels is the name of a pool that trials retrieve from, where none of those has
+// labels.
 func poolWithoutLabels(exp *spec.Experiment) (name string) {
 	known := map[string]bool{}
 	for _, t := range exp.Trials {
@@ -146,7 +147,8 @@ func poolWithoutLabels(exp *spec.Experiment) (name string) {
 	return name
 }
 
-// lacksLabels reports whether the first file of a pool's metadata is here and has no column of labels.
+// lacksLabels reports whether the first file of a pool's metadata is here and has no column of
+// labels.
 func lacksLabels(pattern string) bool {
 	files, err := glob.Files(pattern)
 	if err != nil || len(files) == 0 {

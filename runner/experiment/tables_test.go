@@ -11,8 +11,8 @@ import (
 	"react/runner/spec"
 )
 
-// TestUnlabelled: a table that asks for the precision of pairs is warned of where the pool's metadata
-// has no labels, and only there.
+// TestUnlabelled: a table that asks for the precision of pairs is warned of where the pool's
+// metadata has no labels, and only there.
 func TestUnlabelled(t *testing.T) {
 	const text = `apiVersion: "runner/v2"
 name: "x"

@@ -197,7 +197,8 @@ func modelName(t *plan.Trial) string {
 // unfit are characters that a folder's name does without.
 var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// track is a folder's name: the trial, how it learns, and shots. Draws that are of the trials' own seeds go into one folder.
+// track is a folder's name: the trial, how it learns, and shots. Draws that are of the trials' own
+// seeds go into one folder.
 func track(t *plan.Trial, kind string, shots int, ownSeeds bool) string {
 	id := t.ID
 	if ownSeeds {

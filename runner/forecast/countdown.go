@@ -201,7 +201,8 @@ func (c *Countdown) remaining(i int) (seconds float64, b basis) {
 	}
 	switch {
 	case e.Known():
-		return left * e.Value * c.past.times(5, 4), measured // enough to tell a slow day from a slow start
+		// enough to tell a slow day from a slow start
+		return left * e.Value * c.past.times(5, 4), measured
 	case c.priors[i] <= 0:
 		return 0, nothing
 	}

@@ -104,7 +104,8 @@ func TestJob(t *testing.T) {
 	if first := options().New(record, 0); first.Spec.Suspend {
 		t.Error("the first level is suspended")
 	}
-	// A worker's exit codes: 1 a stage failed, 2 usage, 3 spec are final; 4 store and 75 preempted are not.
+	// A worker's exit codes: 1 a stage failed, 2 usage, 3 spec are final; 4 store and 75 preempted
+	// are not.
 	if rules := sp.PodFailurePolicy.Rules; rules[0].Action != "Ignore" || rules[0].OnPodConditions[0].Type != "DisruptionTarget" ||
 		rules[1].Action != "FailIndex" || !reflect.DeepEqual(rules[1].OnExitCodes.Values, []int{1, 2, 3}) {
 		t.Errorf("%+v", rules)

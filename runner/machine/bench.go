@@ -37,8 +37,9 @@ type Speeds struct {
 	Engine    string            `json:"engine"`
 	Libraries map[string]string `json:"libraries"`
 	System    record.System     `json:"system"`
-	Peak      float64           `json:"peak"` // of matrix products, operations a second; 0: not measured
-	Results   []workSpeed       `json:"results"`
+	// of matrix products, operations a second; 0: not measured
+	Peak    float64     `json:"peak"`
+	Results []workSpeed `json:"results"`
 
 	batch, matrix int // as asked
 }

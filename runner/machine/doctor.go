@@ -21,8 +21,9 @@ import (
 
 // Report is what doctor found, and what its --json prints.
 type Report struct {
-	Engines   []engine.Status   `json:"engines"` // in the order in which auto tries them, then xla:cpu
-	Auto      string            `json:"auto"`    // the engine that auto takes; "" when none opens
+	// in the order in which auto tries them, then xla:cpu
+	Engines   []engine.Status   `json:"engines"`
+	Auto      string            `json:"auto"` // the engine that auto takes; "" when none opens
 	Why       string            `json:"why"`
 	System    record.System     `json:"system"`
 	Libraries map[string]string `json:"libraries"` // linked into the program

@@ -9,7 +9,8 @@ import (
 
 const top = "../.."
 
-// TestFaultsApply: every fault of the list is of a line that is there, and names a test that is there.
+// TestFaultsApply: every fault of the list is of a line that is there, and names a test that is
+// there.
 func TestFaultsApply(t *testing.T) {
 	faults, err := parseFaults(faultsText)
 	if err != nil {

@@ -66,7 +66,8 @@ func (c *inputCheck) worlds() {
 	}
 }
 
-// ClassNames are the classes that the trials ask for, sorted; not ok where a list cannot be read, or would have to be for a plan that is Unseen.
+// ClassNames are the classes that the trials ask for, sorted; not ok where a list cannot be read,
+// or would have to be for a plan that is Unseen.
 func ClassNames(exp *spec.Experiment, unseen bool) (names []string, ok bool) {
 	read := map[string]bool{}
 	for _, t := range exp.Trials {
@@ -137,7 +138,8 @@ func (c *inputCheck) taskClasses() map[string][]string {
 	return c.tasks
 }
 
-// untested warns of a task of one class, and of one none of whose classes is in any set that is tested on.
+// untested warns of a task of one class, and of one none of whose classes is in any set that is
+// tested on.
 func (c *inputCheck) untested() {
 	for _, ref := range slices.Sorted(maps.Keys(c.tasks)) {
 		task := c.tasks[ref]

@@ -10,7 +10,8 @@ import (
 	"react/runner/spec"
 )
 
-// TestClassWarnings: before anything runs, codes as class names and classes that differ are said, by name.
+// TestClassWarnings: before anything runs, codes as class names and classes that differ are said,
+// by name.
 func TestClassWarnings(t *testing.T) {
 	for _, tc := range []struct {
 		name, task string
@@ -76,8 +77,8 @@ func TestClassWarnings(t *testing.T) {
 	}
 }
 
-// TestNamesInTablesOfClasses: what such a table orders or renames is a class of the task, or warned of with its place. The lists of files, of
-// benchmarks and of generated pools tell.
+// TestNamesInTablesOfClasses: what such a table orders or renames is a class of the task, or warned
+// of with its place. The lists of files, of benchmarks and of generated pools tell.
 func TestNamesInTablesOfClasses(t *testing.T) {
 	dir := t.TempDir()
 	file, list := filepath.Join(dir, "x.cue"), filepath.Join(dir, "classes.txt")

@@ -23,7 +23,8 @@ type Change struct {
 	Old, New string
 }
 
-// Parts takes the lines of a key apart, in their order. Params that are objects become one part a field; lists stay whole.
+// Parts takes the lines of a key apart, in their order. Params that are objects become one part a
+// field; lists stay whole.
 func Parts(lines []string) []Part {
 	var parts []Part
 	for _, line := range lines {
@@ -71,8 +72,8 @@ func flatten(name string, v any, parts []Part) []Part {
 	return parts
 }
 
-// Compare finds what differs between the preimages of two keys, in the order of the second one, what
-// only the first one has last, and counts the parts that are the same.
+// Compare finds what differs between the preimages of two keys, in the order of the second one,
+// what only the first one has last, and counts the parts that are the same.
 func Compare(then, now []string) (changes []Change, same int) {
 	was := map[string]string{}
 	for _, p := range Parts(then) {
@@ -111,8 +112,8 @@ func FormerIdentity(lines []string) string {
 	return id
 }
 
-// identity leaves out the depth of what is shared at any, or, with always, of all that have one; and
-// gives the depth that was left out.
+// identity leaves out the depth of what is shared at any, or, with always, of all that have one;
+// and gives the depth that was left out.
 func identity(lines []string, always bool) (id string, depth int) {
 	if len(lines) < 3 {
 		return hash(lines), 0

@@ -191,8 +191,8 @@ func digestOf(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestStoresOf82a2c7e: what that commit stored after a search whose depth matters is not served, and
-// the rest is.
+// TestStoresOf82a2c7e: what that commit stored after a search whose depth matters is not served,
+// and the rest is.
 func TestStoresOf82a2c7e(t *testing.T) {
 	for kind, index := range indexKinds {
 		p := loadSpec(t, contentSpec+"index: {"+index+"}\nsweep: grid: retrieve: k: [2, 60]")

@@ -15,7 +15,8 @@ import (
 	"react/runner/spec"
 )
 
-// evaluate gives the stage that scores what a trial made, after the one that scores the base on the same; or the one that looks at the pairs.
+// evaluate gives the stage that scores what a trial made, after the one that scores the base on the
+// same; or the one that looks at the pairs.
 func (c *composer) evaluate(name string, m model) (*Stage, error) {
 	e, _ := c.p.Evaluate(name)
 	of := kinds()[e.Kind()]
@@ -39,7 +40,8 @@ func kinds() map[string]func(c *composer, name string, m model) (*Stage, error) 
 	}
 }
 
-// scoring gives the stage that scores a checkpoint; base is the base's stage, nil for the base itself.
+// scoring gives the stage that scores a checkpoint; base is the base's stage, nil for the base
+// itself.
 type scoring func(c *composer, name string, checkpoint source, base *Stage) (*Stage, error)
 
 // afterBase scores the base, and what was tuned beside it.
@@ -83,7 +85,8 @@ func (c *composer) mean(name string, m model) (*Stage, error) {
 	return c.add("evaluate", evaluate.Params{Kind: e.Kind(), Prompts: []string{}}, in.in, in.files)
 }
 
-// classification scores a folder with a checkpoint; base is the base's stage, nil for the base itself.
+// classification scores a folder with a checkpoint; base is the base's stage, nil for the base
+// itself.
 func (c *composer) classification(name string, checkpoint source, base *Stage) (*Stage, error) {
 	e, _ := c.p.Evaluate(name)
 	set, dataset, err := c.poolSet("evaluate."+name+".dataset", e.Dataset(), "dataset",
@@ -101,7 +104,8 @@ func (c *composer) classification(name string, checkpoint source, base *Stage) (
 		Truncate: e.Truncate(), MaxBadShare: e.MaxBadShare()}, in.in, in.files)
 }
 
-// imagesOf names labelled images: the field that does, their reference, a split and what the folder holds.
+// imagesOf names labelled images: the field that does, their reference, a split and what the folder
+// holds.
 type imagesOf struct {
 	path, field, ref, split, benchmark, list string
 
@@ -201,7 +205,8 @@ func (c *composer) retrieval(name string, checkpoint source, base *Stage) (*Stag
 	return c.add("evaluate", params, in.in, in.files)
 }
 
-// probe trains and scores a linear classifier on features of two sets. It reads nothing of the base.
+// probe trains and scores a linear classifier on features of two sets. It reads nothing of the
+// base.
 func (c *composer) probe(name string, checkpoint source, _ *Stage) (*Stage, error) {
 	e, _ := c.p.Evaluate(name)
 	training := c.trained(name)
@@ -276,7 +281,8 @@ func (c *composer) prompted(name string, base, prompt *Stage) (*Stage, error) {
 		Protocol: cmp.Or(e.Protocol(), "openai"), Precision: c.p.Backbone().Precision(), Scores: e.Scores()}, in.in, in.files)
 }
 
-// prompts gives role "prompts" where an evaluation names a file of them, or what is known of its classes.
+// prompts gives role "prompts" where an evaluation names a file of them, or what is known of its
+// classes.
 func (c *composer) prompts(name string, in inputs) error {
 	e, _ := c.p.Evaluate(name)
 	if len(e.Knowledge()) > 0 {
@@ -296,7 +302,8 @@ func (c *composer) prompts(name string, in inputs) error {
 	return nil
 }
 
-// audit says what was retrieved, and how much of a dataset is among it. It reads what the pairs were made of.
+// audit says what was retrieved, and how much of a dataset is among it. It reads what the pairs
+// were made of.
 func (c *composer) audit(name string, pairs *Stage) (*Stage, error) {
 	stage, err := c.fingerprint(name, c.base)
 	if err != nil {

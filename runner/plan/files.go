@@ -42,13 +42,15 @@ func patternFiles(pattern string) (op.Files, error) {
 		return op.Files{}, err
 	}
 	f, err := absolute(filepath.Dir(pattern), names)
-	if info, bad := os.Stat(f.Root); bad != nil || !info.IsDir() { // the pattern is one of folders too
+	// the pattern is one of folders too
+	if info, bad := os.Stat(f.Root); bad != nil || !info.IsDir() {
 		f = rooted(f.Paths)
 	}
 	return f, err
 }
 
-// shardFiles are the tars of a pattern, or the members of the folders that it matches: img2dataset's files layout.
+// shardFiles are the tars of a pattern, or the members of the folders that it matches:
+// img2dataset's files layout.
 func shardFiles(pattern string) (op.Files, error) {
 	found, err := patternFiles(pattern)
 	if err != nil {
@@ -140,7 +142,8 @@ func filesIn(dir string, list func(dir string) ([]string, error)) (op.Files, err
 	return absolute(dir, names)
 }
 
-// checkpointFiles are the files of a checkpoint: a folder's, or a file of weights with what is read beside it.
+// checkpointFiles are the files of a checkpoint: a folder's, or a file of weights with what is read
+// beside it.
 func checkpointFiles(path string) (op.Files, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -181,7 +184,8 @@ func absolute(root string, names []string) (op.Files, error) {
 	return f, nil
 }
 
-// fetchHint says how a path is meant, or names the command that makes the files this project knows how to get.
+// fetchHint says how a path is meant, or names the command that makes the files this project knows
+// how to get.
 func fetchHint(path string) string {
 	if why := glob.Foreign(path); why != "" {
 		return " (" + why + ")"

@@ -12,7 +12,8 @@ import (
 	"react/runner/spec"
 )
 
-// filter gives the stage that says which rows of a pool are used; no source where the pool has no filter.
+// filter gives the stage that says which rows of a pool are used; no source where the pool has no
+// filter.
 func (c *composer) filter(name string, from, emb source) (source, error) {
 	rows, _ := c.p.Pool(name)
 	f := rows.Filter()
@@ -46,7 +47,8 @@ func (c *composer) filter(name string, from, emb source) (source, error) {
 	return source{stage: stage}, err
 }
 
-// FilterParams are the params of a pool's filter; a pool without one has the filter that lets every row through.
+// FilterParams are the params of a pool's filter; a pool without one has the filter that lets every
+// row through.
 func FilterParams(p spec.Pool) pools.FilterParams {
 	out := pools.FilterParams{MaxBad: p.MaxBad}
 	if f := p.Filter; f != nil {
@@ -85,8 +87,8 @@ func manifests(dirs []string) (op.Files, error) {
 	return rooted(names), nil
 }
 
-// rooted makes role files of absolute names from any folders; the root is the longest folder that has them all, so that keys name no more of
-// the paths than tells them apart.
+// rooted makes role files of absolute names from any folders; the root is the longest folder that
+// has them all, so that keys name no more of the paths than tells them apart.
 func rooted(names []string) op.Files {
 	if len(names) == 0 {
 		return op.Files{}
@@ -113,7 +115,8 @@ func PoolShards(p spec.Pool) ([]string, error) {
 	return f.Paths, err
 }
 
-// PoolMetadata finds the metadata of a pool of outside files, and the lists of its filter, as the filter stage would read them.
+// PoolMetadata finds the metadata of a pool of outside files, and the lists of its filter, as the
+// filter stage would read them.
 func PoolMetadata(p spec.Pool) (pool.Source, pool.Lists, error) {
 	src, lists := pool.Source{MaxBad: p.MaxBad}, pool.Lists{}
 	find := func(pattern string, into *[]string, files func(string) (op.Files, error)) error {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestFilterKeys: a filter touches the keys of what reads the pool's rows, and not those of embeddings and indexes.
+// TestFilterKeys: a filter touches the keys of what reads the pool's rows, and not those of
+// embeddings and indexes.
 func TestFilterKeys(t *testing.T) {
 	plain := load(t, `tune: mode: "full"`)
 	filtered := load(t, `tune: mode: "full"
@@ -33,7 +34,8 @@ pool: w: filter: minChars: 6`)
 	}
 }
 
-// TestFilterIsAnAxisThatCostsNoEmbedding: with a backbone from elsewhere, filters share embeddings, queries and indexes.
+// TestFilterIsAnAxisThatCostsNoEmbedding: with a backbone from elsewhere, filters share embeddings,
+// queries and indexes.
 func TestFilterIsAnAxisThatCostsNoEmbedding(t *testing.T) {
 	p := load(t, `tune: mode: "full"
 pool: p: world: {rows: 50, seed: 1}
@@ -45,7 +47,8 @@ sweep: grid: {retrieve: pool: ["p"], pool: p: filter: minChars: [5, 10, 20]}`)
 	}
 }
 
-// TestManyFilesAreOneLine: the lines of a pool of many files give way to their digest, which still names every file's content.
+// TestManyFilesAreOneLine: the lines of a pool of many files give way to their digest, which still
+// names every file's content.
 func TestManyFilesAreOneLine(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {

@@ -7,7 +7,8 @@ import (
 	"react/ops/op"
 )
 
-// fineTune trains tower and head on labelled images, once for each draw, and gives the mean of the draws. It reads nothing of the base.
+// fineTune trains tower and head on labelled images, once for each draw, and gives the mean of the
+// draws. It reads nothing of the base.
 func (c *composer) fineTune(name string, checkpoint source, _ *Stage) (*Stage, error) {
 	if err := c.sameTask(c.trained(name), c.tested(name)); err != nil {
 		return nil, err

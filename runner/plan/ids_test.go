@@ -19,7 +19,8 @@ import (
 	"react/runner/spec/mistake"
 )
 
-// idSpec has all sections and all kinds of evaluation. Its pools and folders are looked for nowhere.
+// idSpec has all sections and all kinds of evaluation. Its pools and folders are looked for
+// nowhere.
 const idSpec = `apiVersion: "runner/v2"
 name: "t"
 question: "?"
@@ -173,12 +174,14 @@ evaluate: all: maxBadShare: 0.01
 evaluate: all: maxBadShare: 0.5
 `), "\n")
 
-// TestIDsFollowKeys: two trials have one id exactly where all their stages have one key. A field that no
-// stage reads is not in the id, or one result would stand under two; a field that one reads is, or one of
-// two results would be dropped. A file that is called otherwise is another value, so none is here.
+// TestIDsFollowKeys: two trials have one id exactly where all their stages have one key. A field
+// that no stage reads is not in the id, or one result would stand under two; a field that one reads
+// is, or one of two results would be dropped. A file that is called otherwise is another value, so
+// none is here.
 func TestIDsFollowKeys(t *testing.T) {
 	settings := settingsOf(t, randomCases(rand.New(rand.NewPCG(16, 2))))
-	keysOf, idsOf := map[string]setting{}, map[string]setting{} // first with those ids, with those keys
+	// first with those ids, with those keys
+	keysOf, idsOf := map[string]setting{}, map[string]setting{}
 	same := 0
 	for _, s := range settings {
 		if (s.ids[0] == s.ids[1]) != (s.keys[0] == s.keys[1]) {
@@ -247,7 +250,8 @@ func givenIn(text string) (names []string) {
 
 var fieldName = regexp.MustCompile(`(\w+): (?:["\[\d{]|true|false)`)
 
-// settingsOf plans the cases that are ones; of some the spec says itself that nothing reads a field.
+// settingsOf plans the cases that are ones; of some the spec says itself that nothing reads a
+// field.
 func settingsOf(t *testing.T, cases []string) []setting {
 	t.Helper()
 	exp, err := loadCases(t, cases)

@@ -28,14 +28,17 @@ import (
 	"react/ops/train"
 )
 
-// archiveLimit is the size in bytes up to which images in archives are read to find those that training and test share. Beyond it they are compared
-// when features are made of them, which reads them anyway.
+// archiveLimit is the size in bytes up to which images in archives are read to find those that
+// training and test share. Beyond it they are compared when features are made of them, which reads
+// them anyway.
 const archiveLimit = 4 << 30
 
-// CheckInputs opens the outside data of the stages that will run, each once, before anything is computed: class names and their synonyms, tokenizers, sets
-// of images and captions, files of prompts, shots, and images that are both learned from and tested on. It lists and counts; images are not decoded. Sets
-// of generated pools are looked at when they are there. The error has a line for each fault, with the field of the spec that names the data. What may mean
-// something else than it seems to is added to the plan's Warnings.
+// CheckInputs opens the outside data of the stages that will run, each once, before anything is
+// computed: class names and their synonyms, tokenizers, sets of images and captions, files of
+// prompts, shots, and images that are both learned from and tested on. It lists and counts; images
+// are not decoded. Sets of generated pools are looked at when they are there. The error has a line
+// for each fault, with the field of the spec that names the data. What may mean something else than
+// it seems to is added to the plan's Warnings.
 func (p *Plan) CheckInputs(ctx context.Context, runs func(stage int) bool, digest func(path string) (string, error)) error {
 	c := &inputCheck{plan: p, digest: digest, seen: map[string]bool{}, sets: map[string]*datasets.Set{}, learned: learnedFrom(p.Stages)}
 	defer c.close()
@@ -108,15 +111,16 @@ func (c *inputCheck) once(kind string, f op.Files) bool {
 	return true
 }
 
-// caught looks at a stage's inputs. Outside data reach parsers that may panic: that is a fault of the files of this stage, and no end to the looks
-// at others.
+// caught looks at a stage's inputs. Outside data reach parsers that may panic: that is a fault of
+// the files of this stage, and no end to the looks at others.
 func (c *inputCheck) caught(s *Stage, look func()) {
 	err := caught.Do("", func() error { look(); return nil })
 	if err == nil {
 		return
 	}
 	files := map[string]bool{}
-	for _, of := range append(slices.Collect(maps.Values(s.In)), s) { // a classifier's images are those of its features
+	// a classifier's images are those of its features
+	for _, of := range append(slices.Collect(maps.Values(s.In)), s) {
 		for _, f := range of.Files {
 			name := f.Root
 			if len(f.Paths) == 1 {
@@ -256,8 +260,8 @@ func (c *inputCheck) setOf(s *Stage) op.Images {
 	return out
 }
 
-// learnedFrom are the stages whose images others learn from, found in one pass: a plan may have tens of
-// thousands of stages, each of which asks.
+// learnedFrom are the stages whose images others learn from, found in one pass: a plan may have
+// tens of thousands of stages, each of which asks.
 func learnedFrom(stages []*Stage) map[*Stage]bool {
 	learned := map[*Stage]bool{}
 	for _, reader := range stages {
@@ -329,7 +333,8 @@ func (c *inputCheck) captions(s op.Images) {
 	set.Close()
 }
 
-// training looks at images to learn from: the classes of the test images, enough of each, and none of the test images.
+// training looks at images to learn from: the classes of the test images, enough of each, and none
+// of the test images.
 func (c *inputCheck) training(ctx context.Context, train, test op.Images, shots int) {
 	set := c.labelled(train)
 	if set == nil {
@@ -389,7 +394,8 @@ func tooLarge(s *datasets.Set, f op.Files) bool {
 	return total > archiveLimit
 }
 
-// digests gives the sha256 of each image: that of its file, which the store remembers, or of its bytes in an archive.
+// digests gives the sha256 of each image: that of its file, which the store remembers, or of its
+// bytes in an archive.
 func (c *inputCheck) digests(ctx context.Context, s *datasets.Set, each func(i int, digest string)) error {
 	for i := range s.Items {
 		if err := ctx.Err(); err != nil {
@@ -420,8 +426,8 @@ func (c *inputCheck) datasetField(s op.Images) string {
 	return c.field(map[bool]string{true: "train", false: "dataset"}[s.Learned], s, s.Files)
 }
 
-// field finds the field of the spec that names files of a set: evaluate.NAME.KEY by the path that it gives and the benchmark, for "train" also what
-// stands in its place.
+// field finds the field of the spec that names files of a set: evaluate.NAME.KEY by the path that
+// it gives and the benchmark, for "train" also what stands in its place.
 func (c *inputCheck) field(key string, s op.Images, f op.Files) string {
 	keys := []string{key}
 	if key == "train" {

@@ -24,13 +24,15 @@ func (c *inputCheck) columns(s *Stage, required []string) {
 	if folder := s.Files["embeddings"]; len(folder.Paths) > 0 {
 		opts.NoURL = true
 		files = folder
-		files.Paths, _ = glob.In(folder.Root, "metadata/*.parquet") // the stage says what cannot be read
+		// the stage says what cannot be read
+		files.Paths, _ = glob.In(folder.Root, "metadata/*.parquet")
 	}
 	c.metadata(s, files, opts)
 }
 
-// metadata opens the footers of a pool's parquet files, once for each op: columns that are not there
-// or of another type are told before hours of work, and columns that are passed over are warned of.
+// metadata opens the footers of a pool's parquet files, once for each op: columns that are not
+// there or of another type are told before hours of work, and columns that are passed over are
+// warned of.
 func (c *inputCheck) metadata(s *Stage, files op.Files, opts laion.Options) {
 	if len(files.Paths) > maxFileLines || !c.once("metadata of "+s.Op, files) {
 		return
@@ -46,8 +48,9 @@ func (c *inputCheck) metadata(s *Stage, files op.Files, opts laion.Options) {
 	c.fault(c.poolField(files), reader.Close())
 }
 
-// lacking counts the rows of the metadata files beside which no tar stands, where the names of both tell: a pool that was not copied whole. Rows whose
-// own status says that there is no image are not missed.
+// lacking counts the rows of the metadata files beside which no tar stands, where the names of both
+// tell: a pool that was not copied whole. Rows whose own status says that there is no image are not
+// missed.
 func (c *inputCheck) lacking(ctx context.Context, s *Stage, maxBad int, maxBadShare float64) {
 	meta, tars := s.Files["pool.laion"], s.Files["pool.shards"]
 	files := shards.Lacking(meta.Paths, tars.Paths)
@@ -61,7 +64,8 @@ func (c *inputCheck) lacking(ctx context.Context, s *Stage, maxBad int, maxBadSh
 	}
 	field := strings.TrimSuffix(c.poolField(meta), ".laion") + ".shards"
 	err = count.Check(maxBadShare)
-	if err != nil && s.In["filter"] == nil { // addresses may lead to other tars: look as the stage will
+	// addresses may lead to other tars: look as the stage will
+	if err != nil && s.In["filter"] == nil {
 		run := &op.Run{Warn: func(string, ...any) {}}
 		found, failed := pools.CountLost(ctx, pool.Source{Metadata: meta.Paths, Images: tars.Paths, MaxBad: maxBad}, false, run)
 		if failed == nil {

@@ -15,7 +15,8 @@ import (
 	"react/runner/spec"
 )
 
-// TestSharedImagesInArchives: an image of the test split that also lies in a zip of the training images, under another name.
+// TestSharedImagesInArchives: an image of the test split that also lies in a zip of the training
+// images, under another name.
 func TestSharedImagesInArchives(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{"test/cat/a.png": "cat a", "test/dog/b.png": "dog b", "train/labels.txt": "cat\ndog\n",
@@ -61,7 +62,8 @@ func TestSharedImagesInArchives(t *testing.T) {
 	}
 }
 
-// TestAPanicIsAFaultOfItsFiles: a reader that panics on one input names its files, and the other inputs are looked at.
+// TestAPanicIsAFaultOfItsFiles: a reader that panics on one input names its files, and the other
+// inputs are looked at.
 func TestAPanicIsAFaultOfItsFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"train/cat/a.png", "train/dog/b.png", "test/cat/c.png", "test/dog/d.png", "prompts.json"} {
@@ -101,7 +103,8 @@ func TestAPanicIsAFaultOfItsFiles(t *testing.T) {
 	}
 }
 
-// TestContextsOfOtherClasses: a context of each class says nothing of a class that it was not learned for, which is known before it is learned.
+// TestContextsOfOtherClasses: a context of each class says nothing of a class that it was not
+// learned for, which is known before it is learned.
 func TestContextsOfOtherClasses(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"learned/cat/a.png", "learned/dog/b.png", "test/cat/c.png", "test/owl/d.png"} {
@@ -123,7 +126,8 @@ func TestContextsOfOtherClasses(t *testing.T) {
 	}
 }
 
-// TestMetadataColumns: columns of a pool that cannot be used are told before anything runs, those that are passed over are warned of.
+// TestMetadataColumns: columns of a pool that cannot be used are told before anything runs, those
+// that are passed over are warned of.
 func TestMetadataColumns(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.parquet")

@@ -36,8 +36,9 @@ var kindFields = map[string][]string{
 	"training": {`training: epochs: 3`}, "scores": {`scores: true`},
 }
 
-// TestKindsReadTheirFields: what the schema lets a file give to a kind of evaluation changes its plan, or it
-// would be passed over in silence. Each value that some evaluation of the kind takes gives another plan.
+// TestKindsReadTheirFields: what the schema lets a file give to a kind of evaluation changes its
+// plan, or it would be passed over in silence. Each value that some evaluation of the kind takes
+// gives another plan.
 func TestKindsReadTheirFields(t *testing.T) {
 	text, err := schema.FS.ReadFile("evaluate.cue")
 	if err != nil {
@@ -46,7 +47,8 @@ func TestKindsReadTheirFields(t *testing.T) {
 	const same = "retrieve: k: 4" // the default
 	group, _, _ := strings.Cut(string(text), "\n}\n")
 	evaluations := regexp.MustCompile(`(\w+): +\{kind: "([\w-]+)"`).FindAllStringSubmatch(idSpec, -1)
-	cases, of := []string{same}, map[string][][]string{} // texts by field and kind, those of one evaluation together
+	// texts by field and kind, those of one evaluation together
+	cases, of := []string{same}, map[string][][]string{}
 	for _, field := range regexp.MustCompile(`(?m)^\t(\w+):.*@only\(kind, ([^)]+)\)`).FindAllStringSubmatch(group, -1) {
 		for _, kind := range strings.Split(field[2], ", ") {
 			name := field[1] + " of " + kind

@@ -14,8 +14,8 @@ import (
 	"react/runner/spec/mistake"
 )
 
-// sameTask refuses sets of generated pools that an evaluation cannot learn from: those without images
-// to train on, and those of other classes than the test images have. It needs no data.
+// sameTask refuses sets of generated pools that an evaluation cannot learn from: those without
+// images to train on, and those of other classes than the test images have. It needs no data.
 func (c *composer) sameTask(train, test imagesOf) error {
 	if train.field == "dataset" && strings.HasPrefix(train.ref, "pool:") {
 		return c.wrong(train.path+".train",
@@ -34,8 +34,9 @@ func (b *builder) wrong(path, format string, args ...any) error {
 	return mistake.Errors{{Pos: b.at.Place(path), Path: path, Msg: fmt.Sprintf(format, args...)}}
 }
 
-// leak refuses labelled images to learn from that are test images too, as far as the files' digests say so: the same set, or a file that is in both. What
-// is inside archives, and splits of one folder, are compared by CheckInputs.
+// leak refuses labelled images to learn from that are test images too, as far as the files' digests
+// say so: the same set, or a file that is in both. What is inside archives, and splits of one
+// folder, are compared by CheckInputs.
 func (c *composer) leak(field string, train, test *Stage) error {
 	if c.opts.Unseen {
 		return nil

@@ -9,7 +9,8 @@ import (
 	"react/runner/spec"
 )
 
-// TestLeaksAreRefused: an image that is in both folders, the same folder, and the same set are errors of the plan.
+// TestLeaksAreRefused: an image that is in both folders, the same folder, and the same set are
+// errors of the plan.
 func TestLeaksAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	write := func(path, text string) {
@@ -61,7 +62,8 @@ func TestLeaksAreRefused(t *testing.T) {
 	}
 }
 
-// TestImageSizeFitsThePatches: a size that the model's patches do not fill is a mistake of the file.
+// TestImageSizeFitsThePatches: a size that the model's patches do not fill is a mistake of the
+// file.
 func TestImageSizeFitsThePatches(t *testing.T) {
 	for size, want := range map[string]string{"64": "", "33": "x.cue:12:22: backbone.imageSize: 33 is not a multiple of the model's patches of "} {
 		exp, err := spec.Parse("x.cue", []byte(header+"\ntune: mode: \"none\"\nbackbone: imageSize: "+size+"\n"), spec.Options{})

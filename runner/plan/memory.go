@@ -15,7 +15,8 @@ import (
 	"react/ops/train"
 )
 
-// Machine is what the memory of stages depends on beside the plan. Its estimates are remembered; it is not to be copied.
+// Machine is what the memory of stages depends on beside the plan. Its estimates are remembered; it
+// is not to be copied.
 type Machine struct {
 	Engine string // its name
 	Fit    op.Fit
@@ -23,7 +24,8 @@ type Machine struct {
 	estimator optim.Estimator
 }
 
-// Memory says what a stage takes at its peak, in bytes by part; the zero value where that is not known. It is no part of the key.
+// Memory says what a stage takes at its peak, in bytes by part; the zero value where that is not
+// known. It is no part of the key.
 func (m *Machine) Memory(s *Stage) (clip.Memory, error) { return m.With(s, m.Fit) }
 
 // With is Memory where trainings are made to fit in another way.
@@ -82,7 +84,8 @@ func (b *builder) modelIn(s *Stage) *clip.Config {
 	return nil
 }
 
-// modelOf reads the header of a checkpoint, once. One that cannot be read is not known: the stage that loads it says what is wrong.
+// modelOf reads the header of a checkpoint, once. One that cannot be read is not known: the stage
+// that loads it says what is wrong.
 func (b *builder) modelOf(path string) *clip.Config {
 	if cfg, ok := b.models[path]; ok {
 		return cfg

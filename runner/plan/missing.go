@@ -45,7 +45,8 @@ type missingError string
 
 func (e missingError) Error() string { return string(e) }
 
-// outside finds the files of a field. Where they are missing and the plan may do without, it notes that and gives a role without files.
+// outside finds the files of a field. Where they are missing and the plan may do without, it notes
+// that and gives a role without files.
 func (c *composer) outside(field, path string, find func(string) (op.Files, error)) (op.Files, error) {
 	if c.opts.Unseen {
 		return op.Files{Root: path}, nil

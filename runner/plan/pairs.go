@@ -114,7 +114,8 @@ func (c *composer) guard(params *pairs.Params, base source, in inputs) error {
 	return nil
 }
 
-// fingerprint gives the stage that says what an evaluation's test images look like, to files, hashes and the base.
+// fingerprint gives the stage that says what an evaluation's test images look like, to files,
+// hashes and the base.
 func (c *composer) fingerprint(name string, base source) (*Stage, error) {
 	e, _ := c.p.Evaluate(name)
 	path := "evaluate." + name
@@ -136,7 +137,8 @@ func (c *composer) fingerprint(name string, base source) (*Stage, error) {
 	return c.add("fingerprint", params, in.in, in.files)
 }
 
-// checked gives the stage that compares an outside folder of embeddings with the encoder; none for embeddings that are made here.
+// checked gives the stage that compares an outside folder of embeddings with the encoder; none for
+// embeddings that are made here.
 func (c *composer) checked(base, emb, pool source) (*Stage, error) {
 	if emb.stage != nil {
 		return nil, nil
@@ -228,7 +230,8 @@ func (c *composer) retrieve(by string, from found) (*Stage, error) {
 	return c.add("retrieve", retrieve.Params{By: by, Index: params, Depth: depth}, in.in, in.files)
 }
 
-// recallDepth is the K of the recall that an index is tuned for, whatever retrieve.k is: one tuning serves every K of a sweep.
+// recallDepth is the K of the recall that an index is tuned for, whatever retrieve.k is: one tuning
+// serves every K of a sweep.
 const recallDepth = 100
 
 // indexParams leaves out what a kind does not read.

@@ -46,7 +46,8 @@ sweep: seeds: 1`)
 	}
 }
 
-// TestGammaOffIsNoThreshold: "off" is plain InfoNCE, and its zero value would take every caption for a positive.
+// TestGammaOffIsNoThreshold: "off" is plain InfoNCE, and its zero value would take every caption
+// for a positive.
 func TestGammaOffIsNoThreshold(t *testing.T) {
 	p := load(t, `tune: {mode: "full", gamma: "off"}
 sweep: seeds: 1`)
@@ -75,7 +76,8 @@ sweep: seeds: 3`)
 	}
 }
 
-// TestGuardsAreInKeys: pairs that leave an evaluation's images out are another list than pairs that leave out none, or those of another evaluation.
+// TestGuardsAreInKeys: pairs that leave an evaluation's images out are another list than pairs that
+// leave out none, or those of another evaluation.
 func TestGuardsAreInKeys(t *testing.T) {
 	two := `evaluate: others: {kind: "zeroshot", dataset: "pool:w/others"}
 tune: mode: "full"

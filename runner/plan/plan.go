@@ -1,10 +1,12 @@
 // Package plan turns the trials of an experiment into stages with keys, before anything runs.
 //
-// A plan is data: stages in an order in which every input stands before its reader, each once however many trials share it, and trials that
-// name their stages. Making one reads the spec and the digests of outside files, and touches no device and no stage output.
+// A plan is data: stages in an order in which every input stands before its reader, each once
+// however many trials share it, and trials that name their stages. Making one reads the spec and
+// the digests of outside files, and touches no device and no stage output.
 //
-// Words: the key of a stage is the sha256 of readable lines (Stage.Lines); its identity is what the keys of its readers name, the key
-// without the params that change how much it holds but not what a reader sees of it (the depth of a search that only appends hits).
+// Words: the key of a stage is the sha256 of readable lines (Stage.Lines); its identity is what the
+// keys of its readers name, the key without the params that change how much it holds but not what a
+// reader sees of it (the depth of a search that only appends hits).
 //
 // Not here: running (runner/schedule), directories (runner/store), what a stage does (ops).
 package plan
@@ -41,9 +43,11 @@ type Stage struct {
 	Key    string              // hex sha256 of Lines
 	Lines  []string            // what the key is made of, readable
 
-	Model *clip.Config // that it loads or trains, where that is known before it runs; no part of the key
-	Rows  int          // of the pool that it reads; 0 where that is not known
-	Field string       // of the spec, that its warnings are about; "" where they name none; no part of the key
+	// that it loads or trains, where that is known before it runs; no part of the key
+	Model *clip.Config
+	Rows  int // of the pool that it reads; 0 where that is not known
+	// of the spec, that its warnings are about; "" where they name none; no part of the key
+	Field string
 
 	identity string
 	depth    int // that Params have, where the identity leaves it out
@@ -67,7 +71,8 @@ type Plan struct {
 	Missing    []Missing // with Options.WithoutData, each once
 	Warnings   []string  // of CheckInputs: what it noticed that is no fault
 
-	Repeats mistake.Errors // cases that are trials of another name, so that no table has their label
+	// cases that are trials of another name, so that no table has their label
+	Repeats mistake.Errors
 }
 
 // Names of a trial's stages besides "evaluate/NAME".
@@ -83,13 +88,16 @@ const (
 type Options struct {
 	// Digest gives that of an outside file's content.
 	Digest func(path string) (string, error)
-	// WithoutData goes on where outside files are missing, and lists them. Keys of what reads them are not those that it will have.
+	// WithoutData goes on where outside files are missing, and lists them. Keys of what reads them
+	// are not those that it will have.
 	WithoutData bool
-	// Unseen looks for no outside file. Only the trials' labels, params, seeds and names of stages are those of a sweep.
+	// Unseen looks for no outside file. Only the trials' labels, params, seeds and names of stages
+	// are those of a sweep.
 	Unseen bool
 }
 
-// New makes the plan. Trials that differ only in params that their stages do not read are one trial.
+// New makes the plan. Trials that differ only in params that their stages do not read are one
+// trial.
 func New(exp *spec.Experiment, opts Options) (*Plan, error) {
 	b := newBuilder(exp, opts)
 	p := &Plan{Experiment: exp}
@@ -180,7 +188,8 @@ func newBuilder(exp *spec.Experiment, opts Options) *builder {
 		expected: map[string]int{}}
 }
 
-// add keys a stage and returns the one that is kept for its identity, as deep as any that was added.
+// add keys a stage and returns the one that is kept for its identity, as deep as any that was
+// added.
 func (b *builder) add(name string, params any, in map[string]*Stage, files map[string]op.Files) (*Stage, error) {
 	s := &Stage{Op: name, In: in, Files: files}
 	var err error
@@ -224,16 +233,18 @@ func (b *builder) lines(s *Stage, params json.RawMessage) ([]string, error) {
 	return lines, nil
 }
 
-// maxFileLines is the number of a pool's files from which on their lines give way to one digest of them. LAION-5B has 128 metadata files a
-// subset and 400M about 41,000 tars; those lines would stand in each of hundreds of stages and their manifests. A pool that a person lists by
-// eye keeps its lines, and every key made before this limit was there had fewer files.
+// maxFileLines is the number of a pool's files from which on their lines give way to one digest of
+// them. LAION-5B has 128 metadata files a subset and 400M about 41,000 tars; those lines would
+// stand in each of hundreds of stages and their manifests. A pool that a person lists by eye keeps
+// its lines, and every key made before this limit was there had fewer files.
 const maxFileLines = 100
 
 // maxSetLines is the same of other roles: the images of an evaluation set, each a file, of which a
 // person may want to see the one that changed.
 const maxSetLines = 10_000
 
-// isPool says whether the files of a role are those of a pool, of which there may be many thousands.
+// isPool says whether the files of a role are those of a pool, of which there may be many
+// thousands.
 func isPool(role string) bool { return strings.HasPrefix(role, "pool.") || role == "embeddings" }
 
 // foldLines gives the lines of a role as keys have them.

@@ -104,7 +104,8 @@ func TestRandomControlIsDrawnForEachSeed(t *testing.T) {
 	}
 }
 
-// TestAugmentationKeys: RandAugment and erasing that are off are no part of a key, those that are on are.
+// TestAugmentationKeys: RandAugment and erasing that are off are no part of a key, those that are
+// on are.
 func TestAugmentationKeys(t *testing.T) {
 	key := func(augment string) string {
 		found := keys(load(t, `tune: {mode: "full", augment: `+augment+`}`), "tune")

@@ -13,7 +13,8 @@ import (
 	"react/ops/op"
 )
 
-// ImageBytes is about what an image takes whose shorter side is 256 to 384 pixels: LAION-400M's are 10 TB at 256.
+// ImageBytes is about what an image takes whose shorter side is 256 to 384 pixels: LAION-400M's are
+// 10 TB at 256.
 const ImageBytes = 30e3
 
 // Work is how much the stage has to do.
@@ -33,10 +34,12 @@ func (s *Stage) known() op.Known {
 	return at
 }
 
-// simCLRLists are SimCLRv2's lists of 1 % and 10 % of ImageNet, by the ends of their names, and how many images they name.
+// simCLRLists are SimCLRv2's lists of 1 % and 10 % of ImageNet, by the ends of their names, and how
+// many images they name.
 var simCLRLists = map[string]int{"10percent.txt": 128116, "1percent.txt": 12811}
 
-// listed is the number of images that a stage's list names: its lines, or, where it is missing, what is known of its name; 0 where nothing is.
+// listed is the number of images that a stage's list names: its lines, or, where it is missing,
+// what is known of its name; 0 where nothing is.
 func (s *Stage) listed() int {
 	f := s.Files["list"]
 	if len(f.Paths) > 0 {
@@ -53,7 +56,8 @@ func (s *Stage) listed() int {
 
 func (s *Stage) rows() int { return s.Rows }
 
-// queries is the number of texts that a search is for; 0 where the classes are not known before they are read.
+// queries is the number of texts that a search is for; 0 where the classes are not known before
+// they are read.
 func (s *Stage) queries() int {
 	in := s.In["queries"]
 	if in == nil {

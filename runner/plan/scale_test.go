@@ -140,7 +140,8 @@ func TestPaperSpecs(t *testing.T) {
 	}
 }
 
-// TestPaperRecipe holds the full-scale specs to the recipe that microsoft/react publishes: AdamW, 32 epochs of 8.53 million pairs by 4,096, and so on.
+// TestPaperRecipe holds the full-scale specs to the recipe that microsoft/react publishes: AdamW,
+// 32 epochs of 8.53 million pairs by 4,096, and so on.
 func TestPaperRecipe(t *testing.T) {
 	files, err := filepath.Glob("../../experiments/paper/table*.cue")
 	if err != nil {
@@ -172,7 +173,8 @@ func TestPaperRecipe(t *testing.T) {
 	}
 }
 
-// TestListedScale: the images that a list names count, also where the list is SimCLRv2's and not there.
+// TestListedScale: the images that a list names count, also where the list is SimCLRv2's and not
+// there.
 func TestListedScale(t *testing.T) {
 	exp, err := spec.Load("../../experiments/paper/table2-lowshot.cue", nil)
 	if err != nil {

@@ -23,8 +23,8 @@ func fill(t testing.TB, dir string, names ...string) {
 	}
 }
 
-// TestAnEvaluationReadsItsSplit: an image more in train/ changes the keys of what learns from it, and
-// no other; one more in test/ changes those of the test.
+// TestAnEvaluationReadsItsSplit: an image more in train/ changes the keys of what learns from it,
+// and no other; one more in test/ changes those of the test.
 func TestAnEvaluationReadsItsSplit(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "set")
 	fill(t, dir, "train/cat/1.png", "train/dog/1.png", "test/cat/2.png", "test/dog/2.png", "README.md")
@@ -66,7 +66,8 @@ evaluate: {
 	}
 }
 
-// TestLinkedCheckpoint: a folder of links, as the Hugging Face hub's cache is, is read through them.
+// TestLinkedCheckpoint: a folder of links, as the Hugging Face hub's cache is, is read through
+// them.
 func TestLinkedCheckpoint(t *testing.T) {
 	blobs, dir := t.TempDir(), t.TempDir()
 	fill(t, blobs, "0a", "0b")

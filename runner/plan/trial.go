@@ -286,7 +286,8 @@ func (c *composer) gates() error {
 	return mistake.Errors{{Pos: at, Path: path, Msg: why}}
 }
 
-// poolSet reads a reference: "pool:NAME/SET" is a set of a generated pool, anything else outside files under the role.
+// poolSet reads a reference: "pool:NAME/SET" is a set of a generated pool, anything else outside
+// files under the role.
 func (c *composer) poolSet(path, ref, role string, files func(string) (op.Files, error)) (set string, s source, err error) {
 	rest, ok := strings.CutPrefix(ref, "pool:")
 	if !ok {
@@ -319,7 +320,8 @@ func (c *composer) poolClasses(ref string) []string {
 	return nil
 }
 
-// adamW is the optimizer of a model where it is not a ViT's, nil elsewhere: keys of ViTs do not name it.
+// adamW is the optimizer of a model where it is not a ViT's, nil elsewhere: keys of ViTs do not
+// name it.
 func adamW(model *clip.Config) *optim.AdamW {
 	if model == nil || optim.AdamWFor(*model) == (optim.AdamW{}) {
 		return nil

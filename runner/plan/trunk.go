@@ -11,8 +11,8 @@ import (
 	"react/runner/spec"
 )
 
-// trunk is what a trial is tuned from and with: all that tuning does not decide. A sweep of thousands of trials has few, so each is made
-// once; a trial adds its own stages to it.
+// trunk is what a trial is tuned from and with: all that tuning does not decide. A sweep of
+// thousands of trials has few, so each is made once; a trial adds its own stages to it.
 type trunk struct {
 	base  source
 	pairs *Stage // nil where nothing is tuned, and no evaluation looks at pairs
@@ -82,15 +82,16 @@ func wholeKey(sections []spec.Section) string {
 	return key.String()
 }
 
-// paramsOf are the params that a trial's stages read, by path, and eight hex digits of their hash. Trials that differ in their seed share
-// them.
+// paramsOf are the params that a trial's stages read, by path, and eight hex digits of their hash.
+// Trials that differ in their seed share them.
 type paramsOf struct {
 	params map[string]any
 	hash   string
 	seeded bool
 }
 
-// paramsOf picks the params that were read, for all trials with the same sections: what is read follows from them.
+// paramsOf picks the params that were read, for all trials with the same sections: what is read
+// follows from them.
 func (b *builder) paramsOf(sections []spec.Section, notes *reads.Notes) paramsOf {
 	all := map[string]any{}
 	for _, section := range sections {

@@ -98,7 +98,8 @@ func (c *composer) labels(objective string, teacher source, pairs *Stage) (*Stag
 	return c.add("pseudo-label", params, in.in, in.files)
 }
 
-// leastBadShare is the least share of images that an evaluation may lose, which images to learn from have too.
+// leastBadShare is the least share of images that an evaluation may lose, which images to learn
+// from have too.
 func (c *composer) leastBadShare() float64 {
 	least := 1.0
 	for _, name := range c.p.Evaluations() {
@@ -133,8 +134,8 @@ func (c *composer) promptTune() (*Stage, error) {
 		Seed: int64(c.p.Seed())}, in.in, in.files)
 }
 
-// knowledge gives the stage that makes prompts of what is known of an evaluation's classes: those of the base's features, whichever model is
-// evaluated.
+// knowledge gives the stage that makes prompts of what is known of an evaluation's classes: those
+// of the base's features, whichever model is evaluated.
 func (c *composer) knowledge(name string) (*Stage, error) {
 	e, _ := c.p.Evaluate(name)
 	features, err := c.features(c.tested(name), c.base)

@@ -74,7 +74,8 @@ sweep: cases: [
 	}
 }
 
-// TestLearnedPrompts: a prompt is learned on the base's features, retrieves nothing, and is evaluated on the base's features of the test images.
+// TestLearnedPrompts: a prompt is learned on the base's features, retrieves nothing, and is
+// evaluated on the base's features of the test images.
 func TestLearnedPrompts(t *testing.T) {
 	p := load(t, `tune: {mode: "prompt", labelled: "pool:more/task", shots: 2}
 evaluate: probed: {kind: "probe", dataset: "pool:w/task", train: "pool:more/task"}
@@ -104,7 +105,8 @@ sweep: {cases: [{label: "base", tune: mode: "none"}, {label: "prompt"}], seeds: 
 	}
 }
 
-// TestSeedsOfProbes: with samples 0 each seed of the sweep is a draw of its own, also where nothing is tuned.
+// TestSeedsOfProbes: with samples 0 each seed of the sweep is a draw of its own, also where nothing
+// is tuned.
 func TestSeedsOfProbes(t *testing.T) {
 	p := load(t, `tune: mode: "none"
 evaluate: few: {kind: "probe", dataset: "pool:w/task", train: "pool:more/task", shots: 2, samples: 0}
@@ -117,7 +119,8 @@ sweep: seeds: 3`)
 	}
 }
 
-// TestKnowledge: prompts of knowledge are made once, of the base's classes, and the files are in the key.
+// TestKnowledge: prompts of knowledge are made once, of the base's classes, and the files are in
+// the key.
 func TestKnowledge(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"index.noun", "data.noun", "noun.exc", "wiktionary.jsonl"} {

@@ -1,6 +1,6 @@
-// Package preview says what a sweep would do, and does none of it: which stages are in the store and
-// which would run, what that takes, and what of it does not fit (runner plan). Without data it says
-// which files are missing, and how much work there is.
+// Package preview says what a sweep would do, and does none of it: which stages are in the store
+// and which would run, what that takes, and what of it does not fit (runner plan). Without data it
+// says which files are missing, and how much work there is.
 package preview
 
 import (

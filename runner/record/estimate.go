@@ -25,12 +25,13 @@ type OpEstimate struct {
 type PlanEstimate struct {
 	Jobs int `json:"jobs"`
 	Estimate
-	Unknown        int          `json:"unknown"` // stages of which no time is known
-	Ops            []OpEstimate `json:"ops,omitempty"`
-	WorkspaceBytes float64      `json:"workspaceBytes,omitempty"` // on disk while trainings run, for their state
-	FreeBytes      int64        `json:"freeBytes,omitempty"`      // on the store's disk
-	MachineMemory  int64        `json:"machineMemoryBytes,omitempty"`
-	DoesNotFit     []string     `json:"doesNotFit,omitempty"`
+	Unknown int          `json:"unknown"` // stages of which no time is known
+	Ops     []OpEstimate `json:"ops,omitempty"`
+	// on disk while trainings run, for their state
+	WorkspaceBytes float64  `json:"workspaceBytes,omitempty"`
+	FreeBytes      int64    `json:"freeBytes,omitempty"` // on the store's disk
+	MachineMemory  int64    `json:"machineMemoryBytes,omitempty"`
+	DoesNotFit     []string `json:"doesNotFit,omitempty"`
 }
 
 // Add counts a stage in.

@@ -15,9 +15,9 @@ import (
 	"react/runner/store"
 )
 
-// loadFormer makes the experiment of a sweep of runner/v1 from its records: the stages are those that it ran,
-// under the keys of then, and its trials, its tables and its source have today's names. Of other sweeps it
-// gives nil.
+// loadFormer makes the experiment of a sweep of runner/v1 from its records: the stages are those
+// that it ran, under the keys of then, and its trials, its tables and its source have today's
+// names. Of other sweeps it gives nil.
 func loadFormer(ctx context.Context, w *store.Sweep, sets []string, storeDir string) (*experiment.Experiment, error) {
 	text, err := os.ReadFile(w.Path("spec.cue"))
 	if err != nil || !bytes.Contains(text, []byte(strconv.Quote(v1.Version))) {
@@ -35,7 +35,8 @@ func loadFormer(ctx context.Context, w *store.Sweep, sets []string, storeDir str
 		return nil, err
 	}
 	exp.Digest = SHA256Hex(exp.Resolved)
-	if _, now, err := bounded.Update(ctx, w.Path("spec.cue")); err == nil { // else it stays as it was written
+	// else it stays as it was written
+	if _, now, err := bounded.Update(ctx, w.Path("spec.cue")); err == nil {
 		exp.Source = now
 	}
 	for i, set := range exp.Overrides {

@@ -13,8 +13,8 @@ import (
 	"react/ops/train"
 )
 
-// TestFormerParams: the params of stages of runner/v1 are those of the ops of today, field for field, and the
-// lines of their keys stay as they were.
+// TestFormerParams: the params of stages of runner/v1 are those of the ops of today, field for
+// field, and the lines of their keys stay as they were.
 func TestFormerParams(t *testing.T) {
 	raw, err := os.ReadFile("../testdata/v1/store/sweeps/old/22b29652/plan.json")
 	if err != nil {

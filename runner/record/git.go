@@ -42,8 +42,10 @@ type Git struct {
 
 	Changed       int    `json:"changed,omitempty"`       // tracked files that differ
 	ChangesSHA256 string `json:"changesSHA256,omitempty"` // of their names and what they hold
-	Patch         string `json:"patch,omitempty"`         // record of their differences, where it was asked for
-	DiffSHA256    string `json:"diffSHA256,omitempty"`    // of git diff HEAD, in records before November 2026
+	// record of their differences, where it was asked for
+	Patch string `json:"patch,omitempty"`
+	// of git diff HEAD, in records before November 2026
+	DiffSHA256 string `json:"diffSHA256,omitempty"`
 
 	diff []byte
 }

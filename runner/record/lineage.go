@@ -65,7 +65,8 @@ func (l *Lineage) named(m store.Manifest) (inputs [][]string) {
 		case l.called[identity] != nil:
 			inputs = append(inputs, l.called[identity])
 		default:
-			inputs = append(inputs, []string{identity}) // of a damaged one, which has no manifest to tell
+			// of a damaged one, which has no manifest to tell
+			inputs = append(inputs, []string{identity})
 		}
 	}
 	return inputs

@@ -46,8 +46,10 @@ func TestLineage(t *testing.T) {
 		return publishMade(t, s, name, name, append([]string{"runner key 1", "op " + name + " 1"}, lines...), inputs)
 	}
 	base := make("pretrain", map[string]string{})
-	old := make("embed", nil, in(base))                                       // before inputs were recorded
-	search := make("retrieve", nil, `params {"by":"t2t","depth":4}`, in(old)) // whose identity has no depth
+	// before inputs were recorded
+	old := make("embed", nil, in(base))
+	// whose identity has no depth
+	search := make("retrieve", nil, `params {"by":"t2t","depth":4}`, in(old))
 	pairs := make("pairs", nil, in(search))
 	sound := make("tune", reads(base), in(base))
 	ofSound := make("evaluate", reads(sound), in(sound))

@@ -34,8 +34,8 @@ type Plan struct {
 	Scale   []OpScale      `json:"scale,omitempty"`   // plan --without-data only
 }
 
-// UnmarshalJSON reads a plan, also one of runner/v1: in today's names, but for the lines of its stages,
-// which are what their keys are made of.
+// UnmarshalJSON reads a plan, also one of runner/v1: in today's names, but for the lines of its
+// stages, which are what their keys are made of.
 func (p *Plan) UnmarshalJSON(data []byte) error {
 	type bare Plan // without this method
 	dec := json.NewDecoder(bytes.NewReader(data))

@@ -76,7 +76,8 @@ func Entries(e *experiment.Experiment) (map[string]store.Entry, error) {
 	}
 	entries := map[string]store.Entry{}
 	for i, task := range tasks {
-		if found := survey.Damaged[i]; found != nil && task.Wanted { // it is not pending: it has no right number
+		// it is not pending: it has no right number
+		if found := survey.Damaged[i]; found != nil && task.Wanted {
 			return nil, ExplainDamage(e.Store, found)
 		}
 		if survey.Status[i] != schedule.Cached {

@@ -24,11 +24,12 @@ import (
 // Run is runs/<id>.json: who ran a sweep, when, with what, on what, and
 // how it ended. Each stage's manifest names the run that made it.
 type Run struct {
-	Schema    string            `json:"schema"`
-	ID        string            `json:"id"`
-	Started   time.Time         `json:"started"`
-	Finished  time.Time         `json:"finished,omitzero"`
-	Outcome   string            `json:"outcome"` // running, done, failed, interrupted, store fault; a killed one stays "running"
+	Schema   string    `json:"schema"`
+	ID       string    `json:"id"`
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished,omitzero"`
+	// running, done, failed, interrupted, store fault; a killed one stays "running"
+	Outcome   string            `json:"outcome"`
 	Stages    StageCounts       `json:"stages"`
 	Command   []string          `json:"command"`
 	Dir       string            `json:"dir"`

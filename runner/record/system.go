@@ -13,13 +13,14 @@ import (
 // System are the parts of a machine that decide how fast things go. What
 // cannot be read is empty or 0.
 type System struct {
-	OS             string   `json:"os"` // as Go names it: linux/amd64
-	CPU            string   `json:"cpu"`
-	Threads        int      `json:"threads"`  // of the machine
-	Procs          int      `json:"procs"`    // that this program uses
-	Features       []string `json:"features"` // vector instructions that matter here
-	MemoryBytes    int64    `json:"memoryBytes"`
-	AvailableBytes int64    `json:"availableBytes"` // without pushing anything out, and within the control group's limit
+	OS          string   `json:"os"` // as Go names it: linux/amd64
+	CPU         string   `json:"cpu"`
+	Threads     int      `json:"threads"`  // of the machine
+	Procs       int      `json:"procs"`    // that this program uses
+	Features    []string `json:"features"` // vector instructions that matter here
+	MemoryBytes int64    `json:"memoryBytes"`
+	// without pushing anything out, and within the control group's limit
+	AvailableBytes int64    `json:"availableBytes"`
 	GPUs           []string `json:"gpus,omitempty"`
 }
 

@@ -151,7 +151,8 @@ func (c *publicationCheck) spec(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	count := map[string]int{} // of cases and axes; seeds that a trial does not read make one of several
+	// of cases and axes; seeds that a trial does not read make one of several
+	count := map[string]int{}
 	for _, t := range exp.Trials {
 		count[t.Label+" "+cli.JSONText(t.Axes)]++
 	}

@@ -138,8 +138,8 @@ func TestReportsAreCurrent(t *testing.T) {
 	}
 }
 
-// todays is an op with its params in the names of today, in any order: what a stage of runner/v1 and the same
-// of today have in common, where keys differ for their names alone.
+// todays is an op with its params in the names of today, in any order: what a stage of runner/v1
+// and the same of today have in common, where keys differ for their names alone.
 func todays(t *testing.T, op string, lines []string) string {
 	t.Helper()
 	raw, _ := strings.CutPrefix(lines[2], "params ")
@@ -150,9 +150,9 @@ func todays(t *testing.T, op string, lines []string) string {
 	return op + " " + cli.JSONText(params)
 }
 
-// TestFormerReport: a folder that was published under runner/v1 is checked as it is, in the words of then,
-// and made again from its rows it says the same. emoji-why was made before stages recorded what they read,
-// emoji-why-late by the last program of runner/v1.
+// TestFormerReport: a folder that was published under runner/v1 is checked as it is, in the words
+// of then, and made again from its rows it says the same. emoji-why was made before stages recorded
+// what they read, emoji-why-late by the last program of runner/v1.
 func TestFormerReport(t *testing.T) {
 	for name, table := range map[string]string{"emoji-why": "why.txt", "emoji-why-late": "why-late.txt"} {
 		t.Run(name, func(t *testing.T) { formerReport(t, name, table) })

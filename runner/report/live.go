@@ -110,7 +110,8 @@ func (s *liveSite) watch(ctx context.Context, every time.Duration, stderr io.Wri
 		start := time.Now()
 		var state []byte
 		var stages status.Counts
-		err := caught.Do("the records of the sweep", func() (err error) { // anyone's, and a page is not to end by them
+		// anyone's, and a page is not to end by them
+		err := caught.Do("the records of the sweep", func() (err error) {
 			state, stages, err = s.look()
 			return err
 		})

@@ -26,15 +26,17 @@ import (
 // lie in tables/, figures in figures/; the page, README.md and the list of digests
 // beside them.
 const (
-	publishedSpec        = "data/spec.cue"
-	publishedReport      = "data/report.json"         // what the page shows besides spec and tables
-	publishedTrials      = "data/trials.jsonl"        // a publishedTrial a line
-	publishedStages      = "data/stages.jsonl"        // a publishedStage a line, inputs before readers
+	publishedSpec   = "data/spec.cue"
+	publishedReport = "data/report.json"  // what the page shows besides spec and tables
+	publishedTrials = "data/trials.jsonl" // a publishedTrial a line
+	// a publishedStage a line, inputs before readers
+	publishedStages      = "data/stages.jsonl"
 	publishedRows        = "data/rows.parquet"        // what tables are made of
 	publishedPredictions = "data/predictions.parquet" // of the stages that tests compare
-	publishedQueries     = "data/queries.parquet"     // likewise, of image-text retrieval; absent where there are none
-	publishedLicences    = "LICENSES.md"
-	publishedDigests     = "SHA256SUMS" // of all others, as sha256sum -c reads them
+	// likewise, of image-text retrieval; absent where there are none
+	publishedQueries  = "data/queries.parquet"
+	publishedLicences = "LICENSES.md"
+	publishedDigests  = "SHA256SUMS" // of all others, as sha256sum -c reads them
 )
 
 // publication is an experiment's results as a folder that stands alone: all that
@@ -88,12 +90,13 @@ type publishedTrial struct {
 // publishedStage is a stage: what its key is made of, and what it made. Hosts
 // and times are left out.
 type publishedStage struct {
-	Key       string            `json:"key"`
-	Op        string            `json:"op"`
-	In        map[string]string `json:"in,omitempty"` // role → key
-	Lines     []string          `json:"lines"`        // the key's preimage
-	Files     []store.File      `json:"files,omitempty"`
-	Inputs    map[string]string `json:"inputs,omitempty"` // key → digest of the files that were read, see outputDigest
+	Key   string            `json:"key"`
+	Op    string            `json:"op"`
+	In    map[string]string `json:"in,omitempty"` // role → key
+	Lines []string          `json:"lines"`        // the key's preimage
+	Files []store.File      `json:"files,omitempty"`
+	// key → digest of the files that were read, see outputDigest
+	Inputs    map[string]string `json:"inputs,omitempty"`
 	Engine    string            `json:"engine,omitempty"`
 	Libraries map[string]any    `json:"libraries,omitempty"` // of the engine, with versions
 	Commit    string            `json:"commit,omitempty"`    // of the program

@@ -68,7 +68,8 @@ func Open(ctx context.Context, s *store.Store, engines *exec.Engines, name strin
 	return b, nil
 }
 
-// findBrowsed takes a trial's name first: keys are long, and trial ids are what people have at hand.
+// findBrowsed takes a trial's name first: keys are long, and trial ids are what people have at
+// hand.
 func findBrowsed(s *store.Store, name string) (*browsed, error) {
 	if !isDir(name) {
 		found, err := record.FindTrial(s, name)

@@ -148,7 +148,8 @@ func (b *Browser) leaksOf(what *browsed) (map[int64][]browse.Mark, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n := audit.Leaks["any"]; n > 0 && len(list) == 0 { // the op's version did not change when it came to name them
+		// the op's version did not change when it came to name them
+		if n := audit.Leaks["any"]; n > 0 && len(list) == 0 {
 			b.Site.Facts = append(b.Site.Facts, browse.Fact{Name: "leaks", Value: fmt.Sprintf("%s, which %s counted before audits named them", cli.Thousands(n), strings.TrimPrefix(name, "evaluate/"))})
 		}
 		for _, p := range list {

@@ -50,7 +50,8 @@ func killedRun(dir, at string) error {
 			select {}
 		}
 	}
-	// One at a time: beside a stage that dies another could be published, and could then not be the next to die.
+	// One at a time: beside a stage that dies another could be published, and could then not be the
+	// next to die.
 	_, err = Run(context.Background(), whole.tasks, Options{Store: s, Jobs: 1})
 	return err
 }

@@ -20,13 +20,18 @@ type Cause string
 // Causes, and whether another attempt may end otherwise. A process that was
 // killed notes no cause: the next to hold the lease attempts the task again.
 const (
-	CauseIO      Cause = "i/o"           // a disk or a network that failed or was away: yes, --retries times
-	CauseProcess Cause = "process"       // that made the stage for this one ended or stood still: yes, likewise
-	CauseMemory  Cause = "out of memory" // of the device or the machine: no, the same sizes would not fit again
-	CausePanic   Cause = "panic"         // a bug: no
-	CauseStore   Cause = "store"         // its disk is full or read-only: no, and nothing else is begun
-	CauseStopped Cause = "stopped"       // by a signal or by another's failure: not a failure
-	CauseError   Cause = "error"         // of the input or the params: no, it would be the same again
+	// a disk or a network that failed or was away: yes, --retries times
+	CauseIO Cause = "i/o"
+	// that made the stage for this one ended or stood still: yes, likewise
+	CauseProcess Cause = "process"
+	// of the device or the machine: no, the same sizes would not fit again
+	CauseMemory Cause = "out of memory"
+	CausePanic  Cause = "panic" // a bug: no
+	// its disk is full or read-only: no, and nothing else is begun
+	CauseStore   Cause = "store"
+	CauseStopped Cause = "stopped" // by a signal or by another's failure: not a failure
+	// of the input or the params: no, it would be the same again
+	CauseError Cause = "error"
 )
 
 // causeOf classes the error of an attempt.

@@ -62,8 +62,9 @@ func (t *Task) Name() string { return t.Op + " " + t.Key[:min(12, len(t.Key))] }
 // Attempt is what a task's function is given. Its functions may be called from
 // several goroutines until Run returns.
 type Attempt struct {
-	Dir      string            // empty directory to fill
-	Partial  string            // directory that outlives the attempt until an output is published; not made
+	Dir string // empty directory to fill
+	// directory that outlives the attempt until an output is published; not made
+	Partial  string
 	In       map[string]string // key of a needed task → its directory, read-only
 	Log      io.Writer         // kept also when the attempt fails
 	Progress func(done, total int, note string)

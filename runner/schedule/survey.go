@@ -59,7 +59,8 @@ func Look(s *store.Store, tasks []*Task) (*Survey, error) {
 		}
 		v.Entries[i] = entry
 		switch {
-		case ok && (len(entry.Evicted) == 0 || !v.anyRuns(readers[i])): // large files may be gone when nobody reads them
+		// large files may be gone when nobody reads them
+		case ok && (len(entry.Evicted) == 0 || !v.anyRuns(readers[i])):
 			v.Status[i] = Cached
 		case !tasks[i].Wanted && !v.anyRuns(readers[i]):
 			v.Status[i] = Unneeded

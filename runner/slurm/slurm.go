@@ -95,7 +95,8 @@ func Submit(script string, lock *os.File) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	id, _, _ := strings.Cut(strings.TrimSpace(out), ";") // with the cluster's name, where there are several
+	// with the cluster's name, where there are several
+	id, _, _ := strings.Cut(strings.TrimSpace(out), ";")
 	if _, err := strconv.Atoi(id); err != nil {
 		return "", &Error{"sbatch", fmt.Errorf("no job id in %q", out)}
 	}

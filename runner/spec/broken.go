@@ -16,8 +16,9 @@ import (
 	"react/runner/spec/mistake"
 )
 
-// firstBuild evaluates the file. What does not parse ends the pass; references that lead nowhere and values that contradict each other are
-// reported and taken out, so that the rest can still be checked.
+// firstBuild evaluates the file. What does not parse ends the pass; references that lead nowhere
+// and values that contradict each other are reported and taken out, so that the rest can still be
+// checked.
 func (c *checker) firstBuild() (cue.Value, bool) {
 	if !c.checkNumbers() || !c.checkShape() {
 		return cue.Value{}, false
@@ -42,7 +43,8 @@ func (c *checker) firstBuild() (cue.Value, bool) {
 	return cue.Value{}, false
 }
 
-// maxExponent is beyond float64's. CUE takes a literal whose exponent passes 100,000 for one without.
+// maxExponent is beyond float64's. CUE takes a literal whose exponent passes 100,000 for one
+// without.
 const maxExponent = 400
 
 // checkNumbers reports the numbers of the file and of the overrides that CUE would misread.
@@ -64,14 +66,15 @@ func (c *checker) checkNumbers() bool {
 	return len(c.Errs) == before
 }
 
-// takeOut reports the errors of evaluating the file and marks their fields. It reports whether another build can find more, and whether none
-// can.
+// takeOut reports the errors of evaluating the file and marks their fields. It reports whether
+// another build can find more, and whether none can.
 func (c *checker) takeOut(v cue.Value) (progress, fatal bool) {
 	all := append(errors.Errors(v.Err()), errors.Errors(v.Validate(cue.All()))...)
 	for _, e := range all {
 		text := mistake.Message(e)
 		switch {
-		case strings.HasPrefix(text, "the import ") && (c.src.Lacks() || fatal): // by what was taken out
+		// by what was taken out
+		case strings.HasPrefix(text, "the import ") && (c.src.Lacks() || fatal):
 		case strings.HasPrefix(text, "package \"") || strings.HasPrefix(text, "import "):
 			c.badImport(e)
 			fatal = true
@@ -178,8 +181,9 @@ func (c *checker) wordAt(pos token.Pos) string {
 
 var wordPattern = regexp.MustCompile(`^[^\s"'{}\[\](),:]+`)
 
-// badValue reports a value that evaluates to an error, such as two values for one field, and takes its field out. A field that was reported
-// before is taken out silently: a word without quotes can leave half an expression behind.
+// badValue reports a value that evaluates to an error, such as two values for one field, and takes
+// its field out. A field that was reported before is taken out silently: a word without quotes can
+// leave half an expression behind.
 func (c *checker) badValue(v cue.Value, e errors.Error, text string) bool {
 	pos := e.Position()
 	if in := e.InputPositions(); !pos.IsValid() && len(in) > 0 {

@@ -10,9 +10,9 @@ import (
 	"react/runner/spec/mistake"
 )
 
-// Draft is an experiment file after CUE is done with it and before its params have their types: plain data
-// that crosses to another process as JSON. A file is evaluated where it can be ended (runner/spec/bounded),
-// and the draft becomes the Experiment where it is used.
+// Draft is an experiment file after CUE is done with it and before its params have their types:
+// plain data that crosses to another process as JSON. A file is evaluated where it can be ended
+// (runner/spec/bounded), and the draft becomes the Experiment where it is used.
 type Draft struct {
 	Former    bool // it is of runner/v1
 	Name      string
@@ -94,7 +94,8 @@ func (d *Draft) Experiment(file string) (*Experiment, error) {
 	return e, nil
 }
 
-// UnmarshalJSON gives axes and filters the numbers that they were written with, whole ones as int64.
+// UnmarshalJSON gives axes and filters the numbers that they were written with, whole ones as
+// int64.
 func (d *Draft) UnmarshalJSON(data []byte) error {
 	type bare Draft // without this method
 	dec := json.NewDecoder(bytes.NewReader(data))

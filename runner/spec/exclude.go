@@ -97,7 +97,8 @@ func (c *checker) isExcluded(patterns []pattern, a assignment, v fields.Values, 
 	trial["label"], _ = json.Marshal(a.label)
 	trial["seed"], _ = json.Marshal(seed)
 	excluded := false
-	for _, p := range patterns { // each is asked: one that only repeats another leaves out trials too
+	// each is asked: one that only repeats another leaves out trials too
+	for _, p := range patterns {
 		if c.subsumes(p, trial) {
 			excluded, c.met.hit[p.shown] = true, true
 		}

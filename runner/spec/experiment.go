@@ -16,17 +16,22 @@ type Experiment struct {
 	Former    bool // it is of runner/v1: its tables stand in the words of then
 	Name      string
 	Question  string
-	File      string               // as it was given
-	Overrides []string             // the --set arguments, in order
-	Source    []byte               // the file's text, without overrides
-	Tables    map[string]Table     // by name
-	Order     []string             // of Tables, as the file has them
-	Params    Params               // the file's own values, before the sweep
-	Trials    []Trial              // grid first (the last axis fastest), then cases; seeds innermost
-	Excluded  int                  // trials that sweep.exclude left out
-	Warnings  mistake.Errors       // what meets nothing in the file: patterns, labels, orders, filters
-	Unmet     []ClassName          // what a table of classes names and nothing in the file meets: may be a class
-	Resolved  []byte               // canonical JSON of all of the above but File and Source: equal for equal meaning, whatever the spelling
+	File      string           // as it was given
+	Overrides []string         // the --set arguments, in order
+	Source    []byte           // the file's text, without overrides
+	Tables    map[string]Table // by name
+	Order     []string         // of Tables, as the file has them
+	Params    Params           // the file's own values, before the sweep
+	// grid first (the last axis fastest), then cases; seeds innermost
+	Trials   []Trial
+	Excluded int // trials that sweep.exclude left out
+	// what meets nothing in the file: patterns, labels, orders, filters
+	Warnings mistake.Errors
+	// what a table of classes names and nothing in the file meets: may be a class
+	Unmet []ClassName
+	// canonical JSON of all of the above but File and Source: equal for equal meaning, whatever the
+	// spelling
+	Resolved  []byte
 	Defaulted []contract.Defaulted // what trials that tune have from their models' families
 	Digest    string               // sha256 of Resolved, hex
 
@@ -34,7 +39,8 @@ type Experiment struct {
 	places      map[string]mistake.Pos // of the file's own values
 }
 
-// Place is where the file says the value of a path, or the nearest group above it: for what is found wrong with a value after the file was read.
+// Place is where the file says the value of a path, or the nearest group above it: for what is
+// found wrong with a value after the file was read.
 func (e *Experiment) Place(path string) mistake.Pos {
 	for p := path; p != ""; p = fields.Parent(p) {
 		if at, ok := e.places[p]; ok && at.File != "" {
@@ -72,10 +78,12 @@ func sweptPlaces(own map[string]mistake.Pos, all []assignment) map[string]mistak
 
 // Trial is one assignment of the axes and a seed.
 type Trial struct {
-	Label  string         // of the case; "" for a point of the grid
-	Axes   map[string]any // what the sweep sets, by path, as Section.Flatten gives values
-	Seed   int            // of tuning
-	Params Params         // every section, defaults filled in; sections that trials share are shared memory, not to be modified
+	Label string         // of the case; "" for a point of the grid
+	Axes  map[string]any // what the sweep sets, by path, as Section.Flatten gives values
+	Seed  int            // of tuning
+	// every section, defaults filled in; sections that trials share are shared memory, not to be
+	// modified
+	Params Params
 }
 
 // resolve fills Resolved and Digest in.
@@ -84,7 +92,9 @@ func (e *Experiment) resolve() {
 		Label string         `json:"label,omitempty"`
 		Seed  int            `json:"seed"`
 		Axes  map[string]any `json:"axes"`
-		Set   map[string]any `json:"set"` // every value that is not the file's: the axes, what follows them, defaults that depend on them
+		// every value that is not the file's: the axes, what follows them, defaults that depend on
+		// them
+		Set map[string]any `json:"set"`
 	}
 	trials := make([]trial, len(e.Trials))
 	for i, t := range e.Trials {

@@ -16,8 +16,8 @@ var towers = map[string]contract.Tower{
 	"resnet": {Kind: "ResNet", Width: 64, Size: 224},
 }
 
-// TestFamilies: a checkpoint of a user's own has the values of its family and not those of the models that
-// this program trains, and what is given stays.
+// TestFamilies: a checkpoint of a user's own has the values of its family and not those of the
+// models that this program trains, and what is given stays.
 func TestFamilies(t *testing.T) {
 	const react = `"gradClip":0,"gatedDepth":%,"alphaLRScale":1,"precision":"f32","augment":{"crop":[0.08,1],"ratio":[0.75,1.3333],"flip":0.5,"color":0,"randAugment":"rand-m9-mstd0.5-inc1","erasing":0.25}}`
 	depth := func(n string) string { return strings.Replace(react, "%", n, 1) }

@@ -13,8 +13,9 @@ import (
 	"react/runner/spec/v1"
 )
 
-// follower returns a function that gives the file's values under an assignment. Where no field is computed from a swept one they are the values
-// of the file as it stands. Where one is (warmup: div(steps, 10)), the file is evaluated anew for each choice of the axes that are referred to,
+// follower returns a function that gives the file's values under an assignment. Where no field is
+// computed from a swept one they are the values of the file as it stands. Where one is (warmup:
+// div(steps, 10)), the file is evaluated anew for each choice of the axes that are referred to,
 // with these set as --set would.
 func (c *checker) follower(base *assignment, swept map[string]bool) func(assignment) fields.Values {
 	var followed []string

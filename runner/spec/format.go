@@ -15,7 +15,8 @@ import (
 	"react/runner/spec/v1"
 )
 
-// Format is a file as `cue fmt` writes it, comments kept. A file that is no CUE gives Errors; file is what their positions call it.
+// Format is a file as `cue fmt` writes it, comments kept. A file that is no CUE gives Errors; file
+// is what their positions call it.
 func Format(file string, text []byte) ([]byte, error) {
 	f, err := parser.ParseFile(file, text, parser.ParseComments)
 	if err != nil {
@@ -24,9 +25,9 @@ func Format(file string, text []byte) ([]byte, error) {
 	return format.Node(f)
 }
 
-// Update gives a file of runner/v1 today's names and formats it, comments kept; a file of today is only
-// formatted. Errors are the places that it cannot change safely, such as a name that is computed: then
-// nothing is changed.
+// Update gives a file of runner/v1 today's names and formats it, comments kept; a file of today is
+// only formatted. Errors are the places that it cannot change safely, such as a name that is
+// computed: then nothing is changed.
 func Update(file string, text []byte) ([]byte, error) {
 	f, err := parser.ParseFile(file, text, parser.ParseComments)
 	if err != nil {
@@ -93,8 +94,8 @@ func apply(text []byte, edits []v1.Edit) []byte {
 	return out.Bytes()
 }
 
-// checkUpdate holds what was rewritten to what was there: no old name is left, and the trials are the same.
-// A file with other mistakes than its age keeps them.
+// checkUpdate holds what was rewritten to what was there: no old name is left, and the trials are
+// the same. A file with other mistakes than its age keeps them.
 func checkUpdate(file string, old, now []byte) error {
 	then, mistakes := Parse(file, old, Options{Former: true})
 	today, err := Parse(file, now, Options{})

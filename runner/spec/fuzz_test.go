@@ -15,7 +15,8 @@ import (
 // onePerLine is what every message must look like.
 var onePerLine = regexp.MustCompile(`^(x\.cue(:[0-9]+:[0-9]+)?|--set .*): .+$`)
 
-// FuzzParse holds that no file makes the loader panic, hang on its own code or say something that is not one positioned line a mistake.
+// FuzzParse holds that no file makes the loader panic, hang on its own code or say something that
+// is not one positioned line a mistake.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(small))
 	files, err := filepath.Glob("../testdata/script/spec_*.txtar")
@@ -56,5 +57,6 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// heavy matches the ways to ask for a lot with few words: comprehensions, calls, products of strings.
+// heavy matches the ways to ask for a lot with few words: comprehensions, calls, products of
+// strings.
 var heavy = regexp.MustCompile(`\bfor\b|\(|\*|"""|#"`)

@@ -6,7 +6,8 @@ import (
 	"strconv"
 )
 
-// Gamma is the similarity from which another caption of the batch counts as a positive; Off is plain InfoNCE.
+// Gamma is the similarity from which another caption of the batch counts as a positive; Off is
+// plain InfoNCE.
 type Gamma struct {
 	Off   bool
 	Value float64

@@ -13,8 +13,9 @@ import (
 var update = flag.Bool("update", false,
 	"rewrite the expected errors in testdata/spec_*.txtar and ../testdata/script/spec_*.txtar")
 
-// TestGoldenErrors runs the scripts that runner's own tests run through the command, without the command: `exits 3 runner vet FILE --set ...`
-// followed by `cmp stderr WANT`. Every section has one, with the mistakes that people make in it.
+// TestGoldenErrors runs the scripts that runner's own tests run through the command, without the
+// command: `exits 3 runner vet FILE --set ...` followed by `cmp stderr WANT`. Every section has
+// one, with the mistakes that people make in it.
 func TestGoldenErrors(t *testing.T) {
 	files, err := filepath.Glob("../testdata/script/spec_*.txtar")
 	if err != nil || len(files) == 0 {

@@ -24,22 +24,24 @@ import (
 type Options struct {
 	Sets      []string // overrides, each PATH=VALUE
 	MaxTrials int      // 0 is maxTrials
-	// Former reads a file of runner/v1, for what is recorded of its runs: its sections get the names
-	// of today, its tables stay as they are written. Without it old names in a file of v1 are errors.
+	// Former reads a file of runner/v1, for what is recorded of its runs: its sections get the
+	// names of today, its tables stay as they are written. Without it old names in a file of v1 are
+	// errors.
 	Former bool
-	// Towers are those of checkpoints, by backbone.weights, on which defaults depend. Of one that is
-	// not among them the architecture counts that the file names.
+	// Towers are those of checkpoints, by backbone.weights, on which defaults depend. Of one that
+	// is not among them the architecture counts that the file names.
 	Towers map[string]contract.Tower
 }
 
-// maxTrials is how many trials a sweep may have unless Options say otherwise: a slip in a grid should
-// not start ten thousand runs.
+// maxTrials is how many trials a sweep may have unless Options say otherwise: a slip in a grid
+// should not start ten thousand runs.
 const maxTrials = 10000
 
 // maxBytes is how long an experiment file may be.
 const maxBytes = 1 << 20
 
-// Load reads an experiment with overrides such as "tune.gamma=0.8". Every mistake in the file is in the error, which then is Errors.
+// Load reads an experiment with overrides such as "tune.gamma=0.8". Every mistake in the file is in
+// the error, which then is Errors.
 func Load(file string, sets []string) (*Experiment, error) {
 	text, err := Read(file)
 	if err != nil {
@@ -91,12 +93,15 @@ func Parse(file string, text []byte, o Options) (*Experiment, error) {
 	return d.Experiment(file)
 }
 
-// NewDraft is the part of Parse that asks CUE, which has no bounds: a short file can take all memory, or for ever.
+// NewDraft is the part of Parse that asks CUE, which has no bounds: a short file can take all
+// memory, or for ever.
 func NewDraft(file string, text []byte, o Options) (d *Draft, err error) {
 	if err := checkSize(file, text); err != nil {
 		return nil, err
 	}
-	defer func() { // CUE's evaluator has panicked on odd input in several releases; a file must not end the program
+	// CUE's evaluator has panicked on odd input in several releases; a file must not end the
+	// program
+	defer func() {
 		if r := recover(); r != nil {
 			d, err = nil, mistake.Errors{{Pos: mistake.Pos{File: file}, Msg: fmt.Sprintf("CUE cannot evaluate this file: %v", r)}}
 		}
@@ -150,7 +155,8 @@ func (c *checker) load(d *Draft, o Options) {
 	c.makeTrials(d, &base, s)
 }
 
-// checkVersion comes before everything else: in a file of another version nothing else means what it seems to.
+// checkVersion comes before everything else: in a file of another version nothing else means what
+// it seems to.
 func (c *checker) checkVersion(v cue.Value) bool {
 	n := c.Root.Child("apiVersion")
 	w := v.LookupPath(cue.ParsePath("apiVersion"))
@@ -174,8 +180,8 @@ func (c *checker) checkVersion(v cue.Value) bool {
 	return true
 }
 
-// sayVersion says of a file of runner/v1 how it gets today's names, where it has others. One that has none
-// means what it says and is read; its defaults may be others than when it was written.
+// sayVersion says of a file of runner/v1 how it gets today's names, where it has others. One that
+// has none means what it says and is read; its defaults may be others than when it was written.
 func (c *checker) sayVersion(d *Draft) {
 	switch {
 	case c.v1 == nil:

@@ -163,7 +163,8 @@ k2 g0.8 {"retrieve.k":2,"tune.gamma":0.8} 0
 	}
 }
 
-// TestTrialIsFileWithAxesSet is the meaning of a sweep: what a trial gets is what the file gives with its axes set by hand.
+// TestTrialIsFileWithAxesSet is the meaning of a sweep: what a trial gets is what the file gives
+// with its axes set by hand.
 func TestTrialIsFileWithAxesSet(t *testing.T) {
 	for name, text := range map[string]string{
 		"plain":      small + `sweep: {grid: {tune: {mode: ["full", "gated-image", "none"], gamma: [0.5, "off"]}, retrieve: k: [1, 8]}, cases: [{label: "a", pairs: source: "random"}]}`,

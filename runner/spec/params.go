@@ -1,7 +1,8 @@
 package spec
 
-// Params are the values of one trial: every section of the spec with its defaults filled in. JSON field names are the spec's own, so
-// that a path such as "tune.gamma" names the same value in the file, in a table and here.
+// Params are the values of one trial: every section of the spec with its defaults filled in. JSON
+// field names are the spec's own, so that a path such as "tune.gamma" names the same value in the
+// file, in a table and here.
 type Params struct {
 	Pool     map[string]Pool     `json:"pool"`
 	Backbone Backbone            `json:"backbone"`
@@ -13,15 +14,19 @@ type Params struct {
 	Evaluate map[string]Evaluate `json:"evaluate"`
 }
 
-// Pool is a corpus to retrieve from: a procedural world, LAION metadata with webdataset shards, or a clip-retrieval folder of embeddings.
+// Pool is a corpus to retrieve from: a procedural world, LAION metadata with webdataset shards, or
+// a clip-retrieval folder of embeddings.
 type Pool struct {
-	World      *World `json:"world,omitempty"`
-	LAION      string `json:"laion,omitempty"`      // glob of parquet files
-	Shards     string `json:"shards,omitempty"`     // glob of webdataset tars, img2dataset layout
-	Embeddings string `json:"embeddings,omitempty"` // clip-retrieval folder made with the same backbone
-	MaxBad     int    `json:"maxBad"`               // rows that may be unreadable before a stage fails
+	World  *World `json:"world,omitempty"`
+	LAION  string `json:"laion,omitempty"`  // glob of parquet files
+	Shards string `json:"shards,omitempty"` // glob of webdataset tars, img2dataset layout
+	// clip-retrieval folder made with the same backbone
+	Embeddings string `json:"embeddings,omitempty"`
+	// rows that may be unreadable before a stage fails
+	MaxBad int `json:"maxBad"`
 
-	MaxBadShare float64 `json:"maxBadShare"` // of the rows that were downloaded: those that may have no image or caption that can be used
+	// of the rows that were downloaded: those that may have no image or caption that can be used
+	MaxBadShare float64 `json:"maxBadShare"`
 
 	Filter *Filter `json:"filter,omitempty"`
 	Rows   int     `json:"rows,omitempty"` // expected, for estimates without the files
@@ -57,20 +62,23 @@ type World struct {
 	TestPerClass int     `json:"testPerClass"` // images per class in each evaluation set
 	Named        float64 `json:"named"`        // share of rows that show a kind of the task
 	Irrelevant   float64 `json:"irrelevant"`   // share of rows without any object
-	Duplicates   float64 `json:"duplicates"`   // share of rows that repeat an earlier image, exactly or nearly
-	Wrong        float64 `json:"wrong"`        // share of captions that describe another picture
-	Vague        float64 `json:"vague"`        // share of captions that are vague, partial or noisy
-	Photo        float64 `json:"photo"`        // share of rows in the style of the task's set
-	Size         int     `json:"size"`         // pixels
+	// share of rows that repeat an earlier image, exactly or nearly
+	Duplicates float64 `json:"duplicates"`
+	Wrong      float64 `json:"wrong"` // share of captions that describe another picture
+	Vague      float64 `json:"vague"` // share of captions that are vague, partial or noisy
+	Photo      float64 `json:"photo"` // share of rows in the style of the task's set
+	Size       int     `json:"size"`  // pixels
 }
 
-// Backbone names an architecture and says where its weights come from: a checkpoint folder, or pretraining on a pool.
+// Backbone names an architecture and says where its weights come from: a checkpoint folder, or
+// pretraining on a pool.
 type Backbone struct {
-	Arch      string    `json:"arch,omitempty"`
-	Weights   string    `json:"weights,omitempty"`
-	Pretrain  *Pretrain `json:"pretrain,omitempty"`
-	ImageSize int       `json:"imageSize,omitempty"` // side in pixels that the base is resized to; 0 keeps its own
-	Precision string    `json:"precision,omitempty"` // of embedding: f32, bf16; "" is f32
+	Arch     string    `json:"arch,omitempty"`
+	Weights  string    `json:"weights,omitempty"`
+	Pretrain *Pretrain `json:"pretrain,omitempty"`
+	// side in pixels that the base is resized to; 0 keeps its own
+	ImageSize int    `json:"imageSize,omitempty"`
+	Precision string `json:"precision,omitempty"` // of embedding: f32, bf16; "" is f32
 }
 
 // Pretrain is plain InfoNCE training from random weights.
@@ -134,11 +142,13 @@ type Index struct {
 
 // Retrieve says from which pool, by which modalities and how many rows for each query.
 type Retrieve struct {
-	Pool      string   `json:"pool"`
-	By        []string `json:"by"` // t2t, t2i, text-match
-	K         int      `json:"k"`
-	Per       string   `json:"per"`       // "prompt": K for each (class, prompt, modality); "class": K for each (class, modality)
-	Overfetch int      `json:"overfetch"` // search depth is K times this, so that dropped duplicates can be refilled
+	Pool string   `json:"pool"`
+	By   []string `json:"by"` // t2t, t2i, text-match
+	K    int      `json:"k"`
+	// "prompt": K for each (class, prompt, modality); "class": K for each (class, modality)
+	Per string `json:"per"`
+	// search depth is K times this, so that dropped duplicates can be refilled
+	Overfetch int `json:"overfetch"`
 
 	Fuse    string   `json:"fuse,omitempty"`    // union, sum, rrf; "" is union
 	Weight  *float64 `json:"weight,omitempty"`  // sum: of T2T; nil is half
@@ -166,7 +176,8 @@ type Pairs struct {
 
 // Tune is the customization of the backbone on the pairs (REACT eq. 4-6).
 type Tune struct {
-	Mode          string  `json:"mode"`          // none, full, locked-image, locked-text, gated-image
+	// none, full, locked-image, locked-text, gated-image
+	Mode          string  `json:"mode"`
 	Gamma         Gamma   `json:"gamma"`         // "off" or a cosine similarity
 	PositivesFrom string  `json:"positivesFrom"` // current, base
 	Steps         int     `json:"steps"`
@@ -180,11 +191,14 @@ type Tune struct {
 	Precision     string  `json:"precision"`
 	Augment       Augment `json:"augment"`
 
-	Captions    string  `json:"captions,omitempty"`    // all, one; "" is all
-	Objective   string  `json:"objective,omitempty"`   // contrastive, self-training, retrieved-class; "" is contrastive
-	After       string  `json:"after,omitempty"`       // an objective that goes before; "" is none
-	Threshold   float64 `json:"threshold,omitempty"`   // self-training: least probability of a label
-	PerClass    int     `json:"perClass,omitempty"`    // self-training: surest pairs of each class; 0 is all
+	Captions string `json:"captions,omitempty"` // all, one; "" is all
+	// contrastive, self-training, retrieved-class; "" is contrastive
+	Objective string `json:"objective,omitempty"`
+	After     string `json:"after,omitempty"` // an objective that goes before; "" is none
+	// self-training: least probability of a label
+	Threshold float64 `json:"threshold,omitempty"`
+	// self-training: surest pairs of each class; 0 is all
+	PerClass    int     `json:"perClass,omitempty"`
 	Soft        bool    `json:"soft,omitempty"`        // self-training: probabilities as targets
 	Temperature float64 `json:"temperature,omitempty"` // self-training; 0 is 1
 	Rounds      int     `json:"rounds,omitempty"`      // self-training; 0 is 1
@@ -220,13 +234,16 @@ type Evaluate struct {
 	Dataset string   `json:"dataset,omitempty"` // a folder, or "pool:NAME/SET"; none of kind mean
 	Prompts []string `json:"prompts"`           // default: the benchmark's, else the task's
 
-	Train     string `json:"train,omitempty"`     // probe, finetune: training images; "" is the dataset's train split
-	TrainList string `json:"trainList,omitempty"` // probe, finetune: file of names of the training images that are used
-	Method    string `json:"method,omitempty"`    // probe: sgd, logistic, prototypes
-	Init      string `json:"init,omitempty"`      // probe, finetune: language, random
-	Shots     int    `json:"shots,omitempty"`     // probe, finetune: 0 is all
-	Samples   int    `json:"samples,omitempty"`   // probe, finetune: draws of the shots; 0: one, of the trial's seed
-	Best      string `json:"best,omitempty"`      // probe, finetune: last, test
+	// probe, finetune: training images; "" is the dataset's train split
+	Train string `json:"train,omitempty"`
+	// probe, finetune: file of names of the training images that are used
+	TrainList string `json:"trainList,omitempty"`
+	Method    string `json:"method,omitempty"` // probe: sgd, logistic, prototypes
+	Init      string `json:"init,omitempty"`   // probe, finetune: language, random
+	Shots     int    `json:"shots,omitempty"`  // probe, finetune: 0 is all
+	// probe, finetune: draws of the shots; 0: one, of the trial's seed
+	Samples int    `json:"samples,omitempty"`
+	Best    string `json:"best,omitempty"` // probe, finetune: last, test
 
 	Benchmark   string `json:"benchmark,omitempty"`   // entry of the catalogue
 	PromptsFile string `json:"promptsFile,omitempty"` // JSON: class → prompts
@@ -237,9 +254,12 @@ type Evaluate struct {
 	WordNet    string   `json:"wordnet,omitempty"`    // folder
 	Wiktionary string   `json:"wiktionary,omitempty"` // file
 
-	Protocol string `json:"protocol,omitempty"` // openai, elevater, clip_benchmark; "" for a set that is none of the catalogue: version 1's rows
+	// openai, elevater, clip_benchmark; "" for a set that is none of the catalogue: version 1's
+	// rows
+	Protocol string `json:"protocol,omitempty"`
 
-	Truncate string    `json:"truncate,omitempty"` // keep-eot, elevater-compat, error; "" is keep-eot
+	// keep-eot, elevater-compat, error; "" is keep-eot
+	Truncate string    `json:"truncate,omitempty"`
 	Training *Training `json:"training,omitempty"` // finetune
 	Scores   bool      `json:"scores,omitempty"`   // keep the probabilities of all classes
 

@@ -19,8 +19,8 @@ const readsFile = "../plan/reads/fields.go"
 // byHand are the fields whose getters stand in reads.go.
 var byHand = []string{"Checkpoint.Step", "Retrieve.Weight", "Tune.Rounds"}
 
-// TestReads writes that file from the types (go test ./runner/spec -run TestReads -update), and from
-// the schema which value none means too (@absent), and of which lists the order says nothing
+// TestReads writes that file from the types (go test ./runner/spec -run TestReads -update), and
+// from the schema which value none means too (@absent), and of which lists the order says nothing
 // (@unordered).
 func TestReads(t *testing.T) {
 	var b bytes.Buffer

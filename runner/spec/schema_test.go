@@ -39,7 +39,8 @@ func fieldsOf(t reflect.Type, path string) []string {
 // TestSchemaIsParams holds that the schema and the Go types have the same fields.
 func TestSchemaIsParams(t *testing.T) {
 	k := schemaOf(t)
-	table := slices.DeleteFunc(fieldsOf(reflect.TypeFor[Table](), ""), func(f string) bool { return f == "name" }) // the key in the file
+	// the key in the file
+	table := slices.DeleteFunc(fieldsOf(reflect.TypeFor[Table](), ""), func(f string) bool { return f == "name" })
 	for name, pair := range map[string][2][]string{
 		"Params": {paths(k.Params, ""), fieldsOf(reflect.TypeFor[Params](), "")},
 		"Table":  {paths(k.Table, ""), table},
@@ -78,8 +79,8 @@ func cueVet(t *testing.T, text string) error {
 	return cuecontext.New().BuildInstance(inst).Validate(cue.Concrete(true))
 }
 
-// TestCueVet holds that the schema by itself, under CUE's own command, judges a file as Load does, but for rules that span sections and for
-// names of sections.
+// TestCueVet holds that the schema by itself, under CUE's own command, judges a file as Load does,
+// but for rules that span sections and for names of sections.
 func TestCueVet(t *testing.T) {
 	good := small + `sweep: {grid: {tune: {mode: ["full"], augment: flip: [0, 0.5]}, pool: world: world: seed: [0, 1]}, cases: [{label: "a", cross: true, pairs: source: "random"}],
 exclude: [{tune: gamma: 0.8}], seeds: [1, 2]}

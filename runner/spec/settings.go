@@ -19,7 +19,8 @@ import (
 // plainText is an unquoted word, as people write after --set.
 var plainText = regexp.MustCompile(`^[^\s"'{}\[\](),]+$`)
 
-// parseSetting reads PATH=VALUE. Where the schema wants text, VALUE may leave its quotes out: tune.mode=full, backbone.weights=a/b.
+// parseSetting reads PATH=VALUE. Where the schema wants text, VALUE may leave its quotes out:
+// tune.mode=full, backbone.weights=a/b.
 func (c *checker) parseSetting(arg string) (source.Setting, error) {
 	p, value, ok := strings.Cut(arg, "=")
 	p, value = strings.TrimSpace(p), strings.TrimSpace(value)
@@ -103,7 +104,8 @@ func (c *checker) notCUE(set source.Setting) string {
 	return said
 }
 
-// namesNothing reports whether an expression is of names alone, of which none is in the file: words.
+// namesNothing reports whether an expression is of names alone, of which none is in the file:
+// words.
 func (c *checker) namesNothing(x ast.Expr) bool {
 	refs := source.References(x)
 	hasLiteral := false
@@ -123,10 +125,12 @@ func (c *checker) namesNothing(x ast.Expr) bool {
 // nextSetting is a second PATH=VALUE in the value of a first.
 var nextSetting = regexp.MustCompile(`\b[a-z]\w*(?:\.\w+)+=.*`)
 
-// isMarked reports whether a value begins as text in quotes or a list does: then it was meant as CUE.
+// isMarked reports whether a value begins as text in quotes or a list does: then it was meant as
+// CUE.
 func isMarked(value string) bool { return strings.ContainsAny(value[:1], "\"'[{") }
 
-// isBareText reports whether a value is text without quotes and not a number, a list or a computation of other sorts.
+// isBareText reports whether a value is text without quotes and not a number, a list or a
+// computation of other sorts.
 func isBareText(value string) bool {
 	if !plainText.MatchString(value) {
 		return false

@@ -26,7 +26,8 @@ type axisValue struct {
 	val cue.Value
 }
 
-// assignment is one choice of values: a point of the grid, a case, or a case at a point of the grid.
+// assignment is one choice of values: a point of the grid, a case, or a case at a point of the
+// grid.
 type assignment struct {
 	rules.Part
 	label string
@@ -265,7 +266,8 @@ func product(from assignment, axes []axis) []assignment {
 	return out
 }
 
-// groupsOf are the groups above a path, but not the section: backbone.pretrain of backbone.pretrain.seed.
+// groupsOf are the groups above a path, but not the section: backbone.pretrain of
+// backbone.pretrain.seed.
 func groupsOf(path string) []string {
 	var out []string
 	for i := strings.IndexByte(path, '.'); i >= 0 && i < len(path); {

@@ -16,29 +16,32 @@ import (
 	"react/runner/spec/mistake"
 )
 
-// Table is a result table as the file asks for it. Paths are those of Section.Flatten; "label" is the label of a trial.
+// Table is a result table as the file asks for it. Paths are those of Section.Flatten; "label" is
+// the label of a trial.
 type Table struct {
-	Name     string         `json:"name"`
-	Rows     []string       `json:"rows"`
-	Columns  []string       `json:"columns"`
-	Metrics  []string       `json:"metrics"` // "task/acc@1", "pairs/unique"
-	Baseline string         `json:"baseline,omitempty"`
-	Caption  string         `json:"caption,omitempty"`
-	Filter   map[string]any `json:"filter,omitempty"` // path → value, or a list of values of which any will do
+	Name     string   `json:"name"`
+	Rows     []string `json:"rows"`
+	Columns  []string `json:"columns"`
+	Metrics  []string `json:"metrics"` // "task/acc@1", "pairs/unique"
+	Baseline string   `json:"baseline,omitempty"`
+	Caption  string   `json:"caption,omitempty"`
+	// path → value, or a list of values of which any will do
+	Filter   map[string]any `json:"filter,omitempty"`
 	Decimals int            `json:"decimals"`
 	Fixed    []Comparison   `json:"fixed,omitempty"` // chosen before any number was seen
 	Order    []string       `json:"order,omitempty"`
 	Percent  []string       `json:"percent,omitempty"`
 	Figure   string         `json:"figure,omitempty"` // lines, bars, heatmap
 
-	Labels    map[string]string `json:"labels,omitempty"` // name → what is printed in its place
-	Units     map[string]string `json:"units,omitempty"`  // metric → unit
-	Digits    map[string]int    `json:"digits,omitempty"` // metric → decimals
-	Group     string            `json:"group,omitempty"`  // one of Rows
-	Spread    string            `json:"spread,omitempty"` // std, ci95
-	Test      string            `json:"test,omitempty"`   // cluster, mcnemar; "" is cluster
-	Effect    string            `json:"effect,omitempty"` // the path of Rows whose main effect is shown
-	Published []Published       `json:"published,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"` // name → what is printed in its place
+	Units  map[string]string `json:"units,omitempty"`  // metric → unit
+	Digits map[string]int    `json:"digits,omitempty"` // metric → decimals
+	Group  string            `json:"group,omitempty"`  // one of Rows
+	Spread string            `json:"spread,omitempty"` // std, ci95
+	Test   string            `json:"test,omitempty"`   // cluster, mcnemar; "" is cluster
+	// the path of Rows whose main effect is shown
+	Effect    string      `json:"effect,omitempty"`
+	Published []Published `json:"published,omitempty"`
 }
 
 // Published is a line of a table, by name, beside a published figure.
@@ -56,7 +59,8 @@ type Comparison struct {
 	Metric  string `json:"metric,omitempty"`
 }
 
-// readTables checks the tables against the axes, evaluations and labels of the file, and gives their order there.
+// readTables checks the tables against the axes, evaluations and labels of the file, and gives
+// their order there.
 func (c *checker) readTables(v cue.Value, base *assignment, labels []string) (map[string]Table, []string) {
 	out := map[string]Table{}
 	if !v.Exists() {
@@ -91,7 +95,8 @@ func (c *checker) readTables(v cue.Value, base *assignment, labels []string) (ma
 		base.Pos[path+".filter"] = c.valuePos(v)
 	}
 	names := raws.Names("tables")
-	slices.SortStableFunc(names, func(a, b string) int { // what a comprehension makes stands in one place
+	// what a comprehension makes stands in one place
+	slices.SortStableFunc(names, func(a, b string) int {
 		p, q := c.fieldPos(vals["tables."+a]), c.fieldPos(vals["tables."+b])
 		return cmp.Or(cmp.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Col, q.Col))
 	})
@@ -172,7 +177,8 @@ func (t tableReader) placeElements(field string, n int, parts ...string) {
 	}
 }
 
-// checkRepeats refuses a path or a metric that is there twice: its second lines would repeat the first.
+// checkRepeats refuses a path or a metric that is there twice: its second lines would repeat the
+// first.
 func (t tableReader) checkRepeats(out Table) {
 	t.repeats("rows", out.Rows, nil)
 	t.repeats("columns", out.Columns, out.Rows)

@@ -78,7 +78,8 @@ func (t tableReader) metricError(s string) string {
 func (t tableReader) metricsOf(path string) (string, []string) {
 	set := t.base.Set
 	kind := set.Text(path + ".kind")
-	if evaluation.Of(kind).Name == "" { // a wrong one was reported, and one that only cases give is not known here
+	// a wrong one was reported, and one that only cases give is not known here
+	if evaluation.Of(kind).Name == "" {
 		kind = evaluation.Kinds()[0].Name
 	}
 	scored := set.Has(path+".protocol") || set.Has(path+".benchmark") || set.Has(path+".promptsFile")

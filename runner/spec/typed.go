@@ -10,7 +10,8 @@ import (
 	"react/runner/spec/fields"
 )
 
-// typed decodes values, section by section; a section that an assignment does not touch is shared with base.
+// typed decodes values, section by section; a section that an assignment does not touch is shared
+// with base.
 func typed(v fields.Values, base *Params, touched map[string]bool) (Params, error) {
 	var p Params
 	if base != nil {
@@ -68,7 +69,8 @@ func sectionOf(path string) string {
 	return section
 }
 
-// difference lists the values of a trial that are not the file's; nil for one that the trial does not have.
+// difference lists the values of a trial that are not the file's; nil for one that the trial does
+// not have.
 func difference(base, trial fields.Values) map[string]any {
 	out := map[string]any{}
 	for p, raw := range trial {
@@ -105,8 +107,8 @@ func Sections(p *Params) []Section {
 }
 
 // Flatten gives the section's params by path, as tables and records name them: "tune.gamma": 0.9,
-// "retrieve.by": [t2t t2i]. A number without a fraction is an int64, other numbers are float64, gamma
-// may be "off".
+// "retrieve.by": [t2t t2i]. A number without a fraction is an int64, other numbers are float64,
+// gamma may be "off".
 func (s Section) Flatten() map[string]any {
 	out := map[string]any{}
 	tree, _ := fields.Plain(json.RawMessage(s.JSON)).(map[string]any)
@@ -116,7 +118,8 @@ func (s Section) Flatten() map[string]any {
 
 func flattenInto(out map[string]any, path string, tree map[string]any) {
 	for name, v := range tree {
-		if sub, ok := v.(map[string]any); ok && len(sub) > 0 { // a filter without conditions is one too
+		// a filter without conditions is one too
+		if sub, ok := v.(map[string]any); ok && len(sub) > 0 {
 			flattenInto(out, fields.Join(path, name), sub)
 			continue
 		}

@@ -48,8 +48,8 @@ func meaning(t *testing.T, e *Experiment) string {
 	return fmt.Sprintf("%x %d", h.Sum(nil)[:8], len(e.Trials))
 }
 
-// TestUpdateOfFormerFiles: the experiments of v1, rewritten, mean what they meant to the program of v1 but
-// for the names, and so they do where they are read as they are. Comments stay.
+// TestUpdateOfFormerFiles: the experiments of v1, rewritten, mean what they meant to the program of
+// v1 but for the names, and so they do where they are read as they are. Comments stay.
 func TestUpdateOfFormerFiles(t *testing.T) {
 	files, digests := formerFiles(t)
 	if len(files) < 30 || len(digests) < 20 {
@@ -119,7 +119,8 @@ func TestUpdate(t *testing.T) {
 			"tables: main: {\n\trows: [\"pairs.source\", \"tune.mode\"]\n\tcolumns:  \"index.nprobe\"\n\tbaseline: \"pairs.source=retrieved\"\n\torder: [\"base\", \"retrieved\", \"none\"]\n\tfilter: pairs: source: [\"retrieved\", \"random\"]\n\tlabels: {\"pairs.source\": \"Source\", pool: \"all\"}\n\tgroup: \"pairs.source\"\n\tfixed: [{row: \"retrieved, full\", against: \"pool, none\"}]\n}\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			const head, now = "apiVersion: \"runner/v1\"\nname: 3\n", "apiVersion: \"runner/v2\"\nname: 3\n" // a mistake that stays
+			// a mistake that stays
+			const head, now = "apiVersion: \"runner/v1\"\nname: 3\n", "apiVersion: \"runner/v2\"\nname: 3\n"
 			got, err := Update("x.cue", []byte(head+c.before))
 			if err != nil {
 				t.Fatal(err)
@@ -192,7 +193,8 @@ func TestFormerNames(t *testing.T) {
 	}
 }
 
-// FuzzUpdate: whatever a file is, updating it twice is updating it once, and what comes out loads or is told.
+// FuzzUpdate: whatever a file is, updating it twice is updating it once, and what comes out loads
+// or is told.
 func FuzzUpdate(f *testing.F) {
 	files, _ := formerFiles(f)
 	for _, file := range files {

@@ -22,9 +22,11 @@ import (
 type checker struct {
 	*contract.Schema
 	*mistake.Found
-	src   *source.Source
-	holes map[string]bool // paths at which a reference was reported and taken out: what is open there is silent, what is not is checked
-	words []span          // those references in the source
+	src *source.Source
+	// paths at which a reference was reported and taken out: what is open there is silent, what is
+	// not is checked
+	holes map[string]bool
+	words []span // those references in the source
 
 	former   bool         // see Options
 	v1       *mistake.Pos // of the apiVersion of a file of runner/v1; nil in others
@@ -73,10 +75,12 @@ func (c *checker) isHole(path string) bool {
 
 // visitor is what a walk over sections does with what it meets.
 type visitor struct {
-	prefix string                                                   // of the shown path: "sweep.grid", "sweep.cases[1]"
-	names  func(section string) []string                            // names that exist in a map; nil where the walk defines them
-	group  func(path string, v cue.Value)                           // a section or group is present
-	leaf   func(n *contract.Field, path, shown string, v cue.Value) // a field is present
+	// of the shown path: "sweep.grid", "sweep.cases[1]"
+	prefix string
+	// names that exist in a map; nil where the walk defines them
+	names func(section string) []string
+	group func(path string, v cue.Value)                           // a section or group is present
+	leaf  func(n *contract.Field, path, shown string, v cue.Value) // a field is present
 }
 
 // walk checks the fields of a group and visits what is right.
@@ -128,7 +132,8 @@ func (c *checker) visit(n *contract.Field, path string, v cue.Value, vis visitor
 	vis.leaf(n, path, shown, v)
 }
 
-// isUnusable reports whether a value is an error. Such a value was reported when the file was evaluated, or is incomplete.
+// isUnusable reports whether a value is an error. Such a value was reported when the file was
+// evaluated, or is incomplete.
 func (c *checker) isUnusable(v cue.Value, shown string) bool {
 	if shown != "" && c.IsBad(shown) && v.IncompleteKind() != cue.StructKind {
 		return true
@@ -204,7 +209,8 @@ func singular(section string) string {
 	return section
 }
 
-// value checks one value against a constraint and returns it as JSON, or false after reporting what is wrong.
+// value checks one value against a constraint and returns it as JSON, or false after reporting what
+// is wrong.
 func (c *checker) value(f contract.Form, shown string, v cue.Value) (json.RawMessage, bool) {
 	if c.IsBad(shown) || c.isUnusable(v, shown) {
 		return nil, false

@@ -37,7 +37,8 @@ func trialsByStage(p *record.Plan) map[string]trialsOfStage {
 // count sums stages and trials up.
 func (w *Watcher) count(l *look, st *Status) {
 	index := map[string]int{}
-	bad, running, done := map[string]bool{}, map[string]bool{}, map[string]bool{} // bad: failed or blocked
+	// bad: failed or blocked
+	bad, running, done := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i, t := range w.tasks {
 		if l.survey.Status[i] == schedule.Unneeded {
 			continue

@@ -34,7 +34,8 @@ type Listed struct {
 	State     string    `json:"state"` // as Status has it
 	Trials    Counts    `json:"trials"`
 	Stages    Counts    `json:"stages"`
-	Bytes     int64     `json:"bytes"` // of the outputs that are there, also those that sweeps share
+	// of the outputs that are there, also those that sweeps share
+	Bytes int64 `json:"bytes"`
 }
 
 // NewList looks at each sweep once.

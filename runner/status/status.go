@@ -17,13 +17,14 @@ const schema = "runner.status/v1"
 
 // Status is how far a sweep is: schema runner.status/v1.
 type Status struct {
-	Schema    string     `json:"schema"`
-	Sweep     string     `json:"sweep"` // name
-	Hash      string     `json:"hash"`
-	Dir       string     `json:"dir"`
-	Question  string     `json:"question,omitempty"`
-	At        time.Time  `json:"at"`
-	State     string     `json:"state"` // running, queued, done, failed, interrupted, gone, stopped, planned
+	Schema   string    `json:"schema"`
+	Sweep    string    `json:"sweep"` // name
+	Hash     string    `json:"hash"`
+	Dir      string    `json:"dir"`
+	Question string    `json:"question,omitempty"`
+	At       time.Time `json:"at"`
+	// running, queued, done, failed, interrupted, gone, stopped, planned
+	State     string     `json:"state"`
 	Resume    []string   `json:"resume,omitempty"`
 	Trials    Counts     `json:"trials"`
 	Stages    Counts     `json:"stages"`

@@ -113,7 +113,8 @@ func (w *Watcher) Read() (*Status, error) {
 // look asks the store, the processes and the scheduler.
 func (w *Watcher) look() (*look, error) {
 	l := &look{holders: map[string]store.Holder{}, running: map[string]*stage{}, failed: map[string]*failure{}, at: w.now().UTC().Truncate(time.Millisecond)}
-	leases, err := w.store.Leases() // before the outputs: what is made in between has its output by then
+	// before the outputs: what is made in between has its output by then
+	leases, err := w.store.Leases()
 	if err != nil {
 		return nil, err
 	}

@@ -138,7 +138,8 @@ func (m *Manifest) Large(evicted []string, keep int64) []File {
 func readEvicted(dir string) []string {
 	var paths []string
 	if data, err := os.ReadFile(filepath.Join(dir, evictedName)); err == nil {
-		_ = json.Unmarshal(data, &paths) // cut short it names nothing, and the entry counts as damaged
+		// cut short it names nothing, and the entry counts as damaged
+		_ = json.Unmarshal(data, &paths)
 	}
 	return paths
 }

@@ -136,7 +136,8 @@ func TestKilledCollecting(t *testing.T) {
 			if err := again.Prepare(); err != nil { // a new process clears what the dead one left
 				t.Fatal(err)
 			}
-			if n := len(tempDirs(t, again)); n != 4 { // of the two stores of this process, and their locks
+			// of the two stores of this process, and their locks
+			if n := len(tempDirs(t, again)); n != 4 {
 				t.Errorf("%d temporary directories and locks are left", n)
 			}
 			if _, err := again.Evict(e, 5); want.hit && err != nil {

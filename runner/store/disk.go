@@ -144,8 +144,8 @@ func replaceFile(path string, data []byte) error {
 	return unsynced.writeFile(path, data)
 }
 
-// OpenAppend opens a file of a store to add to it; flags are those of os.OpenFile. A link in its place, which
-// could lead anywhere, is an error.
+// OpenAppend opens a file of a store to add to it; flags are those of os.OpenFile. A link in its
+// place, which could lead anywhere, is an error.
 func OpenAppend(path string, flags int) (*os.File, error) {
 	return os.OpenFile(path, os.O_APPEND|syscall.O_NOFOLLOW|flags, 0o666)
 }

@@ -28,10 +28,11 @@ const racy = 2 * time.Second
 // digestLine is a line of fingerprints.jsonl: what a file was when its digest
 // was taken. Later lines replace earlier ones of the same path.
 type digestLine struct {
-	Path   string `json:"path"` // absolute
-	Size   int64  `json:"size"`
-	Mtime  int64  `json:"mtime"`           // nanoseconds
-	Ctime  int64  `json:"ctime,omitempty"` // of the last change of any kind; lines before November 2026 have none
+	Path  string `json:"path"` // absolute
+	Size  int64  `json:"size"`
+	Mtime int64  `json:"mtime"` // nanoseconds
+	// of the last change of any kind; lines before November 2026 have none
+	Ctime  int64  `json:"ctime,omitempty"`
 	Dev    uint64 `json:"dev,omitempty"`
 	Inode  uint64 `json:"inode"`
 	SHA256 string `json:"sha256"` // or the sample's
@@ -118,7 +119,8 @@ func (s *Store) listed(path, prefix string, read func(path string) (string, erro
 	if after.SHA256 = line.SHA256; err != nil || after != line {
 		return "", errors.Join(err, fmt.Errorf("%s changed while it was read", path))
 	}
-	if time.Since(time.Unix(0, line.Mtime)).Abs() > racy { // a time to come is as good as one long past
+	// a time to come is as good as one long past
+	if time.Since(time.Unix(0, line.Mtime)).Abs() > racy {
 		s.keepDigest(p, line)
 	}
 	return line.SHA256, nil
@@ -184,8 +186,8 @@ func statLine(path string) (digestLine, error) {
 	return line, nil
 }
 
-// digestsPath is where the list is, under the name of the first stores: in a store that programs of before
-// share, each finds what the others have read.
+// digestsPath is where the list is, under the name of the first stores: in a store that programs of
+// before share, each finds what the others have read.
 func (s *Store) digestsPath() string { return filepath.Join(s.root, "fingerprints.jsonl") }
 
 func (s *Store) loadDigests() *digests {

@@ -113,7 +113,8 @@ func TestHostileStore(t *testing.T) {
 	link := func(to, name string) func(t *testing.T, s *Store, e Entry, outside string) {
 		return func(t *testing.T, s *Store, e Entry, outside string) {
 			path := filepath.Join(s.root, name)
-			os.Chmod(filepath.Dir(path), 0o777) // an entry's is read-only, which only root passes over
+			// an entry's is read-only, which only root passes over
+			os.Chmod(filepath.Dir(path), 0o777)
 			if err := errors.Join(removeAll(path), os.Symlink(filepath.Join(outside, to), path)); err != nil {
 				t.Fatal(err)
 			}

@@ -163,7 +163,8 @@ func writeHolder(t *testing.T, s *Store, beat int64, clock time.Time) {
 // it stops.
 func TestLeaseOfAnotherHost(t *testing.T) {
 	for name, clock := range map[string]time.Time{"future": time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC), "past": time.Date(1971, 1, 1, 0, 0, 0, 0, time.UTC)} {
-		for _, locked := range []bool{false, true} { // the file system may keep the lock of a host that is gone
+		// the file system may keep the lock of a host that is gone
+		for _, locked := range []bool{false, true} {
 			s := open(t, filepath.Join(t.TempDir(), "store"))
 			s.period = 20 * time.Millisecond
 			if err := s.Prepare(); err != nil {

@@ -34,8 +34,8 @@ type Manifest struct {
 	// manifest, whose files were compared with it. Nil in manifests made before
 	// inputs were recorded: then they are taken to be as their own manifests say.
 	Inputs map[string]string `json:"inputs,omitempty"`
-	// Facts are what the stage says of itself (Run.Fact) and its process of the engine and libraries
-	// (runner/exec); the names that are read again are in runner/record/facts.go.
+	// Facts are what the stage says of itself (Run.Fact) and its process of the engine and
+	// libraries (runner/exec); the names that are read again are in runner/record/facts.go.
 	Facts    map[string]any `json:"facts,omitempty"`
 	Warnings []string       `json:"warnings,omitempty"`
 	Started  time.Time      `json:"started"`

@@ -57,7 +57,8 @@ func TestFileDigest(t *testing.T) {
 	// A file of this very moment is not listed: a change might not show.
 	write("abc", 0)
 	check(again, ofABC)
-	if data, _ := os.ReadFile(s.digestsPath()); bytes.Count(data, []byte("\n")) != 3 { // one of them is the cut line
+	// one of them is the cut line
+	if data, _ := os.ReadFile(s.digestsPath()); bytes.Count(data, []byte("\n")) != 3 {
 		t.Errorf("list: %s", data)
 	}
 }
@@ -254,7 +255,8 @@ func TestIdentify(t *testing.T) {
 
 // TestParquetFooter: a footer longer than the sampled end is read whole.
 func TestParquetFooter(t *testing.T) {
-	file := append(bytes.Repeat([]byte{7}, 3000), 0, 8, 0, 0, 'P', 'A', 'R', '1') // 2048 bytes of footer
+	// 2048 bytes of footer
+	file := append(bytes.Repeat([]byte{7}, 3000), 0, 8, 0, 0, 'P', 'A', 'R', '1')
 	if n := parquetFooter(bytes.NewReader(file), int64(len(file))); n != 2056 {
 		t.Errorf("got %d, want 2056", n)
 	}

@@ -48,8 +48,8 @@ func (o *Options) Retry(ctx context.Context, name, storeDir string, given *pflag
 	return e, err
 }
 
-// anew are the commands that make a sweep of runner/v1 from its file, or, where that is gone, from the copy in
-// its records.
+// anew are the commands that make a sweep of runner/v1 from its file, or, where that is gone, from
+// the copy in its records.
 func anew(e *experiment.Experiment, folder *store.Sweep) string {
 	file, words := e.File, []string{}
 	if _, err := os.Stat(file); err != nil || file == folder.Path("spec.cue") {

@@ -42,7 +42,8 @@ func (c *Comparison) Close() {
 	}
 }
 
-// Add joins an experiment, some of whose stages failed: its trials under its name, with the name as a param.
+// Add joins an experiment, some of whose stages failed: its trials under its name, with the name as
+// a param.
 func (c *Comparison) Add(e *experiment.Experiment, failures []schedule.Failure) error {
 	m := member{Experiment: e, name: e.Name}
 	for i := range c.members {

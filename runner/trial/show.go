@@ -84,8 +84,8 @@ func Show(s *store.Store, name string, classes bool) (*Shown, error) {
 	return shown, err
 }
 
-// madeBy are the runs of those ids, oldest first: also of other sweeps, whose outputs this one found.
-// Where no id is on record it is the sweep's own run, if it has only one.
+// madeBy are the runs of those ids, oldest first: also of other sweeps, whose outputs this one
+// found. Where no id is on record it is the sweep's own run, if it has only one.
 func madeBy(s *store.Store, sweep *store.Sweep, ids map[string]bool) (made []record.Run, err error) {
 	sweeps := []*store.Sweep{sweep}
 	if len(ids) > 0 {

@@ -13,7 +13,8 @@ type Archive struct {
 	Plain string
 }
 
-// archives are those of archives.txt, by entry. They are no part of an entry's Digest: what is scored is the same, whichever file it came in.
+// archives are those of archives.txt, by entry. They are no part of an entry's Digest: what is
+// scored is the same, whichever file it came in.
 var archives = sync.OnceValue(func() map[string][]Archive {
 	out := map[string][]Archive{}
 	for _, line := range lines("archives.txt") {
@@ -36,8 +37,8 @@ var publishedNotes = sync.OnceValue(func() map[string]string {
 	return out
 })
 
-// AsPublished says how the files that the authors give out are read, or why they are not and what to
-// do.
+// AsPublished says how the files that the authors give out are read, or why they are not and what
+// to do.
 func (e *Entry) AsPublished() string { return publishedNotes()[e.Name] }
 
 // Archives are the published files whose digests are known; often none.

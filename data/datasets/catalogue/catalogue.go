@@ -1,7 +1,7 @@
-// Package catalogue is what is known of published benchmarks before any of their files is there: class
-// names, prompts, splits and counts (the *.json files beside this one, one an entry), what their
-// archives call the folders of classes (folders.txt), digests of the archives (archives.txt), and how
-// the authors' files are read (published.txt). It opens no set; package datasets does.
+// Package catalogue is what is known of published benchmarks before any of their files is there:
+// class names, prompts, splits and counts (the *.json files beside this one, one an entry), what
+// their archives call the folders of classes (folders.txt), digests of the archives (archives.txt),
+// and how the authors' files are read (published.txt). It opens no set; package datasets does.
 package catalogue
 
 import (
@@ -20,24 +20,30 @@ import (
 	"react/data/delimited"
 )
 
-// Entry is what is known of a published benchmark before any of its files is there: one .json file beside this one.
+// Entry is what is known of a published benchmark before any of its files is there: one .json file
+// beside this one.
 type Entry struct {
-	Name       string           `json:"-"` // of its file
-	Digest     string           `json:"-"` // of its content, and of the entry's that it is a part of
-	Title      string           `json:"title"`
-	Suites     []string         `json:"suites"`            // elevater, imagenet, retrieval
-	Aliases    []string         `json:"aliases,omitempty"` // what other tools call it
-	Kind       string           `json:"kind"`              // classification, multi-label, captions
-	Metric     string           `json:"metric"`            // the one that papers print: accuracy, mean-per-class, mAP-elevater, roc-auc, recall@1
-	Classes    []Names          `json:"classes,omitempty"` // in the order of the labels; none where they follow from Of
-	NumClasses int              `json:"numClasses,omitempty"`
-	Of         string           `json:"of,omitempty"`      // the entry of which this one's classes are a part
-	Folders    string           `json:"folders,omitempty"` // what class folders are named by: "" class names, "wnid" WordNet ids, "index" labels
-	Templates  []string         `json:"templates,omitempty"`
-	Source     string           `json:"source"` // of names, templates and counts
-	Splits     map[string]Split `json:"splits"`
-	Licence    string           `json:"licence"`
-	Get        []string         `json:"get"` // ways to the files, and how they lie in a folder
+	Name string `json:"-"` // of its file
+	// of its content, and of the entry's that it is a part of
+	Digest  string   `json:"-"`
+	Title   string   `json:"title"`
+	Suites  []string `json:"suites"`            // elevater, imagenet, retrieval
+	Aliases []string `json:"aliases,omitempty"` // what other tools call it
+	Kind    string   `json:"kind"`              // classification, multi-label, captions
+	// the one that papers print: accuracy, mean-per-class, mAP-elevater, roc-auc, recall@1
+	Metric string `json:"metric"`
+	// in the order of the labels; none where they follow from Of
+	Classes    []Names `json:"classes,omitempty"`
+	NumClasses int     `json:"numClasses,omitempty"`
+	// the entry of which this one's classes are a part
+	Of string `json:"of,omitempty"`
+	// what class folders are named by: "" class names, "wnid" WordNet ids, "index" labels
+	Folders   string           `json:"folders,omitempty"`
+	Templates []string         `json:"templates,omitempty"`
+	Source    string           `json:"source"` // of names, templates and counts
+	Splits    map[string]Split `json:"splits"`
+	Licence   string           `json:"licence"`
+	Get       []string         `json:"get"` // ways to the files, and how they lie in a folder
 }
 
 // Split is a part of a benchmark, as its authors count it.
@@ -47,7 +53,8 @@ type Split struct {
 	Index    string `json:"index,omitempty"` // file that lists it, where the benchmark has one
 }
 
-// Names are a class's names, the first of which stands in tables; most have one. A classifier averages over all of them.
+// Names are a class's names, the first of which stands in tables; most have one. A classifier
+// averages over all of them.
 type Names []string
 
 // UnmarshalJSON takes a string or a list of strings.
@@ -134,7 +141,8 @@ func lines(name string) []string {
 	return delimited.Split(raw)
 }
 
-// Unique makes the first names of classes distinct, for tables: a name that several classes share gets its label in brackets.
+// Unique makes the first names of classes distinct, for tables: a name that several classes share
+// gets its label in brackets.
 func Unique(names []Names) []string {
 	count := map[string]int{}
 	for _, n := range names {

@@ -50,7 +50,8 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-// TestElevaterFacts compares with the toolkit's resources/datasets/*.yaml and vision_datasets.json, as written down by hand.
+// TestElevaterFacts compares with the toolkit's resources/datasets/*.yaml and vision_datasets.json,
+// as written down by hand.
 func TestElevaterFacts(t *testing.T) {
 	for name, want := range map[string]struct {
 		classes, templates, train, val, test int

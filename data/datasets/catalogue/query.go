@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// QueryClasses are the names by which the classes of a benchmark are asked for, one a class, or those of all benchmarks of a suite
-// ("elevater"), each name once; and a digest of the entries that they are from.
+// QueryClasses are the names by which the classes of a benchmark are asked for, one a class, or
+// those of all benchmarks of a suite ("elevater"), each name once; and a digest of the entries that
+// they are from.
 func QueryClasses(name string) (classes []string, digest string, err error) {
 	entries, err := entriesOf(name)
 	if err != nil {

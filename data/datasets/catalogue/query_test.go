@@ -19,7 +19,8 @@ func TestQueryClasses(t *testing.T) {
 		}
 		seen[c] = true
 	}
-	if err != nil || len(classes) < 900 || len(classes) > 1151 { // 1,151 classes in the 20 sets, some with the same name
+	// 1,151 classes in the 20 sets, some with the same name
+	if err != nil || len(classes) < 900 || len(classes) > 1151 {
 		t.Errorf("elevater: %d classes, %v", len(classes), err)
 	}
 	for _, name := range []string{"imagenet-2k", "mscoco"} {

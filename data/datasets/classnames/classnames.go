@@ -1,5 +1,5 @@
-// Package classnames reads lists of class names, other names of classes (ReadSynonyms), and says how
-// two lists differ (Difference).
+// Package classnames reads lists of class names, other names of classes (ReadSynonyms), and says
+// how two lists differ (Difference).
 package classnames
 
 import (

@@ -18,7 +18,8 @@ func TestRead(t *testing.T) {
 		{"json object", "c.json", "{}", "want a list of class names"},
 		{"json cut", "c.json", "[\"cat\",\n", "line 1: ends inside the list"},
 		{"json tail", "c.json", "[\"cat\"] x", "line 1"},
-		{"json list of lists", "c.json", `[["cat", "kitten"]]`, "line 1: want a class name, got ["}, // FER-2013 in the released code
+		// FER-2013 in the released code
+		{"json list of lists", "c.json", `[["cat", "kitten"]]`, "line 1: want a class name, got ["},
 		{"json none", "c.json", "[]", "no classes"},
 		{"json not UTF-8", "c.json", "[\"\xff\"]", "not UTF-8"},
 		{"empty", "c.json", "", "line 1"},

@@ -12,8 +12,9 @@ import (
 	"react/data/jsonfile"
 )
 
-// ReadSynonyms reads other names of classes: JSON, {"CLASS": ["another name", ...]}. It gives the names of each class, its own first. A class that is
-// not asked for, and a name that is empty, there twice or another class's, are errors.
+// ReadSynonyms reads other names of classes: JSON, {"CLASS": ["another name", ...]}. It gives the
+// names of each class, its own first. A class that is not asked for, and a name that is empty,
+// there twice or another class's, are errors.
 func ReadSynonyms(path string, classes []string) ([][]string, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {

@@ -28,7 +28,8 @@ func TestClassificationByHand(t *testing.T) {
 	out := cliptest.RunProgram(t, e, program, nil, nil)
 	p, q := 1/(1+math.Exp(-2)), 1/(1+math.Exp(0.4)) // of the first class
 	loss := (-math.Log(p) - 0.5*math.Log(q) - 0.5*math.Log(1-q)) / 2
-	d := []float32{float32(p - 1), float32(1 - p), float32(q - 0.5), float32(0.5 - q)} // dL/du with a scale of 2 and a mean over 2
+	// dL/du with a scale of 2 and a mean over 2
+	d := []float32{float32(p - 1), float32(1 - p), float32(q - 0.5), float32(0.5 - q)}
 	scale := 0.5 * ((p-1)*2 + (q-0.5)*1.2 + (0.5-q)*1.6)
 	if math.Abs(float64(out[0][0])-loss) > 1e-6 || out[1][0] != 1.5 || cliptest.CloseTo(out[2], d, 1e-6) != nil || math.Abs(float64(out[3][0])-scale) > 1e-6 {
 		t.Errorf("got %v, want loss %v, 1.5, %v, %v", out, loss, d, scale)

@@ -24,7 +24,8 @@ func TestDeduceEveryArch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, _ := shapesOf(want).deduce() // an error where the heads are not of 64: the architecture has them
+		// an error where the heads are not of 64: the architecture has them
+		got, _ := shapesOf(want).deduce()
 		found, arch, ok := archOf(got, activationOf(want))
 		if !ok || !reflect.DeepEqual(arch.Model, want.Model) {
 			t.Errorf("%s: found %q, %+v", name, found, got.Model)

@@ -70,7 +70,8 @@ func (s *Source) fitParameters(config string) error {
 			continue
 		}
 		shape := o.shape()
-		scalar := len(p.Shape) == 0 && slices.Equal(shape, []int{1}) // logit_scale of some checkpoints
+		// logit_scale of some checkpoints
+		scalar := len(p.Shape) == 0 && slices.Equal(shape, []int{1})
 		if !scalar && !slices.Equal(shape, p.Shape) {
 			all.add(p.Name, fmt.Sprintf("is %v, the config says %v", shape, p.Shape))
 		}

@@ -38,22 +38,23 @@ func (t *tokenID) UnmarshalJSON(data []byte) error {
 
 // hfTower is text_config or vision_config; what is absent has transformers' defaults.
 type hfTower struct {
-	Hidden       int      `json:"hidden_size"`
-	Intermediate int      `json:"intermediate_size"`
-	Projection   int      `json:"projection_dim"` // of CLIPTextModelWithProjection; CLIPModel's is in hfConfig
-	Layers       int      `json:"num_hidden_layers"`
-	Heads        int      `json:"num_attention_heads"`
-	Positions    int      `json:"max_position_embeddings,omitempty"` // text
-	Vocab        int      `json:"vocab_size,omitempty"`              // text
-	BOS          *tokenID `json:"bos_token_id,omitempty"`            // text
-	EOS          *tokenID `json:"eos_token_id,omitempty"`            // text
-	Pad          *tokenID `json:"pad_token_id,omitempty"`            // text
-	ImageSize    int      `json:"image_size,omitempty"`              // vision
-	PatchSize    int      `json:"patch_size,omitempty"`              // vision
-	Channels     int      `json:"num_channels,omitempty"`            // vision
-	Activation   string   `json:"hidden_act"`
-	Eps          float64  `json:"layer_norm_eps"`
-	ModelType    string   `json:"model_type"`
+	Hidden       int `json:"hidden_size"`
+	Intermediate int `json:"intermediate_size"`
+	// of CLIPTextModelWithProjection; CLIPModel's is in hfConfig
+	Projection int      `json:"projection_dim"`
+	Layers     int      `json:"num_hidden_layers"`
+	Heads      int      `json:"num_attention_heads"`
+	Positions  int      `json:"max_position_embeddings,omitempty"` // text
+	Vocab      int      `json:"vocab_size,omitempty"`              // text
+	BOS        *tokenID `json:"bos_token_id,omitempty"`            // text
+	EOS        *tokenID `json:"eos_token_id,omitempty"`            // text
+	Pad        *tokenID `json:"pad_token_id,omitempty"`            // text
+	ImageSize  int      `json:"image_size,omitempty"`              // vision
+	PatchSize  int      `json:"patch_size,omitempty"`              // vision
+	Channels   int      `json:"num_channels,omitempty"`            // vision
+	Activation string   `json:"hidden_act"`
+	Eps        float64  `json:"layer_norm_eps"`
+	ModelType  string   `json:"model_type"`
 }
 
 // hfConfig is CLIPModel's config.json.
@@ -84,7 +85,8 @@ var hfFields = func() fields.Table {
 	}
 	t := fields.Table{
 		"": {"model_type": nil, "projection_dim": nil, "text_config": nil, "vision_config": nil, "text_config_dict": nil, "vision_config_dict": nil,
-			"logit_scale_init_value": fields.Any}, // where training began: the weights have their own
+			// where training began: the weights have their own
+			"logit_scale_init_value": fields.Any},
 		"text_config": text, "vision_config": vision, "text_config_dict": text, "vision_config_dict": vision,
 	}
 	for _, fields := range t {
@@ -250,7 +252,8 @@ func (h hfConfig) config() (clip.Config, error) {
 		return clip.Config{}, fmt.Errorf("layer_norm_eps: %g and %g; only %g is supported", t.Eps, v.Eps, layerNormEps)
 	case v.Channels != 3:
 		return clip.Config{}, fmt.Errorf("vision_config.num_channels: %d is not 3", v.Channels)
-	case t.EOS != nil && *t.EOS != 2 && int(*t.EOS) != t.Vocab-1: // 2 stands in old files, where the highest id is meant
+	// 2 stands in old files, where the highest id is meant
+	case t.EOS != nil && *t.EOS != 2 && int(*t.EOS) != t.Vocab-1:
 		return clip.Config{}, fmt.Errorf("text_config.eos_token_id: %d; the text tower pools at the highest id, %d", *t.EOS, t.Vocab-1)
 	case v.Heads < 1 || v.Hidden%v.Heads != 0 || t.Hidden < 1 || v.Hidden < 1:
 		return clip.Config{}, fmt.Errorf("vision_config.hidden_size: %d is not a multiple of %d heads", v.Hidden, v.Heads)

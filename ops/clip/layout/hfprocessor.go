@@ -24,21 +24,22 @@ const (
 
 // hfProcessor is CLIPImageProcessor's config.
 type hfProcessor struct {
-	Type      string          `json:"image_processor_type,omitempty"`
-	Extractor string          `json:"feature_extractor_type,omitempty"` // the type's older name
-	Resize    *bool           `json:"do_resize"`
-	Crop      *bool           `json:"do_center_crop"`
-	Rescale   *bool           `json:"do_rescale,omitempty"`
-	Factor    *float64        `json:"rescale_factor,omitempty"`
-	Normalize *bool           `json:"do_normalize"`
-	RGB       *bool           `json:"do_convert_rgb,omitempty"`
-	Square    *bool           `json:"default_to_square,omitempty"` // what a size of one number means
-	Resample  *int            `json:"resample"`                    // as PIL counts filters
-	Mean      *clip.Channels  `json:"image_mean"`
-	Std       *clip.Channels  `json:"image_std"`
-	CropSize  json.RawMessage `json:"crop_size,omitempty"`
-	Size      json.RawMessage `json:"size,omitempty"`
-	Pillow    int             `json:"pillow,omitempty"` // ours, as in Preprocess
+	Type      string   `json:"image_processor_type,omitempty"`
+	Extractor string   `json:"feature_extractor_type,omitempty"` // the type's older name
+	Resize    *bool    `json:"do_resize"`
+	Crop      *bool    `json:"do_center_crop"`
+	Rescale   *bool    `json:"do_rescale,omitempty"`
+	Factor    *float64 `json:"rescale_factor,omitempty"`
+	Normalize *bool    `json:"do_normalize"`
+	RGB       *bool    `json:"do_convert_rgb,omitempty"`
+	// what a size of one number means
+	Square   *bool           `json:"default_to_square,omitempty"`
+	Resample *int            `json:"resample"` // as PIL counts filters
+	Mean     *clip.Channels  `json:"image_mean"`
+	Std      *clip.Channels  `json:"image_std"`
+	CropSize json.RawMessage `json:"crop_size,omitempty"`
+	Size     json.RawMessage `json:"size,omitempty"`
+	Pillow   int             `json:"pillow,omitempty"` // ours, as in Preprocess
 }
 
 var hfProcessorFields = fields.Table{"": {

@@ -19,9 +19,11 @@ import (
 // weights, and the names of parameters in them. A new one is a value of this type in a file
 // of its own and its place in layouts.
 type Layout struct {
-	name    string
-	config  string   // the config's file
-	weights []string // files of weights, the preferred first; each may have ".index.json" after it, which names its shards
+	name   string
+	config string // the config's file
+	// files of weights, the preferred first; each may have ".index.json" after it, which names its
+	// shards
+	weights []string
 
 	// Beginnings of parameters' names: of the image tower, of the text tower, and of others
 	// that a model has.

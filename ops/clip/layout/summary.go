@@ -10,11 +10,12 @@ import (
 
 // Summary is what inspect prints of a checkpoint.
 type Summary struct {
-	Path           string             `json:"path"`
-	Files          []string           `json:"files"`
-	Container      string             `json:"container"`
-	Naming         string             `json:"naming"`
-	ConfigFile     string             `json:"configFile,omitempty"` // absent when the config was deduced
+	Path      string   `json:"path"`
+	Files     []string `json:"files"`
+	Container string   `json:"container"`
+	Naming    string   `json:"naming"`
+	// absent when the config was deduced
+	ConfigFile     string             `json:"configFile,omitempty"`
 	Arch           string             `json:"arch,omitempty"`
 	Activation     string             `json:"activation,omitempty"` // absent when nothing says it
 	ActivationFrom string             `json:"activationFrom,omitempty"`

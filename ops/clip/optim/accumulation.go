@@ -21,10 +21,13 @@ import (
 // losses of micro-batches, as accumulation usually means, would leave each pair
 // only the negatives of its own micro-batch.
 type accumulation struct {
-	features  *engine.Program // of a micro-batch, both of length 1: u [m, E], v [m, E] unless cached
-	loss      *engine.Program // of u, v [B, E]: statistics, dL/du, dL/dv where they are needed, dL/d log scale
+	// of a micro-batch, both of length 1: u [m, E], v [m, E] unless cached
+	features *engine.Program
+	// of u, v [B, E]: statistics, dL/du, dL/dv where they are needed, dL/d log scale
+	loss      *engine.Program
 	gradients *engine.Program // of a micro-batch and dL/du, dL/dv [m, E]: the sums
-	update    *engine.Program // of the sums: statistics, then new values and moments, as a whole step
+	// of the sums: statistics, then new values and moments, as a whole step
+	update *engine.Program
 }
 
 func (t *Trainer) newAccumulation() (*accumulation, error) {

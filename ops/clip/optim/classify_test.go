@@ -11,7 +11,8 @@ import (
 // testClasses is the number of classes of the batches of tests.
 const testClasses = 3
 
-// TestClassifyingSteps: the loss falls, what is locked stays, and options that do not go together are refused.
+// TestClassifyingSteps: the loss falls, what is locked stays, and options that do not go together
+// are refused.
 func TestClassifyingSteps(t *testing.T) {
 	e := cliptest.OpenEngine(t, "go")
 	for _, mode := range []string{clip.LockedText, clip.GatedImage} {

@@ -57,7 +57,8 @@ func (e *Estimator) Encoding(cfg clip.Config, batch int, precision, engineName s
 	return x.memory, x.err
 }
 
-// Fit gives the options with the largest micro-batch whose estimate is within a limit in bytes; 0 is no limit.
+// Fit gives the options with the largest micro-batch whose estimate is within a limit in bytes; 0
+// is no limit.
 func (e *Estimator) Fit(cfg clip.Config, o Options, engineName string, limit int64) (Options, error) {
 	x := e.of("fit", cfg, fmt.Sprintf("%+v %s %d", o, engineName, limit), func() (x estimate) {
 		x.opts, x.err = fitTraining(cfg, o, engineName, limit)

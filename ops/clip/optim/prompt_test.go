@@ -16,7 +16,8 @@ import (
 	"react/ops/engine"
 )
 
-// promptLayout has three classes of names of one to three tokens after, around or before two context vectors.
+// promptLayout has three classes of names of one to three tokens after, around or before two
+// context vectors.
 func promptLayout(cfg clip.Config) clip.PromptLayout {
 	end := int32(cfg.VocabSize() - 1)
 	return clip.PromptLayout{Classes: 3, Length: 2,
@@ -137,7 +138,8 @@ func runPrompt(t *testing.T, e *engine.Engine, p *engine.Program, values map[str
 	return out
 }
 
-// TestPromptsOfWordsAreTheirTexts: context vectors that are the embeddings of words give the features of the prompt in those words.
+// TestPromptsOfWordsAreTheirTexts: context vectors that are the embeddings of words give the
+// features of the prompt in those words.
 func TestPromptsOfWordsAreTheirTexts(t *testing.T) {
 	e := cliptest.OpenEngine(t, "go")
 	c := cliptest.Stir(cliptest.SmallModel(0, true))
@@ -172,8 +174,9 @@ func TestPromptsOfWordsAreTheirTexts(t *testing.T) {
 	}
 }
 
-// TestPromptTraining: what is learned separates the images, for each kind of context; the features that scoring makes are those of training, so
-// the loss of the trained prompt, computed from them, is the next step's.
+// TestPromptTraining: what is learned separates the images, for each kind of context; the features
+// that scoring makes are those of training, so the loss of the trained prompt, computed from them,
+// is the next step's.
 func TestPromptTraining(t *testing.T) {
 	cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
 		c := cliptest.Stir(cliptest.SmallModel(0, true))

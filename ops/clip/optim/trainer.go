@@ -16,18 +16,25 @@ import (
 
 // Options are what a compiled step depends on, and GradClip, which it does not.
 type Options struct {
-	Mode           string
-	Batch          int
-	MicroBatch     int     // pairs that go through the towers at a time (see accumulation); 0 for the whole batch
-	Recompute      bool    // make the activations of each block again in the backward pass (see recomputed)
-	Precision      string  // F32 or BF16; "" is F32
-	AdamW          AdamW   // the zero value: as for a ViT
-	CachedText     bool    // a step gets text features instead of tokens; only where the text tower is locked
-	GammaOff       bool    // plain InfoNCE: each pair is its own only positive, and no captions are compared
-	PositivesFixed bool    // P(i) is of BaseText, given with each batch, and not of the current text features
-	Classes        int     // over 0: cross entropy against Head with Targets, given with each batch, in place of captions; only where the text tower is locked
-	GradClip       float64 // largest global norm of the gradient; 0 for no clipping
-	Head           clip.HeadOptions
+	Mode  string
+	Batch int
+	// pairs that go through the towers at a time (see accumulation); 0 for the whole batch
+	MicroBatch int
+	// make the activations of each block again in the backward pass (see recomputed)
+	Recompute bool
+	Precision string // F32 or BF16; "" is F32
+	AdamW     AdamW  // the zero value: as for a ViT
+	// a step gets text features instead of tokens; only where the text tower is locked
+	CachedText bool
+	// plain InfoNCE: each pair is its own only positive, and no captions are compared
+	GammaOff bool
+	// P(i) is of BaseText, given with each batch, and not of the current text features
+	PositivesFixed bool
+	// over 0: cross entropy against Head with Targets, given with each batch, in place of captions;
+	// only where the text tower is locked
+	Classes  int
+	GradClip float64 // largest global norm of the gradient; 0 for no clipping
+	Head     clip.HeadOptions
 }
 
 // mode is the mode of a step; New refuses a name that there is not.
@@ -64,9 +71,10 @@ type Batch struct {
 
 // StepParams are the numbers of a step.
 type StepParams struct {
-	LR           float64
-	WeightDecay  float64 // of matrices
-	Gamma        float64 // cosine of captions from which another pair is a positive; not with GammaOff
+	LR          float64
+	WeightDecay float64 // of matrices
+	// cosine of captions from which another pair is a positive; not with GammaOff
+	Gamma        float64
 	AlphaLRScale float64 // multiplies LR for the gates' alphas; 0 is 1
 	TowerLRScale float64 // with Head: multiplies LR for the tower; 0 is 1
 }

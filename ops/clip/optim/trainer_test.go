@@ -294,7 +294,8 @@ func followAdamW(t *testing.T, adam AdamW) {
 		var m, v [4]float64
 		for step := 1; step <= 2; step++ {
 			// The second step's gradients are below the clip. AdamW does not see the scale of
-			// gradients that are all alike, so that only their change tells whether they were clipped.
+			// gradients that are all alike, so that only their change tells whether they were
+			// clipped.
 			size := []float64{1, 0.1}[step-1]
 			shrink := min(1, clip/(size*math.Sqrt(30)+1e-6))
 			values[graph.HyperInput] = hyperValues(p, adam, clip, step)
@@ -357,7 +358,8 @@ func TestFixedPositives(t *testing.T) {
 	cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
 		tr, _ := train(t, e, c, Options{Mode: clip.Full, Batch: 4, PositivesFixed: true}, 0)
 		b := randomBatch(c.Config, 4, 1)
-		copy(b.BaseText[c.Config.Dim():], b.BaseText[:c.Config.Dim()]) // captions 0 and 1 are the same
+		// captions 0 and 1 are the same
+		copy(b.BaseText[c.Config.Dim():], b.BaseText[:c.Config.Dim()])
 		s, err := tr.Step(b, testStep)
 		if err != nil {
 			t.Fatal(err)

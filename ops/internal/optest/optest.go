@@ -1,4 +1,5 @@
-// Package optest runs ops in tests, and compares what they write. It knows no op: a test gives its own.
+// Package optest runs ops in tests, and compares what they write. It knows no op: a test gives its
+// own.
 package optest
 
 import (
@@ -24,7 +25,8 @@ import (
 	"react/ops/op"
 )
 
-// Run is a Run on real directories that keeps warnings and facts; engines are Go's, which need nothing installed.
+// Run is a Run on real directories that keeps warnings and facts; engines are Go's, which need
+// nothing installed.
 type Run struct {
 	op.Run
 	Warnings []string
@@ -78,7 +80,8 @@ func Contents(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// SameFiles compares Contents of an attempt that was stopped and went on with those of an unbroken one.
+// SameFiles compares Contents of an attempt that was stopped and went on with those of an unbroken
+// one.
 func SameFiles(t *testing.T, got, want map[string]string) {
 	t.Helper()
 	for name := range want {

@@ -1,4 +1,5 @@
-// Package small has a pool and a base that are made in seconds, for tests that run ops of several packages.
+// Package small has a pool and a base that are made in seconds, for tests that run ops of several
+// packages.
 package small
 
 import (

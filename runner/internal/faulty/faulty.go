@@ -1,4 +1,5 @@
-// Package faulty makes a plugin of XLA that fails on demand, for the tests of what a sweep survives.
+// Package faulty makes a plugin of XLA that fails on demand, for the tests of what a sweep
+// survives.
 package faulty
 
 import (
@@ -34,8 +35,8 @@ void *GetPjrtApi(void) {
 	return api;
 }`
 
-// Plugin is XLA's plugin for CPUs with a fault: where a file is, the next run of a program takes the
-// file away and stands still for ever, or aborts.
+// Plugin is XLA's plugin for CPUs with a fault: where a file is, the next run of a program takes
+// the file away and stands still for ever, or aborts.
 type Plugin struct {
 	Path, Still, Abort string
 }
@@ -81,7 +82,8 @@ func executeAt(t *testing.T) int {
 	_, table, _ := strings.Cut(string(header), "typedef struct PJRT_Api {")
 	for i, field := range regexp.MustCompile(`_PJRT_API_STRUCT_FIELD\((\w+)\)`).FindAllStringSubmatch(table, -1) {
 		if field[1] == "PJRT_LoadedExecutable_Execute" {
-			return 2 + 3 + i // behind size and extensions, and the version with its own and two ints
+			// behind size and extensions, and the version with its own and two ints
+			return 2 + 3 + i
 		}
 	}
 	t.Fatal("no PJRT_LoadedExecutable_Execute in the header")

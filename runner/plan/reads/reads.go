@@ -2,9 +2,9 @@
 //
 // A trial's id is made of what was noted, so no field can be read without being in the id, and none
 // is in it that was not read. The params themselves are out of reach: a getter is the way to each
-// (fields.go, which a test in runner/spec writes from the types there), and those whose value can be
-// said in two ways, such as "union" and no value, note the one form of both. Aside is the way for
-// messages and estimates, which no key holds.
+// (fields.go, which a test in runner/spec writes from the types there), and those whose value can
+// be said in two ways, such as "union" and no value, note the one form of both. Aside is the way
+// for messages and estimates, which no key holds.
 package reads
 
 import (
@@ -174,7 +174,8 @@ func (v Params) Seed() int {
 // Evaluations are the names of the evaluations, sorted. Each is a stage of its own, by its name.
 func (v Params) Evaluations() []string { return slices.Sorted(maps.Keys(v.of.Evaluate)) }
 
-// CheckpointStep is the step of the checkpoint that serves; 0 is the last, by whichever number it is called.
+// CheckpointStep is the step of the checkpoint that serves; 0 is the last, by whichever number it
+// is called.
 func (v Pretrain) CheckpointStep() int {
 	step := v.of.Checkpoint.Step
 	if step >= v.of.Steps || step == 0 {

@@ -1,10 +1,11 @@
-// Package bounded reads experiment files in a child process, since CUE has no bounds of its own: a few lines
-// of references that double, or of comprehensions in comprehensions, take all memory or for ever, and nothing
-// in a process can stop them. The child is this program itself. It has a limit of memory, the parent one of
-// time; it ends with the context, with its parent, or with its answer.
+// Package bounded reads experiment files in a child process, since CUE has no bounds of its own: a
+// few lines of references that double, or of comprehensions in comprehensions, take all memory or
+// for ever, and nothing in a process can stop them. The child is this program itself. It has a
+// limit of memory, the parent one of time; it ends with the context, with its parent, or with its
+// answer.
 //
-// What a file means is package spec's business: Load gives what spec.Load gives, Format what spec.Format
-// gives. Where the program cannot start itself, they run in this process.
+// What a file means is package spec's business: Load gives what spec.Load gives, Format what
+// spec.Format gives. Where the program cannot start itself, they run in this process.
 package bounded
 
 import (
@@ -41,14 +42,14 @@ const (
 // maxAnswer is what a child may say: the 10,000 trials of the largest sweep are a few megabytes.
 const maxAnswer = 1 << 30
 
-// Load reads an experiment with overrides. What is wrong with the file, a limit that it passes included, is
-// mistake.Errors; an end of the context is its error.
+// Load reads an experiment with overrides. What is wrong with the file, a limit that it passes
+// included, is mistake.Errors; an end of the context is its error.
 func Load(ctx context.Context, file string, sets []string) (*spec.Experiment, error) {
 	return load(ctx, question{File: file, Sets: sets})
 }
 
-// LoadRecorded is Load of a file that a sweep or a publication keeps, which may be of runner/v1: see
-// spec.Options.
+// LoadRecorded is Load of a file that a sweep or a publication keeps, which may be of runner/v1:
+// see spec.Options.
 func LoadRecorded(ctx context.Context, file string, sets []string) (*spec.Experiment, error) {
 	return load(ctx, question{File: file, Sets: sets, Former: true})
 }
@@ -65,9 +66,9 @@ func load(ctx context.Context, q question) (*spec.Experiment, error) {
 	return a.Draft.Experiment(q.File)
 }
 
-// towers reads the headers of checkpoints, as far as they can be read: what is wrong with the others is
-// said where they are loaded. It is the parent that does: large files are mapped, and a child has a limit
-// of addresses.
+// towers reads the headers of checkpoints, as far as they can be read: what is wrong with the
+// others is said where they are loaded. It is the parent that does: large files are mapped, and a
+// child has a limit of addresses.
 func towers(weights []string) map[string]contract.Tower {
 	out := map[string]contract.Tower{}
 	for _, path := range weights {
@@ -142,7 +143,8 @@ func ask(ctx context.Context, q question) (*answer, error) {
 		return nil, ctx.Err()
 	case timed.Err() != nil:
 		return nil, tooMuch(q.File, fmt.Sprintf("takes over %d s", seconds), secondsEnv, 10*seconds)
-	case slices.Contains([]syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}, c.Signal()): // of the terminal, before it was ignored
+	// of the terminal, before it was ignored
+	case slices.Contains([]syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}, c.Signal()):
 		return nil, context.Canceled
 	}
 	return nil, c.died(q)

@@ -77,7 +77,8 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// TestLimits holds that no file takes more than the limits, and that the message says which and how to raise it.
+// TestLimits holds that no file takes more than the limits, and that the message says which and how
+// to raise it.
 func TestLimits(t *testing.T) {
 	t.Setenv(secondsEnv, "2")
 	t.Setenv(memoryEnv, "128")
@@ -108,7 +109,8 @@ func TestLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.want != seconds {
-				t.Setenv(secondsEnv, "60") // a slow machine must not come to the limit of time first
+				// a slow machine must not come to the limit of time first
+				t.Setenv(secondsEnv, "60")
 			}
 			start := time.Now()
 			_, err := Load(t.Context(), write(t, c.text), nil)
@@ -144,7 +146,8 @@ func TestLimitsAreNumbers(t *testing.T) {
 	}
 }
 
-// TestCancel holds that the end of the context ends an evaluation, and the wait for a pipe that nobody writes.
+// TestCancel holds that the end of the context ends an evaluation, and the wait for a pipe that
+// nobody writes.
 func TestCancel(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe.cue")
 	if err := syscall.Mkfifo(pipe, 0o666); err != nil {
@@ -163,7 +166,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestParentDies holds that a child does not outlive a parent that was killed: both hold the end of a pipe.
+// TestParentDies holds that a child does not outlive a parent that was killed: both hold the end of
+// a pipe.
 func TestParentDies(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {

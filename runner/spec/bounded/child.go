@@ -46,8 +46,8 @@ func serve() int {
 	return 0
 }
 
-// bound ends the process where it passes a limit of memory: by looking often, and where one allocation is
-// faster than that, by the system's limit, with room for the program itself.
+// bound ends the process where it passes a limit of memory: by looking often, and where one
+// allocation is faster than that, by the system's limit, with room for the program itself.
 func bound(mib int) {
 	debug.SetMaxStack(maxStack)
 	debug.SetGCPercent(400) // most files end before their first collection

@@ -13,10 +13,10 @@ import (
 )
 
 // Condition ties a field to another, the decider: it is read, or needed, where the decider has one
-// of the values; one that is a list, where it has one of them in it. The schema writes
-// @only(kind, probe, finetune), with @or(evaluate.*.kind, pairs) behind it where something else will
-// do as well, @of(kind, ivf-flat) of a field that may be given where it is not read, and
-// @needs(kind, mean).
+// of the values; one that is a list, where it has one of them in it. The schema writes @only(kind,
+// probe, finetune), with @or(evaluate.*.kind, pairs) behind it where something else will do as
+// well, @of(kind, ivf-flat) of a field that may be given where it is not read, and @needs(kind,
+// mean).
 type Condition struct {
 	Decider string // a field of the same group, or a path with * for any name
 	absent  string // what the decider means where it has no value

@@ -87,7 +87,8 @@ func others(all []Condition) (out []Condition) {
 	return out
 }
 
-// takes says whether a text is a value of a field that decides, or of an element of one that is a list.
+// takes says whether a text is a value of a field that decides, or of an element of one that is a
+// list.
 func (f Form) takes(s string) bool {
 	if f.List != nil {
 		f = *f.List

@@ -2,9 +2,9 @@
 // that is said in words, when a field is read and when it must be given, its default, and its
 // documentation (Explain). The facts stand in the CUE files of package schema and nowhere else.
 //
-// A Field is a section, a group, a map of named sections or a leaf; a leaf's Form is its constraint;
-// a Condition ties it to another field. What spans fields is package rules' business, and files are
-// read by package spec.
+// A Field is a section, a group, a map of named sections or a leaf; a leaf's Form is its
+// constraint; a Condition ties it to another field. What spans fields is package rules' business,
+// and files are read by package spec.
 package contract
 
 import (
@@ -31,18 +31,19 @@ import (
 // Schema is the schema, read into fields, with its defaults. It belongs to one cue.Context, and
 // serves one file at a time.
 type Schema struct {
-	Context   *cue.Context
-	schema    cue.Value                             // as CUE has it
-	Params    *Field                                // the sections
-	Root      *Field                                // apiVersion, name, question
-	Table     *Field                                // a table
-	Seeds     *Field                                // sweep.seeds
-	Label     *Field                                // sweep.cases[].label
-	name      Form                                  // names of pools, evaluations and tables
-	Sections  []string                              // every field that a file can have
-	defaults  map[string]json.RawMessage            // by path, with * for a name: "pool.*.maxBad"
-	families  []family                              // in their order
-	Towers    map[string]Tower                      // of checkpoints, by backbone.weights, as far as they were read
+	Context  *cue.Context
+	schema   cue.Value                  // as CUE has it
+	Params   *Field                     // the sections
+	Root     *Field                     // apiVersion, name, question
+	Table    *Field                     // a table
+	Seeds    *Field                     // sweep.seeds
+	Label    *Field                     // sweep.cases[].label
+	name     Form                       // names of pools, evaluations and tables
+	Sections []string                   // every field that a file can have
+	defaults map[string]json.RawMessage // by path, with * for a name: "pool.*.maxBad"
+	families []family                   // in their order
+	// of checkpoints, by backbone.weights, as far as they were read
+	Towers    map[string]Tower
 	weights   map[string]bool                       // that defaults were asked for
 	origins   map[string]origin                     // by weights and arch
 	leaks     map[string]json.RawMessage            // of pairs, where leaks are looked for
@@ -119,7 +120,8 @@ func parseSchema(name string) (*ast.File, error) {
 	return parser.ParseFile("schema/"+name, src, parser.ParseComments)
 }
 
-// readRoot lists the fields of a file; those that are no section and no part of the sweep are leaves of root.
+// readRoot lists the fields of a file; those that are no section and no part of the sweep are
+// leaves of root.
 func (c *Schema) readRoot(v cue.Value) {
 	c.Root = &Field{}
 	for it, err := v.Fields(cue.Optional(true)); err == nil && it.Next(); {
@@ -206,7 +208,8 @@ var single = struct {
 	return k
 })}
 
-// FormAt is the constraint of the field at a path of the file: of a value of the grid that of the axis, of a list that of its elements.
+// FormAt is the constraint of the field at a path of the file: of a value of the grid that of the
+// axis, of a list that of its elements.
 func (c *Schema) FormAt(p string) *Form {
 	p = strings.TrimPrefix(p, "sweep.grid.")
 	if strings.HasPrefix(p, "sweep.cases[") {
@@ -244,7 +247,8 @@ func (n *Field) Meant(name string) string {
 	return ""
 }
 
-// Hint is the nearest field of the group, or the section that does have a field of this name, or all fields.
+// Hint is the nearest field of the group, or the section that does have a field of this name, or
+// all fields.
 func (c *Schema) Hint(n *Field, name string) string {
 	if near := n.Meant(name); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)

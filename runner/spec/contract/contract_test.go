@@ -38,8 +38,8 @@ func leaves(n *Field, path string) []string {
 	return out
 }
 
-// TestDefaultsAreValid holds that every default names a field and passes its constraint, and that a field without one is required, optional by
-// nature, or filled from elsewhere.
+// TestDefaultsAreValid holds that every default names a field and passes its constraint, and that a
+// field without one is required, optional by nature, or filled from elsewhere.
 func TestDefaultsAreValid(t *testing.T) {
 	k := contractOf(t)
 	noDefault := []string{"pool.*.laion", "pool.*.embeddings", "pool.*.shards", "pool.*.rows", "backbone.arch", "backbone.weights", "backbone.imageSize", "backbone.precision", "backbone.pretrain.checkpoint.every", "backbone.pretrain.checkpoint.step", "tune.lr", "evaluate.*.prompts",
@@ -96,7 +96,8 @@ func TestDefaultsAreValid(t *testing.T) {
 	}
 }
 
-// TestEveryFieldIsSaid holds that every field has a comment and that its constraint can be said in English.
+// TestEveryFieldIsSaid holds that every field has a comment and that its constraint can be said in
+// English.
 func TestEveryFieldIsSaid(t *testing.T) {
 	ctx := cuecontext.New()
 	v, err := compileSchema(ctx)

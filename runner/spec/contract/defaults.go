@@ -13,8 +13,8 @@ import (
 	"react/runner/spec/fields"
 )
 
-// Assign returns the values after an assignment. An alternative that the assignment gives takes the place of the others: a case with
-// backbone.weights replaces the file's backbone.pretrain.
+// Assign returns the values after an assignment. An alternative that the assignment gives takes the
+// place of the others: a case with backbone.weights replaces the file's backbone.pretrain.
 func (c *Schema) Assign(v, set fields.Values) fields.Values {
 	out := maps.Clone(v)
 	for _, p := range slices.Sorted(maps.Keys(set)) {
@@ -39,7 +39,8 @@ func (c *Schema) WithDefaults(v fields.Values) fields.Values {
 		c.fill(n, n.Name, n.Name, out)
 	}
 	c.fillFamily(out)
-	for small, large := range c.AtMost { // a default gives way: a short run warms up no longer than it lasts
+	// a default gives way: a short run warms up no longer than it lasts
+	for small, large := range c.AtMost {
 		if !v.Has(small) && out.Number(small) > out.Number(large) {
 			out[small] = out[large]
 		}
@@ -53,7 +54,8 @@ func (c *Schema) WithDefaults(v fields.Values) fields.Values {
 			}
 		}
 	}
-	for _, name := range out.Names("evaluate") { // an evaluation asks as the task does, unless it says otherwise
+	// an evaluation asks as the task does, unless it says otherwise
+	for _, name := range out.Names("evaluate") {
 		at := "evaluate." + name
 		c.fillLearning(out, at)
 		c.fillTraining(out, at)
@@ -147,7 +149,8 @@ const BenchmarkPrefix = "benchmark:"
 func fillTaskPrompts(v fields.Values) {
 	name, ok := strings.CutPrefix(v.Text("task.classes"), BenchmarkPrefix)
 	if _, _, err := catalogue.QueryClasses(name); ok && err != nil && !v.Has("task.prompts") {
-		v["task.prompts"] = json.RawMessage(`["{}"]`) // the name is reported, and what follows from it is not
+		// the name is reported, and what follows from it is not
+		v["task.prompts"] = json.RawMessage(`["{}"]`)
 		return
 	}
 	if e, err := catalogue.Find(name); ok && err == nil && !v.Has("task.prompts") && len(e.Templates) > 0 {
@@ -203,7 +206,8 @@ func (c *Schema) fillTraining(v fields.Values, at string) {
 	}
 }
 
-// JudgesPairs says whether an evaluation looks at what was retrieved, so that a trial retrieves even if it does not tune.
+// JudgesPairs says whether an evaluation looks at what was retrieved, so that a trial retrieves
+// even if it does not tune.
 func JudgesPairs(v fields.Values) bool {
 	return slices.ContainsFunc(v.Names("evaluate"), func(name string) bool {
 		return evaluation.Of(v.Text("evaluate." + name + ".kind")).JudgesPairs

@@ -20,11 +20,14 @@ import (
 
 // Explanation is what the schema says about a path.
 type Explanation struct {
-	Path     string        // with NAME for the name of a pool, an evaluation or a table; "" is the whole file
-	Doc      string        // the comment beside it; paragraphs end with a newline
-	Value    string        // what is right, in words; "" of a group of fields
-	Default  string        // as CUE; several where it depends on another field; "" where there is none
-	Family   string        // how the model is told that the default depends on; "" where it does not
+	// with NAME for the name of a pool, an evaluation or a table; "" is the whole file
+	Path  string
+	Doc   string // the comment beside it; paragraphs end with a newline
+	Value string // what is right, in words; "" of a group of fields
+	// as CUE; several where it depends on another field; "" where there is none
+	Default string
+	// how the model is told that the default depends on; "" where it does not
+	Family   string
 	Needed   string        // who has to give it; "" where nobody has to
 	Examples []string      // lines of a file
 	Set      string        // the same as an override, PATH=VALUE; "" where it cannot be one
@@ -32,8 +35,9 @@ type Explanation struct {
 	Fields   []Explanation // of a group, in the schema's order, without their fields
 }
 
-// Explain gives the documentation of a path such as "tune.gamma", "pool.NAME.maxBad", "sweep.grid" or "tables"; the names may be left out.
-// "#StageMetrics" is a definition of the schema. The error of a path that there is not says which was meant.
+// Explain gives the documentation of a path such as "tune.gamma", "pool.NAME.maxBad", "sweep.grid"
+// or "tables"; the names may be left out. "#StageMetrics" is a definition of the schema. The error
+// of a path that there is not says which was meant.
 func Explain(path string) (Explanation, error) {
 	k, err := New()
 	if err != nil {
@@ -54,7 +58,8 @@ func Explain(path string) (Explanation, error) {
 	return out, nil
 }
 
-// FieldPaths lists the paths of all values of the sections, with NAME for the names, and for each the texts that are choices.
+// FieldPaths lists the paths of all values of the sections, with NAME for the names, and for each
+// the texts that are choices.
 func FieldPaths() (map[string][]string, error) {
 	k, err := New()
 	if err != nil {
@@ -77,8 +82,8 @@ func FieldPaths() (map[string][]string, error) {
 	return out, nil
 }
 
-// documented is the whole file as a tree: the sections, and what a file holds besides. Below the parts of a sweep it goes no further: they
-// mirror the sections.
+// documented is the whole file as a tree: the sections, and what a file holds besides. Below the
+// parts of a sweep it goes no further: they mirror the sections.
 func (c *Schema) documented() *Field {
 	for _, n := range []*Field{c.Params, c.Root, c.Table} {
 		n.document()
@@ -187,7 +192,8 @@ func docOf(v cue.Value) (own, more string) {
 	return own, more
 }
 
-// aboutIt is a definition's comment beside the field that has it: "#Tune is ..." becomes "It is ...".
+// aboutIt is a definition's comment beside the field that has it: "#Tune is ..." becomes "It is
+// ...".
 func aboutIt(doc string) string { return definitionFirst.ReplaceAllString(doc, "It ") }
 
 var definitionFirst = regexp.MustCompile(`^#[A-Z][A-Za-z]* `)
@@ -242,8 +248,8 @@ func (p place) child(f *Field) place {
 
 var indices = regexp.MustCompile(`\[[0-9]*\]`)
 
-// follow finds a path. A step that is no field is the name of a pool, an evaluation or a table; it may be left out, and so may an index, as in
-// sweep.cases[0].label.
+// follow finds a path. A step that is no field is the name of a pool, an evaluation or a table; it
+// may be left out, and so may an index, as in sweep.cases[0].label.
 func (c *Schema) follow(path string) (place, error) {
 	root := c.documented()
 	at := place{Field: root}

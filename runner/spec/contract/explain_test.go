@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestEveryFieldIsExplained holds that each value has a comment, words for what is right, and an example that fits; an example as a line of a
-// file sets its own field.
+// TestEveryFieldIsExplained holds that each value has a comment, words for what is right, and an
+// example that fits; an example as a line of a file sets its own field.
 func TestEveryFieldIsExplained(t *testing.T) {
 	k := contractOf(t)
 	for _, section := range append(k.Sections, "pool.world", "backbone.pretrain", "backbone.pretrain.augment", "tune.augment") {

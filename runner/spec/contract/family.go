@@ -174,7 +174,8 @@ func (o origin) fitted(path string, raw json.RawMessage, v fields.Values) json.R
 	return raw
 }
 
-// NoteDefaults notes what a trial that tunes has from its model's family; given is what the file says.
+// NoteDefaults notes what a trial that tunes has from its model's family; given is what the file
+// says.
 func (c *Schema) NoteDefaults(into map[string]*Defaulted, given, v fields.Values) {
 	name := v.Text("tune.mode")
 	mode, err := clip.ModeOf(name)

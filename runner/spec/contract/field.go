@@ -10,7 +10,8 @@ import (
 	"react/runner/spec/v1"
 )
 
-// Field is one field of the schema: a section or group of fields, a map of named sections, or a leaf with a constraint.
+// Field is one field of the schema: a section or group of fields, a map of named sections, or a
+// leaf with a constraint.
 type Field struct {
 	Name   string
 	Fields []*Field // group: in the schema's order
@@ -18,10 +19,12 @@ type Field struct {
 	Leaf   cue.Value
 	Form   Form // leaf: the constraint, readable
 
-	doc      string      // the schema's comment, once document has read it
-	more     string      // the comment of the definition that the field has
-	example  string      // a value that fits, as CUE; "" where the constraint or the default gives one
-	Required string      // "always"; "tune": by trials that tune; "pairs": by those that retrieve; "" not
+	doc  string // the schema's comment, once document has read it
+	more string // the comment of the definition that the field has
+	// a value that fits, as CUE; "" where the constraint or the default gives one
+	example string
+	// "always"; "tune": by trials that tune; "pairs": by those that retrieve; "" not
+	Required string
 	Needed   []Condition // it must be given
 	only     []Condition // it is read; all of them hold
 	Of       []Condition // likewise, but it may be given elsewhere
@@ -63,7 +66,8 @@ func (n *Field) Names() []string {
 	return out
 }
 
-// NewLeaf is a field beside those of the sections, such as the label of a case; the constraint is CUE.
+// NewLeaf is a field beside those of the sections, such as the label of a case; the constraint is
+// CUE.
 func (c *Schema) NewLeaf(name, constraint string) *Field {
 	return &Field{Name: name, Form: newForm(c.Context.CompileString(constraint))}
 }

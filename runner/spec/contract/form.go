@@ -14,7 +14,8 @@ import (
 	"react/runner/spec/v1"
 )
 
-// Form is a constraint of the schema in a shape that can be said in English: some literals, a range of numbers, text, a list.
+// Form is a constraint of the schema in a shape that can be said in English: some literals, a range
+// of numbers, text, a list.
 type Form struct {
 	Value    cue.Value
 	Says     string // the schema's own words, from @says
@@ -128,7 +129,8 @@ func (f Form) listString() string {
 	return fmt.Sprintf("a list, each %s", f.List)
 }
 
-// Wrong says why a concrete value does not fit, and what would. The value is not a list of which an element is at fault.
+// Wrong says why a concrete value does not fit, and what would. The value is not a list of which an
+// element is at fault.
 func (f Form) Wrong(v cue.Value) string {
 	w := f.spelling()
 	shown := mistake.Show(v)

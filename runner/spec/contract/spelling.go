@@ -11,8 +11,8 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// spelling is what a message wants of a constraint. Reading them takes a third of reading the schema, and most
-// files have no mistake.
+// spelling is what a message wants of a constraint. Reading them takes a third of reading the
+// schema, and most files have no mistake.
 type spelling struct {
 	literals []string // texts that are allowed, unquoted
 	text     bool     // other texts are allowed too

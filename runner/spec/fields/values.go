@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// Values are fields of the sections by path: JSON for a leaf, nil for a section or group that is present.
+// Values are fields of the sections by path: JSON for a leaf, nil for a section or group that is
+// present.
 type Values map[string]json.RawMessage
 
 // Has reports whether the field was given.
@@ -82,7 +83,8 @@ func (v Values) Tree() map[string]any {
 	return root
 }
 
-// Plain is a JSON value as Go: a number without a fraction is an int64 (or uint64), others are float64, so that 1 and 1.0 are one value.
+// Plain is a JSON value as Go: a number without a fraction is an int64 (or uint64), others are
+// float64, so that 1 and 1.0 are one value.
 func Plain(raw json.RawMessage) any {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()

@@ -30,8 +30,10 @@ func (p Pos) String() string {
 
 // Error is one mistake in an experiment file.
 type Error struct {
-	Pos  Pos
-	Path string // dotted path of the field, such as "tune.gamma" or "sweep.cases[1].label"; empty for a syntax error
+	Pos Pos
+	// dotted path of the field, such as "tune.gamma" or "sweep.cases[1].label"; empty for a syntax
+	// error
+	Path string
 	Msg  string // what is wrong (and what would be right)
 	Old  bool   // that it is a name of runner/v1, which Update changes
 }

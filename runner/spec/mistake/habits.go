@@ -88,7 +88,8 @@ func foreignIn(text string, offset int, said string) (at int, why string) {
 			}
 		}
 	}
-	if start > 0 && strings.HasPrefix(said, "missing ','") { // dashes are a minus before the next line
+	// dashes are a minus before the next line
+	if start > 0 && strings.HasPrefix(said, "missing ','") {
 		before, from := lineAt(text, start-1)
 		if m := strings.TrimSpace(dashes.FindString(before)); m != "" {
 			return from, fmt.Sprintf("%s begins neither a comment nor a document (// begins a comment)", m)

@@ -7,7 +7,8 @@ import (
 	"react/data/words"
 )
 
-// DidYouMean is ` (did you mean "x"?)` for the nearest of the choices, or a list of all of them where none is near and they are few.
+// DidYouMean is ` (did you mean "x"?)` for the nearest of the choices, or a list of all of them
+// where none is near and they are few.
 func DidYouMean(word string, choices []string, all string) string {
 	if near := Nearest(word, choices); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
@@ -18,7 +19,8 @@ func DidYouMean(word string, choices []string, all string) string {
 	return fmt.Sprintf(" (%s: %s)", all, strings.Join(choices, ", "))
 }
 
-// Nearest is the choice with the smallest edit distance to word, if that is near enough to be a slip of the fingers; the earlier of two.
+// Nearest is the choice with the smallest edit distance to word, if that is near enough to be a
+// slip of the fingers; the earlier of two.
 func Nearest(word string, choices []string) string {
 	if len(word) > 80 {
 		return ""

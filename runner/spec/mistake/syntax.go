@@ -10,8 +10,9 @@ import (
 	"cuelang.org/go/cue/errors"
 )
 
-// SyntaxErrors are the mistakes of a text that does not parse. Where the first is a habit from another
-// language, it is said in those terms and alone: what follows is the parser finding its way back.
+// SyntaxErrors are the mistakes of a text that does not parse. Where the first is a habit from
+// another language, it is said in those terms and alone: what follows is the parser finding its way
+// back.
 func SyntaxErrors(name, text string, err error) Errors {
 	if why := notText(text); why != "" {
 		return Errors{{Pos: Pos{File: name}, Msg: why}}
@@ -76,8 +77,8 @@ func lineAt(text string, offset int) (line string, start int) {
 	return line, start
 }
 
-// A habit is looked for in the line of the error, or in the line before, where the parser notices one only
-// when the next begins.
+// A habit is looked for in the line of the error, or in the line before, where the parser notices
+// one only when the next begins.
 var (
 	equals      = regexp.MustCompile(`^\s*(?:.*[{,]\s*)?("?[A-Za-z_]\w*"?)\s*=\s*[^=~\s]`)
 	dottedName  = regexp.MustCompile(`^\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)\s*:`)
@@ -97,8 +98,8 @@ func AfterDash(text string, offset int) bool {
 	return yamlItem.MatchString(line[:offset-start])
 }
 
-// DecimalComma is a field's value in the line of an offset that is a number as half of Europe writes
-// it, and its place; "" where there is none.
+// DecimalComma is a field's value in the line of an offset that is a number as half of Europe
+// writes it, and its place; "" where there is none.
 func DecimalComma(name, text string, offset int) (Pos, string) {
 	line, start := lineAt(text, offset)
 	m := commaNumber.FindStringSubmatchIndex(line)
@@ -219,7 +220,8 @@ func valueHabit(line string, start, offset int, said string) (int, string) {
 	return 0, ""
 }
 
-// valueAt is the value of the field in which a place of a line lies, without quotes, brackets and commas, and where it begins.
+// valueAt is the value of the field in which a place of a line lies, without quotes, brackets and
+// commas, and where it begins.
 func valueAt(line string, at int) (from int, value string) {
 	colon := strings.LastIndex(line[:min(max(at, 0), len(line))], ":")
 	if colon < 0 {

@@ -101,7 +101,8 @@ func Loop(through []string) string {
 
 func cutText(text any) string { return Cut(fmt.Sprint(text), 60) }
 
-// elsewhere names a line that says the same field too, where it is another than that of the message.
+// elsewhere names a line that says the same field too, where it is another than that of the
+// message.
 func elsewhere(e errors.Error) string {
 	in := e.InputPositions()
 	for _, p := range in {

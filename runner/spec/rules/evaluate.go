@@ -33,7 +33,8 @@ func (s Scene) checkKind(path string) {
 	}
 }
 
-// checkCaptions: a template stands around a caption, so there is at most one, and a world's sets have labels only.
+// checkCaptions: a template stands around a caption, so there is at most one, and a world's sets
+// have labels only.
 func (s Scene) checkCaptions(path string) {
 	if n := len(s.Values.Texts(path + ".prompts")); n > 1 {
 		s.report(path+".prompts", "%d templates (retrieval puts at most one around each caption)", n)
@@ -55,7 +56,8 @@ func captioned() []string {
 	return names
 }
 
-// checkEvaluation holds the fields of an evaluation together: which read which, and what the catalogue knows.
+// checkEvaluation holds the fields of an evaluation together: which read which, and what the
+// catalogue knows.
 func (s Scene) checkEvaluation(path string) {
 	s.benchmarkExists(path + ".benchmark")
 	s.checkKind(path)

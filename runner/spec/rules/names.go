@@ -62,7 +62,8 @@ func (s Scene) checkNames() {
 	}
 }
 
-// checkBenchmarkClasses says whether a field names the classes of a benchmark, and reports one that is not there, or where none can stand.
+// checkBenchmarkClasses says whether a field names the classes of a benchmark, and reports one that
+// is not there, or where none can stand.
 func (s Scene) checkBenchmarkClasses(n *contract.Field, path string) bool {
 	name, ok := strings.CutPrefix(s.Values.Text(path), contract.BenchmarkPrefix)
 	if !ok || !n.Set || s.IsBad(path) {

@@ -1,7 +1,7 @@
 // Package rules is what spans the fields of an experiment: what a trial needs and lacks, names of
-// pools and evaluations that are not there, values that do not go together. A rule looks at a Scene:
-// one assignment over the file's values, defaults filled in. What a single field takes is package
-// contract's business. Each mistake is noted with the place where the file says the value.
+// pools and evaluations that are not there, values that do not go together. A rule looks at a
+// Scene: one assignment over the file's values, defaults filled in. What a single field takes is
+// package contract's business. Each mistake is noted with the place where the file says the value.
 package rules
 
 import (
@@ -33,7 +33,8 @@ type Part struct {
 	Pos    map[string]mistake.Pos
 }
 
-// place is where a field was set last, and how it is called there: by the sweep, by the file, or else where its group begins.
+// place is where a field was set last, and how it is called there: by the sweep, by the file, or
+// else where its group begins.
 func (s Scene) place(path string) (mistake.Pos, string) {
 	for p := path; p != ""; p = fields.Parent(p) {
 		if at, ok := s.Varied.Pos[p]; ok && at.File != "" {
@@ -98,7 +99,8 @@ func lastSteps(paths []string) []string {
 	return out
 }
 
-// report places a missing field: at the case that lacks it where others set it, else at its section.
+// report places a missing field: at the case that lacks it where others set it, else at its
+// section.
 func (s Scene) report(path, format string, args ...any) {
 	if s.IsBad(path) {
 		return
@@ -111,7 +113,8 @@ func (s Scene) report(path, format string, args ...any) {
 	s.Add(at, shown, format, args...)
 }
 
-// missing finds required fields that have no value, groups with no alternative or several, and names of pools that are not there.
+// missing finds required fields that have no value, groups with no alternative or several, and
+// names of pools that are not there.
 func (s Scene) missing(n *contract.Field, path string, found func(n *contract.Field, path string)) {
 	switch {
 	case !n.IsRead(s.Values, path):
@@ -241,8 +244,8 @@ func (s Scene) isGiven(n *contract.Field, path string) bool {
 	return s.given(path) || !n.IsLeaf() && (s.Base.Set.HasBelow(path) || s.Varied.Set.HasBelow(path))
 }
 
-// isMoot says whether a field that this trial does not read need not be spoken of: it was reported, or what decides whether it is read varies,
-// and other trials read it.
+// isMoot says whether a field that this trial does not read need not be spoken of: it was reported,
+// or what decides whether it is read varies, and other trials read it.
 func (s Scene) isMoot(path, decider string) bool {
 	return s.IsBad(path) || s.IsBad(decider) || s.Swept[decider] && !s.Varied.Set.Has(path)
 }

@@ -38,7 +38,8 @@ func (set Setting) apply(f *ast.File) error {
 	return nil
 }
 
-// insert adds a field inside the innermost group that the file has for it, since a group that embeds a definition takes no field from outside.
+// insert adds a field inside the innermost group that the file has for it, since a group that
+// embeds a definition takes no field from outside.
 func insert(decls []ast.Decl, path []string, x ast.Expr) []ast.Decl {
 	for _, d := range decls {
 		f, ok := d.(*ast.Field)
@@ -83,7 +84,8 @@ func newField(path []string, x ast.Expr) *ast.Field {
 	}
 }
 
-// replace gives the field at path a new value in every place that declares it, and reports whether one does.
+// replace gives the field at path a new value in every place that declares it, and reports whether
+// one does.
 func replace(decls []ast.Decl, path []string, value func() ast.Expr) bool {
 	found := false
 	for _, d := range decls {

@@ -8,8 +8,8 @@ import (
 	"cuelang.org/go/cue/parser"
 )
 
-// RefersTo reports whether some expression of the file, as it stands with the overrides, may read the field at a path. It errs on the side of
-// yes: a file with aliases may read anything.
+// RefersTo reports whether some expression of the file, as it stands with the overrides, may read
+// the field at a path. It errs on the side of yes: a file with aliases may read anything.
 func (s *Source) RefersTo(path []string) bool {
 	if s.references == nil {
 		s.references = References(s.Trees()...)
@@ -20,8 +20,8 @@ func (s *Source) RefersTo(path []string) bool {
 // anything is a reference that may read every field.
 var anything = []string{}
 
-// touches reports whether a reference such as tune.steps, read anywhere in the file, can mean the path or a part of it. The first name may be any
-// step of the path, as steps is inside tune.
+// touches reports whether a reference such as tune.steps, read anywhere in the file, can mean the
+// path or a part of it. The first name may be any step of the path, as steps is inside tune.
 func touches(ref, path []string) bool {
 	if len(ref) == 0 {
 		return true

@@ -1,6 +1,6 @@
 // Package source is the text of an experiment file as CUE's syntax tree, and what is done to that
-// before it is evaluated: overrides and axes take the place of values, what is broken is taken out so
-// that the rest can be checked. It knows fields by path and not what they mean.
+// before it is evaluated: overrides and axes take the place of values, what is broken is taken out
+// so that the rest can be checked. It knows fields by path and not what they mean.
 package source
 
 import (
@@ -19,9 +19,10 @@ type Source struct {
 	ctx      *cue.Context
 	Name     string
 	Text     string
-	Settings []Setting       // --set, in order
-	idents   map[string]bool // positions of references that lead nowhere, taken out so that the rest can be checked
-	cuts     map[string]bool // paths whose values do not evaluate, taken out likewise
+	Settings []Setting // --set, in order
+	// positions of references that lead nowhere, taken out so that the rest can be checked
+	idents map[string]bool
+	cuts   map[string]bool // paths whose values do not evaluate, taken out likewise
 
 	references [][]string // what the file's expressions name, once found
 }
@@ -31,7 +32,8 @@ func New(ctx *cue.Context, name, text string) *Source {
 	return &Source{ctx: ctx, Name: name, Text: text, idents: map[string]bool{}, cuts: map[string]bool{}}
 }
 
-// Build parses the file, applies the settings, takes out what is known to be broken and evaluates the rest. An error is a syntax error.
+// Build parses the file, applies the settings, takes out what is known to be broken and evaluates
+// the rest. An error is a syntax error.
 func (s *Source) Build(more ...Setting) (cue.Value, error) {
 	f, err := parser.ParseFile(s.Name, s.Text)
 	if err != nil {
@@ -69,7 +71,8 @@ func (s *Source) Lacks() bool { return len(s.cuts)+len(s.idents) > 0 }
 
 func top() ast.Expr { return ast.NewIdent("_") }
 
-// removeIdents puts _ in the place of the references that lead nowhere, with the computation they are part of: locked-text is a difference.
+// removeIdents puts _ in the place of the references that lead nowhere, with the computation they
+// are part of: locked-text is a difference.
 func (s *Source) removeIdents(f *ast.File) {
 	if len(s.idents) == 0 {
 		return
@@ -102,7 +105,8 @@ func (s *Source) isBroken(x ast.Expr) bool {
 	return false
 }
 
-// isLabel reports whether the node at the cursor names a field; an added field has the position of its value.
+// isLabel reports whether the node at the cursor names a field; an added field has the position of
+// its value.
 func isLabel(c astutil.Cursor) bool {
 	if c.Parent() == nil {
 		return false
@@ -111,7 +115,8 @@ func isLabel(c astutil.Cursor) bool {
 	return ok && ast.Node(f.Label) == c.Node()
 }
 
-// resolve binds references again after an edit: a tree that was edited keeps pointing at the replaced nodes.
+// resolve binds references again after an edit: a tree that was edited keeps pointing at the
+// replaced nodes.
 func resolve(f *ast.File) {
 	ast.Walk(f, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok {
@@ -120,5 +125,6 @@ func resolve(f *ast.File) {
 		return true
 	}, nil)
 	f.Unresolved = nil
-	astutil.Resolve(f, func(token.Pos, string, ...any) {}) // what it cannot bind, evaluation reports
+	// what it cannot bind, evaluation reports
+	astutil.Resolve(f, func(token.Pos, string, ...any) {})
 }

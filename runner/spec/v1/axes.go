@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Axes are the rows or the columns of a table, by their old paths: what its other fields name lines by.
+// Axes are the rows or the columns of a table, by their old paths: what its other fields name lines
+// by.
 type Axes struct {
 	Paths []string
 	// Labels are those of the cases. A line of this name is the case's.
@@ -24,8 +25,8 @@ func (a Axes) renames() bool {
 	return false
 }
 
-// Entry is a value or a label in today's names. It is two where the text may be a value of two axes, of
-// which one keeps it.
+// Entry is a value or a label in today's names. It is two where the text may be a value of two
+// axes, of which one keeps it.
 func (a Axes) Entry(text string) []string {
 	if a.Labels[text] {
 		return []string{text}
@@ -46,8 +47,8 @@ func (a Axes) Entry(text string) []string {
 	return out
 }
 
-// Line is the name of a line: its values in the order of the axes, or the label of a case with those of
-// its values that vary. ok is false where that cannot be told.
+// Line is the name of a line: its values in the order of the axes, or the label of a case with
+// those of its values that vary. ok is false where that cannot be told.
 func (a Axes) Line(name string) (now string, ok bool) {
 	parts := strings.Split(name, ", ")
 	if a.Labels[name] || !a.renames() {

@@ -7,8 +7,8 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// references gives the expressions that refer to renamed fields the new names, and what is compared with
-// their values. It comes last: it needs to know which values are which fields'.
+// references gives the expressions that refer to renamed fields the new names, and what is compared
+// with their values. It comes last: it needs to know which values are which fields'.
 func (w *rewriter) references(f *ast.File) {
 	ast.Walk(f, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -75,7 +75,8 @@ func (w *rewriter) target(x *ast.SelectorExpr) (now string, renamed bool) {
 
 func parent(path string) string { return path[:len(path)-len(lastStep(path))] }
 
-// pathOf is the old path of what an expression refers to; "" where it is none of the file's sections.
+// pathOf is the old path of what an expression refers to; "" where it is none of the file's
+// sections.
 func (w *rewriter) pathOf(x ast.Expr) string {
 	switch x := x.(type) {
 	case *ast.ParenExpr:

@@ -28,8 +28,9 @@ type Edit struct {
 	Text     string
 }
 
-// Rewrite lists the edits that give a file of v1 today's names, in order and apart from each other. The
-// tree is as the parser gives it, references resolved. The edits are of no use where there are problems.
+// Rewrite lists the edits that give a file of v1 today's names, in order and apart from each other.
+// The tree is as the parser gives it, references resolved. The edits are of no use where there are
+// problems.
 func Rewrite(f *ast.File, o Options) ([]Edit, []Problem) {
 	w := &rewriter{Options: o, edits: map[int]Edit{}, seen: map[visit]bool{}, path: map[ast.Node]string{},
 		renamed: map[ast.Node]string{}, followed: map[*ast.Ident]bool{}, valued: map[ast.Node]bool{}, labels: map[string]bool{}}
@@ -45,7 +46,8 @@ func Rewrite(f *ast.File, o Options) ([]Edit, []Problem) {
 	return edits, w.problems
 }
 
-// rewriter walks the values of a file by the paths that they have in an experiment, through references.
+// rewriter walks the values of a file by the paths that they have in an experiment, through
+// references.
 type rewriter struct {
 	Options
 	edits    map[int]Edit // by where they begin
@@ -74,8 +76,8 @@ func (w *rewriter) replace(from, to token.Pos, text string) {
 // field visits a field of a group: its path without a prefix such as sweep.grid.
 type field func(path string, f *ast.Field)
 
-// fields visits the fields of an expression that is a group at a path, also of those that it embeds,
-// unifies with or refers to.
+// fields visits the fields of an expression that is a group at a path, also of those that it
+// embeds, unifies with or refers to.
 func (w *rewriter) fields(x ast.Node, path string, visitField field) {
 	if x == nil || w.seen[visit{x, path}] {
 		return
@@ -151,8 +153,8 @@ func labelOf(f *ast.Field) (string, bool) {
 	return name, err == nil
 }
 
-// rename gives a field its new name. One that is now in a group takes the group's name with it; fields of
-// one group that stand together share it.
+// rename gives a field its new name. One that is now in a group takes the group's name with it;
+// fields of one group that stand together share it.
 func (w *rewriter) rename(decls []ast.Decl, i int, old, now string) {
 	f := decls[i].(*ast.Field)
 	label := f.Label

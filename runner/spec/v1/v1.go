@@ -1,9 +1,10 @@
-// Package v1 knows what experiments of apiVersion "runner/v1" called otherwise, and says it in today's
-// names. The names are data, in schema/v1.cue: fields by path, values of fields, params of stages.
+// Package v1 knows what experiments of apiVersion "runner/v1" called otherwise, and says it in
+// today's names. The names are data, in schema/v1.cue: fields by path, values of fields, params of
+// stages.
 //
-// Files of v1 are not run: Rewrite gives them today's names (runner fmt --update). What v1 left in stores
-// and publications is read as it is: Path, Value, Params and OpParams translate single names, Axes those
-// of a table. The package knows no schema but its table, and opens no file.
+// Files of v1 are not run: Rewrite gives them today's names (runner fmt --update). What v1 left in
+// stores and publications is read as it is: Path, Value, Params and OpParams translate single
+// names, Axes those of a table. The package knows no schema but its table, and opens no file.
 package v1
 
 import (
@@ -93,8 +94,8 @@ func below(path string) bool {
 	return false
 }
 
-// Values are today's names of the values of a field, by the old ones; path is the old path. Nil where
-// they are the same.
+// Values are today's names of the values of a field, by the old ones; path is the old path. Nil
+// where they are the same.
 func Values(path string) map[string]string { return table().Values[path] }
 
 // FormerValues are the values of a field of today that v1 called otherwise, by the old ones.

@@ -130,9 +130,9 @@ func absent(t testing.TB, name string) error {
 	return err
 }
 
-// compileQuickly leaves out LLVM's optimizations of XLA's programs, which take near half of the time
-// of a test that compiles many and runs each a few times. What is measured, and what XLA_FLAGS says
-// otherwise, stays: those are the programs of a sweep.
+// compileQuickly leaves out LLVM's optimizations of XLA's programs, which take near half of the
+// time of a test that compiles many and runs each a few times. What is measured, and what XLA_FLAGS
+// says otherwise, stays: those are the programs of a sweep.
 func compileQuickly() {
 	_, said := os.LookupEnv("XLA_FLAGS")
 	measures := os.Getenv("PEER_ROUNDS") != "" || flag.Lookup("test.bench").Value.String() != ""

@@ -1,5 +1,5 @@
-// Package direct calls faiss_Index_search from C, without Go in between. It is the yardstick of a benchmark and nothing else: it
-// checks nothing.
+// Package direct calls faiss_Index_search from C, without Go in between. It is the yardstick of a
+// benchmark and nothing else: it checks nothing.
 package direct
 
 /*
@@ -7,7 +7,8 @@ package direct
 #include <time.h>
 #include <faiss/c_api/Index_c.h>
 
-// direct_search allocates its answers, as a caller of the C API would, and returns the nanoseconds of the whole; negative is failure.
+// direct_search allocates its answers, as a caller of the C API would, and returns the nanoseconds
+// of the whole; negative is failure.
 static long long direct_search(void* x, idx_t n, const float* q, idx_t k) {
 	struct timespec a, b;
 	clock_gettime(CLOCK_MONOTONIC, &a);
