@@ -107,6 +107,10 @@ tables: main: {rows: ["label", "class"], metrics: ["balance/own"], order: ["` + 
 		got := strings.ReplaceAll(strings.Join(p.Warnings, "\n"), file, "x.cue")
 		want := `x.cue:11:COL: tables.main.order[1]: "owl" is no label of a case, and no value of label, class, and no class
 x.cue:11:COL: tables.main.labels."owl": "owl" is no path, metric, label or value of the table, and no class`
+		if ref == list {
+			want = `x.cue:6:17: task.classes: no set that is tested on has one of its 2 classes: the first is "cat" here ` +
+				`and "sorel tamin" in evaluate.task.dataset` + "\n" + want
+		}
 		if got = regexp.MustCompile(`:11:\d+:`).ReplaceAllString(got, ":11:COL:"); got != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", ref, got, want)
 		}

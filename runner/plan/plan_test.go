@@ -225,7 +225,7 @@ sweep: cases: [{label: "a", tune: mode: "full", retrieve: pool: "mine", task: cl
 
 func TestMissingFilesSayWhatWasLookedFor(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.cue")
-	if err := os.WriteFile(file, []byte(strings.Replace(header, `pool: w: world: {rows: 100}`, `pool: w: {laion: "cache/emoji/none/*.parquet", shards: "x/*.tar"}`, 1)+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Replace(header, `w: world: {rows: 100}`, `w: {laion: "cache/emoji/none/*.parquet", shards: "x/*.tar"}`, 1)+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	exp, err := spec.Load(file, []string{"task.classes=\"c.txt\"", "evaluate.task.dataset=\"d\"", "tune.mode=\"full\""})
