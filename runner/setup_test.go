@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -100,5 +101,49 @@ func TestPackagesWithoutRoot(t *testing.T) {
 	want := "script: an administrator must run this once, as root:\n  apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends one two\n"
 	if code == 0 || said != want {
 		t.Errorf("exit code %d, said %q, want %q", code, said, want)
+	}
+}
+
+// TestXLAPluginIsFetched: of the wheel only the plugin and its licences are kept, it is asked for by
+// version and digest, and a second run fetches nothing.
+func TestXLAPluginIsFetched(t *testing.T) {
+	if _, err := os.Stat("/usr/bin/python3"); err != nil {
+		t.Skip("no /usr/bin/python3, which unpacks the wheel")
+	}
+	wheel := filepath.Join(t.TempDir(), "lammps_jax_pjrt_cpu-0.11.2-py3-none-any.whl")
+	f, err := os.Create(wheel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := zip.NewWriter(f)
+	for _, name := range []string{"a/__init__.py", "a/pjrt_c_api_cpu_plugin.so", "a-0.11.2.dist-info/METADATA", "a-0.11.2.dist-info/licenses/LICENSE"} {
+		if _, err := w.Create(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	const python = `#!/bin/sh
+case "$*" in
+"-m pip --version") ;;
+"-m pip download "*)
+	echo "asked for $(sed 's/=sha256:[0-9a-f]*$/ DIGEST/' cache/xla-cpu.build/wheel.txt)" >&3
+	cp "$WHEEL" cache/xla-cpu.build/ ;;
+*) exec /usr/bin/python3 "$@" ;;
+esac
+`
+	const script = `set -e
+exec 3>&1
+.ci/install-xla-cpu
+(cd cache && find xla-cpu* -type f | sort)
+cat cache/xla-cpu/recipe
+.ci/install-xla-cpu
+`
+	stdout, said, code := setupScript(t, script, map[string]string{"python3": python, "uname": "#!/bin/sh\necho Linux x86_64\n"}, "WHEEL="+wheel)
+	want := "asked for lammps-jax-pjrt-cpu==0.11.2 --hash DIGEST\nxla-cpu/LICENSE\nxla-cpu/pjrt_c_api_cpu_plugin.so\nxla-cpu/recipe\nlammps-jax-pjrt-cpu 0.11.2\n"
+	if code != 0 || stdout != want || !strings.HasPrefix(said, "xla-cpu: fetching XLA's CPU plugin (lammps-jax-pjrt-cpu 0.11.2) from PyPI, ") {
+		t.Errorf("exit code %d, printed\n%s\nwant\n%s\nsaid %s", code, stdout, want, said)
 	}
 }

@@ -138,7 +138,7 @@ func TestInstall(t *testing.T) {
 		t.Fatal(err)
 	}
 	name, version, _ := strings.Cut(cpuPackage, "==")
-	if text := string(script); !strings.Contains(text, "\nname="+name+"\n") || !strings.Contains(text, "\nversion="+version+"\n") {
+	if text := string(script); !strings.Contains(text, "\npackage="+name+"\n") || !strings.Contains(text, "\nversion="+version+"\n") {
 		t.Errorf("install-xla-cpu fetches another package than %s", cpuPackage)
 	}
 	t.Chdir(t.TempDir())
