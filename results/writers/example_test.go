@@ -74,8 +74,7 @@ func ExampleMarkdown() {
 	// Output:
 	// ### k
 	//
-	// Mean ± sample standard deviation over 2 seeds of tuning; what has no ± has no seeds. Test
-	// images: task 100.
+	// Mean ± sample standard deviation over 2 seeds of tuning; what has no ± has no seeds. Test images: task 100.
 	//
 	// | retrieve.k | task/acc@1 (%) |
 	// |:--|--:|

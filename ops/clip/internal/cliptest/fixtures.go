@@ -150,7 +150,8 @@ func OnEngines(t *testing.T, run func(t *testing.T, e *engine.Engine)) {
 
 var opened = map[string]*engine.Engine{}
 
-// OpenEngine opens an engine once for all tests; where it is absent the test is skipped.
+// OpenEngine opens an engine once for all tests, XLA once for the test that asks for it first;
+// where it is absent the test is skipped.
 func OpenEngine(t testing.TB, name string) *engine.Engine {
 	t.Helper()
 	if e := opened[name]; e != nil {
@@ -170,6 +171,11 @@ func OpenEngine(t testing.TB, name string) *engine.Engine {
 		t.Fatal(err)
 	}
 	opened[name] = e
+	if strings.HasPrefix(name, "xla:") {
+		// An engine keeps its programs, and those of XLA take a thousand mappings each: all of a
+		// package's are more than a process may have (vm.max_map_count).
+		t.Cleanup(func() { delete(opened, name); e.Close() })
+	}
 	return e
 }
 
