@@ -61,6 +61,7 @@ type end struct {
 	Errno    syscall.Errno // of the system, where the error is of one
 	NotBegun bool          // the error is embed.ErrNotBegun
 	Stalled  bool          // the child ends with it
+	Full     bool          // the child is to make no other stage
 	Peak     int64         // bytes that the child held at most; 0 where the kernel does not say
 }
 

@@ -46,12 +46,23 @@ func serve() int {
 			continue
 		}
 		last := s.make(q, questions)
+		last.Full = mappings() > mostMappings
 		s.say(message{End: last})
 		if q.Engine == "" {
 			return 0
 		}
 	}
 	return 0
+}
+
+// mostMappings is how many parts of memory a child may have mapped before it is given up: a program
+// of XLA takes a thousand, and Linux gives a process 65,530 (vm.max_map_count).
+const mostMappings = 20_000
+
+// mappings is how many parts of memory the process has mapped; 0 where the system does not say.
+func mappings() int {
+	maps, _ := os.ReadFile("/proc/self/maps")
+	return bytes.Count(maps, []byte("\n"))
 }
 
 // make makes a stage, until another question asks for its end.

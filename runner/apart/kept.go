@@ -40,13 +40,16 @@ func (k *Kept) Run(ctx context.Context, op string, run *op.Run, params json.RawM
 	}
 	unstopped := context.AfterFunc(ctx, w.stop)
 	last, err := w.follow(run, opened)
-	if unstopped() && err == nil && !last.Stalled {
+	goesOn := unstopped() && err == nil && !last.Stalled
+	if goesOn && !last.Full {
 		k.keep(w)
 		return last.Peak, last.failure()
 	}
 	w.Dismiss()
 	w.wait()
 	switch {
+	case goesOn:
+		return last.Peak, last.failure()
 	case ctx.Err() != nil:
 		return last.Peak, ctx.Err()
 	case err != nil:

@@ -30,6 +30,7 @@ type doubleParams struct {
 	AbortAt int    // run of it that kills the process; 0 for none
 	Fail    string // "not begun", "disk" or ""
 	Wait    bool   // for the end of the context, which is noted in a file
+	Map     int    // parts of memory
 }
 
 // The children are this program: what is here is there too, before they ask what to make.
@@ -56,6 +57,11 @@ func runDouble(ctx context.Context, run *op.Run, p doubleParams) error {
 		fmt.Fprintln(run.Log, "waiting")
 		<-ctx.Done()
 		return errors.Join(ctx.Err(), os.WriteFile(filepath.Join(run.Partial, "saved"), nil, 0o666))
+	}
+	for i := range p.Map { // neighbours that the system cannot take as one
+		if _, err := syscall.Mmap(-1, 0, os.Getpagesize(), i%2*syscall.PROT_READ, syscall.MAP_ANON|syscall.MAP_PRIVATE); err != nil {
+			return err
+		}
 	}
 	program, err := eng.Program("double {}", func(g *graph.Graph) []*graph.Node {
 		return []*graph.Node{graph.MulScalar(engine.Input(g, "x", shapes.Make(dtypes.Float32, 1)), 2)}
@@ -158,6 +164,26 @@ func TestKept(t *testing.T) {
 	k.Close()
 	if len(Running()) > 0 {
 		t.Errorf("after the end: %v", Running())
+	}
+}
+
+// TestFullChild: a process that has mapped memory in very many parts, as programs of XLA do, makes no
+// other stage.
+func TestFullChild(t *testing.T) {
+	goOrSkip(t)
+	k := Keep("go")
+	defer k.Close()
+	pids := map[string]bool{}
+	for _, parts := range []int{10, 10, mostMappings, 10} {
+		n := &notes{}
+		run := doubling(t, t.TempDir(), n)
+		if _, err := k.Run(context.Background(), "test-double", run, raw(t, doubleParams{Times: 1, Map: parts}), func() {}); err != nil {
+			t.Fatal(err)
+		}
+		pids[n.facts["pid"]] = true
+	}
+	if len(pids) != 2 {
+		t.Errorf("made by the processes %v: want one for the first three stages and one for the last", pids)
 	}
 }
 

@@ -27,7 +27,9 @@ static void *run(void *args) {
 void *GetPjrtApi(void) {
 	static void *api;
 	if (api) return api;
-	void **theirs = ((void **(*)(void))dlsym(dlopen(REAL, RTLD_LAZY | RTLD_LOCAL), "GetPjrtApi"))();
+	void *lib = dlopen(REAL, RTLD_LAZY | RTLD_LOCAL);
+	if (!lib) return 0;
+	void **theirs = ((void **(*)(void))dlsym(lib, "GetPjrtApi"))();
 	api = malloc(*(size_t *)theirs);
 	memcpy(api, theirs, *(size_t *)theirs);
 	real = theirs[AT];
