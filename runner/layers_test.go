@@ -178,9 +178,6 @@ func TestOneCaller(t *testing.T) {
 	} {
 		for file, imports := range projectImports(t) {
 			dir := filepath.ToSlash(filepath.Dir(file))
-			if file == "runner/apart/kept_test.go" { // a backend that stands still, and one that aborts
-				continue
-			}
 			for _, path := range imports {
 				if strings.HasPrefix(path, library) && !below(dir, callers) {
 					t.Errorf("%s imports %s: only %q may", file, path, callers)

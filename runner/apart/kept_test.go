@@ -12,14 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/gomlx/core/graph"
-
 	"react/ops"
 	"react/ops/embed"
 	"react/ops/engine"
+	"react/ops/engine/enginetest"
 	"react/ops/op"
 	"react/runner/internal/faulty"
 )
@@ -63,9 +59,7 @@ func runDouble(ctx context.Context, run *op.Run, p doubleParams) error {
 			return err
 		}
 	}
-	program, err := eng.Program("double {}", func(g *graph.Graph) []*graph.Node {
-		return []*graph.Node{graph.MulScalar(engine.Input(g, "x", shapes.Make(dtypes.Float32, 1)), 2)}
-	})
+	double, err := enginetest.Double(eng)
 	if err != nil {
 		return err
 	}
@@ -75,16 +69,9 @@ func runDouble(ctx context.Context, run *op.Run, p doubleParams) error {
 		if len(done) == p.Times {
 			return os.WriteFile(run.Path("out"), done, 0o666)
 		}
-		in, err := eng.Upload([]float32{1}, 1)
-		if err != nil {
+		if err := double(); err != nil {
 			return err
 		}
-		out, err := program.Run([]compute.Buffer{in}, nil)
-		if err != nil {
-			return err
-		}
-		out[0].Finalize()
-		in.Finalize()
 		if err := os.WriteFile(state, append(done, 'x'), 0o666); err != nil {
 			return err
 		}
