@@ -86,7 +86,7 @@ func gradientsOf(t *testing.T, e *engine.Engine, c *clip.Checkpoint, o Options, 
 }
 
 // runGiven runs a program on inputs that were put, of which it may read fewer.
-func runGiven(t *testing.T, p *engine.Program, given *graph.Given) (out [][]float32) {
+func runGiven(t *testing.T, p *engine.Program, given *graph.Given) [][]float32 {
 	t.Helper()
 	if given.Err != nil {
 		t.Fatal(given.Err)
@@ -95,21 +95,5 @@ func runGiven(t *testing.T, p *engine.Program, given *graph.Given) (out [][]floa
 	for _, name := range p.Inputs() {
 		inputs = append(inputs, given.Buffers[name])
 	}
-	outputs, err := p.Run(inputs, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, b := range outputs {
-		shape, err := b.Shape()
-		if err != nil {
-			t.Fatal(err)
-		}
-		x := make([]float32, shape.Size())
-		if err := b.ToFlatData(x); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, x)
-		_ = b.Finalize()
-	}
-	return out
+	return cliptest.RunBuffers(t, p, inputs)
 }

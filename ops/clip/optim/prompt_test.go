@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"react/ops/clip"
@@ -112,30 +111,7 @@ func runPrompt(t *testing.T, e *engine.Engine, p *engine.Program, values map[str
 			g.Put(name, values[name], dims[name]...)
 		}
 	}
-	if g.Err != nil {
-		t.Fatal(g.Err)
-	}
-	var inputs []compute.Buffer
-	for _, name := range p.Inputs() {
-		inputs = append(inputs, g.Buffers[name])
-	}
-	outputs, err := p.Run(inputs, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out [][]float32
-	for _, b := range outputs {
-		shape, err := b.Shape()
-		if err != nil {
-			t.Fatal(err)
-		}
-		x := make([]float32, shape.Size())
-		if err := b.ToFlatData(x); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, x)
-	}
-	return out
+	return runGiven(t, p, g)
 }
 
 // TestPromptsOfWordsAreTheirTexts: context vectors that are the embeddings of words give the

@@ -225,8 +225,12 @@ func TestCachedCaptionsTrainAsEncodedOnes(t *testing.T) {
 // TestResumeIsExact takes three steps, moves checkpoint and state to another
 // trainer and takes three more: the same as six.
 func TestResumeIsExact(t *testing.T) {
+	resumesExactly(t, Options{Mode: clip.GatedImage, Batch: 4, GradClip: 1})
+}
+
+func resumesExactly(t *testing.T, opts Options) {
+	t.Helper()
 	c := cliptest.SmallModel(1, true)
-	opts := Options{Mode: clip.GatedImage, Batch: 4, GradClip: 1}
 	cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
 		straight, _ := train(t, e, c, opts, 6)
 		first, _ := train(t, e, c, opts, 3)

@@ -204,6 +204,12 @@ func RunProgram(t *testing.T, e *engine.Engine, p *engine.Program, values map[st
 		defer b.Finalize()
 		inputs = append(inputs, b)
 	}
+	return RunBuffers(t, p, inputs)
+}
+
+// RunBuffers runs a program of f32 outputs on its inputs, in their order.
+func RunBuffers(t *testing.T, p *engine.Program, inputs []compute.Buffer) [][]float32 {
+	t.Helper()
 	outputs, err := p.Run(inputs, nil)
 	if err != nil {
 		t.Fatal(err)
