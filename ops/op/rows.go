@@ -55,7 +55,12 @@ func (r *Run) WriteRows(rows []MetricRow) error {
 
 // ReadRows reads the rows of a finished stage; a stage without any gives none.
 func ReadRows(dir string) ([]MetricRow, error) {
-	name := filepath.Join(dir, rowsFile)
+	return ReadLines[MetricRow](filepath.Join(dir, rowsFile))
+}
+
+// ReadLines reads a file of a finished stage that has a JSON value a line; one that is not there
+// has none.
+func ReadLines[T any](name string) ([]T, error) {
 	f, err := os.Open(name)
 	if os.IsNotExist(err) {
 		return nil, nil
@@ -64,15 +69,15 @@ func ReadRows(dir string) ([]MetricRow, error) {
 		return nil, err
 	}
 	defer f.Close()
-	var rows []MetricRow
+	var lines []T
 	for dec := json.NewDecoder(bufio.NewReader(f)); dec.More(); {
-		var row MetricRow
-		if err := dec.Decode(&row); err != nil {
-			return nil, fmt.Errorf("%s: row %d: %w", name, len(rows), err)
+		var line T
+		if err := dec.Decode(&line); err != nil {
+			return nil, fmt.Errorf("file %s: after line %d: %w", name, len(lines), err)
 		}
-		rows = append(rows, row)
+		lines = append(lines, line)
 	}
-	return rows, nil
+	return lines, nil
 }
 
 // ReadJSON reads a JSON file of a finished stage.

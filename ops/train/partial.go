@@ -49,7 +49,7 @@ type saver struct {
 	t       *Training
 	run     *op.Run
 	engine  map[string]string
-	metrics func() error // puts the lines written so far into metricsFile
+	metrics func() error // puts the lines written so far into MetricsFile
 
 	digests map[string]string // of the files in the directory that do not change: kept snapshots
 	saved   int               // step of the last save
@@ -99,7 +99,7 @@ func (s *saver) save(step int) error {
 	}
 	state := trainingState{Format: partialFormat, Engine: s.engine, Step: step, Files: map[string]string{}}
 	weights, metrics := weightsOf(step), metricsOf(step)
-	if err := errors.Join(s.saveWeights(filepath.Join(s.run.Partial, weights)), s.metrics(), op.CopyFile(s.run.Path(metricsFile), filepath.Join(s.run.Partial, metrics))); err != nil {
+	if err := errors.Join(s.saveWeights(filepath.Join(s.run.Partial, weights)), s.metrics(), op.CopyFile(s.run.Path(MetricsFile), filepath.Join(s.run.Partial, metrics))); err != nil {
 		return err
 	}
 	for _, name := range []string{weights, metrics} {

@@ -256,5 +256,5 @@ func (t *promptTuning) run(ctx context.Context, run *op.Run) ([]float64, error) 
 		}
 		run.Progress(op.Progress{Done: step + 1, Total: t.Steps, Note: fmt.Sprintf("loss %.3f", loss)})
 	}
-	return losses, os.WriteFile(run.Path(metricsFile), log.Bytes(), 0o666)
+	return losses, os.WriteFile(run.Path(MetricsFile), log.Bytes(), 0o666)
 }

@@ -26,9 +26,9 @@ import (
 	"react/ops/op"
 )
 
-// metricsFile holds one line a step of every training. All of it but imagesPerSecond is the same
+// MetricsFile holds one line a step of every training. All of it but imagesPerSecond is the same
 // from run to run.
-const metricsFile = "metrics.jsonl"
+const MetricsFile = "metrics.jsonl"
 
 // warmSteps are left out of the speed: the first steps compile and fill caches.
 const warmSteps = 5
@@ -101,7 +101,7 @@ func learningRate(peak float64, step, warmup, steps int) float64 {
 // Run takes all the steps and writes metrics.jsonl. It goes on where an attempt before it was
 // stopped, to the same result. A loss that is not finite stops it.
 func (t *Training) Run(ctx context.Context, run *op.Run, eng *engine.Engine) (trainingSummary, error) {
-	file, err := os.Create(run.Path(metricsFile))
+	file, err := os.Create(run.Path(MetricsFile))
 	if err != nil {
 		return trainingSummary{}, err
 	}
@@ -149,7 +149,7 @@ func (s *steps) replay(lines []byte) error {
 	for raw := range bytes.Lines(lines) {
 		var line stepMetrics
 		if err := json.Unmarshal(raw, &line); err != nil {
-			return fmt.Errorf("%s: %w", metricsFile, err)
+			return fmt.Errorf("%s: %w", MetricsFile, err)
 		}
 		if _, err := s.out.Write(raw); err != nil {
 			return err
@@ -329,7 +329,7 @@ func gather[T any](dst, src []T, indices []int, w int) {
 
 // TimedFile names the one file of outputs that holds times. Two outputs are the same when their
 // other files are, and this file is but for its times (SameButTimes).
-const TimedFile = metricsFile
+const TimedFile = MetricsFile
 
 // SameButTimes reports whether two files named TimedFile say the same of a training, its speed left
 // out.

@@ -4,11 +4,7 @@
 package exported
 
 import (
-	"bufio"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -17,6 +13,8 @@ import (
 	"time"
 
 	"react/data/words"
+	"react/ops/op"
+	"react/ops/train"
 	"react/results"
 	"react/results/export"
 	"react/runner/cli"
@@ -119,7 +117,7 @@ func addTraining(run *export.Run, name string, stage *plan.Stage, entries map[st
 		return nil
 	}
 	run.Started, run.Ended = entry.Manifest.Started, entry.Manifest.Finished
-	lines, err := readMetrics(filepath.Join(entry.Dir, "metrics.jsonl"))
+	lines, err := readMetrics(entry.Dir)
 	if err != nil {
 		return err
 	}
@@ -143,27 +141,15 @@ func addTraining(run *export.Run, name string, stage *plan.Stage, entries map[st
 }
 
 // readMetrics reads a training's lines; a stage without any has none.
-func readMetrics(name string) ([]map[string]any, error) {
-	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var lines []map[string]any
-	for dec := json.NewDecoder(bufio.NewReader(f)); dec.More(); {
-		var line map[string]any
-		if err := dec.Decode(&line); err != nil {
-			return nil, fmt.Errorf("file %s: after line %d: %w", name, len(lines), err)
-		}
+func readMetrics(dir string) ([]map[string]any, error) {
+	name := filepath.Join(dir, train.MetricsFile)
+	lines, err := op.ReadLines[map[string]any](name)
+	for i, line := range lines {
 		if _, ok := line["step"].(float64); !ok {
-			return nil, fmt.Errorf("file %s: line %d has no step", name, len(lines)+1)
+			return nil, fmt.Errorf("file %s: line %d has no step", name, i+1)
 		}
-		lines = append(lines, line)
 	}
-	return lines, nil
+	return lines, err
 }
 
 // scalars are the numbers of a line; those of a list by their place in it.

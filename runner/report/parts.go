@@ -1,20 +1,17 @@
 package report
 
 import (
-	"bufio"
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"react/ops/op"
 	"react/ops/pairs"
+	"react/ops/train"
 	"react/results/figures"
 	pages "react/results/report"
 	"react/runner/experiment"
@@ -177,7 +174,7 @@ func (r *reporter) lossOf(c *configuration, stage string) (figures.Curve, error)
 		if !ok {
 			continue
 		}
-		losses, err := readLosses(filepath.Join(entry.Dir, "metrics.jsonl"))
+		losses, err := readLosses(entry.Dir)
 		if err != nil {
 			return figures.Curve{}, err
 		}
@@ -193,30 +190,19 @@ func (r *reporter) lossOf(c *configuration, stage string) (figures.Curve, error)
 	return figures.Curve{Name: c.name, X: x, Y: y}, nil
 }
 
-// readLosses reads a training's metrics by step; a stage without any has none.
-func readLosses(name string) (map[int]float64, error) {
-	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
+// readLosses reads a training's losses by step; a stage without any has none.
+func readLosses(dir string) (map[int]float64, error) {
+	lines, err := op.ReadLines[struct {
+		Step int
+		Loss *float64
+	}](filepath.Join(dir, train.MetricsFile))
 	losses := map[int]float64{}
-	for dec := json.NewDecoder(bufio.NewReader(f)); dec.More(); {
-		var line struct {
-			Step int
-			Loss *float64
-		}
-		if err := dec.Decode(&line); err != nil {
-			return nil, fmt.Errorf("file %s: after step %d: %w", name, len(losses), err)
-		}
+	for _, line := range lines {
 		if line.Loss != nil {
 			losses[line.Step] = *line.Loss
 		}
 	}
-	return losses, nil
+	return losses, err
 }
 
 // scores draws how similar to its query each hit of the best configuration is,
