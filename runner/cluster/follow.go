@@ -70,7 +70,7 @@ type follower struct {
 // follow watches until nothing is coming any more, and submits again what the
 // policy allows.
 func (f *follower) follow(ctx context.Context, policy launch.Policy) (map[string]*launch.Status, error) {
-	tasks, tried := f.Tasks(), ""
+	tasks, tried := f.TitledTasks(), ""
 	for wait := followFirst; ; {
 		known, err := f.poll()
 		if err != nil {

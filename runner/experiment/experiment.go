@@ -123,10 +123,9 @@ func (e *Experiment) Tasks() []*schedule.Task {
 			trials[stage] = append(trials[stage], label)
 		}
 	}
-	called := titles(e.Plan)
 	tasks := make([]*schedule.Task, len(e.Plan.Stages))
 	for i, stage := range e.Plan.Stages {
-		tasks[i] = &schedule.Task{Key: stage.Key, Op: stage.Op, Title: called[stage], Lines: stage.Lines, Needs: InputKeys(stage),
+		tasks[i] = &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Needs: InputKeys(stage),
 			Wanted: wanted[stage], Trials: trials[stage]}
 	}
 	return tasks

@@ -32,6 +32,15 @@ func (e *Experiment) Command() string {
 	return strings.Join(words, " ")
 }
 
+// TitledTasks are the Tasks, called in words, for those who show them while they run.
+func (e *Experiment) TitledTasks() []*schedule.Task {
+	tasks, called := e.Tasks(), titles(e.Plan)
+	for i, stage := range e.Plan.Stages {
+		tasks[i].Title = called[stage]
+	}
+	return tasks
+}
+
 // titles are the stages in words: "tune gated-image, K 8, seed 2". A stage is named by its op and
 // set, and by what all trials that need it have in common of what the sweep varies.
 func titles(p *plan.Plan) map[*plan.Stage]string {
@@ -154,5 +163,8 @@ func (a variedAxis) words(t plan.Trial) string {
 	if !ok {
 		return ""
 	}
-	return a.name + strings.NewReplacer("[", "", "]", "", `"`, "", ",", "+").Replace(cli.JSONText(v))
+	return a.name + plainList.Replace(cli.JSONText(v))
 }
+
+// plainList writes a list in JSON as t2t+t2i.
+var plainList = strings.NewReplacer("[", "", "]", "", `"`, "", ",", "+")

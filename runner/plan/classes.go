@@ -57,10 +57,14 @@ func (c *inputCheck) worlds() {
 			ref, isPool := strings.CutPrefix(e.Dataset, "pool:")
 			pool, set, _ := strings.Cut(ref, "/")
 			w := t.Params.Pool[pool].World
-			if !isPool || w == nil || !evaluation.Of(e.Kind).Classifies || c.seen[fmt.Sprint(name, ref, *w)] {
+			if !isPool || w == nil || !evaluation.Of(e.Kind).Classifies {
 				continue
 			}
-			c.seen[fmt.Sprint(name, ref, *w)] = true
+			key := fmt.Sprint(name, ref, *w)
+			if c.seen[key] {
+				continue
+			}
+			c.seen[key] = true
 			c.differences("evaluate."+name+".dataset", world.ClassNames(world.Params(*w), set))
 		}
 	}

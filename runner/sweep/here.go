@@ -15,7 +15,7 @@ import (
 // runHere brings the plan's stages into the store. The report is nil when nothing
 // was begun.
 func (s *Sweep) runHere(ctx context.Context) (*schedule.Report, error) {
-	tasks := s.Tasks()
+	tasks := s.TitledTasks()
 	expected, err := forecast.New(s.Store, tasks, s.survey, forecast.On(s.Engine, s.jobs.Assumed()))
 	if err == nil {
 		err = expected.Check(s.Store.Root(), s.overcommit)
