@@ -16,9 +16,11 @@
 package laion
 
 import (
+	"encoding/binary"
 	"math"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"react/data/columns"
 )
@@ -144,7 +146,7 @@ func (c *Columns) check(nullText bool, report func(i int, why string) error) err
 		}
 		for i, s := range v.Strings {
 			var err error
-			if !utf8.ValidString(s) {
+			if !valid(s) {
 				err = mark(i, all[col].Name+" is not UTF-8")
 			} else if col == colText && v.IsNull(i) && !nullText {
 				err = mark(i, "TEXT is null")
@@ -155,6 +157,30 @@ func (c *Columns) check(nullText bool, report func(i int, why string) error) err
 		}
 	}
 	return nil
+}
+
+// valid is utf8.ValidString for text with a foreign character here and there:
+// it goes back to eight bytes a step behind each, and takes the last few bytes
+// of a longer string at once.
+func valid(s string) bool {
+	const high = 0x8080808080808080
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	for i := 0; ; {
+		for i+8 <= len(b) && binary.LittleEndian.Uint64(b[i:])&high == 0 {
+			i += 8
+		}
+		if i+8 > len(b) {
+			if len(b) >= 8 && binary.LittleEndian.Uint64(b[len(b)-8:])&high == 0 {
+				return true
+			}
+			return utf8.Valid(b[i:])
+		}
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			return false
+		}
+		i += n
+	}
 }
 
 // cleanSimilarity sets values that are no similarity to NaN and counts them.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"react/data/columns"
 )
@@ -351,6 +352,17 @@ func TestFullDisk(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("got %v, want no space left", err)
 	}
+}
+
+func FuzzValid(f *testing.F) {
+	for _, s := range []string{"", "plain ascii text", "caf\xe9", "naïve café – 写真", "12345678\xff", "é2345678", "\xc3", "a\xed\xa0\x80 surrogate"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, want := valid(s), utf8.ValidString(s); got != want {
+			t.Errorf("%q: got %v, want %v", s, got, want)
+		}
+	})
 }
 
 // TestBomb reads 5.7 KB in which one caption of 2 MB stands for 8,192 rows: 16 GB
