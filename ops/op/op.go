@@ -1,5 +1,5 @@
 // Package op says what an op is: one kind of stage, with what is known of a stage before it runs
-// (facts.go), and what every op uses: the run, rows of metrics, records of attempts.
+// (says.go), and what every op uses: the run, rows of metrics, records of attempts.
 //
 // An op is a pure function of files: it gets typed params, finished input directories and outside
 // files, and fills one directory with files in formats that other tools read. It sees no CUE, no

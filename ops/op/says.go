@@ -12,19 +12,19 @@ import (
 	"react/ops/knn"
 )
 
-// facts are what an op's file says of its stages before they run, typed by the op's params.
-type facts[P any] struct {
+// saying is what an op's file says of its stages before they run, typed by the op's params.
+type saying[P any] struct {
 	work   func(P, Known) Work
 	pace   func(P, Known) Pace
 	memory func(P, Place) (clip.Memory, error)
 	check  func(P, Inspector)
 }
 
-// Says gathers an op's facts, so that the compiler asks for each: NoWork, SameParams, NoMemory and
+// Says gathers what an op's file says, so that the compiler asks for each: NoWork, SameParams, NoMemory and
 // NoCheck stand for there being nothing to say.
 func Says[P any](work func(P, Known) Work, pace func(P, Known) Pace, memory func(P, Place) (clip.Memory, error),
-	check func(P, Inspector)) facts[P] {
-	return facts[P]{work, pace, memory, check}
+	check func(P, Inspector)) saying[P] {
+	return saying[P]{work, pace, memory, check}
 }
 
 // Known is what is known of a stage beside its params before it runs. Numbers are found out when
@@ -161,7 +161,7 @@ func Without(params any, names ...string) string {
 
 // Define makes an op of a function over its typed params, and of what is known of it before it
 // runs.
-func Define[P any](version int, name string, fn func(context.Context, *Run, P) error, f facts[P]) Op {
+func Define[P any](version int, name string, fn func(context.Context, *Run, P) error, says saying[P]) Op {
 	return Op{Name: name, Version: version, Cost: Cost{Seconds: 0.4},
 		Run: func(ctx context.Context, run *Run, raw json.RawMessage) error {
 			var p P
@@ -172,16 +172,16 @@ func Define[P any](version int, name string, fn func(context.Context, *Run, P) e
 			}
 			return fn(ctx, run, p)
 		},
-		Work: func(raw json.RawMessage, at Known) Work { return f.work(lenient[P](raw), at) },
-		Pace: func(raw json.RawMessage, at Known) Pace { return f.pace(lenient[P](raw), at) },
+		Work: func(raw json.RawMessage, at Known) Work { return says.work(lenient[P](raw), at) },
+		Pace: func(raw json.RawMessage, at Known) Pace { return says.pace(lenient[P](raw), at) },
 		Memory: func(raw json.RawMessage, at Place) (clip.Memory, error) {
 			var p P
 			if err := json.Unmarshal(raw, &p); err != nil {
 				return clip.Memory{}, fmt.Errorf("params of %s: %w", name, err)
 			}
-			return f.memory(p, at)
+			return says.memory(p, at)
 		},
-		Check: func(raw json.RawMessage, look Inspector) { f.check(lenient[P](raw), look) },
+		Check: func(raw json.RawMessage, look Inspector) { says.check(lenient[P](raw), look) },
 	}
 }
 

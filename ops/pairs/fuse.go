@@ -199,7 +199,7 @@ func (f *fuser) countUnproven(fused []candidate, parts []hitList) {
 	bound := 0.0
 	for _, part := range parts {
 		// the whole pool is in the list, or what is left has too low a score
-		if len(part.hits) < f.m.p.depth() {
+		if len(part.hits) < f.m.p.Depth() {
 			return
 		}
 		last := part.hits[len(part.hits)-1]

@@ -115,8 +115,8 @@ const (
 var Op = op.Costs(op.OnOneCore(op.Define(4, "pairs", runPairs,
 	op.Says[Params](Params.work, Params.pace, op.NoMemory, op.NoCheck))), 0.1, 2e-5)
 
-// depth is how many hits of a query are looked at for the K that are wanted.
-func (p Params) depth() int { return p.K * p.Overfetch }
+// Depth is how many hits of a query are looked at for the K that are wanted.
+func (p Params) Depth() int { return p.K * p.Overfetch }
 
 // work is what K asks for, before the same row of several queries is counted once.
 func (p Params) work(at op.Known) op.Work {
@@ -359,7 +359,7 @@ func (m *maker) split(hits []retrieve.Hit) []hitList {
 			lists[c].class = int32(c)
 		}
 	}
-	depth := m.p.depth()
+	depth := m.p.Depth()
 	for _, h := range hits {
 		l := &lists[of(h)]
 		l.class = h.Class

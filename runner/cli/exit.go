@@ -11,8 +11,19 @@ const ExitHelp = `Exit codes: 0 done, 1 a trial failed or an input is broken or 
 6 plan --check or fmt --check found work, 75 worker preempted,
 130 interrupted (the same command goes on from there).`
 
-// coded is an error that knows what the program ends with because of it. Errors of
-// the store, of launchers and of specs say so themselves, by the same method.
+// The codes that the program ends with, beside 0.
+const (
+	CodeFailed      = 1   // a trial failed, or an input is broken or missing
+	CodeUsage       = 2   // a mistake in the command line
+	CodeSpec        = 3   // a mistake in an experiment's file
+	CodePlace       = 4   // the store or the launcher cannot be used, or disk or memory do not suffice
+	CodeWork        = 6   // plan --check or fmt --check found work
+	CodePreempted   = 75  // whoever scheduled the process wants the machine back (sysexits' EX_TEMPFAIL)
+	CodeInterrupted = 130 // by a signal, as shells say it
+)
+
+// coded is an error that knows what the program ends with because of it. Errors of packages below
+// say so themselves, by the same method: mistake.Error, store.Error and slurm.Error.
 type coded struct {
 	error
 	code int
@@ -25,26 +36,26 @@ func (e coded) Unwrap() error { return e.error }
 func (e coded) ExitCode() int { return e.code }
 
 // Usage makes err a mistake in the command line; the program ends with 2.
-func Usage(err error) error { return coded{err, 2} }
+func Usage(err error) error { return coded{err, CodeUsage} }
 
 // NoRoom marks an error as of a disk or a memory that does not suffice.
-func NoRoom(err error) error { return coded{err, 4} }
+func NoRoom(err error) error { return coded{err, CodePlace} }
 
 // IsUsage reports whether err is a mistake in the command line.
-func IsUsage(err error) bool { return ExitCode(err) == 2 }
+func IsUsage(err error) bool { return ExitCode(err) == CodeUsage }
 
 // IsSpecError reports whether err is a mistake in an experiment's file.
-func IsSpecError(err error) bool { return ExitCode(err) == 3 }
+func IsSpecError(err error) bool { return ExitCode(err) == CodeSpec }
 
 // ErrWork is what plan --check returns when something would run.
-var ErrWork error = coded{errors.New("there is work to do"), 6}
+var ErrWork error = coded{errors.New("there is work to do"), CodeWork}
 
 // ErrPreempted is the cause of a stop that whoever scheduled this process asked
 // for: it wants the machine back and will start the same command again.
-var ErrPreempted error = coded{errors.New("preempted; what is done is kept: run the same command to go on"), 75}
+var ErrPreempted error = coded{errors.New("preempted; what is done is kept: run the same command to go on"), CodePreempted}
 
 // ExitCode is what the program ends with: the code of the first error in err's tree
-// that has one, 130 for what was interrupted, and else 1.
+// that has one, CodeInterrupted for what was interrupted, and else CodeFailed.
 func ExitCode(err error) int {
 	var own interface{ ExitCode() int }
 	switch {
@@ -53,7 +64,7 @@ func ExitCode(err error) int {
 	case errors.As(err, &own):
 		return own.ExitCode()
 	case errors.Is(err, context.Canceled):
-		return 130
+		return CodeInterrupted
 	}
-	return 1
+	return CodeFailed
 }

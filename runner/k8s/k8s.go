@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 
+	"react/runner/cli"
 	"react/runner/launch"
 )
 
@@ -144,9 +145,10 @@ type volume struct {
 // the warning that Slurm is asked for.
 const graceSeconds = 120
 
-// Exit codes of a worker after which the index fails for good: a failed stage
-// (out of memory and missing inputs among them), a bad command, a bad spec.
-var finalCodes = []int{1, 2, 3}
+// finalCodes are a worker's after which the index fails for good: a failed stage (out of memory and
+// missing inputs among them), a bad command, a bad spec. A store that cannot be reached may be
+// there for the next try.
+var finalCodes = []int{cli.CodeFailed, cli.CodeUsage, cli.CodeSpec}
 
 // label is what Kubernetes takes as the name of a thing.
 var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)

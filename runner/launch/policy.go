@@ -40,6 +40,15 @@ func (s *Status) Again(p Policy) bool {
 	return s.State == Ended && s.Tries < p.Retries
 }
 
+// counts is how much an end adds to the tries that Policy.Retries bounds: 1 for one that another
+// try may cure but that must not go on for ever.
+func (s *Status) counts() int {
+	if s.Cause == Timeout || s.Cause == NodeFailed || s.Cause == Lost || s.Attempt != nil && s.Attempt.State == Blocked {
+		return 1
+	}
+	return 0
+}
+
 // Err says in one line why a stage has no output.
 func (s *Status) Err() error {
 	text := s.Message

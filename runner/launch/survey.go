@@ -83,15 +83,6 @@ func Survey(records []*Record, done func(key string) bool, sched map[string]Sche
 	return all, nil
 }
 
-// counts is 1 for an end that another try may cure but that must not go on for
-// ever.
-func (s *Status) counts() int {
-	if s.Cause == Timeout || s.Cause == NodeFailed || s.Cause == Lost || s.Attempt != nil && s.Attempt.State == Blocked {
-		return 1
-	}
-	return 0
-}
-
 func statusOf(r *Record, index int, done func(string) bool, sched map[string]Sched) (*Status, error) {
 	s := &Status{Key: r.Keys[index], Record: r, Index: index}
 	if r.Job.ID != "" {

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"react/runner/cli"
 	"react/runner/launch"
 )
 
@@ -34,7 +35,7 @@ func (e *Error) Error() string { return fmt.Sprintf("slurm: %s: %v", e.Command, 
 func (e *Error) Unwrap() error { return e.Err }
 
 // ExitCode is what a program ends with whose launcher cannot be used.
-func (e *Error) ExitCode() int { return 4 }
+func (e *Error) ExitCode() int { return cli.CodePlace }
 
 // patience is how long a command may take; a controller that is starting lets
 // its clients wait.

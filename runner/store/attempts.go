@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"react/runner/cli"
 )
 
 // Attempt is one try at making a key's output. Tries are kept for keys that
@@ -39,7 +41,7 @@ func (s *Store) Attempts(key, op string) ([]Attempt, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, &Error{s.root, "read the attempts at " + short(key), err}
+		return nil, &Error{s.root, "read the attempts at " + cli.Short(key), err}
 	}
 	var all []Attempt
 	for line := range bytes.Lines(data) {
@@ -68,7 +70,7 @@ func (s *Store) BeginAttempt(key, op string) (*Attempt, error) {
 		a.N = before[n-1].N + 1
 	}
 	if err := a.write(); err != nil {
-		return nil, &Error{s.root, "note an attempt at " + short(key), err}
+		return nil, &Error{s.root, "note an attempt at " + cli.Short(key), err}
 	}
 	return a, nil
 }

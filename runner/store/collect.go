@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"react/data/glob"
+	"react/runner/cli"
 )
 
 // evictedName lists what Evict has removed from an entry, as a JSON array of
@@ -59,7 +60,7 @@ func (s *Store) Remove(key string) error {
 		return err
 	}
 	dir := s.entryDir(key)
-	to := filepath.Join(o.dir, fmt.Sprintf("removed-%s-%d", short(key), numTxns.Add(1)))
+	to := filepath.Join(o.dir, fmt.Sprintf("removed-%s-%d", cli.Short(key), numTxns.Add(1)))
 	makeMovable(dir)
 	s.step("remove")
 	err = os.Rename(dir, to)
@@ -68,7 +69,7 @@ func (s *Store) Remove(key string) error {
 		err = removeAll(to)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return &Error{s.root, "remove " + short(key), err}
+		return &Error{s.root, "remove " + cli.Short(key), err}
 	}
 	return nil
 }
@@ -87,7 +88,7 @@ func (s *Store) Evict(e Entry, keep int64) (freed int64, err error) {
 		freed += f.Size
 	}
 	if err := s.evict(e.Dir, paths); err != nil {
-		return 0, &Error{s.root, "evict from " + short(e.Key), err}
+		return 0, &Error{s.root, "evict from " + cli.Short(e.Key), err}
 	}
 	return freed, nil
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"react/runner/cli"
 )
 
 // Entry is a published output. Its files are not to be changed.
@@ -70,7 +72,7 @@ func (s *Store) Lookup(key string) (Entry, bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return Entry{}, false, nil
 	} else if err != nil {
-		return Entry{}, false, &Error{s.root, "look up " + short(key), err}
+		return Entry{}, false, &Error{s.root, "look up " + cli.Short(key), err}
 	}
 	err = s.checkPlace(dir, info)
 	var m Manifest
@@ -141,15 +143,15 @@ func (s *Store) SetAside(key string) (string, error) {
 	}
 	aside := filepath.Join(s.root, "cache", "damaged")
 	if err := s.disk.makeDirs(aside); err != nil {
-		return "", &Error{s.root, "set aside " + short(key), err}
+		return "", &Error{s.root, "set aside " + cli.Short(key), err}
 	}
-	to := filepath.Join(aside, short(key)+"-"+filepath.Base(ownerName()))
+	to := filepath.Join(aside, cli.Short(key)+"-"+filepath.Base(ownerName()))
 	dir := s.entryDir(key)
 	makeMovable(dir)
 	if err := os.Rename(dir, to); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	} else if err != nil {
-		return "", &Error{s.root, "set aside " + short(key), err}
+		return "", &Error{s.root, "set aside " + cli.Short(key), err}
 	}
 	return to, nil
 }

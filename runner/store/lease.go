@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"react/data/glob"
+	"react/runner/cli"
 )
 
 // leasePeriod is the time between two heartbeats of a lease. One that has not
@@ -88,7 +89,7 @@ func (s *Store) TryLease(key, op string) (*Lease, Holder, error) {
 	}
 	l, holder, err := s.tryLease(key, op)
 	if err != nil {
-		return nil, Holder{}, &Error{s.root, "lease " + op + " " + short(key), err}
+		return nil, Holder{}, &Error{s.root, "lease " + op + " " + cli.Short(key), err}
 	}
 	return l, holder, nil
 }

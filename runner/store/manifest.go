@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"react/runner/cli"
 )
 
 // manifestName is the file that makes a directory an entry.
@@ -107,7 +109,7 @@ func readManifest(dir, key string) (Manifest, error) {
 		return m, fmt.Errorf("%s: format %d, not %d", manifestName, m.Format, manifestFormat)
 	}
 	if m.Key != key {
-		return m, fmt.Errorf("%s is of key %s", manifestName, short(m.Key))
+		return m, fmt.Errorf("%s is of key %s", manifestName, cli.Short(m.Key))
 	}
 	if err := checkSeal(data); err != nil {
 		return m, err

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"react/runner/cli"
 )
 
 // Partial returns the directory in which attempts at a key keep what the next
@@ -32,7 +34,7 @@ func (s *Store) Partials() (map[string]int64, error) {
 // DropPartial removes the directory, if there is one.
 func (s *Store) DropPartial(key string) error {
 	if err := removeAll(s.Partial(key)); err != nil {
-		return &Error{s.root, "remove the partial output of " + short(key), err}
+		return &Error{s.root, "remove the partial output of " + cli.Short(key), err}
 	}
 	return nil
 }

@@ -40,6 +40,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"react/runner/cli"
 )
 
 // layoutVersion is what VERSION holds.
@@ -83,7 +85,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // ExitCode is what a program ends with whose store cannot be used.
-func (e *Error) ExitCode() int { return 4 }
+func (e *Error) ExitCode() int { return cli.CodePlace }
 
 // Open returns the store in dir. It writes nothing: a directory that does not
 // exist is an empty store, made by the first write. A directory that holds
@@ -144,7 +146,7 @@ func (s *Store) TempDir(name string) (string, error) {
 // The op of a record that was written elsewhere may be any text: it names no
 // folder.
 func (s *Store) LogPath(key, op string) string {
-	name := strings.ReplaceAll(op+"-"+short(key), string(filepath.Separator), "_")
+	name := strings.ReplaceAll(op+"-"+cli.Short(key), string(filepath.Separator), "_")
 	return filepath.Join(s.root, "logs", name+".log")
 }
 
@@ -280,13 +282,6 @@ func (s *Store) entryDir(key string) string {
 }
 
 // short is the part of a key that people read.
-func short(key string) string {
-	if len(key) > 12 {
-		return key[:12]
-	}
-	return key
-}
-
 // checkKey keeps a malformed key from naming a path outside the cache.
 func checkKey(key string) error {
 	if len(key) != 64 {

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"react/runner/cli"
 )
 
 // Txn is an entry being written. Its owner fills Dir and then calls Commit or
@@ -32,7 +34,7 @@ func (s *Store) Begin(key, op string, lines []string) (*Txn, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(o.dir, fmt.Sprintf("%s-%s-%d", op, short(key), numTxns.Add(1)))
+	dir := filepath.Join(o.dir, fmt.Sprintf("%s-%s-%d", op, cli.Short(key), numTxns.Add(1)))
 	if err := os.Mkdir(dir, 0o777); err != nil {
 		return nil, &Error{s.root, "begin " + op, err}
 	}
@@ -74,7 +76,7 @@ func (t *Txn) Commit(facts map[string]any, warnings []string) (Entry, error) {
 }
 
 func (t *Txn) fail(err error) error {
-	return &Error{t.store.root, "publish " + t.manifest.Op + " " + short(t.manifest.Key), err}
+	return &Error{t.store.root, "publish " + t.manifest.Op + " " + cli.Short(t.manifest.Key), err}
 }
 
 // seal lists, digests and syncs the files, makes them read-only and writes the

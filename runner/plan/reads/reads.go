@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/ops/pairs"
 	"react/runner/spec"
 )
 
@@ -198,7 +199,7 @@ func (v Retrieve) Weight() float64 {
 }
 
 // Depth is how many hits of a query are looked at for the K that are wanted.
-func (v Retrieve) Depth() int { return v.K() * v.Overfetch() }
+func (v Retrieve) Depth() int { return pairs.Params{K: v.K(), Overfetch: v.Overfetch()}.Depth() }
 
 // Rounds are those of self-training, at least one.
 func (v Tune) Rounds() int {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/token"
+
+	"react/runner/cli"
 )
 
 // Pos is a place in a file, or an override: then File is the whole "--set PATH=VALUE" and Line is 0.
@@ -47,7 +49,7 @@ func (e Error) Error() string {
 }
 
 // ExitCode is what a program ends with whose file is wrong.
-func (e Error) ExitCode() int { return 3 }
+func (e Error) ExitCode() int { return cli.CodeSpec }
 
 // Errors are all mistakes of a pass, in the order of the file.
 type Errors []Error
@@ -62,7 +64,7 @@ func (es Errors) Error() string {
 }
 
 // ExitCode is what a program ends with whose file is wrong.
-func (es Errors) ExitCode() int { return 3 }
+func (es Errors) ExitCode() int { return cli.CodeSpec }
 
 // Err sorts the mistakes, drops repeated ones and returns nil where there are none.
 func (es Errors) Err() error {
