@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ func TestAbortingPlugin(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two sweeps on XLA")
 	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // of a user who has compiled nothing
 	plugin := faulty.Compile(t, "..")
 	want := sweepTiny(t, tinyDir(t), "--engine", "xla:"+plugin.Path)
 	dir := tinyDir(t)
@@ -50,5 +52,9 @@ func TestAbortingPlugin(t *testing.T) {
 	}
 	if got := sweepTiny(t, dir, "--engine", "xla:"+plugin.Path); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	kept, err := os.ReadDir(filepath.Join(dir, ".runner", "cache", "programs"))
+	if err != nil || len(kept) == 0 {
+		t.Errorf("programs that are kept: %v, %v", kept, err)
 	}
 }

@@ -59,8 +59,9 @@ and logs of stages that no sweep names.
 With --older-than or --max-size it also takes the large files (over 1 MiB: weights,
 embeddings, indexes) out of outputs that sweeps name, those not used for longest
 first: first the checkpoints of finished trials, then the rest of what finished
-trials need, last what unfinished ones will read. Rows, reports and curves stay,
-so tables stay too; what is missing is made again when something needs it.
+trials need, last what unfinished ones will read. Programs that XLA compiled go before
+them. Rows, reports and curves stay, so tables stay too; what is missing is made again
+when something needs it.
 
 What a running sweep uses is left alone. gc does not ask; --dry-run shows first.
 

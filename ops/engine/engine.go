@@ -31,6 +31,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/compute/shapes"
+
+	"react/ops/engine/shim"
 )
 
 // Engine is an opened backend. It may be used concurrently; runs of one
@@ -43,6 +45,7 @@ type Engine struct {
 	warnings []string
 	remote   bool // computes on a device, not on the processors that it runs on
 	watch    watch
+	caller   *shim.Caller // of XLA; nil on other engines
 
 	mu       sync.Mutex
 	programs map[string]*entry
@@ -202,6 +205,15 @@ func (e *Engine) Describe() map[string]string { return maps.Clone(e.facts) }
 
 // Warnings are lines a command should print once, such as a build without SIMD.
 func (e *Engine) Warnings() []string { return e.warnings }
+
+// KeepPrograms keeps what XLA compiles in a folder, and loads what is kept there; other engines
+// keep nothing. It comes before the first program. The folder is made, if not the one that it is
+// in; what is wrong with it only costs time. "" keeps nothing.
+func (e *Engine) KeepPrograms(folder string) {
+	if e.caller != nil && folder != "" {
+		e.caller.Programs = shim.Folder(folder)
+	}
+}
 
 // Close frees what was compiled. The engine cannot be used afterwards.
 func (e *Engine) Close() {

@@ -185,6 +185,19 @@ func nvidiaFolder(path string) string {
 	return ""
 }
 
+// wheelsBeside are NVIDIA's packages in the folder of a plugin's, by name and version.
+func wheelsBeside(path string) []string {
+	nvidia := nvidiaFolder(path)
+	if nvidia == "" {
+		return nil
+	}
+	found, _ := glob.In(filepath.Dir(nvidia), "nvidia_*.dist-info")
+	for i, path := range found {
+		found[i] = filepath.Base(path)
+	}
+	return found
+}
+
 // without is the entries of list that are not in known.
 func without(list, known []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(known, s) })

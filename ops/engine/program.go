@@ -44,7 +44,9 @@ func (e *Engine) compile(name string, build func(g *graph.Graph) []*graph.Node) 
 		return nil, fmt.Errorf("graph %s on %s: %w", name, e.name, err)
 	}
 	var err error
-	if panicked := exceptions.TryCatch[error](func() { err = g.Compile(outputs...) }); panicked != nil {
+	if panicked := exceptions.TryCatch[error](func() {
+		err = e.caller.Compile(func() error { return g.Compile(outputs...) })
+	}); panicked != nil {
 		err = panicked
 	}
 	if err != nil {

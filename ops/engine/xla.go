@@ -11,6 +11,8 @@ import (
 
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
+
+	"react/ops/engine/shim"
 )
 
 // openXLA opens a plugin: by its path, or the first of the plugins of a kind
@@ -76,12 +78,17 @@ func openPlugin(name, path, options string) (*Engine, error) {
 			return nil, err
 		}
 	}
-	backend, err := xla.NewWithOptions(join([]string{path}, options, ","), clientOptions(path))
+	var backend *xla.Backend
+	err = shim.Open(path, func() (err error) {
+		backend, err = xla.NewWithOptions(join([]string{path}, options, ","), clientOptions(path))
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("PJRT plugin %s: %w", path, firstLine(err))
 	}
 	e := newEngine(name, backend)
 	e.remote = pjrt.IsCUDAName(path)
+	e.caller = &shim.Caller{Beside: wheelsBeside(path)}
 	e.facts["go-xla"] = moduleVersion("github.com/gomlx/go-xla")
 	e.facts["pjrt"] = found.Version
 	if wheel := recipeOf(path); wheel != "" {

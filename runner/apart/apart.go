@@ -38,6 +38,7 @@ type request struct {
 	Workers      int
 
 	Engine   string // that the child keeps open for the next request; "" for none, and one request
+	Programs string // folder of what the engine compiles
 	Fit      op.Fit
 	Patience time.Duration // with a run of a program on the engine
 

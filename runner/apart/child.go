@@ -107,6 +107,7 @@ func (s *speaker) open(q request) (*engine.Engine, error) {
 		if err != nil {
 			return nil, fmt.Errorf("engine %s: %w", q.Engine, err)
 		}
+		eng.KeepPrograms(q.Programs)
 		s.engine = eng
 		go s.watch(q.Patience)
 	}

@@ -17,14 +17,17 @@ import (
 // stands still, takes one stage along, which another attempt makes, from its last save.
 type Kept struct {
 	spec     string // of the engine
+	programs string // folder of what it compiles
 	patience time.Duration
 
 	mu   sync.Mutex
 	idle []*worker
 }
 
-// Keep is for stages on the engine of a spec.
-func Keep(spec string) *Kept { return &Kept{spec: spec, patience: engine.Patience} }
+// Keep is for stages on the engine of a spec, whose programs are kept in a folder.
+func Keep(spec, programs string) *Kept {
+	return &Kept{spec: spec, programs: programs, patience: engine.Patience}
+}
 
 // Run makes a stage with an op. opened is called when it has opened the engine. peak is the memory
 // in bytes that the child held at most.
@@ -33,7 +36,7 @@ func (k *Kept) Run(ctx context.Context, op string, run *op.Run, params json.RawM
 		return 0, err
 	}
 	q := ask(op, run, params)
-	q.Engine, q.Fit, q.Patience = k.spec, run.Fit, k.patience
+	q.Engine, q.Programs, q.Fit, q.Patience = k.spec, k.programs, run.Fit, k.patience
 	w, err := k.asked(q, run.Log)
 	if err != nil {
 		return 0, fmt.Errorf("a process for %s: %w", op, err)

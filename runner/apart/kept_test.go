@@ -112,7 +112,7 @@ func goOrSkip(t *testing.T) {
 // goes on from what it saved.
 func TestKept(t *testing.T) {
 	goOrSkip(t)
-	k := Keep("go")
+	k := Keep("go", "")
 	defer k.Close()
 	opened := 0
 	do := func(p doubleParams, partial string) (*notes, string, error) {
@@ -158,7 +158,7 @@ func TestKept(t *testing.T) {
 // other stage.
 func TestFullChild(t *testing.T) {
 	goOrSkip(t)
-	k := Keep("go")
+	k := Keep("go", "")
 	defer k.Close()
 	pids := map[string]bool{}
 	for _, parts := range []int{10, 10, mostMappings, 10} {
@@ -177,7 +177,7 @@ func TestFullChild(t *testing.T) {
 // TestKeptStops: a stage whose context ends saves its state, and its process ends.
 func TestKeptStops(t *testing.T) {
 	goOrSkip(t)
-	k := Keep("go")
+	k := Keep("go", "")
 	defer k.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	partial := t.TempDir()

@@ -11,14 +11,16 @@ import (
 	"react/ops"
 	"react/ops/engine"
 	"react/runner/apart"
+	"react/runner/store"
 )
 
 // Engines opens one engine for all stages, when the first asks for it; one that is best kept apart,
 // processes open that make the stages. It may be used by several goroutines.
 type Engines struct {
-	asked  string
-	stderr io.Writer
-	kept   *apart.Kept // nil where stages are made in this process
+	asked    string
+	programs string // folder of what XLA compiles
+	stderr   io.Writer
+	kept     *apart.Kept // nil where stages are made in this process
 
 	mu     sync.Mutex
 	engine *engine.Engine
@@ -27,11 +29,12 @@ type Engines struct {
 	facts  map[string]string // likewise
 }
 
-// NewEngines opens the engine that is asked for by name, and says so on stderr.
-func NewEngines(asked string, stderr io.Writer) *Engines {
-	e := &Engines{asked: asked, stderr: stderr}
+// NewEngines opens the engine that is asked for by name, and says so on stderr. What XLA compiles
+// is kept in the store.
+func NewEngines(asked string, s *store.Store, stderr io.Writer) *Engines {
+	e := &Engines{asked: asked, programs: s.ProgramsDir(), stderr: stderr}
 	if engine.Apart(asked) {
-		e.kept = apart.Keep(asked)
+		e.kept = apart.Keep(asked, e.programs)
 	}
 	return e
 }
@@ -67,6 +70,7 @@ func (e *Engines) open() (*engine.Engine, error) {
 		e.err = fmt.Errorf("engine %s: %w", e.asked, e.err)
 		return nil, e.err
 	}
+	e.engine.KeepPrograms(e.programs)
 	if e.name != "" { // it was open before
 		return e.engine, nil
 	}

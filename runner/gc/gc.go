@@ -141,7 +141,12 @@ func survey(s *store.Store, o Options) (*garbage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g, g.shrink(s, kept, o)
+	programs := s.Programs()
+	for _, p := range programs {
+		g.total += p.Bytes
+	}
+	g.shrink(programs, kept, o)
+	return g, nil
 }
 
 func (g *garbage) litter(s *store.Store) error {
@@ -216,28 +221,35 @@ func (g *garbage) entries(s *store.Store, roots *roots) ([]keptEntry, error) {
 	return kept, nil
 }
 
-// shrink adds the large files that are too old or too many.
-func (g *garbage) shrink(s *store.Store, kept []keptEntry, o Options) error {
-	slices.SortStableFunc(kept, func(a, b keptEntry) int { return cmp.Or(cmp.Compare(a.class, b.class), a.used.Compare(b.used)) })
+// shrink adds what is too old or too much: first programs, which are compiled again in seconds,
+// then large files.
+func (g *garbage) shrink(programs []store.Program, kept []keptEntry, o Options) {
 	left := g.total - g.bytes()
+	add := func(op, what string, bytes int64, used time.Time, remove func(*store.Store) error) {
+		switch {
+		case o.Age > 0 && time.Since(used) > o.Age:
+			what += " not used for " + o.OlderThan
+		case o.Size >= 0 && left > o.Size:
+			what += " over --max-size " + o.MaxSize
+		default:
+			return
+		}
+		left -= bytes
+		g.add(op, what, bytes, remove)
+	}
+	for _, p := range programs {
+		add("-", "compiled programs", p.Bytes, p.Used, func(*store.Store) error { return p.Remove() })
+	}
+	slices.SortStableFunc(kept, func(a, b keptEntry) int {
+		return cmp.Or(cmp.Compare(a.class, b.class), a.used.Compare(b.used))
+	})
 	for _, e := range kept {
 		if e.large == 0 || e.class == pinned || slices.Contains(o.Keep, e.Manifest.Op) {
 			continue
 		}
-		why := ""
-		switch {
-		case o.Age > 0 && time.Since(e.used) > o.Age:
-			why = "large files not used for " + o.OlderThan
-		case o.Size >= 0 && left > o.Size:
-			why = "large files over --max-size " + o.MaxSize
-		default:
-			continue
-		}
-		left -= e.large
-		g.add(e.Manifest.Op, why, e.large, func(s *store.Store) error {
+		add(e.Manifest.Op, "large files", e.large, e.used, func(s *store.Store) error {
 			_, err := s.Evict(e.Entry, smallFile)
 			return err
 		})
 	}
-	return nil
 }

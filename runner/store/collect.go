@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -205,6 +206,42 @@ func (s *Store) Clear(l Litter) error {
 		return nil
 	}
 	return fmt.Errorf("bug: %s is no litter of store %s", l.Path, s.root)
+}
+
+// ProgramsDir is the folder in which engines keep the programs that they compile. They make it, and
+// keep it from growing without bounds.
+func (s *Store) ProgramsDir() string { return filepath.Join(s.root, "cache", "programs") }
+
+// Program is a file of a compiled program.
+type Program struct {
+	Path  string
+	Bytes int64
+	Used  time.Time // when it was used last
+}
+
+// Programs lists the files of ProgramsDir, those first that were not used for longest.
+func (s *Store) Programs() []Program {
+	entries, err := os.ReadDir(s.ProgramsDir())
+	if err != nil {
+		return nil
+	}
+	var found []Program
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			path := filepath.Join(s.ProgramsDir(), e.Name())
+			found = append(found, Program{path, info.Size(), info.ModTime()})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Program) int { return a.Used.Compare(b.Used) })
+	return found
+}
+
+// Remove deletes the file; that it is gone already is no error.
+func (p Program) Remove() error {
+	if err := os.Remove(p.Path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // treeBytes is the size of what lies in a directory; what cannot be read counts

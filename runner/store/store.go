@@ -18,6 +18,7 @@
 //	cache/locks/                   who is making which key: <key>.lock, held while it lives, and <key>.json
 //	cache/partial/<key>/           what a stage keeps of an attempt that did not end, for the next one
 //	cache/damaged/                 entries that failed their check, set aside
+//	cache/programs/                what XLA compiled, for the next process
 //	cache/collect.lock             shared while a sweep is recorded, exclusive while a collection runs
 //	fingerprints.jsonl             digests of outside files
 //	logs/                          logs of stages, also of failed ones
@@ -202,7 +203,7 @@ func (s *Store) checkVersion() error {
 // a folder elsewhere that a store from elsewhere leads to.
 func (s *Store) checkLinks() error {
 	for _, name := range []string{"cache", "cache/tmp", "cache/locks", "cache/partial", "cache/damaged",
-		"cache/collect.lock", "fingerprints.jsonl", "logs", "sweeps"} {
+		"cache/programs", "cache/collect.lock", "fingerprints.jsonl", "logs", "sweeps"} {
 		info, err := os.Lstat(filepath.Join(s.root, name))
 		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 			return fmt.Errorf("%s is a link; the folders of a store are its own: "+

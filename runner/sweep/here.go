@@ -23,7 +23,7 @@ func (s *Sweep) runHere(ctx context.Context) (*schedule.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	engines := exec.NewEngines(s.Engine, s.Stderr)
+	engines := exec.NewEngines(s.Engine, s.Store, s.Stderr)
 	defer engines.Close()
 	if err := s.prepareEngine(engines); err != nil {
 		return nil, err

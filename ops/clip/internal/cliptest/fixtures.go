@@ -170,6 +170,7 @@ func OpenEngine(t testing.TB, name string) *engine.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keepPrograms(e)
 	opened[name] = e
 	if strings.HasPrefix(name, "xla:") {
 		// An engine keeps its programs, and those of XLA take a thousand mappings each: all of a
@@ -177,6 +178,14 @@ func OpenEngine(t testing.TB, name string) *engine.Engine {
 		t.Cleanup(func() { delete(opened, name); e.Close() })
 	}
 	return e
+}
+
+// keepPrograms keeps what XLA compiles for the user's next tests, which is nearly all that they
+// would wait for. Where the user has no folder for it, nothing is kept.
+func keepPrograms(e *engine.Engine) {
+	if dir, err := os.UserCacheDir(); err == nil {
+		e.KeepPrograms(filepath.Join(dir, "runner", "programs-of-tests"))
+	}
 }
 
 // CloseTo says where two vectors differ by more than a bound.

@@ -1,0 +1,109 @@
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "_cgo_export.h"
+#include "shim.h"
+
+static const shim_api *plugins[SHIM_SLOTS];
+
+// What the thread calls a plugin for: a handle of Go's, 0 for nothing of ours.
+static __thread uintptr_t call;
+
+void shim_enter(uintptr_t of) { call = of; }
+
+// SHIM_NEW begins the arguments of a call.
+#define SHIM_NEW(type, last) SHIM_SIZE(type, last), NULL
+
+// check frees an error; it says whether there was none.
+static int check(int slot, void *error) {
+	if (!error) return 1;
+	shim_error_destroy args = {SHIM_NEW(shim_error_destroy, error), error};
+	((void (*)(void *))plugins[slot]->f[SHIM_Error_Destroy])(&args);
+	return 0;
+}
+
+// well calls a function and says whether it went well.
+static int well(int slot, int function, void *args) {
+	return check(slot, plugins[slot]->f[function](args));
+}
+
+static void *compile(int slot, shim_compile *args) {
+	return call ? shimCompile(call, slot, args) : shim_compile_anew(slot, args);
+}
+
+// A function of a table is given nothing that says which table it is of, so that each slot has
+// functions of its own.
+#define SLOT(n) static void *compile_##n(void *args) { return compile(n, args); }
+SLOT(0) SLOT(1) SLOT(2) SLOT(3)
+static void *(*const compiles[SHIM_SLOTS])(void *) = {compile_0, compile_1, compile_2, compile_3};
+
+// shim_open loads a plugin and makes a copy of its table with functions of ours in it; it gives the
+// reason where it cannot.
+const char *shim_open(int slot, const char *path, shim_api **table) {
+	void *lib = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+	if (!lib) return dlerror();
+	const shim_api *(*get)(void) = (const shim_api *(*)(void))dlsym(lib, "GetPjrtApi");
+	const shim_api *api = get ? get() : NULL;
+	if (!api) return "no table of functions in it: not a PJRT plugin";
+	if (api->struct_size < offsetof(shim_api, f) + (SHIM_LAST + 1) * sizeof(api->f[0]))
+		return "its table of functions is too short";
+	// Functions behind the table's end, which go-xla might look for, are NULL.
+	shim_api *copy = calloc(1, api->struct_size + 4096);
+	if (!copy) return "no memory for its table of functions";
+	memcpy(copy, api, api->struct_size);
+	copy->f[SHIM_Client_Compile] = compiles[slot];
+	plugins[slot] = api;
+	*table = copy;
+	return NULL;
+}
+
+void *shim_compile_anew(int slot, shim_compile *args) {
+	return plugins[slot]->f[SHIM_Client_Compile](args);
+}
+
+// shim_describe says what a client compiles by and for; 0 where the plugin does not say.
+int shim_describe(int slot, void *client, shim_made *made) {
+	shim_platform_version version = {SHIM_NEW(shim_platform_version, platform_version_size), client};
+	shim_devices devices = {SHIM_NEW(shim_devices, num_addressable_devices), client};
+	if (!well(slot, SHIM_Client_PlatformVersion, &version)) return 0;
+	if (!well(slot, SHIM_Client_AddressableDevices, &devices)) return 0;
+	if (devices.num_addressable_devices == 0) return 0;
+	shim_description device = {SHIM_NEW(shim_description, device_description)};
+	device.device = devices.addressable_devices[0];
+	if (!well(slot, SHIM_Device_GetDescription, &device)) return 0;
+	shim_kind kind = {SHIM_NEW(shim_kind, device_kind_size), device.device_description};
+	if (!well(slot, SHIM_DeviceDescription_Kind, &kind)) return 0;
+	made->version = version.platform_version;
+	made->version_size = version.platform_version_size;
+	made->kind = kind.device_kind;
+	made->kind_size = kind.device_kind_size;
+	made->devices = devices.num_addressable_devices;
+	return 1;
+}
+
+// shim_serialize_loaded gives the bytes of a program, which shim_free_serialized frees; 0 where the
+// plugin has none.
+int shim_serialize_loaded(int slot, void *loaded, shim_serialize *args) {
+	shim_get_executable got = {SHIM_NEW(shim_get_executable, executable), loaded};
+	if (!well(slot, SHIM_LoadedExecutable_GetExecutable, &got)) return 0;
+	*args = (shim_serialize){SHIM_NEW(shim_serialize, serialized_executable_deleter), got.executable};
+	int ok = well(slot, SHIM_Executable_Serialize, args);
+	shim_executable_destroy destroy = {SHIM_NEW(shim_executable_destroy, executable), got.executable};
+	well(slot, SHIM_Executable_Destroy, &destroy);
+	return ok;
+}
+
+void shim_free_serialized(shim_serialize *args) {
+	if (args->serialized_executable_deleter)
+		args->serialized_executable_deleter(args->serialized_executable);
+}
+
+// shim_load_bytes gives the program of such bytes, NULL where the plugin does not take them.
+void *shim_load_bytes(int slot, void *client, const char *bytes, size_t size) {
+	shim_load args = {SHIM_NEW(shim_load, overridden_serialized_compile_options_size)};
+	args.client = client;
+	args.serialized_executable = bytes;
+	args.serialized_executable_size = size;
+	return well(slot, SHIM_Executable_DeserializeAndLoad, &args) ? args.loaded_executable : NULL;
+}

@@ -1,0 +1,180 @@
+// Package shim stands between go-xla and the plugins of PJRT: go-xla is given a table of functions
+// in which some are ours, which go on to the plugin's. It has what go-xla v0.4.1 lacks: programs
+// that are compiled are kept, and loaded where the same is to be compiled again.
+//
+// It is meant to go: each part is one that go-xla could have, a few dozen lines there. Until then
+// this is less than a fork of it, which would be fourteen thousand.
+//
+// Words: a plugin is a shared library with PJRT's table of functions; a program is a graph that is
+// compiled; the programs that are kept lie in a folder (Programs).
+//
+// Not here: which plugins there are, and which are refused (engine).
+package shim
+
+/*
+#cgo linux LDFLAGS: -ldl
+#include <stdlib.h>
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/cgo"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/gomlx/go-xla/pjrt"
+)
+
+// plugin is a library that was loaded. Its number is its place in plugins.
+type plugin struct {
+	path   string
+	file   *os.File // as it was when it was loaded, whatever becomes of its path
+	digest func() (string, error)
+	flags  []string // of the environment when it was loaded, which is when XLA reads them
+}
+
+var (
+	loading sync.Mutex // go-xla's list of plugins is not locked where shim adds to it
+	plugins []*plugin
+)
+
+// Open loads the plugin of a path, once, and calls open, which opens it with go-xla by that path.
+func Open(path string, open func() error) error {
+	loading.Lock()
+	defer loading.Unlock()
+	if !slices.ContainsFunc(plugins, func(p *plugin) bool { return p.path == path }) {
+		if err := load(path); err != nil {
+			return err
+		}
+	}
+	return open()
+}
+
+func load(path string) error {
+	if len(plugins) == C.SHIM_SLOTS {
+		return fmt.Errorf("%d plugins are loaded, which is all that a process may load", len(plugins))
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	p := &plugin{path: path, file: file, flags: flags()}
+	p.digest = sync.OnceValues(func() (string, error) { return digestOf(file) })
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	var table *C.shim_api
+	if why := C.shim_open(C.int(len(plugins)), name, &table); why != nil {
+		file.Close()
+		return fmt.Errorf("does not load: %s", C.GoString(why))
+	}
+	plugins = append(plugins, p)
+	return pjrt.RegisterPreloadedPlugin(path, uintptr(unsafe.Pointer(table)))
+}
+
+// Caller calls plugins for an engine. It may be used by several goroutines; its fields are
+// set before.
+type Caller struct {
+	Programs *Programs // that are kept; nil for none
+	Beside   []string  // libraries that the plugin uses, by name and version
+
+	compiled, loaded atomic.Int64
+}
+
+// Compile calls compile, in which go-xla compiles a program: one that is kept is loaded in its
+// place, and one that is not is kept.
+func (c *Caller) Compile(compile func() error) error {
+	if c == nil { // another engine than XLA
+		return compile()
+	}
+	handle := cgo.NewHandle(c)
+	defer handle.Delete()
+	// The plugin is called by this thread, which says by itself what for.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	C.shim_enter(C.uintptr_t(handle))
+	defer C.shim_enter(0)
+	return compile()
+}
+
+// Counts says how many programs were compiled anew, and how many were loaded.
+func (c *Caller) Counts() (compiled, loaded int) {
+	return int(c.compiled.Load()), int(c.loaded.Load())
+}
+
+// shimCompile compiles in the place of a plugin, or loads what is kept.
+//
+//export shimCompile
+func shimCompile(call C.uintptr_t, slot C.int, args unsafe.Pointer) unsafe.Pointer {
+	return cgo.Handle(call).Value().(*Caller).compile(slot, (*C.shim_compile)(args))
+}
+
+func (c *Caller) compile(slot C.int, args *C.shim_compile) (failure unsafe.Pointer) {
+	key, ok := c.key(slot, args)
+	if !ok {
+		c.compiled.Add(1)
+		return C.shim_compile_anew(slot, args)
+	}
+	if kept := c.Programs.get(key); len(kept) > 0 {
+		bytes := (*C.char)(unsafe.Pointer(&kept[0]))
+		args.executable = C.shim_load_bytes(slot, args.client, bytes, C.size_t(len(kept)))
+		if args.executable != nil {
+			c.loaded.Add(1)
+			return nil
+		}
+		c.Programs.drop(key)
+	}
+	c.compiled.Add(1)
+	if failure = C.shim_compile_anew(slot, args); failure != nil {
+		return failure
+	}
+	var made C.shim_serialize
+	if C.shim_serialize_loaded(slot, args.executable, &made) != 0 {
+		defer C.shim_free_serialized(&made)
+		c.Programs.put(key, bytesOf(made.serialized_bytes, made.serialized_bytes_size))
+	}
+	return nil
+}
+
+// key is what a program is kept by; not ok where none may be kept.
+func (c *Caller) key(slot C.int, args *C.shim_compile) (key string, ok bool) {
+	if c.Programs == nil {
+		return "", false
+	}
+	var made C.shim_made
+	if C.shim_describe(slot, args.client, &made) == 0 {
+		return "", false
+	}
+	loading.Lock()
+	p := plugins[slot]
+	loading.Unlock()
+	digest, err := p.digest()
+	processor := processor()
+	// XLA has read the flags that were, and would not hear of others.
+	if err != nil || processor == nil || !slices.Equal(p.flags, flags()) {
+		return "", false
+	}
+	return recipe{
+		Program:    bytesOf(args.program.code, args.program.code_size),
+		Format:     string(bytesOf(args.program.format, args.program.format_size)),
+		Options:    bytesOf(args.compile_options, args.compile_options_size),
+		Plugin:     digest,
+		Version:    string(bytesOf(made.version, made.version_size)),
+		Device:     string(bytesOf(made.kind, made.kind_size)),
+		Devices:    int(made.devices),
+		Beside:     c.Beside,
+		Flags:      p.flags,
+		Processor:  processor,
+		Processors: runtime.NumCPU(),
+	}.key(), true
+}
+
+// bytesOf are the bytes of C's at a place, not copied.
+func bytesOf(at *C.char, n C.size_t) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(at)), int(n))
+}

@@ -1,0 +1,126 @@
+// What the package calls of PJRT's C API, as go-xla's pjrt_c_api.h has it: TestLayouts compares
+// the places and sizes of all fields, and the places of the functions in the table.
+//
+// A caller says with struct_size which fields it knows, so that later versions of the API, which
+// only add fields behind, are called alike.
+#ifndef SHIM_H
+#define SHIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHIM_HEADER size_t struct_size; void *extension_start
+
+typedef struct {
+	SHIM_HEADER;
+	struct { SHIM_HEADER; int major_version, minor_version; } pjrt_api_version;
+	void *(*f[])(void *args); // each gives an error, NULL for none
+} shim_api;
+
+// Places of functions in the table.
+enum {
+	SHIM_Error_Destroy = 0,
+	SHIM_Client_PlatformVersion = 14,
+	SHIM_Client_AddressableDevices = 16,
+	SHIM_Client_Compile = 20,
+	SHIM_DeviceDescription_Kind = 26,
+	SHIM_Device_GetDescription = 29,
+	SHIM_Executable_Destroy = 40,
+	SHIM_Executable_Serialize = 49,
+	SHIM_LoadedExecutable_GetExecutable = 51,
+	SHIM_Executable_DeserializeAndLoad = 56,
+	SHIM_LAST = SHIM_Executable_DeserializeAndLoad,
+};
+
+typedef struct { SHIM_HEADER; void *error; } shim_error_destroy;
+typedef struct { SHIM_HEADER; void *executable; } shim_executable_destroy;
+
+typedef struct {
+	SHIM_HEADER;
+	char *code;
+	size_t code_size;
+	const char *format;
+	size_t format_size;
+} shim_program;
+
+typedef struct {
+	SHIM_HEADER;
+	void *client;
+	const shim_program *program;
+	const char *compile_options;
+	size_t compile_options_size;
+	void *executable;
+} shim_compile;
+
+typedef struct {
+	SHIM_HEADER;
+	void *loaded_executable;
+	void *executable;
+} shim_get_executable;
+
+typedef struct {
+	SHIM_HEADER;
+	const void *executable;
+	const char *serialized_bytes;
+	size_t serialized_bytes_size;
+	void *serialized_executable;
+	void (*serialized_executable_deleter)(void *);
+} shim_serialize;
+
+typedef struct {
+	SHIM_HEADER;
+	void *client;
+	const char *serialized_executable;
+	size_t serialized_executable_size;
+	void *loaded_executable;
+	const char *overridden_serialized_compile_options;
+	size_t overridden_serialized_compile_options_size;
+} shim_load;
+
+typedef struct {
+	SHIM_HEADER;
+	void *client;
+	const char *platform_version;
+	size_t platform_version_size;
+} shim_platform_version;
+
+typedef struct {
+	SHIM_HEADER;
+	void *client;
+	void *const *addressable_devices;
+	size_t num_addressable_devices;
+} shim_devices;
+
+typedef struct {
+	SHIM_HEADER;
+	void *device;
+	void *device_description;
+} shim_description;
+
+typedef struct {
+	SHIM_HEADER;
+	void *device_description;
+	const char *device_kind;
+	size_t device_kind_size;
+} shim_kind;
+
+// SHIM_SIZE is a struct's size up to its last field.
+#define SHIM_SIZE(type, last) (offsetof(type, last) + sizeof(((type *)0)->last))
+
+enum { SHIM_SLOTS = 4 }; // plugins that a process may load
+
+// What shim_made says a program was compiled by and for; the texts are the client's.
+typedef struct {
+	const char *version, *kind;
+	size_t version_size, kind_size, devices;
+} shim_made;
+
+const char *shim_open(int slot, const char *path, shim_api **table);
+void shim_enter(uintptr_t call);
+int shim_describe(int slot, void *client, shim_made *made);
+void *shim_compile_anew(int slot, shim_compile *args);
+int shim_serialize_loaded(int slot, void *loaded, shim_serialize *args);
+void shim_free_serialized(shim_serialize *args);
+void *shim_load_bytes(int slot, void *client, const char *bytes, size_t size);
+
+#endif
