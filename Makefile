@@ -60,7 +60,7 @@ image: dist ## a container image with ONNX Runtime and no compiler; without podm
 # The other tests of ./runner have no goldens and take minutes.
 update: $(deps) ## rewrite the goldens; read the diff
 	go test ./results/writers ./results/figures ./results/export ./runner/spec -update
-	go test ./runner -run '^TestScripts$$' -update
+	go test ./runner -run '^TestScripts$$|^TestTutorial$$' -update
 	go test ./runner/report -run '^TestCommittedReports$$' -update
 
 bench: $(deps) ## all benchmarks; COUNT=10 for benchstat, BENCH= and PKG= to choose
