@@ -42,7 +42,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("LAYOUTS", layouts)
 			former, errV1 := filepath.Abs("testdata/v1")
 			env.Setenv("V1", former)
-			return errors.Join(err, errV1)
+			experiments, errs := filepath.Abs("../experiments")
+			env.Setenv("EXPERIMENTS", experiments)
+			return errors.Join(err, errV1, errs)
 		},
 	})
 }
