@@ -1,11 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"react/results/reference"
 )
 
 // TestReadmeShowsTheCommittedTables holds the README to results/tables.
@@ -37,7 +41,7 @@ func TestReadmeNumbersAreInTables(t *testing.T) {
 	readme := strings.Join(strings.Fields(readText(t, "README.md")), " ")
 	for _, c := range []struct{ said, table, line string }{
 		{"locked-text is 5.8 points above it (−1.8 to +13.1, p = 0.131)", "quickstart/main.md", "| locked-text | +5.8 \\[−1.8, +13.1\\] p=0.131 |"},
-		{"the oracle is clearly above the base", "quickstart/main.md", "| oracle, full | +16.7 \\[+9.5, +23.8\\] p&lt;0.001 |"},
+		{"The oracle is clearly above the base", "quickstart/main.md", "| oracle, full | +16.7 \\[+9.5, +23.8\\] p&lt;0.001 |"},
 		{"noise of 3 seeds and 30 classes", "quickstart/main.md", "over 3 seeds of tuning; what has no ± has no seeds. Test images: task 600"},
 		{"2.5 points above as many random pairs, drawn anew for each seed (95 % interval, corrected for two comparisons, +0.2 to +4.8; p = 0.038)", "emoji/main.md",
 			"+2.5 \\[+0.5, +4.5\\] p=0.019; corrected for 2: \\[+0.2, +4.8\\] p=0.038"},
@@ -58,22 +62,161 @@ func TestReadmeNumbersAreInTables(t *testing.T) {
 	}
 }
 
-// TestReadmeLinksLead holds the README's map to the tree.
-func TestReadmeLinksLead(t *testing.T) {
-	readme := readText(t, "README.md")
-	links := regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(readme, -1)
-	checked := 0
-	for _, link := range links {
-		if strings.Contains(link[1], "://") {
-			continue
+// TestReadmeSaysWhatWasMeasured holds the README's lines about speed to results/measured.md, and
+// those to the tables that make targets write.
+func TestReadmeSaysWhatWasMeasured(t *testing.T) {
+	readme := strings.Join(strings.Fields(readText(t, "README.md")), " ")
+	measured := readText(t, "results/measured.md")
+	for said, line := range map[string]string{
+		"2 min 34 s and 0.9 GiB of memory on two cores":                         "| quickstart, from nothing | 2 min 34 s, peak 0.9 GiB |",
+		"killed a hundred times, a sweep of every op ends with the same tables": "killed 100 times, also by two processes at once",
+		"a step of full tuning is 1.25 times as fast as PyTorch 2.15's":         "| step, full | 247 ms | 3.71 [3.39, 4.05] | 1.25 [1.20, 1.30] |",
+		"embedding 1.10 times":                                "| embedding, ViT-B/32 | 18.7 images/s | 1.45 [1.32, 1.59] | 1.10 [1.01, 1.19] |",
+		"the `go` engine is 4 times slower":                   "| 0.33 [0.31, 0.36] | 0.25 [0.24, 0.27] |",
+		"JPEG preparation is 1.72 times as fast as Pillow's":  "257 images/CPU-s; 1.72 [1.60, 1.85]",
+		"1.6 to 2 times as long as DuckDB's":                  "0.61 [0.59, 0.63]; filtered 0.51 [0.49, 0.53]",
+		"two thirds of pyarrow's":                             "1.48 [1.34, 1.63]; filtered",
+		"as fast as FAISS from C for batches of queries":      "flat 1.02 [1.00, 1.04], ivf-flat 1.01 [0.97, 1.05]",
+		"50,000 images and 1,000 classes are scored in 1.2 s": "with calibration; the product alone | 1.2 s; 0.40 s |",
+		"false positives stay at 5 % in simulations":          "[False positives", // its own page
+	} {
+		if !strings.Contains(readme, said) {
+			t.Errorf("the README no longer says %q: take it out here, or say it", said)
 		}
-		checked++
-		if _, err := os.Stat(filepath.Join("..", link[1])); err != nil {
-			t.Errorf("link %s: %v", link[1], err)
+		if !strings.Contains(measured, line) && !strings.HasPrefix(line, "[") {
+			t.Errorf("results/measured.md lacks %q, on which the README's %q rests", line, said)
 		}
 	}
-	if checked < 15 {
+	tables := readText(t, "results/peers.md") + readText(t, "results/retrieval-speed.md")
+	checked := 0
+	for _, line := range strings.Split(measured, "\n") {
+		if strings.Contains(line, "beside other work") { // in no table
+			continue
+		}
+		for _, ratio := range regexp.MustCompile(`[0-9.]+ \[[0-9.]+, [0-9.]+\]`).FindAllString(line, -1) {
+			checked++
+			if !strings.Contains(tables, "| "+ratio+" |") {
+				t.Errorf("results/measured.md says %s, which is in neither of peers.md and retrieval-speed.md:\n%s", ratio, line)
+			}
+		}
+	}
+	if checked < 40 {
+		t.Errorf("only %d ratios found", checked)
+	}
+}
+
+// TestReadmePublishedFigures holds what the README says that others measured to results/reference.
+func TestReadmePublishedFigures(t *testing.T) {
+	line := "|"
+	for _, id := range []string{"none", "locked-text/laion400m", "gated-image/laion400m"} {
+		figure, ok := reference.Find("react/imagenet/clip-b32/" + id)
+		if !ok {
+			t.Fatalf("results/reference lacks %s", id)
+		}
+		line += fmt.Sprintf(" %.1f |", 100*figure.Value)
+	}
+	readme := readText(t, "README.md")
+	if !strings.Contains(readme, line) || !strings.Contains(readme, "**not run here**") {
+		t.Errorf("the README lacks %q, or does not say that it was not run here", line)
+	}
+}
+
+// TestReadmeBeginsForReaders: who has never seen the project finds on two screens what it is, the
+// pipeline, the two commands, a result and the way on.
+func TestReadmeBeginsForReaders(t *testing.T) {
+	first, _, found := strings.Cut(readText(t, "README.md"), "\n## How it works\n")
+	if n := strings.Count(first, "\n"); !found || n > 110 {
+		t.Errorf("%d lines stand before the map, more than two screens (110)", n)
+	}
+	for _, want := range []string{"results/figures/pipeline.svg", "make sweep ", "make test ", "results/tables/", "experiments/tutorial/README.md",
+		"experiments/paper/README.md", "#a-real-checkpoint-with-laion", "#questions"} {
+		if !strings.Contains(first, want) {
+			t.Errorf("the first two screens lack %s", want)
+		}
+	}
+}
+
+// TestReadmeMapIsWhole: every package stands in the map, as a folder or as a file of it.
+func TestReadmeMapIsWhole(t *testing.T) {
+	_, how, _ := strings.Cut(readText(t, "README.md"), "\n## How it works\n")
+	how, _, _ = strings.Cut(how, "\n## ")
+	packages := map[string]bool{}
+	for file := range projectImports(t) {
+		if !strings.HasSuffix(file, "_test.go") {
+			packages[path.Dir(file)] = true
+		}
+	}
+	for dir := range packages {
+		if !regexp.MustCompile(`\]\(` + dir + `(/[a-z0-9]+\.go)?\)`).MatchString(how) {
+			t.Errorf("the map of the README lacks package %s", dir)
+		}
+	}
+	if len(packages) < 100 {
+		t.Errorf("only %d packages found", len(packages))
+	}
+}
+
+// pages are the texts for people that lead through the tree.
+var pages = []string{"README.md", "experiments/paper/README.md", "experiments/tutorial/README.md", "results/measured.md", "results/tables/README.md"}
+
+// TestPagesLead: links of pages lead to files that are there, and to headings that they have.
+func TestPagesLead(t *testing.T) {
+	checked := 0
+	for _, page := range pages {
+		for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(readText(t, page), -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			checked++
+			file, anchor, _ := strings.Cut(link[1], "#")
+			to := page
+			if file != "" {
+				to = path.Join(path.Dir(page), file)
+			}
+			if _, err := os.Stat(filepath.Join("..", to)); err != nil {
+				t.Errorf("%s: link %s: %v", page, link[1], err)
+			} else if anchor != "" && !hasHeading(readText(t, to), anchor) {
+				t.Errorf("%s: link %s: no such heading", page, link[1])
+			}
+		}
+	}
+	if checked < 200 {
 		t.Errorf("only %d links lead into the tree", checked)
+	}
+}
+
+// hasHeading reports whether a page has a heading that the anchor means.
+func hasHeading(page, anchor string) bool {
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		name := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		if strings.ReplaceAll(name, " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
+}
+
+// TestPagesNameCommands: commands in pages are commands of the program, with flags that they have.
+func TestPagesNameCommands(t *testing.T) {
+	call := regexp.MustCompile("(?m)(?:^|`)(?:\\$ )?(?:bin/)?runner ([a-z][^`#;|&\n\\\\]*)")
+	checked := 0
+	for _, page := range pages {
+		text := strings.ReplaceAll(readText(t, page), "\\|", "/")
+		for _, m := range call.FindAllStringSubmatch(text, -1) {
+			args := strings.Fields(regexp.MustCompile(`[\[\]']|\.\.\.`).ReplaceAllString(m[1], " "))
+			cmd, rest, err := newRoot().Find(args)
+			if err != nil || !cmd.HasParent() {
+				t.Errorf("%s: runner %s: no such command", page, m[1])
+				continue
+			}
+			checked++
+			if err := cmd.ParseFlags(rest); err != nil {
+				t.Errorf("%s: runner %s: %v", page, m[1], err)
+			}
+		}
+	}
+	if checked < 80 {
+		t.Errorf("only %d commands found", checked)
 	}
 }
 
