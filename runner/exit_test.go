@@ -49,7 +49,7 @@ func TestReport(t *testing.T) {
 		{cli.ErrWork, ""},
 		{errors.New("x.tar ends early"), "runner: x.tar ends early\n"},
 		{mistake.Errors{{Pos: mistake.Pos{File: "x.cue", Line: 3, Col: 7}, Path: "tune.gama", Msg: "unknown field"}}, "x.cue:3:7: tune.gama: unknown field\n"},
-		{fmt.Errorf("interrupted: %w", context.Canceled), "runner: interrupted; what is done is kept: run the same command to go on\n"},
+		{fmt.Errorf("interrupted: %w", context.Canceled), "runner: interrupted; finished stages are kept: run the same command to resume\n"},
 	} {
 		var out bytes.Buffer
 		printError(c.err, &out)

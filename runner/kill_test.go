@@ -128,7 +128,7 @@ func interruptAfterStage(t *testing.T, dir string) (ended bool) {
 	if !errors.As(err, &exit) || exit.ExitCode() != 130 {
 		t.Fatal(fmt.Errorf("%w\n%s", err, seen.String()))
 	}
-	if !strings.HasSuffix(seen.String(), "runner: interrupted; what is done is kept: run the same command to go on\n") {
+	if !strings.HasSuffix(seen.String(), "runner: interrupted; finished stages are kept: run the same command to resume\n") {
 		t.Errorf("printed %s", seen.String())
 	}
 	return false

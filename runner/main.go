@@ -98,8 +98,8 @@ func newRoot() *cobra.Command {
 		Long: `runner expands an experiment (a .cue file) into trials, runs the stages that
 they share once each, and prints result tables.
 
-  runner sweep experiments/quickstart.cue    run it, or go on where it stopped
-  runner plan  experiments/quickstart.cue    what would run, and what is done
+  runner sweep experiments/quickstart.cue    run it, or resume it
+  runner plan  experiments/quickstart.cue    what would run, and what is cached
   runner vet   experiments/*.cue             check the files
 
 ` + cli.ExitHelp,
@@ -190,7 +190,7 @@ func printError(err error, stderr io.Writer) int {
 	case errors.As(err, &faults):
 		fmt.Fprintln(stderr, faults)
 	case code == 130:
-		fmt.Fprintln(stderr, "runner: interrupted; what is done is kept: run the same command to go on")
+		fmt.Fprintln(stderr, "runner: interrupted; finished stages are kept: run the same command to resume")
 	default:
 		fmt.Fprintf(stderr, "runner: %v\n", err)
 	}

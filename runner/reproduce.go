@@ -18,10 +18,10 @@ func newReproduce() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reproduce TRIAL",
 		Short: "Make a trial again from its record alone",
-		Long: `reproduce makes the stages of one recorded trial, without the experiment's file:
-ops, params, inputs and outside files are those of the sweep's plan. It refuses
-when an op has another version than then, naming the commit it was made from, and
-when an outside file is missing or has changed, naming the file.
+		Long: `reproduce runs the stages of one recorded trial again, without the experiment's
+file: ops, params, inputs and outside files are those of the sweep's plan. It
+refuses when the version of an op has changed since, naming the commit of the
+record, and when an outside file is missing or has changed, naming the file.
 
 Stages go into the store that --store names; with --from, the record is read from
 another store, of which nothing else is used. --verify compares what was made with

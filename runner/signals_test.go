@@ -150,7 +150,7 @@ func TestStoppedTraining(t *testing.T) {
 		if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != c.code {
 			t.Fatalf("%v: %v\n%s", c.signal, err, &stderr)
 		}
-		if !strings.HasSuffix(stderr.String(), "what is done is kept: run the same command to go on\n") {
+		if !strings.HasSuffix(stderr.String(), "finished stages are kept: run the same command to resume\n") {
 			t.Errorf("%v: printed %s", c.signal, &stderr)
 		}
 	}

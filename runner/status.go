@@ -19,15 +19,15 @@ func newStatus() *cobra.Command {
 	var sets []string
 	cmd := &cobra.Command{
 		Use:   "status [SWEEP|FILE]",
-		Short: "Print how far a sweep is: what runs, what failed, how long the rest takes",
-		Long: `status prints how far a sweep is: trials and stages that are done, running,
-waiting or failed, what runs now, the time left as stages made before have it,
-and failures with the end of their log. The sweep may run in another process, on
-another host of the same file system or on Slurm, may have been killed, or be
-done. Nothing is changed.
+		Short: "Print the progress of a sweep: what runs, what failed, the time left",
+		Long: `status prints the progress of a sweep: how many trials and stages are done,
+running, waiting or failed, what runs now, an estimate of the time left, and
+failures with the end of their log. The sweep may run in another process, on
+another host of the same file system or on Slurm; it may also have ended or been
+killed. Nothing is changed.
 
 SWEEP is a name, or NAME/HASH; FILE is an experiment. Without either it is the
-sweep that runs, else the newest. --watch keeps a live screen on a terminal until
+running sweep, else the newest. --watch keeps a live screen on a terminal until
 the sweep ends, and prints a line for each change elsewhere. Set NO_COLOR for no
 colours.
 

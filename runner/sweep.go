@@ -22,17 +22,17 @@ func newSweep() *cobra.Command {
 	var storeDir string
 	cmd := &cobra.Command{
 		Use:   "sweep FILE",
-		Short: "Run an experiment, or go on where it stopped, and print its tables",
+		Short: "Run an experiment, or resume it, and print its tables",
 		Long: `sweep runs the stages of an experiment that are not in the store yet, each once
-however many trials share it, then prints the tables of the file and writes them
-below the store (.runner/sweeps/NAME/HASH/tables). Run again, it finds everything
-done and prints the same tables. A stage that fails stops only the trials that
-need it.
+however many trials share it. It then prints the tables of the file and writes
+them below the store (.runner/sweeps/NAME/HASH/tables). Run again, it finds
+everything cached and prints the same tables. A stage that fails stops only the
+trials that need it.
 
-The first Ctrl-C stops the running stages where they are: trainings save their
-state, and the same command goes on from there, to the same result; the second
-kills. Killed, a training loses what it did since it was saved last, another
-stage what it did; nothing else is lost. Several sweeps may run on one store.
+The first Ctrl-C stops the running stages: trainings save their state, and the
+same command resumes, to the same result. The second Ctrl-C kills. A killed
+training resumes from its last save, any other killed stage starts again; nothing
+else is lost. Several sweeps may run on one store.
 
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),

@@ -9,7 +9,7 @@ import (
 const ExitHelp = `Exit codes: 0 done, 1 a trial failed or an input is broken or missing,
 2 usage, 3 bad spec, 4 store or launcher, or too little disk or memory,
 6 plan --check or fmt --check found work, 75 worker preempted,
-130 interrupted (the same command goes on from there).`
+130 interrupted (the same command resumes).`
 
 // The codes that the program ends with, beside 0.
 const (
@@ -52,7 +52,7 @@ var ErrWork error = coded{errors.New("there is work to do"), CodeWork}
 
 // ErrPreempted is the cause of a stop that whoever scheduled this process asked
 // for: it wants the machine back and will start the same command again.
-var ErrPreempted error = coded{errors.New("preempted; what is done is kept: run the same command to go on"), CodePreempted}
+var ErrPreempted error = coded{errors.New("preempted; finished stages are kept: run the same command to resume"), CodePreempted}
 
 // ExitCode is what the program ends with: the code of the first error in err's tree
 // that has one, CodeInterrupted for what was interrupted, and else CodeFailed.

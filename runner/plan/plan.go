@@ -4,9 +4,9 @@
 // however many trials share it, and trials that name their stages. Making one reads the spec and
 // the digests of outside files, and touches no device and no stage output.
 //
-// Words: the key of a stage is the sha256 of readable lines (Stage.Lines); its identity is what the
-// keys of its readers name, the key without the params that change how much it holds but not what a
-// reader sees of it (the depth of a search that only appends hits).
+// Words: the key of a stage is the sha256 of readable lines (Stage.Lines). Its identity, which the
+// keys of its readers name, is the key without the search depth: on exact indexes a deeper search
+// only appends hits, so stages downstream stay valid.
 //
 // Not here: running (runner/schedule), directories (runner/store), what a stage does (ops).
 package plan

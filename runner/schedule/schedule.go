@@ -19,8 +19,8 @@
 //
 // A failure, a panic too, stops only what depends on it (or everything, with
 // FailFast); a fault of the store stops everything. Cancelling the context cancels the
-// attempts, whose directories are dropped: what was published stays, and the
-// same call later goes on from there.
+// attempts and drops their directories; what was published stays, and the same call
+// resumes later.
 package schedule
 
 import (

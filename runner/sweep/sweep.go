@@ -1,9 +1,8 @@
-// Package sweep runs an experiment, or goes on where it stopped: it looks what is
-// left to run, has it made here or by a cluster, keeps the run on record, and prints
-// the tables of what came out.
+// Package sweep runs an experiment, or resumes it: it finds the stages that are left to run, runs
+// them here or on a cluster, records the run, and prints the tables.
 //
-// It puts the others together: forecast says what does not fit, exec makes stages
-// here, cluster has them made elsewhere, record writes down, tables shows.
+// It combines other packages: forecast refuses what does not fit, exec runs stages here, cluster
+// runs them elsewhere, record writes the records, tables prints.
 package sweep
 
 import (

@@ -1,5 +1,5 @@
-// Package fields reads config files of other programs strictly: a field that would make
-// another model is an error that names it.
+// Package fields reads config files of other programs strictly: unsupported fields, those that
+// would make another model, are rejected by name.
 package fields
 
 import (
