@@ -18,7 +18,7 @@ import (
 	"react/ops/op"
 )
 
-// Batch is the static batch of the encoders; the last one is padded.
+// Batch is the static batch of the encoders, on each device; the last one is padded.
 const Batch = 128
 
 // Backbone is a loaded checkpoint with its tokenizer and compiled towers.
@@ -82,11 +82,11 @@ func OpenPrompts(run *op.Run, precision, truncate string) (*Backbone, error) {
 func (b *Backbone) Texts(ctx context.Context, captions []string) ([]float32, error) {
 	dim := b.Checkpoint.Config.Dim()
 	out := make([]float32, 0, len(captions)*dim)
-	for start := 0; start < len(captions); start += Batch {
+	for start := 0; start < len(captions); start += b.Encoder.AtOnce() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		part := captions[start:min(start+Batch, len(captions))]
+		part := captions[start:min(start+b.Encoder.AtOnce(), len(captions))]
 		ids, err := encodeAs(b.Tokenizer, part, b.Truncation)
 		if err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ import (
 // stage that is stopped stops between two images.
 type Pass struct {
 	Workers int
+	Rows    int // of a batch
 	Norm    Normalization
 	Encode  func(pixels []float32, n int) ([]float32, error) // [n, 3, S, S] to [n, dim]
 
@@ -35,8 +36,8 @@ type images interface {
 // Run gives the features of the images at some positions to out, batch by batch in their order,
 // with the positions of those that could be read.
 func (p *Pass) Run(ctx context.Context, from images, positions []int, out func(at []int, features []float32) error) error {
-	pixels := make([]float32, min(Batch, len(positions))*p.Norm.values())
-	for batch := range slices.Chunk(positions, Batch) {
+	pixels := make([]float32, min(p.Rows, len(positions))*p.Norm.values())
+	for batch := range slices.Chunk(positions, p.Rows) {
 		at, err := p.fill(ctx, from, batch, pixels)
 		if err != nil {
 			return err
@@ -90,7 +91,7 @@ type unreadImage struct {
 func (b *Backbone) Images(ctx context.Context, run *op.Run, src *Source, indices []int, each func(done int)) ([]float32, error) {
 	dim := b.Checkpoint.Config.Dim()
 	out := make([]float32, 0, len(indices)*dim)
-	pass := Pass{Workers: run.Workers, Norm: NormalizationOf(b.Checkpoint.Config), Encode: b.Encoder.Images}
+	pass := Pass{Workers: run.Workers, Rows: b.Encoder.AtOnce(), Norm: NormalizationOf(b.Checkpoint.Config), Encode: b.Encoder.Images}
 	err := pass.Run(ctx, src, indices, func(_ []int, u []float32) error {
 		out = append(out, u...)
 		each(len(out) / dim)
@@ -117,7 +118,7 @@ type Reader struct {
 // returns the places of those that it gave. Images that cannot be read are left out; more than
 // maxShare are an error, for a test set with holes is another test set.
 func (b *Backbone) EmbedImages(ctx context.Context, run *op.Run, r Reader, out func(at []int, features []float32) error) (kept []int, err error) {
-	pass := Pass{Workers: run.Workers, Norm: NormalizationOf(b.Checkpoint.Config), Encode: r.Encode, lost: r.Counted(), maxShare: r.MaxShare}
+	pass := Pass{Workers: run.Workers, Rows: b.Encoder.AtOnce(), Norm: NormalizationOf(b.Checkpoint.Config), Encode: r.Encode, lost: r.Counted(), maxShare: r.MaxShare}
 	if pass.Encode == nil {
 		pass.Encode = b.Encoder.ImageFeatures
 	}
@@ -129,7 +130,7 @@ func (b *Backbone) EmbedImages(ctx context.Context, run *op.Run, r Reader, out f
 			}
 		}
 		kept = append(kept, at...)
-		done = min(done+Batch, r.N)
+		done = min(done+pass.Rows, r.N)
 		run.Progress(op.Progress{Done: done, Total: r.N, Note: "images"})
 		return nil
 	})

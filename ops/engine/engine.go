@@ -11,7 +11,8 @@
 //	xla:cpu     XLA on the CPU, likewise; never taken by auto
 //	xla:PLUGIN  XLA by the PJRT plugin in the file PLUGIN
 //
-// Options of XLA come after commas: xla:cuda,tf32=true.
+// Options of XLA come after commas: xla:cuda,tf32=true. devices=N spreads programs over N devices of
+// the plugin (devices.go), and first=I says from which on.
 //
 // Nothing is ever downloaded: the libraries' own installers are switched off,
 // and a library or plugin that is not there is an error (or, for auto, go).
@@ -28,6 +29,7 @@ import (
 	"sync"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/distributed"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/compute/shapes"
@@ -44,11 +46,44 @@ type Engine struct {
 	facts    map[string]string
 	warnings []string
 	remote   bool // computes on a device, not on the processors that it runs on
-	watch    watch
+	watch    *watch
 	caller   *shim.Caller // of XLA; nil on other engines
 
-	mu       sync.Mutex
-	programs map[string]*entry
+	mesh     *distributed.DeviceMesh // over which programs are spread; nil for one device
+	device   compute.DeviceNum       // that programs run on where there is no mesh
+	each     []*Engine               // see Each; nil for one device
+	programs *programs
+}
+
+// programs are compiled graphs, by key.
+type programs struct {
+	mu sync.Mutex
+	of map[string]*entry
+}
+
+// entry is the place of a key's graph, which is compiled once.
+func (p *programs) entry(key string) *entry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of == nil {
+		p.of = map[string]*entry{}
+	}
+	if p.of[key] == nil {
+		p.of[key] = &entry{}
+	}
+	return p.of[key]
+}
+
+// free frees what was compiled.
+func (p *programs) free() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.of {
+		if one.program != nil {
+			one.program.exec.Finalize()
+		}
+	}
+	p.of = nil
 }
 
 // entry is a compiled graph, or the place of one that is being compiled.
@@ -190,7 +225,7 @@ func silently(f func() (compute.Backend, error)) (compute.Backend, error) {
 }
 
 func newEngine(name string, backend compute.Backend) *Engine {
-	return &Engine{Backend: backend, name: name, programs: map[string]*entry{}, facts: map[string]string{
+	return &Engine{Backend: backend, name: name, watch: &watch{}, programs: &programs{}, facts: map[string]string{
 		"gomlx":  moduleVersion("github.com/gomlx/gomlx"),
 		"device": runtime.GOARCH,
 	}}
@@ -217,20 +252,18 @@ func (e *Engine) KeepPrograms(folder string) {
 
 // Close frees what was compiled. The engine cannot be used afterwards.
 func (e *Engine) Close() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, p := range e.programs {
-		if p.program != nil {
-			p.program.exec.Finalize()
-		}
+	for _, p := range []*programs{e.programs, e.Each()[0].programs} {
+		p.free()
 	}
-	e.programs = map[string]*entry{}
 	e.Backend.Finalize()
 }
 
-// Upload copies values to the device: []float32 or []int64, as many as the
-// dimensions say. The buffer is the caller's to Finalize.
+// Upload copies values to the device, or whole to each device: []float32 or []int64, as many as
+// the dimensions say. The buffer is the caller's to Finalize.
 func (e *Engine) Upload(flat any, dims ...int) (compute.Buffer, error) {
+	if e.mesh != nil {
+		return e.onEach(false, func(one *Engine, _ int) (compute.Buffer, error) { return one.Upload(flat, dims...) })
+	}
 	var dtype dtypes.DType
 	size := 1
 	for _, d := range dims {
@@ -250,10 +283,10 @@ func (e *Engine) Upload(flat any, dims ...int) (compute.Buffer, error) {
 	}
 	shape := shapes.Make(dtype, dims...)
 	if !e.Backend.HasSharedBuffers() {
-		return e.Backend.BufferFromFlatData(0, flat, shape)
+		return e.Backend.BufferFromFlatData(e.device, flat, shape)
 	}
 	// A buffer made of a Go slice would keep pointing at it on ONNX Runtime.
-	buffer, to, err := e.Backend.NewSharedBuffer(0, shape)
+	buffer, to, err := e.Backend.NewSharedBuffer(e.device, shape)
 	if err != nil {
 		return nil, err
 	}

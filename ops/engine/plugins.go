@@ -4,9 +4,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"react/data/glob"
 	"slices"
 	"strings"
+
+	"github.com/gomlx/go-xla/pjrt"
+
+	"react/data/glob"
 )
 
 // Plugin is the file of a PJRT plugin.
@@ -216,6 +219,20 @@ func hasGPU() bool {
 		}
 	}
 	return false
+}
+
+// GPUs is how many NVIDIA GPUs an engine's devices are taken of, by its spec; 0 where it takes none,
+// or their number is not known.
+func GPUs(spec string) int {
+	plugin, isXLA := strings.CutPrefix(spec, "xla:")
+	if plugin, _, _ = strings.Cut(plugin, ","); isXLA && plugin != "cuda" && !pjrt.IsCUDAName(plugin) || !isXLA && !Apart(spec) {
+		return 0
+	}
+	if visible, ok := os.LookupEnv("CUDA_VISIBLE_DEVICES"); ok && visible != "" {
+		return len(strings.Split(visible, ","))
+	}
+	found, _ := glob.In("/dev", "nvidia[0-9]*")
+	return len(found)
 }
 
 // StartupEnv returns the settings, as "NAME=value", with which the program

@@ -121,7 +121,7 @@ func loadPlugin(path string, devices bool) (probed, error) {
 	if !devices {
 		return p, nil
 	}
-	client, err := plugin.NewClient(clientOptions(path))
+	client, err := plugin.NewClient(allDevices(path))
 	if err != nil {
 		p.Problem = firstLine(err).Error()
 		return p, nil

@@ -15,51 +15,58 @@ import (
 // Program is a compiled graph. Its inputs and outputs are in the order in which
 // the graph made its parameters and returned its nodes.
 type Program struct {
-	exec   compute.Executable
-	inputs []string
-	name   string
-	watch  *watch
-	times  times
+	exec    compute.Executable
+	inputs  []string
+	name    string
+	devices int               // that it runs on at once
+	device  compute.DeviceNum // that it runs on, where that is one
+	watch   *watch
+	times   *times
 }
 
 // Program gives the graph of a key, compiled at the first call for it. build
 // runs at graph building time: it panics on a mistake, which becomes the error.
 // The key must say all that build depends on.
 func (e *Engine) Program(key string, build func(g *graph.Graph) []*graph.Node) (*Program, error) {
-	e.mu.Lock()
-	p := e.programs[key]
-	if p == nil {
-		p = &entry{}
-		e.programs[key] = p
-	}
-	e.mu.Unlock()
+	p := e.programs.entry(key)
 	p.once.Do(func() { p.program, p.err = e.compile(key, build) })
-	return p.program, p.err
+	if p.err != nil || p.program.device == e.device {
+		return p.program, p.err
+	}
+	here := *p.program // a program of one device runs on any
+	here.device = e.device
+	return &here, nil
 }
 
 func (e *Engine) compile(name string, build func(g *graph.Graph) []*graph.Node) (*Program, error) {
 	g := graph.NewGraph(e.Backend, name)
+	if e.mesh != nil {
+		if err := g.SetAutoSharding(e.mesh); err != nil {
+			return nil, fmt.Errorf("graph %s on %s: %w", name, e.name, err)
+		}
+	}
 	var outputs []*graph.Node
 	if err := exceptions.TryCatch[error](func() { outputs = build(g) }); err != nil {
 		return nil, fmt.Errorf("graph %s on %s: %w", name, e.name, err)
 	}
 	var err error
 	if panicked := exceptions.TryCatch[error](func() {
-		err = e.caller.Compile(func() error { return g.Compile(outputs...) })
+		err = e.caller.Compile(func() error { return g.CompileWithSharding(outputs, e.whole(outputs)) })
 	}); panicked != nil {
 		err = panicked
 	}
 	if err != nil {
 		return nil, fmt.Errorf("compile %s on %s: %w", name, e.name, err)
 	}
-	return &Program{exec: g.Executable(), inputs: inputNames(g), name: name, watch: &e.watch}, nil
+	return &Program{exec: g.Executable(), inputs: inputNames(g), name: name, devices: e.Devices(), device: e.device,
+		watch: e.watch, times: &times{}}, nil
 }
 
-// Input is an input of a graph, under a name that Program.Inputs gives again. The backends know it
-// as p0, p1, ...: go-xla makes each sign but letters and digits of a name '_', so that it would
-// give other names than ours, and take a.b and a_b for one.
+// Input is an input of a graph, under a name that Program.Inputs gives again; each device has all
+// of it. The backends know it as p0, p1, ...: go-xla makes each sign but letters and digits of a
+// name '_', so that it would give other names than ours, and take a.b and a_b for one.
 func Input(g *graph.Graph, name string, shape shapes.Shape) *graph.Node {
-	return graph.Parameter(g, fmt.Sprintf("p%d", g.NumParameters()), shape).WithAlias("/" + name)
+	return input(g, name, shape, nil)
 }
 
 // inputNames are our names of a graph's inputs, in their order.
@@ -82,15 +89,23 @@ func (p *Program) Run(inputs []compute.Buffer, donate []bool) ([]compute.Buffer,
 	if donate == nil {
 		donate = make([]bool, len(inputs))
 	}
+	var err error
+	if p.devices > 1 {
+		if inputs, donate, err = partsOf(p.devices, inputs, donate); err != nil {
+			return nil, err
+		}
+	}
 	name, _, _ := strings.Cut(p.name, " {") // a key: what follows is the model
 	end, began := p.watch.begin(name, p.times.median()), time.Now()
 	defer end()
 	var outputs []compute.Buffer
-	var err error
-	if panicked := exceptions.TryCatch[error](func() { outputs, err = p.exec.Execute(inputs, donate, 0) }); panicked != nil {
+	if panicked := exceptions.TryCatch[error](func() { outputs, err = p.exec.Execute(inputs, donate, p.device) }); panicked != nil {
 		err = panicked
 	}
 	p.times.add(time.Since(began))
+	if p.devices > 1 && err == nil {
+		outputs = gathered(p.devices, outputs)
+	}
 	return outputs, err
 }
 

@@ -59,6 +59,10 @@ func openPlugin(name, path, options string) (*Engine, error) {
 	if strings.Contains(path, ",") {
 		return nil, fmt.Errorf("PJRT plugin %s: a comma in its path would start the options", path)
 	}
+	options, on, err := takeSpan(options)
+	if err != nil {
+		return nil, err
+	}
 	// a CPU's start in no time; a plugin that aborts then does it in the child
 	probe := probeDevices
 	if pjrt.IsCUDAName(path) {
@@ -80,7 +84,7 @@ func openPlugin(name, path, options string) (*Engine, error) {
 	}
 	var backend *xla.Backend
 	err = shim.Open(path, func() (err error) {
-		backend, err = xla.NewWithOptions(join([]string{path}, options, ","), clientOptions(path))
+		backend, err = xla.NewWithOptions(join([]string{path}, options, ","), clientOptions(path, on))
 		return err
 	})
 	if err != nil {
@@ -94,17 +98,33 @@ func openPlugin(name, path, options string) (*Engine, error) {
 	if wheel := recipeOf(path); wheel != "" {
 		e.facts["plugin"] = wheel
 	}
-	e.facts["device"] = backend.DeviceDescription(0)
+	// the same wherever it is plugged in: stages on one device go on with what was begun on another
+	e.facts["device"] = strings.Replace(backend.DeviceDescription(0), fmt.Sprintf(":%d", on.first), ":0", 1)
+	if err := e.spreadOver(on.count); err != nil {
+		e.Close()
+		return nil, err
+	}
 	return e, nil
 }
 
-// clientOptions are what a plugin's devices are opened with. The plugin for CPUs would make four
-// devices of one processor.
-func clientOptions(path string) pjrt.NamedValuesMap {
-	if pjrt.IsCUDAName(path) {
-		return pjrt.NamedValuesMap{"preallocate": false}
+// clientOptions are what a plugin's devices are opened with. The plugin for CPUs makes as many
+// devices of one processor as it is told, and else four.
+func clientOptions(path string, on span) pjrt.NamedValuesMap {
+	if !pjrt.IsCUDAName(path) {
+		return pjrt.NamedValuesMap{"cpu_device_count": int64(on.count)}
 	}
-	return pjrt.NamedValuesMap{"cpu_device_count": int64(1)}
+	visible := make([]int64, on.count)
+	for i := range visible {
+		visible[i] = int64(on.first + i)
+	}
+	return pjrt.NamedValuesMap{"preallocate": false, "visible_devices": visible}
+}
+
+// allDevices are the options for a look at what is there.
+func allDevices(path string) pjrt.NamedValuesMap {
+	options := clientOptions(path, span{count: 1})
+	delete(options, "visible_devices")
+	return options
 }
 
 // checkPlugin reads the file's symbols, then loads it in a child process.

@@ -289,7 +289,7 @@ func (f *fineTuner) score(ctx context.Context, c *clip.Checkpoint, images *backb
 	defer enc.Close()
 	classes := len(head.Bias)
 	out := blas.New(images.N, classes)
-	pass := backbone.Pass{Workers: f.run.Workers, Norm: backbone.NormalizationOf(c.Config), Encode: enc.ImageFeatures}
+	pass := backbone.Pass{Workers: f.run.Workers, Rows: enc.AtOnce(), Norm: backbone.NormalizationOf(c.Config), Encode: enc.ImageFeatures}
 	err = pass.Run(ctx, images, backbone.IndicesTo(images.N), func(at []int, features []float32) error {
 		x := blas.Matrix{Rows: len(at), Cols: c.Config.Dim(), Values: features}
 		scale := f.normalizeFeatures(x, head, c)

@@ -31,6 +31,7 @@ func EngineFacts(eng *engine.Engine) map[string]string {
 		facts = map[string]string{}
 	}
 	facts["name"] = eng.Name()
+	delete(facts, engine.DevicesFact) // what a machine with fewer devices began goes on here
 	return facts
 }
 

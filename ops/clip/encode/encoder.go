@@ -2,9 +2,11 @@
 package encode
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -19,18 +21,25 @@ import (
 // the engine's and serves the next encoder of the same config and batch. It may
 // be used concurrently.
 type Encoder struct {
-	eng     *engine.Engine
 	cfg     clip.Config
 	batch   int
 	dtype   dtypes.DType // of activations
 	weights *clip.Weights
+	devices []*device
+}
+
+// device is one of the engine's, with the parameters that are on it.
+type device struct {
+	eng *engine.Engine
 
 	mu      sync.Mutex
-	buffers map[string]compute.Buffer // parameters on the device
+	buffers map[string]compute.Buffer
 }
 
 // New makes an encoder of a checkpoint in f32; batch is the number of
-// rows of one run, to which calls are cut and padded.
+// rows of one run, to which calls are cut and padded. Where the engine has several
+// devices, runs of one call go on side by side, a device each: their bits are those of
+// one device.
 func New(e *engine.Engine, c *clip.Checkpoint, batch int) (*Encoder, error) {
 	return NewIn(e, c, batch, clip.F32)
 }
@@ -52,15 +61,21 @@ func NewIn(e *engine.Engine, c *clip.Checkpoint, batch int, precision string) (*
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
-	return &Encoder{eng: e, cfg: c.Config, batch: batch, dtype: dtype, weights: w, buffers: map[string]compute.Buffer{}}, nil
+	enc := &Encoder{cfg: c.Config, batch: batch, dtype: dtype, weights: w}
+	for _, one := range e.Each() {
+		enc.devices = append(enc.devices, &device{eng: one, buffers: map[string]compute.Buffer{}})
+	}
+	return enc, nil
 }
 
 // Close frees the parameters on the device.
 func (e *Encoder) Close() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	graph.Finalize(e.buffers)
-	e.buffers = map[string]compute.Buffer{}
+	for _, d := range e.devices {
+		d.mu.Lock()
+		graph.Finalize(d.buffers)
+		d.buffers = map[string]compute.Buffer{}
+		d.mu.Unlock()
+	}
 }
 
 // Images embeds n images of normalised pixels [n, 3, S, S]: [n, E], of length 1.
@@ -137,35 +152,67 @@ func (e *Encoder) texts(kind string, ids []int32, n, dim int, build func(*graph.
 
 // runBatches runs rows of T through a graph of one input.
 func runBatches[T float32 | int64](e *Encoder, kind, name string, rows []T, shape []int, n, dim int, build func(*graph.Tape, *Node) *Node) ([]float32, error) {
-	program, err := e.program(kind, name, shape, build)
-	if err != nil {
-		return nil, err
-	}
+	program := func(on *device) (*engine.Program, error) { return e.program(on, kind, name, shape, build) }
 	width := 1
 	for _, d := range shape[1:] {
 		width *= d
 	}
-	return e.batches(program, n, dim, func(given *graph.Given, start, end int) {
+	return e.runAll(&batches{program: program, n: n, dim: dim, put: func(given *graph.Given, start, end int) {
 		given.Put(name, graph.PartOf(rows[start*width:end*width], 0, e.batch*width), shape...)
-	})
+	}})
 }
 
-// batches runs n rows through a program; put gives it those of a batch, filled up to its size.
-func (e *Encoder) batches(program *engine.Program, n, dim int, put func(given *graph.Given, start, end int)) ([]float32, error) {
-	out := make([]float32, 0, n*dim)
-	result := make([]float32, e.batch*dim)
-	for start := 0; start < n; start += e.batch {
-		end, given := min(start+e.batch, n), graph.NewGiven(e.eng)
-		put(given, start, end)
-		if err := e.run(program, given, result); err != nil {
-			return nil, err
-		}
-		out = append(out, result[:(end-start)*dim]...)
+// AtOnce is how many rows of a call are computed at a time: a batch on each device.
+func (e *Encoder) AtOnce() int { return e.batch * len(e.devices) }
+
+// batches are n rows that go through a program, a batch at a time, on all devices.
+type batches struct {
+	program func(on *device) (*engine.Program, error)
+	n, dim  int
+	// gives a program the rows of a batch, filled up to its size
+	put func(given *graph.Given, start, end int)
+
+	next atomic.Int64 // row that no device has taken
+	out  []float32    // [n, dim]
+}
+
+// runAll runs all batches.
+func (e *Encoder) runAll(b *batches) ([]float32, error) {
+	b.out = make([]float32, b.n*b.dim)
+	errs := make([]error, min(len(e.devices), max(1, (b.n+e.batch-1)/e.batch)))
+	var busy sync.WaitGroup
+	for i := range errs {
+		busy.Go(func() { errs[i] = e.runSome(b, e.devices[i]) })
 	}
-	return out, checkEmbeddings(out, dim)
+	busy.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return b.out, checkEmbeddings(b.out, b.dim)
 }
 
-func (e *Encoder) program(kind, name string, shape []int, build func(*graph.Tape, *Node) *Node) (*engine.Program, error) {
+// runSome runs the batches that a device comes to take.
+func (e *Encoder) runSome(b *batches, on *device) error {
+	program, err := b.program(on)
+	if err != nil {
+		return err
+	}
+	result := make([]float32, e.batch*b.dim)
+	for {
+		start := int(b.next.Add(int64(e.batch))) - e.batch
+		if start >= b.n {
+			return nil
+		}
+		end, given := min(start+e.batch, b.n), graph.NewGiven(on.eng)
+		b.put(given, start, end)
+		if err := e.run(on, program, given, result); err != nil {
+			return err
+		}
+		copy(b.out[start*b.dim:end*b.dim], result)
+	}
+}
+
+func (e *Encoder) program(on *device, kind, name string, shape []int, build func(*graph.Tape, *Node) *Node) (*engine.Program, error) {
 	key, err := graph.ProgramKey(kind, e.cfg, fmt.Sprint(e.batch, e.dtype))
 	if err != nil {
 		return nil, err
@@ -174,7 +221,7 @@ func (e *Encoder) program(kind, name string, shape []int, build func(*graph.Tape
 	if name == graph.TokensInput {
 		input = graph.IDs
 	}
-	return e.eng.Program(key, func(g *Graph) []*Node {
+	return on.eng.Program(key, func(g *Graph) []*Node {
 		in := input(g, name, shape...)
 		tape := graph.New(g, e.cfg)
 		tape.DType = e.dtype
@@ -183,7 +230,7 @@ func (e *Encoder) program(kind, name string, shape []int, build func(*graph.Tape
 }
 
 // run runs a program on what it is given, which is freed, and the parameters.
-func (e *Encoder) run(program *engine.Program, given *graph.Given, result []float32) error {
+func (e *Encoder) run(on *device, program *engine.Program, given *graph.Given, result []float32) error {
 	defer given.Free()
 	if given.Err != nil {
 		return given.Err
@@ -193,7 +240,7 @@ func (e *Encoder) run(program *engine.Program, given *graph.Given, result []floa
 		buffer := given.Buffers[name]
 		if buffer == nil {
 			var err error
-			if buffer, err = e.parameter(strings.TrimPrefix(name, graph.ParamPrefix)); err != nil {
+			if buffer, err = e.parameter(on, strings.TrimPrefix(name, graph.ParamPrefix)); err != nil {
 				return err
 			}
 		}
@@ -208,15 +255,15 @@ func (e *Encoder) run(program *engine.Program, given *graph.Given, result []floa
 }
 
 // parameter is a parameter's buffer, uploaded when first needed.
-func (e *Encoder) parameter(name string) (compute.Buffer, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if b := e.buffers[name]; b != nil {
+func (e *Encoder) parameter(on *device, name string) (compute.Buffer, error) {
+	on.mu.Lock()
+	defer on.mu.Unlock()
+	if b := on.buffers[name]; b != nil {
 		return b, nil
 	}
-	b, err := graph.UploadTensor(e.eng, e.weights.At(name))
+	b, err := graph.UploadTensor(on.eng, e.weights.At(name))
 	if err == nil {
-		e.buffers[name] = b
+		on.buffers[name] = b
 	}
 	return b, err
 }

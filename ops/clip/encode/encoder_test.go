@@ -81,3 +81,35 @@ func TestEncoderErrors(t *testing.T) {
 		t.Errorf("a misshapen parameter: %v", err)
 	}
 }
+
+// TestDevicesEmbedAsOne: batches that several devices take give the bits of one, in their order.
+func TestDevicesEmbedAsOne(t *testing.T) {
+	c := cliptest.Stir(cliptest.SmallModel(1, false))
+	pixels, ids := parityInput(c.Config)
+	pixels, ids = slices.Repeat(pixels, 3), slices.Repeat(ids, 3)
+	const rows = 3 * parityRows
+	embed := func(devices int) (images, texts []float32) {
+		enc, err := New(cliptest.OnDevices(t, devices), c, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer enc.Close()
+		if got, want := enc.AtOnce(), 2*devices; got != want {
+			t.Errorf("%d devices: %d rows at once, want %d", devices, got, want)
+		}
+		if images, err = enc.Images(pixels, rows); err != nil {
+			t.Fatal(err)
+		}
+		if texts, err = enc.Texts(ids, rows); err != nil {
+			t.Fatal(err)
+		}
+		return images, texts
+	}
+	images, texts := embed(1)
+	for _, devices := range []int{2, 4} {
+		gotImages, gotTexts := embed(devices)
+		if !slices.Equal(gotImages, images) || !slices.Equal(gotTexts, texts) {
+			t.Errorf("%d devices give other embeddings than one", devices)
+		}
+	}
+}

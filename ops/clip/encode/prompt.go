@@ -8,6 +8,7 @@ import (
 
 	"react/ops/clip"
 	"react/ops/clip/graph"
+	"react/ops/engine"
 )
 
 // Prompts embeds the rows of a layout with learned contexts, for the classes
@@ -95,17 +96,16 @@ func (e *Encoder) embeddedTexts(rows []float32, ids []int32) ([]float32, error) 
 	if err != nil {
 		return nil, err
 	}
-	program, err := e.eng.Program(key, func(g *Graph) []*Node {
-		tape := graph.New(g, e.cfg)
-		tape.DType = e.dtype
-		x := tape.Narrow(graph.Input(g, graph.EmbeddedInput, e.batch*tokens, width))
-		return []*Node{tape.EmbeddedText(x, graph.IDs(g, graph.TokensInput, e.batch, tokens))}
-	})
-	if err != nil {
-		return nil, err
+	program := func(on *device) (*engine.Program, error) {
+		return on.eng.Program(key, func(g *Graph) []*Node {
+			tape := graph.New(g, e.cfg)
+			tape.DType = e.dtype
+			x := tape.Narrow(graph.Input(g, graph.EmbeddedInput, e.batch*tokens, width))
+			return []*Node{tape.EmbeddedText(x, graph.IDs(g, graph.TokensInput, e.batch, tokens))}
+		})
 	}
-	return e.batches(program, len(ids)/tokens, dim, func(given *graph.Given, start, end int) {
+	return e.runAll(&batches{program: program, n: len(ids) / tokens, dim: dim, put: func(given *graph.Given, start, end int) {
 		given.Put(graph.EmbeddedInput, graph.PartOf(rows[start*tokens*width:end*tokens*width], 0, e.batch*tokens*width), e.batch*tokens, width)
 		given.Put(graph.TokensInput, graph.WideIDs(graph.PartOf(ids[start*tokens:end*tokens], 0, e.batch*tokens)), e.batch, tokens)
-	})
+	}})
 }

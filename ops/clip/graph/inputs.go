@@ -79,12 +79,22 @@ func NewGiven(e *engine.Engine) *Given {
 	return &Given{eng: e, Buffers: map[string]compute.Buffer{}}
 }
 
-// Put uploads values, in the place of what was there under the name.
+// Put uploads values, in the place of what was there under the name. Where the engine has several
+// devices each gets them all.
 func (g *Given) Put(name string, values any, dims ...int) {
+	g.put(g.eng.Upload, name, values, dims)
+}
+
+// PutRows is Put for a RowsInput: each device gets its share of the rows.
+func (g *Given) PutRows(name string, values any, dims ...int) {
+	g.put(g.eng.UploadRows, name, values, dims)
+}
+
+func (g *Given) put(upload func(any, ...int) (compute.Buffer, error), name string, values any, dims []int) {
 	if g.Err != nil {
 		return
 	}
-	b, err := g.eng.Upload(values, dims...)
+	b, err := upload(values, dims...)
 	if err != nil {
 		g.Err = fmt.Errorf("%s: %w", name, err)
 		return

@@ -66,14 +66,24 @@ func (t *Tape) At(name string) *Node {
 	return n
 }
 
-// Input is an input of f32.
+// Input is an input of f32, put by Given.Put.
 func Input(g *Graph, name string, dims ...int) *Node {
 	return engine.Input(g, name, shapes.Make(dtypes.Float32, dims...))
 }
 
-// IDs is an input of the type of WideIDs.
+// IDs is an input of the type of WideIDs, put by Given.Put.
 func IDs(g *Graph, name string, dims ...int) *Node {
 	return engine.Input(g, name, shapes.Make(dtypes.Int64, dims...))
+}
+
+// RowsInput is an input of f32 whose rows are shared out among devices, put by Given.PutRows.
+func RowsInput(g *Graph, name string, dims ...int) *Node {
+	return engine.InputRows(g, name, shapes.Make(dtypes.Float32, dims...))
+}
+
+// RowsIDs is one of the type of WideIDs, likewise.
+func RowsIDs(g *Graph, name string, dims ...int) *Node {
+	return engine.InputRows(g, name, shapes.Make(dtypes.Int64, dims...))
 }
 
 // matmul is the product of two matrices, or of the last two axes for each of the first two.

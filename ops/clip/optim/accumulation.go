@@ -67,10 +67,10 @@ func (t *Trainer) buildFeatures(g *Graph) []*Node {
 func (t *Trainer) buildPartedLoss(g *Graph) []*Node {
 	tape := t.tape(g)
 	batch, dim := t.opts.Batch, t.cfg.Dim()
-	u := graph.Input(g, graph.ImageFeaturesInput, batch, dim)
+	u := graph.RowsInput(g, graph.ImageFeaturesInput, batch, dim)
 	var v *Node
 	if !t.opts.classifies() {
-		v = graph.Input(g, graph.TextFeaturesInput, batch, dim)
+		v = graph.RowsInput(g, graph.TextFeaturesInput, batch, dim)
 	}
 	l := t.lossOf(tape, u, v)
 	var of []*Node
@@ -112,10 +112,10 @@ func (t *Trainer) buildSums(g *Graph) (sums, grads []*Node) {
 	tape := t.tape(g)
 	var features, of []*Node
 	if t.trainsImage() {
-		features, of = append(features, t.buildImage(tape)), append(of, graph.Input(g, graph.DImageInput, t.opts.rows(), t.cfg.Dim()))
+		features, of = append(features, t.buildImage(tape)), append(of, graph.RowsInput(g, graph.DImageInput, t.opts.rows(), t.cfg.Dim()))
 	}
 	if t.trainsText() {
-		features, of = append(features, t.buildText(tape)), append(of, graph.Input(g, graph.DTextInput, t.opts.rows(), t.cfg.Dim()))
+		features, of = append(features, t.buildText(tape)), append(of, graph.RowsInput(g, graph.DTextInput, t.opts.rows(), t.cfg.Dim()))
 	}
 	grads = tape.ParameterGradients(features, of, names)
 	carry := graph.Input(g, graph.CarryInput, 1, 1)
@@ -148,9 +148,9 @@ func (t *Trainer) partedStep(given *graph.Given, b Batch, p StepParams) ([]compu
 		return nil, err
 	}
 	batch, dim := t.opts.Batch, t.cfg.Dim()
-	given.Put(graph.ImageFeaturesInput, u, batch, dim)
+	given.PutRows(graph.ImageFeaturesInput, u, batch, dim)
 	if !t.opts.classifies() {
-		given.Put(graph.TextFeaturesInput, v, batch, dim)
+		given.PutRows(graph.TextFeaturesInput, v, batch, dim)
 	}
 	t.giveTargets(given, b, p.Gamma)
 	outputs, err := t.run(t.parts.loss, given, t.isStatistic)
@@ -239,10 +239,10 @@ func (t *Trainer) sumGradients(given *graph.Given, b Batch, d featureGradients) 
 		t.givePairs(given, t.parts.gradients, t.part(b, i))
 		given.Put(graph.CarryInput, []float32{float32(min(i, 1))}, 1, 1)
 		if d.image != nil {
-			given.Put(graph.DImageInput, graph.PartOf(d.image, i, rows*dim), rows, dim)
+			given.PutRows(graph.DImageInput, graph.PartOf(d.image, i, rows*dim), rows, dim)
 		}
 		if d.text != nil {
-			given.Put(graph.DTextInput, graph.PartOf(d.text, i, rows*dim), rows, dim)
+			given.PutRows(graph.DTextInput, graph.PartOf(d.text, i, rows*dim), rows, dim)
 		}
 		sums, err := t.run(t.parts.gradients, given, isSum)
 		if err != nil {

@@ -48,13 +48,13 @@ func (t *Trainer) givePairs(given *graph.Given, p *engine.Program, b Batch) {
 	rows, side, context := t.opts.rows(), t.cfg.ImageSize(), t.cfg.ContextLength()
 	inputs := p.Inputs()
 	if slices.Contains(inputs, graph.PixelsInput) {
-		given.Put(graph.PixelsInput, b.Pixels, rows, 3, side, side)
+		given.PutRows(graph.PixelsInput, b.Pixels, rows, 3, side, side)
 	}
 	if !slices.Contains(inputs, graph.TokensInput) {
 		return
 	}
 	ids := graph.WideIDs(b.Tokens)
-	given.Put(graph.TokensInput, ids, rows, context)
+	given.PutRows(graph.TokensInput, ids, rows, context)
 	if slices.Contains(inputs, graph.DistinctInput) {
 		distinct, slot := graph.DistinctIDs(ids, t.cfg.VocabSize())
 		given.Put(graph.DistinctInput, distinct, len(distinct), 1)

@@ -134,7 +134,7 @@ func New(e *engine.Engine, cfg clip.Config, opts Options) (*Trainer, error) {
 	if err := errors.Join(opts.checkClasses(), opts.checkHead()); err != nil {
 		return nil, err
 	}
-	if err := graph.CheckPrecision(e.Name(), opts.Precision); err != nil {
+	if err := errors.Join(graph.CheckPrecision(e.Name(), opts.Precision), CheckDevices(opts.Batch, opts.MicroBatch, e.Devices())); err != nil {
 		return nil, fmt.Errorf("trainer: %w", err)
 	}
 	t := &Trainer{eng: e, cfg: cfg, opts: opts, names: names, buffers: map[string]compute.Buffer{}}
@@ -228,7 +228,7 @@ func (t *Trainer) trainable() []clip.Parameter {
 // buildImage gives image features: of length 1, or as they are for a head.
 func (t *Trainer) buildImage(tape *graph.Tape) *Node {
 	side := t.cfg.ImageSize()
-	image := tape.ImageTower(graph.Input(tape.Graph, graph.PixelsInput, t.opts.rows(), 3, side, side))
+	image := tape.ImageTower(graph.RowsInput(tape.Graph, graph.PixelsInput, t.opts.rows(), 3, side, side))
 	if t.opts.Head.Classes > 0 {
 		return image
 	}
@@ -242,9 +242,9 @@ func (t *Trainer) buildText(tape *graph.Tape) *Node {
 		return nil
 	}
 	if t.opts.CachedText {
-		return graph.Input(tape.Graph, graph.TextFeaturesInput, t.opts.rows(), t.cfg.Dim())
+		return graph.RowsInput(tape.Graph, graph.TextFeaturesInput, t.opts.rows(), t.cfg.Dim())
 	}
-	ids := graph.IDs(tape.Graph, graph.TokensInput, t.opts.rows(), t.cfg.ContextLength())
+	ids := graph.RowsIDs(tape.Graph, graph.TokensInput, t.opts.rows(), t.cfg.ContextLength())
 	return tape.Normalize(tape.TextTower(ids))
 }
 
@@ -333,7 +333,7 @@ func (t *Trainer) wholeStep(given *graph.Given, b Batch, p StepParams) ([]comput
 	giveHyper(given, p, t.opts, t.step+1)
 	t.giveTargets(given, b, p.Gamma)
 	if t.opts.CachedText {
-		given.Put(graph.TextFeaturesInput, b.TextFeatures, t.opts.Batch, t.cfg.Dim())
+		given.PutRows(graph.TextFeaturesInput, b.TextFeatures, t.opts.Batch, t.cfg.Dim())
 	}
 	t.givePairs(given, t.program, b)
 	return t.run(t.program, given, t.renewed)

@@ -115,7 +115,7 @@ func absent(t testing.TB, name string) error {
 		os.Setenv("PJRT_PLUGIN_LIBRARY_PATH", folder)
 	}
 	if kind, xla := strings.CutPrefix(name, "xla:"); xla {
-		if len(engine.FindPlugins(kind)) == 0 {
+		if kind, _, _ = strings.Cut(kind, ","); len(engine.FindPlugins(kind)) == 0 {
 			return fmt.Errorf("no PJRT plugin for %s is found (runner doctor says where it is looked for)", kind)
 		}
 		compileQuickly()
@@ -149,6 +149,12 @@ func OnEngines(t *testing.T, run func(t *testing.T, e *engine.Engine)) {
 }
 
 var opened = map[string]*engine.Engine{}
+
+// OnDevices opens XLA's plugin for CPUs with several devices; it is skipped where it is absent.
+func OnDevices(t testing.TB, count int) *engine.Engine {
+	t.Helper()
+	return OpenEngine(t, engine.WithDevices("xla:cpu", 0, count))
+}
 
 // OpenEngine opens an engine once for all tests, XLA once for the test that asks for it first;
 // where it is absent the test is skipped.

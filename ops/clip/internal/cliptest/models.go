@@ -110,6 +110,18 @@ func SameBits(a, b *clip.Checkpoint) (differ []string) {
 	return differ
 }
 
+// LargestDifference is that of any value of two checkpoints.
+func LargestDifference(a, b *clip.Checkpoint) float64 {
+	largest := 0.0
+	for _, name := range a.Weights.Names() {
+		other := b.Weights.At(name).Data
+		for i, x := range a.Weights.At(name).Data {
+			largest = max(largest, math.Abs(float64(x)-float64(other[i])))
+		}
+	}
+	return largest
+}
+
 // SmallResNet is a ResNet with a shortcut that is projected and one that is not.
 func SmallResNet() *clip.Checkpoint {
 	cfg := clip.Config{Model: clip.Model{EmbedDim: 8, QuickGELU: true,
