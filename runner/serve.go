@@ -114,7 +114,7 @@ func (o browseOptions) serve(ctx context.Context, name string, stdout, stderr io
 		return err
 	}
 	defer s.Close()
-	engines := exec.NewEngines(o.engine, s, stderr)
+	engines := exec.NewEngines(o.engine, exec.Share{}, s, stderr)
 	defer engines.Close()
 	b, err := retrieved.Open(ctx, s, engines, name)
 	if err != nil {

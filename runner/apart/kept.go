@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,16 +17,23 @@ import (
 // stage: as many children as stages run at a time. A child that ends by itself, or whose engine
 // stands still, takes one stage along, which another attempt makes, from its last save.
 type Kept struct {
-	spec     string // of the engine
-	programs string // folder of what it compiles
+	spec     func(place int) string // of the engine
+	programs string                 // folder of what it compiles
 	patience time.Duration
 
-	mu   sync.Mutex
-	idle []*worker
+	mu     sync.Mutex
+	places []place
 }
 
-// Keep is for stages on the engine of a spec, whose programs are kept in a folder.
-func Keep(spec, programs string) *Kept {
+// place is where one stage is made at a time: a child's, which has devices of its own.
+type place struct {
+	worker *worker // nil where none was started, or it ended
+	busy   bool
+}
+
+// Keep is for stages on engines, each in the first place that is free, from 0 on; spec names the
+// engine of a place. What it compiles is kept in the folder of programs.
+func Keep(spec func(place int) string, programs string) *Kept {
 	return &Kept{spec: spec, programs: programs, patience: engine.Patience}
 }
 
@@ -35,9 +43,11 @@ func (k *Kept) Run(ctx context.Context, op string, run *op.Run, params json.RawM
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	at, free := k.take()
+	defer free()
 	q := ask(op, run, params)
-	q.Engine, q.Programs, q.Fit, q.Patience = k.spec, k.programs, run.Fit, k.patience
-	w, err := k.asked(q, run.Log)
+	q.Engine, q.Programs, q.Fit, q.Patience = k.spec(at), k.programs, run.Fit, k.patience
+	w, err := k.asked(at, q, run.Log)
 	if err != nil {
 		return 0, fmt.Errorf("a process for %s: %w", op, err)
 	}
@@ -45,7 +55,7 @@ func (k *Kept) Run(ctx context.Context, op string, run *op.Run, params json.RawM
 	last, err := w.follow(run, opened)
 	goesOn := unstopped() && err == nil && !last.Stalled
 	if goesOn && !last.Full {
-		k.keep(w)
+		k.keep(at, w)
 		return last.Peak, last.failure()
 	}
 	w.Dismiss()
@@ -61,45 +71,60 @@ func (k *Kept) Run(ctx context.Context, op string, run *op.Run, params json.RawM
 	return last.Peak, passing{fmt.Errorf("%w; the stage's log has the stacks", last.failure())}
 }
 
-// asked is a child that was asked: one that waits, or else a new one. A stage that is told to stop
-// still saves its state, so that a child does not end with its context.
-func (k *Kept) asked(q request, log io.Writer) (*worker, error) {
-	for {
-		w := k.take()
-		if w == nil {
-			return start(context.Background(), q, log)
-		}
+// asked is a child that was asked: the one that waits in a place, or else a new one. A stage that is
+// told to stop still saves its state, so that a child does not end with its context.
+func (k *Kept) asked(at int, q request, log io.Writer) (*worker, error) {
+	if w := k.waiting(at); w != nil {
 		w.log.divert(log)
 		if w.Ask(q) == nil {
 			return w, nil
 		}
 		w.wait() // it ended while it waited
 	}
+	return start(context.Background(), q, log)
 }
 
-func (k *Kept) take() *worker {
+// take takes the first free place, until free is called.
+func (k *Kept) take() (at int, free func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.idle) == 0 {
-		return nil
+	at = slices.IndexFunc(k.places, func(p place) bool { return !p.busy })
+	if at < 0 {
+		at = len(k.places)
+		k.places = append(k.places, place{})
 	}
-	w := k.idle[len(k.idle)-1]
-	k.idle = k.idle[:len(k.idle)-1]
+	k.places[at].busy = true
+	return at, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.places[at].busy = false
+	}
+}
+
+// waiting takes the child of a place; nil where there is none.
+func (k *Kept) waiting(at int) *worker {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	w := k.places[at].worker
+	k.places[at].worker = nil
 	return w
 }
 
-func (k *Kept) keep(w *worker) {
+// keep leaves a child in a place.
+func (k *Kept) keep(at int, w *worker) {
 	w.log.divert(io.Discard)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.idle = append(k.idle, w)
+	k.places[at].worker = w
 }
 
 // Close ends the children, of which none may make a stage.
 func (k *Kept) Close() {
-	for w := k.take(); w != nil; w = k.take() {
-		w.Dismiss()
-		w.wait()
+	for at := range k.places {
+		if w := k.waiting(at); w != nil {
+			w.Dismiss()
+			w.wait()
+		}
 	}
 }
 

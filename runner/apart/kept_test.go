@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,6 +36,9 @@ var _ = func() bool {
 		op.NoMemory[doubleParams], op.NoCheck[doubleParams])))
 	return true
 }()
+
+// onGo is the engine of every place.
+func onGo(int) string { return "go" }
 
 // runDouble runs a program on the engine, counts its runs in Partial, and goes on from there.
 func runDouble(ctx context.Context, run *op.Run, p doubleParams) error {
@@ -112,7 +116,7 @@ func goOrSkip(t *testing.T) {
 // goes on from what it saved.
 func TestKept(t *testing.T) {
 	goOrSkip(t)
-	k := Keep("go", "")
+	k := Keep(onGo, "")
 	defer k.Close()
 	opened := 0
 	do := func(p doubleParams, partial string) (*notes, string, error) {
@@ -158,7 +162,7 @@ func TestKept(t *testing.T) {
 // other stage.
 func TestFullChild(t *testing.T) {
 	goOrSkip(t)
-	k := Keep("go", "")
+	k := Keep(onGo, "")
 	defer k.Close()
 	pids := map[string]bool{}
 	for _, parts := range []int{10, 10, mostMappings, 10} {
@@ -174,10 +178,48 @@ func TestFullChild(t *testing.T) {
 	}
 }
 
+// TestKeptPlaces: stages at a time are made in places of their own, so that each has other devices;
+// one that ends frees its place for the next.
+func TestKeptPlaces(t *testing.T) {
+	goOrSkip(t)
+	var places []int
+	k := Keep(func(place int) string {
+		places = append(places, place)
+		return "go"
+	}, "")
+	defer k.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	run, waiting, ended := doubling(t, t.TempDir(), &notes{}), make(chan struct{}), make(chan error)
+	run.Log = writer(func(text string) {
+		if strings.Contains(text, "waiting") {
+			close(waiting)
+		}
+	})
+	go func() {
+		_, err := k.Run(ctx, "test-double", run, raw(t, doubleParams{Wait: true}), func() {})
+		ended <- err
+	}()
+	<-waiting
+	made := func() {
+		t.Helper()
+		if _, err := k.Run(context.Background(), "test-double", doubling(t, t.TempDir(), &notes{}), raw(t, doubleParams{Times: 1}), func() {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made()
+	made()
+	cancel()
+	<-ended
+	made()
+	if want := []int{0, 1, 1, 0}; !slices.Equal(places, want) {
+		t.Errorf("places %v, want %v", places, want)
+	}
+}
+
 // TestKeptStops: a stage whose context ends saves its state, and its process ends.
 func TestKeptStops(t *testing.T) {
 	goOrSkip(t)
-	k := Keep("go", "")
+	k := Keep(onGo, "")
 	defer k.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	partial := t.TempDir()
@@ -219,7 +261,7 @@ func TestFaultyPlugin(t *testing.T) {
 		"aborts":       {plugin.Abort, "the process of test-double ended by itself", "SIGABRT"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k := &Kept{spec: "xla:" + plugin.Path, patience: 5 * time.Second}
+			k := &Kept{spec: func(int) string { return "xla:" + plugin.Path }, patience: 5 * time.Second}
 			defer k.Close()
 			partial, n := t.TempDir(), &notes{}
 			if err := os.WriteFile(c.file, nil, 0o666); err != nil {

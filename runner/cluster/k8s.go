@@ -59,12 +59,7 @@ func (l *Launcher) size(r *launch.Resources) {
 	site := l.site.Class(r.Class)
 	r.CPUs = max(r.CPUs, site.CPUs)
 	r.Memory = slurm.Bytes(site.Mem, r.Memory)
-	if name, rest, ok := strings.Cut(site.GRES, ":"); ok && name == "gpu" {
-		parts := strings.Split(rest, ":") // gpu:2, gpu:a100:2
-		if n, err := strconv.Atoi(parts[len(parts)-1]); err == nil {
-			r.GPUs = n
-		}
-	}
+	r.GPUs = max(r.GPUs, gpusOf(site.GRES))
 }
 
 func (l *Launcher) k8sOptions() (*k8s.Options, error) {

@@ -43,6 +43,9 @@ type Launcher struct {
 // New reads the file of the user's site. What is told goes to stderr.
 func New(e *experiment.Experiment, folder *store.Sweep, workers exec.Settings, o Options, stderr io.Writer) (*Launcher, error) {
 	site, err := o.site()
+	if err == nil {
+		site, err = withDevices(site, int(workers.Devices), workers.Engine)
+	}
 	if err != nil {
 		return nil, err
 	}

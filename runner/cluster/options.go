@@ -3,7 +3,10 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -100,4 +103,37 @@ func (o *Options) site() (slurm.Site, error) {
 			Time: o.asked.Time, GRES: o.asked.GRES, CPUs: o.asked.CPUs, Mem: o.asked.Mem})
 	}
 	return site, nil
+}
+
+// withDevices asks for the GPUs of --devices, for the stages that compute on them. What the site or
+// a flag asks for must be as many.
+func withDevices(site slurm.Site, devices int, engineSpec string) (slurm.Site, error) {
+	if devices <= 1 || strings.HasPrefix(engineSpec, "xla:cpu") {
+		return site, nil
+	}
+	class := site.Class("engine")
+	if n := gpusOf(class.GRES); n > 0 && n != devices {
+		return site, cli.Usage(fmt.Errorf("--devices %d: a stage on the engine asks for %s", devices, class.GRES))
+	} else if n > 0 {
+		return site, nil
+	}
+	own := site.Classes["engine"]
+	own.GRES = strings.Trim(class.GRES+fmt.Sprintf(",gpu:%d", devices), ",")
+	site.Classes = maps.Clone(site.Classes)
+	if site.Classes == nil {
+		site.Classes = map[string]slurm.Site{}
+	}
+	site.Classes["engine"] = own
+	return site, nil
+}
+
+// gpusOf is how many GPUs generic resources name, as gpu:2 or gpu:a100:2 among others; 0 without.
+func gpusOf(gres string) int {
+	for _, one := range strings.Split(gres, ",") {
+		parts := strings.Split(one, ":")
+		if n, err := strconv.Atoi(parts[len(parts)-1]); parts[0] == "gpu" && err == nil {
+			return n
+		}
+	}
+	return 0
 }

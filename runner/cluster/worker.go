@@ -190,7 +190,7 @@ func (w *worker) make(ctx context.Context) error {
 	if err := w.awaitInputs(ctx); err != nil {
 		return err
 	}
-	engines := exec.NewEngines(w.Engine, w.store, w.stderr)
+	engines := exec.NewEngines(w.Engine, w.Devices.Share(w.Engine, 1), w.store, w.stderr)
 	defer engines.Close()
 	stage := &plan.Stage{Op: w.task.Op, Params: w.task.Params, In: map[string]*plan.Stage{}, Files: w.task.Files, Key: w.task.Key, Lines: w.task.Lines}
 	this := w.run()

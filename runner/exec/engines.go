@@ -18,6 +18,7 @@ import (
 // processes open that make the stages. It may be used by several goroutines.
 type Engines struct {
 	asked    string
+	share    Share
 	programs string // folder of what XLA compiles
 	stderr   io.Writer
 	kept     *apart.Kept // nil where stages are made in this process
@@ -29,12 +30,12 @@ type Engines struct {
 	facts  map[string]string // likewise
 }
 
-// NewEngines opens the engine that is asked for by name, and says so on stderr. What XLA compiles
-// is kept in the store.
-func NewEngines(asked string, s *store.Store, stderr io.Writer) *Engines {
-	e := &Engines{asked: asked, programs: s.ProgramsDir(), stderr: stderr}
+// NewEngines opens the engine that is asked for by name, and says so on stderr. share says how
+// stages have its devices; the zero value is one for all. What XLA compiles is kept in the store.
+func NewEngines(asked string, share Share, s *store.Store, stderr io.Writer) *Engines {
+	e := &Engines{asked: asked, share: share, programs: s.ProgramsDir(), stderr: stderr}
 	if engine.Apart(asked) {
-		e.kept = apart.Keep(asked, e.programs)
+		e.kept = apart.Keep(func(place int) string { return share.spec(asked, place) }, e.programs)
 	}
 	return e
 }
@@ -66,7 +67,7 @@ func (e *Engines) open() (*engine.Engine, error) {
 	if e.engine != nil || e.err != nil {
 		return e.engine, e.err
 	}
-	if e.engine, e.err = engine.Open(e.asked); e.err != nil {
+	if e.engine, e.err = engine.Open(e.share.spec(e.asked, 0)); e.err != nil {
 		e.err = fmt.Errorf("engine %s: %w", e.asked, e.err)
 		return nil, e.err
 	}

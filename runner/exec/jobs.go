@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"react/ops"
-	"react/ops/clip"
 	"react/runner/plan"
 	"react/runner/record"
 	"react/runner/schedule"
@@ -17,25 +16,33 @@ import (
 type Jobs int
 
 // String is the value as it is given.
-func (j *Jobs) String() string {
-	if *j == 0 {
-		return "auto"
-	}
-	return strconv.Itoa(int(*j))
-}
+func (j *Jobs) String() string { return countText(int(*j), "auto") }
 
 // Set reads a number or "auto".
 func (j *Jobs) Set(text string) error {
-	if text == "auto" {
-		*j = 0
-		return nil
+	n, err := readCount(text, "auto", "stages")
+	*j = Jobs(n)
+	return err
+}
+
+// readCount reads a number from 1, or the word for 0.
+func readCount(text, word, of string) (int, error) {
+	if text == word {
+		return 0, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return fmt.Errorf(`a number of stages from 1, or "auto"`)
+		return 0, fmt.Errorf("a number of %s from 1, or %q", of, word)
 	}
-	*j = Jobs(n)
-	return nil
+	return n, nil
+}
+
+// countText is what readCount read.
+func countText(n int, word string) string {
+	if n == 0 {
+		return word
+	}
+	return strconv.Itoa(n)
 }
 
 // Type is what usage lines call it.
@@ -69,13 +76,10 @@ func (j Jobs) Uses(stage *plan.Stage) schedule.Resources {
 	return schedule.Resources{Cores: cores, Device: op.UsesEngine}
 }
 
-// Limits are those of this machine. An accelerator is one stage's at a time. On
+// Limits are those of this machine. A device of an accelerator is one stage's at a time. On
 // the processor, a number of stages is taken at its word.
-func (j Jobs) Limits(engine string) schedule.Limits {
-	l := schedule.Limits{Memory: record.ReadSystem().AvailableBytes}
-	if clip.Accelerator(engine) || j == 0 {
-		l.Devices = 1
-	}
+func (j Jobs) Limits(engine string, share Share) schedule.Limits {
+	l := schedule.Limits{Memory: record.ReadSystem().AvailableBytes, Devices: share.atOnce(engine, j)}
 	if j == 0 {
 		l.Cores = runtime.GOMAXPROCS(0)
 	}

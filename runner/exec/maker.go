@@ -65,7 +65,7 @@ func (m Maker) make(stage *plan.Stage, assist bool) func(context.Context, *sched
 			if err != nil {
 				return nil, err
 			}
-			run.Fit = m.Fit.On(eng.Name())
+			run.Fit = m.fit(eng.Name())
 			opened()
 			return eng, nil
 		}
@@ -80,11 +80,18 @@ func (m Maker) make(stage *plan.Stage, assist bool) func(context.Context, *sched
 			if err := m.Engines.Prepare(); err != nil {
 				return err
 			}
-			run.Fit = m.Fit.On(m.Engines.Name())
+			run.Fit = m.fit(m.Engines.Name())
 			peak, err = m.Engines.kept.Run(ctx, stage.Op, run, stage.Params, opened)
 			return err
 		})
 	}
+}
+
+// fit is what a training is told on an engine.
+func (m Maker) fit(engineName string) op.Fit {
+	fit := m.Fit.On(engineName)
+	fit.Devices = m.Engines.share.Each()
+	return fit
 }
 
 // readAsPlanned runs a stage between two looks at its outside files: what it read

@@ -12,6 +12,7 @@ import (
 // Settings are what flags say of how stages are made, here and by a worker.
 type Settings struct {
 	Engine    string // as --engine names it
+	Devices   Devices
 	SaveEvery time.Duration
 	Fit       Fit
 }
@@ -19,6 +20,8 @@ type Settings struct {
 // Flags adds the flags.
 func (s *Settings) Flags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.Engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
+	s.Devices = 1
+	flags.Var(&s.Devices, "devices", "compute on this many devices of XLA, or all: stages that run at a time share them out, so that with -j 1 each training is spread over all, and with as many stages as devices each stage has one")
 	flags.DurationVar(&s.SaveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
 	s.Fit.Flags(flags)
 }
@@ -31,10 +34,17 @@ func (s *Settings) Check() error {
 	if err := CheckEngine(s.Engine); err != nil {
 		return err
 	}
+	if err := s.Devices.check(s.Engine); err != nil {
+		return err
+	}
 	return s.Fit.Check()
 }
 
 // Args are the flags as a worker is given them.
 func (s *Settings) Args() []string {
-	return append([]string{"--engine", s.Engine, "--save-every", s.SaveEvery.String()}, s.Fit.args()...)
+	args := []string{"--engine", s.Engine, "--save-every", s.SaveEvery.String()}
+	if s.Devices != 1 {
+		args = append(args, "--devices", s.Devices.String())
+	}
+	return append(args, s.Fit.args()...)
 }

@@ -25,10 +25,7 @@ func CheckFit(stages []*plan.Stage, survey *schedule.Survey, machine *plan.Machi
 		if survey.Status[i] != schedule.ToRun {
 			continue
 		}
-		found := []error{checkPrecision(stage, machine.Engine)}
-		if !overcommit {
-			found = append(found, checkMemory(stage, machine))
-		}
+		found := []error{checkPrecision(stage, machine.Engine), checkMemory(stage, machine, overcommit)}
 		for _, err := range found {
 			if err != nil && !seen[err.Error()] {
 				seen[err.Error()] = true
@@ -50,13 +47,15 @@ func checkPrecision(stage *plan.Stage, engineName string) error {
 	return nil
 }
 
-func checkMemory(stage *plan.Stage, machine *plan.Machine) error {
+// checkMemory refuses a stage that cannot be made to fit; one that does not fit as it is, unless
+// that is asked for.
+func checkMemory(stage *plan.Stage, machine *plan.Machine, overcommit bool) error {
 	m, err := machine.Memory(stage)
 	if err != nil {
 		return fmt.Errorf("%s: %w", stage.Op, err)
 	}
 	needs, limit := m.On(machine.Engine), machine.Fit.Memory
-	if limit == 0 || needs <= limit {
+	if overcommit || limit == 0 || needs <= limit {
 		return nil
 	}
 	return cli.NoRoom(fmt.Errorf("%s needs about %s of memory, and there are %s (%v); %s", stage.Op, clip.FormatBytes(needs),
@@ -86,13 +85,13 @@ func waysOut(stage *plan.Stage, machine *plan.Machine) string {
 		}
 	}
 	if stage.Op == "tune" || stage.Op == "pretrain" || stage.Op == "fine-tune" {
-		auto := op.Fit{MicroBatch: op.AutoBatch, Recompute: fit.Recompute, Memory: fit.Memory}
+		auto := op.Fit{MicroBatch: op.AutoBatch, Recompute: fit.Recompute, Memory: fit.Memory, Devices: fit.Devices}
 		try("--batch auto", auto)
 		auto.Recompute = true
 		if len(ways) == 0 {
 			try("--batch auto --recompute", auto)
 		}
-		try("--recompute", op.Fit{MicroBatch: fit.MicroBatch, Recompute: true, Memory: fit.Memory})
+		try("--recompute", op.Fit{MicroBatch: fit.MicroBatch, Recompute: true, Memory: fit.Memory, Devices: fit.Devices})
 	}
 	return strings.Join(append(ways, "--overcommit runs it all the same"), "; ")
 }

@@ -27,7 +27,7 @@ import (
 
 // rerunSome makes stages once more and counts those that came out otherwise.
 func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
-	engines := exec.NewEngines(v.Engine, v.store, v.Stderr)
+	engines := exec.NewEngines(v.Engine, exec.Share{}, v.store, v.Stderr)
 	defer engines.Close()
 	maker := exec.Maker{Engines: engines, Workers: runtime.GOMAXPROCS(0), Identify: v.store.Identify}
 	r := newRestorer(v.store)

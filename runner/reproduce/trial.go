@@ -122,7 +122,7 @@ func (r *reproduction) make(ctx context.Context, stages []*plan.Stage) (*schedul
 		return nil, err
 	}
 	defer release()
-	engines := exec.NewEngines(r.Engine, r.to, r.Stderr)
+	engines := exec.NewEngines(r.Engine, exec.Share{}, r.to, r.Stderr)
 	defer engines.Close()
 	maker := exec.Maker{Engines: engines, Workers: max(1, runtime.GOMAXPROCS(0)/r.Jobs), Identify: r.to.Identify}
 	tasks := make([]*schedule.Task, len(stages))

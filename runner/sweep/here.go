@@ -23,12 +23,14 @@ func (s *Sweep) runHere(ctx context.Context) (*schedule.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	engines := exec.NewEngines(s.Engine, s.Store, s.Stderr)
+	share := s.Devices.Share(s.Engine, s.jobs)
+	engines := exec.NewEngines(s.Engine, share, s.Store, s.Stderr)
 	defer engines.Close()
 	if err := s.prepareEngine(engines); err != nil {
 		return nil, err
 	}
 	machine := &plan.Machine{Engine: engines.Name(), Fit: s.Fit.On(engines.Name())}
+	machine.Fit.Devices = share.Each()
 	if err := forecast.CheckFit(s.Plan.Stages, s.survey, machine, s.overcommit); err != nil {
 		return nil, err
 	}
@@ -40,7 +42,7 @@ func (s *Sweep) runHere(ctx context.Context) (*schedule.Report, error) {
 		tasks[i].Run, tasks[i].Assist = maker.Run(stage), maker.Assist(stage)
 	}
 	left := forecast.NewCountdown(expected, s.Plan.Stages, engines.Name())
-	options := schedule.Options{Store: s.Store, Jobs: s.jobs.AtOnce(), Limits: s.jobs.Limits(engines.Name()),
+	options := schedule.Options{Store: s.Store, Jobs: s.jobs.AtOnce(), Limits: s.jobs.Limits(engines.Name(), share),
 		FailFast: s.failFast, Retries: s.Cluster.Retries,
 		Reporter: placingReporter{exec.NewTimedReporter(s.Stderr, left), s.Experiment}}
 	record.KeepSound(&options, s.Stderr)
