@@ -3,6 +3,8 @@ package contract
 import (
 	"strings"
 	"testing"
+
+	"react/results/label"
 )
 
 // TestEveryFieldIsExplained holds that each value has a comment, words for what is right, and an
@@ -98,5 +100,21 @@ func TestExplainFamilies(t *testing.T) {
 	}
 	if e, err := Explain("tune.gamma"); err != nil || e.Family != "" {
 		t.Errorf("tune.gamma: %v, family %s", err, e.Family)
+	}
+}
+
+// TestEveryFieldHasALabel: a field may be an axis of a table, which calls it by package label.
+func TestEveryFieldHasALabel(t *testing.T) {
+	paths, err := FieldPaths()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(paths) < 100 {
+		t.Fatalf("only %d paths", len(paths))
+	}
+	for path := range paths {
+		if l, ok := label.Field(strings.ReplaceAll(path, "NAME", "mine")); !ok || len([]rune(l.Short)) > 30 {
+			t.Errorf("%s: got %+v, %v", path, l, ok)
+		}
 	}
 }
