@@ -55,13 +55,16 @@ type panel struct {
 // each column, bars of ± one standard deviation over seeds, and labelled cases
 // as dashed levels. Values that are missing leave a gap.
 //
-// As "bars" each line of the table is a bar, as "heatmap" each cell a square.
+// As "bars" each line of the table is a bar, as "heatmap" each cell a square; as "points", and where
+// the table says nothing, each difference to the baseline is a point with its interval.
 func Drawing(g *grid.Grid) (render.Drawing, error) {
 	switch g.Table.Figure {
 	case "bars":
 		return bars(g), nil
 	case "heatmap":
 		return heatmap(g), nil
+	case "points", "":
+		return points(g), nil
 	}
 	return curves(g)
 }
@@ -85,7 +88,8 @@ func curves(g *grid.Grid) (render.Drawing, error) {
 	for i := range plots {
 		plots[i] = make([]*plot.Plot, columns)
 		for j := range min(columns, len(panels)-i*columns) {
-			plots[i][j] = panels[i*columns+j].plot(g.Table.Shown(g.Stub[len(g.Stub)-1]))
+			_, axis := g.Table.ShownPath(g.Stub[len(g.Stub)-1])
+			plots[i][j] = panels[i*columns+j].plot(axis)
 		}
 	}
 	width := vg.Length(columns) * panelWidth
@@ -122,7 +126,7 @@ func panelsOf(g *grid.Grid) (panels []*panel) {
 		return nil
 	}
 	for i, name := range x {
-		at[name] = i
+		at[name], x[i] = i, g.ShownAlong(name)
 	}
 	for m, metric := range g.Metrics {
 		p := &panel{metric: metric, x: x}

@@ -17,6 +17,7 @@ type lineKey struct {
 	name     []string // stub
 	shown    []string // stub as printed
 	short    string   // the part of the name that tells it apart
+	title    string   // that part as printed
 	group    string   // as printed
 }
 
@@ -97,9 +98,9 @@ func (b *builder) nameLines() {
 		line.shown = make([]string, len(line.values))
 		for i, v := range line.values {
 			line.name[i] = v.String()
-			line.shown[i] = b.spec.Shown(line.name[i])
+			line.shown[i] = b.spec.shownValue(b.spec.Rows[i], line.name[i])
 		}
-		line.short = strings.Join(line.name, ", ")
+		line.short, line.title = strings.Join(line.name, ", "), strings.Join(line.shown, ", ")
 		if line.label != "" && !classes {
 			b.nameCase(line)
 		}
@@ -108,6 +109,7 @@ func (b *builder) nameLines() {
 	for _, line := range b.lines {
 		if line.label != "" && taken[line.short] > 1 { // a label spelt like a value of the grid
 			line.short += " (case)"
+			line.title += " (case)"
 			line.name[0] += " (case)"
 			line.shown[0] += " (case)"
 		}
@@ -122,14 +124,14 @@ func (b *builder) classesOfOneCase() bool {
 }
 
 func (b *builder) nameCase(line *lineKey) {
-	parts := []string{line.label}
-	for i, v := range line.values {
+	first, shown := line.label, b.spec.shown(line.label)
+	parts, titles := []string{first}, []string{shown}
+	for i := range line.values {
 		if b.variesInCase(line.label, i) {
-			parts = append(parts, v.String())
+			parts, titles = append(parts, line.name[i]), append(titles, line.shown[i])
 		}
 	}
-	line.short = strings.Join(parts, ", ")
-	first, shown := line.label, b.spec.Shown(line.label)
+	line.short, line.title = strings.Join(parts, ", "), strings.Join(titles, ", ")
 	if b.variesInCase(line.label, 0) {
 		first += ", " + line.name[0]
 		shown += ", " + line.shown[0]
@@ -376,19 +378,15 @@ func (b *builder) column(key []Value) Column {
 	var parts, shown []string
 	for i, v := range key {
 		c.Values = append(c.Values, v.String())
-		part, label := v.String(), b.spec.Shown(v.String())
+		path, part := b.spec.Columns[i], v.String()
+		text := b.spec.shownValue(path, part)
 		if v.kind != isText {
-			path := b.spec.Columns[i]
 			part = b.shortPath(path) + "=" + part
-			switch known := b.spec.Shown(path); {
-			case label != v.String():
-			case known != path:
-				label = known + " = " + label
-			default:
-				label = part
+			if head, _ := b.spec.ShownPath(path); text == v.String() {
+				text = head + " = " + text
 			}
 		}
-		parts, shown = append(parts, part), append(shown, label)
+		parts, shown = append(parts, part), append(shown, text)
 	}
 	c.Name, c.Shown = strings.Join(parts, " "), strings.Join(shown, " ")
 	return c

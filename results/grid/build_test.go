@@ -508,7 +508,7 @@ func TestDifferentImages(t *testing.T) {
 	s := modes.Study{}
 	s.Add("", -1, 0.4, "tune.mode", "full").N = 90
 	s.Add("", -1, 0.4, "tune.mode", "gated-image")
-	if got := said(mustBuild(t, byMode, s.Rows, Options{})); !strings.Contains(got, "Test images: task 90 to 100 (differs between cells).") {
+	if got := said(mustBuild(t, byMode, s.Rows, Options{})); !strings.Contains(got, "Test images: Task 90 to 100 (differs between cells).") {
 		t.Errorf("got\n%s", got)
 	}
 }

@@ -34,7 +34,8 @@ type group struct {
 }
 
 func (b *builder) line(l *lineKey) Line {
-	out := Line{Names: l.name, Name: l.short, Shown: l.shown, Label: l.label, Values: l.values, Baseline: l.baseline, group: l.group}
+	out := Line{Names: l.name, Name: l.short, Shown: l.shown, Label: l.label, Values: l.values,
+		Baseline: l.baseline, group: l.group, title: l.title}
 	for m := range b.grid.Metrics {
 		groups := b.groups(l, m)
 		cells := make([]*Cell, len(b.grid.Columns))

@@ -61,7 +61,7 @@ func mainEffect(spec *Table, rows []results.Row) ([]results.Row, *effect, error)
 			e.trials[s.row.Trial], e.keys[s.row.Key] = true, true
 		}
 	}
-	e.describe(spec.Effect, used, len(complete), dropped)
+	e.describe(spec, used, len(complete), dropped)
 	averages, members := averaged(spec.Effect, used)
 	e.members = members
 	return averages, e, nil
@@ -153,7 +153,7 @@ func seedText(seed *int) string {
 }
 
 // describe says for the caption what each number is the mean of.
-func (e *effect) describe(path string, used []sample, combos, dropped int) {
+func (e *effect) describe(spec *Table, used []sample, combos, dropped int) {
 	if len(used) == 0 {
 		return
 	}
@@ -161,8 +161,13 @@ func (e *effect) describe(path string, used []sample, combos, dropped int) {
 	for i, s := range used {
 		rows[i] = s.row
 	}
-	e.text = fmt.Sprintf("Main effect of %s: each value is the mean over the same %s of %s.", path,
-		words.Plural(combos, "combination"), listOr(combinationPaths(path, rows), "all else"))
+	over := combinationPaths(spec.Effect, rows)
+	for i, path := range over {
+		over[i], _ = spec.ShownPath(path)
+	}
+	name, _ := spec.ShownPath(spec.Effect)
+	e.text = fmt.Sprintf("Main effect of %s: each value is the mean over the same %s of %s.", name,
+		words.Plural(combos, "combination"), listOr(over, "all else"))
 	if dropped > 0 {
 		have := "have"
 		if dropped == 1 {

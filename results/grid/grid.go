@@ -28,6 +28,7 @@ type Grid struct {
 	Over     []string    // what means and ± are over, in sentences for the caption
 	// what else holds for the whole table: methods and warnings, in sentences
 	Remarks    []string
+	OfTests    int           // of Remarks: the first so many say how differences are tested
 	Trials     []string      // ids of the trials shown, sorted
 	Keys       string        // "sha256:..." over the sorted keys of the stages shown
 	Family     int           // exploratory tests that Holm's correction was taken over
@@ -39,7 +40,7 @@ type Grid struct {
 // Column is one column of each metric.
 type Column struct {
 	Name   string   // "k=4", "t2t k=4"; empty in a table without column paths
-	Shown  string   // as printed: Name with Table.Labels
+	Shown  string   // as printed
 	Values []string // one for each column path
 	Key    []Value
 }
@@ -47,7 +48,7 @@ type Column struct {
 // Metric is one metric of the table.
 type Metric struct {
 	Name     string // "task/acc@1"
-	Shown    string // as printed: Table.Labels of Name, or Name
+	Shown    string // as printed: Table.Labels of Name, or its short label
 	Set      string // "task"
 	Unit     string // of a metric that is no percentage, or empty
 	Percent  bool   // printed times 100
@@ -55,13 +56,14 @@ type Metric struct {
 	Best     int    // 1: more is better, -1: less is, 0: no best
 	general  bool   // plain numbers printed with 4 significant digits
 	chosen   bool   // Decimals are the spec's for this metric
+	long     string // Shown in full
 }
 
 // Line is one printed line.
 type Line struct {
 	Names []string // one for each stub column
 	Name  string   // the names that tell it apart, joined
-	Shown []string // Names as printed, with Table.Labels
+	Shown []string // Names as printed
 	Label string   // of the case, or empty
 	// Cells and Differences are [metric][column]. Neighbours that a line spans
 	// share one pointer. A Difference is nil on the baseline's own line and
@@ -71,6 +73,7 @@ type Line struct {
 	Values      []Value // of the row paths
 	Baseline    bool
 	group       string // value of Table.Group as printed; empty: none
+	title       string // Name as printed
 }
 
 // Cell is what a line has under one metric and column.

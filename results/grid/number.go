@@ -7,19 +7,42 @@ import (
 	"strings"
 
 	"react/results/evaluation"
+	"react/results/label"
 )
 
 // makeMetrics decides how each metric is shown, but for the decimals.
 func (b *builder) makeMetrics() {
 	for _, name := range b.spec.Metrics {
 		set, metric := splitMetric(name)
-		m := Metric{Name: name, Set: set, Shown: b.spec.Shown(name), Unit: b.spec.Units[name]}
+		words := label.Metric(set, metric)
+		m := Metric{Name: name, Set: set, Shown: words.Short, long: words.Long, Unit: words.Unit}
+		if text, ok := b.spec.Labels[name]; ok {
+			m.Shown, m.long = text, text
+		}
+		if unit, ok := b.spec.Units[name]; ok {
+			m.Unit = unit
+		}
 		known, _ := evaluation.MetricOf(set, metric)
 		m.Percent = known.Percent || matches(b.spec.Percent, metric)
 		if m.Percent || known.Best < 0 { // of plain numbers only a loss has a best
 			m.Best = known.Best
 		}
 		b.grid.Metrics = append(b.grid.Metrics, m)
+	}
+	b.tellApart()
+}
+
+// tellApart gives metrics that would be called the same the names that they have in the spec.
+func (b *builder) tellApart() {
+	count := map[string]int{}
+	for _, m := range b.grid.Metrics {
+		count[m.Shown]++
+	}
+	for i := range b.grid.Metrics {
+		m := &b.grid.Metrics[i]
+		if _, own := b.spec.Labels[m.Name]; count[m.Shown] > 1 && !own {
+			m.Shown = m.Name
+		}
 	}
 }
 

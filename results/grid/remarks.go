@@ -10,6 +10,7 @@ import (
 
 	"react/data/words"
 	"react/results/evaluation"
+	"react/results/label"
 	"react/results/plain"
 )
 
@@ -17,7 +18,9 @@ import (
 // images, which tests, and every reason to doubt.
 func (b *builder) remark() {
 	b.grid.Over = plain.NonEmpty(b.aboutEffect(), b.aboutSeeds(), b.aboutImages())
-	b.grid.Remarks = append(append(b.aboutDifferences(), b.aboutCorrection()...),
+	tests := append(b.aboutDifferences(), b.aboutCorrection()...)
+	b.grid.OfTests = len(tests)
+	b.grid.Remarks = append(tests,
 		plain.NonEmpty(b.aboutInputs(), b.aboutFewSeeds(), b.aboutEngines(), b.aboutScale(), b.aboutGaps(), b.aboutHoles())...)
 }
 
@@ -88,7 +91,7 @@ func (b *builder) aboutImages() string {
 		})
 		if text := countText(counts); text != "" {
 			sets = append(sets, metric.Set)
-			parts = append(parts, metric.Set+" "+text)
+			parts = append(parts, label.Title(metric.Set)+" "+text)
 		}
 	}
 	if len(parts) == 0 {

@@ -51,7 +51,7 @@ func TestMainEffect(t *testing.T) {
 	if d := lineOf(t, g, "b").Differences[0][0]; d == nil || d.N != 3 || d.NoTest != whyNotStored {
 		t.Errorf("difference: got %+v", d)
 	}
-	if text, want := said(g), "over the same 2 combinations of retrieve.k."; !strings.Contains(text, want) || len(g.Trials) != 12 {
+	if text, want := said(g), "over the same 2 combinations of K."; !strings.Contains(text, want) || len(g.Trials) != 12 {
 		t.Errorf("no %q, or not of 12 trials but %d, in\n%s", want, len(g.Trials), text)
 	}
 }
@@ -136,6 +136,44 @@ func TestPublished(t *testing.T) {
 		spec.Published = []Published{p}
 		if _, err := Build(spec, modes.Rows(), Options{}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want %s", err, name)
+		}
+	}
+}
+
+// TestOneStageHasNoSpread: seeds that share a stage have no deviation to show; zero over several
+// stages is shown.
+func TestOneStageHasNoSpread(t *testing.T) {
+	for _, c := range []struct {
+		keys [2]string
+		want string
+	}{{[2]string{"a", "a"}, ""}, {[2]string{"a", "b"}, "± 0.0"}} {
+		var rows []results.Row
+		for seed, key := range c.keys {
+			rows = append(rows, results.Row{Trial: key + string(rune('0'+seed)), Set: "pairs", Metric: "precision", Value: 0.5, N: 10,
+				Params: map[string]any{"tune.mode": "full"}, Seed: results.Seed(seed), Key: key})
+		}
+		g := mustBuild(t, Table{Name: "t", Rows: Names{"tune.mode"}, Metrics: Names{"pairs/precision"}}, rows, Options{})
+		if main, spread, _ := g.Lines[0].Cells[0][0].Parts(g.Metrics[0], ""); main != "50.0" || spread != c.want {
+			t.Errorf("keys %v: got %s %s, want %s", c.keys, main, spread, c.want)
+		}
+	}
+}
+
+func TestShownBaseline(t *testing.T) {
+	for _, c := range []struct {
+		baseline string
+		labels   map[string]string
+		want     string
+	}{
+		{"base", nil, "base"},
+		{"base", map[string]string{"base": "Base model"}, "Base model"},
+		{"tune.mode=full", nil, "Mode = full"},
+		{"full", nil, "full"},
+	} {
+		spec := modesTable()
+		spec.Baseline, spec.Labels = c.baseline, c.labels
+		if got := mustBuild(t, spec, modes.Rows(), Options{}).ShownBaseline(); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.baseline, got, c.want)
 		}
 	}
 }

@@ -21,10 +21,15 @@ func (c *Cell) Parts(m Metric, kind string) (main, spread string, word bool) {
 	if kind == "ci95" {
 		v = (c.High - c.Low) / 2
 	}
-	if !math.IsNaN(v) && (m.Percent || v > 0) {
+	if v > 0 || !math.IsNaN(v) && m.Percent && !c.oneStage() {
 		spread = "± " + m.FormatSpread(v)
 	}
 	return m.FormatMean(c.Mean), spread, false
+}
+
+// oneStage reports whether all seeds have the figure from one stage, which then knows of none.
+func (c *Cell) oneStage() bool {
+	return !slices.ContainsFunc(c.Points, func(p Point) bool { return p.Key != c.Points[0].Key })
 }
 
 // Along are the values of the last row path, as places along the axis of a figure: numbers ascend,
@@ -64,22 +69,45 @@ func (g *Grid) ShownColumns() []string {
 	return names
 }
 
-// ShownStub are the heads of the lines' names as printed.
+// ShownStub are the heads of the lines' names as printed; two that would be the same are long.
 func (g *Grid) ShownStub() []string {
 	names := make([]string, len(g.Stub))
 	for i, path := range g.Stub {
-		names[i] = g.Table.Shown(path)
+		names[i], _ = g.Table.ShownPath(path)
+	}
+	for i, path := range g.Stub {
+		if slices.Index(names, names[i]) < i {
+			_, names[i] = g.Table.ShownPath(path)
+		}
 	}
 	return names
 }
 
-// Title is the line's name as printed.
-func (l *Line) Title() string {
-	if slices.Equal(l.Names, l.Shown) {
-		return l.Name
+// ShownAlong is one of Along as printed.
+func (g *Grid) ShownAlong(name string) string { return g.Table.shownValue(g.Stub[len(g.Stub)-1], name) }
+
+// ShownBaseline is what the others are compared with, as printed.
+func (g *Grid) ShownBaseline() string {
+	path, value, isMatch := strings.Cut(g.Baseline, "=")
+	for i := range g.Lines {
+		switch l := &g.Lines[i]; {
+		case !l.Baseline:
+		case l.Label == g.Baseline:
+			return g.Table.shown(g.Baseline)
+		case l.Name == g.Baseline:
+			return l.Title()
+		case isMatch && path == g.Table.Paired:
+			return g.Table.shownValue(path, value)
+		case isMatch:
+			short, _ := g.Table.ShownPath(path)
+			return short + " = " + g.Table.shownValue(path, value)
+		}
 	}
-	return strings.Join(l.Shown, ", ")
+	return g.Table.shown(g.Baseline)
 }
+
+// Title is the line's name as printed.
+func (l *Line) Title() string { return l.title }
 
 // ShownLine is a line's name as printed, by its name.
 func (g *Grid) ShownLine(name string) string {
@@ -116,5 +144,20 @@ func (m Metric) DifferenceTitle() string {
 	return m.Title()
 }
 
+// LongTitle is the metric in full, with what its numbers are in: a unit, "%" or "points".
+func (m Metric) LongTitle(percent string) string {
+	unit := m.Unit
+	if m.Percent {
+		unit = percent
+	}
+	if unit == "" {
+		return m.long
+	}
+	return m.long + " (" + unit + ")"
+}
+
 // Differs reports whether correction changes what is said of a difference.
 func (d *Difference) Differs() bool { return !math.IsNaN(d.P) && d.Level < significance }
+
+// Decided reports whether the corrected test finds a difference.
+func (d *Difference) Decided() bool { return d.Adjusted < significance }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"react/results/label"
 )
 
 // Table says how rows become a table. Its JSON form is the spec's
@@ -37,11 +39,14 @@ type Table struct {
 	Percent Names `json:"percent,omitempty"`
 	// Order lists labels and values of paths that come first, in this order.
 	Order Names `json:"order,omitempty"`
-	// Figure is "lines", "bars" or "heatmap" where the table is drawn too
-	// (Grid.Drawing).
+	// Figure is "lines", "bars", "heatmap" or "points" where the table is drawn too, "none"
+	// where it is not; empty leaves it to package figures.
 	Figure string `json:"figure,omitempty"`
-	// Labels are what is printed in place of paths, metrics, values and the
-	// labels of cases. Files for programs keep the names of the spec.
+	// Differences is where LaTeX has those to the baseline: "cell", below the values, "table",
+	// in tables of their own, or empty: in the cells where that fits a column of the paper.
+	Differences string `json:"differences,omitempty"`
+	// Labels are what is printed in place of paths, metrics, values and the labels of cases,
+	// before those of package label. Files for programs keep the names of the spec.
 	Labels map[string]string `json:"labels,omitempty"`
 	// Units of metrics that are no percentages, printed in their heads.
 	Units map[string]string `json:"units,omitempty"`
@@ -152,11 +157,15 @@ func (t *Table) checkChoices() error {
 	for _, f := range []struct {
 		field, value string
 		words        []string
-	}{{"figure", t.Figure, []string{"", "lines", "bars", "heatmap"}}, {"spread", t.Spread, []string{"", "std", "ci95"}},
-		{"test", t.Test, []string{"", "cluster", "mcnemar"}}} {
+	}{{"figure", t.Figure, []string{"", "lines", "bars", "heatmap", "points", "none"}},
+		{"differences", t.Differences, []string{"", "table", "cell"}},
+		{"spread", t.Spread, []string{"", "std", "ci95"}}, {"test", t.Test, []string{"", "cluster", "mcnemar"}}} {
 		if !slices.Contains(f.words, f.value) {
 			return t.errorf("%s: %q is not one of %s", f.field, f.value, strings.Join(f.words[1:], ", "))
 		}
+	}
+	if t.Figure == "points" && t.Baseline == "" {
+		return t.fault("figure", "points are differences to a baseline, and the table has none")
 	}
 	if t.Group != "" && !slices.Contains(t.Rows, t.Group) {
 		return t.errorf("group: %q is not one of rows%s", t.Group, hint(t.Group, t.Rows))
@@ -195,12 +204,34 @@ func (t *Table) checkMetricNames() error {
 	return nil
 }
 
-// Shown is the printed form of a path, metric, value or label.
-func (t *Table) Shown(name string) string {
-	if label, ok := t.Labels[name]; ok {
-		return label
+// shown is the printed form of a label of a case, or what else only the table itself renames.
+func (t *Table) shown(name string) string {
+	if text, ok := t.Labels[name]; ok {
+		return text
 	}
 	return name
+}
+
+// ShownPath is the printed form of a path: short, as it heads a column, or long, as it explains an
+// axis of a figure.
+func (t *Table) ShownPath(path string) (short, long string) {
+	if text, ok := t.Labels[path]; ok {
+		return text, text
+	}
+	l, _ := label.Field(path)
+	long = l.Long
+	if l.Unit != "" {
+		long += " (" + l.Unit + ")"
+	}
+	return l.Short, long
+}
+
+// shownValue is the printed form of a value of a path, as its name is in the table.
+func (t *Table) shownValue(path, name string) string {
+	if text, ok := t.Labels[name]; ok {
+		return text
+	}
+	return label.Value(path, name)
 }
 
 func (t *Table) decimals() int {

@@ -31,21 +31,21 @@ func ExampleTextWithin() {
 	// Output:
 	// main: Tuning on retrieved pairs
 	//
-	// tune.mode     task/acc@1 (%)
-	// ────────────────────────────
+	// Mode          Task acc. (%)
+	// ───────────────────────────
 	// base            41.2
 	// gated-image    *46.9 ± 0.9
 	//
 	// Difference to base
-	// tune.mode     task/acc@1 (points)
-	// ─────────────────────────────────
+	// Mode          Task acc. (points)
+	// ────────────────────────────────
 	// gated-image       +5.6 ± 0.9
 	//
 	// * is the best of its column by its mean.
 	// Mean ± sample standard deviation over 2 seeds of tuning; what has no ±
 	//   has no seeds.
-	// Test images: task 480.
-	// No test in task/acc@1: what was predicted case by case is not stored; ±
+	// Test images: Task 480.
+	// No test in Task acc.: what was predicted case by case is not stored; ±
 	//   is the standard deviation of the difference over seeds.
 	// Warning: only 2 seeds; below 5 neither ± nor what a test knows of seeds
 	//   says much.
@@ -74,9 +74,9 @@ func ExampleMarkdown() {
 	// Output:
 	// ### k
 	//
-	// Mean ± sample standard deviation over 2 seeds of tuning; what has no ± has no seeds. Test images: task 100.
+	// Mean ± sample standard deviation over 2 seeds of tuning; what has no ± has no seeds. Test images: Task 100.
 	//
-	// | retrieve.k | task/acc@1 (%) |
+	// | K | Task acc. (%) |
 	// |:--|--:|
 	// | 4 | 45.0 ± 7.1<sup>1</sup> |
 	//

@@ -83,10 +83,10 @@ func (s sheet) htmlHeads(out *bufio.Writer) {
 	}
 	for _, group := range s.groups {
 		if len(group.columns) > 1 {
-			fmt.Fprintf(out, "<th scope=\"colgroup\" colspan=\"%d\" class=\"over\">%s</th>", len(group.columns), escape(group.title))
+			fmt.Fprintf(out, "<th scope=\"colgroup\" colspan=\"%d\" class=\"over\"%s>%s</th>", len(group.columns), group.tip(), escape(group.title))
 			continue
 		}
-		fmt.Fprintf(out, "<th scope=\"col\" class=\"number\">%s</th>", escape(group.title))
+		fmt.Fprintf(out, "<th scope=\"col\" class=\"number\"%s>%s</th>", group.tip(), escape(group.title))
 	}
 	out.WriteString("</tr>\n")
 	if !named {
@@ -99,6 +99,14 @@ func (s sheet) htmlHeads(out *bufio.Writer) {
 		}
 	}
 	out.WriteString("</tr>\n")
+}
+
+// tip tells what a head stands for, where it is shortened.
+func (g sheetGroup) tip() string {
+	if g.long == "" || g.long == g.title {
+		return ""
+	}
+	return fmt.Sprintf(" title=\"%s\"", escape(g.long))
 }
 
 func (p *piece) html(out *bufio.Writer, span int, id string) {

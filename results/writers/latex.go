@@ -4,7 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"regexp"
+	"maps"
+	"slices"
 	"strings"
 
 	"react/results"
@@ -12,295 +13,241 @@ import (
 	"react/results/plain"
 )
 
-// LaTeX writes the grid as a table environment that needs booktabs, multirow and
-// siunitx (version 2 or 3), and a LaTeX of 2020 or later for UTF-8 input.
+// LaTeX writes the grid for a paper of two columns: the values, with the differences to the
+// baseline in their cells or as tables of their own (Table.Differences), each table as wide as a
+// column of the paper or, where it needs more, as the page. It needs booktabs and siunitx (version
+// 2 or 3), and a LaTeX of 2020 or later for UTF-8 input. Warnings are comments of the file.
 func LaTeX(w io.Writer, g *grid.Grid) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "%% Table %s. Needs \\usepackage{booktabs,multirow,siunitx}.\n", comment(g.Table.Name))
-	for _, text := range provenanceTexts(g) {
+	fmt.Fprintf(out, "%% Table %s. Needs \\usepackage{booktabs,siunitx}.\n", comment(g.Table.Name))
+	warnings, _ := remarksOf(g)
+	for _, text := range append(provenanceTexts(g), warnings...) {
 		fmt.Fprintf(out, "%% %s\n", comment(text))
 	}
-	out.WriteString("\\begin{table}[t]\n\\centering\n\\sisetup{detect-all,separate-uncertainty=true,retain-explicit-plus=true}\n")
-	if caption := captionOf(g); caption != "" {
-		fmt.Fprintf(out, "\\caption{%s}\n", latex(caption))
-	}
-	fmt.Fprintf(out, "\\label{tab:%s}\n", results.FileName(g.Table.Name))
-	for i, s := range sheetsOf(g) {
-		if i > 0 {
-			out.WriteString("\n\\medskip\n")
+	for _, t := range paperTables(g) {
+		for _, part := range t.parts() {
+			part.write(out)
 		}
-		if s.title != "" {
-			fmt.Fprintf(out, "\\emph{%s}\\\\[2pt]\n", latex(s.title))
-		}
-		s.latex(out)
 	}
-	latexAfter(g, out)
-	out.WriteString("\\end{table}\n")
 	return out.Flush()
 }
 
-func (s sheet) latex(out *bufio.Writer) {
-	columns := s.latexColumns()
-	fmt.Fprintf(out, "\\begin{tabular}{%s", strings.Repeat("l", len(s.stub)))
-	for _, c := range columns {
-		out.WriteString(c.spec())
-	}
-	out.WriteString("}\n\\toprule\n")
-	s.latexHeads(out)
-	out.WriteString("\\midrule\n")
-	for i, l := range s.lines {
-		if s.newGroup(i) {
-			out.WriteString("\\midrule\n")
-		}
-		cells := s.latexStub(i)
-		at := 0
-		for _, group := range s.groups {
-			end := at + len(group.columns)
-			cells = append(cells, l.latexCells(at, end)...)
-			at = end
-		}
-		out.WriteString(strings.Join(cells, " & ") + " \\\\\n")
-	}
-	out.WriteString("\\bottomrule\n\\end{tabular}\n")
-}
-
-// latexStub is the line's names; that of a group stands once, over its lines.
-func (s sheet) latexStub(line int) []string {
-	var cells []string
-	for at, name := range s.lines[line].stub {
-		text := latex(name)
-		if at == s.group {
-			end := line + 1
-			for end < len(s.lines) && s.sameGroup(end) {
-				end++
-			}
-			switch {
-			case s.sameGroup(line):
-				text = ""
-			case end-line > 1:
-				text = fmt.Sprintf("\\multirow{%d}{*}{%s}", end-line, text)
-			}
-		}
-		cells = append(cells, text)
-	}
-	return cells
-}
-
-// latexHeads writes the metrics over rules, then the columns' names; metrics
-// alone when columns have none.
-func (s sheet) latexHeads(out *bufio.Writer) {
-	var tops, rules, names, stub []string
-	at, named := len(s.stub)+1, false
-	for _, group := range s.groups {
-		n := len(group.columns)
-		tops = append(tops, fmt.Sprintf("\\multicolumn{%d}{c}{%s}", n, latex(group.title)))
-		rules = append(rules, fmt.Sprintf("\\cmidrule(lr){%d-%d}", at, at+n-1))
-		at += n
-		for _, name := range group.columns {
-			named = named || name != ""
-			names = append(names, fmt.Sprintf("\\multicolumn{1}{c}{%s}", latex(name)))
+// remarksOf parts the grid's remarks into warnings and those that belong to the table.
+func remarksOf(g *grid.Grid) (warnings, others []string) {
+	for _, text := range g.Remarks[g.OfTests:] {
+		if strings.HasPrefix(text, "Warning:") {
+			warnings = append(warnings, text)
+		} else {
+			others = append(others, latex(text))
 		}
 	}
-	for _, name := range s.stub {
-		stub = append(stub, latex(name))
-	}
-	if !named {
-		out.WriteString(strings.Join(append(stub, tops...), " & ") + " \\\\\n")
-		return
-	}
-	for i, name := range stub {
-		stub[i] = "\\multirow{2}{*}{" + name + "}"
-	}
-	out.WriteString(strings.Join(append(stub, tops...), " & ") + " \\\\\n")
-	out.WriteString(strings.Join(rules, " ") + "\n")
-	out.WriteString(strings.Join(append(make([]string, len(stub)), names...), " & ") + " \\\\\n")
+	return warnings, others
 }
 
-// latexColumn is the room that the numbers of a column take.
-type latexColumn struct {
-	whole, decimals, spread int // digits
-	sign                    bool
-	tail                    string // the widest of what follows numbers
-	numbers                 bool
+// paperTable is one table environment.
+type paperTable struct {
+	sheet   sheet
+	caption string
+	label   string
+	notes   []string // below it, escaped
 }
 
-// latexColumns measures what stands in one column alone.
-func (s sheet) latexColumns() []latexColumn {
-	var columns []latexColumn
-	at := 0
-	for _, group := range s.groups {
-		for range group.columns {
-			c := latexColumn{}
-			for _, l := range s.lines {
-				if !l.merged(at) {
-					c.add(l.pieces[at])
-				}
-			}
-			columns = append(columns, c)
-			at++
+// paperTables are the grid's sheets as tables, each with the notes that are about it.
+func paperTables(g *grid.Grid) []paperTable {
+	values, differences := valueSheet(g), differenceSheets(g)
+	inCells := len(differences) > 0 && g.Table.Differences != "table"
+	if inCells {
+		values.putDifferences(g)
+		if l := values.layOut(); g.Table.Differences == "" && (l.wide || len(l.sheets) > 1) {
+			values, inCells = valueSheet(g), false
 		}
 	}
-	return columns
-}
-
-func (c *latexColumn) add(p *piece) {
-	n, ok := p.measure()
-	if !ok {
-		return
+	name := results.FileName(g.Table.Name)
+	first := paperTable{sheet: values, caption: captionOf(g), label: name, notes: valueNotes(g)}
+	var tests []string
+	for _, text := range fixedTexts(g, plain.Minus) {
+		tests = append(tests, "Fixed beforehand: "+latex(text)+".")
 	}
-	c.numbers, c.sign = true, c.sign || n.sign
-	c.whole, c.decimals, c.spread = max(c.whole, n.whole), max(c.decimals, n.decimals), max(c.spread, n.spread)
-	if tail := p.latexTail(); len(tail) > len(c.tail) {
-		c.tail = tail
+	for _, text := range g.Remarks[:g.OfTests] {
+		tests = append(tests, latex(text))
 	}
-}
-
-// spec is the column's type: S with room for its numbers and what follows them.
-func (c latexColumn) spec() string {
-	if !c.numbers {
-		return "r"
-	}
-	format := fmt.Sprintf("%d.%d", c.whole, c.decimals)
-	if c.decimals == 0 {
-		format = fmt.Sprint(c.whole)
-	}
-	if c.sign {
-		format = "+" + format
-	}
-	if c.spread > 0 {
-		format += fmt.Sprintf("(%d)", c.spread)
-	}
-	if c.tail == "" {
-		return fmt.Sprintf("S[table-format=%s]", format)
-	}
-	return fmt.Sprintf("S[table-format=%s,table-space-text-post={%s}]", format, c.tail)
-}
-
-// numberForm is what siunitx aligns: the groups are sign, whole part and
-// decimals.
-var numberForm = regexp.MustCompile(`^([+-]?)(\d+)(?:\.(\d+))?$`)
-
-// measure is the room of a number, with its standard deviation, that siunitx can align
-// by its point; not so a word, a power of ten, or a deviation of other decimals.
-func (p *piece) measure() (n latexColumn, ok bool) {
-	main := numberForm.FindStringSubmatch(p.main)
-	if p.word || main == nil {
-		return n, false
-	}
-	n = latexColumn{whole: len(main[2]), decimals: len(main[3]), sign: main[1] != ""}
-	if rest, isStd := strings.CutPrefix(p.spread, "± "); isStd {
-		std := numberForm.FindStringSubmatch(rest)
-		if std == nil || len(std[3]) != len(main[3]) {
-			return n, false
+	if inCells {
+		about := "Below the values: the difference to " + latex(g.ShownBaseline()) + ", of percentages in points, with its 95\\,\\% interval"
+		if len(g.Methods()) > 0 {
+			about += "; *: $p<0.05$ after correction"
 		}
-		n.spread = max(1, len(strings.TrimLeft(std[2]+std[3], "0")))
+		first.notes = append(append(first.notes, about+"."), tests...)
 	}
-	return n, true
-}
-
-// latexCells are the cells of a group. A number in one column is left to
-// siunitx; braces keep everything else from it.
-func (l sheetLine) latexCells(i, limit int) []string {
-	var cells []string
-	for i < limit {
-		end, p := l.end(i, limit), l.pieces[i]
-		text := "{" + p.latex() + "}"
-		if _, ok := p.measure(); ok {
-			text = p.latexAligned()
+	if len(differences) == 0 { // fixed comparisons need no baseline
+		first.notes = append(first.notes, tests...)
+	}
+	all := []paperTable{first}
+	for i, s := range differences {
+		if inCells {
+			break
 		}
-		if end-i > 1 {
-			text = fmt.Sprintf("\\multicolumn{%d}{c}{%s}", end-i, p.latex())
+		t := paperTable{sheet: s, caption: sentences(g.Table.Caption, s.title), label: name + "-differences"}
+		if t.notes = tests; i > 0 {
+			t.label, t.notes = name+"-corrected", nil
 		}
-		cells = append(cells, text)
-		i = end
+		all = append(all, t)
 	}
-	return cells
-}
-
-// latexAligned is a number as siunitx reads it, and what follows it.
-func (p *piece) latexAligned() string {
-	text := p.main
-	if strings.HasPrefix(p.spread, "± ") {
-		text += " " + latexMath(p.spread)
-	}
-	if p.best {
-		text = "\\bfseries " + text
-	}
-	if tail := p.latexTail(); tail != "" {
-		text += " {" + tail + "}"
-	}
-	return text
-}
-
-// latexTail is what follows an aligned number: an interval, a p value, notes.
-func (p *piece) latexTail() string {
-	text := ""
-	if p.spread != "" && !strings.HasPrefix(p.spread, "± ") {
-		text = "~$" + latexMath(p.spread) + "$"
-	}
-	return text + p.latexRest()
-}
-
-func (p *piece) latex() string {
-	text := latex(p.main)
-	if !p.word {
-		text = latexMath(strings.Join(plain.NonEmpty(p.main, p.spread), " "))
-		if p.best {
-			text = "\\mathbf{" + text + "}"
+	if len(g.Beside) > 0 {
+		s := besideSheet(g)
+		t := paperTable{sheet: s, caption: sentences(g.Table.Caption, s.title), label: name + "-published"}
+		for _, text := range besideTexts(g) {
+			t.notes = append(t.notes, "Published: "+breakable(latex(text))+".")
 		}
-		text = "$" + text + "$"
+		all = append(all, t)
 	}
-	return text + p.latexRest()
+	for i := range all {
+		all[i].mark(g.Notes)
+	}
+	return all
 }
 
-// latexRest is the piece's p value or count, and its notes.
-func (p *piece) latexRest() string {
-	text := ""
-	if p.tail != "" {
-		name, number, _ := strings.Cut(p.tail, "=")
-		if number != "" {
-			number = "=" + number
+func valueNotes(g *grid.Grid) []string {
+	_, notes := remarksOf(g)
+	if g.HasBest() {
+		notes = append([]string{"Bold is the best of its column by its mean."}, notes...)
+	}
+	return notes
+}
+
+// sentences joins texts, each with a full stop.
+func sentences(texts ...string) string {
+	var out []string
+	for _, text := range texts {
+		if text = strings.TrimSpace(text); text != "" && !strings.ContainsAny(text[len(text)-1:], ".!?") {
+			text += "."
 		}
-		text += "~{\\small $" + latexMath(name+number) + "$}"
+		out = append(out, text)
 	}
-	if len(p.notes) > 0 {
-		text += "\\textsuperscript{" + noteNumbers(p.notes) + "}"
-	}
-	return text
+	return strings.Join(plain.NonEmpty(out...), " ")
 }
 
-var exponent = regexp.MustCompile(`e([+-])0*(\d+)`)
+// breakable lets addresses break behind their slashes.
+func breakable(text string) string { return strings.ReplaceAll(text, "/", "/\\allowbreak{}") }
 
-// latexMath writes our own numbers for math mode.
-func latexMath(s string) string {
-	s = strings.NewReplacer("±", "\\pm", "∞", "\\infty").Replace(s)
-	return exponent.ReplaceAllStringFunc(s, func(e string) string {
-		parts := exponent.FindStringSubmatch(e)
-		return "\\cdot 10^{" + strings.TrimPrefix(parts[1], "+") + parts[2] + "}"
+// mark gives the table's footnotes letters of its own, and puts them below it.
+func (t *paperTable) mark(notes []string) {
+	used := map[int]bool{}
+	t.sheet.eachPiece(func(p *piece) {
+		for _, n := range p.notes {
+			used[n] = true
+		}
+	})
+	letters := map[int]string{}
+	for _, n := range slices.Sorted(maps.Keys(used)) {
+		letters[n] = footnoteLetter(len(letters))
+		t.notes = append(t.notes, "\\textsuperscript{"+letters[n]+"}\\,"+latex(notes[n])+".")
+	}
+	t.sheet.eachPiece(func(p *piece) {
+		var marks []string
+		for _, n := range p.notes {
+			marks = append(marks, letters[n])
+		}
+		p.letters = strings.Join(marks, ",")
 	})
 }
 
-func latexAfter(g *grid.Grid, out *bufio.Writer) {
-	var texts []string
-	for _, text := range fixedTexts(g, plain.Minus) {
-		texts = append(texts, "Fixed beforehand: "+latex(text)+".")
+// footnoteLetter is a, b, ..., z, aa, ab, ...
+func footnoteLetter(i int) string {
+	letter := string(rune('a' + i%26))
+	if i < 26 {
+		return letter
 	}
-	if g.HasBest() {
-		texts = append(texts, "Bold is the best of its column by its mean.")
+	return footnoteLetter(i/26-1) + letter
+}
+
+// eachPiece visits the pieces of all lines, and those below them.
+func (s *sheet) eachPiece(visit func(*piece)) {
+	for _, l := range s.lines {
+		for _, p := range slices.Concat(l.pieces, l.below) {
+			visit(p)
+		}
 	}
-	for _, text := range g.Remarks {
-		texts = append(texts, latex(text))
+}
+
+// putDifferences puts the differences to the baseline below the values.
+func (s *sheet) putDifferences(g *grid.Grid) {
+	for i := range s.lines {
+		has := false
+		var below []*piece
+		for m, list := range g.Lines[i].Differences {
+			for c, d := range list {
+				if c > 0 && grid.Shared(list, c, c-1) {
+					below = append(below, below[len(below)-1])
+					continue
+				}
+				p := &piece{word: true}
+				if has = has || d != nil; d != nil {
+					p = differencePiece(d, g.Metrics[m])
+					p.tail, p.decided = "", d.Decided()
+				}
+				below = append(below, p)
+			}
+		}
+		if has {
+			s.lines[i].below = below
+		}
 	}
-	for _, text := range besideTexts(g) {
-		texts = append(texts, "Published: "+latex(text)+".")
+}
+
+// mostRows is how many rows of a table a page has room for.
+const mostRows = 40
+
+// parts cuts a table that is longer than a page.
+func (t paperTable) parts() []paperTable {
+	var out []paperTable
+	first, rows := 0, 0
+	for i, l := range t.sheet.lines {
+		need := 1 + min(1, len(l.below))
+		if rows += need; rows > mostRows {
+			out, first, rows = append(out, t.part(first, i)), i, need
+		}
 	}
-	for i, text := range g.Notes {
-		texts = append(texts, "\\textsuperscript{"+noteNumbers([]int{i})+"}~"+latex(text)+".")
+	out = append(out, t.part(first, len(t.sheet.lines)))
+	for i := range out {
+		if len(out) > 1 {
+			out[i].caption = sentences(t.caption, fmt.Sprintf("Part %d of %d", i+1, len(out)))
+		}
+		if i > 0 {
+			out[i].label = fmt.Sprintf("%s-%d", t.label, i+1)
+			out[i].notes = nil
+		}
 	}
-	if len(texts) == 0 {
-		return
+	return out
+}
+
+func (t paperTable) part(first, end int) paperTable {
+	t.sheet.lines = t.sheet.lines[first:end]
+	return t
+}
+
+func (t paperTable) write(out *bufio.Writer) {
+	l := t.sheet.layOut()
+	environment := "table"
+	if l.wide {
+		environment = "table*"
 	}
-	fmt.Fprintf(out, "\n\\medskip\n\\begin{minipage}{\\linewidth}\\footnotesize\n%s\n\\end{minipage}\n", strings.Join(texts, "\n"))
+	fmt.Fprintf(out, "\\begin{%s}[t]\n\\centering\n", environment)
+	out.WriteString("\\sisetup{detect-all,separate-uncertainty=true,retain-explicit-plus=true}\n")
+	fmt.Fprintf(out, "\\setlength{\\tabcolsep}{%dpt}\\setlength{\\belowcaptionskip}{4pt}\\setlength{\\emergencystretch}{3em}\n", columnGap)
+	if t.caption != "" {
+		fmt.Fprintf(out, "\\caption{%s}\n", latex(t.caption))
+	}
+	fmt.Fprintf(out, "\\label{tab:%s}\n\\%s\n", t.label, l.size.name)
+	for i, s := range l.sheets {
+		if i > 0 {
+			out.WriteString("\n\\smallskip\n")
+		}
+		s.latex(out, l)
+	}
+	if len(t.notes) > 0 {
+		fmt.Fprintf(out, "\n\\smallskip\n\\begin{minipage}{\\linewidth}\\scriptsize\n%s\n\\end{minipage}\n", strings.Join(t.notes, "\n"))
+	}
+	fmt.Fprintf(out, "\\end{%s}\n", environment)
 }
 
 // latexRunes are the characters that LaTeX reads as commands, and those common

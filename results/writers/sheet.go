@@ -25,6 +25,7 @@ type sheet struct {
 type sheetGroup struct {
 	title   string
 	columns []string
+	long    string // title in full
 }
 
 // sheetLine has one piece for each column of each group. Neighbours in a group
@@ -32,6 +33,7 @@ type sheetGroup struct {
 type sheetLine struct {
 	stub   []string
 	pieces []*piece
+	below  []*piece // in LaTeX: a second row of as many, or nil
 }
 
 // end is the end of the run of pieces from one on, before a limit, that is printed as one.
@@ -56,6 +58,9 @@ type piece struct {
 	notes  []int
 	best   bool
 	word   bool // main is no number
+
+	letters string // in LaTeX: notes as they are called there
+	decided bool   // in LaTeX: a difference that the corrected test finds
 }
 
 // sheetsOf are the grid's values and, where there are any, its differences.
@@ -71,7 +76,7 @@ func sheetsOf(g *grid.Grid) []sheet {
 func valueSheet(g *grid.Grid) sheet {
 	s := sheet{stub: g.ShownStub(), group: slices.Index(g.Stub, g.Table.Group)}
 	for _, m := range g.Metrics {
-		s.groups = append(s.groups, sheetGroup{m.Title(), g.ShownColumns()})
+		s.groups = append(s.groups, sheetGroup{m.Title(), g.ShownColumns(), m.LongTitle("%")})
 	}
 	_, most := g.SeedRange()
 	for _, l := range g.Lines {
@@ -104,7 +109,7 @@ func cellPiece(c *grid.Cell, m grid.Metric, spread string, mostSeeds int) *piece
 // differenceSheets are the differences as they are and, where there are several
 // tests, with p and intervals corrected for their number.
 func differenceSheets(g *grid.Grid) []sheet {
-	title := "Difference to " + g.Table.Shown(g.Baseline)
+	title := "Difference to " + g.ShownBaseline()
 	plain := differenceSheet(g, title, differencePiece, func(d *grid.Difference) bool { return d != nil })
 	if len(plain.lines) == 0 {
 		return nil
@@ -124,7 +129,8 @@ func differenceSheet(g *grid.Grid, title string, show func(*grid.Difference, gri
 	for m := range g.Metrics {
 		if slices.ContainsFunc(g.Lines, func(l grid.Line) bool { return slices.ContainsFunc(l.Differences[m], has) }) {
 			metrics = append(metrics, m)
-			s.groups = append(s.groups, sheetGroup{g.Metrics[m].DifferenceTitle(), g.ShownColumns()})
+			metric := g.Metrics[m]
+			s.groups = append(s.groups, sheetGroup{metric.DifferenceTitle(), g.ShownColumns(), metric.LongTitle("points")})
 		}
 	}
 	for i := range g.Lines {
@@ -264,7 +270,7 @@ func noteNumbers(notes []int) string {
 // besideSheet shows ours beside the published figures.
 func besideSheet(g *grid.Grid) sheet {
 	s := sheet{title: "Beside published figures", stub: []string{"line", "metric", "published as"}, group: -1,
-		groups: []sheetGroup{{"ours", []string{""}}, {"published", []string{""}}, {"difference", []string{""}}}}
+		groups: []sheetGroup{{title: "ours", columns: []string{""}}, {title: "published", columns: []string{""}}, {title: "difference", columns: []string{""}}}}
 	for _, b := range g.Beside {
 		m := g.Metrics[slices.IndexFunc(g.Metrics, func(m grid.Metric) bool { return m.Name == b.Metric })]
 		ours := &piece{main: m.FormatMean(b.Ours)}

@@ -102,7 +102,7 @@ func (t *textWriter) sheet(s sheet) {
 	for first := 0; first < len(columns); {
 		end := len(columns)
 		if t.width > 0 {
-			end = s.lastFitting(columns, first, room)
+			end = lastFitting(columns, first, func(end int) bool { return widthOf(s.fit(columns, first, end)) <= room })
 		}
 		if first > 0 {
 			t.blank()

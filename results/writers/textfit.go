@@ -119,8 +119,7 @@ func widthOf(columns []textColumn) int {
 
 // lastFitting is the end of a block from first: as many metrics as fit whole,
 // or, where not even one does, about equal parts of its columns.
-func (s sheet) lastFitting(columns []textColumn, first, room int) int {
-	fits := func(end int) bool { return widthOf(s.fit(columns, first, end)) <= room }
+func lastFitting(columns []textColumn, first int, fits func(end int) bool) int {
 	end := first
 	for end < len(columns) {
 		next := groupEnd(columns, end, len(columns))
@@ -134,7 +133,7 @@ func (s sheet) lastFitting(columns []textColumn, first, room int) int {
 	}
 	whole := groupEnd(columns, first, len(columns))
 	most := 1
-	for fits(first + most + 1) {
+	for first+most < whole && fits(first+most+1) {
 		most++
 	}
 	blocks := (whole - first + most - 1) / most

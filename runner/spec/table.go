@@ -31,7 +31,9 @@ type Table struct {
 	Fixed    []Comparison   `json:"fixed,omitempty"` // chosen before any number was seen
 	Order    []string       `json:"order,omitempty"`
 	Percent  []string       `json:"percent,omitempty"`
-	Figure   string         `json:"figure,omitempty"` // lines, bars, heatmap
+	Figure   string         `json:"figure,omitempty"` // lines, bars, heatmap, points, none
+
+	Differences string `json:"differences,omitempty"` // cell, table: where LaTeX has them
 
 	Labels map[string]string `json:"labels,omitempty"` // name → what is printed in its place
 	Units  map[string]string `json:"units,omitempty"`  // metric → unit
@@ -135,7 +137,7 @@ func (t tableReader) read(name string) Table {
 	out.Columns = t.axes("columns")
 	out.Metrics = t.list("metrics", t.metricError)
 	t.checkRepeats(out)
-	for field, into := range map[string]any{"decimals": &out.Decimals, "fixed": &out.Fixed, "order": &out.Order, "percent": &out.Percent, "figure": &out.Figure,
+	for field, into := range map[string]any{"decimals": &out.Decimals, "fixed": &out.Fixed, "order": &out.Order, "percent": &out.Percent, "figure": &out.Figure, "differences": &out.Differences,
 		"group": &out.Group, "spread": &out.Spread, "test": &out.Test, "effect": &out.Effect, "published": &out.Published} {
 		if raw, ok := t.raws[fields.Join(t.path, field)]; ok {
 			if err := json.Unmarshal(raw, into); err != nil { // the schema and Table disagree
