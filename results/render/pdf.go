@@ -37,6 +37,8 @@ func (d Drawing) PDF(w io.Writer) error {
 	doc.AddUTF8FontFromBytes(face, "", liberationsansregular.TTF)
 	doc.AddUTF8FontFromBytes(face, "B", liberationsansbold.TTF)
 	doc.AddPage()
+	doc.SetFillColor(255, 255, 255) // so that a dark page shows the figure
+	doc.Rect(0, 0, size.Wd, size.Ht, "F")
 	d.Draw(draw.NewCanvas(&pdfPen{pen{height: d.Height, unit: vg.Points(1)}, doc}, d.Width, d.Height))
 	if err := doc.Output(w); err != nil {
 		return fmt.Errorf("drawing as PDF: %w", err)

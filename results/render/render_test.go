@@ -138,6 +138,9 @@ func TestText(t *testing.T) {
 // tables of PDF's fonts must be those that were written.
 func TestPDFHoldsTexts(t *testing.T) {
 	_, pdf, _ := written(t, 80, 80, texts)
+	if ground := "1.000 g\n0.00 60.00 60.00 -60.00 re f"; !bytes.Contains(pageOf(pdf), []byte(ground)) {
+		t.Errorf("the PDF has no white ground:\n%.200s", pageOf(pdf))
+	}
 	for _, text := range []string{"γ ± −1 <b>", "turned"} {
 		if !bytes.Contains(pageOf(pdf), units(text)) {
 			t.Errorf("the PDF does not hold %q", text)

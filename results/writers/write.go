@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"react/results"
@@ -29,6 +30,7 @@ func Files(grids []*grid.Grid) ([]results.File, error) {
 		return nil, err
 	}
 	var files []results.File
+	drawn := figures.Drawn(grids)
 	put := func(path string, write func(io.Writer) error) error {
 		var b bytes.Buffer
 		if err := write(&b); err != nil {
@@ -47,7 +49,14 @@ func Files(grids []*grid.Grid) ([]results.File, error) {
 				return nil, err
 			}
 		}
-		figure, err := figureFiles(g)
+		if !slices.Contains(drawn, g) {
+			continue
+		}
+		drawing, err := figures.Drawing(g)
+		if err != nil {
+			return nil, err
+		}
+		figure, err := figures.Files(g.Table.Name, drawing)
 		if err != nil {
 			return nil, err
 		}
@@ -55,18 +64,6 @@ func Files(grids []*grid.Grid) ([]results.File, error) {
 	}
 	err := put("stats.json", func(w io.Writer) error { return writeStats(w, grids) })
 	return files, err
-}
-
-// figureFiles are the grid's figure, where it has one.
-func figureFiles(g *grid.Grid) ([]results.File, error) {
-	if g.Table.Figure == "" || len(g.Lines) == 0 {
-		return nil, nil
-	}
-	d, err := figures.Drawing(g)
-	if err != nil {
-		return nil, err
-	}
-	return figures.Files(g.Table.Name, d)
 }
 
 // checkNames makes sure that no two grids would write the same file.

@@ -105,10 +105,7 @@ func (r *reporter) firstAccuracy() (set, metric string) {
 // figures are those of the tables, the losses, the scores of what was
 // retrieved and the classes.
 func (r *reporter) figures(p *pages.Page) error {
-	for _, g := range r.grids {
-		if g.Table.Figure == "" || len(g.Lines) == 0 {
-			continue
-		}
+	for _, g := range figures.Drawn(r.grids) {
 		p.Figures = append(p.Figures, pages.Figure{Name: g.Table.Name, Title: g.Table.Name + ".", Caption: g.Table.Caption, Table: g.Table.Name})
 	}
 	if err := r.losses(p); err != nil {
