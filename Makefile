@@ -107,7 +107,7 @@ tables: study ## run the published experiments, rewrite results/tables and resul
 		bin/runner publish $$(find experiments -name $$(basename $$dir).cue) $$dir || exit 1; \
 	done
 
-tex: ## compile the committed LaTeX tables, where a TeX is installed
+tex: ## compile the committed LaTeX tables in two columns; installs TeX, and fails on overfull boxes
 	@.ci/check-tex
 
 # In this order: what a later one shares with an earlier one is not run again.
