@@ -1,7 +1,10 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"react/runner/cli"
 	"react/runner/record"
@@ -35,6 +38,18 @@ writes their files. It runs no stage: trials that are not done are shown as such
 	return cmd
 }
 
+// given is a command as it was given: its arguments, then its flags.
+func given(cmd *cobra.Command, args []string) string {
+	words := []string{cmd.CommandPath()}
+	for _, arg := range args {
+		words = append(words, cli.Quote(arg))
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		words = append(words, "--"+f.Name, cli.Quote(f.Value.String()))
+	})
+	return strings.Join(words, " ")
+}
+
 func newCompare() *cobra.Command {
 	var storeDir, table, out string
 	cmd := &cobra.Command{
@@ -52,7 +67,7 @@ and stages.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.MinimumNArgs(2)),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			c := &tables.Comparison{Stderr: cmd.ErrOrStderr()}
+			c := &tables.Comparison{Stderr: cmd.ErrOrStderr(), Command: given(cmd, names)}
 			defer c.Close()
 			for _, name := range names {
 				e, err := record.Open(cmd.Context(), name, nil, storeDir)

@@ -10,6 +10,7 @@ import (
 
 	"react/results"
 	"react/results/grid"
+	"react/results/label"
 	"react/runner/cli"
 	"react/runner/experiment"
 	"react/runner/record"
@@ -22,6 +23,7 @@ const experimentPath = "experiment"
 // Comparison joins the rows of experiments.
 type Comparison struct {
 	Stderr  io.Writer // is told what cannot be compared
+	Command string    // that was given
 	members []member
 	rows    []results.Row
 	trials  []grid.Trial
@@ -115,7 +117,7 @@ func (c *Comparison) grids(only string) ([]*grid.Grid, error) {
 		}
 		names = []string{only}
 	}
-	opts := grid.Options{Experiment: first.File, Command: c.command(), Trials: c.trials, Notes: c.lossNotes, Gaps: true,
+	opts := grid.Options{Experiment: first.File, Command: c.Command, Trials: c.trials, Notes: c.lossNotes, Gaps: true,
 		Predictions: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Prediction, error) { return o.Predictions }),
 		BasePredictions: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Prediction, error) {
 			return o.BasePredictions
@@ -141,19 +143,6 @@ func (c *Comparison) grids(only string) ([]*grid.Grid, error) {
 		return nil, cli.Usage(errors.New("no table of " + first.File + " can be made of all of them"))
 	}
 	return grids, nil
-}
-
-// command is what a reader types to get the tables again.
-func (c *Comparison) command() string {
-	words := []string{"runner", "compare"}
-	for _, m := range c.members {
-		name := m.File
-		if slices.ContainsFunc(c.members, func(o member) bool { return o.File == m.File && o.Digest != m.Digest }) {
-			name = m.Name + "/" + m.Digest[:8] // the file as it was at another time
-		}
-		words = append(words, cli.Quote(name))
-	}
-	return strings.Join(words, " ")
 }
 
 // widen gives a table a line for each experiment, each against the first's. It
@@ -186,7 +175,9 @@ func (c *Comparison) widen(t *grid.Table) string {
 	for _, m := range c.members { // in the order given
 		t.Order = append(t.Order, m.name)
 	}
-	t.Caption = strings.TrimSpace(strings.TrimRight(t.Caption, ". ") + ". " + c.differing(*t))
+	differing := c.differing(*t)
+	c.nameMembers(t, differing)
+	t.Caption = strings.TrimSpace(strings.TrimRight(t.Caption, ". ") + ". " + differingText(differing))
 	t.Caption = strings.TrimPrefix(t.Caption, ". ")
 	return ""
 }
@@ -202,9 +193,18 @@ func (c *Comparison) everywhere(is func(*results.Row) bool) bool {
 	return len(has) == len(c.members)
 }
 
-// differing names the params that are not the same in all experiments, and are
+// differingParam is a param that is not the same in all experiments, with what each has.
+type differingParam struct {
+	path  string
+	texts []string
+}
+
+// notRead stands for the value of a param that an experiment does not read.
+const notRead = "not read"
+
+// differing are the params that are not the same in all experiments, and are
 // neither rows nor columns of the table.
-func (c *Comparison) differing(t grid.Table) string {
+func (c *Comparison) differing(t grid.Table) []differingParam {
 	values := map[string]map[any]map[string]bool{} // path → experiment → values
 	for _, trial := range c.trials {
 		for path, v := range trial.Params {
@@ -221,19 +221,57 @@ func (c *Comparison) differing(t grid.Table) string {
 			values[path][e][cli.JSONText(v)] = true
 		}
 	}
-	var parts []string
+	var out []differingParam
 	for _, path := range slices.Sorted(maps.Keys(values)) {
 		var texts []string
 		for _, m := range c.members {
 			text := strings.Join(slices.Sorted(maps.Keys(values[path][m.name])), " and ")
 			if text == "" {
-				text = "not read"
+				text = notRead
 			}
 			texts = append(texts, text)
 		}
 		if len(slices.Compact(slices.Clone(texts))) > 1 {
-			parts = append(parts, path+" ("+strings.Join(texts, "; ")+")")
+			out = append(out, differingParam{path, texts})
 		}
+	}
+	return out
+}
+
+// nameMembers puts what differs into the names of the experiments as printed, by at most three
+// params that all of them read; where they have one name, that is left out.
+func (c *Comparison) nameMembers(t *grid.Table, differing []differingParam) {
+	parts := make([][]string, len(c.members))
+	for _, d := range differing {
+		if slices.Contains(d.texts, notRead) || len(parts[0]) == 3 {
+			continue
+		}
+		short, _ := t.ShownPath(d.path)
+		for i, text := range d.texts {
+			value := strings.NewReplacer("[", "", "]", "", `"`, "", ",", "+").Replace(text)
+			parts[i] = append(parts[i], short+" "+label.Value(d.path, value))
+		}
+	}
+	if len(parts[0]) == 0 {
+		return
+	}
+	oneName := !slices.ContainsFunc(c.members, func(m member) bool { return m.Name != c.members[0].Name })
+	labels := map[string]string{}
+	maps.Copy(labels, t.Labels)
+	for i, m := range c.members {
+		labels[m.name] = m.name + " (" + strings.Join(parts[i], ", ") + ")"
+		if oneName {
+			labels[m.name] = strings.Join(parts[i], ", ")
+		}
+	}
+	t.Labels = labels
+}
+
+// differingText is the sentence about what differs.
+func differingText(differing []differingParam) string {
+	var parts []string
+	for _, d := range differing {
+		parts = append(parts, d.path+" ("+strings.Join(d.texts, "; ")+")")
 	}
 	const most = 6
 	switch {
