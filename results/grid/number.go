@@ -32,7 +32,7 @@ func (b *builder) makeMetrics() {
 	b.tellApart()
 }
 
-// tellApart gives metrics that would be called the same the names that they have in the spec.
+// tellApart puts the set before metrics that would be called the same.
 func (b *builder) tellApart() {
 	count := map[string]int{}
 	for _, m := range b.grid.Metrics {
@@ -41,7 +41,8 @@ func (b *builder) tellApart() {
 	for i := range b.grid.Metrics {
 		m := &b.grid.Metrics[i]
 		if _, own := b.spec.Labels[m.Name]; count[m.Shown] > 1 && !own {
-			m.Shown = m.Name
+			_, metric := splitMetric(m.Name)
+			m.Shown = label.InFull(m.Set, metric).Short
 		}
 	}
 }

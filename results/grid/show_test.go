@@ -177,3 +177,23 @@ func TestShownBaseline(t *testing.T) {
 		}
 	}
 }
+
+// TestMetricsToldApart: a figure of a stage and one of an evaluation of pairs have the same words.
+func TestMetricsToldApart(t *testing.T) {
+	var rows []results.Row
+	for _, set := range []string{"pairs", "found"} {
+		rows = append(rows, results.Row{Trial: "a", Set: set, Metric: "unique", Value: 5, N: 10, Params: map[string]any{"tune.mode": "full"}})
+	}
+	for _, c := range []struct {
+		metrics Names
+		want    string
+	}{{Names{"pairs/unique", "found/unique"}, "Pairs unique pairs, Found unique pairs"}, {Names{"found/unique"}, "Unique pairs"}} {
+		var shown []string
+		for _, m := range mustBuild(t, Table{Name: "t", Rows: Names{"tune.mode"}, Metrics: c.metrics}, rows, Options{}).Metrics {
+			shown = append(shown, m.Shown)
+		}
+		if got := strings.Join(shown, ", "); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}

@@ -51,7 +51,7 @@ func TestMetric(t *testing.T) {
 		{"*", "acc@1", "Acc.", "Accuracy"},
 		{"tune", "loss", "Loss", "Training loss"},
 		{"pairs", "share", "Share of pool", "Share of the pool that was retrieved"},
-		{"found", "shortfall", "Found shortfall", "Found shortfall of what K asks for"},
+		{"found", "shortfall", "Shortfall", "Shortfall of what K asks for"},
 		{"balance", "rrf-score-q25", "RRF 25 %", "First quarter of the scores of RRF hits"},
 		{"index", "recall@16", "Recall", "Share of the 16 exact hits found"},
 		{"task", "new", "Task new", "Task new"},

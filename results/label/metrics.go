@@ -2,6 +2,7 @@ package label
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"react/results/evaluation"
@@ -70,16 +71,23 @@ var metrics = map[string]Label{
 var hitScores = map[string]string{"t2t": "T2T", "t2i": "T2I", "text-match": "text match", "sum": "sum", "rrf": "RRF"}
 
 // Metric is the label of a figure of a set: of an evaluation with its title before it, of a stage
-// without, since a figure of a stage says itself what it is of.
+// and of an evaluation of pairs without, since those figures say themselves what they are of.
 func Metric(set, name string) Label {
-	l, ok := metricOf(set, name)
-	if !ok {
-		l = Label{Short: name}
+	ofPairs := slices.ContainsFunc(evaluation.Of("pairs").Metrics, func(m evaluation.Metric) bool { return m.Named(name) })
+	if evaluation.IsStage(set) || set == "*" || ofPairs {
+		return labelOf(set, name).after("")
 	}
-	if evaluation.IsStage(set) || set == "*" {
-		return l.after("")
+	return InFull(set, name)
+}
+
+// InFull is the label with the set before it, whatever that is.
+func InFull(set, name string) Label { return labelOf(set, name).after(Title(set)) }
+
+func labelOf(set, name string) Label {
+	if l, ok := metricOf(set, name); ok {
+		return l
 	}
-	return l.after(Title(set))
+	return Label{Short: name}
 }
 
 func metricOf(set, name string) (Label, bool) {

@@ -286,7 +286,7 @@ func (r *reporter) changes(p *pages.Page) error {
 		moves = slices.Concat(moves[:mostMoves/2], moves[len(moves)-mostMoves/2:])
 	}
 	if len(moves) > 0 {
-		chart := figures.Moves{Title: "Accuracy by class", X: "acc@1 (%)", Classes: moves}
+		chart := figures.Moves{Title: "Accuracy by class", X: "accuracy (%)", Classes: moves}
 		p.Figures = append(p.Figures, pages.Figure{Name: "accuracy-by-class", Title: chart.Title, Caption: caption, Moves: &chart})
 	}
 	return nil
