@@ -102,11 +102,13 @@ func points(g *grid.Grid) render.Drawing {
 	return titled(g, width, vg.Length(deep)*panelDeep+pointsLegend, func(c draw.Canvas) {
 		for i, m := range metrics {
 			x, y := left+vg.Length(i%beside)*panelWide, vg.Length(i/beside)*panelDeep
-			area := draw.Crop(c, x, x+panelWide-2*panelMargin-(c.Max.X-c.Min.X), c.Max.Y-c.Min.Y-y-panelDeep, -y-pointsHead)
+			size := c.Max.Sub(c.Min)
+			area := draw.Crop(c, x, x+panelWide-2*panelMargin-size.X, size.Y-y-panelDeep, -y-pointsHead)
 			pointsPanel{g.Metrics[m], m, rows, i%beside == 0}.plot().Draw(area)
 		}
-		legend := "Difference to " + g.ShownBaseline() + " with its 95 % interval; filled: p < 0.05 after correction"
-		render.Put(c, render.Text(render.SmallSize, render.Grey, draw.XLeft), c.Min.X+panelMargin, c.Min.Y+10*px, plain.Line(legend))
+		small := render.Text(render.SmallSize, render.Grey, draw.XLeft)
+		render.Put(c, small, c.Min.X+panelMargin, c.Min.Y+10*px, plain.Line("Difference to "+g.ShownBaseline()+
+			" with its 95 % interval; filled: p < 0.05 after correction"))
 	})
 }
 
@@ -132,7 +134,8 @@ func (p pointsPanel) plot() *plot.Plot {
 		unit, q.X.Label.Text = 100, "points"
 	}
 	enclose(values, 4).set(&q.X, unit)
-	q.Y.Min, q.Y.Max, q.Y.Width, q.Y.Tick.Width, q.Y.Tick.Marker = -0.5, float64(len(p.rows))-0.5, 0, 0, plot.ConstantTicks{}
+	q.Y.Min, q.Y.Max, q.Y.Width, q.Y.Tick.Width = -0.5, float64(len(p.rows))-0.5, 0, 0
+	q.Y.Tick.Marker = plot.ConstantTicks{}
 	q.Add(p)
 	return q
 }

@@ -68,12 +68,15 @@ var metrics = map[string]Label{
 }
 
 // hitScores are the ways whose hits have scores, "t2t-score" and its quarters.
-var hitScores = map[string]string{"t2t": "T2T", "t2i": "T2I", "text-match": "text match", "sum": "sum", "rrf": "RRF"}
+var hitScores = map[string]string{
+	"t2t": "T2T", "t2i": "T2I", "text-match": "text match", "sum": "sum", "rrf": "RRF",
+}
 
 // Metric is the label of a figure of a set: of an evaluation with its title before it, of a stage
 // and of an evaluation of pairs without, since those figures say themselves what they are of.
 func Metric(set, name string) Label {
-	ofPairs := slices.ContainsFunc(evaluation.Of("pairs").Metrics, func(m evaluation.Metric) bool { return m.Named(name) })
+	ofPairs := slices.ContainsFunc(evaluation.Of("pairs").Metrics,
+		func(m evaluation.Metric) bool { return m.Named(name) })
 	if evaluation.IsStage(set) || set == "*" || ofPairs {
 		return labelOf(set, name).after("")
 	}

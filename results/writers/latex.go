@@ -54,47 +54,27 @@ type paperTable struct {
 
 // paperTables are the grid's sheets as tables, each with the notes that are about it.
 func paperTables(g *grid.Grid) []paperTable {
-	values, differences := valueSheet(g), differenceSheets(g)
-	inCells := len(differences) > 0 && g.Table.Differences != "table"
+	name, caption := results.FileName(g.Table.Name), g.Table.Caption
+	values, inCells := paperValues(g)
+	all := []paperTable{{sheet: values, caption: captionOf(g), label: name, notes: valueNotes(g)}}
+	differences := differenceSheets(g)
 	if inCells {
-		values.putDifferences(g)
-		if l := values.layOut(); g.Table.Differences == "" && (l.wide || len(l.sheets) > 1) {
-			values, inCells = valueSheet(g), false
-		}
+		all[0].notes = append(all[0].notes, aboutCells(g))
 	}
-	name := results.FileName(g.Table.Name)
-	first := paperTable{sheet: values, caption: captionOf(g), label: name, notes: valueNotes(g)}
-	var tests []string
-	for _, text := range fixedTexts(g, plain.Minus) {
-		tests = append(tests, "Fixed beforehand: "+latex(text)+".")
+	if inCells || len(differences) == 0 { // fixed comparisons need no baseline
+		all[0].notes = append(all[0].notes, testNotes(g)...)
+		differences = nil
 	}
-	for _, text := range g.Remarks[:g.OfTests] {
-		tests = append(tests, latex(text))
-	}
-	if inCells {
-		about := "Below the values: the difference to " + latex(g.ShownBaseline()) + ", of percentages in points, with its 95\\,\\% interval"
-		if len(g.Methods()) > 0 {
-			about += "; *: $p<0.05$ after correction"
-		}
-		first.notes = append(append(first.notes, about+"."), tests...)
-	}
-	if len(differences) == 0 { // fixed comparisons need no baseline
-		first.notes = append(first.notes, tests...)
-	}
-	all := []paperTable{first}
 	for i, s := range differences {
-		if inCells {
-			break
-		}
-		t := paperTable{sheet: s, caption: sentences(g.Table.Caption, s.title), label: name + "-differences"}
-		if t.notes = tests; i > 0 {
-			t.label, t.notes = name+"-corrected", nil
+		t := paperTable{sheet: s, caption: sentences(caption, s.title), label: name + "-corrected"}
+		if i == 0 {
+			t.label, t.notes = name+"-differences", testNotes(g)
 		}
 		all = append(all, t)
 	}
 	if len(g.Beside) > 0 {
 		s := besideSheet(g)
-		t := paperTable{sheet: s, caption: sentences(g.Table.Caption, s.title), label: name + "-published"}
+		t := paperTable{sheet: s, caption: sentences(caption, s.title), label: name + "-published"}
 		for _, text := range besideTexts(g) {
 			t.notes = append(t.notes, "Published: "+breakable(latex(text))+".")
 		}
@@ -106,10 +86,45 @@ func paperTables(g *grid.Grid) []paperTable {
 	return all
 }
 
+// paperValues are the values, with the differences in their cells where the table asks for it, or
+// says nothing and that fits a column of the paper.
+func paperValues(g *grid.Grid) (values sheet, inCells bool) {
+	values = valueSheet(g)
+	if g.Table.Differences == "table" || len(differenceSheets(g)) == 0 {
+		return values, false
+	}
+	values.putDifferences(g)
+	if l := values.layOut(); g.Table.Differences == "" && l.wide {
+		return valueSheet(g), false
+	}
+	return values, true
+}
+
 func valueNotes(g *grid.Grid) []string {
 	_, notes := remarksOf(g)
 	if g.HasBest() {
 		notes = append([]string{"Bold is the best of its column by its mean."}, notes...)
+	}
+	return notes
+}
+
+// aboutCells says what stands below the values.
+func aboutCells(g *grid.Grid) string {
+	about := "Below the values: the difference to " + latex(g.ShownBaseline()) +
+		", of percentages in points, with its 95\\,\\% interval"
+	if len(g.Methods()) > 0 {
+		about += "; *: $p<0.05$ after correction"
+	}
+	return about + "."
+}
+
+// testNotes are the fixed comparisons, and how differences are tested.
+func testNotes(g *grid.Grid) (notes []string) {
+	for _, text := range fixedTexts(g, plain.Minus) {
+		notes = append(notes, "Fixed beforehand: "+latex(text)+".")
+	}
+	for _, text := range g.Remarks[:g.OfTests] {
+		notes = append(notes, latex(text))
 	}
 	return notes
 }
@@ -233,7 +248,8 @@ func (t paperTable) write(out *bufio.Writer) {
 	}
 	fmt.Fprintf(out, "\\begin{%s}[t]\n\\centering\n", environment)
 	out.WriteString("\\sisetup{detect-all,separate-uncertainty=true,retain-explicit-plus=true}\n")
-	fmt.Fprintf(out, "\\setlength{\\tabcolsep}{%dpt}\\setlength{\\belowcaptionskip}{4pt}\\setlength{\\emergencystretch}{3em}\n", columnGap)
+	fmt.Fprintf(out, "\\setlength{\\tabcolsep}{%dpt}\\setlength{\\belowcaptionskip}{4pt}", columnGap)
+	out.WriteString("\\setlength{\\emergencystretch}{3em}\n")
 	if t.caption != "" {
 		fmt.Fprintf(out, "\\caption{%s}\n", latex(t.caption))
 	}
@@ -245,7 +261,8 @@ func (t paperTable) write(out *bufio.Writer) {
 		s.latex(out, l)
 	}
 	if len(t.notes) > 0 {
-		fmt.Fprintf(out, "\n\\smallskip\n\\begin{minipage}{\\linewidth}\\scriptsize\n%s\n\\end{minipage}\n", strings.Join(t.notes, "\n"))
+		out.WriteString("\n\\smallskip\n\\begin{minipage}{\\linewidth}\\scriptsize\n")
+		out.WriteString(strings.Join(t.notes, "\n") + "\n\\end{minipage}\n")
 	}
 	fmt.Fprintf(out, "\\end{%s}\n", environment)
 }

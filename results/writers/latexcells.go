@@ -69,11 +69,11 @@ func (s sheet) latexHeads(out *bufio.Writer, l layout) {
 		n := len(group.columns)
 		first := at - len(s.stub) - 1
 		room := columnsWidth(widths[first : first+n])
-		tops = append(tops, fmt.Sprintf("\\multicolumn{%d}{c}{%s}", n, stacked(headLines(group.title, room, l.size))))
+		tops = append(tops, spanned(n, stacked(headLines(group.title, room, l.size))))
 		rules = append(rules, fmt.Sprintf("\\cmidrule(lr){%d-%d}", at, at+n-1))
 		at += n
 		for i, name := range group.columns {
-			names = append(names, fmt.Sprintf("\\multicolumn{1}{c}{%s}", stacked(headLines(name, widths[first+i], l.size))))
+			names = append(names, spanned(1, stacked(headLines(name, widths[first+i], l.size))))
 		}
 	}
 	for _, name := range s.stub {
@@ -92,6 +92,11 @@ func (s sheet) named() bool {
 	return slices.ContainsFunc(s.groups, func(g sheetGroup) bool {
 		return slices.ContainsFunc(g.columns, func(name string) bool { return name != "" })
 	})
+}
+
+// spanned is a text in the middle of some columns.
+func spanned(columns int, text string) string {
+	return fmt.Sprintf("\\multicolumn{%d}{c}{%s}", columns, text)
 }
 
 // stacked is a head of one line or several.
@@ -139,7 +144,8 @@ func (c *latexColumn) add(p *piece) {
 		return
 	}
 	c.numbers, c.sign = true, c.sign || n.sign
-	c.whole, c.decimals, c.spread = max(c.whole, n.whole), max(c.decimals, n.decimals), max(c.spread, n.spread)
+	c.whole, c.decimals = max(c.whole, n.whole), max(c.decimals, n.decimals)
+	c.spread = max(c.spread, n.spread)
 	width := p.tailWidth()
 	if p.spread != "" && !strings.HasPrefix(p.spread, "± ") {
 		width += numberWidth(" "+p.spread, tenPoints)
@@ -226,7 +232,7 @@ func (l sheetLine) latexEach(i, limit int, cell func(p *piece, merged bool) stri
 		end := l.end(i, limit)
 		text := cell(l.pieces[i], end-i > 1)
 		if end-i > 1 {
-			text = fmt.Sprintf("\\multicolumn{%d}{c}{%s}", end-i, text)
+			text = spanned(end-i, text)
 		}
 		cells = append(cells, text)
 		i = end

@@ -49,7 +49,9 @@ func (s sheet) layOut() layout {
 	s.breakNames(&l)
 	columns := s.textColumns()
 	for first := 0; first < len(columns); {
-		end := lastFitting(columns, first, func(end int) bool { return s.between(first, end).latexWidth(l) <= l.room() })
+		end := lastFitting(columns, first, func(end int) bool {
+			return s.between(first, end).latexWidth(l) <= l.room()
+		})
 		l.sheets = append(l.sheets, s.between(first, end))
 		first = end
 	}
@@ -69,7 +71,8 @@ func (s sheet) breakNames(l *layout) {
 	for columnsWidth(widths) > pageRoom/2 {
 		widest := slices.Index(widths, slices.Max(widths))
 		rest := columnsWidth(widths) - widths[widest]
-		fair := max(60, pageRoom/2-rest, (pageRoom/2-columnGap*2*float64(len(widths)))/float64(len(widths)))
+		equal := pageRoom/2/float64(len(widths)) - 2*columnGap
+		fair := max(60, pageRoom/2-rest, equal)
 		if fair >= widths[widest] {
 			return
 		}
@@ -191,7 +194,8 @@ func (c latexColumn) width(size textSize) float64 {
 
 // latexWidth is that of a piece that is not aligned.
 func (p *piece) latexWidth(size textSize) float64 {
-	width := numberWidth(strings.Join(plain.NonEmpty(p.main, p.spread), " "), size) + p.tailWidth()*size.scale
+	text := strings.Join(plain.NonEmpty(p.main, p.spread), " ")
+	width := numberWidth(text, size) + p.tailWidth()*size.scale
 	if p.best {
 		width *= 1.15
 	}
@@ -247,14 +251,16 @@ func headWidth(text string, size textSize) float64 {
 	return width
 }
 
-// narrow and wide letters of Computer Modern Roman, in points of its size of 10; digits and most
+// letterWidths are those of narrow and wide letters of Computer Modern Roman, in points of its size of 10; digits and most
 // small letters are about 5 wide, capitals 7.5.
 var letterWidths = map[rune]float64{
 	'i': 2.8, 'j': 3.1, 'l': 2.8, 'f': 3.1, 't': 3.9, 'r': 3.9, 's': 4, 'c': 4.5, 'e': 4.5, 'z': 4.5,
-	'm': 8.4, 'w': 7.3, 'b': 5.6, 'd': 5.6, 'h': 5.6, 'k': 5.3, 'n': 5.6, 'p': 5.6, 'q': 5.3, 'u': 5.6, 'v': 5.3, 'x': 5.3, 'y': 5.3,
+	'm': 8.4, 'w': 7.3, 'b': 5.6, 'd': 5.6, 'h': 5.6, 'k': 5.3, 'n': 5.6, 'p': 5.6, 'q': 5.3, 'u': 5.6,
+	'v': 5.3, 'x': 5.3, 'y': 5.3,
 	'I': 3.7, 'J': 5.2, 'S': 5.6, 'L': 6.3, 'F': 6.6, 'M': 9.2, 'W': 10.3,
-	' ': 3.4, '.': 2.8, ',': 3.5, ':': 2.8, ';': 2.8, '\'': 2.8, '|': 2.8, '!': 2.8, '(': 3.9, ')': 3.9, '[': 2.8, ']': 2.8,
-	'-': 3.4, '+': 7.8, '−': 7.8, '±': 12.3, '=': 7.8, '<': 7.8, '>': 7.8, '@': 7.8, '%': 8.4, '&': 7.8, '/': 5, '*': 5, '–': 5,
+	' ': 3.4, '.': 2.8, ',': 3.5, ':': 2.8, ';': 2.8, '\'': 2.8, '|': 2.8, '!': 2.8,
+	'(': 3.9, ')': 3.9, '[': 2.8, ']': 2.8, '/': 5, '*': 5, '–': 5, '-': 3.4, '+': 7.8, '−': 7.8,
+	'±': 12.3, '=': 7.8, '<': 7.8, '>': 7.8, '@': 7.8, '%': 8.4, '&': 7.8,
 }
 
 // numberWidth is that of a number, whose hyphens are minus signs.
