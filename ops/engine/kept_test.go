@@ -35,7 +35,7 @@ func softmax(g *graph.Graph) []*graph.Node {
 // softmaxOn compiles anew, or loads, and runs once.
 func softmaxOn(t *testing.T, e *Engine) []float32 {
 	t.Helper()
-	p, err := e.compile("softmax", softmax)
+	p, err := e.compile("softmax", func(string) bool { return false }, softmax)
 	if err != nil {
 		t.Fatal(err)
 	}

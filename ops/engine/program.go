@@ -17,6 +17,7 @@ import (
 type Program struct {
 	exec    compute.Executable
 	inputs  []string
+	renewed []bool
 	name    string
 	devices int               // that it runs on at once
 	device  compute.DeviceNum // that it runs on, where that is one
@@ -24,12 +25,21 @@ type Program struct {
 	times   *times
 }
 
+// graphOf builds a graph and gives its outputs.
+type graphOf = func(g *graph.Graph) []*graph.Node
+
 // Program gives the graph of a key, compiled at the first call for it. build
 // runs at graph building time: it panics on a mistake, which becomes the error.
 // The key must say all that build depends on.
-func (e *Engine) Program(key string, build func(g *graph.Graph) []*graph.Node) (*Program, error) {
+func (e *Engine) Program(key string, build graphOf) (*Program, error) {
+	return e.Renewing(key, func(string) bool { return false }, build)
+}
+
+// Renewing is Program for a graph whose outputs are new values of some of its inputs: renews says
+// of which, by name. On XLA a new value takes the memory of the old one where that is donated.
+func (e *Engine) Renewing(key string, renews func(input string) bool, build graphOf) (*Program, error) {
 	p := e.programs.entry(key)
-	p.once.Do(func() { p.program, p.err = e.compile(key, build) })
+	p.once.Do(func() { p.program, p.err = e.compile(key, renews, build) })
 	if p.err != nil || p.program.device == e.device {
 		return p.program, p.err
 	}
@@ -38,7 +48,7 @@ func (e *Engine) Program(key string, build func(g *graph.Graph) []*graph.Node) (
 	return &here, nil
 }
 
-func (e *Engine) compile(name string, build func(g *graph.Graph) []*graph.Node) (*Program, error) {
+func (e *Engine) compile(name string, renews func(input string) bool, build graphOf) (*Program, error) {
 	g := graph.NewGraph(e.Backend, name)
 	if e.mesh != nil {
 		if err := g.SetAutoSharding(e.mesh); err != nil {
@@ -49,17 +59,21 @@ func (e *Engine) compile(name string, build func(g *graph.Graph) []*graph.Node) 
 	if err := exceptions.TryCatch[error](func() { outputs = build(g) }); err != nil {
 		return nil, fmt.Errorf("graph %s on %s: %w", name, e.name, err)
 	}
+	p := &Program{inputs: inputNames(g), name: name, devices: e.Devices(), device: e.device, watch: e.watch, times: &times{}}
+	for _, input := range p.inputs {
+		p.renewed = append(p.renewed, renews(input))
+	}
 	var err error
 	if panicked := exceptions.TryCatch[error](func() {
-		err = e.caller.Compile(func() error { return g.CompileWithSharding(outputs, e.whole(outputs)) })
+		err = e.caller.Compile(p.renewed, func() error { return g.CompileWithSharding(outputs, e.whole(outputs)) })
 	}); panicked != nil {
 		err = panicked
 	}
 	if err != nil {
 		return nil, fmt.Errorf("compile %s on %s: %w", name, e.name, err)
 	}
-	return &Program{exec: g.Executable(), inputs: inputNames(g), name: name, devices: e.Devices(), device: e.device,
-		watch: e.watch, times: &times{}}, nil
+	p.exec = g.Executable()
+	return p, nil
 }
 
 // Input is an input of a graph, under a name that Program.Inputs gives again; each device has all
@@ -120,3 +134,6 @@ func ComputesBF16(name string) bool { return name != "onnx" }
 
 // Inputs are the names of the graph's parameters, in the order of Run.
 func (p *Program) Inputs() []string { return p.inputs }
+
+// Renewed says which inputs the outputs are new values of (Renewing), in the order of Run.
+func (p *Program) Renewed() []bool { return p.renewed }

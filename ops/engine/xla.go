@@ -82,6 +82,9 @@ func openPlugin(name, path, options string) (*Engine, error) {
 			return nil, err
 		}
 	}
+	// A shared buffer's memory is go-xla's to free, when the buffer is finalized, and not the plugin's
+	// to give to an output.
+	options = join([]string{"noshared_buffers"}, options, ",")
 	var backend *xla.Backend
 	err = shim.Open(path, func() (err error) {
 		backend, err = xla.NewWithOptions(join([]string{path}, options, ","), clientOptions(path, on))

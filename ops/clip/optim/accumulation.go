@@ -33,15 +33,18 @@ type accumulation struct {
 func (t *Trainer) newAccumulation() (*accumulation, error) {
 	a := &accumulation{}
 	for _, p := range []struct {
-		into  **engine.Program
-		kind  string
-		build func(g *Graph) []*Node
+		into   **engine.Program
+		kind   string
+		renews func(name string) bool
+		build  func(g *Graph) []*Node
 	}{
-		{&a.features, "train features", t.buildFeatures}, {&a.loss, "train loss", t.buildPartedLoss},
-		{&a.gradients, "train gradients", t.buildGradients}, {&a.update, "train update", t.buildUpdate},
+		{&a.features, "train features", nothing, t.buildFeatures},
+		{&a.loss, "train loss", t.isStatistic, t.buildPartedLoss},
+		{&a.gradients, "train gradients", isSum, t.buildGradients},
+		{&a.update, "train update", t.renewed, t.buildUpdate},
 	} {
 		var err error
-		if *p.into, err = t.compile(p.kind, p.build); err != nil {
+		if *p.into, err = t.compile(p.kind, p.renews, p.build); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +156,7 @@ func (t *Trainer) partedStep(given *graph.Given, b Batch, p StepParams) ([]compu
 		given.PutRows(graph.TextFeaturesInput, v, batch, dim)
 	}
 	t.giveTargets(given, b, p.Gamma)
-	outputs, err := t.run(t.parts.loss, given, t.isStatistic)
+	outputs, err := t.run(t.parts.loss, given)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +172,7 @@ func (t *Trainer) partedStep(given *graph.Given, b Batch, p StepParams) ([]compu
 	if err := t.sumGradients(given, b, d); err != nil {
 		return nil, err
 	}
-	outputs, err = t.run(t.parts.update, given, t.renewed)
+	outputs, err = t.run(t.parts.update, given)
 	return append(outputs, statistics...), err
 }
 
@@ -194,7 +197,7 @@ func (t *Trainer) partedFeatures(given *graph.Given, b Batch) (u, v []float32, e
 	padded := make([]float32, t.opts.rows()*t.cfg.Dim())
 	for i := range t.opts.parts() {
 		t.givePairs(given, t.parts.features, t.part(b, i))
-		outputs, err := t.run(t.parts.features, given, nothing)
+		outputs, err := t.run(t.parts.features, given)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -244,7 +247,7 @@ func (t *Trainer) sumGradients(given *graph.Given, b Batch, d featureGradients) 
 		if d.text != nil {
 			given.PutRows(graph.DTextInput, graph.PartOf(d.text, i, rows*dim), rows, dim)
 		}
-		sums, err := t.run(t.parts.gradients, given, isSum)
+		sums, err := t.run(t.parts.gradients, given)
 		if err != nil {
 			return fmt.Errorf("micro-batch %d: %w", i+1, err)
 		}

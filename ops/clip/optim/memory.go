@@ -104,10 +104,9 @@ func (t *Trainer) measureAll(builds programs, engineName string) (all footprint,
 }
 
 // replacing are the outputs that an engine writes over inputs that were donated
-// to the run. ONNX Runtime and XLA (through go-xla, which does not tell it) make
-// them anew, and the old ones are freed after.
+// to the run. ONNX Runtime makes them anew, and the old ones are freed after.
 func replacing(outputs []*Node, engineName string) map[*Node]bool {
-	if engineName != "go" {
+	if engineName == "onnx" {
 		return nil
 	}
 	return setOf(outputs)
@@ -128,9 +127,9 @@ func setOf(nodes []*Node) map[*Node]bool {
 // full (7.6 GiB, batch 8), 1.17 in locked-text and 1.08 in gated-image (batch
 // 16), 0.73 for embedding 32 images (2.3 GiB). ONNX Runtime's arenas grow by
 // doubling and fragment, the Go backend runs operations side by side and its
-// garbage waits to be collected. XLA on CPUs was measured at 0.9 to 1.2 times the
-// peak (ViT-B/32 of batch 8: 6.0 GiB in full); on a GPU it was not: its compiler
-// says 0.7 to 0.9 times the values as they are.
+// garbage waits to be collected. On XLA the estimate is 0.87 to 1.29 times the
+// peak of ViT-B/32 of batch 8 on a CPU (4.6 GiB in full); on a GPU it was not measured:
+// its compiler says 0.7 to 0.9 times the values as they are.
 func slack(engineName string, recompute bool) float64 {
 	switch {
 	case engineName == "onnx" && recompute: // which frees blocks, but leaves holes

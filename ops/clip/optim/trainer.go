@@ -148,18 +148,20 @@ func New(e *engine.Engine, cfg clip.Config, opts Options) (*Trainer, error) {
 		t.parts, err = t.newAccumulation()
 		return t, err
 	}
-	t.program, err = t.compile("train", t.build)
+	t.program, err = t.compile("train", t.renewed, t.build)
 	return t, err
 }
 
-// compile gives a program of the trainer's, by all that its graph depends on.
-func (t *Trainer) compile(kind string, build func(g *Graph) []*Node) (*engine.Program, error) {
+// compile gives a program of the trainer's, by all that its graph depends on. renews says which of
+// the state it gives new values.
+func (t *Trainer) compile(kind string, renews func(name string) bool,
+	build func(g *Graph) []*Node) (*engine.Program, error) {
 	o := t.opts
 	key, err := graph.ProgramKey(kind, t.cfg, o.Mode, fmt.Sprint(o.Batch, o.rows(), o.CachedText, o.GammaOff, o.PositivesFixed, o.Classes, o.Recompute, t.dtype, o.AdamW, o.Head))
 	if err != nil {
 		return nil, err
 	}
-	return t.eng.Program(key, build)
+	return t.eng.Renewing(key, renews, build)
 }
 
 // tape is a graph's, with the parameters of a head.
@@ -336,7 +338,7 @@ func (t *Trainer) wholeStep(given *graph.Given, b Batch, p StepParams) ([]comput
 		given.PutRows(graph.TextFeaturesInput, b.TextFeatures, t.opts.Batch, t.cfg.Dim())
 	}
 	t.givePairs(given, t.program, b)
-	return t.run(t.program, given, t.renewed)
+	return t.run(t.program, given)
 }
 
 // renewed says whether the update gives an input a new value.
@@ -347,7 +349,7 @@ func (t *Trainer) renewed(name string) bool {
 
 // run gives up the state that the program renews: donated to the run, or
 // finalized after it.
-func (t *Trainer) run(p *engine.Program, given *graph.Given, renews func(name string) bool) ([]compute.Buffer, error) {
+func (t *Trainer) run(p *engine.Program, given *graph.Given) ([]compute.Buffer, error) {
 	if given.Err != nil {
 		return nil, given.Err
 	}
@@ -361,7 +363,7 @@ func (t *Trainer) run(p *engine.Program, given *graph.Given, renews func(name st
 		if inputs[i] = t.buffers[name]; inputs[i] == nil {
 			return nil, fmt.Errorf("input %s is not given", name)
 		}
-		if renews(name) {
+		if p.Renewed()[i] {
 			donate[i] = t.eng.Donates()
 			old = append(old, inputs[i])
 			delete(t.buffers, name)

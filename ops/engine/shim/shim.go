@@ -1,6 +1,7 @@
 // Package shim stands between go-xla and the plugins of PJRT: go-xla is given a table of functions
 // in which some are ours, which go on to the plugin's. It has what go-xla v0.4.1 lacks: programs
-// that are compiled are kept, and loaded where the same is to be compiled again.
+// that are compiled are kept, and loaded where the same is to be compiled again; outputs take the
+// memory of inputs that are donated.
 //
 // It is meant to go: each part is one that go-xla could have, a few dozen lines there. Until then
 // this is less than a fork of it, which would be fourteen thousand.
@@ -86,13 +87,20 @@ type Caller struct {
 	compiled, loaded atomic.Int64
 }
 
+// compilation is one program that is compiled.
+type compilation struct {
+	*Caller
+	donated []bool
+}
+
 // Compile calls compile, in which go-xla compiles a program: one that is kept is loaded in its
-// place, and one that is not is kept.
-func (c *Caller) Compile(compile func() error) error {
+// place, and one that is not is kept. donated says of its inputs, which must be named p0, p1, ...,
+// which of them a run may be given for good: its outputs take their memory.
+func (c *Caller) Compile(donated []bool, compile func() error) error {
 	if c == nil { // another engine than XLA
 		return compile()
 	}
-	handle := cgo.NewHandle(c)
+	handle := cgo.NewHandle(&compilation{c, donated})
 	defer handle.Delete()
 	// The plugin is called by this thread, which says by itself what for.
 	runtime.LockOSThread()
@@ -111,10 +119,15 @@ func (c *Caller) Counts() (compiled, loaded int) {
 //
 //export shimCompile
 func shimCompile(call C.uintptr_t, slot C.int, args unsafe.Pointer) unsafe.Pointer {
-	return cgo.Handle(call).Value().(*Caller).compile(slot, (*C.shim_compile)(args))
+	return cgo.Handle(call).Value().(*compilation).compile(slot, (*C.shim_compile)(args))
 }
 
-func (c *Caller) compile(slot C.int, args *C.shim_compile) (failure unsafe.Pointer) {
+func (c *compilation) compile(slot C.int, args *C.shim_compile) (failure unsafe.Pointer) {
+	if slices.Contains(c.donated, true) {
+		program := donate(bytesOf(args.program.code, args.program.code_size), c.donated)
+		args.program.code, args.program.code_size = (*C.char)(C.CBytes(program)), C.size_t(len(program))
+		defer C.free(unsafe.Pointer(args.program.code))
+	}
 	key, ok := c.key(slot, args)
 	if !ok {
 		c.compiled.Add(1)

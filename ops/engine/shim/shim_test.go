@@ -146,7 +146,7 @@ func TestRefused(t *testing.T) {
 	defer client.Destroy()
 	expect := func(compiled, loaded int) {
 		t.Helper()
-		err := c.Compile(func() error {
+		err := c.Compile(nil, func() error {
 			program, err := client.Compile().WithStableHLO([]byte(module)).Done()
 			if err != nil {
 				return err
@@ -172,7 +172,7 @@ func TestRefused(t *testing.T) {
 		expect(2+i, 1+i)
 		expect(2+i, 2+i)
 	}
-	err = c.Compile(func() error {
+	err = c.Compile(nil, func() error {
 		_, err := client.Compile().WithStableHLO([]byte("no module")).Done()
 		return err
 	})
