@@ -252,6 +252,7 @@ func (e *Engine) KeepPrograms(folder string) {
 
 // Close frees what was compiled. The engine cannot be used afterwards.
 func (e *Engine) Close() {
+	e.caller.Wait()
 	for _, p := range []*programs{e.programs, e.Each()[0].programs} {
 		p.free()
 	}

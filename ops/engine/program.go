@@ -10,6 +10,8 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"react/ops/engine/shim"
 )
 
 // Program is a compiled graph. Its inputs and outputs are in the order in which
@@ -21,6 +23,7 @@ type Program struct {
 	name    string
 	devices int               // that it runs on at once
 	device  compute.DeviceNum // that it runs on, where that is one
+	caller  *shim.Caller
 	watch   *watch
 	times   *times
 }
@@ -59,7 +62,8 @@ func (e *Engine) compile(name string, renews func(input string) bool, build grap
 	if err := exceptions.TryCatch[error](func() { outputs = build(g) }); err != nil {
 		return nil, fmt.Errorf("graph %s on %s: %w", name, e.name, err)
 	}
-	p := &Program{inputs: inputNames(g), name: name, devices: e.Devices(), device: e.device, watch: e.watch, times: &times{}}
+	p := &Program{inputs: inputNames(g), name: name, devices: e.Devices(), device: e.device,
+		caller: e.caller, watch: e.watch, times: &times{}}
 	for _, input := range p.inputs {
 		p.renewed = append(p.renewed, renews(input))
 	}
@@ -96,6 +100,9 @@ func inputNames(g *graph.Graph) []string {
 // Run runs the program. With donate, inputs marked by it are given up to the
 // run and must not be used again, not even finalized. The outputs are the
 // caller's to Finalize.
+//
+// On one device of XLA it does not wait for the run's end. The outputs may be given to another run at once; who
+// reads one waits for it, and gets the error of a run that failed.
 func (p *Program) Run(inputs []compute.Buffer, donate []bool) ([]compute.Buffer, error) {
 	if len(inputs) != len(p.inputs) {
 		return nil, fmt.Errorf("%d inputs given to a graph of %d", len(inputs), len(p.inputs))
@@ -111,12 +118,14 @@ func (p *Program) Run(inputs []compute.Buffer, donate []bool) ([]compute.Buffer,
 	}
 	name, _, _ := strings.Cut(p.name, " {") // a key: what follows is the model
 	end, began := p.watch.begin(name, p.times.median()), time.Now()
-	defer end()
 	var outputs []compute.Buffer
-	if panicked := exceptions.TryCatch[error](func() { outputs, err = p.exec.Execute(inputs, donate, p.device) }); panicked != nil {
-		err = panicked
-	}
-	p.times.add(time.Since(began))
+	err = p.caller.Run(func() (err error) {
+		panicked := exceptions.TryCatch[error](func() { outputs, err = p.exec.Execute(inputs, donate, p.device) })
+		return cmp.Or(panicked, err)
+	}, func() {
+		p.times.add(time.Since(began))
+		end()
+	})
 	if p.devices > 1 && err == nil {
 		outputs = gathered(p.devices, outputs)
 	}

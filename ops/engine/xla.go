@@ -95,7 +95,7 @@ func openPlugin(name, path, options string) (*Engine, error) {
 	}
 	e := newEngine(name, backend)
 	e.remote = pjrt.IsCUDAName(path)
-	e.caller = &shim.Caller{Beside: wheelsBeside(path)}
+	e.caller = &shim.Caller{Beside: wheelsBeside(path), Devices: on.count}
 	e.facts["go-xla"] = moduleVersion("github.com/gomlx/go-xla")
 	e.facts["pjrt"] = found.Version
 	if wheel := recipeOf(path); wheel != "" {

@@ -32,11 +32,45 @@ static void *compile(int slot, shim_compile *args) {
 	return call ? shimCompile(call, slot, args) : shim_compile_anew(slot, args);
 }
 
+// The run of the thread that goes on when Execute returns: whether there is one, its event, and the
+// plugin's slot.
+static __thread struct { int wanted, slot; void *event; } run;
+
+void shim_run(void) { run.wanted = 1; run.event = NULL; }
+
+// shim_ran gives the event that shim_await waits for, NULL where the run has ended or failed.
+void *shim_ran(int *slot) {
+	run.wanted = 0;
+	*slot = run.slot;
+	return run.event;
+}
+
+void shim_await(int slot, void *event) {
+	shim_event_await await = {SHIM_NEW(shim_event_await, event), event};
+	well(slot, SHIM_Event_Await, &await); // who reads the outputs hears what went wrong
+	shim_event_destroy destroy = {SHIM_NEW(shim_event_destroy, event), event};
+	well(slot, SHIM_Event_Destroy, &destroy);
+}
+
+// execute keeps the event of a run from go-xla, which waits for those that it finds in args.
+static void *execute(int slot, shim_execute *args) {
+	void *error = plugins[slot]->f[SHIM_LoadedExecutable_Execute](args);
+	if (!error && run.wanted && args->num_devices == 1 && args->device_complete_events) {
+		run.slot = slot;
+		run.event = args->device_complete_events[0];
+		args->device_complete_events = NULL;
+	}
+	return error;
+}
+
 // A function of a table is given nothing that says which table it is of, so that each slot has
 // functions of its own.
-#define SLOT(n) static void *compile_##n(void *args) { return compile(n, args); }
+#define SLOT(n) \
+	static void *compile_##n(void *args) { return compile(n, args); } \
+	static void *execute_##n(void *args) { return execute(n, args); }
 SLOT(0) SLOT(1) SLOT(2) SLOT(3)
 static void *(*const compiles[SHIM_SLOTS])(void *) = {compile_0, compile_1, compile_2, compile_3};
+static void *(*const executes[SHIM_SLOTS])(void *) = {execute_0, execute_1, execute_2, execute_3};
 
 // shim_open loads a plugin and makes a copy of its table with functions of ours in it; it gives the
 // reason where it cannot.
@@ -53,6 +87,7 @@ const char *shim_open(int slot, const char *path, shim_api **table) {
 	if (!copy) return "no memory for its table of functions";
 	memcpy(copy, api, api->struct_size);
 	copy->f[SHIM_Client_Compile] = compiles[slot];
+	copy->f[SHIM_LoadedExecutable_Execute] = executes[slot];
 	plugins[slot] = api;
 	*table = copy;
 	return NULL;

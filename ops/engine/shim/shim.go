@@ -1,7 +1,7 @@
 // Package shim stands between go-xla and the plugins of PJRT: go-xla is given a table of functions
 // in which some are ours, which go on to the plugin's. It has what go-xla v0.4.1 lacks: programs
 // that are compiled are kept, and loaded where the same is to be compiled again; outputs take the
-// memory of inputs that are donated.
+// memory of inputs that are donated; a run goes on while its caller does other things.
 //
 // It is meant to go: each part is one that go-xla could have, a few dozen lines there. Until then
 // this is less than a fork of it, which would be fourteen thousand.
@@ -83,9 +83,17 @@ func load(path string) error {
 type Caller struct {
 	Programs *Programs // that are kept; nil for none
 	Beside   []string  // libraries that the plugin uses, by name and version
+	Devices  int       // that the engine has
 
 	compiled, loaded atomic.Int64
+
+	once  sync.Once
+	ahead chan struct{} // holds one for each run that has begun and not ended
 }
+
+// mostRuns is how many runs a device may have that have begun and not ended: one computes while the
+// next waits for it with its inputs. More would only take memory.
+const mostRuns = 2
 
 // compilation is one program that is compiled.
 type compilation struct {
@@ -108,6 +116,55 @@ func (c *Caller) Compile(donated []bool, compile func() error) error {
 	C.shim_enter(C.uintptr_t(handle))
 	defer C.shim_enter(0)
 	return compile()
+}
+
+// Run calls run, in which go-xla runs a program on one device. It waits for the end of the run
+// before the last one, and not for that of its own: ended is called then, and who reads an output
+// waits for it, and hears what went wrong.
+func (c *Caller) Run(run func() error, ended func()) error {
+	if c == nil { // another engine than XLA
+		defer ended()
+		return run()
+	}
+	c.runs() <- struct{}{}
+	ends := func() {
+		ended()
+		<-c.ahead
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var slot C.int
+	C.shim_run()
+	err := run()
+	event := C.shim_ran(&slot)
+	if event == nil {
+		ends()
+		return err
+	}
+	go func() {
+		C.shim_await(slot, event)
+		ends()
+	}()
+	return err
+}
+
+// runs are the places for those that have begun and not ended.
+func (c *Caller) runs() chan struct{} {
+	c.once.Do(func() { c.ahead = make(chan struct{}, mostRuns*max(1, c.Devices)) })
+	return c.ahead
+}
+
+// Wait waits for the end of all runs.
+func (c *Caller) Wait() {
+	if c == nil {
+		return
+	}
+	for range cap(c.runs()) {
+		c.ahead <- struct{}{}
+	}
+	for range cap(c.ahead) {
+		<-c.ahead
+	}
 }
 
 // Counts says how many programs were compiled anew, and how many were loaded.

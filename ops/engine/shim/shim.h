@@ -20,6 +20,8 @@ typedef struct {
 // Places of functions in the table.
 enum {
 	SHIM_Error_Destroy = 0,
+	SHIM_Event_Destroy = 5,
+	SHIM_Event_Await = 8,
 	SHIM_Client_PlatformVersion = 14,
 	SHIM_Client_AddressableDevices = 16,
 	SHIM_Client_Compile = 20,
@@ -28,12 +30,28 @@ enum {
 	SHIM_Executable_Destroy = 40,
 	SHIM_Executable_Serialize = 49,
 	SHIM_LoadedExecutable_GetExecutable = 51,
+	SHIM_LoadedExecutable_Execute = 55,
 	SHIM_Executable_DeserializeAndLoad = 56,
 	SHIM_LAST = SHIM_Executable_DeserializeAndLoad,
 };
 
 typedef struct { SHIM_HEADER; void *error; } shim_error_destroy;
 typedef struct { SHIM_HEADER; void *executable; } shim_executable_destroy;
+
+typedef struct { SHIM_HEADER; void *event; } shim_event_destroy;
+typedef struct { SHIM_HEADER; void *event; } shim_event_await;
+
+typedef struct {
+	SHIM_HEADER;
+	void *executable;
+	void *options;
+	void *const *const *argument_lists;
+	size_t num_devices;
+	size_t num_args;
+	void **const *output_lists;
+	void **device_complete_events;
+	void *execute_device;
+} shim_execute;
 
 typedef struct {
 	SHIM_HEADER;
@@ -122,5 +140,8 @@ void *shim_compile_anew(int slot, shim_compile *args);
 int shim_serialize_loaded(int slot, void *loaded, shim_serialize *args);
 void shim_free_serialized(shim_serialize *args);
 void *shim_load_bytes(int slot, void *client, const char *bytes, size_t size);
+void shim_run(void);
+void *shim_ran(int *slot);
+void shim_await(int slot, void *event);
 
 #endif

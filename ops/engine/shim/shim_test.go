@@ -294,6 +294,8 @@ func TestLayouts(t *testing.T) {
 	var program strings.Builder
 	program.WriteString("#include \"pjrt_c_api.h\"\n#include \"shim.h\"\n")
 	theirs := map[string]string{
+		"event_destroy": "Event_Destroy_Args", "event_await": "Event_Await_Args",
+		"execute":       "LoadedExecutable_Execute_Args",
 		"error_destroy": "Error_Destroy_Args", "executable_destroy": "Executable_Destroy_Args",
 		"program": "Program", "compile": "Client_Compile_Args",
 		"get_executable": "LoadedExecutable_GetExecutable_Args",
