@@ -16,8 +16,13 @@ import (
 // nothing else.
 func openCPU(t *testing.T, folder string) *Engine {
 	t.Helper()
+	return openSpec(t, "xla:cpu", folder)
+}
+
+func openSpec(t *testing.T, spec, folder string) *Engine {
+	t.Helper()
 	t.Setenv(pluginPathEnv, filepath.Dir(cpuPlugin(t)))
-	e, err := Open("xla:cpu")
+	e, err := Open(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +113,25 @@ func TestKeptPrograms(t *testing.T) {
 	expect("other flags", 1, 0)
 	if files, err := os.ReadDir(folder); err != nil || len(files) != 1 {
 		t.Errorf("%v, %v: want one file", files, err)
+	}
+}
+
+// TestKeptOnDevices: a program over two devices, and one that runs on either, are kept too, and not
+// taken for those of one device.
+func TestKeptOnDevices(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	folder := filepath.Join(t.TempDir(), "programs")
+	want := softmaxOn(t, openCPU(t, folder))
+	for _, loaded := range []int{0, 2} {
+		e := openSpec(t, "xla:cpu,devices=2", folder)
+		for _, on := range []*Engine{e, e.Each()[1]} {
+			if got := softmaxOn(t, on); !slices.Equal(got, want) {
+				t.Errorf("%d devices, %d loaded: other bits", on.Devices(), loaded)
+			}
+		}
+		if cc, ll := e.caller.Counts(); cc != 2-loaded || ll != loaded {
+			t.Errorf("%d compiled, %d loaded; want %d, %d", cc, ll, 2-loaded, loaded)
+		}
 	}
 }
 

@@ -78,3 +78,35 @@ func TestRenewing(t *testing.T) {
 		t.Errorf("the input that is not renewed is now %v", got)
 	}
 }
+
+// TestRenewingOnDevices: what each of several devices has whole is donated on each, beside rows that
+// are spread.
+func TestRenewingOnDevices(t *testing.T) {
+	e := openSpec(t, "xla:cpu,devices=2", "")
+	renews := func(name string) bool { return name == "state" }
+	p, err := e.Renewing("state", renews, func(g *graph.Graph) []*graph.Node {
+		rows := InputRows(g, "rows", shapes.Make(dtypes.Float32, 4, 3))
+		return []*graph.Node{graph.Add(Input(g, "state", shapes.Make(dtypes.Float32, 3)), graph.ReduceSum(rows, 0))}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := e.UploadRows([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 4, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := e.Upload([]float32{0, 0, 1}, 3)
+	for range 3 {
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []compute.Buffer
+		if out, err = p.Run([]compute.Buffer{rows, state}, []bool{false, true}); err == nil {
+			state = out[0]
+		}
+	}
+	got := make([]float32, 3)
+	if err := state.ToFlatData(got); err != nil || !slices.Equal(got, []float32{66, 78, 91}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
