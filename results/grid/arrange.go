@@ -178,6 +178,7 @@ func (b *builder) linesNamed(name string) []*lineKey {
 	tests := []func(*lineKey) bool{
 		func(l *lineKey) bool { return l.label == name },
 		func(l *lineKey) bool { return l.short == name },
+		func(l *lineKey) bool { return l.has("label", name) }, // where "label" is one of the paths
 		func(l *lineKey) bool { return isMatch && l.has(path, want) },
 	}
 	for _, test := range tests {
@@ -211,10 +212,14 @@ func (l *lineKey) has(path, want string) bool {
 
 func (b *builder) lineNames() []string {
 	names := map[string]bool{}
+	at := slices.Index(b.spec.Rows, "label")
 	for _, line := range b.lines {
 		names[line.short] = true
 		if line.label != "" {
 			names[line.label] = true
+		}
+		if at >= 0 && !line.values[at].Absent() {
+			names[line.values[at].text] = true
 		}
 	}
 	return sortedKeys(names)

@@ -223,6 +223,29 @@ func TestLabelAsPath(t *testing.T) {
 	}
 }
 
+// TestBaselineByLabelAmongPaths: where the label is one path of several, a baseline by its label is
+// the lines of that case, and each line is compared with the one of its own other values.
+func TestBaselineByLabelAmongPaths(t *testing.T) {
+	s := modes.Study{}
+	for i, k := range []int{4, 8} {
+		s.Add("random", -1, 0.4+0.1*float64(i), "retrieve.k", k)
+		s.Add("found", -1, 0.5+0.3*float64(i), "retrieve.k", k)
+	}
+	spec := Table{Name: "t", Rows: Names{"label", "retrieve.k"}, Metrics: Names{"task/acc@1"}, Baseline: "random"}
+	g := mustBuild(t, spec, s.Rows, Options{})
+	for line, want := range map[string]float64{"found, 4": 0.1, "found, 8": 0.3} {
+		d := lineOf(t, g, line).Differences[0][0]
+		if d == nil || math.Abs(d.Value-want) > 1e-12 || d.Against != "random"+line[len("found"):] {
+			t.Errorf("%s: got %+v", line, d)
+		}
+	}
+	spec.Baseline = "rnadom"
+	_, err := Build(spec, s.Rows, Options{})
+	if err == nil || !strings.Contains(err.Error(), `did you mean "random"?`) {
+		t.Errorf("a slip: %v", err)
+	}
+}
+
 // A label spelt like a value must not be confused with it.
 func TestLabelLikeValue(t *testing.T) {
 	s := modes.Study{}

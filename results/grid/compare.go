@@ -44,8 +44,8 @@ func (b *builder) compareToBaseline() error {
 }
 
 // partner is the line, of those given, that line i is compared with: the only
-// one, or the one with the same row values where the first path may differ by
-// being the case's own. -1: none, or no single one.
+// one, or the one with the same row values but for the label. -1: none, or no
+// single one.
 func (b *builder) partner(i int, among []int) int {
 	if at := slices.Index(b.spec.Rows, b.spec.Paired); at >= 0 {
 		return b.pairedLine(i, at, among)
@@ -53,24 +53,29 @@ func (b *builder) partner(i int, among []int) int {
 	if len(among) == 1 {
 		return among[0]
 	}
+	own := slices.Index(b.spec.Rows, "label")
 	for _, j := range among {
-		if slices.Equal(b.grid.Lines[i].Values, b.grid.Lines[j].Values) {
+		if b.sameBut(i, j, own) {
 			return j
 		}
 	}
 	return -1
 }
 
+// sameBut says whether two lines have the same row values, one path left aside.
+func (b *builder) sameBut(i, j, path int) bool {
+	for k, v := range b.grid.Lines[i].Values {
+		if k != path && v != b.grid.Lines[j].Values[k] {
+			return false
+		}
+	}
+	return true
+}
+
 // pairedLine is the line that differs from line i in one row path alone.
 func (b *builder) pairedLine(i, path int, among []int) int {
-	mine := &b.grid.Lines[i]
 	for _, j := range among {
-		other := &b.grid.Lines[j]
-		same := other.Label == mine.Label
-		for k := range mine.Values {
-			same = same && (k == path || mine.Values[k] == other.Values[k])
-		}
-		if same {
+		if b.grid.Lines[j].Label == b.grid.Lines[i].Label && b.sameBut(i, j, path) {
 			return j
 		}
 	}
