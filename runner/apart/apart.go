@@ -5,7 +5,7 @@
 // with the context or its stage; one that keeps an engine (kept.go) goes on to the next stage.
 //
 // Words: a message is one line of JSON from the child: progress, a warning, a fact, a line of the
-// log, or the end.
+// log, a beat, by which the parent knows that the child was not stopped, or the end.
 //
 // Not here: what a stage does (ops), leases and directories (runner/schedule, runner/store). An
 // attempt that was ended may leave anything in its directories, as one that was killed.
@@ -22,8 +22,8 @@ import (
 
 	"react/ops"
 	"react/ops/embed"
+	"react/ops/engine"
 	"react/ops/op"
-	"react/runner/child"
 )
 
 // request is what a child is to do: the parts of an op.Run that are data.
@@ -40,7 +40,8 @@ type request struct {
 	Engine   string // that the child keeps open for the next request; "" for none, and one request
 	Programs string // folder of what the engine compiles
 	Fit      op.Fit
-	Patience time.Duration // with a run of a program on the engine
+	// with a run of a program on the engine, and with a child that says nothing
+	Patience time.Duration
 
 	Stop bool // the stage that runs is to end; nothing else is asked
 }
@@ -53,6 +54,7 @@ type message struct {
 	Fact     string          `json:",omitempty"`
 	Value    json.RawMessage `json:",omitempty"` // of the fact
 	Opened   bool            `json:",omitempty"` // the engine, for the stage
+	Beat     bool            `json:",omitempty"`
 	End      *end            `json:",omitempty"`
 }
 
@@ -69,7 +71,7 @@ type end struct {
 // ask is a request for a stage.
 func ask(op string, run *op.Run, params json.RawMessage) request {
 	return request{Op: op, Params: params, Dir: run.Dir, Partial: run.Partial, SaveEvery: run.SaveEvery,
-		Assist: run.Assist, In: run.In, Files: run.Files, Workers: run.Workers}
+		Assist: run.Assist, In: run.In, Files: run.Files, Workers: run.Workers, Patience: engine.Patience}
 }
 
 // Run makes a stage with an op, in a child where the op asks for one and the program can start
@@ -82,17 +84,18 @@ func Run(ctx context.Context, op string, run *op.Run, params json.RawMessage) (p
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	w, err := start(ctx, ask(op, run, params), run.Log)
+	q := ask(op, run, params)
+	w, err := start(ctx, q, run.Log)
 	if err != nil { // no /proc, or no more processes
 		return here()
 	}
-	last, err := w.follow(run, nil)
+	last, err := w.follow(run, q.Patience, nil)
 	w.wait()
 	switch {
 	case ctx.Err() != nil:
 		return last.Peak, ctx.Err()
 	case err != nil:
-		return last.Peak, died(ctx, w.Process, op)
+		return last.Peak, w.died(ctx, op)
 	}
 	return last.Peak, last.failure()
 }
@@ -151,17 +154,22 @@ func mark(pid int, on bool) {
 }
 
 // follow passes on what the child says until the stage's end; an error is a child that ended
-// without saying how. opened is called when the stage has opened the engine.
-func (w *worker) follow(run *op.Run, opened func()) (last end, err error) {
+// without saying how, or that was ended because it said nothing for so long. opened is called when
+// the stage has opened the engine.
+func (w *worker) follow(run *op.Run, patience time.Duration, opened func()) (last end, err error) {
+	defer w.watch(patience)()
 	for {
 		var m message
-		switch err := w.words.Decode(&m); {
+		err := w.words.Decode(&m)
+		w.heard.Store(true)
+		switch {
 		case err != nil:
 			return end{}, err
 		case m.End != nil:
 			return *m.End, nil
 		case m.Opened:
 			opened()
+		case m.Beat:
 		default:
 			m.pass(run)
 		}
@@ -186,17 +194,24 @@ func (m *message) pass(run *op.Run) {
 // parent hears of it.
 const stopping = time.Second
 
-// died says why a child ended before its stage.
-func died(ctx context.Context, c *child.Process, op string) error {
-	switch c.Signal() {
+// died says why a child ended before its stage. What others did to it another attempt may be
+// spared.
+func (w *worker) died(ctx context.Context, op string) error {
+	if w.silent {
+		return passing{fmt.Errorf("the process of %s stood still: nothing was heard of it for %v "+
+			"(somebody stopped it, or the system gave it no time)", op, w.patience)}
+	}
+	switch w.Signal() {
 	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2: // before it ignored them
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(stopping):
 		}
+		return passing{fmt.Errorf("the process of %s was ended by somebody (%v)", op, w.State())}
 	case syscall.SIGKILL:
-		return fmt.Errorf("the process of %s was killed, by somebody or because the system is out of memory", op)
+		return passing{fmt.Errorf("the process of %s was killed "+
+			"(by somebody, or by the system, which had no memory left)", op)}
 	}
-	return fmt.Errorf("the process of %s ended by itself (%v); the stage's log has what it said", op, c.State())
+	return fmt.Errorf("the process of %s ended by itself (%v); the stage's log has what it said", op, w.State())
 }

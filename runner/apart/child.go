@@ -77,8 +77,10 @@ func (s *speaker) make(q request, questions <-chan json.RawMessage) *end {
 		case <-ctx.Done():
 		}
 	}()
+	quiet := s.beat(q.Patience)
 	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the high-water mark begins anew
 	err := caught.Do("", func() error { return ops.All[q.Op].Run(ctx, s.run(q), q.Params) })
+	quiet()
 	cancel()
 	<-listened
 	last := &end{Peak: peak()}
@@ -87,6 +89,27 @@ func (s *speaker) make(q request, questions <-chan json.RawMessage) *end {
 		errors.As(err, &last.Errno)
 	}
 	return last
+}
+
+// beat says again and again that the process is there, until the function that it returns is
+// called.
+func (s *speaker) beat(patience time.Duration) (quiet func()) {
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-over:
+				return
+			case <-time.After(patience / (2 * looks)):
+				s.say(message{Beat: true})
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-ended
+	}
 }
 
 // speaker sends messages, each whole.

@@ -52,7 +52,7 @@ func (k *Kept) Run(ctx context.Context, op string, run *op.Run, params json.RawM
 		return 0, fmt.Errorf("a process for %s: %w", op, err)
 	}
 	unstopped := context.AfterFunc(ctx, w.stop)
-	last, err := w.follow(run, opened)
+	last, err := w.follow(run, k.patience, opened)
 	goesOn := unstopped() && err == nil && !last.Stalled
 	if goesOn && !last.Full {
 		k.keep(at, w)
@@ -66,7 +66,7 @@ func (k *Kept) Run(ctx context.Context, op string, run *op.Run, params json.RawM
 	case ctx.Err() != nil:
 		return last.Peak, ctx.Err()
 	case err != nil:
-		return last.Peak, passing{died(ctx, w.Process, op)}
+		return last.Peak, passing{w.died(ctx, op)}
 	}
 	return last.Peak, passing{fmt.Errorf("%w; the stage's log has the stacks", last.failure())}
 }

@@ -1,6 +1,7 @@
 package apart
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,10 +25,11 @@ import (
 // doubleParams are of an op of this test.
 type doubleParams struct {
 	Times   int
-	AbortAt int    // run of it that kills the process; 0 for none
-	Fail    string // "not begun", "disk" or ""
-	Wait    bool   // for the end of the context, which is noted in a file
-	Map     int    // parts of memory
+	AbortAt int            // run of it that kills the process; 0 for none
+	Signal  syscall.Signal // by this; 0 is SIGABRT
+	Fail    string         // "not begun", "disk" or ""
+	Wait    bool           // for the end of the context, which is noted in a file
+	Map     int            // parts of memory
 }
 
 // The children are this program: what is here is there too, before they ask what to make.
@@ -80,7 +82,7 @@ func runDouble(ctx context.Context, run *op.Run, p doubleParams) error {
 			return err
 		}
 		if len(done)+1 == p.AbortAt {
-			syscall.Kill(os.Getpid(), syscall.SIGABRT)
+			syscall.Kill(os.Getpid(), cmp.Or(p.Signal, syscall.SIGABRT))
 			time.Sleep(time.Minute)
 		}
 	}
@@ -155,6 +157,31 @@ func TestKept(t *testing.T) {
 	k.Close()
 	if len(Running()) > 0 {
 		t.Errorf("after the end: %v", Running())
+	}
+}
+
+// TestKilledAndStopped: a child that is killed, and one that is stopped and therefore given up,
+// take one attempt along, and the next goes on from what was saved.
+func TestKilledAndStopped(t *testing.T) {
+	goOrSkip(t)
+	for signal, want := range map[syscall.Signal]string{
+		syscall.SIGKILL: "the process of test-double was killed (by somebody, ",
+		syscall.SIGSTOP: "the process of test-double stood still: nothing was heard of it for 2s (somebody stopped it, ",
+	} {
+		k := &Kept{spec: func(int) string { return "go" }, patience: 2 * time.Second}
+		partial, p := t.TempDir(), raw(t, doubleParams{Times: 5, AbortAt: 3, Signal: signal})
+		_, err := k.Run(context.Background(), "test-double", doubling(t, partial, &notes{}), p, func() {})
+		if !errors.As(err, new(passing)) || !strings.Contains(err.Error(), want) || len(Running()) > 0 {
+			t.Errorf("%v: got %v, running %v", signal, err, Running())
+		}
+		run := doubling(t, partial, &notes{})
+		if _, err := k.Run(context.Background(), "test-double", run, p, func() {}); err != nil {
+			t.Errorf("%v: the next attempt: %v", signal, err)
+		}
+		if out, err := os.ReadFile(run.Path("out")); err != nil || string(out) != "xxxxx" {
+			t.Errorf("%v: got %q, %v", signal, out, err)
+		}
+		k.Close()
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os/exec"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"react/runner/child"
 )
@@ -17,6 +19,42 @@ type worker struct {
 	log       *diverted
 	libraries *io.PipeWriter // what libraries print
 	printed   chan struct{}
+
+	heard    atomic.Bool   // something, since the last look
+	silent   bool          // it was given up: nothing was heard for as long as patience
+	patience time.Duration // of the last watch
+}
+
+// looks is how many looks in a row find that nothing was heard before a child is given up. They are
+// counted and not timed: a parent that was stopped together with its child looks once afterwards.
+const looks = 10
+
+// watch kills a child of which nothing is heard for so long, since it beats as long as it makes a
+// stage; until the function that it returns is called.
+func (w *worker) watch(patience time.Duration) (stop func()) {
+	w.patience = patience
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		look := time.NewTicker(patience / looks)
+		defer look.Stop()
+		for silent := 0; silent < looks; silent++ {
+			select {
+			case <-over:
+				return
+			case <-look.C:
+			}
+			if w.heard.Swap(false) {
+				silent = -1
+			}
+		}
+		w.silent = true
+		w.Kill()
+	}()
+	return func() {
+		close(over)
+		<-ended
+	}
 }
 
 // start starts a child that makes a stage, and writes what libraries print to its log.

@@ -35,7 +35,8 @@ func TestCauses(t *testing.T) {
 		{fmt.Errorf("step 3: %w", context.Canceled), CauseStopped},
 		{inside{syscall.EIO, "/tmp/x"}, CauseIO},
 		{fmt.Errorf("tune: %w", ended("the process ended by itself (signal: aborted)")), CauseProcess},
-		{ended("the process was killed, by somebody or because the system is out of memory"), CauseMemory},
+		{ended("the process was killed (by somebody, or by the system, which had no memory left)"), CauseProcess},
+		{ended("the process ended by itself: RESOURCE_EXHAUSTED"), CauseMemory},
 	} {
 		if got := causeOf(c.err); got != c.want {
 			t.Errorf("%v: %s, want %s", c.err, got, c.want)
