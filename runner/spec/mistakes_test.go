@@ -102,3 +102,24 @@ func withLines(base, written string) string {
 	}
 	return base + written + "\n"
 }
+
+// TestHelpers: hidden fields, definitions and optional fields that some expression names, or that
+// have no field's name, are no mistakes.
+func TestHelpers(t *testing.T) {
+	a, err := txtar.ParseFile("testdata/spec_new.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, written := range []string{
+		`tune: {mode: "full", _steps: 300, steps: _steps, batch: 64}`,
+		"_tune: {mode: \"full\", steps: 300}\ntune: _tune & {batch: 64}",
+		"#tune: {mode: \"full\", steps: 300, ...}\ntune: #tune & {batch: 64}",
+		`_note: "steps are few"`,
+		`tune: {mode: "full", steps: 300, steps?: int, batch: 64}`,
+	} {
+		e, err := Parse("x.cue", []byte(withLines(string(a.Files[0].Data), written)), Options{})
+		if err != nil || len(e.Warnings) > 0 {
+			t.Errorf("%s: %v, warnings %v", written, err, e)
+		}
+	}
+}

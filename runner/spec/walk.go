@@ -101,6 +101,7 @@ func (c *checker) walk(n *contract.Field, path string, v cue.Value, vis visitor)
 		c.Fail(c.valuePos(v), shown, "%s", err)
 		return
 	}
+	c.marked(n, shown, v)
 	for it.Next() && !c.Said(shown) {
 		name, w := it.Selector().Unquoted(), it.Value()
 		if old, at := c.FormerField(n, fields.Join(path, name)); old != nil {
@@ -119,6 +120,30 @@ func (c *checker) walk(n *contract.Field, path string, v cue.Value, vis visitor)
 		}
 	}
 }
+
+// marked warns of hidden fields, definitions and optional fields that are called as fields of the
+// group: CUE takes them, and they set nothing. Those that some expression names are helpers.
+func (c *checker) marked(n *contract.Field, shown string, v cue.Value) {
+	it, err := v.Fields(cue.Hidden(true), cue.Definitions(true), cue.Optional(true))
+	for err == nil && it.Next() {
+		sel := it.Selector()
+		mark := marks[sel.LabelType()]
+		if sel.ConstraintType() == cue.OptionalConstraint {
+			mark = "an optional field"
+		}
+		name := strings.Trim(sel.String(), `_#?"`)
+		isField := n.Elem != nil && contract.IsName(name) || n.Elem == nil && n.Child(name) != nil
+		if mark == "" || !isField || c.former || c.src.Uses(sel.String()) {
+			continue
+		}
+		c.expect(c.fieldPos(it.Value()), fields.Join(shown, sel.String()),
+			func(*met) bool { return false }, "%s sets nothing (did you mean %s?)", mark, name)
+	}
+}
+
+// marks are the sorts of labels that are no fields of a configuration.
+var marks = map[cue.SelectorType]string{cue.HiddenLabel: "a hidden field",
+	cue.DefinitionLabel: "a definition", cue.HiddenDefinitionLabel: "a hidden definition"}
 
 func (c *checker) visit(n *contract.Field, path string, v cue.Value, vis visitor) {
 	shown := fields.Join(vis.prefix, path)

@@ -3,6 +3,7 @@ package source
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/parser"
@@ -11,10 +12,41 @@ import (
 // RefersTo reports whether some expression of the file, as it stands with the overrides, may read
 // the field at a path. It errs on the side of yes: a file with aliases may read anything.
 func (s *Source) RefersTo(path []string) bool {
+	return slices.ContainsFunc(s.names(), func(ref []string) bool { return touches(ref, path) })
+}
+
+// Uses reports whether some expression of the file may name a field of this name, whichever it is.
+func (s *Source) Uses(name string) bool {
+	return slices.ContainsFunc(s.names(), func(ref []string) bool {
+		return len(ref) == 0 || slices.Contains(ref, name)
+	})
+}
+
+// names are what the file's expressions name, found once.
+func (s *Source) names() [][]string {
 	if s.references == nil {
 		s.references = References(s.Trees()...)
 	}
-	return slices.ContainsFunc(s.references, func(ref []string) bool { return touches(ref, path) })
+	return s.references
+}
+
+// Presets are the stretches of the file that define values to be used elsewhere: hidden fields,
+// definitions, and what let names.
+func (s *Source) Presets() (out []ast.Node) {
+	for _, tree := range s.Trees() {
+		ast.Walk(tree, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.LetClause:
+				out = append(out, n)
+			case *ast.Field:
+				if label, ok := n.Label.(*ast.Ident); ok && strings.ContainsAny(label.Name[:1], "_#") {
+					out = append(out, n)
+				}
+			}
+			return true
+		}, nil)
+	}
+	return out
 }
 
 // anything is a reference that may read every field.
