@@ -23,8 +23,9 @@ func newVet() *cobra.Command {
 		Short: "Check experiment files",
 		Long: `vet checks experiment files against the schema and prints every mistake it finds,
 one a line: file:line:col: path: what is wrong (what would be right).
-Tables are checked against the trials that there will be. It looks at no store, and
-of input data only whether a pool's metadata, where it is there, has labels.
+Tables are checked against the trials that there will be. Fields that no trial reads
+are warned of. It looks at no store, and of input data only whether a pool's
+metadata, where it is there, has labels, and a folder of weights any.
 
 Here as in every command, evaluating a file may take 60 seconds and 1 GiB of
 memory; RUNNER_SPEC_SECONDS and RUNNER_SPEC_MIB (1024) allow more.

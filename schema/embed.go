@@ -12,7 +12,8 @@
 // on a field that every file gives, @required(tune) on one that trials with a tuning mode need,
 // @oneof(GROUP) on alternatives of which a section gives exactly one, @ref(pool) on the name of a
 // pool, @set() on a path that may be "pool:NAME/SET", @says(TEXT) on what a pattern means,
-// @example(VALUE) on a field whose constraint and default give none (runner explain). Of fields
+// @example(VALUE) on a field whose constraint and default give none (runner explain), @aside() on a
+// field that may serve nothing but defaults and estimates. Of fields
 // that depend on another: @only(FIELD, VALUES) is read with these values alone, @needs(FIELD,
 // VALUES) must be given with them, @atmost(FIELD) is bounded by it; @absent(VALUE) is what no value
 // means.

@@ -44,14 +44,8 @@ func LoadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	}
 	o.Digest = identify(ctx, s)
 	p, err := plan.New(exp, o)
-	if at := new(plan.FieldError); errors.As(err, at) {
-		return nil, plan.Faults{fmt.Errorf("%s: %w", exp.Place(at.Field), err)}
-	}
-	if err != nil && !cli.IsSpecError(err) {
-		err = fmt.Errorf("%s: %w", file, err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, placed(exp, err)
 	}
 	if err := checkTables(exp, p.Trials, false); err != nil {
 		return nil, err
@@ -59,28 +53,40 @@ func LoadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	return &Experiment{exp, p, s}, nil
 }
 
+// placed gives an error of a plan its place in the file.
+func placed(exp *spec.Experiment, err error) error {
+	at := new(plan.FieldError)
+	switch {
+	case errors.As(err, at):
+		return plan.Faults{fmt.Errorf("%s: %w", exp.Place(at.Field), err)}
+	case !cli.IsSpecError(err):
+		return fmt.Errorf("%s: %w", exp.File, err)
+	}
+	return err
+}
+
 // Vet checks a file, and its tables by the trials that there will be. It looks at no store, and of
-// input data only whether a pool has labels.
+// input data only whether a pool has labels, and a folder of weights any.
 func Vet(ctx context.Context, file string, sets []string) (warnings []string, err error) {
 	exp, err := bounded.Load(ctx, file, sets)
 	if err != nil {
 		return nil, err
 	}
-	var repeats mistake.Errors
+	var idle mistake.Errors
 	p, err := plan.New(exp, plan.Options{Unseen: true})
 	if err == nil {
-		repeats = p.Repeats
+		idle = p.Idle
 		err = checkTables(exp, p.Trials, true)
-	} else if !cli.IsSpecError(err) {
-		err = fmt.Errorf("%s: %w", exp.File, err)
+	} else {
+		err = placed(exp, err)
 	}
-	return warningTexts(exp, repeats...), err
+	return warningTexts(exp, idle...), err
 }
 
 // warningTexts are the warnings of an experiment's file and of its plan, each with its place.
-func warningTexts(exp *spec.Experiment, repeats ...mistake.Error) []string {
+func warningTexts(exp *spec.Experiment, idle ...mistake.Error) []string {
 	var out []string
-	for _, w := range slices.Concat(exp.Warnings, repeats, unlabelled(exp)) {
+	for _, w := range slices.Concat(exp.Warnings, idle, unlabelled(exp)) {
 		out = append(out, w.Error())
 	}
 	return out
@@ -98,7 +104,7 @@ func identify(ctx context.Context, s *store.Store) func(path string) (string, er
 
 // CheckInputs looks at the outside data of what is to run, before it runs.
 func (e *Experiment) CheckInputs(ctx context.Context, survey *schedule.Survey) error {
-	e.Plan.Warnings = warningTexts(e.Experiment, e.Plan.Repeats...)
+	e.Plan.Warnings = warningTexts(e.Experiment, e.Plan.Idle...)
 	return e.Plan.CheckInputs(ctx, func(i int) bool { return survey.Status[i] == schedule.ToRun }, identify(ctx, e.Store))
 }
 

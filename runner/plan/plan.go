@@ -71,8 +71,9 @@ type Plan struct {
 	Missing    []Missing // with Options.WithoutData, each once
 	Warnings   []string  // of CheckInputs: what it noticed that is no fault
 
-	// cases that are trials of another name, so that no table has their label
-	Repeats mistake.Errors
+	// what the file says to no effect: cases that are trials of another name, so that no table has
+	// their label, and fields that no trial reads
+	Idle mistake.Errors
 }
 
 // Names of a trial's stages besides "evaluate/NAME".
@@ -107,6 +108,7 @@ func New(exp *spec.Experiment, opts Options) (*Plan, error) {
 		if err != nil {
 			return nil, err
 		}
+		b.read.note(t)
 		if _, seen := kept[t.ID]; seen {
 			repeated = append(repeated, t)
 			continue
@@ -117,10 +119,12 @@ func New(exp *spec.Experiment, opts Options) (*Plan, error) {
 	for _, t := range repeated {
 		if t.Label != "" && !labels[t.Label] {
 			labels[t.Label] = true
-			p.Repeats.Add(exp.PlaceOf("sweep.cases", t.Label), "sweep.cases", "%q is the same trial as %s, which alone has a line in tables "+
+			p.Idle.Add(exp.PlaceOf("sweep.cases", t.Label), "sweep.cases", "%q is the same trial as %s, which alone has a line in tables "+
 				"(another value, or leave it out)", t.Label, p.Trials[kept[t.ID]].point())
 		}
 	}
+	b.read.unread(exp, &p.Idle)
+	p.Idle = p.Idle.Sorted()
 	slices.SortStableFunc(b.missing, func(a, b Missing) int { return cmp.Compare(a.rank(), b.rank()) })
 	p.Stages, p.Missing = b.order, b.missing
 	return p, nil
@@ -178,14 +182,15 @@ type builder struct {
 	rows     map[string]int          // of LAION metadata, by the first file
 	missing  []Missing
 	expected map[string]int // rows of pools whose files are missing, by their root
-	balanced bool           // a table shows how classes share the pairs
+	read     readParams
+	balanced bool // a table shows how classes share the pairs
 }
 
 func newBuilder(exp *spec.Experiment, opts Options) *builder {
 	return &builder{opts: opts, at: exp, balanced: showsBalance(exp.Tables), stages: map[string]*Stage{},
 		trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{},
 		listed: map[listing]op.Files{}, fileLine: map[roleFiles][]string{}, models: map[string]*clip.Config{}, rows: map[string]int{},
-		expected: map[string]int{}}
+		expected: map[string]int{}, read: readParams{own: map[string]bool{}, swept: map[string]bool{}}}
 }
 
 // add keys a stage and returns the one that is kept for its identity, as deep as any that was

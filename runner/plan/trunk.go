@@ -3,12 +3,15 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"react/runner/plan/reads"
 	"react/runner/spec"
+	"react/runner/spec/mistake"
 )
 
 // trunk is what a trial is tuned from and with: all that tuning does not decide. A sweep of
@@ -101,7 +104,70 @@ func (b *builder) paramsOf(sections []spec.Section, notes *reads.Notes) paramsOf
 	sum := sha256.Sum256(id)
 	p := paramsOf{params: read, hash: hex.EncodeToString(sum[:4]), seeded: notes.Seeded}
 	b.known[wholeKey(sections)] = p
+	for path := range read {
+		b.read.own[path] = true
+	}
 	return p
+}
+
+// readParams are the params that trials read: by path, and of those that a sweep varies, by path
+// and value, whether a trial with that value does.
+type readParams struct{ own, swept map[string]bool }
+
+// note notes what a trial reads of what the sweep varies.
+func (r readParams) note(t Trial) {
+	for path, value := range t.Axes {
+		if raw, err := json.Marshal(value); err == nil {
+			_, read := t.Params[path]
+			at := path + "=" + string(raw)
+			r.swept[at] = r.swept[at] || read
+		}
+	}
+}
+
+// unread adds the fields that the file sets and no trial reads: one line for a group of which
+// nothing is read.
+func (r readParams) unread(exp *spec.Experiment, into *mistake.Errors) {
+	said := map[string]bool{}
+	for _, g := range exp.Given {
+		read, known := r.swept[g.Path+"="+g.Value]
+		if g.Value == "" {
+			read, known = r.own[g.Path], true
+		}
+		if read || !known {
+			continue
+		}
+		at, shown := g.Pos, g.Shown
+		if group := r.unreadGroup(g, exp.Given); group != "" {
+			at, shown = exp.Place(group), group
+		}
+		if said[shown] {
+			continue
+		}
+		said[shown] = true
+		section, _, _ := strings.Cut(g.Path, ".")
+		into.Add(at, shown, "read by no trial (runner explain %s says what reads it; or leave it out)", section)
+	}
+}
+
+// unreadGroup is the widest group around a field of the file's own of which no trial reads
+// anything, where the file sets more of it; "" for none.
+func (r readParams) unreadGroup(g spec.Given, all []spec.Given) (widest string) {
+	if g.Value != "" {
+		return ""
+	}
+	for group := g.Path; strings.Contains(group, "."); {
+		group = group[:strings.LastIndexByte(group, '.')]
+		in := func(path string) bool { return strings.HasPrefix(path, group+".") }
+		if slices.ContainsFunc(slices.Collect(maps.Keys(r.own)), in) {
+			return widest
+		}
+		more := func(o spec.Given) bool { return o.Value == "" && o.Path != g.Path && in(o.Path) }
+		if slices.ContainsFunc(all, more) {
+			widest = group
+		}
+	}
+	return widest
 }
 
 // sections are a trial's params in parts; each text that several trials share is kept once.

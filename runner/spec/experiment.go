@@ -29,6 +29,7 @@ type Experiment struct {
 	Warnings mistake.Errors
 	// what a table of classes names and nothing in the file meets: may be a class
 	Unmet []ClassName
+	Given []Given // what the file sets and no trial need read
 	// canonical JSON of all of the above but File and Source: equal for equal meaning, whatever the
 	// spelling
 	Resolved  []byte

@@ -272,6 +272,7 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 		c.Add(s.excludePos, "sweep.exclude", "leaves out every trial")
 	}
 	d.Places = sweptPlaces(base.Pos, all)
+	d.Given = c.given(base, all, d.Overrides)
 	for _, from := range slices.Sorted(maps.Keys(taken)) {
 		d.Defaulted = append(d.Defaulted, *taken[from])
 	}

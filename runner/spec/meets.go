@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -9,9 +11,11 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 
 	"react/runner/spec/fields"
 	"react/runner/spec/mistake"
+	"react/runner/spec/rules"
 )
 
 // expectation is a name or a pattern of the file that is meant for something in it; what meets
@@ -26,6 +30,64 @@ type expectation struct {
 type ClassName struct {
 	Name string
 	mistake.Error
+}
+
+// Given is a field that the file gives a value, which is in vain where no trial reads it.
+type Given struct {
+	Pos   mistake.Pos
+	Path  string // of the sections
+	Shown string // how the place is called: sweep.cases[1].tune.gamma
+	Value string // that a sweep gives it, as JSON; "" for the file's own
+}
+
+// given are the fields that the file itself sets, and those that its sweep does. Not among them are
+// fields that every file has, those that serve estimates, what is off, what another value is
+// computed of, and what comes from a preset that others share. With overrides they alone are among
+// them: the file was not written for them.
+func (c *checker) given(base *assignment, all []assignment, overrides []string) (out []Given) {
+	if c.former {
+		return nil
+	}
+	presets, seen := c.src.Presets(), map[Given]bool{}
+	add := func(a rules.Part, prefix string) {
+		for _, path := range slices.Sorted(maps.Keys(a.Set)) {
+			g := Given{Pos: a.Pos[path], Path: path, Shown: fields.Join(prefix, path)}
+			if raw, err := json.Marshal(fields.Plain(a.Set[path])); prefix != "" && err == nil {
+				g.Value = string(raw)
+			}
+			notMeant := len(overrides) > 0 && !strings.HasPrefix(g.Pos.File, mistake.SetPrefix)
+			if a.Set[path] == nil || seen[g] || notMeant ||
+				c.mayIdle(path, string(a.Set[path])) || within(presets, g.Pos) {
+				continue
+			}
+			seen[g] = true
+			out = append(out, g)
+		}
+	}
+	add(base.Part, "")
+	for _, a := range all {
+		add(a.Part, cmp.Or(a.Prefix, "sweep.grid"))
+	}
+	return out
+}
+
+// mayIdle says whether a field may well have a value that no trial reads.
+func (c *checker) mayIdle(path, value string) bool {
+	n := c.Find(path)
+	isOff := slices.Contains([]string{"false", "0", `""`, "[]"}, value)
+	return n == nil || n.Required == "always" || n.Aside || isOff || c.src.RefersTo(c.written(path))
+}
+
+// within says whether a place lies in one of some stretches of its file.
+func within(stretches []ast.Node, at mistake.Pos) bool {
+	return slices.ContainsFunc(stretches, func(n ast.Node) bool {
+		from, to := mistake.At(n.Pos()), mistake.At(n.End())
+		return at.File == from.File && !before(at, from) && before(at, to)
+	})
+}
+
+func before(a, b mistake.Pos) bool {
+	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col)) < 0
 }
 
 // met is what there is to meet: the labels of trials, and the values of the paths that tables name.

@@ -33,6 +33,7 @@ type Field struct {
 	AnyOrder bool        // the order of the list says nothing
 	OneOf    string      // group of alternatives of which exactly one is given
 	optional bool        // a group that may be left out, and then has no values
+	Aside    bool        // it serves defaults and estimates, and no trial reads it
 	Ref      string      // "pool": the value names a pool
 	Set      bool        // the value may be "pool:NAME/SET"
 	Former   string      // the path that runner/v1 had for it, where it was found by that
@@ -129,6 +130,8 @@ func (n *Field) attribute(a cue.Attribute) {
 		n.OneOf = arg
 	case "optional":
 		n.optional = true
+	case "aside":
+		n.Aside = true
 	case "ref":
 		n.Ref = arg
 	case "set":
