@@ -12,6 +12,7 @@ import (
 	"react/data/knowledge"
 	"react/data/shards"
 	"react/ops/backbone"
+	"react/ops/clip/layout"
 	"react/ops/op"
 )
 
@@ -149,10 +150,14 @@ func checkpointFiles(path string) (op.Files, error) {
 	if err != nil {
 		return op.Files{}, missingError(fmt.Sprintf("%q: no such folder or file%s", path, fetchHint(path)))
 	}
-	if info.IsDir() {
-		return folderFiles(path)
+	if !info.IsDir() {
+		return backbone.WeightsFiles(path)
 	}
-	return backbone.WeightsFiles(path)
+	f, err := folderFiles(path)
+	if err == nil {
+		err = layout.HasWeights(path)
+	}
+	return f, err
 }
 
 // wordNetFiles are the files of WordNet's database that are read.

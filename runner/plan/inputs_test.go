@@ -160,7 +160,7 @@ name: "t"
 pool: w: {laion: "` + path + `", shards: "` + path + `"` + filter + `}
 backbone: {arch: "tiny", pretrain: {pool: "w", steps: 10, warmup: 1, batch: 8}}
 task: {classes: "` + dir + `/classes.txt", prompts: ["a {}"]}
-retrieve: pool: "w"
+retrieve: {pool: "w", k: 1}
 tune: {mode: "full", steps: 5, warmup: 1, batch: 8}
 evaluate: e: {kind: "zeroshot", dataset: "` + dir + `/set"}
 `

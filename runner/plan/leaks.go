@@ -31,7 +31,12 @@ func (c *composer) sameTask(train, test imagesOf) error {
 
 // wrong is a mistake of the file that shows where stages are made of it.
 func (b *builder) wrong(path, format string, args ...any) error {
-	return mistake.Errors{{Pos: b.at.Place(path), Path: path, Msg: fmt.Sprintf(format, args...)}}
+	return b.wrongAt(path, nil, format, args...)
+}
+
+// wrongAt is wrong of a value that the sweep may give.
+func (b *builder) wrongAt(path string, value any, format string, args ...any) error {
+	return mistake.Errors{{Pos: b.at.PlaceOf(path, value), Path: path, Msg: fmt.Sprintf(format, args...)}}
 }
 
 // leak refuses labelled images to learn from that are test images too, as far as the files' digests

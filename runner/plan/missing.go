@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"react/data/caught"
 	"react/data/datasets/catalogue"
 	"react/ops/clip"
+	"react/ops/clip/layout"
 	"react/ops/op"
 )
 
@@ -49,7 +51,7 @@ func (e missingError) Error() string { return string(e) }
 // that and gives a role without files.
 func (c *composer) outside(field, path string, find func(string) (op.Files, error)) (op.Files, error) {
 	if c.opts.Unseen {
-		return op.Files{Root: path}, nil
+		return op.Files{Root: path}, c.unseen(field, path)
 	}
 	var f op.Files
 	err := caught.Do(path, func() (err error) { f, err = find(path); return err })
@@ -64,6 +66,18 @@ func (c *composer) outside(field, path string, find func(string) (op.Files, erro
 	}
 	root, err := filepath.Abs(path)
 	return op.Files{Root: root}, err
+}
+
+// unseen looks at the one thing that a plan without a look at outside files is refused for: a
+// folder of weights that is there and has none in it.
+func (c *composer) unseen(field, path string) error {
+	if info, err := os.Stat(path); field != "backbone.weights" || err != nil || !info.IsDir() {
+		return nil
+	}
+	if err := layout.HasWeights(path); err != nil {
+		return FieldError{field, err}
+	}
+	return nil
 }
 
 // waysTo are the catalogue's ways to what an evaluation or a prompt reads.

@@ -8,6 +8,7 @@ import (
 
 	"react/data/datasets"
 	"react/data/datasets/catalogue"
+	"react/data/words"
 	"react/ops/embed"
 	"react/ops/knn"
 	"react/ops/modality"
@@ -72,7 +73,12 @@ func (c *composer) pairs(base source) (*Stage, error) {
 		}
 		in.in[modality.Of(by).Hits()] = hits
 	}
-	return c.add("pairs", params, in.in, in.files)
+	stage, err := c.add("pairs", params, in.in, in.files)
+	if err == nil && stage.Rows > 0 && params.K > stage.Rows {
+		err = c.wrongAt("retrieve.k", params.K, "%d is over the %s of pool.%s (at most that, or a larger pool)",
+			params.K, words.Plural(stage.Rows, "row"), name)
+	}
+	return stage, err
 }
 
 // curation fills in what decides which hits become pairs.

@@ -13,7 +13,6 @@ import (
 	"react/ops/train"
 	"react/runner/plan/reads"
 	"react/runner/spec"
-	"react/runner/spec/mistake"
 	"react/runner/spec/rules"
 )
 
@@ -282,8 +281,7 @@ func (c *composer) gates() error {
 	if why == "" {
 		return nil
 	}
-	at := c.at.PlaceOf(path, map[string]any{"tune.gatedDepth": depth, "tune.mode": c.p.Tune().Mode()}[path])
-	return mistake.Errors{{Pos: at, Path: path, Msg: why}}
+	return c.wrongAt(path, map[string]any{"tune.gatedDepth": depth, "tune.mode": c.p.Tune().Mode()}[path], "%s", why)
 }
 
 // poolSet reads a reference: "pool:NAME/SET" is a set of a generated pool, anything else outside

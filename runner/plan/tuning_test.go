@@ -166,3 +166,29 @@ func TestGatesOverTheBlocksOfWeights(t *testing.T) {
 		t.Errorf("got %v, want a mistake at the 77", err)
 	}
 }
+
+// TestRowsBoundK: K over the rows of the pool is a mistake of the file, at the value, where the
+// rows are known.
+func TestRowsBoundK(t *testing.T) {
+	for rows, want := range map[int]string{8: "",
+		7: "x.cue:9:31: retrieve.k: 8 is over the 7 rows of pool.w",
+		1: "x.cue:9:28: retrieve.k: 4 is over the 1 row of pool.w"} {
+		exp, err := spec.Parse("x.cue", fmt.Appendf(nil, `apiVersion: "runner/v2"
+name: "x"
+pool: w: world: rows: %d
+backbone: {arch: "tiny", pretrain: pool: "w"}
+task: {classes: "pool:w/task", prompts: ["a {}"]}
+retrieve: {pool: "w",     k: 4}
+tune: {mode: "full", steps: 3, batch: 2}
+evaluate: task: {kind: "zeroshot", dataset: "pool:w/task"}
+sweep: grid: retrieve: k: [4, 8]
+`, rows), spec.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = New(exp, Options{Unseen: true})
+		if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%d rows: got %v, want %q", rows, err, want)
+		}
+	}
+}

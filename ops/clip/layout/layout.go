@@ -6,10 +6,12 @@ package layout
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"react/data/jsonfile"
 	"react/ops/clip"
@@ -88,6 +90,9 @@ var weightsEnds = []string{".safetensors", ".pt", ".pth", ".bin"}
 // find looks at a folder or a file of weights, with the configs beside it.
 func find(path string) (found, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return found{}, fmt.Errorf("%s: no such folder or file (paths are relative to the current folder)", path)
+	}
 	if err != nil {
 		return found{}, err
 	}
@@ -113,6 +118,13 @@ func find(path string) (found, error) {
 		}
 	}
 	return f, f.findOnly(names)
+}
+
+// HasWeights says why a folder or a file is none of weights, as far as the names of files tell; nil
+// where it may be.
+func HasWeights(path string) error {
+	_, err := find(path)
+	return err
 }
 
 // findConfig takes the first layout that has a config in the folder.
