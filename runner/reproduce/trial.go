@@ -60,6 +60,9 @@ func newReproduction(o Options, name string) (*reproduction, func(), error) {
 		if r.from, err = store.Open(o.From); err != nil {
 			return nil, nil, err
 		}
+		if !r.from.Exists() {
+			return nil, nil, cli.Usage(fmt.Errorf("--from %s: no store is there", o.From))
+		}
 	}
 	if r.of, err = record.FindTrial(r.from, name); err != nil {
 		return nil, nil, err

@@ -104,6 +104,12 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
+// Exists says whether anything was ever written into the store.
+func (s *Store) Exists() bool {
+	_, err := os.Stat(filepath.Join(s.root, "VERSION"))
+	return err == nil
+}
+
 // Root returns the store's directory, absolute.
 func (s *Store) Root() string { return s.root }
 
@@ -180,6 +186,9 @@ func (s *Store) checkVersion() error {
 	data, err := os.ReadFile(filepath.Join(s.root, "VERSION"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.checkEmpty()
+	}
+	if errors.Is(err, syscall.ENOTDIR) {
+		return errors.New("a file, and no folder (--store names the folder of a store)")
 	}
 	if err != nil {
 		return err
