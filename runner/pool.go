@@ -49,7 +49,9 @@ func newPoolShow() *cobra.Command {
 their filters leave and drop, by cause, each row by the first condition that it
 fails; then the rows without an image: their download failed, no tar holds their
 shard, their key is in no tar or stands for several images; with --decode also
-images that do not decode, for which every image is read. FILE may be a manifest (a folder that pool pin wrote, or its pool.json).
+images that do not decode, for which every image is read. Of a generated pool that
+has a filter it says what the sweep's filter stage left. FILE may be a manifest (a
+folder that pool pin wrote, or its pool.json).
 
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),
@@ -65,6 +67,7 @@ images that do not decode, for which every image is read. FILE may be a manifest
 		},
 	}
 	o.flags(cmd)
+	cli.StoreFlag(cmd, &o.Store)
 	cmd.Flags().BoolVar(&o.Decode, "decode", false, "decode every image, and count those that do not")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the manifest as JSON (schema runner.pool/v1)")
 	return cmd

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"react/data/fetch"
 	"react/data/words"
@@ -43,7 +44,7 @@ func Items(storeDir, name string, stderr io.Writer) (iter.Seq2[fetch.Item, error
 	return pairItems(dirs), nil
 }
 
-// pairsStages are the keys of the pairs of a sweep, or of one trial.
+// pairsStages are the keys of the pairs of a sweep, or of one trial, whose images are elsewhere.
 func pairsStages(s *store.Store, name string) ([]string, error) {
 	if sweeps, err := record.FindSweeps(s, []string{name}); err == nil {
 		var p record.Plan
@@ -59,16 +60,30 @@ func pairsStages(s *store.Store, name string) ([]string, error) {
 		if len(keys) == 0 {
 			return nil, cli.Usage(fmt.Errorf("sweep %s retrieves nothing", name))
 		}
-		return keys, nil
+		return notGenerated(&p, "sweep "+name, keys)
 	}
 	found, err := record.FindTrial(s, name)
 	if err != nil {
 		return nil, cli.Usage(fmt.Errorf("no sweep, trial, or list (.parquet, .csv, .tsv, .txt) %q (store %s)", name, s.Root()))
 	}
 	if key := found.Trial.Stages["pairs"]; key != "" {
-		return []string{key}, nil
+		return notGenerated(found.Plan, "trial "+found.Trial.Name, []string{key})
 	}
 	return nil, cli.Usage(fmt.Errorf("trial %s retrieves nothing", found.Trial.Name))
+}
+
+// notGenerated leaves out the pairs of generated pools, whose addresses are made up.
+func notGenerated(p *record.Plan, what string, keys []string) ([]string, error) {
+	ops, pools := map[string]string{}, map[string]string{}
+	for _, stage := range p.Stages {
+		ops[stage.Key], pools[stage.Key] = stage.Op, stage.In["pool"]
+	}
+	keys = slices.DeleteFunc(keys, func(key string) bool { return ops[pools[key]] == "world" })
+	if len(keys) == 0 {
+		return nil, cli.Usage(fmt.Errorf("%s retrieves from a generated pool: "+
+			"there is nothing to fetch, its images are in the store", what))
+	}
+	return keys, nil
 }
 
 // pairItems reads the pairs of stages.

@@ -3,7 +3,9 @@
 package scan
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,9 +16,11 @@ import (
 	"react/data/laion"
 	"react/data/lost"
 	"react/data/pool"
+	"react/data/world"
 	"react/ops/op"
 	"react/ops/pools"
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/plan"
 	"react/runner/spec"
 	"react/runner/spec/bounded"
@@ -25,6 +29,7 @@ import (
 // Options say which pools are scanned, and how.
 type Options struct {
 	Sets   []string // overrides of the file
+	Store  string   // where a generated pool's filter may have been applied
 	Pool   string   // only the one of this name; "" is all
 	To     string   // a folder that the manifest of the one pool is written into; "" only counts
 	Decode bool     // decode every image too, and count those that do not
@@ -47,7 +52,12 @@ func Each(ctx context.Context, file string, o Options, stderr io.Writer, fn func
 		return cli.Usage(fmt.Errorf("--pool NAME: which of %s?", strings.Join(names, ", ")))
 	}
 	for _, name := range names {
-		man, err := o.scan(ctx, name, exp.Params.Pool[name], stderr)
+		p := exp.Params.Pool[name]
+		look := func() (*pool.Manifest, error) { return o.scan(ctx, p, stderr) }
+		if p.World != nil && p.Filter != nil && o.To == "" {
+			look = func() (*pool.Manifest, error) { return o.filtered(ctx, file, p) }
+		}
+		man, err := look()
 		if err != nil {
 			return fmt.Errorf("pool.%s: %w", name, err)
 		}
@@ -58,7 +68,40 @@ func Each(ctx context.Context, file string, o Options, stderr io.Writer, fn func
 	return nil
 }
 
-func (o Options) scan(ctx context.Context, name string, p spec.Pool, stderr io.Writer) (*pool.Manifest, error) {
+// filtered finds what the filter of a generated pool left, in the output of its stage.
+func (o Options) filtered(ctx context.Context, file string, p spec.Pool) (*pool.Manifest, error) {
+	e, err := experiment.Load(ctx, file, o.Sets, o.Store)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Store.Close()
+	filter, err := op.Canonical(plan.FilterParams(p))
+	if err != nil {
+		return nil, err
+	}
+	generated, err := op.Canonical(world.Params(*p.World))
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range e.Plan.Stages {
+		in := s.In["pool"]
+		if s.Op != "filter" || in == nil || !bytes.Equal(in.Params, generated) ||
+			!bytes.Equal(s.Params, filter) {
+			continue
+		}
+		entry, ok, err := e.Store.Lookup(s.Key)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("a generated pool, which is filtered when it is made: first %s", e.Command())
+		}
+		return pool.Read(entry.Dir)
+	}
+	return nil, errors.New("a generated pool whose filter no trial uses")
+}
+
+func (o Options) scan(ctx context.Context, p spec.Pool, stderr io.Writer) (*pool.Manifest, error) {
 	src, lists, err := plan.PoolMetadata(p)
 	if err != nil {
 		return nil, err
