@@ -39,13 +39,7 @@ func FindPlugins(kind string) []Plugin {
 		}
 		found = append(found, Plugin{kind, path, wheel})
 	}
-	folders := pluginFolders()
-	if kind == "cpu" {
-		for _, root := range programRoots() {
-			folders = append(folders, filepath.Join(root, cpuFolder))
-		}
-	}
-	for _, dir := range folders {
+	for _, dir := range foldersOf(kind) {
 		for _, pattern := range []string{"pjrt_c_api_" + kind + "_plugin.so", "pjrt-plugin-" + kind + ".so", "pjrt_plugin_" + kind + ".so"} {
 			path := filepath.Join(dir, pattern)
 			add(path, recipeOf(path))
@@ -61,6 +55,29 @@ func FindPlugins(kind string) []Plugin {
 		}
 	}
 	return found
+}
+
+// foldersOf are where plugins of a kind are looked for by the names of their files.
+func foldersOf(kind string) []string {
+	folders := pluginFolders()
+	if kind == "cpu" {
+		for _, root := range programRoots() {
+			folders = append(folders, filepath.Join(root, cpuFolder))
+		}
+	}
+	return folders
+}
+
+// searched are the folders in which FindPlugins looks for a kind, each once.
+func searched(kind string) []string {
+	folders := foldersOf(kind)
+	if kind == "cuda" {
+		for _, site := range sitePackages() {
+			folders = append(folders, filepath.Join(site, "jax_plugins"))
+		}
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders)
 }
 
 // pluginFolders are where go-xla looks for files named as its own, without

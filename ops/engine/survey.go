@@ -16,6 +16,8 @@ type Status struct {
 	Wheel   string   `json:"wheel,omitempty"`   // Python package that a plugin is part of
 	Devices []string `json:"devices,omitempty"`
 	Problem string   `json:"problem,omitempty"` // why it is not usable, or is slow
+	// folders in which no plugin was found
+	Searched []string `json:"searched,omitempty"`
 	// command that puts it there; never run by the program
 	Install string `json:"install,omitempty"`
 }
@@ -84,7 +86,7 @@ func surveyPlugins(kind string) []Status {
 	if len(list) > 0 {
 		return list
 	}
-	s := Status{Engine: "xla:" + kind, Problem: "no PJRT plugin for " + kind + " was found", Install: install("xla:" + kind)}
+	s := Status{Engine: "xla:" + kind, Problem: "no PJRT plugin for " + kind + " was found", Searched: searched(kind), Install: install("xla:" + kind)}
 	if kind == "cuda" && !hasGPU() {
 		s.Problem += "; there is no NVIDIA GPU either: no /dev/nvidia0"
 	}

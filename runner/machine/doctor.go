@@ -161,7 +161,8 @@ func printEngine(b *strings.Builder, s engine.Status) {
 		where += " (" + s.Wheel + ")"
 	}
 	for _, detail := range []struct{ name, text string }{
-		{"library", where}, {"devices", strings.Join(s.Devices, ", ")}, {"problem", s.Problem}, {"install", s.Install},
+		{"library", where}, {"devices", strings.Join(s.Devices, ", ")}, {"problem", s.Problem}, {"searched", strings.Join(s.Searched, ", ")},
+		{"install", s.Install},
 	} {
 		if detail.text != "" {
 			fmt.Fprintf(b, "         %s: %s\n", detail.name, detail.text)
