@@ -58,6 +58,7 @@ func (f Figure) Known() bool { return f.Runs != 0 }
 // Estimate is what is expected of a stage.
 type Estimate struct {
 	Seconds Figure
+	Far     bool   // Seconds come from runs of far less work, and may be several times too many
 	Bytes   Figure // of its output
 	Memory  Figure // bytes, of the whole process while it runs
 }
@@ -127,10 +128,14 @@ func (h *History) Estimate(key string, lines []string, where Where) Estimate {
 		return e
 	}
 	runs := h.runs[n.op]
+	timed := alike(runs, f, f.Work, where)
 	e := Estimate{
-		Seconds: f.seconds(alike(runs, f, f.Work, where), where),
-		Bytes:   f.scaled(alike(runs, f, f.Volume, Where{}), func(r *run) (float64, float64) { return float64(r.Bytes), r.Volume }, f.Volume),
-		Memory:  f.memory(alike(withPeak(runs), f, f.Batch, Where{Engine: where.Engine})),
+		Seconds: f.seconds(timed, where),
+		Far:     len(timed) > 0 && !slices.ContainsFunc(timed, func(r *run) bool { return !f.far(r) }),
+		Bytes: f.scaled(alike(runs, f, f.Volume, Where{}), func(r *run) (float64, float64, float64) {
+			return 0, float64(r.Bytes), r.Volume
+		}, f.Volume),
+		Memory: f.memory(alike(withPeak(runs), f, f.Batch, Where{Engine: where.Engine})),
 	}
 	h.memo[id] = e
 	return e
@@ -206,21 +211,39 @@ func (f feature) seconds(runs []*run, where Where) Figure {
 	if len(fast) > 0 {
 		fast = nearest(fast, f.Work, func(r *run) float64 { return r.Work })
 		return figure(fast, func(r *run) float64 {
-			steps := min(r.Work/r.Speed, r.Took.Seconds())
-			return share(r) * (r.Took.Seconds() - steps + steps*f.Work/r.Work)
+			start := max(f.startOf(r), r.Took.Seconds()-r.Work/r.Speed)
+			return share(r) * (start + (r.Took.Seconds()-start)*f.Work/r.Work)
 		})
 	}
-	return f.scaled(runs, func(r *run) (float64, float64) { return share(r) * r.Took.Seconds(), r.Work }, f.Work)
+	return f.scaled(runs, func(r *run) (float64, float64, float64) {
+		return share(r) * f.startOf(r), share(r) * r.Took.Seconds(), r.Work
+	}, f.Work)
 }
 
-// scaled is the value of the runs of nearest size, in proportion to the size.
-func (f feature) scaled(runs []*run, of func(*run) (value, size float64), size float64) Figure {
-	if size <= 0 { // of one kind: what it is made from does not differ
-		return figure(runs, func(r *run) float64 { v, _ := of(r); return v })
+// muchLess is how many times the work of a run a stage has from which on the run tells little: it
+// may have taken its time to start.
+const muchLess = 8
+
+func (f feature) far(r *run) bool { return r.Work > 0 && f.Work > muchLess*r.Work }
+
+// startOf is the part of a far smaller run's time that does not grow with the work: what its op
+// takes whatever the stage, and what opening an engine does. Of others it is taken for nothing.
+func (f feature) startOf(r *run) float64 {
+	if !f.far(r) {
+		return 0
 	}
-	runs = filter(runs, func(r *run) bool { _, s := of(r); return s > 0 })
-	runs = nearest(runs, size, func(r *run) float64 { _, s := of(r); return s })
-	return figure(runs, func(r *run) float64 { v, s := of(r); return v * size / s })
+	return min(f.start, 0.9*r.Took.Seconds())
+}
+
+// scaled is the value of the runs of nearest size, in proportion to the size but for a fixed part.
+func (f feature) scaled(runs []*run, of func(*run) (fixed, value, size float64), size float64) Figure {
+	sizeOf := func(r *run) float64 { _, _, s := of(r); return s }
+	if size <= 0 { // of one kind: what it is made from does not differ
+		return figure(runs, func(r *run) float64 { _, v, _ := of(r); return v })
+	}
+	runs = filter(runs, func(r *run) bool { return sizeOf(r) > 0 })
+	runs = nearest(runs, size, sizeOf)
+	return figure(runs, func(r *run) float64 { fixed, v, s := of(r); return fixed + (v-fixed)*size/s })
 }
 
 // memory grows with the batch; a smaller batch does not shrink it, since the

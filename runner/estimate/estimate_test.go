@@ -88,6 +88,32 @@ func TestEstimateOfSimilarSpecs(t *testing.T) {
 	}
 }
 
+// TestTinyRuns: what a sweep of a few steps and rows took is mostly its start, and does not make a
+// stage of a thousand times the work take hours.
+func TestTinyRuns(t *testing.T) {
+	known, _ := stages()
+	known[key(11)] = lines("world", `{"rows":12000,"classes":10,"testPerClass":8,"size":32}`)
+	model, small, large := "in checkpoint "+key(2), "in pool "+key(1), "in pool "+key(11)
+	known[key(1)] = lines("world", `{"rows":60,"classes":10,"testPerClass":1,"size":32}`)
+	runs := []Run{
+		{Key: key(3), Lines: lines("embed", `{}`, model, small), Took: 2500 * time.Millisecond, Engine: "onnx"},
+		{Key: key(4), Lines: lines("tune", `{"mode":"full","steps":2,"batch":8}`, model, small), Took: 4 * time.Second, Speed: 5, Engine: "onnx"},
+	}
+	known[key(5)] = lines("embed", `{"maxBad":1}`, model, large)
+	known[key(6)] = lines("tune", `{"mode":"full","steps":80,"batch":64}`, model, large)
+	known[key(7)] = lines("tune", `{"mode":"full","steps":4,"batch":8}`, model, small)
+	h := New(runs, known)
+	for k, want := range map[string]struct {
+		most float64
+		far  bool
+	}{key(5): {150, true}, key(6): {700, true}, key(7): {8, false}} {
+		e := h.Estimate(k, known[k], Where{Engine: "onnx"})
+		if e.Far != want.far || e.Seconds.Value < 2.5 || e.Seconds.Value > want.most {
+			t.Errorf("%s: %+v, want at most %v s, far %v", known[k][1], e, want.most, want.far)
+		}
+	}
+}
+
 // off is by what factor a figure misses.
 func off(got, want float64) float64 { return math.Exp(math.Abs(math.Log(got / want))) }
 

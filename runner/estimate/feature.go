@@ -33,7 +33,12 @@ type feature struct {
 	op.Pace
 	kind string // what has to be the same
 	like string // kind without the outside files
+
+	start float64 // seconds that it takes whatever its work
 }
+
+// engineStart is about what an engine takes to open and to compile the first program.
+const engineStart = 2
 
 func (f feature) memoKey(op string) string {
 	return fmt.Sprintf("%s\x00%g\x00%g\x00%g\x00%s\x00", op, f.Work, f.Volume, f.Batch, f.kind)
@@ -133,7 +138,10 @@ func (h *History) feature(n *node) feature {
 func (h *History) readFeature(n *node) feature {
 	f := feature{like: n.op + string(n.raw)}
 	if op, ok := ops.All[n.op]; ok {
-		f.Pace = op.Pace(n.raw, h.known(n))
+		f.Pace, f.start = op.Pace(n.raw, h.known(n)), op.Cost.Seconds
+		if op.UsesEngine {
+			f.start += engineStart
+		}
 		f.like = n.op + f.Kind
 		if f.Model {
 			f.like += h.model(n)

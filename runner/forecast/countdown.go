@@ -62,7 +62,8 @@ func NewCountdown(f *Forecast, stages []*plan.Stage, engine string) *Countdown {
 		c.index[t.Key] = i
 	}
 	if stages != nil && f.past != nil {
-		c.priors = f.priors(stages, engine)
+		f.Expect(stages, engine)
+		c.priors = f.prior
 	}
 	return c
 }

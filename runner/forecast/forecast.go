@@ -18,6 +18,8 @@ type Forecast struct {
 	Stages []estimate.Estimate // in the order of the tasks; of those to run
 	where  estimate.Where
 	past   *estimate.History
+	prior  []float64 // seconds by what the stages are, see Expect; nil where that is not known
+	disk   float64   // bytes of the outputs of which no run tells, likewise
 	jobs   int
 	total  record.Estimate
 	ops    []record.OpEstimate // in the order in which they first run
@@ -57,8 +59,47 @@ func (f *Forecast) estimate() {
 	for i, t := range f.tasks {
 		if f.survey.Status[i] == schedule.ToRun {
 			f.Stages[i] = f.past.Estimate(t.Key, t.Lines, f.where)
+			f.temper(i)
 		}
 	}
+}
+
+// temper bounds what far smaller stages say by what the stage is, which is right within a factor of
+// a few.
+func (f *Forecast) temper(i int) {
+	if e := &f.Stages[i]; e.Far && e.Seconds.Known() && f.prior != nil && f.prior[i] > 0 {
+		e.Seconds.Value = min(e.Seconds.Value, 2*f.prior[i])
+	}
+}
+
+// Expect tells the forecast what the stages of its tasks are, and the engine that they run on: what
+// they cost where nothing like them was made, and what they write.
+func (f *Forecast) Expect(stages []*plan.Stage, engine string) {
+	if f.past == nil {
+		return
+	}
+	f.prior, f.disk = f.priors(stages, engine), 0
+	f.estimate()
+	for i, stage := range stages {
+		if f.survey.Status[i] == schedule.ToRun && !f.Stages[i].Bytes.Known() {
+			f.disk += stage.Work().Bytes
+		}
+	}
+	f.ops, f.total = nil, record.Estimate{}
+	f.sum()
+}
+
+// guessed is how long all takes with the priors of what no run tells of; 0 where there are none.
+func (f *Forecast) guessed() float64 {
+	if f.prior == nil {
+		return 0
+	}
+	return f.span(func(i int) float64 {
+		if e := f.Stages[i].Seconds; e.Known() {
+			return e.Value
+		}
+		return f.prior[i]
+	})
 }
 
 // Options say what the stages will run on.

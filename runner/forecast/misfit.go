@@ -16,8 +16,12 @@ import (
 // misfits says what the machine does not have.
 func misfits(r *record.PlanEstimate, f *Forecast) []string {
 	var out []string
-	if r.Bytes != nil && r.FreeBytes > 0 && *r.Bytes+r.WorkspaceBytes > float64(r.FreeBytes) {
-		out = append(out, fmt.Sprintf("the outputs need about %s of disk, and %s more while trainings run; %s is free", words.Bytes(int64(*r.Bytes)),
+	outputs := f.disk
+	if r.Bytes != nil {
+		outputs += *r.Bytes
+	}
+	if r.FreeBytes > 0 && outputs+r.WorkspaceBytes > float64(r.FreeBytes) {
+		out = append(out, fmt.Sprintf("the outputs need about %s of disk, and %s more while trainings run; %s is free", words.Bytes(int64(outputs)),
 			words.Bytes(int64(r.WorkspaceBytes)), words.Bytes(r.FreeBytes)))
 	}
 	if r.MachineMemory <= 0 {
@@ -38,8 +42,12 @@ func (f *Forecast) Check(root string, overcommit bool) error {
 		return nil
 	}
 	if lacking := f.Record(root).DoesNotFit; len(lacking) > 0 {
-		return cli.NoRoom(fmt.Errorf("%s (an estimate from stages made before; --overcommit runs all the same, --store names another disk)",
-			strings.Join(lacking, "; ")))
+		from := "stages made before"
+		if f.disk > 0 {
+			from = "what the stages are"
+		}
+		return cli.NoRoom(fmt.Errorf("%s (an estimate from %s; --overcommit runs all the same, --store names another disk)",
+			strings.Join(lacking, "; "), from))
 	}
 	return nil
 }

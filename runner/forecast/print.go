@@ -18,7 +18,7 @@ func (f *Forecast) Print(w io.Writer, root string) error {
 		return nil
 	}
 	r := f.Record(root)
-	fmt.Fprintln(w, summary(r))
+	fmt.Fprintln(w, f.summary(r))
 	for _, what := range r.DoesNotFit {
 		fmt.Fprintln(w, "does not fit:", what)
 	}
@@ -38,16 +38,25 @@ func (f *Forecast) Print(w io.Writer, root string) error {
 }
 
 // summary is one line: how long, how much disk, how much memory.
-func summary(r *record.PlanEstimate) string {
+func (f *Forecast) summary(r *record.PlanEstimate) string {
+	guessed := f.guessed()
 	if r.Seconds == nil {
 		text := "time and disk are unknown: nothing like it was made in this store before"
+		if guessed > 0 {
+			text = fmt.Sprintf("roughly %s with -j %d, by what such stages cost: nothing like it was made in this store before",
+				cli.Duration(guessed), r.Jobs)
+		}
 		if r.MemoryBytes != nil {
 			text += fmt.Sprintf("; %s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), words.Bytes(r.MachineMemory))
 		}
 		return text
 	}
 	parts := []string{fmt.Sprintf("about %s with -j %d", Duration(r.Seconds), r.Jobs)}
-	if r.Unknown > 0 {
+	switch {
+	case r.Unknown > 0 && guessed > 0:
+		parts[0] = fmt.Sprintf("roughly %s with -j %d, of which %s by what such stages cost", cli.Duration(guessed), r.Jobs,
+			words.Plural(r.Unknown, "stage"))
+	case r.Unknown > 0:
 		parts[0] += fmt.Sprintf(", besides %s of unknown time", words.Plural(r.Unknown, "stage"))
 	}
 	if r.Bytes != nil {

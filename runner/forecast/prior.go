@@ -14,14 +14,14 @@ import (
 	"react/runner/schedule"
 )
 
-// priors are the seconds that stages to run may take of which no run tells: by what their ops
-// cost, the matrix products of their models, and the speed of this machine. They are right within
-// a factor of a few, which the countdown finds out as stages run.
+// priors are the seconds that stages to run may take of which no run tells, or only far smaller
+// ones: by what their ops cost, the matrix products of their models, and the speed of this machine.
+// They are right within a factor of a few, which the countdown finds out as stages run.
 func (f *Forecast) priors(stages []*plan.Stage, engine string) []float64 {
 	out := make([]float64, len(stages))
 	machine := speed{}
 	for i, stage := range stages {
-		if f.survey.Status[i] == schedule.ToRun && !f.Stages[i].Seconds.Known() {
+		if e := f.Stages[i]; f.survey.Status[i] == schedule.ToRun && (e.Far || !e.Seconds.Known()) {
 			seconds := prior(stage, f.past.Pace(stage.Key, stage.Lines), engine, &machine)
 			out[i] = seconds * float64(min(f.jobs, runtime.GOMAXPROCS(0))) // they share the machine
 		}

@@ -43,10 +43,8 @@ func priorStages(t *testing.T) []*plan.Stage {
 		stage("tune", "1", tune(1), &tiny), stage("tune", "2", tune(2), &tiny)}
 }
 
-// TestPriors: with no run to tell of anything, time left is given at once, grows with the work,
-// and is corrected by the stage that runs and by those that were made.
-func TestPriors(t *testing.T) {
-	stages := priorStages(t)
+// forecastOf is a forecast of stages in a store that holds some runs.
+func forecastOf(stages []*plan.Stage, runs ...estimate.Run) *Forecast {
 	f := &Forecast{jobs: 1, survey: &schedule.Survey{}}
 	lines := map[string][]string{}
 	for _, s := range stages {
@@ -55,7 +53,45 @@ func TestPriors(t *testing.T) {
 		f.Stages = append(f.Stages, estimate.Estimate{})
 		lines[s.Key] = s.Lines
 	}
-	f.past = estimate.New(nil, lines)
+	f.past = estimate.New(runs, lines)
+	return f
+}
+
+// TestExpect: what was never made has a rough time and a size, and a disk that is too small for it
+// is said before the first stage; what is only like far smaller stages takes no longer than such do.
+func TestExpect(t *testing.T) {
+	stages := priorStages(t)
+	f := forecastOf(stages)
+	f.Expect(stages, "onnx")
+	if got := f.summary(f.Record(t.TempDir())); !strings.HasPrefix(got, "roughly ") ||
+		!strings.HasSuffix(got, ", by what such stages cost: nothing like it was made in this store before") {
+		t.Errorf("got %q", got)
+	}
+	if err := f.Check(t.TempDir(), false); err != nil || f.disk < 1<<20 {
+		t.Errorf("%.0f bytes: %v", f.disk, err)
+	}
+	f.disk = 1 << 60
+	if err := f.Check(t.TempDir(), false); err == nil || !strings.Contains(err.Error(), "need about 1048576.0 TiB of disk, ") ||
+		!strings.Contains(err.Error(), "an estimate from what the stages are") {
+		t.Errorf("got %v", err)
+	}
+
+	tiny := strings.Replace(strings.Join(stages[1].Lines, "\n"), `"steps":10000,"batch":128`, `"steps":2,"batch":8`, 1)
+	small := estimate.Run{Key: strings.Repeat("9", 64), Lines: strings.Split(tiny, "\n"), Took: 30 * time.Second, Engine: "onnx"}
+	f = forecastOf(stages, small)
+	f.estimate()
+	alone := f.Stages[1]
+	f.Expect(stages, "onnx")
+	if now := f.Stages[1].Seconds.Value; !alone.Far || now >= alone.Seconds.Value/10 || now > 2*f.prior[1] {
+		t.Errorf("after a tiny run: %.0f s, with what the stage is %.0f s, of which its prior is %.0f s", alone.Seconds.Value, now, f.prior[1])
+	}
+}
+
+// TestPriors: with no run to tell of anything, time left is given at once, grows with the work,
+// and is corrected by the stage that runs and by those that were made.
+func TestPriors(t *testing.T) {
+	stages := priorStages(t)
+	f := forecastOf(stages)
 	pace := f.past.Pace(stages[0].Key, stages[0].Lines)
 	small, twice := prior(stages[0], pace, "onnx", &speed{1}), prior(stages[0], pace, "onnx", &speed{0.5})
 	if small < 1 || small > 10 || twice != 2*small {

@@ -68,6 +68,7 @@ func Print(ctx context.Context, e *experiment.Experiment, w io.Writer, o Options
 	if err != nil {
 		return err
 	}
+	f.Expect(e.Plan.Stages, likelyEngine(f.Engine()))
 	name := cmp.Or(f.Engine(), "go")
 	machine := &plan.Machine{Engine: name, Fit: o.fit.On(name)}
 	f.ComputeMemory(e.Plan.Stages, machine)
@@ -79,6 +80,17 @@ func Print(ctx context.Context, e *experiment.Experiment, w io.Writer, o Options
 		return cli.ErrWork
 	}
 	return err
+}
+
+// likelyEngine is what auto will take where nothing ran yet, as far as files tell.
+func likelyEngine(known string) string {
+	if known != "" {
+		return known
+	}
+	if _, err := engine.FindONNX(); err != nil {
+		return "go"
+	}
+	return "onnx"
 }
 
 // show prints the plan with the state and the estimate of each stage.

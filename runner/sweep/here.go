@@ -18,6 +18,7 @@ func (s *Sweep) runHere(ctx context.Context) (*schedule.Report, error) {
 	tasks := s.TitledTasks()
 	expected, err := forecast.New(s.Store, tasks, s.survey, forecast.On(s.Engine, s.jobs.Assumed()))
 	if err == nil {
+		expected.Expect(s.Plan.Stages, s.Engine)
 		err = expected.Check(s.Store.Root(), s.overcommit)
 	}
 	if err != nil {
