@@ -101,7 +101,14 @@ func (f Fault) touched(names []string) bool {
 	})
 }
 
-// try runs the fault's test without it, which must pass, and with it, which must fail.
+// errSurvived is a test that passes with the fault, errNotRun one that go test did not run.
+var (
+	errSurvived = errors.New("SURVIVED: the test passes with the fault")
+	errNotRun   = errors.New("the test did not run: it was skipped, or is not there")
+)
+
+// try runs the fault's test without it, which must pass, and with it, which must fail. What -short
+// leaves out, XLA's programs mostly, takes minutes: it is run where the rest does not catch it.
 func try(ctx context.Context, f Fault, sound map[string]error) error {
 	text, err := f.apply(".")
 	if err == nil {
@@ -110,22 +117,50 @@ func try(ctx context.Context, f Fault, sound map[string]error) error {
 	if err != nil {
 		return err
 	}
-	id := f.Pkg + " " + f.Test
-	if _, ok := sound[id]; !ok {
-		_, sound[id] = test(ctx, f, "")
-	}
-	if err := sound[id]; err != nil {
-		return fmt.Errorf("the test does not pass without the fault: %w", err)
-	}
 	overlay, err := lay(f, text)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(filepath.Dir(overlay))
-	printed, err := test(ctx, f, overlay)
+	for _, args := range [][]string{{"-short"}, nil} {
+		err = tryWith(ctx, f, sound, overlay, args)
+		if !errors.Is(err, errSurvived) && !errors.Is(err, errNotRun) {
+			return err
+		}
+	}
+	return err
+}
+
+// tryWith is try with arguments of go test.
+func tryWith(ctx context.Context, f Fault, sound map[string]error, overlay string, args []string) error {
+	id := strings.Join(append([]string{f.Pkg, f.Test}, args...), " ")
+	if _, ok := sound[id]; !ok {
+		printed, err := test(ctx, f, args)
+		sound[id] = passes(printed, f.Test, err)
+	}
+	if err := sound[id]; err != nil {
+		return fmt.Errorf("the test does not pass without the fault: %w", err)
+	}
+	printed, err := test(ctx, f, append([]string{"-overlay", overlay}, args...))
+	return caught(printed, err)
+}
+
+// passes says whether go test ran a test, and the test passed: it ends well too without any.
+func passes(printed, test string, err error) error {
+	switch {
+	case err != nil:
+		return errors.New(firstLines(printed, 6))
+	case !strings.Contains(printed, "--- PASS: "+test+" "):
+		return errNotRun
+	}
+	return nil
+}
+
+// caught says whether a test failed, as against a package that does not build.
+func caught(printed string, err error) error {
 	switch {
 	case err == nil:
-		return errors.New("SURVIVED: the test passes with the fault")
+		return errSurvived
 	case !strings.Contains(printed, "--- FAIL") && !strings.Contains(printed, "panic:") && !strings.Contains(printed, "fatal error:"):
 		return fmt.Errorf("the fault does not build: %s", firstLines(printed, 3))
 	}
@@ -154,27 +189,17 @@ func lay(f Fault, text string) (string, error) {
 	return overlay, err
 }
 
-// test runs a fault's test; printed is what it wrote, err is nil where it passes.
-func test(ctx context.Context, f Fault, overlay string) (printed string, err error) {
-	args := []string{"test", "-vet=off", "-count=1", "-timeout=3m", "-run", "^" + strings.ReplaceAll(f.Test, "/", "$/^") + "$"}
-	if overlay != "" {
-		args = append(args, "-overlay", overlay)
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "./"+f.Pkg)...)
+// test runs a fault's test; printed is what it wrote, err is nil where it does not fail.
+func test(ctx context.Context, f Fault, more []string) (printed string, err error) {
+	args := []string{"test", "-v", "-vet=off", "-count=1", "-timeout=3m", "-run", "^" + strings.ReplaceAll(f.Test, "/", "$/^") + "$"}
+	cmd := exec.CommandContext(ctx, "go", append(append(args, more...), "./"+f.Pkg)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	raw, err := cmd.CombinedOutput()
-	printed = string(raw)
-	if err != nil {
-		return printed, errors.New(firstLines(printed, 6))
-	}
-	if strings.Contains(printed, "no tests to run") {
-		return printed, errors.New("no test ran")
-	}
-	if overlay == "" && strings.Contains(printed, "--- SKIP") {
-		return printed, errors.New("the test was skipped")
-	}
-	return printed, nil
+	return started.ReplaceAllString(string(raw), ""), err
 }
+
+// started are the lines by which -v says that a test begins.
+var started = regexp.MustCompile(`(?m)^=== .*\n`)
 
 func firstLines(text string, n int) string {
 	lines := strings.SplitN(strings.TrimSpace(text), "\n", n+1)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +54,31 @@ func TestApply(t *testing.T) {
 		got, err := Fault{File: "p.go", Func: c.fn, Old: c.old, New: "return 2"}.apply(dir)
 		if got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%q in %q: got %q, %v, want %q, %q", c.old, c.fn, got, err, c.want, c.err)
+		}
+	}
+}
+
+// TestVerdicts: a test that was skipped, or that is not there, has not passed, and a package that
+// does not build has not failed.
+func TestVerdicts(t *testing.T) {
+	failed := errors.New("exit status 1")
+	for _, c := range []struct {
+		printed string
+		err     error
+		passes  error
+		caught  error
+	}{
+		{"--- PASS: TestX (0.00s)\nPASS\nok", nil, nil, errSurvived},
+		{"--- SKIP: TestX (0.00s)\n    x_test.go:3: -short: XLA\nPASS\nok", nil, errNotRun, errSurvived},
+		{"--- PASS: TestXLA (0.00s)\nPASS\nok", nil, errNotRun, errSurvived},
+		{"testing: warning: no tests to run\nPASS\nok", nil, errNotRun, errSurvived},
+		{"--- FAIL: TestX (0.00s)\nFAIL", failed, errors.New("--- FAIL: TestX (0.00s) | FAIL"), nil},
+		{"x.go:3: undefined: y", failed, errors.New("x.go:3: undefined: y"), errors.New("the fault does not build: x.go:3: undefined: y")},
+	} {
+		for _, of := range [][2]error{{passes(c.printed, "TestX", c.err), c.passes}, {caught(c.printed, c.err), c.caught}} {
+			if fmt.Sprint(of[0]) != fmt.Sprint(of[1]) {
+				t.Errorf("%q: got %v, want %v", c.printed, of[0], of[1])
+			}
 		}
 	}
 }
