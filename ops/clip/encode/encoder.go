@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"react/data/caught"
 	"react/ops/clip"
 	"react/ops/clip/graph"
 	"react/ops/engine"
@@ -180,7 +181,7 @@ type batches struct {
 func (e *Encoder) runAll(b *batches) ([]float32, error) {
 	b.out = make([]float32, b.n*b.dim)
 	errs := make([]error, min(len(e.devices), max(1, (b.n+e.batch-1)/e.batch)))
-	var busy sync.WaitGroup
+	var busy caught.Group
 	for i := range errs {
 		busy.Go(func() { errs[i] = e.runSome(b, e.devices[i]) })
 	}

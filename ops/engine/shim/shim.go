@@ -30,6 +30,8 @@ import (
 	"unsafe"
 
 	"github.com/gomlx/go-xla/pjrt"
+
+	"react/data/caught"
 )
 
 // plugin is a library that was loaded. Its number is its place in plugins.
@@ -142,8 +144,11 @@ func (c *Caller) Run(run func() error, ended func()) error {
 		return err
 	}
 	go func() {
-		C.shim_await(slot, event)
-		ends()
+		_ = caught.Do("the end of a run", func() error { // there is nobody to tell
+			C.shim_await(slot, event)
+			ends()
+			return nil
+		})
 	}()
 	return err
 }
