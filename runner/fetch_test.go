@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -102,7 +103,18 @@ func TestFetchItems(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a sweep")
 	}
-	dir := tinyDir(t)
+	generated := tinyDir(t)
+	sweepTiny(t, generated)
+	pools, err := filepath.Glob(filepath.Join(generated, ".runner/cache/*/*/pool"))
+	if err != nil || len(pools) != 1 {
+		t.Fatalf("the generated pool: %v, %v", pools, err)
+	}
+	dir := tinyDir(t) // its pool is those files, as if they had come from elsewhere
+	spec := strings.NewReplacer(`retrieve: {pool: "w"`, `retrieve: {pool: "found"`, "pool: w:",
+		fmt.Sprintf("pool: found: {laion: %q, shards: %q}\npool: w:", pools[0]+"/*.parquet", pools[0]+"/*.tar")).Replace(tinySpec)
+	if err := os.WriteFile(filepath.Join(dir, "tiny.cue"), []byte(spec), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	sweepTiny(t, dir)
 	s, err := store.Open(filepath.Join(dir, ".runner"))
 	if err != nil {

@@ -78,7 +78,13 @@ func notGenerated(p *record.Plan, what string, keys []string) ([]string, error) 
 	for _, stage := range p.Stages {
 		ops[stage.Key], pools[stage.Key] = stage.Op, stage.In["pool"]
 	}
-	keys = slices.DeleteFunc(keys, func(key string) bool { return ops[pools[key]] == "world" })
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		pool := pools[key]
+		for ops[pool] == "filter" {
+			pool = pools[pool]
+		}
+		return ops[pool] == "world"
+	})
 	if len(keys) == 0 {
 		return nil, cli.Usage(fmt.Errorf("%s retrieves from a generated pool: "+
 			"there is nothing to fetch, its images are in the store", what))
