@@ -85,13 +85,14 @@ func waysOut(stage *plan.Stage, machine *plan.Machine) string {
 		}
 	}
 	if stage.Op == "tune" || stage.Op == "pretrain" || stage.Op == "fine-tune" {
-		auto := op.Fit{MicroBatch: op.AutoBatch, Recompute: fit.Recompute, Memory: fit.Memory, Devices: fit.Devices}
+		auto, recomputed := fit, fit
+		auto.MicroBatch, recomputed.Recompute = op.AutoBatch, true
 		try("--batch auto", auto)
 		auto.Recompute = true
 		if len(ways) == 0 {
 			try("--batch auto --recompute", auto)
 		}
-		try("--recompute", op.Fit{MicroBatch: fit.MicroBatch, Recompute: true, Memory: fit.Memory, Devices: fit.Devices})
+		try("--recompute", recomputed)
 	}
 	return strings.Join(append(ways, "--overcommit runs it all the same"), "; ")
 }
