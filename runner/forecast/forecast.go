@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"react/ops/op"
 	"react/runner/estimate"
 	"react/runner/plan"
 	"react/runner/record"
@@ -56,12 +57,16 @@ func New(s *store.Store, tasks []*schedule.Task, survey *schedule.Survey, o Opti
 
 // estimate asks the history about each stage to run.
 func (f *Forecast) estimate() {
-	for i, t := range f.tasks {
+	for i := range f.tasks {
 		if f.survey.Status[i] == schedule.ToRun {
-			f.Stages[i] = f.past.Estimate(t.Key, t.Lines, f.where)
-			f.temper(i)
+			f.estimateStage(i)
 		}
 	}
+}
+
+func (f *Forecast) estimateStage(i int) {
+	f.Stages[i] = f.past.Estimate(f.tasks[i].Key, f.tasks[i].Lines, f.where)
+	f.temper(i)
 }
 
 // temper bounds what far smaller stages say by what the stage is, which is right within a factor of
@@ -78,11 +83,19 @@ func (f *Forecast) Expect(stages []*plan.Stage, engine string) {
 	if f.past == nil {
 		return
 	}
-	f.prior, f.disk = f.priors(stages, engine), 0
-	f.estimate()
+	works := make([]op.Work, len(stages))
 	for i, stage := range stages {
+		if f.survey.Status[i] == schedule.ToRun {
+			works[i] = stage.Work()
+		}
+	}
+	f.prior, f.disk = f.priors(stages, works, engine), 0
+	for i, work := range works {
+		if f.Stages[i].Far { // no other depends on what the stage is
+			f.estimateStage(i)
+		}
 		if f.survey.Status[i] == schedule.ToRun && !f.Stages[i].Bytes.Known() {
-			f.disk += stage.Work().Bytes
+			f.disk += work.Bytes
 		}
 	}
 	f.ops, f.total = nil, record.Estimate{}

@@ -17,26 +17,26 @@ import (
 // priors are the seconds that stages to run may take of which no run tells, or only far smaller
 // ones: by what their ops cost, the matrix products of their models, and the speed of this machine.
 // They are right within a factor of a few, which the countdown finds out as stages run.
-func (f *Forecast) priors(stages []*plan.Stage, engine string) []float64 {
+func (f *Forecast) priors(stages []*plan.Stage, works []op.Work, engine string) []float64 {
 	out := make([]float64, len(stages))
 	machine := speed{}
 	for i, stage := range stages {
 		if e := f.Stages[i]; f.survey.Status[i] == schedule.ToRun && (e.Far || !e.Seconds.Known()) {
-			seconds := prior(stage, f.past.Pace(stage.Key, stage.Lines), engine, &machine)
+			seconds := prior(stage, works[i], f.past.Pace(stage.Key, stage.Lines), engine, &machine)
 			out[i] = seconds * float64(min(f.jobs, runtime.GOMAXPROCS(0))) // they share the machine
 		}
 	}
 	return out
 }
 
-// prior is the cost of one stage.
-func prior(stage *plan.Stage, pace op.Pace, engine string, machine *speed) float64 {
+// prior is the cost of one stage, of some work.
+func prior(stage *plan.Stage, work op.Work, pace op.Pace, engine string, machine *speed) float64 {
 	o := ops.All[stage.Op]
 	seconds := o.Cost.Seconds + o.Cost.PerWork*pace.Work
 	if stage.Model == nil || !o.UsesEngine {
 		return seconds / machine.relative()
 	}
-	flops := stage.Work().FLOPs
+	flops := work.FLOPs
 	if flops == 0 && pace.Model { // of what its time grows with: images, or texts, which are less
 		flops = pace.Work * stage.Model.FLOPs().Image
 	}

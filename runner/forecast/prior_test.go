@@ -93,12 +93,12 @@ func TestPriors(t *testing.T) {
 	stages := priorStages(t)
 	f := forecastOf(stages)
 	pace := f.past.Pace(stages[0].Key, stages[0].Lines)
-	small, twice := prior(stages[0], pace, "onnx", &speed{1}), prior(stages[0], pace, "onnx", &speed{0.5})
+	small, twice := prior(stages[0], stages[0].Work(), pace, "onnx", &speed{1}), prior(stages[0], stages[0].Work(), pace, "onnx", &speed{0.5})
 	if small < 1 || small > 10 || twice != 2*small {
 		t.Errorf("a world of 12,000 rows: %.1f s, half as fast: %.1f s", small, twice)
 	}
-	quick := prior(stages[1], op.Pace{}, "xla:cuda", &speed{1})
-	fast, slow := prior(stages[1], op.Pace{}, "onnx", &speed{1}), prior(stages[1], op.Pace{}, "go", &speed{1})
+	quick := prior(stages[1], stages[1].Work(), op.Pace{}, "xla:cuda", &speed{1})
+	fast, slow := prior(stages[1], stages[1].Work(), op.Pace{}, "onnx", &speed{1}), prior(stages[1], stages[1].Work(), op.Pace{}, "go", &speed{1})
 	if !(quick < fast && fast < slow) || fast < 600 {
 		t.Errorf("a long training: %.0f s with a GPU, %.0f s with onnx, %.0f s with go", quick, fast, slow)
 	}
