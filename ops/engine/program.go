@@ -101,8 +101,8 @@ func inputNames(g *graph.Graph) []string {
 // run and must not be used again, not even finalized. The outputs are the
 // caller's to Finalize.
 //
-// On one device of XLA it does not wait for the run's end. The outputs may be given to another run at once; who
-// reads one waits for it, and gets the error of a run that failed.
+// On one device of XLA it does not wait for the run's end. The outputs may be given to another run
+// at once; who reads one waits for it, and gets the error of a run that failed.
 func (p *Program) Run(inputs []compute.Buffer, donate []bool) ([]compute.Buffer, error) {
 	if len(inputs) != len(p.inputs) {
 		return nil, fmt.Errorf("%d inputs given to a graph of %d", len(inputs), len(p.inputs))
