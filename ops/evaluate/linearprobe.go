@@ -9,6 +9,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"react/data/dtype"
 	"react/data/npy"
 	"react/ops/blas"
 	"react/ops/embed"
@@ -49,6 +50,7 @@ type probeSample struct {
 	Validation  float64            `json:"validation"`      // score that the choice was made by
 	Tried       int                `json:"tried,omitempty"` // runs of a search by fine-tuning
 	Diverged    int                `json:"diverged,omitempty"`
+	Passed      int                `json:"passed,omitempty"` // better settings, with which the final training diverged
 	Figures     map[string]float64 `json:"figures"`
 }
 
@@ -198,29 +200,48 @@ func (pr *prober) sample(seed int, data probe.Data) (probeSample, error) {
 	if err != nil {
 		return probeSample{}, err
 	}
-	out := probeSample{Seed: seed, LR: chosen.LR, WeightDecay: chosen.WeightDecay, Validation: chosen.Score, Diverged: chosen.Diverged}
-	err = pr.final(&out, data)
+	out := probeSample{Seed: seed, Diverged: chosen.Diverged}
+	err = pr.firstFinite(&out, data, append([]probe.Scored{chosen.Scored}, chosen.Others...))
 	return out, err
 }
 
-// final trains by the chosen settings on all training images.
-func (pr *prober) final(out *probeSample, data probe.Data) (err error) {
+// firstFinite is the final training with the first of the settings that does not make it diverge:
+// what stayed finite in the shorter search may not on all images.
+func (pr *prober) firstFinite(out *probeSample, data probe.Data, best []probe.Scored) error {
+	for i, set := range best {
+		out.LR, out.WeightDecay, out.Validation, out.Passed = set.LR, set.WeightDecay, set.Score, i
+		if finite, err := pr.final(out, data); finite || err != nil {
+			return err
+		}
+		if i == 0 {
+			pr.run.Warn("the learning rate and weight decay that the search of sample %d chose, %g and %g, make the training on all of its images "+
+				"diverge; the best others that do not were taken", out.Seed, set.LR, set.WeightDecay)
+		}
+	}
+	return fmt.Errorf("training on all images of sample %d diverges with each of the %d settings of its search", out.Seed, len(best))
+}
+
+// final trains by out's settings on all training images, and says whether the logits of the test
+// images are finite at the end, or with best "test" in some epoch.
+func (pr *prober) final(out *probeSample, data probe.Data) (finite bool, err error) {
 	if pr.p.Best == "test" {
 		pr.run.Warn("the score is that of the best epoch on the test set, as ELEVATER reports it: an optimistic number")
 	}
-	done := false
 	probe.SGD(data, pr.start, []probe.Settings{{LR: out.LR, WeightDecay: out.WeightDecay}}, probe.FinalEpochs, func(epoch int, score func(blas.Matrix) []blas.Matrix) {
 		if err != nil || pr.p.Best != "test" && epoch < probe.FinalEpochs-1 {
 			return
 		}
 		logits := score(pr.test.X)[0]
+		if _, bad := dtype.NotFinite(logits.Values); bad > 0 {
+			return
+		}
 		var value float64
-		if value, err = scoreOf(pr.run, pr.test, logits); err == nil && (!done || value > out.Score) {
-			done = true
+		if value, err = scoreOf(pr.run, pr.test, logits); err == nil && (!finite || value > out.Score) {
+			finite = true
 			err = pr.keep(out, logits)
 		}
 	})
-	return err
+	return finite, err
 }
 
 // prototypes scores by the cosine with each class's mean embedding.

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"math/rand/v2"
@@ -270,14 +271,21 @@ func TestSearch(t *testing.T) {
 	if chosen.Score < 0.9 || chosen.Runs > 90 || chosen.Runs < 70 {
 		t.Errorf("chosen %+v", chosen)
 	}
+	others := chosen.Others
+	if len(others) != chosen.Runs-chosen.Diverged-1 || others[0].Score > chosen.Score {
+		t.Errorf("%d others of %d runs, of which %d diverged", len(others), chosen.Runs, chosen.Diverged)
+	}
+	if !slices.IsSortedFunc(others, func(a, b Scored) int { return cmp.Compare(b.Score, a.Score) }) {
+		t.Error("the others are not in the order of their scores")
+	}
 }
 
 // TestDivergenceIsCounted: runs whose logits are no longer finite score 0 and are reported.
 func TestDivergenceIsCounted(t *testing.T) {
 	data := clusters(100, 8, 3, 1, 1)
-	_, diverged, err := bestEpochs(data, data, Start{Classes: 3}, []Settings{{1e6, 1e6}, {0.1, 0}}, accuracy(data))
-	if err != nil || diverged != 1 {
-		t.Errorf("%d diverged, %v", diverged, err)
+	_, lost, err := bestEpochs(data, data, Start{Classes: 3}, []Settings{{1e6, 1e6}, {0.1, 0}}, accuracy(data))
+	if err != nil || !slices.Equal(lost, []bool{true, false}) {
+		t.Errorf("diverged %v, %v", lost, err)
 	}
 }
 

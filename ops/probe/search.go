@@ -1,6 +1,9 @@
 package probe
 
 import (
+	"cmp"
+	"slices"
+
 	"react/data/dtype"
 	"react/ops/blas"
 )
@@ -17,12 +20,20 @@ const maxHeads = 1 << 25
 // learningRates are the toolkit's.
 var learningRates = []float64{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1}
 
+// Scored are settings with their score on the validation part, of the best epoch.
+type Scored struct {
+	Settings
+	Score float64
+}
+
 // Chosen is the end of a search.
 type Chosen struct {
-	Settings
-	Score    float64 // on the validation part, of its best epoch
-	Runs     int     // heads that were trained
-	Diverged int     // of them, those whose logits stopped being finite; they score 0
+	Scored
+	Runs     int // heads that were trained
+	Diverged int // of them, those whose logits stopped being finite; they score 0
+	// The other settings that stayed finite, the highest score first. Those chosen can still
+	// diverge in the longer training on all images (Elevater_Toolkit_IC's issue 3).
+	Others []Scored
 }
 
 // Search chooses learning rate and weight decay as ELEVATER's toolkit does: for each of 6 rates a
@@ -31,6 +42,7 @@ type Chosen struct {
 func Search(train, val Data, start Start, metric func(logits blas.Matrix) (float64, error)) (Chosen, error) {
 	var out Chosen
 	grids := make([]Grid, len(learningRates))
+	var finite []Scored
 	for {
 		var settings []Settings
 		var places [][]int
@@ -43,12 +55,18 @@ func Search(train, val Data, start Start, metric func(logits blas.Matrix) (float
 		if len(settings) == 0 {
 			break
 		}
-		scores, diverged, err := bestEpochs(train, val, start, settings, metric)
+		scores, lost, err := bestEpochs(train, val, start, settings, metric)
 		if err != nil {
 			return out, err
 		}
 		out.Runs += len(settings)
-		out.Diverged += diverged
+		for i, set := range settings {
+			if lost[i] {
+				out.Diverged++
+			} else {
+				finite = append(finite, Scored{set, scores[i]})
+			}
+		}
 		for i := range grids {
 			grids[i].Tell(places[i], scores[:len(places[i])])
 			scores = scores[len(places[i]):]
@@ -56,23 +74,26 @@ func Search(train, val Data, start Start, metric func(logits blas.Matrix) (float
 	}
 	for i := range grids {
 		if at, score := grids[i].Best(); i == 0 || score > out.Score {
-			out.Settings, out.Score = Settings{learningRates[i], Value(at)}, score
+			out.Scored = Scored{Settings{learningRates[i], Value(at)}, score}
 		}
 	}
+	out.Others = slices.DeleteFunc(finite, func(s Scored) bool { return s.Settings == out.Settings })
+	slices.SortStableFunc(out.Others, func(a, b Scored) int { return cmp.Compare(b.Score, a.Score) })
 	return out, nil
 }
 
-// bestEpochs trains by each settings and gives the highest validation score of its epochs.
-func bestEpochs(train, val Data, start Start, settings []Settings, metric func(blas.Matrix) (float64, error)) (scores []float64, diverged int, err error) {
+// bestEpochs trains by each settings and gives the highest validation score of its epochs, and
+// whether its logits stopped being finite.
+func bestEpochs(train, val Data, start Start, settings []Settings, metric func(blas.Matrix) (float64, error)) (scores []float64, lost []bool, err error) {
 	most := max(1, maxHeads/(start.Classes*(train.X.Cols+1)))
 	for at := 0; at < len(settings); at += most {
 		part := settings[at:min(at+most, len(settings))]
 		best := make([]float64, len(part))
-		lost := make([]bool, len(part))
+		bad := make([]bool, len(part))
 		SGD(train, start, part, searchEpochs, func(_ int, score func(blas.Matrix) []blas.Matrix) {
 			for h, logits := range score(val.X) {
-				if _, bad := dtype.NotFinite(logits.Values); bad > 0 {
-					lost[h] = true
+				if _, n := dtype.NotFinite(logits.Values); n > 0 {
+					bad[h] = true
 					continue
 				}
 				value, e := metric(logits)
@@ -83,14 +104,9 @@ func bestEpochs(train, val Data, start Start, settings []Settings, metric func(b
 			}
 		})
 		if err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
-		for _, l := range lost {
-			if l {
-				diverged++
-			}
-		}
-		scores = append(scores, best...)
+		scores, lost = append(scores, best...), append(lost, bad...)
 	}
-	return scores, diverged, nil
+	return scores, lost, nil
 }
