@@ -40,18 +40,19 @@ func TestReadmeShowsTheCommittedTables(t *testing.T) {
 func TestReadmeNumbersAreInTables(t *testing.T) {
 	readme := strings.Join(strings.Fields(readText(t, "README.md")), " ")
 	for _, c := range []struct{ said, table, line string }{
-		{"locked-text is 5.8 points above it (−1.8 to +13.1, p = 0.131)", "quickstart/main.md", "| locked-text | +5.8 \\[−1.8, +13.1\\] p=0.131 |"},
-		{"The oracle is clearly above the base", "quickstart/main.md", "| oracle, full | +16.7 \\[+9.5, +23.8\\] p&lt;0.001 |"},
-		{"noise of 3 seeds and 30 classes", "quickstart/main.md", "over 3 seeds of tuning; what has no ± has no seeds. Test images: Task 600"},
-		{"2.5 points above as many random pairs, drawn anew for each seed (95 % interval, corrected for two comparisons, +0.2 to +4.8; p = 0.038)", "emoji/main.md",
-			"+2.5 \\[+0.5, +4.5\\] p=0.019; corrected for 2: \\[+0.2, +4.8\\] p=0.038"},
-		{"is not shown (+0.7, −1.9 to +3.4, p = 0.609)", "emoji/main.md", "+0.7 \\[−1.9, +3.4\\] p=0.609; corrected for 2:"},
-		{"No mode is shown to be above the base in the task", "emoji/main.md", "| retrieved | full | +1.7 \\[−1.5, +4.9\\] p=0.288 |"},
-		{"loses 3.8 points outside it (corrected p = 0.003)", "emoji/main.md", "−3.8 \\[−6.1, −1.5\\] p=0.003 |"},
-		{"in the gated mode (+0.7, −1.5 to +3.0)", "emoji/continued.md", "| +0.7 \\[−1.5, +3.0\\] p=0.556 |"},
-		{"seven of the 1,367 pairs are near copies of test images", "emoji-retrieval/leaks.md", "| retrieved | 1367 | 7 | 0 | 1 | 6 |"},
-		{"one probe of an inverted file finds 53 to 75 % of the exact hits", "emoji-retrieval/index.md", "| ivf-flat, 1 probe | 75.1 | 12.5 | 52.7 |"},
-		{"3.5 points ahead (p = 0.009, 0.061 corrected)", "emoji/continued.md", "| retrieved | +3.5 \\[−0.1, +7.3\\] p=0.061 |"},
+		{"7.9 points above the base (+2.7 to +13.0, p = 0.002) and 7.2 above random pairs (+2.5 to +12.0, p = 0.006)", "quickstart/main.md",
+			"full against random pairs, Task acc. (points): +7.2 \\[+2.5, +12.0\\] p=0.006; corrected for 2: \\[+2.5, +12.0\\] p=0.006"},
+		{"7.9 points above the base", "quickstart/main.md", "+7.9 \\[+3.4, +12.3\\] p=0.001; corrected for 2: \\[+2.7, +13.0\\] p=0.002"},
+		{"What the modes gain that lock a tower is within the noise", "quickstart/main.md", "| locked-text | +2.5 \\[−2.6, +7.5\\] p=1.000 |"},
+		{"3.8 points above as many random pairs, drawn anew for each seed (95 % interval, corrected for two comparisons, +1.6 to +5.9; p < 0.001)", "emoji/main.md",
+			"+3.8 \\[+1.9, +5.6\\] p&lt;0.001; corrected for 2: \\[+1.6, +5.9\\] p&lt;0.001"},
+		{"2.8 above the base (+0.3 to +5.4, p = 0.031)", "emoji/main.md", "+2.8 \\[+0.3, +5.4\\] p=0.031; corrected for 2: \\[+0.3, +5.4\\] p=0.031"},
+		{"full tuning loses 5.1 points outside the task (corrected p = 0.005)", "emoji/main.md", "−5.1 \\[−7.9, −2.2\\] p=0.005 |"},
+		{"locked-text 1.8 and gated-image 0.5, both within the noise", "emoji/main.md", "−1.8 \\[−3.9, +0.2\\] p=0.126 |"},
+		{"2.5 points ahead in the gated mode (corrected p = 0.051) and 3.9 in full mode (p = 0.005)", "emoji/continued.md",
+			"| retrieved | +3.9 \\[+0.8, +7.0\\] p=0.005 | – | +2.5 \\[0.0, +4.9\\] p=0.051 | −4.6 \\[−6.9, −2.3\\] p=0.005 |"},
+		{"seven of the 1,354 pairs are near copies of test images", "emoji-retrieval/leaks.md", "| retrieved | 1354 | 7 | 0 | 1 | 6 |"},
+		{"one probe of an inverted file finds 54 to 74 % of the exact hits", "emoji-retrieval/index.md", "| ivf-flat, 1 probe | 73.8 | 9.4 | 53.6 |"},
 	} {
 		if !strings.Contains(readme, c.said) {
 			t.Errorf("the README no longer says %q: take it out here, or say it", c.said)
@@ -68,7 +69,7 @@ func TestReadmeSaysWhatWasMeasured(t *testing.T) {
 	readme := strings.Join(strings.Fields(readText(t, "README.md")), " ")
 	measured := readText(t, "results/measured.md")
 	for said, line := range map[string]string{
-		"2 min 34 s and 0.9 GiB of memory on two cores":                         "| quickstart, from nothing | 2 min 34 s, peak 0.9 GiB |",
+		"2 min 52 s and 0.9 GiB of memory on two cores":                         "| quickstart, from nothing | 2 min 52 s, peak 0.9 GiB |",
 		"killed a hundred times, a sweep of every op ends with the same tables": "killed 100 times, also by two processes at once",
 		"a step of full tuning is 1.25 times as fast as PyTorch 2.15's":         "| step, full | 247 ms | 3.71 [3.39, 4.05] | 1.25 [1.20, 1.30] |",
 		"embedding 1.10 times":                                "| embedding, ViT-B/32 | 18.7 images/s | 1.45 [1.32, 1.59] | 1.10 [1.01, 1.19] |",
