@@ -40,7 +40,7 @@ type Source struct {
 	MaxBad int // unreadable rows allowed
 }
 
-// Manifest is pool.json.
+// Manifest is pool.json, which pins the rows of a pool. (That of a stage is store.Manifest.)
 type Manifest struct {
 	Schema string `json:"schema"`
 	// "pool": rows are the metadata's; "embeddings": rows of a folder of embeddings

@@ -12,7 +12,8 @@ import (
 	"react/ops/knn"
 )
 
-// saying is what an op's file says of its stages before they run, typed by the op's params.
+// saying is what an op's file says of its stages before they run, typed by the op's params. Of
+// these, memory is asked by plan.Machine.Memory for the forecast and for where a stage runs.
 type saying[P any] struct {
 	work   func(P, Known) Work
 	pace   func(P, Known) Pace

@@ -115,7 +115,9 @@ const (
 var Op = op.Costs(op.OnOneCore(op.Define(4, "pairs", runPairs,
 	op.Says[Params](Params.work, Params.pace, op.NoMemory, op.NoCheck))), 0.1, 2e-5)
 
-// Depth is how many hits of a query are looked at for the K that are wanted.
+// Depth is how many hits of a query are looked at for the K that are wanted. Stages retrieve, audit
+// and balance are planned with it (reads.Retrieve.Depth); which depths of a sweep share one search
+// is decided by retrieve.Params.Appends.
 func (p Params) Depth() int { return p.K * p.Overfetch }
 
 // work is what K asks for, before the same row of several queries is counted once.

@@ -245,6 +245,3 @@ func (d *trainingPool) drop(bad []int) {
 	}
 	d.samples, d.captions = d.samples[:keep], d.captions[:keep]
 }
-
-// GammaOff stands in the params of tune for plain InfoNCE (optim.Options.GammaOff).
-const GammaOff = 2

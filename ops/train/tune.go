@@ -17,6 +17,10 @@ import (
 	"react/results/stat"
 )
 
+// GammaOff stands in the params of tune for plain InfoNCE: what a spec calls gamma "off"
+// (spec.Gamma) and the loss OwnPairs.
+const GammaOff = 2
+
 // TuneParams are the params of tune.
 type TuneParams struct {
 	Mode          string        `json:"mode"`  // a name of clip.Modes

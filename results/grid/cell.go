@@ -131,10 +131,10 @@ func (b *builder) cell(g *group) *Cell {
 		}
 	}
 	if len(c.Residue) > 0 {
-		b.note(c, "averages over "+strings.Join(c.Residue, "; "))
+		b.note(c, residueNote(c.Residue))
 	}
 	if len(c.Engines) > 1 {
-		b.note(c, "mixes engines: "+strings.Join(c.Engines, ", "))
+		b.note(c, enginesNote(c.Engines))
 	}
 	b.whatIsMissing(c, g.trials)
 	return c
@@ -352,7 +352,7 @@ func (b *builder) whatIsMissing(c *Cell, planned []*Trial) {
 		missing[why] = append(missing[why], owner{t.Seed, t.ID})
 	}
 	for _, why := range sortedKeys(missing) {
-		b.note(c, whose(missing[why])+" "+why)
+		b.note(c, missingNote(missing[why], why))
 	}
 	switch {
 	case len(missing) == 0 && len(c.Points) == 0:

@@ -50,7 +50,7 @@ func (b *builder) aboutCorrection() []string {
 	for m := range g.Metrics {
 		b.eachDifference(m, func(d *Difference) {
 			if d.Fixed && !math.IsNaN(d.P) && g.Family > 0 {
-				d.Notes = b.addNote(d.Notes, "fixed beforehand: corrected among "+words.Plural(g.FixedTests, "fixed comparison")+", not with the others")
+				d.Notes = b.addNote(d.Notes, fixedNote(g.FixedTests))
 			}
 		})
 	}

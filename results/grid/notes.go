@@ -1,6 +1,15 @@
 package grid
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"react/data/words"
+)
+
+// The texts of footnotes stand in this file. cell.go adds those of cells, remarks.go and correct.go
+// those of differences; each of results/writers prints their numbers and, below the table, them.
 
 // note adds a footnote to the cell; equal footnotes share a number.
 func (b *builder) note(c *Cell, text string) { c.Notes = b.addNote(c.Notes, text) }
@@ -18,4 +27,36 @@ func (b *builder) addNote(notes []int, text string) []int {
 	notes = append(notes, i)
 	slices.Sort(notes)
 	return notes
+}
+
+// residueNote says that values differ in more than the seed; residue holds field and values of each.
+func residueNote(residue []string) string { return "averages over " + strings.Join(residue, "; ") }
+
+func enginesNote(engines []string) string { return "mixes engines: " + strings.Join(engines, ", ") }
+
+// missingNote says why planned trials have no value: pending, failed and with what error.
+func missingNote(of []owner, why string) string { return whose(of) + " " + why }
+
+// untestedNote is of a difference without a test.
+func untestedNote(why string) string { return "no test: " + why }
+
+// fixedNote is of a comparison that is not in the table's family of exploratory tests.
+func fixedNote(tests int) string {
+	return "fixed beforehand: corrected among " + words.Plural(tests, "fixed comparison") + ", not with the others"
+}
+
+// methodText says in words what a test does: the footnote of a difference in a table with several
+// methods, else one sentence under the table.
+var methodText = map[Method]string{
+	flipClasses: flipText("classes", "images of a class are flipped together"),
+	flipImages:  flipText("images with their captions", "captions of an image are flipped together"),
+	flipSets:    flipText("classes within each set", "every set counts once, images of a class are flipped together"),
+	mcNemarTest: "exact McNemar test over single images, the largest p of the seeds; it takes the images of a class for independent, " +
+		"which makes p too small where they are not, and no interval goes with it",
+}
+
+func flipText(clusters, together string) string {
+	return fmt.Sprintf("difference with 95 %% interval and p of one test, p < 0.05 exactly where the interval leaves out 0: sign flips of whole %s (%s; "+
+		"all flips of up to 14, else %d random ones from seed %d), averaged over seeds, with what seeds vary besides as a second source of variance",
+		clusters, together, flipDraws, flipSeed)
 }

@@ -111,21 +111,6 @@ func countText(counts map[int]bool) string {
 	return fmt.Sprintf("%d to %d (differs between cells)", list[0], list[len(list)-1])
 }
 
-// methodText says in words what a method does.
-var methodText = map[Method]string{
-	flipClasses: flipText("classes", "images of a class are flipped together"),
-	flipImages:  flipText("images with their captions", "captions of an image are flipped together"),
-	flipSets:    flipText("classes within each set", "every set counts once, images of a class are flipped together"),
-	mcNemarTest: "exact McNemar test over single images, the largest p of the seeds; it takes the images of a class for independent, " +
-		"which makes p too small where they are not, and no interval goes with it",
-}
-
-func flipText(clusters, together string) string {
-	return fmt.Sprintf("difference with 95 %% interval and p of one test, p < 0.05 exactly where the interval leaves out 0: sign flips of whole %s (%s; "+
-		"all flips of up to 14, else %d random ones from seed %d), averaged over seeds, with what seeds vary besides as a second source of variance",
-		clusters, together, flipDraws, flipSeed)
-}
-
 var allMethods = []Method{flipClasses, flipImages, flipSets, mcNemarTest}
 
 // Methods lists the methods of the grid's tests, in a fixed order.
@@ -161,7 +146,7 @@ func (b *builder) aboutDifferences() []string {
 		b.eachDifference(m, func(d *Difference) {
 			switch {
 			case d.Method == "":
-				d.Notes = b.addNote(d.Notes, "no test: "+d.NoTest)
+				d.Notes = b.addNote(d.Notes, untestedNote(d.NoTest))
 			case len(used) > 1:
 				d.Notes = b.addNote(d.Notes, methodText[d.Method])
 			}

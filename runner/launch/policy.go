@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// Policy says what a stage that was submitted before is submitted again for.
+// Policy says what a stage that was submitted before is submitted again for. What ended it is a
+// Cause of attempt.go; slurm.go of runner/slurm reads it from a job's state.
 type Policy struct {
 	Retry   bool // asked for: failed stages too
 	Fresh   bool // a person gave the command just now

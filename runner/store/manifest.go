@@ -25,7 +25,8 @@ const manifestName = "manifest.json"
 //	   also inputs and the seal, without which an older manifest is read too
 const manifestFormat = 1
 
-// Manifest says what an entry is, what it was made from and what it holds.
+// Manifest says what an entry of the store is, what it was made from and what it holds. (What pins
+// the rows of a pool is pool.Manifest of data/pool.)
 type Manifest struct {
 	Format int      `json:"format"`
 	Key    string   `json:"key"`
