@@ -3,6 +3,7 @@ package ops
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	goimage "image"
@@ -318,5 +319,74 @@ func TestFineTuneSeveralClasses(t *testing.T) {
 	_, out := do(t, "fine-tune", p, map[string]string{"checkpoint": in["checkpoint"]}, files)
 	if rows := rowsOf(t, out); rows["mAP"] < 0.95 || rows["score"] != rows["mAP"] {
 		t.Errorf("%v", rows)
+	}
+}
+
+// TestFinalFineTuningThatDiverges: what the search chose may diverge on all images. The next best
+// settings are taken then; which did diverge is known after a kill, too.
+func TestFinalFineTuningThatDiverges(t *testing.T) {
+	in := fineTuned(t)
+	p := smallFineTune()
+	p.Optimizer, p.LR, p.Epochs = "sgd", []float64{1e30, 3e-3, 1e29}, 2
+	for _, passed := range []int{0, 1} {
+		run := optest.New(t, in, nil)
+		run.Partial = filepath.Join(t.TempDir(), "partial")
+		searched(t, run, p, map[float64]float64{1e30: 0.9, 1e29: 0.8, 3e-3: 0.7}, passed)
+		if err := try(run, "fine-tune", p); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := os.ReadFile(filepath.Join(run.Dir, "finetune.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var report struct {
+			Runs []struct {
+				LR, Validation float64
+				Passed         int
+			}
+		}
+		if err := json.Unmarshal(raw, &report); err != nil || len(report.Runs) != 1 {
+			t.Fatalf("%v: %s", err, raw)
+		}
+		if r := report.Runs[0]; r.LR != 3e-3 || r.Validation != 0.7 || r.Passed != 2 {
+			t.Errorf("from %d passed over: %s", passed, raw)
+		}
+		if warned := strings.Join(run.Warnings, "\n"); strings.Contains(warned, "make the training on all images diverge") != (passed == 0) {
+			t.Errorf("from %d passed over: warned %q", passed, warned)
+		}
+	}
+}
+
+// searched leaves the journal of a search that found these scores by learning rate.
+func searched(t *testing.T, run *optest.Run, p evaluate.FineTuneParams, scores map[float64]float64, passed int) {
+	t.Helper()
+	eng, err := engine.Open("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer eng.Close()
+	type trial struct {
+		Done   bool            `json:"done"`
+		Scores map[int]float64 `json:"scores"`
+	}
+	journal := struct {
+		Engine map[string]string `json:"engine"`
+		Runs   map[string]trial  `json:"runs"`
+		Logits string            `json:"logits"`
+		Passed int               `json:"passed,omitempty"`
+		Sum    string            `json:"sum"`
+	}{Engine: op.EngineFacts(eng), Runs: map[string]trial{}, Passed: passed}
+	for lr, score := range scores {
+		journal.Runs[fmt.Sprintf("lr %g weightDecay %g", lr, p.WeightDecay[0])] = trial{true, map[int]float64{0: score}}
+	}
+	if journal.Sum, err = op.SumOf(journal); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(journal)
+	if err == nil {
+		err = errors.Join(os.MkdirAll(run.Partial, 0o777), os.WriteFile(filepath.Join(run.Partial, "journal.json"), raw, 0o666))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -28,6 +28,8 @@ type fineTuneJournal struct {
 	Runs   map[string]*fineTuneRun `json:"runs"` // by settings
 	// sha256 of the file that logitsOf names, "" before there is one
 	Logits string `json:"logits"`
+	// settings of the search with which the training on all images diverged, the best first
+	Passed int    `json:"passed,omitempty"`
 	Sum    string `json:"sum"` // of all of this, see sumOf
 }
 
@@ -92,6 +94,13 @@ func (j *fineTuneJournal) run(name string) *fineTuneRun {
 		j.Runs[name] = &fineTuneRun{Scores: map[int]float64{}}
 	}
 	return j.Runs[name]
+}
+
+// pass notes that the last training diverged, and forgets it.
+func (j *fineTuneJournal) pass() error {
+	delete(j.Runs, finalRun)
+	j.Passed, j.Logits = j.Passed+1, ""
+	return j.save()
 }
 
 func (j *fineTuneJournal) save() error {

@@ -1,11 +1,13 @@
 package evaluate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"react/data/dtype"
 	"react/ops/backbone"
@@ -24,21 +26,44 @@ const finalRun = "final"
 // the test images.
 func (f *fineTuner) sample(ctx context.Context) (probeSample, blas.Matrix, error) {
 	out := probeSample{Seed: int(f.Seed), LR: f.LR[0]}
-	if len(f.WeightDecay) > 0 {
+	if len(f.LR)*len(f.WeightDecay) == 1 {
 		out.WeightDecay = f.WeightDecay[0]
+		logits, err := f.final(ctx, probe.Settings{LR: out.LR, WeightDecay: out.WeightDecay})
+		return out, logits, err
 	}
-	if len(f.LR)*len(f.WeightDecay) != 1 {
-		if err := f.search(ctx, &out); err != nil {
-			return out, blas.Matrix{}, err
-		}
+	best, err := f.search(ctx, &out)
+	if err != nil {
+		return out, blas.Matrix{}, err
 	}
-	logits, err := f.final(ctx, probe.Settings{LR: out.LR, WeightDecay: out.WeightDecay})
+	logits, err := f.firstFinite(ctx, &out, best)
 	return out, logits, err
 }
 
-// search tries settings on a part of the images, each scored by its best epoch on the rest. A run
-// that diverges scores 0 and is counted.
-func (f *fineTuner) search(ctx context.Context, out *probeSample) error {
+// firstFinite is the final training with the first of the settings that does not make it diverge,
+// as of a probe. The journal remembers which did.
+func (f *fineTuner) firstFinite(ctx context.Context, out *probeSample, best []probe.Scored) (logits blas.Matrix, err error) {
+	for i := f.journal.Passed; i < len(best); i++ {
+		set := best[i]
+		out.LR, out.WeightDecay, out.Validation, out.Passed = set.LR, set.WeightDecay, set.Score, i
+		logits, err = f.final(ctx, set.Settings)
+		if !errors.As(err, &train.DivergedError{}) {
+			return logits, err
+		}
+		if i == 0 {
+			f.run.Warn("the learning rate and weight decay that the search chose, %g and %g, make the training on all images diverge; "+
+				"the best others that do not were taken", set.LR, set.WeightDecay)
+		}
+		if err := f.journal.pass(); err != nil {
+			return logits, err
+		}
+	}
+	return logits, fmt.Errorf("training on all images diverges with each of the %d settings of the search (smaller values in lr)", len(best))
+}
+
+// search tries settings on a part of the images, each scored by its best epoch on the rest, and
+// gives those that stayed finite, the highest score first. A run that diverges scores 0 and is
+// counted.
+func (f *fineTuner) search(ctx context.Context, out *probeSample) ([]probe.Scored, error) {
 	known := embed.LabelsOf(f.train, f.Train)
 	all := known.All()
 	var labels [][]int
@@ -47,7 +72,7 @@ func (f *fineTuner) search(ctx context.Context, out *probeSample) error {
 	}
 	fit, val, err := probe.Validation(labels, len(f.train.Classes))
 	if err != nil {
-		return fmt.Errorf("set %s: %w", f.train.Dir, err)
+		return nil, fmt.Errorf("set %s: %w", f.train.Dir, err)
 	}
 	s := &fineTuneSearch{fineTuner: f, held: &embed.Labelled{FeatureSet: known.FeatureSet}, out: out}
 	for _, i := range val {
@@ -57,7 +82,6 @@ func (f *fineTuner) search(ctx context.Context, out *probeSample) error {
 	for _, i := range fit {
 		s.fit = append(s.fit, f.images[i])
 	}
-	out.Validation = -1
 	for _, lr := range f.LR {
 		if len(f.WeightDecay) == 0 {
 			err = s.bestFirst(ctx, lr)
@@ -68,13 +92,14 @@ func (f *fineTuner) search(ctx context.Context, out *probeSample) error {
 			}
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if out.Diverged == out.Tried {
-		return fmt.Errorf("all %d runs of the search diverged (smaller values in lr)", out.Tried)
+	if len(s.finite) == 0 {
+		return nil, fmt.Errorf("all %d runs of the search diverged (smaller values in lr)", out.Tried)
 	}
-	return nil
+	slices.SortStableFunc(s.finite, func(a, b probe.Scored) int { return cmp.Compare(b.Score, a.Score) })
+	return s.finite, nil
 }
 
 // fineTuneSearch is a search under way.
@@ -84,6 +109,7 @@ type fineTuneSearch struct {
 	held   *embed.Labelled // the others' labels
 	heldAt []int
 	out    *probeSample
+	finite []probe.Scored // in the order in which they were tried
 }
 
 // bestFirst is ELEVATER's search over weight decay at one rate.
@@ -102,8 +128,7 @@ func (s *fineTuneSearch) bestFirst(ctx context.Context, lr float64) error {
 	return nil
 }
 
-// try trains by some settings, or takes what an attempt before found, and keeps the best so far;
-// the first of equal ones stays.
+// try trains by some settings, or takes what an attempt before found.
 func (s *fineTuneSearch) try(ctx context.Context, set probe.Settings) (float64, error) {
 	name := fmt.Sprintf("lr %g weightDecay %g", set.LR, set.WeightDecay)
 	entry := s.journal.run(name)
@@ -113,15 +138,12 @@ func (s *fineTuneSearch) try(ctx context.Context, set probe.Settings) (float64, 
 		}
 	}
 	s.out.Tried++
-	score := 0.0
 	if entry.Diverged {
 		s.out.Diverged++
-	} else {
-		_, score = entry.best()
+		return 0, nil
 	}
-	if score > s.out.Validation && !entry.Diverged {
-		s.out.LR, s.out.WeightDecay, s.out.Validation = set.LR, set.WeightDecay, score
-	}
+	_, score := entry.best()
+	s.finite = append(s.finite, probe.Scored{Settings: set, Score: score})
 	return score, nil
 }
 
