@@ -19,7 +19,8 @@ func newShow() *cobra.Command {
 		Use:   "show TRIAL",
 		Short: "Print a trial: params, stages, metrics, who made it and where its files are",
 		Long: `show prints what is on record of a trial: its params, its stages with state, time
-and engine, its metrics, the runs that made it, and the directories of its files.
+and engine, its metrics, and their means over all seeds that the sweep has of it,
+as its tables have them; the runs that made it, and the directories of its files.
 Of outputs that gc has freed it prints what the record kept.
 
 TRIAL is the id of a trial (or its beginning), or the label of a case; the newest

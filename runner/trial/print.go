@@ -40,6 +40,12 @@ func (t *Shown) Print(w io.Writer) error {
 	for _, m := range t.Metrics {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", m.Name(), cli.JSONText(m.Value), cli.OrDash(m.N))
 	}
+	if len(t.Means) > 0 {
+		fmt.Fprintf(table, "\nMEAN OVER SEEDS\tVALUE\tSEEDS\n")
+	}
+	for _, m := range t.Means {
+		fmt.Fprintf(table, "%s\t%s\t%d\n", m.title, m.text, m.Seeds)
+	}
 	if len(t.Classes) > 0 {
 		fmt.Fprintf(table, "\nMETRIC OF A CLASS\tVALUE\tN\tCLASS\n")
 	}

@@ -3,6 +3,7 @@
 package trial
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"os"
@@ -12,6 +13,8 @@ import (
 
 	"react/data/words"
 	"react/ops/op"
+	"react/results"
+	"react/results/grid"
 	"react/runner/record"
 	"react/runner/store"
 )
@@ -24,6 +27,7 @@ type Shown struct {
 	Trial   record.Trial    `json:"trial"`
 	Stages  []stage         `json:"stages"` // inputs first
 	Metrics []record.Metric `json:"metrics"`
+	Means   []mean          `json:"means,omitempty"`   // over seeds
 	Classes []classMetric   `json:"classes,omitempty"` // with --classes
 	Runs    []record.Run    `json:"runs"`              // that made its stages, oldest first
 }
@@ -72,6 +76,9 @@ func Show(s *store.Store, name string, classes bool) (*Shown, error) {
 		shown.Stages = append(shown.Stages, one)
 	}
 	if shown.Metrics, err = record.TrialMetrics(s, sweep, trial); err != nil {
+		return nil, err
+	}
+	if shown.Means, err = meansOf(s, found); err != nil {
 		return nil, err
 	}
 	if classes {
@@ -171,4 +178,66 @@ func classMetrics(s *store.Store, stages map[string]string) ([]classMetric, erro
 		}
 	}
 	return out, nil
+}
+
+// mean is a metric over the seeds of a trial, as a table has it.
+type mean struct {
+	Set    string  `json:"set"`
+	Metric string  `json:"metric"`
+	Mean   float64 `json:"mean"`
+	Std    float64 `json:"std"` // of the sample
+	Seeds  int     `json:"seeds"`
+	title  string
+	text   string // in the unit of title
+}
+
+// meansOf are the metrics of a trial over all seeds that the sweep has it of, as far as they are
+// done: those that several seeds give.
+func meansOf(s *store.Store, of record.TrialOf) (means []mean, err error) {
+	var rows []results.Row
+	var names []string
+	for i := range of.Plan.Trials {
+		t := &of.Plan.Trials[i]
+		if t.Seed == nil || point(t.ID) != point(of.Trial.ID) {
+			continue
+		}
+		metrics, err := record.TrialMetrics(s, of.Sweep, t)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range metrics {
+			set, metric, _ := strings.Cut(m.Name(), "/")
+			rows = append(rows, results.Row{Trial: t.ID, Set: set, Metric: metric, Params: t.Params,
+				Seed: t.Seed, Value: m.Value, N: m.N, Key: cmp.Or(t.Stages["evaluate/"+set], t.Stages[set])})
+			if !slices.Contains(names, m.Name()) {
+				names = append(names, m.Name())
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	spec := grid.Table{Name: of.Trial.ID, Rows: grid.Names{"label"}, Metrics: names}
+	table, err := grid.Build(spec, rows, grid.Options{})
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range table.Metrics {
+		c := table.Lines[0].Cells[i][0]
+		if c.Seeds < 2 || c.Status != grid.Done {
+			continue
+		}
+		text, spread, _ := c.Parts(m, "")
+		set, metric, _ := strings.Cut(m.Name, "/")
+		m.Shown = m.Name
+		means = append(means, mean{set, metric, c.Mean, c.Std, c.Seeds, m.Title(),
+			strings.TrimSpace(text + " " + spread)})
+	}
+	return means, nil
+}
+
+// point is what the ids of trials that differ in their seed have in common.
+func point(id string) string {
+	before, _, _ := strings.Cut(id, "-s")
+	return before
 }
