@@ -10,13 +10,13 @@
 //
 // Attributes tell runner/spec/contract what CUE alone cannot say in one readable line: @required()
 // on a field that every file gives, @required(tune) on one that trials with a tuning mode need,
-// @oneof(GROUP) on alternatives of which a section gives exactly one, @ref(pool) on the name of a
-// pool, @set() on a path that may be "pool:NAME/SET", @says(TEXT) on what a pattern means,
-// @example(VALUE) on a field whose constraint and default give none (runner explain), @aside() on a
-// field that may serve nothing but defaults and estimates. Of fields
-// that depend on another: @only(FIELD, VALUES) is read with these values alone, @needs(FIELD,
-// VALUES) must be given with them, @atmost(FIELD) is bounded by it; @absent(VALUE) is what no value
-// means.
+// @required(pairs) on one that trials need which retrieve, @oneof(GROUP) on alternatives of which a
+// section gives exactly one, @ref(pool) on the name of a pool, @set() on a path that may be
+// "pool:NAME/SET", @says(TEXT) on what a pattern means, @example(VALUE) on a field whose constraint
+// and default give none (runner explain), @aside() on a field that may serve nothing but defaults,
+// estimates and warnings. Of fields that depend on another: @only(FIELD, VALUES) is read with these
+// values alone, @needs(FIELD, VALUES) must be given with them, @atmost(FIELD) is bounded by it;
+// @absent(VALUE) is what no value means.
 //
 // The package imports nothing of ours. `cue vet -c schema/*.cue experiments/x.cue` checks a file
 // with these definitions alone (without -c where sweep.exclude has constraints such as <0.9); rules

@@ -64,7 +64,24 @@ func (s Scene) checkEvaluation(path string) {
 	if s.Values.Has(path+".promptsFile") && s.Values.Has(path+".prompts") {
 		s.report(path+".promptsFile", "given beside prompts (one of them)")
 	}
+	s.checkPrompts(path)
 	s.checkKnowledge(path)
+}
+
+// checkPrompts: class names that are embedded stand in prompts, which an evaluation has of its own,
+// of its benchmark or of the task. Where the task needs some itself, it says that they are missing.
+func (s Scene) checkPrompts(path string) {
+	kind, init := evaluation.Of(s.Values.Text(path+".kind")), path+".init"
+	embeds := kind.Classifies
+	if kind.Learns {
+		embeds = s.Values.Text(init) == "language" && s.Find(init).IsRead(s.Values, init)
+	}
+	for _, source := range []string{".prompts", ".promptsFile", ".benchmark"} {
+		embeds = embeds && !s.Values.Has(path+source)
+	}
+	if embeds && !s.retrieves() && !s.IsBad("task.prompts") {
+		s.report(path+".prompts", "missing (%s; or task.prompts)", s.Find(path+".prompts").Wanted())
+	}
 }
 
 // mostRuns bounds a grid of learning rates and weight decays.

@@ -28,7 +28,8 @@ func (s Scene) checkRefs(n *contract.Field, path string) {
 	if !s.Values.Has("pool." + name) {
 		pools := s.Values.Names("pool")
 		if len(pools) == 0 {
-			return // reported once
+			s.noPool()
+			return
 		}
 		s.report(path, "no pool %q%s", name, mistake.DidYouMean(name, pools, "pools"))
 		return
@@ -48,11 +49,17 @@ func (s Scene) checkSet(path, pool, set string) {
 	}
 }
 
+// noPool reports that a pool is named, or needed, and there is none.
+func (s Scene) noPool() {
+	s.report("pool", "missing (at least one: a pool, such as pool: world: world: seed: 0)")
+}
+
 func (s Scene) checkNames() {
-	for section, what := range map[string]string{"pool": "a pool, such as pool: world: world: seed: 0", "evaluate": "an evaluation, such as evaluate: task: {kind: \"zeroshot\", dataset: \"DIR\"}"} {
-		if len(s.Values.Names(section)) == 0 && !s.IsBad(section) {
-			s.report(section, "missing (at least one: %s)", what)
-		}
+	if len(s.Values.Names("pool")) == 0 && (s.retrieves() || s.Values.Has("backbone.pretrain")) {
+		s.noPool()
+	}
+	if len(s.Values.Names("evaluate")) == 0 {
+		s.report("evaluate", "missing (at least one: an evaluation, such as evaluate: task: {kind: \"zeroshot\", dataset: \"DIR\"})")
 	}
 	for _, name := range s.Values.Names("evaluate") {
 		if _, taken := s.Figures[name]; taken {

@@ -153,15 +153,21 @@ func (s Scene) eachField(n *contract.Field, path string, visit func(n *contract.
 }
 
 func (s Scene) needs(n *contract.Field) bool {
-	mode := s.Values.Text("tune.mode")
-	tunes := mode != "none" && !s.IsBad("tune.mode")
 	switch n.Required {
 	case "tune":
-		return tunes
+		return s.tunes()
 	case "pairs":
-		return tunes && mode != "prompt" || contract.JudgesPairs(s.Values)
+		return s.retrieves()
 	}
 	return n.Required == "always"
+}
+
+func (s Scene) tunes() bool {
+	return s.Values.Text("tune.mode") != "none" && !s.IsBad("tune.mode")
+}
+
+func (s Scene) retrieves() bool {
+	return s.tunes() && s.Values.Text("tune.mode") != "prompt" || contract.JudgesPairs(s.Values)
 }
 
 func (s Scene) oneOf(n *contract.Field, path string) {
