@@ -57,6 +57,10 @@ func printExplanation(p *page, e contract.Explanation) {
 		return
 	}
 	p.text("", e.Doc)
+	if len(e.Fields) > 0 && e.Default != "" {
+		p.line("")
+		p.text("default  ", e.Default)
+	}
 	if len(e.Fields) == 0 {
 		p.line("")
 		p.facts(e)

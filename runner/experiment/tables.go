@@ -26,18 +26,18 @@ func checkTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
 		names, _ := plan.ClassNames(exp, unseen)
 		return names
 	})
-	for _, name := range exp.Order {
-		table, err := TableSpec(name, exp.Tables[name])
-		if err != nil {
-			return err
-		}
+	tables, err := Tables(exp, gridTrials(trials), nil)
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
 		rows, planned := rowsToCome(table, trials, classes)
 		for _, err := range grid.Check(table, rows, grid.Options{Trials: planned}) {
 			var at *grid.FieldError
 			if !errors.As(err, &at) {
 				return fmt.Errorf("%s: %w", exp.File, err)
 			}
-			path := "tables." + name + "." + at.Field
+			path := "tables." + table.Name + "." + at.Field
 			mistakes = append(mistakes, mistake.Error{Pos: exp.Place(path), Path: path, Msg: at.Msg})
 		}
 	}
@@ -57,13 +57,15 @@ func rowsToCome(table grid.Table, trials []plan.Trial, all func() []string) (row
 	if len(classes)*len(trials) > 100_000 || slices.Contains(table.Rows, "class") && slices.Contains(table.Rows, results.OtherClass) {
 		classes = nil // too many lines to name them all
 	}
-	for _, t := range trials {
-		status, params := grid.Done, ParamsBy(t.Params)
+	planned = gridTrials(trials)
+	for i, t := range trials {
+		params := ParamsBy(t.Params)
+		planned[i].Status = grid.Done
 		for _, m := range table.Metrics {
 			set, metric, _ := strings.Cut(m, "/")
 			evaluation := t.Stages["evaluate/"+set]
 			if table.Effect != "" && (evaluation == nil || metric == "agreement" || metric == "delta") {
-				status = grid.Pending // whether every trial has such a row, only its stages tell
+				planned[i].Status = grid.Pending // whether every trial has such a row, only its stages tell
 				continue
 			}
 			if evaluation == nil && t.Stages[set] == nil {
@@ -71,29 +73,70 @@ func rowsToCome(table grid.Table, trials []plan.Trial, all func() []string) (row
 			}
 			row := results.Row{Trial: t.ID, Label: t.Label, Set: set, Metric: metric, Params: t.Params, Seed: t.Seed}
 			rows = append(rows, row)
-			for i, class := range classes { // each as the first and as the second
-				row.Class, row.Params = class, params(classes[(i+1)%len(classes)])
+			for c, class := range classes { // each as the first and as the second
+				row.Class, row.Params = class, params(classes[(c+1)%len(classes)])
 				rows = append(rows, row)
 			}
 		}
-		planned = append(planned, grid.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: status})
 	}
 	return rows, planned
 }
 
-// TableSpec is a table of the spec as results reads it: the JSON form is the
-// same.
-func TableSpec(name string, from any) (grid.Table, error) {
-	table := grid.Table{}
-	data, err := json.Marshal(from)
-	if err == nil {
-		err = json.Unmarshal(data, &table)
+// Tables are those of the spec, in its order, as results reads them: the JSON form is the same. The
+// default table has what the trials read and the rows give; without rows it has all metrics.
+func Tables(exp *spec.Experiment, trials []grid.Trial, rows []results.Row) ([]grid.Table, error) {
+	tables := make([]grid.Table, len(exp.Order))
+	for i, name := range exp.Order {
+		table := &tables[i]
+		data, err := json.Marshal(exp.Tables[name])
+		if err == nil {
+			err = json.Unmarshal(data, table)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", name, err)
+		}
+		table.Name = name
+		if exp.Untabled {
+			fit(table, trials, rows)
+		}
 	}
-	if err != nil {
-		return table, fmt.Errorf("table %s: %w", name, err)
+	return tables, nil
+}
+
+// fit takes out of the default table what is not there: paths that no trial reads, a baseline that
+// sweep.exclude left out, figures that no evaluation gave.
+func fit(table *grid.Table, trials []grid.Trial, rows []results.Row) {
+	reads := map[string]bool{"label": true}
+	for _, t := range trials {
+		for path := range t.Params {
+			reads[path] = true
+		}
 	}
-	table.Name = name
-	return table, nil
+	table.Rows = slices.DeleteFunc(table.Rows, func(path string) bool { return !reads[path] })
+	if len(table.Rows) == 0 {
+		table.Rows = grid.Names{"label"}
+	}
+	path, value, _ := strings.Cut(table.Baseline, "=")
+	isBase := func(t grid.Trial) bool { return t.Label == table.Baseline || t.Params[path] == value }
+	if !slices.ContainsFunc(trials, isBase) {
+		table.Baseline = ""
+	}
+	gives := map[string]bool{}
+	for i := range rows {
+		gives[rows[i].Set+"/"+rows[i].Metric] = true
+	}
+	given := slices.DeleteFunc(slices.Clone(table.Metrics), func(m string) bool { return !gives[m] })
+	if len(given) > 0 {
+		table.Metrics = given
+	}
+}
+
+// gridTrials are planned trials as results reads them.
+func gridTrials(trials []plan.Trial) (planned []grid.Trial) {
+	for _, t := range trials {
+		planned = append(planned, grid.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed})
+	}
+	return planned
 }
 
 // ParamsBy gives a trial's params, with the other class of a number about two.
@@ -114,6 +157,9 @@ var ofLabels = []string{"precision", "relevant"}
 // unlabelled are warnings about figures of labels in tables whose trials retrieve from pools
 // without any. A pool whose files are not here may have them.
 func unlabelled(exp *spec.Experiment) (warnings mistake.Errors) {
+	if exp.Untabled {
+		return nil // nobody asked for one
+	}
 	without := sync.OnceValue(func() string { return poolWithoutLabels(exp) })
 	for _, name := range exp.Order {
 		for i, m := range exp.Tables[name].Metrics {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"react/data/laion"
+	"react/results"
 	"react/runner/plan"
 	"react/runner/spec"
 )
@@ -69,6 +70,50 @@ evaluate: task: {kind: "zeroshot", dataset: "pool:w/task"}
 		}
 		if got := strings.Join(warningTexts(exp, p.Idle...), "\n"); !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("%s: got %q, want %q", sweep, got, want)
+		}
+	}
+}
+
+// TestDefaultTable: the table of a file without tables leaves out what no trial reads, a baseline
+// that does not run, and figures that no evaluation gave.
+func TestDefaultTable(t *testing.T) {
+	const head = `apiVersion: "runner/v2"
+name: "x"
+pool: w: world: rows: 100
+backbone: {arch: "tiny", pretrain: pool: "w"}
+task: {classes: "pool:w/task", prompts: ["a {}"]}
+retrieve: pool: "w"
+tune: {mode: "full", steps: 3, batch: 2}
+evaluate: task: {kind: "zeroshot", dataset: "pool:w/task"}
+`
+	for sweep, want := range map[string]string{
+		`sweep: grid: {pairs: seed: [1, 2], tune: gamma: [0.8, 0.9]}`:                               "[tune.gamma] ",
+		`sweep: grid: pairs: seed: [1, 2]`:                                                          "[label] ",
+		`sweep: {grid: tune: mode: ["full", "none"]}`:                                               "[tune.mode] tune.mode=none",
+		`sweep: {grid: tune: mode: ["full", "none"], exclude: [{tune: mode: "none"}]}`:              "[tune.mode] ",
+		`sweep: cases: [{label: "b", tune: mode: "none"}, {label: "f"}]`:                            "[label] b",
+		`sweep: {cases: [{label: "b", tune: mode: "none"}, {label: "f"}], exclude: [{label: "b"}]}`: "[label] ",
+	} {
+		exp, err := spec.Parse("x.cue", []byte(head+sweep), spec.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := plan.New(exp, plan.Options{Unseen: true})
+		if err == nil {
+			err = checkTables(exp, p.Trials, true)
+		}
+		if err != nil {
+			t.Fatal(sweep, err)
+		}
+		for _, rows := range [][]results.Row{nil, {{Set: "task", Metric: "acc@1"}}} {
+			tables, err := Tables(exp, gridTrials(p.Trials), rows)
+			if err != nil || len(tables) != 1 {
+				t.Fatal(sweep, err)
+			}
+			got := fmt.Sprint(tables[0].Rows, " ", tables[0].Baseline)
+			if metrics := len(tables[0].Metrics); got != want || metrics != 4-3*len(rows) {
+				t.Errorf("%s: got %q and %d metrics, want %q", sweep, got, metrics, want)
+			}
 		}
 	}
 }

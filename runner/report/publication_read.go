@@ -88,11 +88,11 @@ func (p *publication) makeTables(exp *spec.Experiment) error {
 		opts.Trials = append(opts.Trials, grid.Trial{ID: t.ID, Label: t.Label, Params: t.Params, Seed: t.Seed, Status: t.Status, Reason: t.Reason})
 	}
 	p.source().Fill(&opts)
-	for _, name := range exp.Order {
-		table, err := experiment.TableSpec(name, exp.Tables[name])
-		if err != nil {
-			return err
-		}
+	specs, err := experiment.Tables(exp, opts.Trials, p.rows)
+	if err != nil {
+		return err
+	}
+	for _, table := range specs {
 		g, err := grid.Build(table, p.rows, opts)
 		if err != nil {
 			return err

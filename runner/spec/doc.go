@@ -10,8 +10,9 @@
 // tree; broken.go takes out what does not evaluate; walk.go checks every value against the schema
 // (package contract) at its own line; sweep.go and exclude.go expand grid, cases and seeds;
 // contract fills defaults in, and package rules checks what spans fields; typed.go makes Params;
-// table.go checks tables, and meets.go warns of what names nothing. Every mistake that a pass can
-// find is reported in one go, one line each (package mistake).
+// table.go checks tables, of which tableaxes.go gives a file without any the default one, and
+// meets.go warns of what names nothing. Every mistake that a pass can find is reported in one go,
+// one line each (package mistake).
 //
 // The meaning of a sweep is that a trial is the file with its axes set as --set would set them: a
 // field computed from a swept field follows it (follow.go).

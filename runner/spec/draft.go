@@ -23,6 +23,7 @@ type Draft struct {
 	Trials    []draftTrial
 	Tables    map[string]Table
 	Order     []string
+	Untabled  bool // the file has no tables: the one here is the default
 	Excluded  int
 	Places    map[string]mistake.Pos
 	Warnings  mistake.Errors
@@ -74,7 +75,8 @@ func (t draftTrial) values(base fields.Values) fields.Values {
 // Experiment gives the params their types; file is what positions call it.
 func (d *Draft) Experiment(file string) (*Experiment, error) {
 	e := &Experiment{Former: d.Former, Name: d.Name, Question: d.Question, File: file, Overrides: d.Overrides, Source: d.Source,
-		Tables: d.Tables, Order: d.Order, Excluded: d.Excluded, Warnings: d.Warnings, Unmet: d.Unmet, Given: d.Given, Defaulted: d.Defaulted, places: d.Places}
+		Tables: d.Tables, Order: d.Order, Untabled: d.Untabled, Excluded: d.Excluded, Warnings: d.Warnings,
+		Unmet: d.Unmet, Given: d.Given, Defaulted: d.Defaulted, places: d.Places}
 	var err error
 	if e.Params, err = typed(d.Base, nil, nil); err != nil {
 		return nil, mistake.Errors{{Pos: mistake.Pos{File: file}, Msg: err.Error()}}

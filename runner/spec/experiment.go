@@ -21,6 +21,7 @@ type Experiment struct {
 	Source    []byte           // the file's text, without overrides
 	Tables    map[string]Table // by name
 	Order     []string         // of Tables, as the file has them
+	Untabled  bool             // the file has none: Tables has the default one, which is not resolved
 	Params    Params           // the file's own values, before the sweep
 	// grid first (the last axis fastest), then cases; seeds innermost
 	Trials   []Trial
@@ -101,6 +102,10 @@ func (e *Experiment) resolve() {
 	for i, t := range e.Trials {
 		trials[i] = trial{Label: t.Label, Seed: t.Seed, Axes: t.Axes, Set: e.differences[i]}
 	}
+	tables := e.Tables
+	if e.Untabled { // what it shows follows from the rest
+		tables = map[string]Table{}
+	}
 	raw, err := json.Marshal(struct {
 		APIVersion string           `json:"apiVersion"`
 		Name       string           `json:"name"`
@@ -108,7 +113,7 @@ func (e *Experiment) resolve() {
 		Params     Params           `json:"params"`
 		Trials     []trial          `json:"trials"`
 		Tables     map[string]Table `json:"tables"`
-	}{"runner/v2", e.Name, e.Question, e.Params, trials, e.Tables})
+	}{"runner/v2", e.Name, e.Question, e.Params, trials, tables})
 	if err != nil {
 		panic(err) // plain values only
 	}

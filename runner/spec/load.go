@@ -147,10 +147,14 @@ func (c *checker) load(d *Draft, o Options) {
 	for _, a := range s.cases {
 		labels = append(labels, a.label)
 	}
-	d.Tables, d.Order = c.readTables(v.LookupPath(cue.ParsePath("tables")), &base, labels)
+	tables := v.LookupPath(cue.ParsePath("tables"))
+	d.Tables, d.Order = c.readTables(tables, &base, labels)
 	if limit := cmp.Or(o.MaxTrials, maxTrials); s.size(limit) > limit {
 		c.Add(c.valuePos(v.LookupPath(cue.ParsePath("sweep"))), "sweep", "more than %d trials (a smaller grid)", limit)
 		return
+	}
+	if d.Untabled = !tables.Exists() && !d.Former && len(c.Errs) == 0; d.Untabled {
+		d.Tables, d.Order = c.readDefaultTable(&base, s, labels)
 	}
 	c.makeTrials(d, &base, s)
 }

@@ -258,6 +258,52 @@ tables: {
 	}
 }
 
+// onlyEvaluates is a file that retrieves and tunes nothing.
+const onlyEvaluates = `apiVersion: "runner/v2"
+name:       "x"
+backbone: weights: "clip"
+tune: mode: "none"
+evaluate: birds: {kind: "zeroshot", dataset: "birds", prompts: ["a {}"]}
+evaluate: "a-set": {kind: "mean", of: ["birds"]}
+`
+
+// TestDefaultTable: a file without tables has one, of what varies, all figures and what does not
+// tune; the digest, by which sweeps are found, does not know it.
+func TestDefaultTable(t *testing.T) {
+	figures := []string{"task/acc@1", "task/acc@5", "task/mean-per-class", "task/agreement"}
+	for _, c := range []struct {
+		text          string
+		rows, metrics []string
+		baseline      string
+	}{
+		{small, []string{"tune.mode"}, figures, ""},
+		{small + `sweep: grid: {tune: mode: ["full", "none"], retrieve: k: [2, 4]}`, []string{"tune.mode", "retrieve.k"}, figures, "tune.mode=none"},
+		{small + `sweep: {grid: tune: gamma: [0.8, 0.9], cases: [{label: "random", pairs: source: "random"}, {label: "base", tune: mode: "none"}]}`,
+			[]string{"tune.gamma"}, figures, "base"},
+		{small + `sweep: cases: [{label: "a"}, {label: "b", tune: mode: "none"}]`, []string{"label"}, figures, "b"},
+		{small + `sweep: {grid: tune: mode: ["none", "full"], cases: [{label: "a", cross: true, retrieve: k: 2}]}`, []string{"tune.mode"}, figures, "tune.mode=none"},
+		{small + `evaluate: task: protocol: "openai"`, []string{"tune.mode"},
+			slices.Concat(figures, []string{"task/score", "task/ece", "task/roc-auc", "task/mAP"}), ""},
+		{onlyEvaluates, []string{"backbone.weights"},
+			[]string{"birds/acc@1", "birds/acc@5", "birds/mean-per-class", "birds/agreement", "a-set/score"}, ""},
+		{onlyEvaluates + `sweep: grid: backbone: weights: ["clip", "other"]`, []string{"backbone.weights"},
+			[]string{"birds/acc@1", "birds/acc@5", "birds/mean-per-class", "birds/agreement", "a-set/score"}, ""},
+	} {
+		e := parse(t, c.text+"\n")
+		want := map[string]Table{DefaultTable: {Name: DefaultTable, Rows: c.rows, Columns: []string{}, Metrics: c.metrics, Baseline: c.baseline, Decimals: 1}}
+		if !reflect.DeepEqual(e.Tables, want) || !slices.Equal(e.Order, []string{DefaultTable}) || !e.Untabled || len(e.Warnings) > 0 {
+			t.Errorf("%s\ngot\n%+v\nwant\n%+v\nwarnings %v", c.text, e.Tables, want, e.Warnings)
+		}
+		none := parse(t, c.text+"\ntables: {}\n")
+		if len(none.Tables)+len(none.Order) > 0 || none.Untabled {
+			t.Errorf("tables: {} has %v", none.Order)
+		}
+		if e.Digest != none.Digest {
+			t.Errorf("%s: the default table changes the digest", c.text)
+		}
+	}
+}
+
 func TestFlatten(t *testing.T) {
 	got := flatten(parse(t, small, "tune.gamma=1.0", "pool.world.world.seed=18446744073709551615").Params)
 	for path, want := range map[string]any{"tune.gamma": int64(1), "tune.mode": "full", "retrieve.by": []any{"t2t", "t2i"}, "pairs.dedup": true,

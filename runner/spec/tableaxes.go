@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,4 +85,92 @@ func (t tableReader) metricsOf(path string) (string, []string) {
 	}
 	scored := set.Has(path+".protocol") || set.Has(path+".benchmark") || set.Has(path+".promptsFile")
 	return kind, t.MetricsOf(kind, scored)
+}
+
+// DefaultTable is the name of the table of a file without tables.
+const DefaultTable = "results"
+
+// readDefaultTable reads the table of a file without tables as if the file had it: a line for each
+// value of what the sweep varies, or each case, all figures of each evaluation, and differences to
+// what does not tune. What no trial reads or gives is in it too: only their stages tell
+// (experiment.Tables).
+func (c *checker) readDefaultTable(base *assignment, s sweep, labels []string) (
+	map[string]Table, []string) {
+	metrics := c.allMetrics(base)
+	if len(metrics) == 0 {
+		return map[string]Table{}, nil // evaluations are missing, which is said elsewhere
+	}
+	table := map[string]any{"rows": s.rows(base), "metrics": metrics}
+	if baseline := s.baseline(base); baseline != "" {
+		table["baseline"] = baseline
+	}
+	expected := len(c.expected)
+	tables, order := c.readTables(c.Context.Encode(map[string]any{DefaultTable: table}), base, labels)
+	c.expected = c.expected[:expected] // nobody wrote what it names
+	return tables, order
+}
+
+// rows are the axes; the cases' labels where there is no grid; and of a single trial its mode, or
+// the weights where it only evaluates them.
+func (s sweep) rows(base *assignment) (paths []string) {
+	for _, ax := range s.axes {
+		paths = append(paths, ax.path)
+	}
+	switch weighs := base.Set.Has("backbone.weights") && base.Set.Text("tune.mode") == "none"; {
+	case len(paths) > 0:
+		return paths
+	case len(s.cases) > 0 && !s.hasGrid:
+		return []string{"label"}
+	case weighs && len(s.cases) == 0:
+		return []string{"backbone.weights"}
+	}
+	return []string{"tune.mode"}
+}
+
+// baseline is the first case that does not tune, else the mode none of the grid, where others tune.
+func (s sweep) baseline(base *assignment) string {
+	var tuned, untuned []string // labels
+	for _, a := range s.expand() {
+		mode := base.Set.Text("tune.mode")
+		if a.Set.Has("tune.mode") {
+			mode = a.Set.Text("tune.mode")
+		}
+		if mode == "none" {
+			untuned = append(untuned, a.label)
+		} else {
+			tuned = append(tuned, a.label)
+		}
+	}
+	if len(tuned) == 0 {
+		return ""
+	}
+	for _, label := range untuned {
+		if label != "" && !slices.Contains(tuned, label) {
+			return label
+		}
+	}
+	if slices.Contains(untuned, "") {
+		return "tune.mode=none"
+	}
+	return ""
+}
+
+// allMetrics are the figures of the evaluations in the file's order, but for those that are
+// differences: the table has them of all figures.
+func (c *checker) allMetrics(base *assignment) (metrics []string) {
+	t := tableReader{checker: c, base: base}
+	names := base.Set.Names("evaluate")
+	slices.SortStableFunc(names, func(a, b string) int {
+		p, q := base.Pos["evaluate."+a], base.Pos["evaluate."+b]
+		return cmp.Or(cmp.Compare(p.Line, q.Line), cmp.Compare(p.Col, q.Col))
+	})
+	for _, name := range names {
+		_, figures := t.metricsOf("evaluate." + name)
+		for _, figure := range figures {
+			if m, _ := evaluation.MetricOf(name, figure); m.As == "" {
+				metrics = append(metrics, name+"/"+figure)
+			}
+		}
+	}
+	return metrics
 }

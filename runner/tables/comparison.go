@@ -110,12 +110,8 @@ func (c *Comparison) Print(w io.Writer, only, dir string) error {
 // grids are the tables of the first experiment, or one of them, over all.
 func (c *Comparison) grids(only string) ([]*grid.Grid, error) {
 	first := c.members[0]
-	names := slices.Clone(first.Order)
-	if only != "" {
-		if !slices.Contains(names, only) {
-			return nil, cli.Usage(fmt.Errorf("--table %s: %s has %s", only, first.File, strings.Join(names, ", ")))
-		}
-		names = []string{only}
+	if only != "" && !slices.Contains(first.Order, only) {
+		return nil, cli.Usage(fmt.Errorf("--table %s: %s has %s", only, first.File, strings.Join(first.Order, ", ")))
 	}
 	opts := grid.Options{Experiment: first.File, Command: c.Command, Trials: c.trials, Notes: c.lossNotes, Gaps: true,
 		Predictions: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Prediction, error) { return o.Predictions }),
@@ -123,14 +119,17 @@ func (c *Comparison) grids(only string) ([]*grid.Grid, error) {
 			return o.BasePredictions
 		}),
 		Queries: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Query, error) { return o.Queries })}
+	specs, err := experiment.Tables(first.Experiment.Experiment, c.trials, c.rows)
+	if err != nil {
+		return nil, err
+	}
 	var grids []*grid.Grid
-	for _, name := range names {
-		spec, err := experiment.TableSpec(name, first.Tables[name])
-		if err != nil {
-			return nil, err
+	for _, spec := range specs {
+		if only != "" && spec.Name != only {
+			continue
 		}
 		if why := c.widen(&spec); why != "" {
-			fmt.Fprintf(c.Stderr, "table %s is left out: %s\n", name, why)
+			fmt.Fprintf(c.Stderr, "table %s is left out: %s\n", spec.Name, why)
 			continue
 		}
 		g, err := grid.Build(spec, c.rows, opts)

@@ -81,12 +81,12 @@ func lossNotes(e *experiment.Experiment, entries map[string]store.Entry) func(ke
 
 // Build makes the tables of the spec, by name.
 func Build(e *experiment.Experiment, rows []results.Row, opts grid.Options) ([]*grid.Grid, error) {
+	specs, err := experiment.Tables(e.Experiment, opts.Trials, rows)
+	if err != nil {
+		return nil, err
+	}
 	var grids []*grid.Grid
-	for _, name := range e.Order {
-		spec, err := experiment.TableSpec(name, e.Tables[name])
-		if err != nil {
-			return nil, err
-		}
+	for _, spec := range specs {
 		g, err := grid.Build(spec, rows, opts)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.File, err)

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -24,7 +25,7 @@ type Explanation struct {
 	Path  string
 	Doc   string // the comment beside it; paragraphs end with a newline
 	Value string // what is right, in words; "" of a group of fields
-	// as CUE; several where it depends on another field; "" where there is none
+	// as CUE, or in words; several where it depends on another field; "" where there is none
 	Default string
 	// how the model is told that the default depends on; "" where it does not
 	Family   string
@@ -96,6 +97,9 @@ func (c *Schema) documented() *Field {
 			n = c.sweepNode()
 		case name == "tables":
 			n = &Field{Name: name, Elem: c.Table}
+			for _, a := range c.inRoot(name).Attributes(cue.ValueAttr) {
+				n.attribute(a)
+			}
 		case n == nil:
 			n = c.Root.Child(name)
 		}
@@ -104,13 +108,18 @@ func (c *Schema) documented() *Field {
 	return root
 }
 
+// inRoot is a field of a file as the schema has it.
+func (c *Schema) inRoot(name string) cue.Value {
+	field := c.schema.LookupPath(cue.MakePath(cue.Str(name)))
+	if !field.Exists() {
+		field = c.schema.LookupPath(cue.MakePath(cue.Str(name).Optional()))
+	}
+	return field
+}
+
 // inFile gives a section the comment that it has in a file, before that of its definition.
 func (c *Schema) inFile(n Field) *Field {
-	field := c.schema.LookupPath(cue.MakePath(cue.Str(n.Name)))
-	if !field.Exists() {
-		field = c.schema.LookupPath(cue.MakePath(cue.Str(n.Name).Optional()))
-	}
-	doc, _ := docOf(field)
+	doc, _ := docOf(c.inRoot(n.Name))
 	if n.doc != doc {
 		n.more = n.doc + n.more
 	}
@@ -301,6 +310,7 @@ func (c *Schema) explain(p place) Explanation {
 		e.Family = c.familyWords()
 	}
 	if !p.IsLeaf() || p.path == "" {
+		e.Default = cmp.Or(e.Default, p.Means)
 		return e
 	}
 	e.Value = p.Form.String()
