@@ -135,6 +135,7 @@ func commandGroups() []commandGroup {
 			newFmt(),
 			newPlan(),
 			newSweep(),
+			newEvaluate(),
 			newList(),
 			newStatus(),
 			newLogs(),

@@ -3,15 +3,20 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"react/runner/cli"
 	"react/runner/cluster"
 	"react/runner/experiment"
 	"react/runner/record"
+	"react/runner/spec"
+	"react/runner/starter"
 	"react/runner/store"
 	"react/runner/sweep"
 )
@@ -58,6 +63,96 @@ else is lost. Several sweeps may run on one store.
 func runSweep(cmd *cobra.Command, e *experiment.Experiment, o sweep.Options) error {
 	s := sweep.Sweep{Experiment: e, Options: o, Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr()}
 	return s.Run(cmd.Context())
+}
+
+func newEvaluate() *cobra.Command {
+	var o sweep.Options
+	var of starter.Evaluation
+	var sets []string
+	var storeDir string
+	var printSpec bool
+	cmd := &cobra.Command{
+		Use:   "evaluate WEIGHTS|TRIAL DATASET...",
+		Short: "Evaluate a checkpoint on labelled images, and print a table",
+		Long: `evaluate says how good a model is as it stands: without a file, without a pool,
+and without tuning. WEIGHTS is a checkpoint, a folder or a file, as runner inspect
+takes it; TRIAL a trial of the store, whose model is taken. A DATASET is a folder
+of images in a layout that runner data check knows, such as a folder of images for
+each class.
+
+  runner evaluate checkpoints/clip-vit-b-32 birds/test flowers/test
+  runner evaluate checkpoints/clip-vit-b-32 datasets/oxford-pets --benchmark oxford-pets
+  runner evaluate checkpoints/clip-vit-b-32 birds --kind probe --set evaluate.birds.shots=5
+
+It is a sweep of the experiment that --print-spec prints: what is cached is found,
+and table, report, show and the others take its name, evaluate. Images are
+classified by the nearest of the class names in the prompts, unless --kind says
+otherwise. --set gives any other field; flags of sweep for this machine are taken.
+
+` + cli.ExitHelp,
+		Args: cli.Args(cobra.MinimumNArgs(2)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if err := o.Check(cmd.Flags()); err != nil {
+				return cli.Usage(err)
+			}
+			if o.Launcher != "local" {
+				return cli.Usage(errors.New("evaluate runs here; " +
+					"on a cluster, sweep the file that --print-spec prints"))
+			}
+			of.Weights, of.Datasets = given[0], given[1:]
+			text, err := evaluationText(of, storeDir)
+			if err != nil {
+				return err
+			}
+			if printSpec {
+				_, err := cmd.OutOrStdout().Write(text.Source)
+				return err
+			}
+			e, err := experiment.LoadText(cmd.Context(), text, sets, storeDir, cli.Line(os.Args))
+			if err != nil {
+				return err
+			}
+			defer e.Store.Close()
+			return runSweep(cmd, e, o)
+		},
+	}
+	flags := cmd.Flags()
+	cli.SetFlag(cmd, &sets)
+	o.Flags(flags)
+	flags.VisitAll(func(f *pflag.Flag) {
+		f.Hidden = !slices.Contains([]string{"set", "engine", "devices", "jobs", "tables"}, f.Name)
+	})
+	cli.StoreFlag(cmd, &storeDir)
+	of.Flags(flags)
+	flags.BoolVar(&printSpec, "print-spec", false,
+		"print the experiment as a file, to go on from, and run nothing")
+	kinds := cobra.FixedCompletions(starter.Kinds(), cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc("kind", kinds); err != nil {
+		panic(err) // the flag is there
+	}
+	return cmd
+}
+
+// evaluationText is the experiment of an evaluation; what is no path may be a trial.
+func evaluationText(of starter.Evaluation, storeDir string) (text spec.Text, err error) {
+	if err := of.Check(); err != nil {
+		return text, cli.Usage(err)
+	}
+	of.Checkpoint = of.Weights
+	if _, missing := os.Stat(of.Weights); missing != nil {
+		s, err := store.Open(storeDir)
+		if err != nil {
+			return text, err
+		}
+		defer s.Close()
+		if _, err := record.FindTrial(s, of.Weights); err == nil {
+			of.Trial = true
+			if of.Checkpoint, err = record.Checkpoint(s, of.Weights); err != nil {
+				return text, err
+			}
+		}
+	}
+	return of.Spec()
 }
 
 func newRetry() *cobra.Command {

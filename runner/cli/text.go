@@ -125,3 +125,12 @@ func Quote(word string) string {
 	}
 	return word
 }
+
+// Line is a command as it was given, the program by its name alone.
+func Line(args []string) string {
+	words := []string{"runner"}
+	for _, word := range args[1:] {
+		words = append(words, Quote(word))
+	}
+	return strings.Join(words, " ")
+}

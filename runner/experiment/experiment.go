@@ -24,6 +24,7 @@ type Experiment struct {
 	*spec.Experiment
 	Plan  *plan.Plan
 	Store *store.Store
+	Line  string // the command that gave it, where no file holds it
 }
 
 // Load reads a file, expands it and keys its stages. It writes
@@ -38,6 +39,26 @@ func LoadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	if err != nil {
 		return nil, err
 	}
+	return planned(ctx, exp, storeDir, o)
+}
+
+// LoadText is Load of an experiment that no file holds; line is the command that gave it.
+func LoadText(ctx context.Context, t spec.Text, sets []string, storeDir, line string) (
+	*Experiment, error) {
+	exp, err := bounded.LoadText(ctx, t, sets)
+	if err != nil {
+		return nil, err
+	}
+	e, err := planned(ctx, exp, storeDir, plan.Options{})
+	if err == nil {
+		e.Line = line
+	}
+	return e, err
+}
+
+// planned is an experiment with its plan, on a store.
+func planned(ctx context.Context, exp *spec.Experiment, storeDir string, o plan.Options) (
+	*Experiment, error) {
 	s, err := store.Open(storeDir)
 	if err != nil {
 		return nil, err
@@ -50,7 +71,7 @@ func LoadWith(ctx context.Context, file string, sets []string, storeDir string, 
 	if err := checkTables(exp, p.Trials, false); err != nil {
 		return nil, err
 	}
-	return &Experiment{exp, p, s}, nil
+	return &Experiment{Experiment: exp, Plan: p, Store: s}, nil
 }
 
 // placed gives an error of a plan its place in the file.

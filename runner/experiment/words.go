@@ -25,6 +25,9 @@ func (e *Experiment) Summary(survey *schedule.Survey) string {
 
 // Command is what a reader types to get the tables again.
 func (e *Experiment) Command() string {
+	if e.Line != "" {
+		return e.Line
+	}
 	words := []string{"runner", "sweep", e.File}
 	for _, set := range e.Overrides {
 		words = append(words, "--set", cli.Quote(set))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"react/runner/cli"
+	"react/runner/plan"
 	"react/runner/store"
 )
 
@@ -81,4 +82,26 @@ func FindTrial(s *store.Store, name string) (TrialOf, error) {
 		}
 	}
 	return TrialOf{}, cli.Usage(fmt.Errorf("no trial %q in the sweeps of store %s; runner plan FILE prints trials", name, s.Root()))
+}
+
+// Checkpoint is the folder or file of the model that a trial evaluates: of what it tuned, or of its
+// base.
+func Checkpoint(s *store.Store, name string) (string, error) {
+	of, err := FindTrial(s, name)
+	if err != nil {
+		return "", err
+	}
+	key := of.Trial.Stages[plan.Checkpoint]
+	if tuned := of.Plan.Stage(of.Trial.Stages[plan.Tune]); tuned != nil && tuned.Op == plan.Tune {
+		key = tuned.Key
+	}
+	if weights, ok := of.Trial.Params["backbone.weights"].(string); ok && key == "" {
+		return weights, nil
+	}
+	e, ok, err := s.Lookup(key)
+	if err == nil && (!ok || len(e.Evicted) > 0) {
+		err = cli.Usage(fmt.Errorf("the model of trial %s is not in store %s (runner reproduce makes it again)",
+			of.Trial.Name, s.Root()))
+	}
+	return cli.ShownPath(e.Dir), err
 }

@@ -72,27 +72,30 @@ func Load(ctx context.Context, folder *store.Sweep, storeDir string) (*experimen
 	if e.Digest[:8] != folder.Hash {
 		return nil, fmt.Errorf("sweep %s/%s: this program reads its spec otherwise than the one that ran it (it would be sweep %s)", folder.Name, folder.Hash, e.Digest[:8])
 	}
-	if file := sweptFile(folder); file != "" {
-		e.File = file // what tables name
+	if file, line := sweptBy(folder); file != "" {
+		e.File, e.Line = file, line // what tables name
 	}
 	return e, nil
 }
 
-// sweptFile is the file that the sweep was started with, "" where that is not
-// on record.
-func sweptFile(folder *store.Sweep) string {
+// sweptBy is the file that the sweep was started with, "" where that is not on record; where a
+// command gave what no file holds, it stands for the file, with the line.
+func sweptBy(folder *store.Sweep) (file, line string) {
 	var p struct {
 		Command []string `json:"command"`
 	}
 	if folder.ReadJSON(ProvenanceFile, &p) != nil {
-		return ""
+		return "", ""
+	}
+	if len(p.Command) > 1 && p.Command[1] == "evaluate" {
+		return p.Command[1], cli.Line(p.Command)
 	}
 	for _, word := range p.Command {
 		if strings.HasSuffix(word, ".cue") {
-			return word
+			return word, ""
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // FindSweep finds the folder of a sweep by its name or its file; without either it is

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"cuelang.org/go/cue"
 
@@ -31,6 +32,52 @@ type Options struct {
 	// Towers are those of checkpoints, by backbone.weights, on which defaults depend. Of one that
 	// is not among them the architecture counts that the file names.
 	Towers map[string]contract.Tower
+	// Words are what the values at some paths of a Text are called by who gave them: "DATASET birds".
+	// Of a file there are none.
+	Words map[string]string
+}
+
+// Text is an experiment that no file holds.
+type Text struct {
+	Called string // in place of a file's name
+	Source []byte
+	Words  map[string]string // see Options
+}
+
+// words are those of Options. Places in a text are told in them, since nobody has seen its lines.
+type words map[string]string
+
+// place is where a value is, in these words.
+func (w words) place(at mistake.Pos, path string) mistake.Pos {
+	if w == nil || strings.HasPrefix(at.File, mistake.SetPrefix) {
+		return at
+	}
+	path, _, _ = strings.Cut(path, "=") // of a sweep: see Experiment.PlaceOf
+	path, _, _ = strings.Cut(path, "[")
+	for ; path != ""; path = fields.Parent(path) {
+		if word, ok := w[path]; ok {
+			return mistake.Pos{File: word}
+		}
+	}
+	return mistake.Pos{File: at.File}
+}
+
+// places gives all places of a draft, and those of mistakes, in these words.
+func (w words) places(d *Draft, mistakes mistake.Errors) {
+	if w == nil {
+		return
+	}
+	for path, at := range d.Places {
+		d.Places[path] = w.place(at, path)
+	}
+	for i, g := range d.Given {
+		d.Given[i].Pos = w.place(g.Pos, g.Path)
+	}
+	for _, list := range []mistake.Errors{d.Warnings, mistakes} {
+		for i, e := range list {
+			list[i].Pos = w.place(e.Pos, e.Path)
+		}
+	}
 }
 
 // maxTrials is how many trials a sweep may have unless Options say otherwise: a slip in a grid
@@ -117,6 +164,7 @@ func NewDraft(file string, text []byte, o Options) (d *Draft, err error) {
 	d = &Draft{Overrides: o.Sets, Source: text}
 	c.load(d, o)
 	c.sayVersion(d)
+	words(o.Words).places(d, c.Errs)
 	if err := c.Errs.Err(); err != nil {
 		return nil, err
 	}

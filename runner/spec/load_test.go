@@ -304,6 +304,28 @@ func TestDefaultTable(t *testing.T) {
 	}
 }
 
+// TestTextInWords: what is wrong with a text that no file holds is told in the words of who gave
+// its values, and not by its lines.
+func TestTextInWords(t *testing.T) {
+	words := map[string]string{"backbone.weights": "WEIGHTS clip", "evaluate.birds": "DATASET birds", "evaluate.birds.prompts": "--prompt"}
+	_, err := Parse("evaluate", []byte(strings.Replace(onlyEvaluates, "a {}", "a bird", 1)), Options{Words: words, Sets: []string{"tune.mod=3"}})
+	want := "--prompt: evaluate.birds.prompts[0]: \"a bird\" does not fit (text with exactly one {}, such as \"a photo of a {}\")\n" +
+		"--set tune.mod=3: tune.mod: unknown field (did you mean \"mode\"?)"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	e, err := Parse("evaluate", []byte(onlyEvaluates), Options{Words: words})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"backbone.weights": "WEIGHTS clip", "evaluate.birds.dataset": "DATASET birds",
+		"evaluate.birds.prompts": "--prompt", "tune.mode": "evaluate"} {
+		if got := e.Place(path).String(); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
 func TestFlatten(t *testing.T) {
 	got := flatten(parse(t, small, "tune.gamma=1.0", "pool.world.world.seed=18446744073709551615").Params)
 	for path, want := range map[string]any{"tune.gamma": int64(1), "tune.mode": "full", "retrieve.by": []any{"t2t", "t2i"}, "pairs.dedup": true,

@@ -1,5 +1,5 @@
-// Package starter writes an experiment to begin with: commented, about data that runner draws
-// itself or about the user's own.
+// Package starter writes experiments for who has none: a commented one to begin with, about data
+// that runner draws itself or about the user's own, and one that evaluates a checkpoint.
 package starter
 
 import (
@@ -7,13 +7,21 @@ import (
 	"cmp"
 	_ "embed"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
+	"unicode"
 
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/literal"
+	"github.com/spf13/pflag"
+
+	"react/results/evaluation"
 	"react/runner/plan"
 	"react/runner/spec"
 )
@@ -91,4 +99,133 @@ func Create(file string, data []byte) error {
 		os.Remove(file)
 	}
 	return err
+}
+
+// Evaluation is an experiment that evaluates a checkpoint as it is, by the words of a command.
+type Evaluation struct {
+	Weights     string   // as they were asked for
+	Trial       bool     // Weights names a trial
+	Checkpoint  string   // the folder or file that they are in
+	Datasets    []string // folders or files of images
+	Kind        string
+	Prompts     []string
+	PromptsFile string
+	Benchmark   string // that the datasets are copies of
+}
+
+// Kinds are the evaluations of a checkpoint on images alone.
+func Kinds() (names []string) {
+	for _, k := range evaluation.Kinds() {
+		if !k.JudgesPairs && !k.Combines {
+			names = append(names, k.Name)
+		}
+	}
+	return names
+}
+
+// Flags adds what a command may say of it.
+func (e *Evaluation) Flags(flags *pflag.FlagSet) {
+	flags.StringVar(&e.Kind, "kind", Kinds()[0],
+		"`way` of evaluating: "+strings.Join(Kinds(), ", "))
+	flags.StringArrayVar(&e.Prompts, "prompt", nil,
+		"`template` with {} for the class name, for \""+defaultPrompt+"\" or the benchmark's; may be repeated")
+	flags.StringVar(&e.PromptsFile, "prompts-file", "",
+		"JSON `file` of prompts for each class, in place of templates")
+	flags.StringVar(&e.Benchmark, "benchmark", "",
+		"`name` in runner data ls of what the datasets are, for its metric, class names and prompts")
+}
+
+// Check says what is wrong with the flags.
+func (e *Evaluation) Check() error {
+	if !slices.Contains(Kinds(), e.Kind) {
+		return fmt.Errorf("--kind %s: one of %s", e.Kind, strings.Join(Kinds(), ", "))
+	}
+	return nil
+}
+
+// defaultPrompt is the template where nothing else gives one: CLIP's own.
+const defaultPrompt = "a photo of a {}."
+
+// Spec is the experiment, with what its values are called by who asked for it.
+func (e *Evaluation) Spec() (spec.Text, error) {
+	prompts := e.Prompts
+	asks := evaluation.Of(e.Kind).Classifies && e.PromptsFile == "" && e.Benchmark == ""
+	if asks && len(prompts) == 0 {
+		prompts = []string{defaultPrompt}
+	}
+	words := map[string]string{"backbone.weights": "WEIGHTS " + e.Weights}
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: \"runner/v2\"\nname: %s\n\n", quote(evaluated))
+	fmt.Fprintf(&b, "backbone: weights: %s\n\n", quote(e.Checkpoint))
+	b.WriteString("// Nothing is retrieved, and nothing is tuned.\ntune: mode: \"none\"\n\n")
+	b.WriteString("// runner explain evaluate prints what an evaluation may have.\nevaluate: {\n")
+	taken := map[string]bool{}
+	for _, dataset := range e.Datasets {
+		name := setName(dataset, taken)
+		at := "evaluate." + name
+		words[at] = "DATASET " + dataset
+		fields := []string{"kind: " + quote(e.Kind), "dataset: " + quote(dataset)}
+		for _, f := range []struct{ flag, field, value string }{
+			{"--benchmark", "benchmark", e.Benchmark}, {"--prompts-file", "promptsFile", e.PromptsFile}} {
+			if f.value != "" {
+				fields = append(fields, f.field+": "+quote(f.value))
+				words[at+"."+f.field] = f.flag + " " + f.value
+			}
+		}
+		if len(prompts) > 0 {
+			fields = append(fields, "prompts: "+quoteAll(prompts))
+			words[at+".prompts"] = "--prompt"
+		}
+		label := name
+		if ast.StringLabelNeedsQuoting(name) {
+			label = quote(name)
+		}
+		fmt.Fprintf(&b, "%s: {%s}\n", label, strings.Join(fields, ", "))
+	}
+	b.WriteString("}\n")
+	if e.Trial { // whose folder in the store says nothing in a table
+		fmt.Fprintf(&b, "\nsweep: cases: [{label: %s}]\n", quote(e.Weights))
+	}
+	text, err := spec.Format(evaluated, []byte(b.String()))
+	return spec.Text{Called: evaluated, Source: text, Words: words}, err
+}
+
+// evaluated is the name of such an experiment, and what stands for its file's.
+const evaluated = "evaluate"
+
+func quote(text string) string { return literal.String.Quote(text) }
+
+func quoteAll(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = quote(text)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// splits are folders that say nothing of what is in them; the folder above does.
+var splits = []string{"test", "val", "valid", "validation", "train"}
+
+var notInSetName = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+
+// setName makes an evaluation's name of a path, other than those taken.
+func setName(dataset string, taken map[string]bool) string {
+	dir := filepath.Clean(dataset)
+	up := filepath.Dir(dir)
+	if slices.Contains(splits, filepath.Base(dir)) && strings.Trim(filepath.Base(up), "./") != "" {
+		dir = up
+	}
+	base := filepath.Base(dir)
+	base, _, _ = strings.Cut(strings.TrimLeft(base, "."), ".")
+	base = strings.Trim(notInSetName.ReplaceAllString(base, "-"), "-_")
+	if base == "" || !unicode.IsLetter(rune(base[0])) || evaluation.IsStage(base) {
+		base = strings.TrimRight("set-"+base, "-")
+	}
+	base = base[:min(len(base), 58)]
+	name := base
+	for n := 2; taken[name]; n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
+	}
+	taken[name] = true
+	return name
 }

@@ -54,6 +54,11 @@ func LoadRecorded(ctx context.Context, file string, sets []string) (*spec.Experi
 	return load(ctx, question{File: file, Sets: sets, Former: true})
 }
 
+// LoadText is Load of an experiment that no file holds.
+func LoadText(ctx context.Context, t spec.Text, sets []string) (*spec.Experiment, error) {
+	return load(ctx, question{File: t.Called, Text: t.Source, Words: t.Words, Sets: sets})
+}
+
 func load(ctx context.Context, q question) (*spec.Experiment, error) {
 	a, err := ask(ctx, q)
 	if err == nil && len(a.Draft.Weights) > 0 { // defaults depend on these models
@@ -100,6 +105,8 @@ func Update(ctx context.Context, file string) (before, after []byte, err error) 
 // question is what a child is asked.
 type question struct {
 	File   string
+	Text   []byte            // nil: what File holds
+	Words  map[string]string // see spec.Options
 	Sets   []string
 	Former bool // see spec.Options
 	Format bool

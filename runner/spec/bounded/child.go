@@ -93,9 +93,12 @@ func (q question) answer() *answer {
 }
 
 func (q question) fill(a *answer) (err error) {
-	if q.Format && q.File == "-" {
+	switch {
+	case q.Text != nil:
+		a.Text = q.Text
+	case q.Format && q.File == "-":
 		a.Text, err = spec.ReadFrom(q.File, os.Stdin)
-	} else {
+	default:
 		a.Text, err = spec.Read(q.File)
 	}
 	if err != nil {
@@ -109,6 +112,6 @@ func (q question) fill(a *answer) (err error) {
 		a.Formatted, err = spec.Format(q.File, a.Text)
 		return err
 	}
-	a.Draft, err = spec.NewDraft(q.File, a.Text, spec.Options{Sets: q.Sets, Former: q.Former, Towers: q.Towers})
+	a.Draft, err = spec.NewDraft(q.File, a.Text, spec.Options{Sets: q.Sets, Former: q.Former, Towers: q.Towers, Words: q.Words})
 	return err
 }
