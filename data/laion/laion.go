@@ -47,7 +47,7 @@ type column = columns.Column
 // fields are the columns in the order of the format; ours come after LAION-400M's, then what
 // later subsets add. Aliases are the names in LAION-5B's re-exports, DataComp's
 // metadata and img2dataset's output, whose width is that of the resized image. A column's type is
-// that of the field of Row that At points to.
+// that of the field of Row that At points to, one of those that columns.Field names.
 var fields = []columns.Field[Row]{
 	{At: func(r *Row) any { return &r.Index }, Column: column{Name: "SAMPLE_ID", Optional: true}},
 	{At: func(r *Row) any { return &r.URL }, Column: column{Name: "URL", Aliases: []string{"url"}}},

@@ -171,19 +171,6 @@ func commonN(points []Point) int {
 	return n
 }
 
-func notNumbers(points []Point) string {
-	var bad []owner
-	for _, p := range points {
-		if !results.IsFinite(p.Value) {
-			bad = append(bad, owner{p.Seed, p.Trial})
-		}
-	}
-	if len(bad) == 0 {
-		return ""
-	}
-	return "not a number: " + whose(bad)
-}
-
 // owner is the trial behind a point, or behind the lack of one.
 type owner struct {
 	seed  *int

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"react/data/words"
+	"react/results"
 )
 
 // The texts of footnotes stand in this file. cell.go adds those of cells, remarks.go and correct.go
@@ -27,6 +28,20 @@ func (b *builder) addNote(notes []int, text string) []int {
 	notes = append(notes, i)
 	slices.Sort(notes)
 	return notes
+}
+
+// notNumbers says of which trials the value is not a number, "" of none.
+func notNumbers(points []Point) string {
+	var bad []owner
+	for _, p := range points {
+		if !results.IsFinite(p.Value) {
+			bad = append(bad, owner{p.Seed, p.Trial})
+		}
+	}
+	if len(bad) == 0 {
+		return ""
+	}
+	return "not a number: " + whose(bad)
 }
 
 // residueNote says that values differ in more than the seed; residue holds field and values of each.

@@ -11,7 +11,8 @@ const ExitHelp = `Exit codes: 0 done, 1 a trial failed or an input is broken or 
 6 plan --check or fmt --check found work, 75 worker preempted,
 130 interrupted (the same command resumes).`
 
-// The codes that the program ends with, beside 0.
+// The codes that the program ends with, beside 0. They are stable (README, "What stays stable");
+// runner/k8s tells Kubernetes after which of them an index has failed for good.
 const (
 	CodeFailed      = 1   // a trial failed, or an input is broken or missing
 	CodeUsage       = 2   // a mistake in the command line

@@ -58,7 +58,7 @@ func (m Maker) make(stage *plan.Stage, assist bool) func(context.Context, *sched
 		opened := func() {
 			name, libraries := m.Engines.opened()
 			a.Fact(record.EngineFact, name)
-			a.Fact("engine.libraries", libraries)
+			a.Fact(record.EngineLibrariesFact, libraries)
 		}
 		run.OpenEngine = func() (*engine.Engine, error) {
 			eng, err := m.Engines.Open()

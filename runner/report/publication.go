@@ -131,7 +131,7 @@ func publishedStageOf(s record.Stage, entries map[string]store.Entry) publishedS
 	m := entry.Manifest
 	out.Files, out.Inputs, out.Warnings = m.Files, m.Inputs, m.Warnings
 	out.Engine, _ = m.Facts[record.EngineFact].(string)
-	out.Libraries, _ = m.Facts["engine.libraries"].(map[string]any)
+	out.Libraries, _ = m.Facts[record.EngineLibrariesFact].(map[string]any)
 	out.Commit, _ = m.Facts[record.CommitFact].(string)
 	out.Lost = record.LostOf(m.Facts)
 	return out

@@ -192,7 +192,7 @@ func (r *reporter) machine() []pages.Fact {
 			first = text
 		}
 		last = max(last, m.Finished.UTC().Format("2006-01-02 15:04:05 MST"))
-		if all, ok := m.Facts["engine.libraries"].(map[string]any); ok {
+		if all, ok := m.Facts[record.EngineLibrariesFact].(map[string]any); ok {
 			for name, version := range all {
 				libraries[fmt.Sprintf("%s %v", name, version)] = true
 			}

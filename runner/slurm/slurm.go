@@ -143,7 +143,8 @@ func parseQueue(out string) (map[string]launch.Sched, error) {
 	return all, nil
 }
 
-// schedOf reads a job's state (man squeue, JOB STATE CODES) and reason.
+// schedOf reads a job's state (man squeue, JOB STATE CODES) and reason; the state alone gives the
+// cause. What a cause leads to is Again of runner/launch/policy.go.
 func schedOf(state, reason string) launch.Sched {
 	s := launch.Sched{Reason: reason}
 	switch state {

@@ -15,7 +15,7 @@ type Loss struct {
 
 // Positives is the mask [B, B] of P(i): the k with base_k·base_i ≥ gamma, and i
 // itself; base are text features of length 1, through which nothing is
-// differentiated.
+// differentiated. lossOf of ops/clip/optim/loss.go applies it, and feeds gamma.
 func Positives(base, gamma *Node) *Node {
 	similar := matmul(base, transpose(base)) // [B, B]
 	mask := Max(ConvertDType(GreaterOrEqual(similar, gamma), dtypes.Float32), OwnPairs(base.Graph(), base.Shape().Dimensions[0]))
