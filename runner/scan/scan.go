@@ -42,6 +42,9 @@ func Each(ctx context.Context, file string, o Options, stderr io.Writer, fn func
 		return err
 	}
 	names := slices.Sorted(maps.Keys(exp.Params.Pool))
+	if len(names) == 0 {
+		return cli.Usage(fmt.Errorf("%s has no pool", file))
+	}
 	if o.Pool != "" {
 		if !slices.Contains(names, o.Pool) {
 			return cli.Usage(fmt.Errorf("--pool %s: there is %s", o.Pool, strings.Join(names, ", ")))
