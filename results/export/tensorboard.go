@@ -36,39 +36,36 @@ func TensorBoard(dir string, runs []Run) error {
 
 // events are the run's scalars by step, behind the version of the format.
 func events(r Run) []byte {
-	type scalar struct {
+	type point struct {
 		Point
 		tag string
 	}
-	var all []scalar
+	var all []point
 	for _, s := range r.Series {
 		for _, p := range s.Points {
-			all = append(all, scalar{p, s.Name})
+			all = append(all, point{p, s.Name})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b scalar) int { return cmp.Compare(a.Step, b.Step) })
+	slices.SortStableFunc(all, func(a, b point) int { return cmp.Compare(a.Step, b.Step) })
 	var out bytes.Buffer
-	writeRecord(&out, event(r.Started, 0, func(b []byte) []byte {
-		b = protowire.AppendTag(b, eventVersion, protowire.BytesType)
-		return protowire.AppendString(b, "brain.Event:2")
-	}))
-	for _, s := range all {
-		writeRecord(&out, event(s.At, s.Step, func(b []byte) []byte {
-			b = protowire.AppendTag(b, eventSummary, protowire.BytesType)
-			return protowire.AppendBytes(b, summary(s.tag, s.Value))
-		}))
+	writeRecord(&out, version(r.Started))
+	for _, p := range all {
+		writeRecord(&out, event(p.At, p.Step, eventSummary, summary(Scalar{p.tag, p.Value})))
 	}
 	return out.Bytes()
 }
 
 // Fields of tensorflow.Event, Summary and Summary.Value.
 const (
-	eventTime, eventStep, eventVersion, eventSummary = 1, 2, 3, 5
-	summaryValue, valueTag, valueSimple              = 1, 1, 2
+	eventTime, eventStep, eventVersion, eventSummary, eventSession = 1, 2, 3, 5, 7
+	summaryValue, valueTag, valueSimple                            = 1, 1, 2
 )
 
-// event is a tensorflow.Event as protobuf writes it.
-func event(at time.Time, step int64, what func([]byte) []byte) []byte {
+// version is the first event of a file.
+func version(at time.Time) []byte { return event(at, 0, eventVersion, []byte("brain.Event:2")) }
+
+// event is a tensorflow.Event as protobuf writes it, with what stands in one of its fields.
+func event(at time.Time, step int64, field protowire.Number, what []byte) []byte {
 	seconds := 0.0
 	if !at.IsZero() {
 		seconds = float64(at.UnixMilli()) / 1000
@@ -77,16 +74,28 @@ func event(at time.Time, step int64, what func([]byte) []byte) []byte {
 	b = protowire.AppendFixed64(b, math.Float64bits(seconds))
 	b = protowire.AppendTag(b, eventStep, protowire.VarintType)
 	b = protowire.AppendVarint(b, uint64(step))
-	return what(b)
+	return inside(b, field, what)
 }
 
-func summary(tag string, value float64) []byte {
-	v := protowire.AppendTag(nil, valueTag, protowire.BytesType)
-	v = protowire.AppendString(v, tag)
-	v = protowire.AppendTag(v, valueSimple, protowire.Fixed32Type)
-	v = protowire.AppendFixed32(v, math.Float32bits(float32(value)))
-	b := protowire.AppendTag(nil, summaryValue, protowire.BytesType)
-	return protowire.AppendBytes(b, v)
+// Scalar is a value under its name.
+type Scalar struct {
+	Tag   string
+	Value float64
+}
+
+func summary(scalars ...Scalar) (b []byte) {
+	for _, s := range scalars {
+		v := inside(nil, valueTag, []byte(s.Tag))
+		v = protowire.AppendTag(v, valueSimple, protowire.Fixed32Type)
+		v = protowire.AppendFixed32(v, math.Float32bits(float32(s.Value)))
+		b = inside(b, summaryValue, v)
+	}
+	return b
+}
+
+// inside appends a field that has a length: a message, a text.
+func inside(b []byte, field protowire.Number, what []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), what)
 }
 
 // writeRecord frames data as TFRecord does: its length and a checksum of that,
@@ -98,6 +107,20 @@ func writeRecord(out *bytes.Buffer, data []byte) {
 	out.Write(maskedCRC(length[:]))
 	out.Write(data)
 	out.Write(maskedCRC(data))
+}
+
+// readRecord takes the first record off; none where it is cut off or damaged.
+func readRecord(data []byte) (record, rest []byte, ok bool) {
+	const around = 8 + 4 + 4
+	if len(data) < around || !bytes.Equal(data[8:12], maskedCRC(data[:8])) {
+		return nil, nil, false
+	}
+	n := binary.LittleEndian.Uint64(data)
+	if n > uint64(len(data)-around) {
+		return nil, nil, false
+	}
+	record, rest = data[12:12+n], data[around+n:]
+	return record, rest, bytes.Equal(data[12+n:around+n], maskedCRC(record))
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
