@@ -22,11 +22,14 @@ type exportOptions struct {
 func newExport() *cobra.Command {
 	var o exportOptions
 	cmd := &cobra.Command{
-		Use:   "export FILE|SWEEP DIR --to tensorboard|mlflow|rows|elevater",
-		Short: "Write trainings and results for TensorBoard, MLflow, DuckDB, pandas or a leaderboard",
+		Use:   "export FILE|SWEEP DIR --to tensorboard|wandb|mlflow|rows|elevater",
+		Short: "Write trainings and results for TensorBoard, W&B, MLflow, DuckDB, pandas or a leaderboard",
 		Long: `export writes what is stored for other programs, and runs nothing.
 
   tensorboard   event files, a folder a trial: tensorboard --logdir DIR
+                (sweep --tensorboard DIR writes such while it runs)
+  wandb         offline runs of Weights & Biases, a run a trial, in a project with the
+                experiment's name. Upload them: wandb sync DIR/offline-run-*
   mlflow        a file store, a run a trial. MLflow from 3.13 on opens one only so:
                 MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri DIR
                 or, moved into a database:
@@ -39,14 +42,14 @@ func newExport() *cobra.Command {
                 leaderboard's for the copies that the toolkit downloads.
 
 A trial has its training's curves (tune/loss, tune/lr, ...) and its results
-(task/acc@1) at the last step; a pretraining is a run of its own. MLflow takes no @
-in names, so that there acc@1 is acc_at_1.
+(task/acc@1) at the last step; a pretraining is a run of its own. MLflow and W&B take
+no @ in names, so that there acc@1 is acc_at_1.
 
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if !slices.Contains(exported.Forms, o.to) {
-				return cli.Usage(fmt.Errorf("--to %q: tensorboard, mlflow, rows or elevater", o.to))
+				return cli.Usage(fmt.Errorf("--to %q: tensorboard, wandb, mlflow, rows or elevater", o.to))
 			}
 			if names, err := os.ReadDir(given[1]); err == nil && len(names) > 0 {
 				return cli.Usage(fmt.Errorf("%s is not empty; name another directory", given[1]))
@@ -69,6 +72,6 @@ in names, so that there acc@1 is acc_at_1.
 	}
 	cli.SetFlag(cmd, &o.sets)
 	cli.StoreFlag(cmd, &o.store)
-	cmd.Flags().StringVar(&o.to, "to", "", "`program`: tensorboard, mlflow, rows or elevater")
+	cmd.Flags().StringVar(&o.to, "to", "", "`program`: tensorboard, wandb, mlflow, rows or elevater")
 	return cmd
 }

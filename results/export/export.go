@@ -1,9 +1,9 @@
-// Package export writes results for other programs: scalars as TensorBoard's
-// event files, runs as the folder that MLflow keeps its own in.
+// Package export writes results for other programs: scalars as TensorBoard's event files, at once or
+// while a run goes on; runs as the folder that MLflow keeps its own in, and as the offline runs of
+// Weights & Biases.
 //
-// It knows runs, series and numbers, no trials and no store. Both formats are
-// written by hand, since their own libraries are Python; `make interop` reads
-// them with those.
+// It knows runs, series and numbers, no trials and no store. All formats are written by hand, since
+// their own libraries are Python; `make interop` reads those of TensorBoard and MLflow with them.
 package export
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Run is what both programs call a run: a training, or a trial with its results.
+// Run is what these programs call a run: a training, or a trial with its results.
 type Run struct {
 	ID      string // unique; names its folder
 	Name    string
@@ -61,7 +61,7 @@ func check(runs []Run) error {
 	return nil
 }
 
-// plainName keeps what both programs take in the name of a series; "@" becomes
+// plainName keeps what MLflow and W&B take in the name of a series; "@" becomes
 // "_at_", so that acc@1 is acc_at_1.
 func plainName(name string) string {
 	return strings.Map(func(r rune) rune {

@@ -1,6 +1,6 @@
-// Package exported writes what a sweep stored in the forms of other programs: TensorBoard,
-// MLflow, a table of rows, the ELEVATER leaderboard. It finds what there is to write; the bytes
-// of each form are results/export's.
+// Package exported writes what a sweep stored in the forms of other programs: TensorBoard, Weights &
+// Biases, MLflow, a table of rows, the ELEVATER leaderboard; for TensorBoard also while the sweep
+// runs (live.go). It finds what there is to write; the bytes of each form are results/export's.
 package exported
 
 import (
@@ -26,7 +26,7 @@ import (
 )
 
 // Forms are what Write knows.
-var Forms = []string{"tensorboard", "mlflow", "rows", "elevater"}
+var Forms = []string{"tensorboard", "wandb", "mlflow", "rows", "elevater"}
 
 // Write writes one form into dir and says what it wrote.
 func Write(e *experiment.Experiment, dir, form string) (string, error) {
@@ -51,9 +51,12 @@ func Write(e *experiment.Experiment, dir, form string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if form == "mlflow" {
+	switch form {
+	case "mlflow":
 		err = export.MLflow(dir, e.Name, runs)
-	} else {
+	case "wandb":
+		err = export.WandB(dir, e.Name, runs)
+	default:
 		err = export.TensorBoard(dir, runs)
 	}
 	return words.Plural(len(runs), "run"), err
@@ -123,7 +126,7 @@ func addTraining(run *export.Run, name string, stage *plan.Stage, entries map[st
 	}
 	series := map[string]*export.Series{}
 	for i, line := range lines {
-		at := run.Started.Add(run.Ended.Sub(run.Started) * time.Duration(i+1) / time.Duration(len(lines)))
+		at := timeOf(entry.Manifest, i+1, len(lines))
 		for key, v := range scalars(line) {
 			if key == "step" {
 				continue
@@ -131,7 +134,7 @@ func addTraining(run *export.Run, name string, stage *plan.Stage, entries map[st
 			if series[key] == nil {
 				series[key] = &export.Series{Name: name + "/" + key}
 			}
-			series[key].Points = append(series[key].Points, export.Point{Step: int64(line["step"].(float64)), Value: v, At: at})
+			series[key].Points = append(series[key].Points, export.Point{Step: stepOf(line), Value: v, At: at})
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(series)) {
@@ -139,6 +142,14 @@ func addTraining(run *export.Run, name string, stage *plan.Stage, entries map[st
 	}
 	return nil
 }
+
+// timeOf is when a stage had done so many of its steps, as far as its manifest tells.
+func timeOf(m store.Manifest, steps, of int) time.Time {
+	return m.Started.Add(m.Finished.Sub(m.Started) * time.Duration(steps) / time.Duration(of))
+}
+
+// stepOf is the step of a line that has one.
+func stepOf(line map[string]any) int64 { return int64(line["step"].(float64)) }
 
 // readMetrics reads a training's lines; a stage without any has none.
 func readMetrics(dir string) ([]map[string]any, error) {
@@ -185,10 +196,14 @@ func addResults(run *export.Run, t *plan.Trial, rows []results.Row, entries map[
 		run.Started = run.Ended
 	}
 	for _, r := range rows {
-		name := r.Set + "/" + r.Metric
-		if r.Set == plan.Tune { // beside the curve of the same name
-			name = "final/" + name
-		}
-		run.Series = append(run.Series, export.Series{Name: name, Points: []export.Point{{Step: last, Value: r.Value, At: run.Ended}}})
+		run.Series = append(run.Series, export.Series{Name: resultName(r.Set, r.Metric), Points: []export.Point{{Step: last, Value: r.Value, At: run.Ended}}})
 	}
+}
+
+// resultName is what a result is called; one of the training has a curve of the same name.
+func resultName(set, metric string) string {
+	if set == plan.Tune {
+		set = "final/" + set
+	}
+	return set + "/" + metric
 }
