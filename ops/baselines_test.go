@@ -190,8 +190,9 @@ func checkPrompts(t *testing.T, w baselineWorld) {
 		in := map[string]string{"checkpoint": w.base, "features": w.test, "prompt": dir}
 		_, eval := do(t, "evaluate", evaluate.Params{Kind: "zeroshot", Prompts: []string{"a {}"}, Protocol: "openai"}, in, nil)
 		checkRows(t, eval, []string{"acc@1", "ece"})
-		_, again := do(t, "prompt-tune", p, map[string]string{"checkpoint": w.base, "train": w.train}, nil)
+		run, again := do(t, "prompt-tune", p, map[string]string{"checkpoint": w.base, "train": w.train}, nil)
 		optest.SameFile(t, dir, again, train.LearnedPromptFile)
+		run.ToldLog(t, train.MetricsFile)
 	}
 	for _, position := range []string{"middle", "front"} {
 		p := train.PromptTuneParams{Contexts: "class", Length: 3, Position: position, Shots: 0, Steps: 2, Batch: 8, LR: 0.002, Seed: 1}

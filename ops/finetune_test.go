@@ -175,6 +175,7 @@ func TestFineTuneGoesOn(t *testing.T) {
 		}
 		if err == nil {
 			optest.SameFiles(t, optest.Contents(t, run.Dir), optest.Contents(t, unbroken))
+			run.ToldLog(t, train.MetricsFile)
 			if resumed < 2 {
 				t.Errorf("%d attempts went on in the middle of a training", resumed)
 			}

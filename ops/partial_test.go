@@ -156,6 +156,7 @@ func stopAndGoOn(t *testing.T, r resumable) {
 		t.Errorf("%v: the last attempt began anew", steps)
 	}
 	optest.SameFiles(t, optest.Contents(t, run.Dir), optest.Contents(t, unbroken.Dir))
+	run.ToldLog(t, train.MetricsFile)
 	if fmt.Sprint(run.Warnings) != fmt.Sprint(unbroken.Warnings) {
 		t.Errorf("warnings %q, of the unbroken run %q", run.Warnings, unbroken.Warnings)
 	}

@@ -275,7 +275,7 @@ func (f *fineTuner) runTraining(ctx context.Context, t *train.Training, name str
 		own.Partial = filepath.Join(own.Partial, "training")
 	}
 	if name != finalRun {
-		own.Warn = func(string, ...any) {}
+		own.Warn, own.Lines = func(string, ...any) {}, nil
 		var err error
 		if own.Dir, err = os.MkdirTemp(f.run.Dir, "search-"); err != nil {
 			return err

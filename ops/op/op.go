@@ -74,6 +74,9 @@ type Run struct {
 	Progress   func(Progress)
 	Warn       func(format string, args ...any)
 	Fact       func(key string, value any)
+	// told of each line that a training adds to its log, and first, at once, of those of the attempts
+	// that it goes on from; nil for nobody
+	Lines func(lines []byte, before bool)
 
 	losses []lost.Count // see lose
 }
@@ -207,6 +210,13 @@ func (r *Run) Lose(c lost.Count, maxShare float64) error {
 // LostFact is the manifest's fact with what was lost of each pool and set that the stage read:
 // []lost.Count.
 const LostFact = "lost"
+
+// Logged tells Lines, where it is there.
+func (r *Run) Logged(lines []byte, before bool) {
+	if r.Lines != nil {
+		r.Lines(lines, before)
+	}
+}
 
 // Path is a file of the stage's own directory.
 func (r *Run) Path(elem ...string) string {

@@ -251,9 +251,11 @@ func (t *promptTuning) run(ctx context.Context, run *op.Run) ([]float64, error) 
 			return nil, fmt.Errorf("step %d: the loss is %v (lr %g is too high?)", step+1, loss, t.LR)
 		}
 		losses = append(losses, loss)
+		before := log.Len()
 		if err := lines.Encode(promptStep{Step: step + 1, Loss: loss, LR: lr}); err != nil {
 			return nil, err
 		}
+		run.Logged(log.Bytes()[before:], false)
 		run.Progress(op.Progress{Done: step + 1, Total: t.Steps, Note: fmt.Sprintf("loss %.3f", loss)})
 	}
 	return losses, os.WriteFile(run.Path(MetricsFile), log.Bytes(), 0o666)

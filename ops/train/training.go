@@ -146,6 +146,7 @@ type steps struct {
 
 // replay adds up the lines of the steps that an attempt before took.
 func (s *steps) replay(lines []byte) error {
+	s.run.Logged(lines, true)
 	for raw := range bytes.Lines(lines) {
 		var line stepMetrics
 		if err := json.Unmarshal(raw, &line); err != nil {
@@ -184,12 +185,14 @@ func (s *steps) take(ctx context.Context, batches <-chan *batchData) error {
 			return fmt.Errorf("step %d: %w", step+1, err)
 		}
 		raw, err := json.Marshal(line)
+		raw = append(raw, '\n')
 		if err == nil {
-			_, err = s.out.Write(append(raw, '\n'))
+			_, err = s.out.Write(raw)
 		}
 		if err != nil {
 			return err
 		}
+		s.run.Logged(raw, false)
 		s.add(line)
 		if s.Each != nil {
 			if err := s.Each(step + 1); err != nil {

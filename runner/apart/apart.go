@@ -36,6 +36,7 @@ type request struct {
 	In           map[string]string
 	Files        map[string]op.Files
 	Workers      int
+	Lines        bool // of a training's log are wanted
 
 	Engine   string // that the child keeps open for the next request; "" for none, and one request
 	Programs string // folder of what the engine compiles
@@ -49,6 +50,7 @@ type request struct {
 // message is what a child says: one of its fields.
 type message struct {
 	Progress *op.Progress    `json:",omitempty"`
+	Lines    *lines          `json:",omitempty"`
 	Warning  string          `json:",omitempty"`
 	Log      string          `json:",omitempty"`
 	Fact     string          `json:",omitempty"`
@@ -56,6 +58,12 @@ type message struct {
 	Opened   bool            `json:",omitempty"` // the engine, for the stage
 	Beat     bool            `json:",omitempty"`
 	End      *end            `json:",omitempty"`
+}
+
+// lines are of a training's log, as op.Run.Lines is told of them.
+type lines struct {
+	Text   string
+	Before bool
 }
 
 // end is how the stage ended.
@@ -71,7 +79,7 @@ type end struct {
 // ask is a request for a stage.
 func ask(op string, run *op.Run, params json.RawMessage) request {
 	return request{Op: op, Params: params, Dir: run.Dir, Partial: run.Partial, SaveEvery: run.SaveEvery,
-		Assist: run.Assist, In: run.In, Files: run.Files, Workers: run.Workers, Patience: engine.Patience}
+		Assist: run.Assist, In: run.In, Files: run.Files, Workers: run.Workers, Lines: run.Lines != nil, Patience: engine.Patience}
 }
 
 // Run makes a stage with an op, in a child where the op asks for one and the program can start
@@ -181,6 +189,8 @@ func (m *message) pass(run *op.Run) {
 	switch {
 	case m.Progress != nil:
 		run.Progress(*m.Progress)
+	case m.Lines != nil:
+		run.Logged([]byte(m.Lines.Text), m.Lines.Before)
 	case m.Fact != "":
 		run.Fact(m.Fact, m.Value)
 	case m.Warning != "":

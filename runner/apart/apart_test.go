@@ -65,6 +65,7 @@ type notes struct {
 	mu       sync.Mutex
 	facts    map[string]string
 	warnings []string
+	lines    []string
 	progress int
 	log      bytes.Buffer
 }

@@ -169,7 +169,7 @@ func (s *speaker) Write(text []byte) (int, error) {
 
 // run is the Run that a request stands for.
 func (s *speaker) run(q request) *op.Run {
-	return &op.Run{Dir: q.Dir, Partial: q.Partial, SaveEvery: q.SaveEvery, Assist: q.Assist, In: q.In,
+	run := &op.Run{Dir: q.Dir, Partial: q.Partial, SaveEvery: q.SaveEvery, Assist: q.Assist, In: q.In,
 		Files: q.Files, Workers: q.Workers, Fit: q.Fit, Log: s,
 		Progress: func(p op.Progress) { s.say(message{Progress: &p}) },
 		Warn:     func(format string, args ...any) { s.say(message{Warning: fmt.Sprintf(format, args...)}) },
@@ -181,6 +181,10 @@ func (s *speaker) run(q request) *op.Run {
 			s.say(message{Fact: key, Value: raw})
 		},
 		OpenEngine: func() (*engine.Engine, error) { return s.open(q) }}
+	if q.Lines {
+		run.Lines = func(text []byte, before bool) { s.say(message{Lines: &lines{string(text), before}}) }
+	}
+	return run
 }
 
 // peak is the memory in bytes that the process held at most.

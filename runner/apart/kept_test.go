@@ -70,6 +70,8 @@ func runDouble(ctx context.Context, run *op.Run, p doubleParams) error {
 		return err
 	}
 	state := filepath.Join(run.Partial, "runs")
+	saved, _ := os.ReadFile(state)
+	run.Logged(saved, true)
 	for {
 		done, _ := os.ReadFile(state)
 		if len(done) == p.Times {
@@ -81,6 +83,7 @@ func runDouble(ctx context.Context, run *op.Run, p doubleParams) error {
 		if err := os.WriteFile(state, append(done, 'x'), 0o666); err != nil {
 			return err
 		}
+		run.Logged([]byte{'x'}, false)
 		if len(done)+1 == p.AbortAt {
 			syscall.Kill(os.Getpid(), cmp.Or(p.Signal, syscall.SIGABRT))
 			time.Sleep(time.Minute)
@@ -91,6 +94,7 @@ func runDouble(ctx context.Context, run *op.Run, p doubleParams) error {
 func doubling(t *testing.T, partial string, n *notes) *op.Run {
 	run := newRun(t.TempDir(), "", n)
 	run.Partial, run.Fit = partial, op.Fit{MicroBatch: 7}
+	run.Lines = func(lines []byte, before bool) { n.lines = append(n.lines, fmt.Sprintf("%s,%v", lines, before)) }
 	return run
 }
 
@@ -153,6 +157,9 @@ func TestKept(t *testing.T) {
 	third, out, err := do(doubleParams{Times: 5, AbortAt: 3}, partial)
 	if err != nil || out != "xxxxx" || third.facts["pid"] == first.facts["pid"] {
 		t.Errorf("the next attempt: %q, %v", out, err)
+	}
+	if got := strings.Join(third.lines, " "); got != "xxx,true x,false x,false" {
+		t.Errorf("the next attempt told of the lines %q", got)
 	}
 	k.Close()
 	if len(Running()) > 0 {

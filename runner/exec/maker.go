@@ -25,6 +25,8 @@ type Maker struct {
 	SaveEvery time.Duration // between two saves of a training
 	Fit       Fit
 	Identify  plan.Identify // what keys call outside files
+	// told of the lines of a training's log while it runs; nil for nobody
+	Lines func(lines []byte, before bool)
 }
 
 // Run makes a stage.
@@ -51,6 +53,9 @@ func (m Maker) make(stage *plan.Stage, assist bool) func(context.Context, *sched
 	return func(ctx context.Context, a *schedule.Attempt) error {
 		run := &op.Run{Assist: assist, Dir: a.Dir, Partial: a.Partial, SaveEvery: m.SaveEvery,
 			In: map[string]string{}, Files: stage.Files, Workers: m.Workers, Log: a.Log, Warn: a.Warn, Fact: a.Fact}
+		if !assist {
+			run.Lines = m.Lines
+		}
 		for role, in := range stage.In {
 			run.In[role] = a.In[in.Key]
 		}

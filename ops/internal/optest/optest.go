@@ -31,6 +31,7 @@ type Run struct {
 	op.Run
 	Warnings []string
 	Facts    map[string]any
+	told     bytes.Buffer // lines of a training's log
 }
 
 // New is a Run with inputs by role.
@@ -40,8 +41,22 @@ func New(t *testing.T, in map[string]string, files map[string]op.Files) *Run {
 	r.Run = op.Run{Dir: t.TempDir(), In: in, Files: files, Workers: 2, Log: &bytes.Buffer{}, Progress: func(op.Progress) {},
 		Warn:       func(format string, args ...any) { r.Warnings = append(r.Warnings, format) },
 		Fact:       func(key string, value any) { r.Facts[key] = value },
-		OpenEngine: func() (*engine.Engine, error) { return engine.Open("go") }}
+		OpenEngine: func() (*engine.Engine, error) { return engine.Open("go") },
+		Lines: func(lines []byte, before bool) {
+			if before {
+				r.told.Reset()
+			}
+			r.told.Write(lines)
+		}}
 	return r
+}
+
+// ToldLog holds what a training told of its log to the file.
+func (r *Run) ToldLog(t *testing.T, name string) {
+	t.Helper()
+	if log, err := os.ReadFile(r.Path(name)); err != nil || r.told.String() != string(log) {
+		t.Errorf("told of the lines\n%s\nthe log is (%v)\n%s", r.told.String(), err, log)
+	}
 }
 
 // WriteFolder makes a clip-retrieval folder with given vectors for both sides, which have length 1.
