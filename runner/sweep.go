@@ -39,6 +39,11 @@ same command resumes, to the same result. The second Ctrl-C kills. A killed
 training resumes from its last save, any other killed stage starts again; nothing
 else is lost. Several sweeps may run on one store.
 
+--tensorboard DIR shows trainings while they run: tensorboard --logdir DIR. Each
+training is a run there, and each trial is one, with its results and with what the
+sweep varies (on the page HParams). Runs that are missing, or end too early, are
+filled in from the store.
+
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {

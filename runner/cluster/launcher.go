@@ -137,7 +137,7 @@ func jobOfAttempts(r *launch.Record) string {
 // choose picks the stages to submit: those that are to be made and that the
 // cluster does not have, less those that read one which is not coming.
 func (l *Launcher) choose(known map[string]*launch.Status, policy launch.Policy) ([]launch.Stage, map[string]launch.Ref, error) {
-	tasks := l.Tasks()
+	tasks := l.TitledTasks()
 	survey, err := schedule.Look(l.Store, tasks)
 	if err != nil {
 		return nil, nil, err
@@ -200,7 +200,11 @@ func (l *Launcher) task(s *plan.Stage, t *schedule.Task) *launch.Task {
 	if ops.All[s.Op].UsesEngine {
 		class = "engine"
 	}
-	return &launch.Task{Key: s.Key, Op: s.Op, Params: s.Params, In: record.KeysOf(s.In), Files: s.Files, Lines: s.Lines, Trials: t.Trials,
+	title := ""
+	if l.settings.TensorBoard != "" {
+		title = t.Title
+	}
+	return &launch.Task{Title: title, Key: s.Key, Op: s.Op, Params: s.Params, In: record.KeysOf(s.In), Files: s.Files, Lines: s.Lines, Trials: t.Trials,
 		Resources: launch.Resources{Class: class}}
 }
 

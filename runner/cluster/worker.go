@@ -16,6 +16,7 @@ import (
 
 	"react/runner/cli"
 	"react/runner/exec"
+	"react/runner/exported"
 	"react/runner/launch"
 	"react/runner/plan"
 	"react/runner/record"
@@ -196,8 +197,10 @@ func (w *worker) make(ctx context.Context) error {
 	this := w.run()
 	this.Build = record.BuildFacts() // of this program, not of the one that submits
 	maker := exec.Maker{Engines: engines, Workers: runtime.GOMAXPROCS(0), Jobs: 1, SaveEvery: w.SaveEvery, Fit: w.Fit, Identify: w.store.Identify}
-	task := &schedule.Task{Key: stage.Key, Op: stage.Op, Lines: stage.Lines, Wanted: true, Trials: w.task.Trials,
-		Run: this.Stamp(maker.Run(stage)), Assist: maker.Assist(stage)}
+	task := &schedule.Task{Key: stage.Key, Op: stage.Op, Title: w.task.Title, Lines: stage.Lines, Wanted: true, Trials: w.task.Trials}
+	live := exported.NewLive(w.TensorBoard, nil, w.stderr)
+	maker.Lines = live.Lines(task)
+	task.Run, task.Assist = this.Stamp(maker.Run(stage)), maker.Assist(stage)
 	var tasks []*schedule.Task
 	seen := map[string]bool{}
 	for role, key := range w.task.In {
@@ -211,7 +214,8 @@ func (w *worker) make(ctx context.Context) error {
 	options := schedule.Options{Store: w.store, Jobs: 1, Retries: ioRetries,
 		Reporter: workerReporter{exec.NewReporter(w.stderr), w.pulse, w.task.Key}}
 	record.KeepSound(&options, w.stderr)
-	_, err := schedule.Run(ctx, append(tasks, task), options)
+	report, err := schedule.Run(ctx, append(tasks, task), options)
+	live.Complete([]*schedule.Task{task}, report.Entries)
 	return err
 }
 

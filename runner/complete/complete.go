@@ -38,7 +38,7 @@ func Register(cmd *cobra.Command) {
 			cmd.RegisterFlagCompletionFunc(flag, complete)
 		}
 	}
-	for _, flag := range []string{"store", "tables", "to", "from"} {
+	for _, flag := range []string{"store", "tables", "tensorboard", "to", "from"} {
 		if f := cmd.Flags().Lookup(flag); f != nil && strings.Contains(f.Usage, "`directory`") {
 			cmd.MarkFlagDirname(flag)
 		}

@@ -15,6 +15,8 @@ type Settings struct {
 	Devices   Devices
 	SaveEvery time.Duration
 	Fit       Fit
+	// where TensorBoard's files are written while stages are made; "" for nowhere
+	TensorBoard string
 }
 
 // Flags adds the flags.
@@ -24,6 +26,7 @@ func (s *Settings) Flags(flags *pflag.FlagSet) {
 	flags.Var(&s.Devices, "devices", "compute on this many devices of XLA, or all: stages that run at a time share them out, so that with -j 1 each training is spread over all, and with as many stages as devices each stage has one")
 	flags.DurationVar(&s.SaveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
 	s.Fit.Flags(flags)
+	flags.StringVar(&s.TensorBoard, "tensorboard", "", "write TensorBoard's files into this `directory` while stages are made: a run for each training, and one for each trial with its results")
 }
 
 // Check says what is wrong with the flags.
@@ -45,6 +48,9 @@ func (s *Settings) Args() []string {
 	args := []string{"--engine", s.Engine, "--save-every", s.SaveEvery.String()}
 	if s.Devices != 1 {
 		args = append(args, "--devices", s.Devices.String())
+	}
+	if s.TensorBoard != "" {
+		args = append(args, "--tensorboard", s.TensorBoard)
 	}
 	return append(args, s.Fit.args()...)
 }

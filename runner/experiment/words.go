@@ -50,13 +50,7 @@ func titles(p *plan.Plan) map[*plan.Stage]string {
 	axes, seeds := variedAxes(p), seedsDiffer(p.Trials)
 	sets, shared := map[*plan.Stage]string{}, map[*plan.Stage][]string{}
 	for _, t := range p.Trials {
-		values := []string{t.Label, ""}
-		if t.Seed != nil && seeds {
-			values[1] = fmt.Sprintf("seed %d", *t.Seed)
-		}
-		for _, axis := range axes {
-			values = append(values, axis.words(t))
-		}
+		values := titleValues(t, axes, seeds)
 		named := slices.Collect(maps.Values(t.Stages))
 		for name, stage := range t.Stages {
 			if _, set, ok := strings.Cut(name, "/"); ok {
@@ -77,6 +71,43 @@ func titles(p *plan.Plan) map[*plan.Stage]string {
 	out := map[*plan.Stage]string{}
 	for stage, values := range shared {
 		out[stage] = stage.Op + sets[stage] + titleEnd(values)
+	}
+	return out
+}
+
+// titleValues are a trial's label, its seed where there are several, and its values of the axes.
+func titleValues(t plan.Trial, axes []variedAxis, seeds bool) []string {
+	values := []string{t.Label, ""}
+	if t.Seed != nil && seeds {
+		values[1] = fmt.Sprintf("seed %d", *t.Seed)
+	}
+	for _, axis := range axes {
+		values = append(values, axis.words(t))
+	}
+	return values
+}
+
+// Varied is what tells a trial from the others of its plan.
+type Varied struct {
+	Words  string         // "gated-image, K 8, seed 2"; "" where there is one
+	Params map[string]any // the params that differ between trials, by path, and the label of a case
+}
+
+// VariedParams are those of the plan's trials, in order.
+func VariedParams(p *plan.Plan) []Varied {
+	axes, seeds := variedAxes(p), seedsDiffer(p.Trials)
+	out := make([]Varied, len(p.Trials))
+	for i, t := range p.Trials {
+		params := map[string]any{}
+		if t.Label != "" {
+			params["label"] = t.Label
+		}
+		for _, axis := range axes {
+			if v, ok := t.Params[axis.path]; ok {
+				params[axis.path] = v
+			}
+		}
+		out[i] = Varied{strings.TrimSpace(titleEnd(titleValues(t, axes, seeds))), params}
 	}
 	return out
 }

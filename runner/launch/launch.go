@@ -53,6 +53,7 @@ type Task struct {
 	Files     map[string]op.Files `json:"files,omitempty"`
 	Lines     []string            `json:"lines"` // the key's preimage
 	Trials    []string            `json:"trials"`
+	Title     string              `json:"title,omitempty"` // in words, where --tensorboard names a run by it
 	Resources Resources           `json:"resources"`
 }
 

@@ -39,13 +39,13 @@ func (s *Sweep) runHere(ctx context.Context) (*schedule.Report, error) {
 		tasks[i].Uses = s.jobs.Uses(stage)
 		tasks[i].Uses.Memory = expected.Memory(i, stage, machine)
 		maker := exec.Maker{Engines: engines, Workers: tasks[i].Uses.Cores, Jobs: s.jobs.Assumed(),
-			SaveEvery: s.SaveEvery, Fit: s.Fit, Identify: s.Store.Identify}
+			SaveEvery: s.SaveEvery, Fit: s.Fit, Identify: s.Store.Identify, Lines: s.live.Lines(tasks[i])}
 		tasks[i].Run, tasks[i].Assist = maker.Run(stage), maker.Assist(stage)
 	}
 	left := forecast.NewCountdown(expected, s.Plan.Stages, engines.Name())
 	options := schedule.Options{Store: s.Store, Jobs: s.jobs.AtOnce(), Limits: s.jobs.Limits(engines.Name(), share),
 		FailFast: s.failFast, Retries: s.Cluster.Retries,
-		Reporter: placingReporter{exec.NewTimedReporter(s.Stderr, left), s.Experiment}}
+		Reporter: s.live.Reporter(placingReporter{exec.NewTimedReporter(s.Stderr, left), s.Experiment})}
 	record.KeepSound(&options, s.Stderr)
 	return s.recorded(ctx, tasks, options, engines)
 }

@@ -14,6 +14,7 @@ import (
 	"react/data/words"
 	"react/runner/cluster"
 	"react/runner/experiment"
+	"react/runner/exported"
 	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -28,11 +29,13 @@ type Sweep struct {
 
 	folder *store.Sweep
 	survey *schedule.Survey // of before anything ran
+	live   *exported.Live
 }
 
 // Run runs what is left to run. Tables are printed also when trials failed, with
 // what is there; the error says what is not.
 func (s *Sweep) Run(ctx context.Context) error {
+	s.live = exported.NewLive(s.TensorBoard, s.Experiment, s.Stderr)
 	if err := s.Store.Prepare(); store.Unwritable(err) {
 		return s.readOnly(err)
 	} else if err != nil {
@@ -90,6 +93,11 @@ func (s *Sweep) readOnly(unwritable error) error {
 	if n := survey.Count(schedule.ToRun); n > 0 {
 		return fmt.Errorf("%w; %s to run need a store that can be written", unwritable, words.Plural(n, "stage"))
 	}
+	entries, err := record.Entries(s.Experiment)
+	if err != nil {
+		return err
+	}
+	s.live.Complete(s.TitledTasks(), entries)
 	return tables.Print(s.Experiment, s.Stdout, s.tables)
 }
 
@@ -103,6 +111,9 @@ func (s *Sweep) runOnSlurm(ctx context.Context, l *cluster.Launcher) (*schedule.
 		}
 	}
 	report, failure := l.Run(ctx)
+	if report != nil {
+		s.live.Complete(s.TitledTasks(), report.Entries)
+	}
 	if report != nil && recorded {
 		failure = errors.Join(failure, run.End(s.folder, report, failure))
 	}
