@@ -37,7 +37,7 @@ func (r *Run) WriteRows(rows []MetricRow) error {
 	w := bufio.NewWriter(f)
 	enc := json.NewEncoder(w)
 	for _, row := range rows {
-		if !evaluation.Known(row.Metric) {
+		if _, known := evaluation.Any(row.Metric); !known {
 			return fmt.Errorf("metric %s is not in react/results/evaluation, which says how it is printed", row.Metric)
 		}
 		if math.IsNaN(row.Value) || math.IsInf(row.Value, 0) {

@@ -1,6 +1,7 @@
 // Package evaluation is the table of what is measured: the kinds of evaluation and the stages that
-// give figures, with what the rest of the program asks of a kind and with each figure's unit and
-// direction, so that nothing else tells kinds or figures apart by name. It lies below all that ask.
+// give figures, with what the rest of the program asks of a kind and with each figure's words, unit
+// and direction, so that nothing else tells kinds or figures apart by name. It lies below all that
+// ask.
 //
 // What a kind's fields are, which of them it reads or needs, and what its figures mean stands in
 // schema/evaluate.cue; how it is planned in runner/plan/evaluate.go; how it is scored, and what
@@ -42,20 +43,30 @@ type Kind struct {
 // kinds are in the schema's order.
 var kinds = []Kind{
 	{Name: "zeroshot", Classifies: true, Protocols: true, Op: "evaluate",
-		Metrics: slices.Concat(classified, scored, of(Agreement, percents(0, "agreement")),
-			[]Metric{{Name: "delta", Best: 1, As: "acc@1"}}, ofClasses("confusion"))},
-	{Name: "retrieval", Captions: true, Op: "evaluate",
-		Metrics: slices.Concat(of(ImageFinds, percents(1, "i2t-recall@K")),
-			of(CaptionFinds, percents(1, "t2i-recall@K")), of(ImageFindsOf, percents(1, "i2t-set-recall@K")),
-			[]Metric{{Name: "i2t-delta", Best: 1, As: "i2t-recall@1"}},
-			[]Metric{{Name: "t2i-delta", Best: 1, As: "t2i-recall@1"}})},
+		Metrics: slices.Concat(classified, scored, []Metric{
+			{Name: "agreement", Short: "agreement", Long: "agreement with the base",
+				Percent: true, Cases: Agreement},
+			{Name: "delta", Short: "gain", Long: "accuracy less that of the base", Best: 1, As: "acc@1"},
+			{Name: "confusion", Short: "confusions", Unit: "images", OfClasses: true},
+		})},
+	{Name: "retrieval", Captions: true, Op: "evaluate", Metrics: []Metric{
+		{Name: "i2t-recall@K", Short: "I2T R@K", Long: "image-to-text recall at K",
+			Percent: true, Best: 1, Cases: ImageFinds},
+		{Name: "t2i-recall@K", Short: "T2I R@K", Long: "text-to-image recall at K",
+			Percent: true, Best: 1, Cases: CaptionFinds},
+		{Name: "i2t-set-recall@K", Short: "I2T set R@K",
+			Long: "image-to-text recall at K of all captions", Percent: true, Best: 1, Cases: ImageFindsOf},
+		{Name: "i2t-delta", Short: "I2T gain", Long: "image-to-text recall at 1 less that of the base",
+			Best: 1, As: "i2t-recall@1"},
+		{Name: "t2i-delta", Short: "T2I gain", Long: "text-to-image recall at 1 less that of the base",
+			Best: 1, As: "t2i-recall@1"},
+	}},
 	{Name: "probe", Classifies: true, Learns: true, Op: "evaluate", Report: "probe.json",
 		Metrics: slices.Concat(classified, scored, learned)},
 	{Name: "finetune", Classifies: true, Learns: true, TrainsTower: true, Op: "evaluate",
 		Report: "finetune.json", Metrics: slices.Concat(classified, scored, learned)},
-	{Name: "pairs", JudgesPairs: true, Op: "audit",
-		Metrics: slices.Concat(retrieved, scoresBy("t2t", "t2i"), percents(1, "precision"))},
-	{Name: "mean", Combines: true, Op: "evaluate", Metrics: of(Score, numbers(1, "score"))},
+	{Name: "pairs", JudgesPairs: true, Op: "audit", Metrics: slices.Concat(retrieved, searched)},
+	{Name: "mean", Combines: true, Op: "evaluate", Metrics: []Metric{score}},
 }
 
 // Kinds are all kinds, in the schema's order. The slice is shared: do not write to it.
@@ -73,17 +84,49 @@ func Of(name string) Kind {
 
 // What several kinds have in common.
 var (
-	classified = slices.Concat(of(Top, percents(1, "acc@K")),
-		of(PerClass, percents(1, "mean-per-class")))
+	classified = []Metric{
+		{Name: "acc@1", Short: "acc.", Long: "accuracy", Percent: true, Best: 1, Cases: Top},
+		{Name: "acc@K", Short: "top-K acc.", Long: "top-K accuracy", Percent: true, Best: 1, Cases: Top},
+		{Name: "mean-per-class", Short: "class acc.", Long: "accuracy, the mean over classes",
+			Percent: true, Best: 1, Cases: PerClass},
+	}
+	score = Metric{Name: "score", Short: "score", Best: 1, Cases: Score}
 	// scored are the figures of a benchmark's rules, beside its own score.
-	scored = slices.Concat(of(Score, numbers(1, "score")), numbers(-1, "ece"),
-		percents(1, "roc-auc", "mAP"))
-	learned = numbers(0, "score-std", "train-images")
-	// retrieved are facts about pairs: but for the recall of the index, more of them is neither
-	// better nor worse.
-	retrieved = slices.Concat(
-		numbers(0, "unique", "shortfall", "class-least", "class-median", "overlap", "name-rate", "dead",
-			"near", "collisions", "leaks", "leaks-file", "leaks-hash", "leaks-cosine", "leaks-caption"),
-		numbers(1, "t2t-recall", "t2t-recall-worst", "t2i-recall", "t2i-recall-worst"),
-		ofClasses("pairs"))
+	scored = []Metric{
+		score,
+		{Name: "ece", Short: "ECE", Long: "expected calibration error", Best: -1},
+		{Name: "roc-auc", Short: "ROC AUC", Long: "area under the ROC curve", Percent: true, Best: 1},
+		{Name: "mAP", Short: "mAP", Long: "mean average precision", Percent: true, Best: 1},
+	}
+	learned = []Metric{
+		{Name: "score-std", Short: "score std.", Long: "standard deviation of the score over draws"},
+		trainImages,
+	}
 )
+
+// retrieved are facts about pairs: but for their precision and the recall of the index, more of
+// them is neither better nor worse.
+var retrieved = []Metric{
+	unique,
+	shortfall,
+	{Name: "class-least", Short: "least class", Long: "pairs of the class with the fewest"},
+	{Name: "class-median", Short: "median class", Long: "pairs of the median class"},
+	overlap,
+	nameRate,
+	precision.better(1),
+	dead,
+	{Name: "near", Short: "near copies"},
+	{Name: "collisions", Short: "collisions", Long: "images found for several classes"},
+	{Name: "leaks", Short: "leaks", Long: "pairs that are in the test set"},
+	{Name: "leaks-file", Short: "leaks by file", Long: "pairs in the test set, by file"},
+	{Name: "leaks-hash", Short: "leaks by hash", Long: "pairs in the test set, by perceptual hash"},
+	{Name: "leaks-cosine", Short: "leaks by cosine", Long: "pairs in the test set, by embedding"},
+	{Name: "leaks-caption", Short: "leaks by caption", Long: "pairs in the test set, by caption"},
+	{Name: "t2t-recall", Short: "T2T recall", Long: "share of the exact T2T hits found", Best: 1},
+	{Name: "t2t-recall-worst", Short: "T2T worst class",
+		Long: "share of the exact T2T hits found, worst class", Best: 1},
+	{Name: "t2i-recall", Short: "T2I recall", Long: "share of the exact T2I hits found", Best: 1},
+	{Name: "t2i-recall-worst", Short: "T2I worst class",
+		Long: "share of the exact T2I hits found, worst class", Best: 1},
+	{Name: "pairs", Short: "pairs", OfClasses: true},
+}

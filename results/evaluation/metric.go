@@ -6,9 +6,13 @@ import (
 	"strings"
 )
 
-// Metric is a figure: how it is printed, and which way is better.
+// Metric is a figure: what it is called, how it is printed, and which way is better. Package label
+// makes heads of tables from its words.
 type Metric struct {
 	Name      string // as rows have it; K stands for any whole number: "acc@K"
+	Short     string // heads a column: "top-K acc."
+	Long      string // explains it beside a figure; empty: the short one says it
+	Unit      string // "images"; empty: none
 	Percent   bool   // a fraction, printed times 100
 	Best      int    // 1: more is better, -1: less is, 0: neither
 	OfClasses bool   // it is of single classes alone, and no line of the schema's list
@@ -32,12 +36,10 @@ const (
 	Score                     // a benchmark's own metric, which its kind and value tell
 )
 
-// of gives metrics what of cases they are.
-func of(c Cases, metrics []Metric) []Metric {
-	for i := range metrics {
-		metrics[i].Cases = c
-	}
-	return metrics
+// better is the metric with a direction.
+func (m Metric) better(way int) Metric {
+	m.Best = way
+	return m
 }
 
 // Named reports whether rows may call the metric so.
@@ -58,39 +60,30 @@ func (m Metric) K(name string) int {
 	return 0
 }
 
-// numbers are metrics that are printed as they are; best is the same of all.
-func numbers(best int, names ...string) (all []Metric) {
-	for _, name := range names {
-		all = append(all, Metric{Name: name, Best: best})
+// scoresOf are the median and the quarters of the scores of the hits that a way of retrieval finds.
+func scoresOf(way, words string) []Metric {
+	hits := "scores of " + words + " hits"
+	return []Metric{
+		{Name: way + "-score", Short: words + " score", Long: "median score of " + words + " hits"},
+		{Name: way + "-score-q25", Short: words + " 25 %", Long: "first quarter of the " + hits},
+		{Name: way + "-score-q75", Short: words + " 75 %", Long: "last quarter of the " + hits},
 	}
-	return all
 }
 
-// percents are metrics that are fractions.
-func percents(best int, names ...string) (all []Metric) {
-	for _, m := range numbers(best, names...) {
-		m.Percent = true
-		all = append(all, m)
-	}
-	return all
-}
-
-// ofClasses are numbers of single classes alone.
-func ofClasses(names ...string) (all []Metric) {
-	for _, m := range numbers(0, names...) {
-		m.OfClasses = true
-		all = append(all, m)
-	}
-	return all
-}
-
-// scoresBy are the median and the quarters of the hits' scores, by way of retrieval.
-func scoresBy(ways ...string) (all []Metric) {
-	for _, way := range ways {
-		all = append(all, numbers(0, way+"-score", way+"-score-q25", way+"-score-q75")...)
-	}
-	return all
-}
+// What kinds of evaluation and stages have in common.
+var (
+	unique    = Metric{Name: "unique", Short: "unique pairs"}
+	shortfall = Metric{Name: "shortfall", Short: "shortfall", Long: "shortfall of what K asks for"}
+	pairs     = Metric{Name: "pairs", Short: "pairs"}
+	overlap   = Metric{Name: "overlap", Short: "overlap", Long: "share of pairs of several classes"}
+	nameRate  = Metric{Name: "name-rate", Short: "names",
+		Long: "share of captions that hold the class name"}
+	precision = Metric{Name: "precision", Short: "precision", Percent: true}
+	dead      = Metric{Name: "dead", Short: "dead links",
+		Long: "share of candidates without an image"}
+	trainImages = Metric{Name: "train-images", Short: "train images", Long: "training images"}
+	searched    = slices.Concat(scoresOf("t2t", "T2T"), scoresOf("t2i", "T2I"))
+)
 
 // stages are those whose figures stand in tables beside those of evaluations, in the schema's
 // order, then the curves of runner index tune. Their figures say nothing of test images, and but
@@ -99,13 +92,49 @@ var stages = []struct {
 	name    string
 	metrics []Metric
 }{
-	{"pairs", slices.Concat(numbers(0, "unique", "shortfall", "pairs"), percents(0, "share", "precision", "relevant"))},
-	{"tune", slices.Concat(numbers(-1, "loss"),
-		numbers(0, "positives", "epochs", "logitScale", "tanhAlpha", "train-images"))},
-	{"balance", slices.Concat(numbers(0, "pairs", "own", "overlap", "shortfall", "name-rate", "dead", "common"),
-		percents(0, "precision"), scoresBy("t2t", "t2i", "text-match", "sum", "rrf"))},
-	{"labels", slices.Concat(numbers(0, "labelled"), percents(0, "share", "confidence", "precision"))},
-	{"index", percents(0, "recall@K", "worst")},
+	{"pairs", []Metric{
+		unique,
+		shortfall,
+		pairs,
+		{Name: "share", Short: "share of pool",
+			Long: "share of the pool that was retrieved", Percent: true},
+		precision,
+		{Name: "relevant", Short: "relevant",
+			Long: "share of pairs of any class of the task", Percent: true},
+	}},
+	{"tune", []Metric{
+		{Name: "loss", Short: "loss", Long: "training loss", Best: -1},
+		{Name: "positives", Short: "positives", Long: "mean size of P(i)"},
+		{Name: "epochs", Short: "epochs", Long: "passes over the pairs"},
+		{Name: "logitScale", Short: "logit scale"},
+		{Name: "tanhAlpha", Short: "tanh α", Long: "mean opening of the gates, tanh α"},
+		trainImages,
+	}},
+	{"balance", slices.Concat(
+		[]Metric{
+			pairs,
+			{Name: "own", Short: "own pairs", Long: "pairs found for no other class"},
+			overlap,
+			{Name: "shortfall", Short: "shortfall", Long: "share of the places of K that stay empty"},
+			nameRate,
+			dead,
+			{Name: "common", Short: "in common", Long: "pairs in common with the other class"},
+			precision,
+		},
+		searched,
+		scoresOf("text-match", "text match"), scoresOf("sum", "sum"), scoresOf("rrf", "RRF"))},
+	{"labels", []Metric{
+		{Name: "labelled", Short: "labelled", Long: "pairs with a class"},
+		{Name: "share", Short: "share labelled",
+			Long: "share of the pairs that have a class", Percent: true},
+		{Name: "confidence", Short: "confidence", Long: "mean probability of the class", Percent: true},
+		precision,
+	}},
+	{"index", []Metric{
+		{Name: "recall@K", Short: "recall", Long: "share of the K exact hits found", Percent: true},
+		{Name: "worst", Short: "worst class", Long: "share of the exact hits found, worst class",
+			Percent: true},
+	}},
 }
 
 // OfStage are the figures of a stage, none of a set that is an evaluation.
@@ -135,14 +164,25 @@ func MetricOf(set, name string) (m Metric, ok bool) {
 	return Metric{}, false
 }
 
-// Known reports whether any kind or stage has a metric of the name.
-func Known(name string) bool {
-	_, ok := MetricOf("", name)
-	for _, s := range stages {
-		_, is := find(s.metrics, name)
-		ok = ok || is
+// JudgesPairs reports whether a metric is of a kind that looks at what was retrieved.
+func JudgesPairs(name string) bool {
+	return slices.ContainsFunc(kinds, func(k Kind) bool {
+		_, ok := find(k.Metrics, name)
+		return ok && k.JudgesPairs
+	})
+}
+
+// Any is the metric of a name, whichever kind or stage has it.
+func Any(name string) (m Metric, ok bool) {
+	if m, ok = MetricOf("", name); ok {
+		return m, true
 	}
-	return ok
+	for _, s := range stages {
+		if m, ok = find(s.metrics, name); ok {
+			return m, true
+		}
+	}
+	return Metric{}, false
 }
 
 func find(list []Metric, name string) (Metric, bool) {

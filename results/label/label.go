@@ -1,11 +1,12 @@
-// Package label is the table of words: how metrics, the fields of a spec that can be an axis of a
-// table, and their values are called where people read them (text, Markdown, HTML, LaTeX, figures).
+// Package label makes heads: how metrics, the fields of a spec that can be an axis of a table, and
+// their values are called where people read them (text, Markdown, HTML, LaTeX, figures).
 // Each has a short label, which heads a column, a long one, which explains it beside a figure, and
 // a unit. Files for programs keep the names of the spec, and so do the notes of a table, since a
 // reader looks for those in the file.
 //
-// Metrics are those of package evaluation (metrics.go), fields those of the schema (fields.go). A
-// table's own labels come first; that is package grid's.
+// The words of a metric stand where it is declared, in package evaluation; those of the schema's
+// fields and values stand here, in fields.go. A table's own labels come first; that is package
+// grid's.
 package label
 
 import (

@@ -1,45 +1,6 @@
 package label
 
-import (
-	"strings"
-	"testing"
-
-	"react/results/evaluation"
-)
-
-// sampleName is a name of a metric: K is a number there.
-func sampleName(m evaluation.Metric) string { return strings.Replace(m.Name, "K", "5", 1) }
-
-// TestEveryMetricHasALabel: no table shows a name of the spec for want of a word.
-func TestEveryMetricHasALabel(t *testing.T) {
-	all := map[string][]evaluation.Metric{"": nil}
-	for _, k := range evaluation.Kinds() {
-		all[""] = append(all[""], k.Metrics...)
-	}
-	for _, stage := range []string{"pairs", "tune", "balance", "labels", "index"} {
-		all[stage] = evaluation.OfStage(stage)
-	}
-	used := map[string]bool{}
-	for set, list := range all {
-		if len(list) < 2 {
-			t.Errorf("set %q has %d metrics", set, len(list))
-		}
-		for _, m := range list {
-			l, ok := metricOf(set, sampleName(m))
-			if !ok || l.Short == "" || len([]rune(l.Short)) > 18 || len([]rune(l.Words())) > 60 {
-				t.Errorf("%s/%s: got %+v, %v", set, m.Name, l, ok)
-			}
-			for _, key := range []string{set + "/" + m.Name, m.Name} {
-				used[key] = true
-			}
-		}
-	}
-	for key := range metrics {
-		if !used[key] && key != "acc@1" {
-			t.Errorf("%q is no metric", key)
-		}
-	}
-}
+import "testing"
 
 func TestMetric(t *testing.T) {
 	for _, tt := range []struct{ set, name, short, long string }{
