@@ -21,8 +21,8 @@ type saying[P any] struct {
 	check  func(P, Inspector)
 }
 
-// Says gathers what an op's file says, so that the compiler asks for each: NoWork, SameParams, NoMemory and
-// NoCheck stand for there being nothing to say.
+// Says gathers what an op's file says, so that the compiler asks for each: NoWork, SameParams,
+// NoMemory and NoCheck stand for there being nothing to say.
 func Says[P any](work func(P, Known) Work, pace func(P, Known) Pace, memory func(P, Place) (clip.Memory, error),
 	check func(P, Inspector)) saying[P] {
 	return saying[P]{work, pace, memory, check}
@@ -32,6 +32,7 @@ func Says[P any](work func(P, Known) Work, pace func(P, Known) Pace, memory func
 // its op asks for them, and else not.
 type Known struct {
 	Model   *clip.Config // that the stage runs; nil where it is not known
+	Values  Number       // of its parameters
 	Rows    Number       // of the pool
 	Queries Number       // texts that it encodes or searches for
 	Ways    int          // searches whose hits it reads

@@ -16,7 +16,8 @@ func trainingWork(at op.Known, name string, steps, batch int) op.Work {
 		return op.Work{}
 	}
 	samples := float64(steps) * float64(batch)
-	return op.Work{Steps: steps, Samples: samples, FLOPs: samples * mode.FLOPs(*at.Model), Bytes: float64(at.Model.Parameters()) * op.FullBytes}
+	return op.Work{Steps: steps, Samples: samples, FLOPs: samples * mode.FLOPs(*at.Model),
+		Bytes: float64(at.Values.N()) * op.FullBytes}
 }
 
 // trainingPace grows with the pairs; memory grows with those of a step.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"sync"
 
 	"react/data/caught"
 	"react/data/laion"
@@ -65,10 +66,34 @@ func (b *builder) describe(s *Stage, params any) {
 		s.Model = &model
 	case train.TuneParams:
 		if m, err := clip.ModeOf(p.Mode); err == nil && m.Gates && s.Model.Gates() == 0 {
-			model := s.Model.WithGates(p.GatedDepth)
-			s.Model = &model
+			s.Model = b.gatedModel(gates{s.Model, p.GatedDepth})
 		}
 	}
+	s.values = b.countOf(s.Model)
+}
+
+// gates are those of a model.
+type gates struct {
+	of    *clip.Config
+	depth int
+}
+
+// gatedModel is the model with gates, one for all stages that have it.
+func (b *builder) gatedModel(g gates) *clip.Config {
+	if b.gated[g] == nil {
+		model := g.of.WithGates(g.depth)
+		b.gated[g] = &model
+	}
+	return b.gated[g]
+}
+
+// countOf counts the values of a model when they are asked for, once for all its stages: thousands
+// of trials tune one model.
+func (b *builder) countOf(model *clip.Config) op.Number {
+	if b.counts[model] == nil {
+		b.counts[model] = sync.OnceValue(func() int { return int(model.Parameters()) })
+	}
+	return b.counts[model]
 }
 
 // modelIn is the model of a stage's inputs.

@@ -49,6 +49,7 @@ type Stage struct {
 	// of the spec, that its warnings are about; "" where they name none; no part of the key
 	Field string
 
+	values   op.Number // of the model, counted once for all stages of it; nil outside a plan
 	identity string
 	depth    int // that Params have, where the identity leaves it out
 }
@@ -179,7 +180,9 @@ type builder struct {
 	listed   map[listing]op.Files
 	fileLine map[roleFiles][]string
 	models   map[string]*clip.Config // by path
-	rows     map[string]int          // of LAION metadata, by the first file
+	gated    map[gates]*clip.Config
+	counts   map[*clip.Config]op.Number // of a model's values
+	rows     map[string]int             // of LAION metadata, by the first file
 	missing  []Missing
 	expected map[string]int // rows of pools whose files are missing, by their root
 	read     readParams
@@ -190,6 +193,7 @@ func newBuilder(exp *spec.Experiment, opts Options) *builder {
 	return &builder{opts: opts, at: exp, balanced: showsBalance(exp.Tables), stages: map[string]*Stage{},
 		trunks: map[string]*trunk{}, flat: map[string]map[string]any{}, known: map[string]paramsOf{}, texts: map[string]string{},
 		listed: map[listing]op.Files{}, fileLine: map[roleFiles][]string{}, models: map[string]*clip.Config{}, rows: map[string]int{},
+		gated: map[gates]*clip.Config{}, counts: map[*clip.Config]op.Number{},
 		expected: map[string]int{}, read: readParams{own: map[string]bool{}, swept: map[string]bool{}}}
 }
 

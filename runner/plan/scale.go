@@ -22,7 +22,10 @@ func (s *Stage) Work() op.Work { return ops.All[s.Op].Work(s.Params, s.known()) 
 
 // known is what an op is told of a stage.
 func (s *Stage) known() op.Known {
-	at := op.Known{Model: s.Model, Rows: s.rows, Queries: s.queries}
+	at := op.Known{Model: s.Model, Values: s.values, Rows: s.rows, Queries: s.queries}
+	if s.values == nil && s.Model != nil { // it is of no plan
+		at.Values = func() int { return int(s.Model.Parameters()) }
+	}
 	if _, ok := s.Files["list"]; ok {
 		at.Listed = s.listed
 	}
