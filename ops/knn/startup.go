@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"react/data/proc"
 )
 
 // StartupEnv returns the settings, as "NAME=value", with which the program should start itself
@@ -44,13 +46,6 @@ func startupEnv(cpuinfo, core string, procs, cpus int, lookup func(string) (stri
 
 // hasFlags says whether the first processor of Linux's cpuinfo has all flags.
 func hasFlags(cpuinfo string, want []string) bool {
-	for line := range strings.Lines(cpuinfo) {
-		name, value, _ := strings.Cut(line, ":")
-		if strings.TrimSpace(name) != "flags" {
-			continue
-		}
-		have := strings.Fields(value)
-		return !slices.ContainsFunc(want, func(flag string) bool { return !slices.Contains(have, flag) })
-	}
-	return false
+	have := strings.Fields(proc.Field(cpuinfo, "flags"))
+	return !slices.ContainsFunc(want, func(flag string) bool { return !slices.Contains(have, flag) })
 }

@@ -10,13 +10,13 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"react/data/caught"
+	"react/data/proc"
 	"react/ops"
 	"react/ops/embed"
 	"react/ops/engine"
@@ -78,12 +78,12 @@ func (s *speaker) make(q request, questions <-chan json.RawMessage) *end {
 		}
 	}()
 	quiet := s.beat(q.Patience)
-	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the high-water mark begins anew
+	proc.NewPeak()
 	err := caught.Do("", func() error { return ops.All[q.Op].Run(ctx, s.run(q), q.Params) })
 	quiet()
 	cancel()
 	<-listened
-	last := &end{Peak: peak()}
+	last := &end{Peak: proc.Peak()}
 	if err != nil {
 		last.Error, last.NotBegun = err.Error(), errors.Is(err, embed.ErrNotBegun)
 		errors.As(err, &last.Errno)
@@ -148,7 +148,7 @@ func (s *speaker) watch(patience time.Duration) {
 		}
 		stacks := make([]byte, 1<<20)
 		s.say(message{Log: fmt.Sprintf("%v\n%s\n", err, stacks[:runtime.Stack(stacks, true)])})
-		s.say(message{End: &end{Error: err.Error(), Stalled: true, Peak: peak()}})
+		s.say(message{End: &end{Error: err.Error(), Stalled: true, Peak: proc.Peak()}})
 		os.Exit(1)
 	}
 }
@@ -185,17 +185,6 @@ func (s *speaker) run(q request) *op.Run {
 		run.Lines = func(text []byte, before bool) { s.say(message{Lines: &lines{string(text), before}}) }
 	}
 	return run
-}
-
-// peak is the memory in bytes that the process held at most.
-func peak() int64 {
-	status, _ := os.ReadFile("/proc/self/status")
-	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
-	if words := strings.Fields(string(rest)); len(words) > 0 {
-		kib, _ := strconv.ParseInt(words[0], 10, 64)
-		return kib << 10
-	}
-	return 0
 }
 
 // logLines copies what libraries print to the log, but for what the op says in its own words.

@@ -1,9 +1,9 @@
 package exec
 
 import (
-	"os"
 	"sync"
 
+	"react/data/proc"
 	"react/runner/record"
 )
 
@@ -23,8 +23,7 @@ func measurePeak(fact func(key string, value any)) (done func(beside int64)) {
 	defer peaks.mu.Unlock()
 	peaks.running++
 	peaks.shared = peaks.running > 1
-	// the high-water mark begins anew
-	reset := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil
+	reset := proc.NewPeak()
 	return func(beside int64) {
 		peaks.mu.Lock()
 		defer peaks.mu.Unlock()
@@ -32,8 +31,7 @@ func measurePeak(fact func(key string, value any)) (done func(beside int64)) {
 		if peaks.shared || !reset {
 			return
 		}
-		status, err := os.ReadFile("/proc/self/status")
-		if peak := record.Kibibytes(string(status), "VmHWM"); err == nil && peak > 0 {
+		if peak := proc.Peak(); peak > 0 {
 			fact(record.MemoryFact, peak+beside)
 		}
 	}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	osexec "os/exec"
 	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"react/data/proc"
 	"react/data/words"
 	"react/ops/clip"
 	"react/ops/clip/graph"
@@ -191,13 +191,7 @@ func memoryOf(engineName string) func() int64 {
 	if strings.Contains(engineName, "cuda") {
 		return gpuMemory
 	}
-	return func() int64 {
-		status, err := os.ReadFile("/proc/self/status")
-		if err != nil {
-			return 0
-		}
-		return record.Kibibytes(string(status), "VmRSS")
-	}
+	return proc.Resident
 }
 
 func gpuMemory() int64 {

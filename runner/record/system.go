@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"react/data/glob"
+	"react/data/proc"
 )
 
 // System are the parts of a machine that decide how fast things go. What
@@ -31,7 +32,7 @@ func ReadSystem() System {
 		s.readCPU(string(info))
 	}
 	if info, err := os.ReadFile("/proc/meminfo"); err == nil {
-		s.MemoryBytes, s.AvailableBytes = Kibibytes(string(info), "MemTotal"), Kibibytes(string(info), "MemAvailable")
+		s.MemoryBytes, s.AvailableBytes = proc.Kibibytes(string(info), "MemTotal"), proc.Kibibytes(string(info), "MemAvailable")
 	}
 	s.limit(readNumber("/sys/fs/cgroup/memory.max"), readNumber("/sys/fs/cgroup/memory.current")-cached("/sys/fs/cgroup/memory.stat"))
 	const first = "/sys/fs/cgroup/memory/" // version 1 of control groups
@@ -39,7 +40,7 @@ func ReadSystem() System {
 	files, _ := glob.In("/proc/driver/nvidia/gpus", "*/information")
 	for _, file := range files {
 		if info, err := os.ReadFile(file); err == nil {
-			s.GPUs = append(s.GPUs, field(string(info), "Model"))
+			s.GPUs = append(s.GPUs, proc.Field(string(info), "Model"))
 		}
 	}
 	return s
@@ -47,10 +48,10 @@ func ReadSystem() System {
 
 // readCPU takes the first processor of Linux's cpuinfo.
 func (s *System) readCPU(info string) {
-	if model := field(info, "model name"); model != "" {
+	if model := proc.Field(info, "model name"); model != "" {
 		s.CPU = model
 	}
-	flags := strings.Fields(field(info, "flags"))
+	flags := strings.Fields(proc.Field(info, "flags"))
 	for _, want := range []string{"avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"} {
 		if slices.Contains(flags, want) {
 			s.Features = append(s.Features, want)
@@ -80,23 +81,6 @@ func cached(statFile string) int64 {
 		}
 	}
 	return bytes
-}
-
-// field is the value of the first line "name : value".
-func field(text, name string) string {
-	for line := range strings.Lines(text) {
-		key, value, ok := strings.Cut(line, ":")
-		if ok && strings.TrimSpace(key) == name {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
-}
-
-// Kibibytes is a field of meminfo in bytes.
-func Kibibytes(text, name string) int64 {
-	n, _ := strconv.ParseInt(strings.TrimSuffix(field(text, name), " kB"), 10, 64)
-	return n << 10
 }
 
 // readNumber is the number in a file; 0 where there is none ("max").

@@ -1,7 +1,6 @@
 package optim
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"react/data/proc"
 	"react/ops/clip"
 	"react/ops/clip/encode"
 	"react/ops/clip/graph"
@@ -28,22 +28,6 @@ type memoryRun struct {
 }
 
 const memoryEnv = "CLIP_MEMORY_RUN"
-
-// peakBytes is the largest resident set of this process so far.
-func peakBytes() int64 {
-	f, err := os.Open("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		var kib int64
-		if n, _ := fmt.Sscanf(s.Text(), "VmHWM: %d kB", &kib); n == 1 {
-			return kib << 10
-		}
-	}
-	return 0
-}
 
 func TestMemoryChild(t *testing.T) {
 	text := os.Getenv(memoryEnv)
@@ -88,7 +72,7 @@ func TestMemoryChild(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fmt.Printf("peak %d\n", peakBytes())
+	fmt.Printf("peak %d\n", proc.Peak())
 }
 
 func measuredPeak(t *testing.T, r memoryRun) int64 {
