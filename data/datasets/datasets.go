@@ -124,8 +124,10 @@ func OpenSplit(dir string, o Options) (*Set, error) {
 
 // openLayout reads with the first layout whose marks are there.
 func openLayout(dir string, o Options) (*Set, error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+	if info, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("set %s: no such folder", dir)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("set %s: a file, and a set is a folder (unpack an archive first)", dir)
 	}
 	for _, l := range layouts {
 		if !l.found(dir, o) {

@@ -59,8 +59,10 @@ func checkPublication(ctx context.Context, dir string) (p *publication, faults [
 
 // checkDigests compares the files with the list of digests.
 func checkDigests(dir string) (faults []string, err error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+	if info, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("%s: no such folder (runner publish FILE|SWEEP DIR writes one)", dir)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("%s: a file, and no folder (runner publish FILE|SWEEP DIR writes one)", dir)
 	}
 	names, err := listFiles(dir) // first: nothing is read through a link
 	if err != nil {
