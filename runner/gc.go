@@ -26,7 +26,7 @@ beginning of one. A sweep that is running is not deleted.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			s, err := store.Open(storeDir)
+			s, err := store.OpenExisting(storeDir)
 			if err != nil {
 				return err
 			}
@@ -71,7 +71,7 @@ What a running sweep uses is left alone. gc does not ask; --dry-run shows first.
 			if err := o.parse(); err != nil {
 				return err
 			}
-			s, err := store.Open(storeDir)
+			s, err := store.OpenExisting(storeDir)
 			if err != nil {
 				return err
 			}

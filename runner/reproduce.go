@@ -82,7 +82,7 @@ It ends with 1 when something is damaged or differs.
 			if err := o.Check(); err != nil {
 				return cli.Usage(err)
 			}
-			s, err := store.Open(storeDir)
+			s, err := store.OpenExisting(storeDir)
 			if err != nil {
 				return err
 			}

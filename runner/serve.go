@@ -109,7 +109,7 @@ func (o browseOptions) serve(ctx context.Context, name string, stdout, stderr io
 	if err := listen.Check(o.listen, "127.0.0.1:7788"); err != nil {
 		return err
 	}
-	s, err := store.Open(o.store)
+	s, err := store.OpenExisting(o.store)
 	if err != nil {
 		return err
 	}

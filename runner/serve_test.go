@@ -183,7 +183,7 @@ func TestServe(t *testing.T) {
 	s.stop() // with a page that listens
 
 	ctx := context.Background()
-	for _, bad := range [][]string{{"serve", s.file, "--listen", "7789"}, {"serve", s.file, "--gallery", "some"}, {"serve", "nothing", "--store", s.store}} {
+	for _, bad := range [][]string{{"serve", s.file, "--listen", "7789"}, {"serve", s.file, "--gallery", "some"}} {
 		if err := run(ctx, bad, &said{}, &said{}); !cli.IsUsage(err) {
 			t.Errorf("%q: %v", bad, err)
 		}

@@ -29,7 +29,7 @@ sweep in the store that has it is taken, or the one that SWEEP:TRIAL names.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			s, err := store.Open(storeDir)
+			s, err := store.OpenExisting(storeDir)
 			if err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ or SWEEP:TRIAL; a sweep is NAME, NAME/HASH or the beginning of one.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			s, err := store.Open(storeDir)
+			s, err := store.OpenExisting(storeDir)
 			if err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ colours.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			s, err := store.Open(storeDir)
+			s, err := store.OpenExisting(storeDir)
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ gave. runner status SWEEP says more of one, runner rm SWEEP deletes it.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := store.Open(storeDir)
+			s, err := store.OpenExisting(storeDir)
 			if err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ an op such as "embed".
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			s, err := store.Open(storeDir)
+			s, err := store.OpenExisting(storeDir)
 			if err != nil {
 				return err
 			}

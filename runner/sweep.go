@@ -210,7 +210,7 @@ beginning, or the label of a case.
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			s, err := store.Open(storeDir)
+			s, err := store.OpenExisting(storeDir)
 			if err != nil {
 				return err
 			}
@@ -244,7 +244,7 @@ that Slurm has. 0 is no limit.
 			if err != nil || n < 0 {
 				return cli.Usage(fmt.Errorf("%q: a number from 0", given[1]))
 			}
-			s, err := store.Open(storeDir)
+			s, err := store.OpenExisting(storeDir)
 			if err != nil {
 				return err
 			}

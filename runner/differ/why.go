@@ -14,7 +14,7 @@ import (
 
 // WhyRecorded answers from the records of a sweep.
 func WhyRecorded(w io.Writer, storeDir, name, stage string) error {
-	s, err := store.Open(storeDir)
+	s, err := store.OpenExisting(storeDir)
 	if err != nil {
 		return err
 	}

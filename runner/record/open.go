@@ -25,7 +25,7 @@ func OpenAny(ctx context.Context, name string, sets []string, storeDir string) (
 	if isFile(name) {
 		return experiment.Load(ctx, name, sets, storeDir)
 	}
-	s, err := store.Open(storeDir)
+	s, err := store.OpenExisting(storeDir)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func Open(ctx context.Context, name string, sets []string, storeDir string) (*ex
 	if isFile(name) {
 		return experiment.Load(ctx, name, sets, storeDir)
 	}
-	s, err := store.Open(storeDir)
+	s, err := store.OpenExisting(storeDir)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package reproduce
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,15 +54,12 @@ type reproduction struct {
 func newReproduction(o Options, name string) (*reproduction, func(), error) {
 	r := &reproduction{Options: o}
 	var err error
-	if r.to, err = store.Open(o.Store); err != nil {
+	if r.from, err = store.OpenExisting(cmp.Or(o.From, o.Store)); err != nil {
 		return nil, nil, err
 	}
-	if r.from = r.to; o.From != "" {
-		if r.from, err = store.Open(o.From); err != nil {
+	if r.to = r.from; o.From != "" {
+		if r.to, err = store.Open(o.Store); err != nil {
 			return nil, nil, err
-		}
-		if !r.from.Exists() {
-			return nil, nil, cli.Usage(fmt.Errorf("--from %s: no store is there", o.From))
 		}
 	}
 	if r.of, err = record.FindTrial(r.from, name); err != nil {

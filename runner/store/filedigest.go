@@ -223,7 +223,7 @@ func (s *Store) keepDigest(p *digests, line digestLine) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.known[line.key()] = line
-	if _, err := os.Stat(filepath.Join(s.root, "VERSION")); err != nil {
+	if !s.exists() {
 		return
 	}
 	line.Check = line.sum()

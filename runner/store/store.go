@@ -104,11 +104,23 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
-// Exists says whether anything was ever written into the store.
-func (s *Store) Exists() bool {
+// OpenExisting is Open for commands that only read or remove: a store that is not there has nothing
+// for them, and its name is mistyped more often than not. It is an *Error.
+func OpenExisting(dir string) (*Store, error) {
+	s, err := Open(dir)
+	if err == nil && !s.exists() {
+		return nil, &Error{s.root, "open", errAbsent}
+	}
+	return s, err
+}
+
+// exists says whether anything was ever written into the store.
+func (s *Store) exists() bool {
 	_, err := os.Stat(filepath.Join(s.root, "VERSION"))
 	return err == nil
 }
+
+var errAbsent = errors.New("no store is there (--store or RUNNER_STORE names one; runner sweep makes one)")
 
 // Root returns the store's directory, absolute.
 func (s *Store) Root() string { return s.root }

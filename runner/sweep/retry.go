@@ -19,7 +19,7 @@ import (
 // Retry finds a recorded sweep to go on with, and sets the options so that what failed is made
 // again, on Slurm where the sweep was there. given are the flags, of which they were made.
 func (o *Options) Retry(ctx context.Context, name, storeDir string, given *pflag.FlagSet) (*experiment.Experiment, error) {
-	s, err := store.Open(storeDir)
+	s, err := store.OpenExisting(storeDir)
 	if err != nil {
 		return nil, err
 	}
