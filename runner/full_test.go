@@ -24,8 +24,8 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, ".runner"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	// One mount for all runs: it grows from run to run. Without --overcommit none would begin. The table goes out of
-	// the namespace by standard output.
+	// One mount for all runs: it grows from run to run. Without --overcommit none would begin. The
+	// table goes out of the namespace by standard output.
 	script := `mount -t tmpfs -o size=64k tmpfs .runner
 for size in 64k 300k 900k 1500k 3m 5m 8m; do
 	mount -o remount,size=$size .runner

@@ -104,8 +104,8 @@ func TestPackagesWithoutRoot(t *testing.T) {
 	}
 }
 
-// TestXLAPluginIsFetched: of the wheel only the plugin and its licences are kept, it is asked for by
-// version and digest, and a second run fetches nothing.
+// TestXLAPluginIsFetched: of the wheel only the plugin and its licences are kept, it is asked for
+// by version and digest, and a second run fetches nothing.
 func TestXLAPluginIsFetched(t *testing.T) {
 	if _, err := os.Stat("/usr/bin/python3"); err != nil {
 		t.Skip("no /usr/bin/python3, which unpacks the wheel")

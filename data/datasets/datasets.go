@@ -4,15 +4,19 @@
 //
 // Layouts of labelled images, told by what is in the folder (see layouts):
 //
-//   - CLIP_benchmark's webdatasets: classnames.txt (one a line, in the order of the labels), zeroshot_classification_templates.txt where the
-//     set has prompts of its own ({c} stands for the class name), SPLIT/nshards.txt and SPLIT/0.tar, 1.tar, ... with KEY.png (or jpg, webp)
+//   - CLIP_benchmark's webdatasets: classnames.txt (one a line, in the order of the labels),
+//     zeroshot_classification_templates.txt where the set has prompts of its own ({c} stands for
+//     the class name), SPLIT/nshards.txt and SPLIT/0.tar, 1.tar, ... with KEY.png (or jpg, webp)
 //     and KEY.cls, the label as a decimal number;
-//   - lists: SPLIT.csv, vision-datasets' SPLIT.txt with labels.txt, or a COCO JSON; images in folders or zips;
+//   - lists: SPLIT.csv, vision-datasets' SPLIT.txt with labels.txt, or a COCO JSON; images in
+//     folders or zips;
 //   - parquet with image bytes, as the Hugging Face hub has it;
 //   - MNIST's and Fashion-MNIST's IDX files, packed or not; CIFAR's batches, a folder or a .tar.gz;
 //   - the lists of benchmarks as their authors' archives hold them (see publishedForms);
-//   - ILSVRC 2012's validation images, a folder or a tar, with the devkit's labels, and its tar of the training images;
-//   - image folders: one folder a class, named after it, with image files; in a folder of the split where there are several.
+//   - ILSVRC 2012's validation images, a folder or a tar, with the devkit's labels, and its tar of
+//     the training images;
+//   - image folders: one folder a class, named after it, with image files; in a folder of the split
+//     where there are several.
 //
 // Images with captions: Karpathy's JSON, and CLIP_benchmark's webdatasets with KEY.txt
 // (OpenCaptions).

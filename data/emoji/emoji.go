@@ -85,9 +85,12 @@ type Report struct {
 //	pool/NNNNN.parquet, pool/NNNNN.tar   LAION's columns, key and label; img2dataset's layout
 //	test/VENDOR/GROUP/                   evaluation sets in CLIP_benchmark's layout
 //	test/both/GROUP/                     the images of both vendors in one
-//	seen/VENDOR/GROUP/                   the same of a pool's vendor, with the classes it has drawn: what was trained on
-//	seen/all/GROUP/                      those of the vendors that have drawn every class: labelled images, several of each
-//	captions/VENDOR/                     everything a test vendor has drawn, with captions made as the pool's are: for retrieval both ways
+//	seen/VENDOR/GROUP/                   the same of a pool's vendor, with the classes it has drawn:
+//	                                     what was trained on
+//	seen/all/GROUP/                      those of the vendors that have drawn every class: labelled
+//	                                     images, several of each
+//	captions/VENDOR/                     everything a test vendor has drawn, with captions made as
+//	                                     the pool's are: for retrieval both ways
 //	GROUP.json                           class names of the group, in the sets' order
 //	report.json, LICENSES.md
 //

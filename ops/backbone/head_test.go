@@ -128,7 +128,8 @@ func agree(t *testing.T, what string, got []float32, rows [][]float64, bound flo
 	}
 }
 
-// TestHeadWithoutDirection: prompts that cancel out are no classifier, whose cosines would all be 0.
+// TestHeadWithoutDirection: prompts that cancel out are no classifier, whose cosines would all be
+// 0.
 func TestHeadWithoutDirection(t *testing.T) {
 	at := -1
 	_, err := averageTexts([][]string{{"a", "b"}}, 2, func(texts []string) ([]float32, error) {

@@ -43,7 +43,8 @@ const embedBlock = 4096
 // claimsDir); who computed which makes no difference.
 //
 //	1: first
-//	2: rows whose key stands for several images, or for one with another caption, join by address or not at all; maxBadShare
+//	2: rows whose key stands for several images, or for one with another caption, join by address
+//	   or not at all; maxBadShare
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
 var Op = op.Costs(op.Divisible(op.OnEngine(op.Define(3, "embed", runEmbed,

@@ -11,8 +11,8 @@
 //	xla:cpu     XLA on the CPU, likewise; never taken by auto
 //	xla:PLUGIN  XLA by the PJRT plugin in the file PLUGIN
 //
-// Options of XLA come after commas: xla:cuda,tf32=true. devices=N spreads programs over N devices of
-// the plugin (devices.go), and first=I says from which on.
+// Options of XLA come after commas: xla:cuda,tf32=true. devices=N spreads programs over N devices
+// of the plugin (devices.go), and first=I says from which on.
 //
 // Nothing is ever downloaded: the libraries' own installers are switched off,
 // and a library or plugin that is not there is an error (or, for auto, go).

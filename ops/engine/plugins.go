@@ -238,8 +238,8 @@ func hasGPU() bool {
 	return false
 }
 
-// GPUs is how many NVIDIA GPUs an engine's devices are taken of, by its spec; 0 where it takes none,
-// or their number is not known.
+// GPUs is how many NVIDIA GPUs an engine's devices are taken of, by its spec; 0 where it takes
+// none, or their number is not known.
 func GPUs(spec string) int {
 	plugin, isXLA := strings.CutPrefix(spec, "xla:")
 	if plugin, _, _ = strings.Cut(plugin, ","); isXLA && plugin != "cuda" && !pjrt.IsCUDAName(plugin) || !isXLA && !Apart(spec) {

@@ -79,8 +79,8 @@ func TestRenewing(t *testing.T) {
 	}
 }
 
-// TestRenewingOnDevices: what each of several devices has whole is donated on each, beside rows that
-// are spread.
+// TestRenewingOnDevices: what each of several devices has whole is donated on each, beside rows
+// that are spread.
 func TestRenewingOnDevices(t *testing.T) {
 	e := openSpec(t, "xla:cpu,devices=2", "")
 	renews := func(name string) bool { return name == "state" }

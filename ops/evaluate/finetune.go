@@ -72,7 +72,8 @@ const fineTuneFile = "finetune.json"
 //	3: images that cannot be read are left out, up to maxBadShare
 //	4: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-//	5: gradients are found by a sweep over the graph, which rounds otherwise than those written by hand
+//	5: gradients are found by a sweep over the graph, which rounds otherwise than those written by
+//	   hand
 //	6: a part of a set in tars has its own images, not those of other items
 var FineTuneOp = op.Costs(op.OnEngine(op.Define(6, "fine-tune", runFineTune,
 	op.Says[FineTuneParams](FineTuneParams.work, op.SameParams, FineTuneParams.memory, FineTuneParams.check))),

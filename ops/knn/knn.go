@@ -95,7 +95,8 @@ func (x *Index) Close() error {
 	return nil
 }
 
-// setSearchParam puts the parameter of search in force. FAISS's own defaults (nprobe 1, efSearch 16) would lose most hits unseen.
+// setSearchParam puts the parameter of search in force. FAISS's own defaults (nprobe 1, efSearch
+// 16) would lose most hits unseen.
 func (x *Index) setSearchParam() error {
 	name, value := x.params.SearchParam()
 	if name == "" {

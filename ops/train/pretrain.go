@@ -52,7 +52,8 @@ type PretrainParams struct {
 //	2: as embed's
 //	3: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   JPEGs of odd subsampling are read
-//	4: gradients are found by a sweep over the graph, which rounds otherwise than those written by hand
+//	4: gradients are found by a sweep over the graph, which rounds otherwise than those written by
+//	   hand
 var PretrainOp = op.Costs(op.OnEngine(op.Define(4, "pretrain", runPretrain,
 	op.Says[PretrainParams](PretrainParams.work, PretrainParams.pace, PretrainParams.memory, PretrainParams.check))),
 	2, 0)

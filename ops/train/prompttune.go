@@ -63,7 +63,8 @@ const LearnedPromptFile = "prompt.safetensors"
 //
 //	1: first
 //	2: captions are cleaned as ftfy does (same ids for printable ASCII)
-//	3: gradients are found by a sweep over the graph, which rounds otherwise than those written by hand
+//	3: gradients are found by a sweep over the graph, which rounds otherwise than those written by
+//	   hand
 var PromptTuneOp = op.Costs(op.OnEngine(op.Define(3, "prompt-tune", runPromptTune,
 	op.Says[PromptTuneParams](op.NoWork, PromptTuneParams.pace, op.NoMemory, PromptTuneParams.check))),
 	2, 3e-3)

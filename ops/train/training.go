@@ -50,7 +50,7 @@ type Training struct {
 
 	Steps, Batch, Warmup                 int
 	LR, WeightDecay, gamma, alphaLRScale float64
-	Labels                               []float32 // [images, classes] for a head to be trained on, in place of captions
+	Labels                               []float32 // [images, classes] for a head, in place of captions
 	TowerLRScale                         float64   // with labels: multiplies lr for the tower
 	Constant                             bool      // the learning rate stays at its peak
 	Augment                              image.Augment

@@ -55,7 +55,8 @@ type TuneParams struct {
 //	1: first
 //	2: captions are cleaned as ftfy does (same ids for printable ASCII);
 //	   crops of Hugging Face's checkpoints are its own; JPEGs of odd subsampling read
-//	3: gradients are found by a sweep over the graph, which rounds otherwise than those written by hand
+//	3: gradients are found by a sweep over the graph, which rounds otherwise than those written by
+//	   hand
 var TuneOp = op.Costs(op.OnEngine(op.Define(3, "tune", runTune,
 	op.Says[TuneParams](TuneParams.work, TuneParams.pace, TuneParams.memory, op.NoCheck))), 1, 0)
 

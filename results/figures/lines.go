@@ -55,8 +55,8 @@ type panel struct {
 // each column, bars of ± one standard deviation over seeds, and labelled cases
 // as dashed levels. Values that are missing leave a gap.
 //
-// As "bars" each line of the table is a bar, as "heatmap" each cell a square; as "points", and where
-// the table says nothing, each difference to the baseline is a point with its interval.
+// As "bars" each line of the table is a bar, as "heatmap" each cell a square; as "points", and
+// where the table says nothing, each difference to the baseline is a point with its interval.
 func Drawing(g *grid.Grid) (render.Drawing, error) {
 	switch g.Table.Figure {
 	case "bars":

@@ -251,8 +251,8 @@ func headWidth(text string, size textSize) float64 {
 	return width
 }
 
-// letterWidths are those of narrow and wide letters of Computer Modern Roman, in points of its size of 10; digits and most
-// small letters are about 5 wide, capitals 7.5.
+// letterWidths are those of narrow and wide letters of Computer Modern Roman, in points of its size
+// of 10; digits and most small letters are about 5 wide, capitals 7.5.
 var letterWidths = map[rune]float64{
 	'i': 2.8, 'j': 3.1, 'l': 2.8, 'f': 3.1, 't': 3.9, 'r': 3.9, 's': 4, 'c': 4.5, 'e': 4.5, 'z': 4.5,
 	'm': 8.4, 'w': 7.3, 'b': 5.6, 'd': 5.6, 'h': 5.6, 'k': 5.3, 'n': 5.6, 'p': 5.6, 'q': 5.3, 'u': 5.6,

@@ -71,8 +71,8 @@ func (k *Kept) Run(ctx context.Context, op string, run *op.Run, params json.RawM
 	return last.Peak, passing{fmt.Errorf("%w; the stage's log has the stacks", last.failure())}
 }
 
-// asked is a child that was asked: the one that waits in a place, or else a new one. A stage that is
-// told to stop still saves its state, so that a child does not end with its context.
+// asked is a child that was asked: the one that waits in a place, or else a new one. A stage that
+// is told to stop still saves its state, so that a child does not end with its context.
 func (k *Kept) asked(at int, q request, log io.Writer) (*worker, error) {
 	if w := k.waiting(at); w != nil {
 		w.log.divert(log)

@@ -192,8 +192,8 @@ func TestKilledAndStopped(t *testing.T) {
 	}
 }
 
-// TestFullChild: a process that has mapped memory in very many parts, as programs of XLA do, makes no
-// other stage.
+// TestFullChild: a process that has mapped memory in very many parts, as programs of XLA do, makes
+// no other stage.
 func TestFullChild(t *testing.T) {
 	goOrSkip(t)
 	k := Keep(onGo, "")

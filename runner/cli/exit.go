@@ -19,7 +19,7 @@ const (
 	CodeSpec        = 3   // a mistake in an experiment's file
 	CodePlace       = 4   // the store or the launcher cannot be used, or disk or memory do not suffice
 	CodeWork        = 6   // plan --check or fmt --check found work
-	CodePreempted   = 75  // whoever scheduled the process wants the machine back (sysexits' EX_TEMPFAIL)
+	CodePreempted   = 75  // whoever scheduled it wants the machine back (sysexits' EX_TEMPFAIL)
 	CodeInterrupted = 130 // by a signal, as shells say it
 )
 

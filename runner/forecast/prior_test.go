@@ -58,7 +58,8 @@ func forecastOf(stages []*plan.Stage, runs ...estimate.Run) *Forecast {
 }
 
 // TestExpect: what was never made has a rough time and a size, and a disk that is too small for it
-// is said before the first stage; what is only like far smaller stages takes no longer than such do.
+// is said before the first stage; what is only like far smaller stages takes no longer than such
+// do.
 func TestExpect(t *testing.T) {
 	stages := priorStages(t)
 	f := forecastOf(stages)

@@ -15,14 +15,17 @@
 //	VERSION                        layout version
 //	cache/<aa>/<key>/              an entry, read-only
 //	cache/tmp/<owner>/             transactions of one process; <owner>.lock is held while it lives
-//	cache/locks/                   who is making which key: <key>.lock, held while it lives, and <key>.json
-//	cache/partial/<key>/           what a stage keeps of an attempt that did not end, for the next one
+//	cache/locks/                   who is making which key: <key>.lock, held while it lives, and
+//	                               <key>.json
+//	cache/partial/<key>/           what a stage keeps of an attempt that did not end, for the next
 //	cache/damaged/                 entries that failed their check, set aside
 //	cache/programs/                what XLA compiled, for the next process
-//	cache/collect.lock             shared while a sweep is recorded, exclusive while a collection runs
+//	cache/collect.lock             shared while a sweep is recorded, exclusive while a collection
+//	                               runs
 //	fingerprints.jsonl             digests of outside files
 //	logs/                          logs of stages, also of failed ones
-//	sweeps/<name>/<hash>/          records of one sweep; .held is locked while a process works on it, processes/ says what it does
+//	sweeps/<name>/<hash>/          records of one sweep; .held is locked while a process works on
+//	                               it, processes/ says what it does
 //
 // Several processes may use one store, on several hosts where the file system
 // is shared. Correctness comes from rename: the first writer of a key wins, the

@@ -70,7 +70,8 @@ func (t *Tape) heads(q, k, v *Node, s stream, queries int) *Node {
 	apart := func(x *Node, tokens int) *Node { // [B*tokens, D] to [B, H, tokens, dim]
 		return TransposeAllAxes(Reshape(x, s.batch, tokens, s.heads, dim), 0, 2, 1, 3)
 	}
-	scores := MulScalar(Wide(t.byRows(apart(q, queries), apart(k, s.tokens))), 1/math.Sqrt(float64(dim))) // [B, H, queries, T]
+	scores := Wide(t.byRows(apart(q, queries), apart(k, s.tokens))) // [B, H, queries, T]
+	scores = MulScalar(scores, 1/math.Sqrt(float64(dim)))
 	if s.mask != nil {
 		scores = Add(scores, s.mask)
 	}

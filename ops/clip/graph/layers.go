@@ -167,12 +167,14 @@ func (t *Tape) mlp(x *Node, name string) *Node {
 	if !t.cfg.Model.QuickGELU {
 		before, behind, act = math.Sqrt2/2, math.Sqrt2/2, exactGELU
 	}
-	z := t.affine(x, MulScalar(t.At(name+".c_fc.weight"), before), MulScalar(t.At(name+".c_fc.bias"), before)) // [n, hidden]
+	z := t.affine(x, // [n, hidden]
+		MulScalar(t.At(name+".c_fc.weight"), before), MulScalar(t.At(name+".c_fc.bias"), before))
 	return t.again(t.DType != dtypes.Float32, z, func(z *Node) *Node {
 		z = Wide(z)
 		a, slope := act(z)
 		a = t.ruled(a, by{z, func(da *Node) *Node { return Mul(da, slope()) }})
-		return t.affine(t.Narrow(a), MulScalar(t.At(name+".c_proj.weight"), behind), t.At(name+".c_proj.bias")) // [n, D]
+		return t.affine(t.Narrow(a), // [n, D]
+			MulScalar(t.At(name+".c_proj.weight"), behind), t.At(name+".c_proj.bias"))
 	})
 }
 

@@ -66,7 +66,9 @@ type Batch struct {
 	TextFeatures []float32 // [B, E] of length 1; with CachedText
 	BaseText     []float32 // [B, E] of length 1; with PositivesFixed
 	Head         []float32 // [Classes, E] of length 1; with Classes
-	Targets      []float32 // [B, Classes], shares of each image that add up to 1; with Classes, and [B, Head.Classes] with Head, where they may be several ones
+	// [B, Classes], shares of each image that add up to 1, with Classes; [B, Head.Classes], where
+	// several may be 1, with Head
+	Targets []float32
 }
 
 // StepParams are the numbers of a step.

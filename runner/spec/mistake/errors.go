@@ -15,7 +15,8 @@ import (
 	"react/runner/cli"
 )
 
-// Pos is a place in a file, or an override: then File is the whole "--set PATH=VALUE" and Line is 0.
+// Pos is a place in a file, or an override: then File is the whole "--set PATH=VALUE" and Line is
+// 0.
 type Pos struct {
 	File string
 	Line int // 1-based; 0 where only the file is known
