@@ -7,6 +7,7 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
@@ -23,6 +24,17 @@ func Format(file string, text []byte) ([]byte, error) {
 		return nil, mistake.SyntaxErrors(file, string(text), err).Err()
 	}
 	return format.Node(f)
+}
+
+// Quote is a text as a string of CUE.
+func Quote(text string) string { return literal.String.Quote(text) }
+
+// Label is the name of a field, in quotes where CUE wants them.
+func Label(name string) string {
+	if ast.StringLabelNeedsQuoting(name) {
+		return Quote(name)
+	}
+	return name
 }
 
 // Update gives a file of runner/v1 today's names and formats it, comments kept; a file of today is

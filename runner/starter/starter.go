@@ -17,8 +17,6 @@ import (
 	"text/template"
 	"unicode"
 
-	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/literal"
 	"github.com/spf13/pflag"
 
 	"react/results/evaluation"
@@ -155,8 +153,8 @@ func (e *Evaluation) Spec() (spec.Text, error) {
 	}
 	words := map[string]string{"backbone.weights": "WEIGHTS " + e.Weights}
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: \"runner/v2\"\nname: %s\n\n", quote(evaluated))
-	fmt.Fprintf(&b, "backbone: weights: %s\n\n", quote(e.Checkpoint))
+	fmt.Fprintf(&b, "apiVersion: \"runner/v2\"\nname: %s\n\n", spec.Quote(evaluated))
+	fmt.Fprintf(&b, "backbone: weights: %s\n\n", spec.Quote(e.Checkpoint))
 	b.WriteString("// Nothing is retrieved, and nothing is tuned.\ntune: mode: \"none\"\n\n")
 	b.WriteString("// runner explain evaluate prints what an evaluation may have.\nevaluate: {\n")
 	taken := map[string]bool{}
@@ -164,11 +162,11 @@ func (e *Evaluation) Spec() (spec.Text, error) {
 		name := setName(dataset, taken)
 		at := "evaluate." + name
 		words[at] = "DATASET " + dataset
-		fields := []string{"kind: " + quote(e.Kind), "dataset: " + quote(dataset)}
+		fields := []string{"kind: " + spec.Quote(e.Kind), "dataset: " + spec.Quote(dataset)}
 		for _, f := range []struct{ flag, field, value string }{
 			{"--benchmark", "benchmark", e.Benchmark}, {"--prompts-file", "promptsFile", e.PromptsFile}} {
 			if f.value != "" {
-				fields = append(fields, f.field+": "+quote(f.value))
+				fields = append(fields, f.field+": "+spec.Quote(f.value))
 				words[at+"."+f.field] = f.flag + " " + f.value
 			}
 		}
@@ -176,15 +174,11 @@ func (e *Evaluation) Spec() (spec.Text, error) {
 			fields = append(fields, "prompts: "+quoteAll(prompts))
 			words[at+".prompts"] = "--prompt"
 		}
-		label := name
-		if ast.StringLabelNeedsQuoting(name) {
-			label = quote(name)
-		}
-		fmt.Fprintf(&b, "%s: {%s}\n", label, strings.Join(fields, ", "))
+		fmt.Fprintf(&b, "%s: {%s}\n", spec.Label(name), strings.Join(fields, ", "))
 	}
 	b.WriteString("}\n")
 	if e.Trial { // whose folder in the store says nothing in a table
-		fmt.Fprintf(&b, "\nsweep: cases: [{label: %s}]\n", quote(e.Weights))
+		fmt.Fprintf(&b, "\nsweep: cases: [{label: %s}]\n", spec.Quote(e.Weights))
 	}
 	text, err := spec.Format(evaluated, []byte(b.String()))
 	return spec.Text{Called: evaluated, Source: text, Words: words}, err
@@ -193,12 +187,10 @@ func (e *Evaluation) Spec() (spec.Text, error) {
 // evaluated is the name of such an experiment, and what stands for its file's.
 const evaluated = "evaluate"
 
-func quote(text string) string { return literal.String.Quote(text) }
-
 func quoteAll(texts []string) string {
 	quoted := make([]string, len(texts))
 	for i, text := range texts {
-		quoted[i] = quote(text)
+		quoted[i] = spec.Quote(text)
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
