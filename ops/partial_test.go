@@ -103,29 +103,16 @@ func TestStoppedTrainingGoesOn(t *testing.T) {
 		t.Skip("fifty trainings")
 	}
 	for _, name := range []string{"go", "onnx", "xla:cpu"} {
-		on, err := engine.Open(spec(name))
-		if err != nil {
-			t.Logf("not on %s: %v", name, err)
-			continue
-		}
-		defer on.Close()
-		for _, r := range trainings(t, on) {
-			mode := ""
-			if p, ok := r.params.(train.TuneParams); ok {
-				mode = p.Mode
+		t.Run(name, func(t *testing.T) {
+			for _, r := range trainings(t, optest.OpenEngine(t, name)) {
+				mode := ""
+				if p, ok := r.params.(train.TuneParams); ok {
+					mode = p.Mode
+				}
+				t.Run(strings.Trim(r.op+" "+mode, " "), func(t *testing.T) { stopAndGoOn(t, r) })
 			}
-			t.Run(strings.Trim(name+"/"+r.op+" "+mode, " "), func(t *testing.T) { stopAndGoOn(t, r) })
-		}
+		})
 	}
-}
-
-// spec is how an engine is opened here: XLA's plugin is beside the tree, where make puts it.
-func spec(engine string) string {
-	const plugin = "../cache/xla-cpu/pjrt_c_api_cpu_plugin.so"
-	if _, err := os.Stat(plugin); engine == "xla:cpu" && err == nil {
-		return "xla:" + plugin
-	}
-	return engine
 }
 
 func stopAndGoOn(t *testing.T, r resumable) {

@@ -136,6 +136,10 @@ func (p *Program) Run(inputs []compute.Buffer, donate []bool) ([]compute.Buffer,
 // Runtime destroys donated buffers, but reuses those that were finalized.
 func (e *Engine) Donates() bool { return e.name != "onnx" }
 
+// RunsAhead says whether Run returns before the run has ended: the device can then be given the next
+// run while it computes.
+func (e *Engine) RunsAhead() bool { return e.caller != nil && e.mesh == nil }
+
 // ComputesBF16 says whether an engine of a name computes in bfloat16. ONNX
 // Runtime has no products of it on a CPU, and compute-onnx makes bfloat16 f32
 // without a word.

@@ -246,16 +246,9 @@ func (f *fineTuner) training(ctx context.Context, r fineTuneTraining) error {
 	t.Batch = options.Batch
 	endOf := func(epoch int) int { return ((epoch+1)*n + t.Batch - 1) / t.Batch }
 	t.Steps, t.Warmup = endOf(r.epochs-1), min(int(f.Warmup*float64(n)/float64(t.Batch)), endOf(r.epochs-1))
-	epoch := 0
-	t.Each = func(step int) error {
-		for epoch < r.epochs && endOf(epoch) < step { // those of an attempt before
-			epoch++
-		}
-		if epoch == r.epochs || endOf(epoch) != step {
-			return nil
-		}
-		epoch++
-		return r.after(t, epoch-1)
+	t.After = map[int]func() error{}
+	for epoch := range r.epochs {
+		t.After[endOf(epoch)] = func() error { return r.after(t, epoch) }
 	}
 	if err := t.NewTrainer(f.run, f.backbone.Engine, cfg, options); err != nil {
 		return err

@@ -68,17 +68,13 @@ func newSaver(t *Training, run *op.Run, eng *engine.Engine) *saver {
 	return s
 }
 
-// after is called when a step was taken; it saves when it is time to. A state that cannot be
-// written is said in the log: it is a matter of time lost after a kill, and a full disk will stop
-// the stage itself.
-func (s *saver) after(step int) {
-	if s.run.Partial == "" || step == s.t.Steps || time.Since(s.last) < s.pause {
-		return
-	}
-	s.now(step)
+// due says whether it is time to save the state after a step.
+func (s *saver) due(step int) bool {
+	return s.run.Partial != "" && step != s.t.Steps && time.Since(s.last) >= s.pause
 }
 
-// now saves the state after a step, unless it is saved.
+// now saves the state after a step, unless it is saved. A state that cannot be written is said in
+// the log: it is a matter of time lost after a kill, and a full disk will stop the stage itself.
 func (s *saver) now(step int) {
 	if s.run.Partial == "" || step == s.saved {
 		return

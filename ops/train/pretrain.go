@@ -115,11 +115,11 @@ func runPretrain(ctx context.Context, run *op.Run, p PretrainParams) error {
 		return err
 	}
 	if p.CheckpointEvery > 0 {
-		t.Each = func(step int) error {
-			if step%p.CheckpointEvery != 0 {
-				return nil
+		t.After = map[int]func() error{}
+		for step := p.CheckpointEvery; step <= p.Steps; step += p.CheckpointEvery {
+			t.After[step] = func() error {
+				return saveTrained(filepath.Join(run.Dir, snapshotDir(step)), trainer, tok)
 			}
-			return saveTrained(filepath.Join(run.Dir, snapshotDir(step)), trainer, tok)
 		}
 	}
 	sum, err := t.Run(ctx, run, eng)

@@ -9,6 +9,7 @@ package train
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -56,8 +57,8 @@ type Training struct {
 	Augment                              image.Augment
 	Seed                                 uint64
 	PositivesWarned                      bool
-	// called after each step, counted from 1; nil is nothing
-	Each func(step int) error
+	// called after a step, counted from 1, with the trainer as the step left it
+	After map[int]func() error
 }
 
 // stepMetrics is one line of metrics.jsonl.
@@ -82,11 +83,22 @@ type trainingSummary struct {
 	Last            stepMetrics
 }
 
-// batchData is one prepared batch; its buffers are reused two batches later.
+// batchData is one batch in the host's memory; its buffers are used again two batches later.
 type batchData struct {
 	step  int
 	batch optim.Batch
+}
+
+// prepared is a batch on the device, or why there is none.
+type prepared struct {
+	input *optim.Input
 	err   error
+}
+
+func (p prepared) free() {
+	if p.input != nil {
+		p.input.Free()
+	}
 }
 
 // learningRate is linear warm-up to the peak over warmup steps, then a cosine to 0 at the last
@@ -101,6 +113,15 @@ func learningRate(peak float64, step, warmup, steps int) float64 {
 // Run takes all the steps and writes metrics.jsonl. It goes on where an attempt before it was
 // stopped, to the same result. A loss that is not finite stops it.
 func (t *Training) Run(ctx context.Context, run *op.Run, eng *engine.Engine) (trainingSummary, error) {
+	ahead := 0
+	if eng.RunsAhead() {
+		ahead = 1
+	}
+	return t.run(ctx, run, eng, ahead)
+}
+
+// run is Run with so many steps given to the device before the numbers of one are read.
+func (t *Training) run(ctx context.Context, run *op.Run, eng *engine.Engine, ahead int) (trainingSummary, error) {
 	file, err := os.Create(run.Path(MetricsFile))
 	if err != nil {
 		return trainingSummary{}, err
@@ -115,12 +136,16 @@ func (t *Training) Run(ctx context.Context, run *op.Run, eng *engine.Engine) (tr
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	batches := t.prefetch(ctx, run.Workers, from)
+	steps := steps{Training: t, run: run, saver: s, out: w, from: from, ahead: ahead}
 	defer func() {
 		cancel()
-		for range batches { // the producer has returned when the channel is closed
+		for b := range batches { // the producer has returned when the channel is closed
+			b.free()
+		}
+		for _, open := range steps.open {
+			open.taken.Free()
 		}
 	}()
-	steps := steps{Training: t, run: run, saver: s, out: w, from: from}
 	if err := steps.replay(lines); err != nil {
 		return steps.sum, err
 	}
@@ -140,8 +165,18 @@ type steps struct {
 	saver   *saver
 	out     io.Writer
 	from    int // steps of attempts before
+	ahead   int // steps that the device may be given beside the one that it computes
+	open    []openStep
+	intact  bool // the trainer is as the last step left it
 	started time.Time
 	sum     trainingSummary
+}
+
+// openStep is a step whose numbers were not read yet.
+type openStep struct {
+	step  int // from 0
+	lr    float64
+	taken *optim.Taken
 }
 
 // replay adds up the lines of the steps that an attempt before took.
@@ -170,55 +205,105 @@ func (s *steps) add(line stepMetrics) {
 	}
 }
 
-func (s *steps) take(ctx context.Context, batches <-chan *batchData) error {
+// take takes the steps. Where the device computes ahead, the numbers of a step are read once it has
+// been given the next one, so that it never waits; what needs the trainer as a step left it waits
+// for the step.
+func (s *steps) take(ctx context.Context, batches <-chan prepared) error {
 	for step := s.from; step < s.Steps; step++ {
 		b, ok := <-batches
 		if err := ctx.Err(); err != nil || !ok {
+			b.free()
+			if err := s.settle(0); err != nil {
+				return err
+			}
 			s.saver.now(step)
 			return err
 		}
 		if b.err != nil {
-			return b.err
+			return cmp.Or(s.settle(0), b.err)
 		}
-		line, err := s.step(step, b)
+		err := s.step(step, b.input)
 		if err != nil {
-			return fmt.Errorf("step %d: %w", step+1, err)
+			return cmp.Or(s.settle(0), fmt.Errorf("step %d: %w", step+1, err))
 		}
-		raw, err := json.Marshal(line)
-		raw = append(raw, '\n')
-		if err == nil {
-			_, err = s.out.Write(raw)
+		most := s.ahead
+		if s.After[step+1] != nil || s.saver.due(step+1) {
+			most = 0
 		}
-		if err != nil {
+		if err := s.settle(most); err != nil {
 			return err
 		}
-		s.run.Logged(raw, false)
-		s.add(line)
-		if s.Each != nil {
-			if err := s.Each(step + 1); err != nil {
-				return err
-			}
+	}
+	return s.settle(0)
+}
+
+// settle reads the numbers of the steps that are open, in their order, until no more than most are.
+func (s *steps) settle(most int) error {
+	for len(s.open) > most {
+		first := s.open[0]
+		s.open = s.open[1:]
+		if err := s.finish(first); err != nil {
+			return err
 		}
-		s.saver.after(step + 1)
-		s.run.Progress(op.Progress{Done: step + 1, Total: s.Steps, Note: fmt.Sprintf("loss %.3f, %.0f images/s", line.Loss, line.ImagesPerSecond)})
 	}
 	return nil
 }
 
-// step takes one step, counted from 0.
-func (s *steps) step(step int, b *batchData) (stepMetrics, error) {
+// finish writes the line of a step, and does what comes after it.
+func (s *steps) finish(of openStep) error {
+	line, err := s.line(of)
+	if err != nil {
+		return fmt.Errorf("step %d: %w", of.step+1, err)
+	}
+	raw, err := json.Marshal(line)
+	raw = append(raw, '\n')
+	if err == nil {
+		_, err = s.out.Write(raw)
+	}
+	if err != nil {
+		return err
+	}
+	s.run.Logged(raw, false)
+	s.add(line)
+	if len(s.open) == 0 && s.intact { // the trainer is as this step left it
+		if after := s.After[of.step+1]; after != nil {
+			if err := after(); err != nil {
+				return err
+			}
+		}
+		if s.saver.due(of.step + 1) {
+			s.saver.now(of.step + 1)
+		}
+	}
+	s.run.Progress(op.Progress{Done: of.step + 1, Total: s.Steps, Note: fmt.Sprintf("loss %.3f, %.0f images/s", line.Loss, line.ImagesPerSecond)})
+	return nil
+}
+
+// step gives the device a step, counted from 0.
+func (s *steps) step(step int, in *optim.Input) error {
 	lr := learningRate(s.LR, step, s.Warmup, s.Steps)
 	if s.Constant && step >= s.Warmup {
 		lr = s.LR
 	}
-	stats, err := s.Trainer.Step(b.batch, optim.StepParams{LR: lr, WeightDecay: s.WeightDecay, Gamma: s.gamma, AlphaLRScale: s.alphaLRScale, TowerLRScale: s.TowerLRScale})
+	s.intact = false
+	taken, err := s.Trainer.Take(in, optim.StepParams{LR: lr, WeightDecay: s.WeightDecay, Gamma: s.gamma, AlphaLRScale: s.alphaLRScale, TowerLRScale: s.TowerLRScale})
+	if err == nil {
+		s.open, s.intact = append(s.open, openStep{step, lr, taken}), true
+	}
+	return err
+}
+
+// line waits for the end of a step and says its numbers.
+func (s *steps) line(of openStep) (stepMetrics, error) {
+	step := of.step
+	stats, err := of.taken.Stats()
 	if err != nil {
 		return stepMetrics{}, err
 	}
 	if math.IsNaN(stats.Loss) || math.IsInf(stats.Loss, 0) {
 		return stepMetrics{}, DivergedError{Err: fmt.Errorf("the loss is %v (lr %g is too high?)", stats.Loss, s.LR)}
 	}
-	line := stepMetrics{Step: step + 1, Loss: stats.Loss, LR: lr, GradNorm: stats.GradNorm, LogitScale: stats.LogitScale, Positives: stats.MeanPositives, TanhAlpha: stats.TanhAlpha}
+	line := stepMetrics{Step: step + 1, Loss: stats.Loss, LR: of.lr, GradNorm: stats.GradNorm, LogitScale: stats.LogitScale, Positives: stats.MeanPositives, TanhAlpha: stats.TanhAlpha}
 	if s.Labels != nil {
 		line.Positives, line.Accuracy = 0, stats.MeanPositives
 	}
@@ -247,29 +332,46 @@ func (t *Training) warnPositives(run *op.Run, line stepMetrics) {
 		t.gamma, line.Positives, t.Batch, line.Step)
 }
 
-// prefetch prepares batches from a step on, one ahead of the step that uses them, and closes the
-// channel when it is done or ctx is.
-func (t *Training) prefetch(ctx context.Context, workers, from int) <-chan *batchData {
-	out := make(chan *batchData)
+// prefetch prepares batches from a step on and gives them to the device, one ahead of the step that
+// uses them, and closes the channel when it is done or ctx is.
+func (t *Training) prefetch(ctx context.Context, workers, from int) <-chan prepared {
+	out := make(chan prepared)
 	go func() {
 		defer close(out)
 		order := newSampler(t.examples(), t.Seed)
-		buffers := [3]*batchData{t.newBatch(), t.newBatch(), t.newBatch()}
+		buffers := [2]*batchData{t.newBatch(), t.newBatch()}
 		for step := from; step < t.Steps; step++ {
 			b := buffers[step%len(buffers)]
 			b.step = step
-			b.err = caught.Do("", func() error { return t.fill(ctx, workers, order, b) })
+			var p prepared
+			p.err = caught.Do("", func() (err error) {
+				p.input, err = t.prepare(ctx, workers, order, b)
+				return err
+			})
 			select {
-			case out <- b:
+			case out <- p:
 			case <-ctx.Done():
+				p.free()
 				return
 			}
-			if b.err != nil {
+			if p.err != nil {
 				return
 			}
 		}
 	}()
 	return out
+}
+
+// prepare fills a batch and gives it to the device.
+func (t *Training) prepare(ctx context.Context, workers int, order *sampler, b *batchData) (*optim.Input, error) {
+	if err := t.fill(ctx, workers, order, b); err != nil {
+		return nil, err
+	}
+	in, err := t.Trainer.Put(b.batch)
+	if err != nil {
+		return nil, fmt.Errorf("step %d: %w", b.step+1, err)
+	}
+	return in, nil
 }
 
 // pairs is the number of pairs trained on.

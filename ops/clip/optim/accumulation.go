@@ -141,11 +141,7 @@ func (t *Trainer) buildUpdate(g *Graph) []*Node {
 }
 
 // partedStep runs a step's programs. Its outputs are those of the whole step.
-func (t *Trainer) partedStep(given *graph.Given, b Batch, p StepParams) ([]compute.Buffer, error) {
-	if err := t.checkBatch(b); err != nil {
-		return nil, err
-	}
-	giveHyper(given, p, t.opts, t.step+1)
+func (t *Trainer) partedStep(given *graph.Given, b Batch) ([]compute.Buffer, error) {
 	u, v, err := t.partedFeatures(given, b)
 	if err != nil {
 		return nil, err
@@ -155,7 +151,7 @@ func (t *Trainer) partedStep(given *graph.Given, b Batch, p StepParams) ([]compu
 	if !t.opts.classifies() {
 		given.PutRows(graph.TextFeaturesInput, v, batch, dim)
 	}
-	t.giveTargets(given, b, p.Gamma)
+	t.giveTargets(given, b)
 	outputs, err := t.run(t.parts.loss, given)
 	if err != nil {
 		return nil, err

@@ -9,13 +9,55 @@ import (
 	"react/ops/engine"
 )
 
-// giveHyper puts the numbers of a step, counted from 1.
-func giveHyper(g *graph.Given, p StepParams, o Options, step int) {
+// Input is a batch that was given to the device for one step.
+type Input struct {
+	given *graph.Given
+	batch Batch // of a step in micro-batches, which go to the device one after the other
+}
+
+// Free frees a batch that no step takes.
+func (in *Input) Free() { in.given.Free() }
+
+// Put gives a batch to the device for one step; it may run beside another step. A batch of a step in
+// micro-batches is only checked, and must stay as it is until its step is taken.
+func (t *Trainer) Put(b Batch) (*Input, error) {
+	in := &Input{given: graph.NewGiven(t.eng)}
+	err := t.checkBatch(b)
+	switch {
+	case err != nil:
+	case t.parts != nil:
+		in.batch = b
+	default:
+		t.giveWhole(in.given, b)
+		err = in.given.Err
+	}
+	if err != nil {
+		in.Free()
+		return nil, fmt.Errorf("trainer: %w", err)
+	}
+	return in, nil
+}
+
+// giveWhole puts a batch that goes through a step as one.
+func (t *Trainer) giveWhole(given *graph.Given, b Batch) {
+	t.giveTargets(given, b)
+	if t.opts.CachedText {
+		given.PutRows(graph.TextFeaturesInput, b.TextFeatures, t.opts.Batch, t.cfg.Dim())
+	}
+	t.givePairs(given, t.program, b)
+}
+
+// giveHyper puts the numbers of the next step.
+func (t *Trainer) giveHyper(given *graph.Given, p StepParams) {
+	o, step := t.opts, t.step+1
 	values := hyperValues(p, o.AdamW, o.GradClip, step)
 	if o.Head.Classes > 0 {
 		values = headHyperValues(p, o, step)
 	}
-	g.Put(graph.HyperInput, values, 1, len(values))
+	given.Put(graph.HyperInput, values, 1, len(values))
+	if !o.GammaOff && !o.classifies() {
+		given.Put(graph.GammaInput, []float32{float32(p.Gamma)}, 1, 1)
+	}
 }
 
 // checkBatch holds a batch to the sizes that the options say.

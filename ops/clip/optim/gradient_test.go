@@ -76,7 +76,8 @@ func gradientsOf(t *testing.T, e *engine.Engine, c *clip.Checkpoint, o Options, 
 	}
 	given := graph.NewGiven(e)
 	defer given.Free()
-	tr.giveTargets(given, b, 0.5)
+	tr.giveHyper(given, StepParams{Gamma: 0.5})
+	tr.giveTargets(given, b)
 	tr.givePairs(given, program, b)
 	for _, name := range c.Weights.Names() {
 		w := c.Weights.At(name)

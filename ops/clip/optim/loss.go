@@ -27,10 +27,7 @@ func (t *Trainer) lossOf(tape *graph.Tape, u, v *Node) graph.Loss {
 }
 
 // giveTargets puts what the loss reads beside features.
-func (t *Trainer) giveTargets(given *graph.Given, b Batch, gamma float64) {
-	if !t.opts.GammaOff && !t.opts.classifies() {
-		given.Put(graph.GammaInput, []float32{float32(gamma)}, 1, 1)
-	}
+func (t *Trainer) giveTargets(given *graph.Given, b Batch) {
 	if t.opts.PositivesFixed {
 		given.PutRows(graph.BaseInput, b.BaseText, t.opts.Batch, t.cfg.Dim())
 	}

@@ -2,6 +2,7 @@ package optim
 
 import (
 	"fmt"
+	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -27,17 +28,25 @@ func EstimateTraining(cfg clip.Config, o Options, engineName string) (clip.Memor
 	}
 	all, training := cfg.Parameters()*clip.ValueBytes, (o.mode().Parameters(cfg)+int64(o.Head.Classes*(cfg.Dim()+1)))*clip.ValueBytes
 	pixels := int64(3*cfg.ImageSize()*cfg.ImageSize()) * clip.ValueBytes
+	inputs, waiting := inputBatches(o, engineName)
 	m := clip.Memory{Parameters: all, Moments: int64(len(o.stateful())-1) * training, Gradients: step.gradients, Activations: step.other,
-		Inputs: int64(o.rows()) * pixels, Host: processBytes(engineName, 350<<20) + 2*all + batchesAhead*int64(o.Batch)*pixels}
+		Inputs: inputs * int64(o.rows()) * pixels, Host: processBytes(engineName, 350<<20) + 2*all + waiting*int64(o.Batch)*pixels}
 	if o.parts() > 1 {
 		m.Gradients += training // the sums
 	}
 	return m, nil
 }
 
-// batchesAhead is how many batches are in preparation or waiting (see
-// Training.prefetch in ops/train).
-const batchesAhead = 3
+// inputBatches says how many batches are on the device, and how many on the host are in
+// preparation or waiting (see Training.prefetch in ops/train). XLA has the one that
+// it computes, the next, and one that waits; on CPU engines that one is counted to
+// the host's.
+func inputBatches(o Options, engineName string) (device, host int64) {
+	if strings.HasPrefix(engineName, "xla:") && o.parts() == 1 {
+		return 3, 2
+	}
+	return 1, 3
+}
 
 // estimateEncoding says what embedding of images and captions takes.
 func estimateEncoding(cfg clip.Config, batch int, precision, engineName string) (clip.Memory, error) {
@@ -55,7 +64,11 @@ func estimateEncoding(cfg clip.Config, batch int, precision, engineName string) 
 	}
 	all := cfg.Parameters() * clip.ValueBytes
 	pixels := int64(batch) * int64(3*cfg.ImageSize()*cfg.ImageSize()) * clip.ValueBytes
-	m := clip.Memory{Parameters: all, Activations: activations.total(), Inputs: pixels, Host: processBytes(engineName, 180<<20) + all + pixels}
+	calls := int64(1) // see Encoder.Calls and Pass in ops/backbone
+	if strings.HasPrefix(engineName, "xla:") {
+		calls = 2
+	}
+	m := clip.Memory{Parameters: all, Activations: activations.total(), Inputs: calls * pixels, Host: processBytes(engineName, 180<<20) + all + (calls+1)*pixels}
 	return m, nil
 }
 

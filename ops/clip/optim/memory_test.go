@@ -59,7 +59,8 @@ func TestMemoryChild(t *testing.T) {
 		}
 	} else {
 		tr, _ := train(t, e, c, r.Opts, 0)
-		var batches [batchesAhead]Batch
+		_, waiting := inputBatches(r.Opts, e.Name())
+		batches := make([]Batch, waiting)
 		for i := range batches {
 			batches[i] = randomBatch(c.Config, r.Opts.Batch, uint64(i))
 		}

@@ -90,7 +90,7 @@ type StepStats struct {
 }
 
 // Trainer trains one model at a time. Parameters and moments stay on the device
-// between steps; only what trains has moments. Not for concurrent use.
+// between steps; only what trains has moments. Not for concurrent use, but for Put.
 type Trainer struct {
 	eng     *engine.Engine
 	cfg     clip.Config
@@ -300,23 +300,44 @@ func (t *Trainer) Close() {
 	t.buffers = map[string]compute.Buffer{}
 }
 
-// Step takes one optimizer step. After an error Reset must follow.
+// Step takes one optimizer step and waits for its end. After an error Reset must follow.
 func (t *Trainer) Step(b Batch, p StepParams) (StepStats, error) {
-	if t.start == nil {
-		return StepStats{}, fmt.Errorf("trainer: a step before Reset")
-	}
-	given := graph.NewGiven(t.eng)
-	defer given.Free()
-	step := t.wholeStep
-	if t.parts != nil {
-		step = t.partedStep
-	}
-	outputs, err := step(given, b, p)
+	in, err := t.Put(b)
 	if err != nil {
-		return StepStats{}, fmt.Errorf("trainer: %w", err)
+		return StepStats{}, err
+	}
+	taken, err := t.Take(in, p)
+	if err != nil {
+		return StepStats{}, err
+	}
+	return taken.Stats()
+}
+
+// Taken is a step that was taken, or that the device still computes.
+type Taken struct {
+	trainer *Trainer
+	stats   compute.Buffer
+}
+
+// Take takes one optimizer step with a batch, which it frees. Where the engine runs ahead it does
+// not wait for the step's end, and the next may be taken at once. After an error Reset must follow.
+func (t *Trainer) Take(in *Input, p StepParams) (*Taken, error) {
+	defer in.Free()
+	if t.start == nil {
+		return nil, fmt.Errorf("trainer: a step before Reset")
+	}
+	t.giveHyper(in.given, p)
+	var outputs []compute.Buffer
+	var err error
+	if t.parts != nil {
+		outputs, err = t.partedStep(in.given, in.batch)
+	} else {
+		outputs, err = t.run(t.program, in.given)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("trainer: %w", err)
 	}
 	t.step++
-	defer outputs[0].Finalize()
 	at := 1
 	for _, name := range t.names {
 		for _, kind := range t.opts.stateful() {
@@ -327,20 +348,7 @@ func (t *Trainer) Step(b Batch, p StepParams) (StepStats, error) {
 	for i, name := range t.opts.Head.Statistics() {
 		t.buffers[graph.ParamPrefix+name] = outputs[at+i]
 	}
-	return t.stats(outputs[0])
-}
-
-func (t *Trainer) wholeStep(given *graph.Given, b Batch, p StepParams) ([]compute.Buffer, error) {
-	if err := t.checkBatch(b); err != nil {
-		return nil, err
-	}
-	giveHyper(given, p, t.opts, t.step+1)
-	t.giveTargets(given, b, p.Gamma)
-	if t.opts.CachedText {
-		given.PutRows(graph.TextFeaturesInput, b.TextFeatures, t.opts.Batch, t.cfg.Dim())
-	}
-	t.givePairs(given, t.program, b)
-	return t.run(t.program, given)
+	return &Taken{t, outputs[0]}, nil
 }
 
 // renewed says whether the update gives an input a new value.
@@ -383,16 +391,21 @@ func (t *Trainer) run(p *engine.Program, given *graph.Given) ([]compute.Buffer, 
 	return outputs, err
 }
 
-func (t *Trainer) stats(b compute.Buffer) (StepStats, error) {
-	values := make([]float32, 4+len(t.alphas))
-	if err := b.ToFlatData(values); err != nil {
+// Free is for a step whose numbers nobody wants.
+func (s *Taken) Free() { _ = s.stats.Finalize() }
+
+// Stats waits for the step's end and gives its numbers, once.
+func (s *Taken) Stats() (StepStats, error) {
+	defer s.Free()
+	values := make([]float32, 4+len(s.trainer.alphas))
+	if err := s.stats.ToFlatData(values); err != nil {
 		return StepStats{}, err
 	}
-	s := StepStats{Loss: float64(values[0]), GradNorm: float64(values[1]), LogitScale: float64(values[2]), MeanPositives: float64(values[3])}
+	stats := StepStats{Loss: float64(values[0]), GradNorm: float64(values[1]), LogitScale: float64(values[2]), MeanPositives: float64(values[3])}
 	for _, a := range values[4:] {
-		s.TanhAlpha = append(s.TanhAlpha, float64(a))
+		stats.TanhAlpha = append(stats.TanhAlpha, float64(a))
 	}
-	return s, nil
+	return stats, nil
 }
 
 // Checkpoint copies the current weights off the device.

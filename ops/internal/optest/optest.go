@@ -59,6 +59,28 @@ func (r *Run) ToldLog(t *testing.T, name string) {
 	}
 }
 
+// OpenEngine opens an engine for a test, which is skipped where it is absent. XLA's plugin for CPUs
+// is where make puts it.
+func OpenEngine(t *testing.T, name string) *engine.Engine {
+	t.Helper()
+	if name == "xla:cpu" && testing.Short() {
+		t.Skip("-short: XLA compiles a step for seconds")
+	}
+	spec := name
+	for dir := ".."; name == spec && len(dir) < 16; dir = filepath.Join(dir, "..") {
+		plugin := filepath.Join(dir, "cache", "xla-cpu", "pjrt_c_api_cpu_plugin.so")
+		if _, err := os.Stat(plugin); name == "xla:cpu" && err == nil {
+			spec = "xla:" + plugin
+		}
+	}
+	eng, err := engine.Open(spec)
+	if err != nil {
+		t.Skipf("not on %s: %v", name, err)
+	}
+	t.Cleanup(eng.Close)
+	return eng
+}
+
 // WriteFolder makes a clip-retrieval folder with given vectors for both sides, which have length 1.
 func WriteFolder(t *testing.T, dim int, vectors []float32, meta []embeddings.Meta) string {
 	t.Helper()
