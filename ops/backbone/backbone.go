@@ -18,7 +18,10 @@ import (
 	"react/ops/op"
 )
 
-// Batch is the static batch of the encoders, on each device; the last one is padded.
+// Batch is the static batch of the encoders, on each device; the last one is padded. It is one number
+// for all engines and models, and which images make a batch is part of what a stage computes: on
+// onnx and go the last bits of an embedding depend on its place in the batch, and keys do not have
+// the batch in them.
 const Batch = 128
 
 // Backbone is a loaded checkpoint with its tokenizer and compiled towers.
@@ -80,22 +83,31 @@ func OpenPrompts(run *op.Run, precision, truncate string) (*Backbone, error) {
 
 // Texts embeds captions: [len(captions), dim], L2-normalised.
 func (b *Backbone) Texts(ctx context.Context, captions []string) ([]float32, error) {
-	dim := b.Checkpoint.Config.Dim()
-	out := make([]float32, 0, len(captions)*dim)
-	for start := 0; start < len(captions); start += b.Encoder.AtOnce() {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	type batch struct {
+		texts    []string
+		ids      []int32
+		features []float32
+	}
+	out := make([]float32, 0, len(captions)*b.Checkpoint.Config.Dim())
+	err := pipe(ctx, b.Encoder.Calls(), func(ctx context.Context) (*batch, error) {
+		n := min(b.Encoder.AtOnce(), len(captions))
+		if n == 0 || ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		part := captions[start:min(start+b.Encoder.AtOnce(), len(captions))]
-		ids, err := encodeAs(b.Tokenizer, part, b.Truncation)
-		if err != nil {
-			return nil, err
-		}
-		u, err := b.Encoder.Texts(ids, len(part))
-		if err != nil {
-			return nil, named(err, func(i int) string { return fmt.Sprintf("text %q", part[i]) })
-		}
-		out = append(out, u...)
+		p := &batch{texts: captions[:n]}
+		captions = captions[n:]
+		var err error
+		p.ids, err = encodeAs(b.Tokenizer, p.texts, b.Truncation)
+		return p, err
+	}, func(p *batch) (err error) {
+		p.features, err = b.Encoder.Texts(p.ids, len(p.texts))
+		return named(err, func(i int) string { return fmt.Sprintf("text %q", p.texts[i]) })
+	}, func(p *batch) error {
+		out = append(out, p.features...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return out, nil
 }

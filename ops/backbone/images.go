@@ -9,6 +9,7 @@ import (
 
 	"react/data/datasets"
 	"react/data/image"
+	"react/data/lost"
 	"react/data/shards"
 	"react/ops/clip"
 	"react/ops/op"
@@ -22,6 +23,7 @@ const cacheBytes = 1 << 30
 type Source struct {
 	N      int
 	Read   func(i int) ([]byte, error)
+	Once   bool               // each image is used once: none is kept
 	called func(i int) string // for errors
 	mu     sync.Mutex
 	cached []*image.RGB
@@ -78,10 +80,20 @@ func (s *Source) load(i int, n Normalization, pixels []float32) error {
 	})
 }
 
+// lenient are the images of a source, of which those are left out that cannot be read.
+type lenient struct{ *Source }
+
+func (l lenient) load(i int, n Normalization, pixels []float32) error {
+	if err := l.Source.load(i, n, pixels); err != nil {
+		return &unreadImage{err, lost.Undecodable}
+	}
+	return nil
+}
+
 func (s *Source) keep(i int, img *image.RGB) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.size+len(img.Pix) <= cacheBytes && s.cached[i] == nil {
+	if !s.Once && s.size+len(img.Pix) <= cacheBytes && s.cached[i] == nil {
 		s.cached[i] = &image.RGB{W: img.W, H: img.H, Pix: bytes.Clone(img.Pix)}
 		s.size += len(img.Pix)
 	}

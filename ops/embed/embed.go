@@ -6,6 +6,7 @@
 package embed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"react/data/caught"
 	"react/data/embeddings"
 	"react/data/lost"
 	"react/data/shards"
@@ -88,7 +90,8 @@ type embedder struct {
 
 	// a block was not there when its turn came: what follows is written in another pass
 	behind  bool
-	written int          // blocks
+	written int          // blocks, with the one that is being written
+	writing chan error   // how that went; nil for none
 	mine    map[int]bool // blocks that this attempt computed
 	counted map[int]bool // blocks that others computed
 	shown   int          // rows that progress has told of
@@ -136,10 +139,12 @@ func embedPool(ctx context.Context, run *op.Run, p Params, blockRows int) error 
 	if e.out, err = embeddings.Create(run.Dir, b.Checkpoint.Config.Dim(), embeddings.Options{Image: e.set != nil, Text: true}); err != nil {
 		return err
 	}
+	defer e.settle() // where this panics
 	stats, err := e.eachBlock(ctx, blockRows, func() error { return e.ahead(ctx) })
 	if err == nil && e.behind {
 		_, err = e.eachBlock(ctx, blockRows, func() error { return e.rest(ctx) })
 	}
+	err = errors.Join(err, e.settle())
 	if err == nil {
 		stats.Lost.AddN(lost.Undecodable, int64(e.bad), mostOf(e.causes))
 		err = run.Lose(stats.Lost, p.MaxBadShare)
@@ -203,10 +208,12 @@ func (e *embedder) compute(ctx context.Context, must bool) (embeddedBlock, error
 	return b, nil
 }
 
-// write appends the block of e.rows to the output.
-func (e *embedder) write(b embeddedBlock) error {
+// write appends the block of e.rows to the output, beside what the caller does next. release is
+// called when the block is written, or is not going to be.
+func (e *embedder) write(b embeddedBlock, release func()) error {
 	rows := len(e.rows)
-	if err := e.countBad(rows-len(b.keep), b.causes); err != nil {
+	if err := cmp.Or(e.settle(), e.countBad(rows-len(b.keep), b.causes)); err != nil {
+		release()
 		return err
 	}
 	meta := make([]embeddings.Meta, len(b.keep))
@@ -217,13 +224,30 @@ func (e *embedder) write(b embeddedBlock) error {
 			meta[i].Key = row.Sample.Key
 		}
 	}
-	e.report(rows-1, rows)
-	if err := e.out.Append(b.images, b.texts, meta); err != nil {
-		return err
-	}
 	e.written++
-	e.blocks.wrote(e.written)
+	written, done := e.written, make(chan error, 1)
+	e.writing = done
+	go func() {
+		done <- caught.Do("", func() error {
+			defer release()
+			if err := e.out.Append(b.images, b.texts, meta); err != nil {
+				return err
+			}
+			e.blocks.wrote(written)
+			return nil
+		})
+	}()
+	e.report(rows-1, rows)
 	return nil
+}
+
+// settle waits for the block that is being written.
+func (e *embedder) settle() error {
+	if e.writing == nil {
+		return nil
+	}
+	defer func() { e.writing = nil }()
+	return <-e.writing
 }
 
 // report tells how far the pool is read, and how fast this attempt computes; at is a row of the
@@ -253,31 +277,36 @@ func (e *embedder) report(at, done int) {
 
 // embed computes e.rows.
 func (e *embedder) embed(ctx context.Context) (b embeddedBlock, err error) {
+	captions, samples := make([]string, len(e.rows)), make([]shards.Sample, len(e.rows))
+	for i, row := range e.rows {
+		captions[i], samples[i] = row.Text, row.Sample
+	}
 	if e.set == nil {
-		b.keep = make([]int, len(e.rows))
-		for i := range b.keep {
-			b.keep[i] = i
-		}
-	} else {
-		samples := make([]shards.Sample, len(e.rows))
-		for i, row := range e.rows {
-			samples[i] = row.Sample
-		}
-		src := backbone.NewSource(e.set, samples)
-		if b.keep, b.causes, err = e.readable(ctx, src); err != nil {
-			return b, err
-		}
-		report := func(done int) { e.report(b.keep[done-1], done) }
-		if b.images, err = e.backbone.Images(ctx, e.run, src, b.keep, report); err != nil {
-			return b, err
-		}
+		b.keep = backbone.IndicesTo(len(e.rows))
+		b.texts, err = e.backbone.Texts(ctx, captions)
+		return b, err
 	}
-	captions := make([]string, len(b.keep))
-	for i, at := range b.keep {
-		captions[i] = e.rows[at].Text
+	src := backbone.NewSource(e.set, samples)
+	src.Once = true
+	var bad []int
+	var errs []error
+	unread := func(i int, err error) (tooMany bool) {
+		bad, errs = append(bad, i), append(errs, err)
+		return e.tooManyBad(len(bad)) != nil
 	}
-	b.texts, err = e.backbone.Texts(ctx, captions)
-	return b, err
+	pairs, err := e.backbone.Pairs(ctx, e.run, src, captions, unread, e.report)
+	if err != nil {
+		return b, err
+	}
+	if err := e.tooManyBad(len(bad)); err != nil {
+		return b, fmt.Errorf("%w: row %d: %w", err, e.rows[bad[0]].Index, errs[0])
+	}
+	b.causes = map[string]int{}
+	for _, err := range errs {
+		b.causes[causeOf(err)]++
+	}
+	b.keep, b.images, b.texts = pairs.At, pairs.Images, pairs.Texts
+	return b, nil
 }
 
 // countBad adds images that do not decode, by cause.
@@ -309,29 +338,6 @@ func mostOf(causes map[string]int) string {
 		}
 	}
 	return most
-}
-
-// readable lists the rows of the block whose image decodes; the others may be no more than maxBad.
-func (e *embedder) readable(ctx context.Context, src *backbone.Source) (keep []int, causes map[string]int, err error) {
-	bad, errs, err := src.Check(ctx, e.run.Workers)
-	if err != nil {
-		return nil, nil, err
-	}
-	causes = map[string]int{}
-	for _, err := range errs {
-		causes[causeOf(err)]++
-	}
-	if err := e.tooManyBad(len(bad)); err != nil {
-		return nil, nil, fmt.Errorf("%w: row %d: %w", err, e.rows[bad[0]].Index, errs[0])
-	}
-	for i := range e.rows {
-		if len(bad) > 0 && bad[0] == i {
-			bad = bad[1:]
-			continue
-		}
-		keep = append(keep, i)
-	}
-	return keep, causes, nil
 }
 
 var digits = regexp.MustCompile(`[0-9]+`)

@@ -178,12 +178,12 @@ func (e *embedder) ahead(ctx context.Context) error {
 		e.behind = true
 		return nil
 	}
-	defer release()
 	if e.behind {
+		release()
 		e.report(len(e.rows)-1, len(e.rows))
 		return nil
 	}
-	return e.write(b)
+	return e.write(b, release)
 }
 
 // rest writes the blocks that ahead left: those that others have come when they are through with
@@ -198,8 +198,7 @@ func (e *embedder) rest(ctx context.Context) error {
 			return err
 		}
 		if release != nil {
-			defer release()
-			return e.write(b)
+			return e.write(b, release)
 		}
 		select {
 		case <-ctx.Done():

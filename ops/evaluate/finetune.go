@@ -290,12 +290,12 @@ func (f *fineTuner) score(ctx context.Context, c *clip.Checkpoint, images *backb
 	defer enc.Close()
 	classes := len(head.Bias)
 	out := blas.New(images.N, classes)
-	pass := backbone.Pass{Workers: f.run.Workers, Rows: enc.AtOnce(), Norm: backbone.NormalizationOf(c.Config), Encode: enc.ImageFeatures}
-	err = pass.Run(ctx, images, backbone.IndicesTo(images.N), func(at []int, features []float32) error {
-		x := blas.Matrix{Rows: len(at), Cols: c.Config.Dim(), Values: features}
+	pass := backbone.Pass{Workers: f.run.Workers, Norm: backbone.NormalizationOf(c.Config), Encoder: enc, Encode: enc.ImageFeatures}
+	err = pass.Run(ctx, images, backbone.IndicesTo(images.N), func(p *backbone.Passed) error {
+		x := blas.Matrix{Rows: len(p.At), Cols: c.Config.Dim(), Values: p.Features}
 		scale := f.normalizeFeatures(x, head, c)
-		part := out.Slice(at[0], at[0]+len(at))
-		for i := range at {
+		part := out.Slice(p.At[0], p.At[0]+len(p.At))
+		for i := range p.At {
 			copy(part.Row(i), head.Bias)
 		}
 		blas.Times(part, scale, x, blas.Matrix{Rows: classes, Cols: x.Cols, Values: head.Weight}, 1)

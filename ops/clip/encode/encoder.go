@@ -166,6 +166,15 @@ func runBatches[T float32 | int64](e *Encoder, kind, name string, rows []T, shap
 // AtOnce is how many rows of a call are computed at a time: a batch on each device.
 func (e *Encoder) AtOnce() int { return e.batch * len(e.devices) }
 
+// Calls is how many calls at a time keep the devices busy. Where they run ahead it is two: the rows
+// of one are uploaded while those of the other are computed.
+func (e *Encoder) Calls() int {
+	if e.devices[0].eng.RunsAhead() {
+		return 2
+	}
+	return 1
+}
+
 // batches are n rows that go through a program, a batch at a time, on all devices.
 type batches struct {
 	program func(on *device) (*engine.Program, error)
