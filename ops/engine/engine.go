@@ -7,12 +7,12 @@
 //	auto        the first that opens: xla:cuda where there is an NVIDIA GPU, onnx, go
 //	onnx        ONNX Runtime on the CPU
 //	go          GoMLX's Go backend; slow, but needs nothing (SIMD says how slow)
-//	xla:cuda    XLA by the first CUDA plugin that FindPlugins finds, without TF32
+//	xla:cuda    XLA by the first CUDA plugin that FindPlugins finds; f32 is computed as TF32
 //	xla:cpu     XLA on the CPU, likewise; never taken by auto
 //	xla:PLUGIN  XLA by the PJRT plugin in the file PLUGIN
 //
-// Options of XLA come after commas: xla:cuda,tf32=true. devices=N spreads programs over N devices
-// of the plugin (devices.go), and first=I says from which on.
+// Options of XLA come after commas: xla:cuda,tf32=false. devices=N spreads programs over N
+// devices of the plugin (devices.go), and first=I says from which on.
 //
 // Nothing is ever downloaded: the libraries' own installers are switched off,
 // and a library or plugin that is not there is an error (or, for auto, go).

@@ -183,8 +183,8 @@ func pluginEnv(path string) []string {
 		return env
 	}
 	data := filepath.Dir(nvvm[len(nvvm)-1])
-	if flags := os.Getenv("XLA_FLAGS"); !strings.Contains(flags, "--xla_gpu_cuda_data_dir") {
-		env = append(env, "XLA_FLAGS="+join([]string{"--xla_gpu_cuda_data_dir=" + data}, flags, " "))
+	if flags := os.Getenv(flagsEnv); !strings.Contains(flags, "--xla_gpu_cuda_data_dir") {
+		env = append(env, flagsEnv+"="+join([]string{"--xla_gpu_cuda_data_dir=" + data}, flags, " "))
 	}
 	if bin := filepath.Join(data, "bin"); len(without([]string{bin}, filepath.SplitList(os.Getenv("PATH")))) > 0 {
 		env = append(env, "PATH="+join([]string{bin}, os.Getenv("PATH"), ":"))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/gomlx/go-xla/compute/xla"
@@ -17,7 +18,7 @@ import (
 
 // openXLA opens a plugin: by its path, or the first of the plugins of a kind
 // (cpu, cuda) that loads; with the backend's options after commas
-// (xla:/path/plugin.so,tf32=false).
+// (xla:/path/plugin.so,tf32=false). On a GPU f32 is computed as TF32 unless they say otherwise.
 func openXLA(config string) (*Engine, error) {
 	name, options, _ := strings.Cut(config, ",")
 	switch name {
@@ -38,10 +39,6 @@ func openKind(kind, options string) (*Engine, error) {
 	found := FindPlugins(kind)
 	if len(found) == 0 {
 		return nil, fmt.Errorf("no PJRT plugin for %s was found; to install it: %s", kind, install("xla:"+kind))
-	}
-	if kind == "cuda" {
-		// f32 means f32 here, as on the other engines; xla:cuda,tf32=true asks for TF32.
-		options = join([]string{"tf32=false"}, options, ",")
 	}
 	var failed []error
 	for _, p := range found {
@@ -82,6 +79,13 @@ func openPlugin(name, path, options string) (*Engine, error) {
 			return nil, err
 		}
 	}
+	cuda := pjrt.IsCUDAName(path)
+	if cuda {
+		if err := os.Setenv(flagsEnv, withExact(os.Getenv(flagsEnv))); err != nil {
+			return nil, err
+		}
+		options = withTF32(options)
+	}
 	// A shared buffer's memory is go-xla's to free, when the buffer is finalized, and not the plugin's
 	// to give to an output.
 	options = join([]string{"noshared_buffers"}, options, ",")
@@ -94,7 +98,9 @@ func openPlugin(name, path, options string) (*Engine, error) {
 		return nil, fmt.Errorf("PJRT plugin %s: %w", path, firstLine(err))
 	}
 	e := newEngine(name, backend)
-	e.remote = pjrt.IsCUDAName(path)
+	if e.remote = cuda; cuda {
+		e.facts[TF32Fact] = strconv.FormatBool(backend.DotGeneralUseTF32)
+	}
 	e.caller = &shim.Caller{Beside: wheelsBeside(path), Devices: on.count}
 	e.facts["go-xla"] = moduleVersion("github.com/gomlx/go-xla")
 	e.facts["pjrt"] = found.Version
@@ -108,6 +114,34 @@ func openPlugin(name, path, options string) (*Engine, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// TF32Fact is the entry of Describe that says whether products of f32 are computed as TF32 is, with
+// 10 bits of a mantissa for 23: "true" or "false" on GPUs, which alone have it. It is the name of
+// the option, too.
+const TF32Fact = "tf32"
+
+// withTF32 is how f32 is computed on a GPU where an engine's options do not say it.
+func withTF32(options string) string {
+	if strings.Contains(options, TF32Fact) {
+		return options
+	}
+	return join([]string{TF32Fact + "=true"}, options, ",")
+}
+
+// flagsEnv has XLA's flags, which it reads when it first compiles.
+const flagsEnv = "XLA_FLAGS"
+
+// exactFlag has XLA leave out kernels whose sums depend on which thread comes first.
+const exactFlag = "--xla_gpu_exclude_nondeterministic_ops"
+
+// withExact adds exactFlag to flags, unless they say themselves what is wanted. What the compiler
+// chooses by a clock is the same from run to run only where programs are kept.
+func withExact(flags string) string {
+	if strings.Contains(flags, exactFlag) || strings.Contains(flags, "--xla_gpu_deterministic_ops") {
+		return flags
+	}
+	return join([]string{exactFlag + "=true"}, flags, " ")
 }
 
 // clientOptions are what a plugin's devices are opened with. The plugin for CPUs makes as many

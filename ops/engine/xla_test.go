@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -75,6 +76,34 @@ func TestXLA(t *testing.T) {
 	got := make([]float32, 2)
 	if err := out[0].ToFlatData(got); err != nil || !slices.Equal(got, []float32{-7, -10}) {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// TestOnGPUs: f32 is computed as TF32 unless the options say otherwise, and XLA leaves out what gives
+// other bits from run to run, unless its flags speak of that. A plugin for CPUs takes the option, too.
+func TestOnGPUs(t *testing.T) {
+	for flags, want := range map[string]string{
+		"":                                 exactFlag + "=true",
+		"--xla_dump_to=x":                  exactFlag + "=true --xla_dump_to=x",
+		exactFlag + "=false":               exactFlag + "=false",
+		"--xla_gpu_deterministic_ops=true": "--xla_gpu_deterministic_ops=true",
+	} {
+		if got := withExact(flags); got != want {
+			t.Errorf("flags %q: got %q, want %q", flags, got, want)
+		}
+	}
+	for options, want := range map[string]bool{"": true, "tf32=false": false, "notf32": false, "tf32": true} {
+		e, err := Open(strings.Trim("xla:"+cpuPlugin(t)+","+withTF32(options), ","))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Backend.(*xla.Backend).DotGeneralUseTF32; got != want {
+			t.Errorf("options %q: TF32 %v, want %v", options, got, want)
+		}
+		if said, ok := e.Describe()[TF32Fact]; ok {
+			t.Errorf("a processor says %q of TF32", said)
+		}
+		e.Close()
 	}
 }
 

@@ -182,6 +182,19 @@ func TestEngines(t *testing.T) {
 	}
 }
 
+// TestEngineOfAnotherPrecision: a table that one engine made names it where its f32 is not what that
+// of other engines is.
+func TestEngineOfAnotherPrecision(t *testing.T) {
+	for engine, want := range map[string]string{"xla:cuda (TF32)": "Engine: xla:cuda (TF32), which computes products of f32 with 10 bits of the mantissa.", "xla:cuda": ""} {
+		s := modes.Study{}
+		s.Add("", 0, 0.5, "tune.mode", "full").Engine = engine
+		got := said(mustBuild(t, byMode, s.Rows, Options{}))
+		if has := strings.Contains(got, "Engine: "); has != (want != "") || !strings.Contains(got, want) {
+			t.Errorf("%s: want %q in\n%s", engine, want, got)
+		}
+	}
+}
+
 // A case that is crossed with the grid has a line for each value, and as the
 // baseline each line is compared with its own.
 func TestCrossedCase(t *testing.T) {

@@ -203,7 +203,8 @@ func (b *builder) aboutInputs() string {
 	return strings.Join(slices.Compact(b.inputs), " ")
 }
 
-// aboutEngines warns when engines differ between cells.
+// aboutEngines warns when engines differ between cells, and names one that computes f32 in another
+// precision.
 func (b *builder) aboutEngines() string {
 	all := map[string]bool{}
 	b.grid.EachCell(func(_ int, _ *Line, c *Cell) {
@@ -211,6 +212,9 @@ func (b *builder) aboutEngines() string {
 			all[e] = true
 		}
 	})
+	if engines := sortedKeys(all); len(engines) == 1 && strings.Contains(engines[0], "TF32") {
+		return "Engine: " + engines[0] + ", which computes products of f32 with 10 bits of the mantissa."
+	}
 	if len(all) < 2 {
 		return ""
 	}

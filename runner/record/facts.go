@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"react/data/lost"
+	"react/ops/engine"
 	"react/ops/op"
 	"react/runner/store"
 )
@@ -18,6 +19,17 @@ const (
 	CommitFact          = "commit"           // of the program's source
 	runFact             = "run"              // the run that made it
 )
+
+// EngineOf names the engine that a manifest's facts say computed, "" for none: with TF32, where f32
+// was computed so, which are other numbers.
+func EngineOf(facts map[string]any) string {
+	name, _ := facts[EngineFact].(string)
+	libraries, _ := facts[EngineLibrariesFact].(map[string]any)
+	if name != "" && libraries[engine.TF32Fact] == "true" {
+		return name + " (TF32)"
+	}
+	return name
+}
 
 // LostOf is what a manifest's facts say was lost.
 func LostOf(facts map[string]any) (counts []lost.Count) {

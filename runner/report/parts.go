@@ -344,7 +344,7 @@ func (r *reporter) costs(p *pages.Page) error {
 		for _, f := range m.Files {
 			c.Bytes += f.Size
 		}
-		if name, ok := m.Facts[record.EngineFact].(string); ok {
+		if name := record.EngineOf(m.Facts); name != "" {
 			engines[stage.Op][name] = true
 		}
 		c.Engines = strings.Join(slices.Sorted(maps.Keys(engines[stage.Op])), ", ")

@@ -50,7 +50,7 @@ func Rows(e *experiment.Experiment, entries map[string]store.Entry) ([]results.R
 func enginesOf(stage *plan.Stage, entries map[string]store.Entry) string {
 	names := map[string]bool{}
 	for s := range experiment.MadeFrom(stage) {
-		if name, ok := entries[s.Key].Manifest.Facts[record.EngineFact].(string); ok {
+		if name := record.EngineOf(entries[s.Key].Manifest.Facts); name != "" {
 			names[name] = true
 		}
 	}
