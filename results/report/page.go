@@ -31,6 +31,7 @@ type Page struct {
 	File        string       `json:"file"`    // of the spec
 	Command     string       `json:"command"` // that makes the results again
 	Spec        []byte       `json:"-"`       // the file's text
+	Common      []byte       `json:"-"`       // that of common.cue beside it; nil where there is none
 	Overrides   []string     `json:"overrides,omitempty"`
 	State       string       `json:"state,omitempty"` // "18 of 22 trials done"; empty: all
 	Grids       []*grid.Grid `json:"-"`

@@ -18,6 +18,7 @@ import (
 	"react/data/glob"
 	"react/ops/engine"
 	"react/runner/record"
+	"react/runner/spec"
 	"react/runner/spec/contract"
 	"react/runner/store"
 )
@@ -131,13 +132,13 @@ func experiments(part string) ([]string, cobra.ShellCompDirective) {
 		}
 		if e.IsDir() {
 			folders = append(folders, dir+name+"/")
-		} else if strings.HasSuffix(name, ".cue") {
+		} else if strings.HasSuffix(name, ".cue") && name != spec.Common {
 			found = append(found, dir+name)
 		}
 	}
 	if part == "" {
 		more, _ := glob.In(".", "experiments/*.cue")
-		found = append(found, more...)
+		found = append(found, slices.DeleteFunc(more, func(file string) bool { return filepath.Base(file) == spec.Common })...)
 	}
 	if len(found) > 0 && part == "" {
 		return found, cobra.ShellCompDirectiveNoFileComp

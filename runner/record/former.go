@@ -19,11 +19,11 @@ import (
 // that it ran, under the keys of then, and its trials, its tables and its source have today's
 // names. Of other sweeps it gives nil.
 func loadFormer(ctx context.Context, w *store.Sweep, sets []string, storeDir string) (*experiment.Experiment, error) {
-	text, err := os.ReadFile(w.Path("spec.cue"))
+	text, err := os.ReadFile(w.Path(SpecFile))
 	if err != nil || !bytes.Contains(text, []byte(strconv.Quote(v1.Version))) {
 		return nil, err
 	}
-	exp, err := bounded.LoadRecorded(ctx, w.Path("spec.cue"), sets)
+	exp, err := bounded.LoadRecorded(ctx, w.Path(SpecFile), sets)
 	if err != nil || !exp.Former {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func loadFormer(ctx context.Context, w *store.Sweep, sets []string, storeDir str
 	}
 	exp.Digest = SHA256Hex(exp.Resolved)
 	// else it stays as it was written
-	if _, now, err := bounded.Update(ctx, w.Path("spec.cue")); err == nil {
+	if _, now, err := bounded.Update(ctx, w.Path(SpecFile)); err == nil {
 		exp.Source = now
 	}
 	for i, set := range exp.Overrides {

@@ -64,7 +64,7 @@ func Load(ctx context.Context, folder *store.Sweep, storeDir string) (*experimen
 	}
 	e, err := loadFormer(ctx, folder, sets, storeDir)
 	if err == nil && e == nil {
-		e, err = experiment.Load(ctx, folder.Path("spec.cue"), sets, storeDir)
+		e, err = experiment.Load(ctx, folder.Path(SpecFile), sets, storeDir)
 	}
 	if err != nil {
 		return nil, err

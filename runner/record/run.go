@@ -43,6 +43,7 @@ type Run struct {
 	Env       map[string]string `json:"env,omitempty"`
 	Overrides []string          `json:"overrides,omitempty"`
 	Spec      string            `json:"spec,omitempty"`     // sha256 of the file
+	Common    string            `json:"common,omitempty"`   // that of common.cue beside it
 	Resolved  string            `json:"resolved,omitempty"` // sha256 of the resolved spec
 	Data      []Data            `json:"data,omitempty"`
 }
@@ -104,6 +105,9 @@ func RunOf(ctx context.Context, e *experiment.Experiment, engine string, keepDif
 	r.Engine.Asked = engine
 	r.Overrides = e.Overrides
 	r.Spec, r.Resolved = SHA256Hex(e.Source), SHA256Hex(e.Resolved)
+	if e.Common != nil {
+		r.Common = SHA256Hex(e.Common)
+	}
 	r.Data = DataOf(e.Plan.Stages)
 	if sum, err := e.Store.Digest(r.Binary.Path); err == nil {
 		r.Binary.SHA256 = sum

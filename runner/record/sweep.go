@@ -2,6 +2,7 @@ package record
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -10,11 +11,13 @@ import (
 	"react/runner/experiment"
 	"react/runner/plan"
 	"react/runner/schedule"
+	"react/runner/spec"
 	"react/runner/store"
 )
 
 // Records of a sweep, by name in its folder.
 const (
+	SpecFile       = "spec.cue" // beside which common.cue is, where the experiment had one
 	PlanFile       = "plan.json"
 	TrialsFile     = "trials.jsonl"
 	OutputsFile    = "outputs.jsonl"
@@ -32,7 +35,7 @@ func WritePlan(e *experiment.Experiment, w *store.Sweep) error {
 	p := Describe(e)
 	overrides := append([]string{}, e.Overrides...)
 	for _, write := range []func() error{
-		func() error { return w.Write("spec.cue", e.Source) },
+		func() error { return writeSpec(w, e.Source, e.Common) },
 		func() error { return w.Write("spec.resolved.json", e.Resolved) },
 		func() error { return w.WriteJSON("overrides.json", overrides) },
 		func() error { return store.WriteLines(w, TrialsFile, p.Trials) },
@@ -44,6 +47,33 @@ func WritePlan(e *experiment.Experiment, w *store.Sweep) error {
 		}
 	}
 	return nil
+}
+
+// writeSpec writes an experiment's text, and what its folder shared: beside it, as it was there.
+func writeSpec(w *store.Sweep, text, common []byte) error {
+	if err := w.Write(SpecFile, text); err != nil {
+		return err
+	}
+	if common != nil {
+		return w.Write(spec.Common, common)
+	}
+	if w.Has(spec.Common) { // of a run before, which meant the same
+		return os.Remove(w.Path(spec.Common))
+	}
+	return nil
+}
+
+// CopySpec gives a sweep the experiment that another recorded.
+func CopySpec(from, to *store.Sweep) error {
+	text, err := os.ReadFile(from.Path(SpecFile))
+	if err != nil {
+		return err
+	}
+	common, err := spec.ReadCommon(from.Path(SpecFile))
+	if err != nil {
+		return err
+	}
+	return writeSpec(to, text, common)
 }
 
 // Result is trials/<id>/result.json; that it is there says that the

@@ -18,6 +18,7 @@ import (
 	"react/results/writers"
 	"react/runner/cli"
 	"react/runner/record"
+	"react/runner/spec"
 	"react/runner/store"
 	"react/runner/tables"
 )
@@ -27,8 +28,9 @@ import (
 // beside them.
 const (
 	publishedSpec   = "data/spec.cue"
-	publishedReport = "data/report.json"  // what the page shows besides spec and tables
-	publishedTrials = "data/trials.jsonl" // a publishedTrial a line
+	publishedCommon = "data/" + spec.Common // what its folder shared; absent where that is nothing
+	publishedReport = "data/report.json"    // what the page shows besides spec and tables
+	publishedTrials = "data/trials.jsonl"   // a publishedTrial a line
 	// a publishedStage a line, inputs before readers
 	publishedStages      = "data/stages.jsonl"
 	publishedRows        = "data/rows.parquet"        // what tables are made of
@@ -162,6 +164,9 @@ func (p *publication) sources() ([]results.File, error) {
 		return nil, fmt.Errorf("%s: %w", publishedPredictions, err)
 	}
 	files = append(files, results.File{Path: publishedPredictions, Data: predictions.Bytes()})
+	if p.page.Common != nil {
+		files = append(files, results.File{Path: publishedCommon, Data: p.page.Common})
+	}
 	if len(p.cases.queries) == 0 {
 		return files, nil
 	}

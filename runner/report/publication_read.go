@@ -58,6 +58,7 @@ func readPublication(ctx context.Context, dir string) (*publication, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.page.Common = exp.Common
 	return p, p.makeTables(exp)
 }
 

@@ -26,6 +26,7 @@ func (p *publication) readme() []byte {
 		{"tables/", "each table as " + writers.Formats() + "; stats.json has every number shown, with its test"},
 		{"figures/", "each figure as SVG, PDF and PNG"},
 		{publishedSpec, "the experiment as it was written"},
+		{publishedCommon, "what it shares with the other experiments of its folder"},
 		{publishedTrials, "the trials with all their params, resolved"},
 		{publishedStages, "the stages: what their keys are made of, digests of what they made, engine, commit of the program"},
 		{publishedRows, "the rows that the tables are made of, a number of a trial each"},
@@ -34,7 +35,7 @@ func (p *publication) readme() []byte {
 		{publishedReport, "what the page shows besides spec and tables"},
 		{publishedLicences, "whose data the results were made with"},
 	} {
-		if f[0] == publishedQueries && len(p.cases.queries) == 0 {
+		if f[0] == publishedQueries && len(p.cases.queries) == 0 || f[0] == publishedCommon && p.page.Common == nil {
 			continue
 		}
 		fmt.Fprintf(&b, "| [%s](%s) | %s |\n", f[0], f[0], f[1])

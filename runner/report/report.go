@@ -123,7 +123,7 @@ func reporterOf(ctx context.Context, e *experiment.Experiment, o Options, entrie
 
 // page puts the parts together.
 func (r *reporter) page() (*pages.Page, error) {
-	p := &pages.Page{Name: r.Name, Question: r.Question, File: filepath.ToSlash(r.File), Command: r.Command(), Spec: r.Source,
+	p := &pages.Page{Name: r.Name, Question: r.Question, File: filepath.ToSlash(r.File), Command: r.Command(), Spec: r.Source, Common: r.Common,
 		Overrides: r.Overrides, State: r.state(), Grids: r.grids, Facts: r.facts()}
 	for _, part := range []func(*pages.Page) error{r.figures, r.changes, r.gallery, r.costs} {
 		if r.ctx.Err() != nil {

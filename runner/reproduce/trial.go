@@ -179,8 +179,8 @@ func (r *reproduction) record(folder *store.Sweep) error {
 	}
 	p := *r.of.Plan
 	p.Trials, p.Stages = []record.Trial{*r.of.Trial}, r.of.Plan.MadeFrom(r.of.Trial)
-	errs := []error{store.WriteLines(folder, record.TrialsFile, p.Trials), folder.WriteJSON(record.PlanFile, p)}
-	for _, name := range []string{"spec.cue", "spec.resolved.json", "overrides.json"} {
+	errs := []error{store.WriteLines(folder, record.TrialsFile, p.Trials), folder.WriteJSON(record.PlanFile, p), record.CopySpec(r.of.Sweep, folder)}
+	for _, name := range []string{"spec.resolved.json", "overrides.json"} {
 		data, err := os.ReadFile(r.of.Sweep.Path(name))
 		if err == nil {
 			err = folder.Write(name, data)

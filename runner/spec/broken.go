@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
 	"react/runner/spec/fields"
@@ -20,13 +22,13 @@ import (
 // and values that contradict each other are reported and taken out, so that the rest can still be
 // checked.
 func (c *checker) firstBuild() (cue.Value, bool) {
-	if !c.checkNumbers() || !c.checkShape() {
+	if !c.checkNumbers() || !c.checkShape() || !c.checkPackages() {
 		return cue.Value{}, false
 	}
 	for range 8 { // each round takes out at least one broken value; more are left for the next pass
 		v, err := c.src.Build()
 		if err != nil {
-			c.Errs = append(c.Errs, mistake.SyntaxErrors(c.src.Name, c.src.Text, err)...)
+			c.noSyntax()
 			return v, false
 		}
 		if v.Err() == nil && v.Validate(cue.All()) == nil {
@@ -41,6 +43,33 @@ func (c *checker) firstBuild() (cue.Value, bool) {
 		}
 	}
 	return cue.Value{}, false
+}
+
+// noSyntax says of each file why it does not parse.
+func (c *checker) noSyntax() {
+	for _, f := range c.src.Files() {
+		if _, err := parser.ParseFile(f.Name, f.Text); err != nil {
+			c.Errs = append(c.Errs, mistake.SyntaxErrors(f.Name, f.Text, err)...)
+		}
+	}
+}
+
+// checkPackages holds what a folder shares to the package of the experiment, as CUE does.
+func (c *checker) checkPackages() bool {
+	var first *ast.File
+	for _, n := range c.src.Trees() {
+		f, ok := n.(*ast.File)
+		if !ok || f.PackageName() == "" {
+			continue
+		}
+		if first != nil && first.PackageName() != f.PackageName() {
+			c.Add(mistake.Pos{File: f.Filename, Line: 1, Col: 1}, "", "package %s here, and package %s in %s (the same in both)",
+				f.PackageName(), first.PackageName(), first.Filename)
+			return false
+		}
+		first = f
+	}
+	return true
 }
 
 // maxExponent is beyond float64's. CUE takes a literal whose exponent passes 100,000 for one
@@ -112,8 +141,8 @@ func (c *checker) badReference(e errors.Error) bool {
 	}
 	c.words = append(c.words, span{pos.Filename(), pos.Offset(), pos.Offset() + len(word)})
 	c.holes[p] = true
-	right := c.meant(word, p)
-	if pos.Filename() == c.src.Name && mistake.AfterDash(c.src.Text, pos.Offset()) {
+	right := c.meant(word, p, pos)
+	if text, ok := c.src.TextOf(pos.Filename()); ok && mistake.AfterDash(text, pos.Offset()) {
 		right = fmt.Sprintf("a list is written [%q, ...]", word)
 	}
 	c.Add(at, p, "%s is not a name in this file (%s)", word, right)
@@ -125,18 +154,23 @@ func (c *checker) badReference(e errors.Error) bool {
 
 // prefixAt is the word with its colon that a place of the file follows without a space.
 func (c *checker) prefixAt(pos token.Pos) string {
-	if pos.Filename() != c.src.Name {
+	text, ok := c.src.TextOf(pos.Filename())
+	if !ok {
 		return ""
 	}
-	return prefixPattern.FindString(c.src.Text[:pos.Offset()])
+	return prefixPattern.FindString(text[:pos.Offset()])
 }
 
 var prefixPattern = regexp.MustCompile(`\b[a-z]+:$`)
 
-// meant is what a word without quotes would be in the field at a path.
-func (c *checker) meant(word, p string) string {
-	if pkg, _, dot := strings.Cut(word, "."); dot && slices.Contains(packages, pkg) {
-		return fmt.Sprintf("import %q comes first in the file", pkg)
+// meant is what a word without quotes, at a position, would be in the field at a path.
+func (c *checker) meant(word, p string, pos token.Pos) string {
+	first, _, dot := strings.Cut(word, ".")
+	if dot && slices.Contains(packages, first) {
+		return fmt.Sprintf("import %q comes first in the file", first)
+	}
+	if other := c.src.Beside(pos.Filename(), first); other != "" {
+		return fmt.Sprintf("%s has it, and shares it once it begins with a package clause: package study", other)
 	}
 	if right, ok := foreignWords[word]; ok {
 		return right
@@ -144,8 +178,8 @@ func (c *checker) meant(word, p string) string {
 	f := c.FormAt(p)
 	switch {
 	case strings.HasPrefix(word, "#"), strings.HasPrefix(word, "_"):
-		return strings.Trim(mistake.DidYouMean(word, c.src.Marked(), "there is"), " ()")
-	case regexp.MustCompile(regexp.QuoteMeta(word) + `\(`).MatchString(c.src.Text):
+		return cmp.Or(strings.Trim(mistake.DidYouMean(word, c.src.Marked(), "there is"), " ()"), word+": ... defines it")
+	case c.src.Matches(regexp.QuoteMeta(word) + `\(`):
 		return "a function has its package before it, as in math.Pow; a list is written [..., ...]"
 	case f == nil || f.TakesText():
 		return fmt.Sprintf("text is quoted: %q", word)
@@ -169,9 +203,9 @@ var packages = []string{"list", "math", "regexp", "strconv", "strings", "struct"
 
 // wordAt is the source text at a position, as far as it could be one unquoted word.
 func (c *checker) wordAt(pos token.Pos) string {
-	text := c.src.Text
-	if from := pos.Filename(); strings.HasPrefix(from, mistake.SetPrefix) {
-		_, text, _ = strings.Cut(from, "=")
+	text, ok := c.src.TextOf(pos.Filename())
+	if !ok {
+		_, text, _ = strings.Cut(pos.Filename(), "=") // an override
 	}
 	if pos.Offset() >= len(text) {
 		return "it"
@@ -243,7 +277,8 @@ func (c *checker) noField(x ast.Expr) {
 	case *ast.ListLit:
 		c.Add(c.at(x.Pos()), "", "syntax: a list stands where a field does (NAME: [..., ...])")
 	case *ast.BasicLit:
-		if at, number := mistake.DecimalComma(c.src.Name, c.src.Text, x.Pos().Offset()); number != "" {
+		text, _ := c.src.TextOf(x.Pos().Filename())
+		if at, number := mistake.DecimalComma(x.Pos().Filename(), text, x.Pos().Offset()); number != "" {
 			c.Add(at, "", "%s is two values (a number has a point: %s)", number,
 				strings.Replace(number, ",", ".", 1))
 			return

@@ -7,12 +7,12 @@
 // of all sections with defaults filled in.
 //
 // Load works in this order: settings.go reads --set, and package source puts it into the syntax
-// tree; broken.go takes out what does not evaluate; walk.go checks every value against the schema
-// (package contract) at its own line; sweep.go and exclude.go expand grid, cases and seeds;
-// contract fills defaults in, and package rules checks what spans fields; typed.go makes Params;
-// table.go checks tables, of which tableaxes.go gives a file without any the default one, and
-// meets.go warns of what names nothing. Every mistake that a pass can find is reported in one go,
-// one line each (package mistake).
+// trees of the file and of common.cue in its folder; broken.go takes out what does not evaluate;
+// walk.go checks every value against the schema (package contract) at its own line; sweep.go and
+// exclude.go expand grid, cases and seeds; contract fills defaults in, and package rules checks
+// what spans fields; typed.go makes Params; table.go checks tables, of which tableaxes.go gives a
+// file without any the default one, and meets.go warns of what names nothing. Every mistake that a
+// pass can find is reported in one go, one line each (package mistake).
 //
 // The meaning of a sweep is that a trial is the file with its axes set as --set would set them: a
 // field computed from a swept field follows it (follow.go).
@@ -20,6 +20,6 @@
 // Evaluating a file is unbounded in time and memory; commands do it in runner/spec/bounded. What
 // crosses to and from there is a Draft (draft.go).
 //
-// The package opens no file but the one it is given, runs nothing and never touches the network.
-// Whether datasets and checkpoints exist is the plan's business.
+// The package opens no file but the one it is given and common.cue beside it, runs nothing and
+// never touches the network. Whether datasets and checkpoints exist is the plan's business.
 package spec

@@ -19,6 +19,7 @@ type Draft struct {
 	Question  string
 	Overrides []string
 	Source    []byte        // the file
+	Common    []byte        // see Options
 	Base      fields.Values // of the file, defaults filled in
 	Trials    []draftTrial
 	Tables    map[string]Table
@@ -74,7 +75,7 @@ func (t draftTrial) values(base fields.Values) fields.Values {
 
 // Experiment gives the params their types; file is what positions call it.
 func (d *Draft) Experiment(file string) (*Experiment, error) {
-	e := &Experiment{Former: d.Former, Name: d.Name, Question: d.Question, File: file, Overrides: d.Overrides, Source: d.Source,
+	e := &Experiment{Former: d.Former, Name: d.Name, Question: d.Question, File: file, Overrides: d.Overrides, Source: d.Source, Common: d.Common,
 		Tables: d.Tables, Order: d.Order, Untabled: d.Untabled, Excluded: d.Excluded, Warnings: d.Warnings,
 		Unmet: d.Unmet, Given: d.Given, Defaulted: d.Defaulted, places: d.Places}
 	var err error

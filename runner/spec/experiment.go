@@ -19,6 +19,7 @@ type Experiment struct {
 	File      string           // as it was given
 	Overrides []string         // the --set arguments, in order
 	Source    []byte           // the file's text, without overrides
+	Common    []byte           // that of common.cue beside it; nil where there is none
 	Tables    map[string]Table // by name
 	Order     []string         // of Tables, as the file has them
 	Untabled  bool             // the file has none: Tables has the default one, which is not resolved
@@ -31,8 +32,8 @@ type Experiment struct {
 	// what a table of classes names and nothing in the file meets: may be a class
 	Unmet []ClassName
 	Given []Given // what the file sets and no trial need read
-	// canonical JSON of all of the above but File and Source: equal for equal meaning, whatever the
-	// spelling
+	// canonical JSON of all of the above but File, Source and Common: equal for equal meaning,
+	// whatever the spelling
 	Resolved  []byte
 	Defaulted []contract.Defaulted // what trials that tune have from their models' families
 	Digest    string               // sha256 of Resolved, hex

@@ -38,14 +38,18 @@ func Label(name string) string {
 }
 
 // Update gives a file of runner/v1 today's names and formats it, comments kept; a file of today is
-// only formatted. Errors are the places that it cannot change safely, such as a name that is
+// only formatted, as is one whose version is left to common.cue, of which common is the text, and
+// that file itself. Errors are the places that it cannot change safely, such as a name that is
 // computed: then nothing is changed.
-func Update(file string, text []byte) ([]byte, error) {
+func Update(file string, text, common []byte) ([]byte, error) {
 	f, err := parser.ParseFile(file, text, parser.ParseComments)
 	if err != nil {
 		return nil, mistake.SyntaxErrors(file, string(text), err).Err()
 	}
 	version, pos := versionOf(f)
+	if !pos.IsValid() && (isCommon(file) || common != nil) {
+		version = v1.Now // which alone knows common.cue
+	}
 	switch {
 	case version == v1.Now:
 		return Format(file, text)

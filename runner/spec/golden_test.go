@@ -70,6 +70,11 @@ func vet(t *testing.T, a *txtar.Archive, args []string) string {
 	for i := 1; i+1 < len(args); i += 2 {
 		o.Sets = append(o.Sets, args[i+1])
 	}
+	for i := range a.Files {
+		if a.Files[i].Name == commonOf(args[0]) {
+			o.Common = a.Files[i].Data
+		}
+	}
 	if _, err := Parse(args[0], member(t, a, args[0]).Data, o); err != nil {
 		return err.Error() + "\n"
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -35,6 +36,8 @@ type Options struct {
 	// Words are what the values at some paths of a Text are called by who gave them: "DATASET birds".
 	// Of a file there are none.
 	Words map[string]string
+	// Common is the text of common.cue beside the file, as ReadCommon gives it.
+	Common []byte
 }
 
 // Text is an experiment that no file holds.
@@ -80,6 +83,10 @@ func (w words) places(d *Draft, mistakes mistake.Errors) {
 	}
 }
 
+// Common is the file of a folder whose values all its experiments share: each is unified with it,
+// as files of one package are, and never with another.
+const Common = "common.cue"
+
 // maxTrials is how many trials a sweep may have unless Options say otherwise: a slip in a grid
 // should not start ten thousand runs.
 const maxTrials = 10000
@@ -94,7 +101,11 @@ func Load(file string, sets []string) (*Experiment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(file, text, Options{Sets: sets})
+	common, err := ReadCommon(file)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(file, text, Options{Sets: sets, Common: common})
 }
 
 // Read reads an experiment file, or says why it is none.
@@ -116,12 +127,40 @@ func ReadFrom(file string, r io.Reader) ([]byte, error) {
 	return text, checkSize(file, text)
 }
 
+// ReadCommon reads what the folder of an experiment shares; nil where that is nothing.
+func ReadCommon(file string) ([]byte, error) {
+	name := commonOf(file)
+	info, err := os.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || isCommon(file):
+		return nil, nil
+	case err != nil:
+		return nil, unreadable(name, err)
+	case !info.Mode().IsRegular(): // what is run must be what is recorded
+		return nil, mistake.Errors{{Pos: mistake.Pos{File: name},
+			Msg: "a link or a folder (what a folder's experiments share is a plain file in it)"}}
+	}
+	text, err := Read(name)
+	if len(text) == 0 {
+		return nil, err
+	}
+	return text, err
+}
+
+func commonOf(file string) string { return filepath.Join(filepath.Dir(file), Common) }
+
+func isCommon(file string) bool { return filepath.Base(file) == Common }
+
 func unreadable(file string, err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return mistake.Errors{{Pos: mistake.Pos{File: file}, Msg: fmt.Sprintf("cannot read the experiment: %v", err)}}
+	what := "the experiment"
+	if isCommon(file) {
+		what = "what experiments share"
+	}
+	return mistake.Errors{{Pos: mistake.Pos{File: file}, Msg: fmt.Sprintf("cannot read %s: %v", what, err)}}
 }
 
 func checkSize(file string, text []byte) error {
@@ -146,6 +185,10 @@ func NewDraft(file string, text []byte, o Options) (d *Draft, err error) {
 	if err := checkSize(file, text); err != nil {
 		return nil, err
 	}
+	if isCommon(file) {
+		return nil, mistake.Errors{{Pos: mistake.Pos{File: file},
+			Msg: "holds what experiments beside it share, and is none (runner vet of one of them checks both)"}}
+	}
 	// CUE's evaluator has panicked on odd input in several releases; a file must not end the
 	// program
 	defer func() {
@@ -161,7 +204,10 @@ func NewDraft(file string, text []byte, o Options) (d *Draft, err error) {
 	c := &checker{Schema: k, Found: mistake.In(file), former: o.Former, holes: map[string]bool{},
 		met: &met{labels: map[string]bool{}, values: map[string]map[string]bool{}, hit: map[string]bool{}},
 		src: source.New(k.Context, file, string(text))}
-	d = &Draft{Overrides: o.Sets, Source: text}
+	if o.Common != nil {
+		c.src.Common = &source.File{Name: commonOf(file), Text: string(o.Common)}
+	}
+	d = &Draft{Overrides: o.Sets, Source: text, Common: o.Common}
 	c.load(d, o)
 	c.sayVersion(d)
 	words(o.Words).places(d, c.Errs)
@@ -218,8 +264,12 @@ func (c *checker) checkVersion(v cue.Value) bool {
 	}
 	s, err := w.String()
 	if err == nil && s == v1.Version {
+		pos := c.valuePos(w)
+		if c.src.Common != nil {
+			c.Add(pos, "apiVersion", "%q knows no %s (runner fmt --update %s rewrites it as %q)", s, Common, pos.File, v1.Now)
+			return false
+		}
 		if !c.former {
-			pos := c.valuePos(w)
 			c.v1 = &pos
 			c.Silence("apiVersion")
 		}

@@ -42,8 +42,8 @@ type Given struct {
 
 // given are the fields that the file itself sets, and those that its sweep does. Not among them are
 // fields that every file has, those that serve estimates, what is off, what another value is
-// computed of, and what comes from a preset that others share. With overrides they alone are among
-// them: the file was not written for them.
+// computed of, and what comes from a preset that others share, or from common.cue. With overrides
+// they alone are among them: the file was not written for them.
 func (c *checker) given(base *assignment, all []assignment, overrides []string) (out []Given) {
 	if c.former {
 		return nil
@@ -57,7 +57,7 @@ func (c *checker) given(base *assignment, all []assignment, overrides []string) 
 			}
 			notMeant := len(overrides) > 0 && !strings.HasPrefix(g.Pos.File, mistake.SetPrefix)
 			if a.Set[path] == nil || seen[g] || notMeant ||
-				c.mayIdle(path, string(a.Set[path])) || within(presets, g.Pos) {
+				c.mayIdle(path, string(a.Set[path])) || within(presets, g.Pos) || c.isShared(g.Pos) {
 				continue
 			}
 			seen[g] = true
@@ -123,12 +123,18 @@ func (m *met) note(label string, v fields.Values) {
 	}
 }
 
+// isShared says of a place that it is in common.cue: what this experiment has no use for there,
+// another of the folder may have.
+func (c *checker) isShared(at mistake.Pos) bool {
+	return c.src.Common != nil && at.File == c.src.Common.Name
+}
+
 // warnings are the expectations that nothing met, in the order of the file; and those that the name
 // of a class may meet.
 func (c *checker) warnings() (out mistake.Errors, classes []ClassName) {
 	for _, e := range c.expected {
 		switch {
-		case e.met(c.met):
+		case e.met(c.met), c.isShared(e.Pos):
 		case e.class != "":
 			classes = append(classes, ClassName{e.class, e.Error})
 		default:

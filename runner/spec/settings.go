@@ -115,7 +115,7 @@ func (c *checker) namesNothing(x ast.Expr) bool {
 		return true
 	}, nil)
 	for _, ref := range refs {
-		if len(ref) == 0 || regexp.MustCompile(`\b`+regexp.QuoteMeta(ref[0])+`"?\s*[:=]`).MatchString(c.src.Text) {
+		if len(ref) == 0 || c.src.Matches(`\b`+regexp.QuoteMeta(ref[0])+`"?\s*[:=]`) {
 			return false
 		}
 	}

@@ -58,7 +58,7 @@ func TestUpdateOfFormerFiles(t *testing.T) {
 	for _, f := range files {
 		t.Run(f.Name, func(t *testing.T) {
 			want, whole := digests[f.Name]
-			out, err := Update(f.Name, f.Data)
+			out, err := Update(f.Name, f.Data, nil)
 			if !whole {
 				if err == nil && strings.Contains(string(out), `"runner/v1"`) {
 					t.Errorf("it is of v1 still:\n%s", out)
@@ -68,7 +68,7 @@ func TestUpdateOfFormerFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, err := Update(f.Name, out); err != nil || string(again) != string(out) {
+			if again, err := Update(f.Name, out, nil); err != nil || string(again) != string(out) {
 				t.Errorf("updated twice it is otherwise: %v\n%s", err, again)
 			}
 			now, err := Parse(f.Name, out, Options{})
@@ -121,7 +121,7 @@ func TestUpdate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// a mistake that stays
 			const head, now = "apiVersion: \"runner/v1\"\nname: 3\n", "apiVersion: \"runner/v2\"\nname: 3\n"
-			got, err := Update("x.cue", []byte(head+c.before))
+			got, err := Update("x.cue", []byte(head+c.before), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +145,7 @@ func TestUpdateRefuses(t *testing.T) {
 		"apiVersion: \"runner/v1\"\nlet f = \"pairs\"\ntables: a: rows: \"\\(f).control\"":          "x.cue:3:18: this is computed, and paths have new names",
 		"apiVersion: \"runner/v1\"\ntables: a: {rows: [\"pairs.control\"], order: [\"a\" + \"b\"]}": "x.cue:2:46: this value is computed",
 	} {
-		out, err := Update("x.cue", []byte(text))
+		out, err := Update("x.cue", []byte(text), nil)
 		if err == nil || !strings.HasPrefix(err.Error(), want) || out != nil {
 			t.Errorf("%s\ngives %v\nwant  %s", text, err, want)
 		}
@@ -204,11 +204,11 @@ func FuzzUpdate(f *testing.F) {
 	}
 	f.Add(formerSmall + "pairs: control: x\nlet x = x\ntune: y.clip\ny: clip: tune\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		out, err := Update("x.cue", []byte(text))
+		out, err := Update("x.cue", []byte(text), nil)
 		if err != nil {
 			return
 		}
-		if again, err := Update("x.cue", out); err != nil || string(again) != string(out) {
+		if again, err := Update("x.cue", out, nil); err != nil || string(again) != string(out) {
 			t.Errorf("%v\n%s\nthen\n%s", err, out, again)
 		}
 	})

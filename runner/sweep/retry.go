@@ -52,9 +52,9 @@ func (o *Options) Retry(ctx context.Context, name, storeDir string, given *pflag
 // the copy in its records.
 func anew(e *experiment.Experiment, folder *store.Sweep) string {
 	file, words := e.File, []string{}
-	if _, err := os.Stat(file); err != nil || file == folder.Path("spec.cue") {
+	if _, err := os.Stat(file); err != nil || file == folder.Path(record.SpecFile) {
 		file = folder.Name + "-again.cue"
-		words = append(words, "cp", cli.Quote(cli.ShownPath(folder.Path("spec.cue"))), file, "&&")
+		words = append(words, "cp", cli.Quote(cli.ShownPath(folder.Path(record.SpecFile))), file, "&&")
 	}
 	file = cli.Quote(file)
 	words = append(words, "runner", "fmt", "--update", file, "&&", "runner", "sweep", file)

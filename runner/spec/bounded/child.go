@@ -104,14 +104,20 @@ func (q question) fill(a *answer) (err error) {
 	if err != nil {
 		return err
 	}
-	if q.Update {
-		a.Formatted, err = spec.Update(q.File, a.Text)
-		return err
-	}
-	if q.Format {
+	if q.Format && !q.Update {
 		a.Formatted, err = spec.Format(q.File, a.Text)
 		return err
 	}
-	a.Draft, err = spec.NewDraft(q.File, a.Text, spec.Options{Sets: q.Sets, Former: q.Former, Towers: q.Towers, Words: q.Words})
+	var common []byte
+	if q.File != "-" && q.Text == nil {
+		if common, err = spec.ReadCommon(q.File); err != nil {
+			return err
+		}
+	}
+	if q.Update {
+		a.Formatted, err = spec.Update(q.File, a.Text, common)
+		return err
+	}
+	a.Draft, err = spec.NewDraft(q.File, a.Text, spec.Options{Sets: q.Sets, Former: q.Former, Towers: q.Towers, Words: q.Words, Common: common})
 	return err
 }

@@ -101,12 +101,16 @@ func Loop(through []string) string {
 
 func cutText(text any) string { return Cut(fmt.Sprint(text), 60) }
 
-// elsewhere names a line that says the same field too, where it is another than that of the
-// message.
+// elsewhere names a line, or a place in another file, that says the same field too, where it is
+// another than that of the message.
 func elsewhere(e errors.Error) string {
 	in := e.InputPositions()
 	for _, p := range in {
-		if p.IsValid() && in[0].IsValid() && (p.Line() != in[0].Line() || p.Filename() != in[0].Filename()) && !strings.HasPrefix(p.Filename(), SetPrefix) {
+		switch {
+		case !p.IsValid() || !in[0].IsValid() || strings.HasPrefix(p.Filename(), SetPrefix):
+		case p.Filename() != in[0].Filename() && !strings.HasPrefix(in[0].Filename(), SetPrefix):
+			return fmt.Sprintf("; the other stands in %s", At(p))
+		case p.Filename() != in[0].Filename() || p.Line() != in[0].Line():
 			return fmt.Sprintf("; the other stands in line %d", p.Line())
 		}
 	}

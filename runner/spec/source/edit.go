@@ -18,41 +18,68 @@ type Setting struct {
 	Drop []string // alternatives whose place the field takes
 }
 
-// apply replaces the value in the tree, or adds the field.
-func (set Setting) apply(f *ast.File) error {
+// apply replaces the value in the trees, or adds the field: to the last of them, unless another
+// has more of the groups around it.
+func (set Setting) apply(files []*ast.File) error {
 	value := func() ast.Expr { return set.Expr }
 	if set.Expr == nil {
-		x, err := parser.ParseExpr(set.From, set.Text)
-		if err != nil {
+		if _, err := parser.ParseExpr(set.From, set.Text); err != nil {
 			return err
 		}
-		value = func() ast.Expr { return x }
+		value = func() ast.Expr { // anew, since each file binds the names in it by itself
+			x, _ := parser.ParseExpr(set.From, set.Text)
+			return x
+		}
 	}
-	for _, p := range set.Drop {
-		f.Decls = remove(f.Decls, strings.Split(p, "."))
+	found, into := false, files[len(files)-1]
+	for _, f := range files {
+		for _, p := range set.Drop {
+			f.Decls = remove(f.Decls, strings.Split(p, "."))
+		}
+		found = replace(f.Decls, set.Path, value) || found
+		if depth(f.Decls, set.Path) > depth(into.Decls, set.Path) {
+			into = f
+		}
 	}
-	if replace(f.Decls, set.Path, value) {
-		return nil
+	if !found {
+		into.Decls = insert(into.Decls, set.Path, value())
 	}
-	f.Decls = insert(f.Decls, set.Path, value())
 	return nil
+}
+
+// depth is how many of the groups on a path a file has.
+func depth(decls []ast.Decl, path []string) int {
+	for _, d := range decls {
+		if group := groupOn(d, path); group != nil {
+			return 1 + depth(group.Elts, path[1:])
+		}
+	}
+	return 0
 }
 
 // insert adds a field inside the innermost group that the file has for it, since a group that
 // embeds a definition takes no field from outside.
 func insert(decls []ast.Decl, path []string, x ast.Expr) []ast.Decl {
 	for _, d := range decls {
-		f, ok := d.(*ast.Field)
-		if !ok || len(path) == 1 {
-			continue
-		}
-		name, _, err := ast.LabelName(f.Label)
-		if group := groupIn(f.Value); err == nil && name == path[0] && group != nil {
+		if group := groupOn(d, path); group != nil {
 			group.Elts = insert(group.Elts, path[1:], x)
 			return decls
 		}
 	}
 	return append(decls, newField(path, x))
+}
+
+// groupOn is the group that a declaration has for the first step of a path, where it is not the
+// last.
+func groupOn(d ast.Decl, path []string) *ast.StructLit {
+	f, ok := d.(*ast.Field)
+	if !ok || len(path) == 1 {
+		return nil
+	}
+	if name, _, err := ast.LabelName(f.Label); err != nil || name != path[0] {
+		return nil
+	}
+	return groupIn(f.Value)
 }
 
 // groupIn is the struct literal of an expression such as #common & {...}.

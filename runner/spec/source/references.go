@@ -9,20 +9,20 @@ import (
 	"cuelang.org/go/cue/parser"
 )
 
-// RefersTo reports whether some expression of the file, as it stands with the overrides, may read
+// RefersTo reports whether some expression of the files, as they stand with the overrides, may read
 // the field at a path. It errs on the side of yes: a file with aliases may read anything.
 func (s *Source) RefersTo(path []string) bool {
 	return slices.ContainsFunc(s.names(), func(ref []string) bool { return touches(ref, path) })
 }
 
-// Uses reports whether some expression of the file may name a field of this name, whichever it is.
+// Uses reports whether some expression of the files may name a field of this name, whichever it is.
 func (s *Source) Uses(name string) bool {
 	return slices.ContainsFunc(s.names(), func(ref []string) bool {
 		return len(ref) == 0 || slices.Contains(ref, name)
 	})
 }
 
-// names are what the file's expressions name, found once.
+// names are what the files' expressions name, found once.
 func (s *Source) names() [][]string {
 	if s.references == nil {
 		s.references = References(s.Trees()...)
@@ -30,7 +30,7 @@ func (s *Source) names() [][]string {
 	return s.references
 }
 
-// Presets are the stretches of the file that define values to be used elsewhere: hidden fields,
+// Presets are the stretches of the files that define values to be used elsewhere: hidden fields,
 // definitions, and what let names.
 func (s *Source) Presets() (out []ast.Node) {
 	for _, tree := range s.Trees() {
@@ -76,11 +76,14 @@ func References(in ...ast.Node) [][]string {
 	return refs
 }
 
-// Trees are the file and the overrides as they were written; what does not parse is not among them.
+// Trees are the files and the overrides as they were written; what does not parse is not among
+// them.
 func (s *Source) Trees() []ast.Node {
 	var nodes []ast.Node
-	if f, err := parser.ParseFile(s.Name, s.Text); err == nil {
-		nodes = append(nodes, f)
+	for _, file := range s.Files() {
+		if f, err := parser.ParseFile(file.Name, file.Text); err == nil {
+			nodes = append(nodes, f)
+		}
 	}
 	for _, set := range s.Settings {
 		if x, err := parser.ParseExpr(set.From, set.Text); err == nil {
@@ -126,12 +129,39 @@ func chainOf(n ast.Node) []string {
 	return nil
 }
 
-// Marked are the names of the file's definitions and hidden fields.
+// Marked are the names of the files' definitions and hidden fields.
 func (s *Source) Marked() (names []string) {
-	for _, m := range markedName.FindAllStringSubmatch(s.Text, -1) {
-		names = append(names, m[1])
+	for _, f := range s.Files() {
+		for _, m := range markedName.FindAllStringSubmatch(f.Text, -1) {
+			names = append(names, m[1])
+		}
 	}
 	return names
+}
+
+// Matches reports whether one of the files has a match of a pattern.
+func (s *Source) Matches(pattern string) bool {
+	re := regexp.MustCompile(pattern)
+	return slices.ContainsFunc(s.Files(), func(f File) bool { return re.MatchString(f.Text) })
+}
+
+// Beside is the file, other than that of a name, which has a field that is called so; "" where
+// none has.
+func (s *Source) Beside(file, field string) string {
+	for _, n := range s.Trees() {
+		f, ok := n.(*ast.File)
+		if !ok || f.Filename == file {
+			continue
+		}
+		for _, d := range f.Decls {
+			if d, ok := d.(*ast.Field); ok {
+				if name, isName := d.Label.(*ast.Ident); isName && name.Name == field {
+					return f.Filename
+				}
+			}
+		}
+	}
+	return ""
 }
 
 var markedName = regexp.MustCompile(`(?m)(?:^|[\s{,])([#_]\w+)\s*:`)

@@ -1,6 +1,7 @@
 // Package source is the text of an experiment file as CUE's syntax tree, and what is done to that
 // before it is evaluated: overrides and axes take the place of values, what is broken is taken out
-// so that the rest can be checked. It knows fields by path and not what they mean.
+// so that the rest can be checked. What the file's folder shares is a second file, of the same
+// package, which is unified with it. Package source knows fields by path and not what they mean.
 package source
 
 import (
@@ -10,15 +11,19 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/ast/astutil"
+	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 )
 
+// File is a file by the name that positions call it.
+type File struct{ Name, Text string }
+
 // Source is an experiment file and what is done to its syntax tree before it is evaluated.
 type Source struct {
+	File
+	Common   *File // what its folder shares; nil where that is nothing
 	ctx      *cue.Context
-	Name     string
-	Text     string
 	Settings []Setting // --set, in order
 	// positions of references that lead nowhere, taken out so that the rest can be checked
 	idents map[string]bool
@@ -29,27 +34,53 @@ type Source struct {
 
 // New is the source of a text; name is what its positions call it.
 func New(ctx *cue.Context, name, text string) *Source {
-	return &Source{ctx: ctx, Name: name, Text: text, idents: map[string]bool{}, cuts: map[string]bool{}}
+	return &Source{ctx: ctx, File: File{name, text}, idents: map[string]bool{}, cuts: map[string]bool{}}
 }
 
-// Build parses the file, applies the settings, takes out what is known to be broken and evaluates
+// Files are all that is read, the experiment last.
+func (s *Source) Files() []File {
+	if s.Common == nil {
+		return []File{s.File}
+	}
+	return []File{*s.Common, s.File}
+}
+
+// TextOf is the text of one of the files, and whether there is one of this name.
+func (s *Source) TextOf(name string) (text string, ok bool) {
+	for _, f := range s.Files() {
+		if f.Name == name {
+			return f.Text, true
+		}
+	}
+	return "", false
+}
+
+// Build parses the files, applies the settings, takes out what is known to be broken and evaluates
 // the rest. An error is a syntax error.
 func (s *Source) Build(more ...Setting) (cue.Value, error) {
-	f, err := parser.ParseFile(s.Name, s.Text)
-	if err != nil {
-		return cue.Value{}, err
+	var files []*ast.File
+	for _, file := range s.Files() {
+		f, err := parser.ParseFile(file.Name, file.Text)
+		if err != nil {
+			return cue.Value{}, err
+		}
+		files = append(files, f)
 	}
 	for _, set := range append(s.Settings[:len(s.Settings):len(s.Settings)], more...) {
-		if err := set.apply(f); err != nil {
+		if err := set.apply(files); err != nil {
 			return cue.Value{}, err
 		}
 	}
-	for p := range s.cuts {
-		replace(f.Decls, strings.Split(p, "."), top)
+	inst := build.NewContext().NewInstance("", nil)
+	for _, f := range files {
+		for p := range s.cuts {
+			replace(f.Decls, strings.Split(p, "."), top)
+		}
+		s.removeIdents(f)
+		resolve(f)
+		_ = inst.AddSyntax(f) // which keeps its error for BuildInstance
 	}
-	s.removeIdents(f)
-	resolve(f)
-	return s.ctx.BuildFile(f), nil
+	return s.ctx.BuildInstance(inst), nil
 }
 
 // TakeOut takes out the reference at a position, and reports whether it was there yet.
