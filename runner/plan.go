@@ -27,7 +27,8 @@ Time, disk and memory are estimated from the stages that the store holds: from
 those of the same kind (op, mode, model, pool) and the nearest size, on this host
 and the engine that ran last or that --engine names. What was never made is
 "unknown", and guessed in the sum, which then says "roughly". What cannot fit the disk
-or the memory ends with 4, here and in sweep, unless --overcommit is given.
+or the memory ends with 4, here and in sweep, unless --overcommit is given. --devices
+says how many devices a sweep has; how much faster more of them are is not guessed.
 
 With --without-data, files that are missing are listed with the ways to them, and
 the work is estimated from what the stages are: steps, images, matrix products,

@@ -37,6 +37,7 @@ type Run struct {
 	Engine string
 	Host   string
 	Jobs   int     // stages that ran at a time; 0 where that is not known
+	Spread int     // devices that it computed on; 0 is one
 	Speed  float64 // images a second once it ran, of a training; 0 where that is not known
 	Rows   int     // of the pool that it read; 0 where it does not say
 }
@@ -68,6 +69,7 @@ type Where struct {
 	Engine string
 	Host   string
 	Jobs   int // stages at a time; 0 is 1
+	Spread int // devices of each stage; 0 is not known
 }
 
 // History is what is known of runs. It is used by one goroutine.
@@ -135,7 +137,7 @@ func (h *History) Estimate(key string, lines []string, where Where) Estimate {
 		Bytes: f.scaled(alike(runs, f, f.Volume, Where{}), func(r *run) (float64, float64, float64) {
 			return 0, float64(r.Bytes), r.Volume
 		}, f.Volume),
-		Memory: f.memory(alike(withPeak(runs), f, f.Batch, Where{Engine: where.Engine})),
+		Memory: f.memory(alike(withPeak(runs), f, f.Batch, Where{Engine: where.Engine, Spread: where.Spread})),
 	}
 	h.memo[id] = e
 	return e
@@ -166,7 +168,7 @@ func withPeak(runs []*run) []*run {
 
 // alike are the runs that say most about a stage: of its kind, else of a like
 // kind where its size can be scaled; of them those of the same engine and host,
-// with as many at a time.
+// on as many devices, with as many at a time.
 func alike(runs []*run, f feature, size float64, where Where) []*run {
 	var same, like []*run
 	for _, r := range runs {
@@ -183,6 +185,7 @@ func alike(runs []*run, f feature, size float64, where Where) []*run {
 	for _, fits := range []func(*run) bool{
 		func(r *run) bool { return where.Engine == "" || r.Engine == "" || r.Engine == where.Engine },
 		func(r *run) bool { return where.Host == "" || r.Host == where.Host },
+		func(r *run) bool { return where.Spread == 0 || max(r.Spread, 1) == where.Spread },
 		func(r *run) bool { return where.Jobs == 0 || max(r.Jobs, 1) == where.Jobs },
 	} {
 		if some := filter(same, fits); len(some) > 0 {

@@ -157,14 +157,15 @@ func TestRowsAreLearned(t *testing.T) {
 	}
 }
 
-// TestWhere: runs of the same engine, host and number at a time go first.
+// TestWhere: runs of the same engine, host, devices and number at a time go first.
 func TestWhere(t *testing.T) {
 	known, runs := stages()
 	l := func(seed int) []string {
 		return lines("tune", fmt.Sprintf(`{"mode":"full","steps":1,"batch":2,"seed":%d}`, seed), "in checkpoint "+key(2))
 	}
 	for i, r := range []Run{{Engine: "go", Host: "a", Took: 80 * time.Second, Peak: 10}, {Engine: "onnx", Host: "a", Took: 20 * time.Second, Peak: 30},
-		{Engine: "onnx", Host: "b", Took: 5 * time.Second, Peak: 30}, {Engine: "onnx", Host: "b", Jobs: 4, Took: 9 * time.Second, Peak: 0}} {
+		{Engine: "onnx", Host: "b", Took: 5 * time.Second, Peak: 30}, {Engine: "onnx", Host: "b", Jobs: 4, Took: 9 * time.Second, Peak: 0},
+		{Engine: "xla:cuda", Host: "c", Took: 8 * time.Second, Peak: 70}, {Engine: "xla:cuda", Host: "c", Spread: 4, Took: 3 * time.Second, Peak: 90}} {
 		r.Key, r.Lines = key(60+i), l(i)
 		runs = append(runs, r)
 	}
@@ -175,9 +176,11 @@ func TestWhere(t *testing.T) {
 		want   float64
 		memory float64
 	}{
-		{Where{"go", "a", 1}, 80, 10}, {Where{"onnx", "a", 1}, 20, 30}, {Where{"onnx", "b", 1}, 5, 30}, {Where{"xla:cuda", "a", 1}, 50, 30},
-		{Where{"onnx", "a", 2}, 40, 30}, // nothing ran two at a time there: they share the machine
-		{Where{"onnx", "b", 4}, 9, 30},
+		{Where{"go", "a", 1, 0}, 80, 10}, {Where{"onnx", "a", 1, 0}, 20, 30}, {Where{"onnx", "b", 1, 0}, 5, 30}, {Where{"xla:cpu", "a", 1, 0}, 50, 30},
+		{Where{"xla:cuda", "c", 1, 1}, 8, 70}, {Where{"xla:cuda", "c", 1, 4}, 3, 90},
+		{Where{"xla:cuda", "c", 1, 8}, 5.5, 80}, // nothing ran on as many
+		{Where{"onnx", "a", 2, 0}, 40, 30},      // nothing ran two at a time there: they share the machine
+		{Where{"onnx", "b", 4, 0}, 9, 30},
 	} {
 		e := h.Estimate(key(70), l(9), c.where)
 		if e.Seconds.Value != c.want || e.Memory.Value != c.memory {

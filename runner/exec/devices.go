@@ -3,6 +3,8 @@ package exec
 import (
 	"fmt"
 
+	"github.com/spf13/pflag"
+
 	"react/ops/clip"
 	"react/ops/engine"
 )
@@ -25,8 +27,14 @@ func (d *Devices) Set(text string) error {
 // Type is what usage lines call it.
 func (d *Devices) Type() string { return "N|all" }
 
-// check says why an engine has no such number of devices.
-func (d Devices) check(spec string) error {
+// Flag adds the flag.
+func (d *Devices) Flag(flags *pflag.FlagSet) {
+	*d = 1
+	flags.Var(d, "devices", "compute on this many devices of XLA, or all: stages that run at a time share them out, so that with -j 1 each training is spread over all, and with as many stages as devices each stage has one")
+}
+
+// Check says why an engine has no such number of devices.
+func (d Devices) Check(spec string) error {
 	if d <= 1 {
 		return nil
 	}

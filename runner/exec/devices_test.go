@@ -52,7 +52,7 @@ func TestDevicesCheck(t *testing.T) {
 		{3, "xla:cuda", "--devices 3: there are 2 GPUs"},
 	} {
 		got := ""
-		if err := c.devices.check(c.engine); err != nil {
+		if err := c.devices.Check(c.engine); err != nil {
 			got = err.Error()
 		}
 		if got != c.want {

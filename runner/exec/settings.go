@@ -22,8 +22,7 @@ type Settings struct {
 // Flags adds the flags.
 func (s *Settings) Flags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.Engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
-	s.Devices = 1
-	flags.Var(&s.Devices, "devices", "compute on this many devices of XLA, or all: stages that run at a time share them out, so that with -j 1 each training is spread over all, and with as many stages as devices each stage has one")
+	s.Devices.Flag(flags)
 	flags.DurationVar(&s.SaveEvery, "save-every", 30*time.Second, "`time` between two saves of a training that runs, from which it goes on after a kill")
 	s.Fit.Flags(flags)
 	flags.StringVar(&s.TensorBoard, "tensorboard", "", "write TensorBoard's files into this `directory` while stages are made: a run for each training, and one for each trial with its results")
@@ -37,7 +36,7 @@ func (s *Settings) Check() error {
 	if err := CheckEngine(s.Engine); err != nil {
 		return err
 	}
-	if err := s.Devices.check(s.Engine); err != nil {
+	if err := s.Devices.Check(s.Engine); err != nil {
 		return err
 	}
 	return s.Fit.Check()

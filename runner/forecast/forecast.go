@@ -2,8 +2,10 @@ package forecast
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
+	"react/ops/engine"
 	"react/ops/op"
 	"react/runner/estimate"
 	"react/runner/plan"
@@ -130,6 +132,12 @@ func On(engine string, jobs int) Options {
 	return Options{jobs: jobs, engine: engine, where: estimate.Where{Engine: engine, Host: store.HostName(), Jobs: jobs}}
 }
 
+// Spread is for stages that compute on so many devices each.
+func (o Options) Spread(devices int) Options {
+	o.where.Spread = devices
+	return o
+}
+
 // runOf reads a manifest as a run. Facts that another version wrote otherwise
 // are left out.
 func runOf(m store.Manifest) estimate.Run {
@@ -138,6 +146,10 @@ func runOf(m store.Manifest) estimate.Run {
 	r.Speed, _ = m.Facts["imagesPerSecond"].(float64)
 	if jobs, ok := m.Facts[record.JobsFact].(float64); ok {
 		r.Jobs = int(jobs)
+	}
+	if libraries, ok := m.Facts[record.EngineLibrariesFact].(map[string]any); ok {
+		devices, _ := libraries[engine.DevicesFact].(string)
+		r.Spread, _ = strconv.Atoi(devices)
 	}
 	if peak, ok := m.Facts[record.MemoryFact].(float64); ok {
 		r.Peak = int64(peak)

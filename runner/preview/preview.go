@@ -32,6 +32,7 @@ type Options struct {
 	tflops                    float64
 	jobs                      exec.Jobs
 	engine                    string
+	devices                   exec.Devices
 	fit                       exec.Fit
 }
 
@@ -42,6 +43,7 @@ func (o *Options) Flags(flags *pflag.FlagSet) {
 	o.jobs = 1
 	flags.VarP(&o.jobs, "jobs", "j", "estimate for this many stages at a time")
 	flags.StringVar(&o.engine, "engine", "auto", "estimate for this `engine`: "+engine.Choices)
+	o.devices.Flag(flags)
 	cli.OvercommitFlag(flags, &o.overcommit)
 	flags.BoolVar(&o.WithoutData, "without-data", false, "plan although data are missing: say what, how to get it, and how much work there is")
 	flags.Float64Var(&o.tflops, "tflops", 60, "with --without-data: what a GPU sustains, in 10^12 operations a second")
@@ -53,7 +55,7 @@ func Print(ctx context.Context, e *experiment.Experiment, w io.Writer, o Options
 	if o.WithoutData {
 		return printScale(e, w, o)
 	}
-	if err := o.fit.Check(); err != nil {
+	if err := errors.Join(o.devices.Check(o.engine), o.fit.Check()); err != nil {
 		return cli.Usage(err)
 	}
 	tasks := e.Tasks()
@@ -64,16 +66,21 @@ func Print(ctx context.Context, e *experiment.Experiment, w io.Writer, o Options
 	if err != nil {
 		return err
 	}
-	f, err := forecast.New(e.Store, tasks, survey, forecast.On(o.engine, o.jobs.Assumed()))
+	share := o.devices.Share(o.engine, o.jobs)
+	f, err := forecast.New(e.Store, tasks, survey, forecast.On(o.engine, o.jobs.Assumed()).Spread(share.Each()))
 	if err != nil {
 		return err
 	}
 	f.Expect(e.Plan.Stages, likelyEngine(f.Engine()))
 	name := cmp.Or(f.Engine(), "go")
 	machine := &plan.Machine{Engine: name, Fit: o.fit.On(name)}
+	machine.Fit.Devices = share.Each()
 	f.ComputeMemory(e.Plan.Stages, machine)
 	if err := show(e, w, survey, f, o.asJSON); err != nil {
 		return err
+	}
+	if n := share.Each(); n > 1 && !o.asJSON && survey.Count(schedule.ToRun) > 0 {
+		fmt.Fprintf(w, "\neach stage has %d devices; times are of runs on as many, else on fewer, and then too long\n", n)
 	}
 	err = errors.Join(f.Check(e.Store.Root(), o.overcommit), forecast.CheckFit(e.Plan.Stages, survey, machine, o.overcommit))
 	if err == nil && o.check && survey.Count(schedule.ToRun) > 0 {

@@ -16,7 +16,8 @@ import (
 // was begun.
 func (s *Sweep) runHere(ctx context.Context) (*schedule.Report, error) {
 	tasks := s.TitledTasks()
-	expected, err := forecast.New(s.Store, tasks, s.survey, forecast.On(s.Engine, s.jobs.Assumed()))
+	share := s.Devices.Share(s.Engine, s.jobs)
+	expected, err := forecast.New(s.Store, tasks, s.survey, forecast.On(s.Engine, s.jobs.Assumed()).Spread(share.Each()))
 	if err == nil {
 		expected.Expect(s.Plan.Stages, s.Engine)
 		err = expected.Check(s.Store.Root(), s.overcommit)
@@ -24,7 +25,6 @@ func (s *Sweep) runHere(ctx context.Context) (*schedule.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	share := s.Devices.Share(s.Engine, s.jobs)
 	engines := exec.NewEngines(s.Engine, share, s.Store, s.Stderr)
 	defer engines.Close()
 	if err := s.prepareEngine(engines); err != nil {
