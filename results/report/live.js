@@ -11,7 +11,7 @@ function show(s) {
   bar.value = s.stages.done;
   const parts = [s.state, s.trials.done + " of " + s.trials.total + " trials", s.stages.done + " of " + s.stages.total + " stages"];
   if (s.stages.failed) parts.push(s.stages.failed + " failed");
-  if (s.leftSeconds > 0 && (s.state === "running" || s.state === "queued")) parts.push("about " + time(s.leftSeconds) + " left");
+  if (s.leftSeconds > 0 && (s.state === "running" || s.state === "queued")) parts.push((s.leftRough ? "roughly " : "about ") + time(s.leftSeconds) + " left");
   if (s.resume) parts.push("to go on: " + s.resume.join(" "));
   text.textContent = parts.join(" · ");
   stages.replaceChildren(...(s.running || []).slice(0, 8).map(line), ...(s.failures || []).slice(0, 8).map(failed));

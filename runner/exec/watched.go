@@ -18,6 +18,7 @@ import (
 // nobody can watch it.
 type recorder struct {
 	schedule.Reporter // told next
+	rest              func() *record.Rest
 	presence          *store.Presence
 	now               func() time.Time
 	stop, stopped     chan struct{}
@@ -28,14 +29,20 @@ type recorder struct {
 	changed bool
 }
 
-// Watched runs with a reporter that also keeps what it is told where status finds
-// it; of the process are given engine, jobs and total. Where nothing is to run
-// nothing is written.
-func Watched(folder *store.Sweep, options schedule.Options, process record.Process, run func(schedule.Options) (*schedule.Report, error)) (*schedule.Report, error) {
-	if process.Total == 0 {
+// Watch has what a run does kept where status finds it, in the folder of its sweep.
+type Watch struct {
+	Folder  *store.Sweep
+	Process record.Process      // its engine, jobs and total
+	Rest    func() *record.Rest // how long the rest takes; nil where that is not known
+}
+
+// Run runs with a reporter that also writes down what it is told. Where nothing is to run nothing
+// is written.
+func (w Watch) Run(options schedule.Options, run func(schedule.Options) (*schedule.Report, error)) (*schedule.Report, error) {
+	if w.Process.Total == 0 {
 		return run(options)
 	}
-	recorder, err := startRecorder(folder, options.Reporter, process)
+	recorder, err := w.start(options.Reporter)
 	if err != nil {
 		return nil, err
 	}
@@ -45,16 +52,16 @@ func Watched(folder *store.Sweep, options schedule.Options, process record.Proce
 	return report, err
 }
 
-// startRecorder makes the process's file in the sweep's folder and keeps it
-// fresh until close.
-func startRecorder(folder *store.Sweep, next schedule.Reporter, process record.Process) (*recorder, error) {
-	presence, err := folder.Join()
+// start makes the process's file in the sweep's folder and keeps it fresh until close.
+func (w Watch) start(next schedule.Reporter) (*recorder, error) {
+	presence, err := w.Folder.Join()
 	if err != nil {
 		return nil, err
 	}
+	process := w.Process
 	process.Schema, process.Process, process.Command = "runner.process/v1", presence.Process, os.Args
 	process.Dir, _ = os.Getwd()
-	r := &recorder{Reporter: next, presence: presence, now: time.Now, stop: make(chan struct{}), stopped: make(chan struct{}),
+	r := &recorder{Reporter: next, rest: w.Rest, presence: presence, now: time.Now, stop: make(chan struct{}), stopped: make(chan struct{}),
 		running: map[string]*record.Running{}, changed: true, state: process}
 	r.write()
 	go r.keep()
@@ -83,6 +90,9 @@ func (r *recorder) keep() {
 // write is called with the state locked, or before it is shared.
 func (r *recorder) write() {
 	r.state.Beat = r.now().UTC().Truncate(time.Millisecond)
+	if r.rest != nil {
+		r.state.Rest = r.rest()
+	}
 	r.state.Running = make([]record.Running, 0, len(r.running))
 	for _, s := range r.running {
 		r.state.Running = append(r.state.Running, *s)

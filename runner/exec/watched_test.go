@@ -45,11 +45,13 @@ func TestRecorder(t *testing.T) {
 		return state
 	}
 	next := &toldReporter{}
-	r, err := startRecorder(folder, next, record.Process{Engine: "go", Jobs: "2", Total: 3})
+	left := &record.Rest{Seconds: 130, Rough: true}
+	w := Watch{folder, record.Process{Engine: "go", Jobs: "2", Total: 3}, func() *record.Rest { return left }}
+	r, err := w.start(next)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if state := read(); state.Schema != "runner.process/v1" || state.Total != 3 || state.Ended != nil || state.Jobs != "2" {
+	if state := read(); state.Schema != "runner.process/v1" || state.Total != 3 || state.Ended != nil || state.Jobs != "2" || state.Rest.String() != "roughly 2m10s left" {
 		t.Errorf("at the start: %+v", state)
 	}
 	task := func(key string) *schedule.Task { return &schedule.Task{Op: "tune", Key: strings.Repeat(key, 64)} }
@@ -58,11 +60,12 @@ func TestRecorder(t *testing.T) {
 	r.Wait(task("c"), "process 7 on node2")
 	r.Progress(task("b"), 5, 10, "loss 2.31")
 	r.End(task("a"), schedule.Outcome{})
+	left = nil
 	r.mu.Lock()
 	r.write()
 	r.mu.Unlock()
 	state := read()
-	if state.Made != 1 || len(state.Running) != 2 || state.Running[0].Done != 5 || state.Running[0].Note != "loss 2.31" || state.Running[1].Waits != "process 7 on node2" {
+	if state.Rest != nil || state.Made != 1 || len(state.Running) != 2 || state.Running[0].Done != 5 || state.Running[0].Note != "loss 2.31" || state.Running[1].Waits != "process 7 on node2" {
 		t.Errorf("on the way: %+v", state)
 	}
 	r.End(task("b"), schedule.Outcome{Err: errors.New("no pair")})

@@ -1,22 +1,21 @@
 package forecast
 
 import (
-	"fmt"
+	"sync"
 	"time"
 
-	"react/data/words"
 	"react/ops"
-	"react/runner/cli"
 	"react/runner/plan"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
 
 // Countdown says, while a sweep runs, how long the rest takes: by what was made before, by what
 // stages of that kind cost where nothing like them was, by how fast the stages are that run, and
-// by how much slower or faster this run is than all that has it. It is used with its reporter's
-// lock held.
+// by how much slower or faster this run is than all that has it. It may be used concurrently.
 type Countdown struct {
+	mu       sync.Mutex
 	forecast *Forecast
 	priors   []float64 // seconds, in the order of the tasks; of those of which no run tells
 	index    map[string]int
@@ -24,11 +23,11 @@ type Countdown struct {
 	stages   map[string]*progress
 	past     drift       // from what runs tell
 	engine   sensedDrift // from the priors of stages that open an engine
-	rest     sensedDrift // and of others
+	others   sensedDrift // and of others
 
 	learnt bool // since the estimates were made
-	text   string
-	at     time.Time // when text was made
+	rest   *record.Rest
+	at     time.Time // when rest was found
 }
 
 // drift is how much longer stages took than they were expected to, in seconds.
@@ -73,6 +72,8 @@ func (c *Countdown) Progress(t *schedule.Task, done, total int) {
 	if total <= 0 {
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now, share := c.now(), min(float64(done)/float64(total), 0.99)
 	p := c.stages[t.Key]
 	if p == nil || share < p.share {
@@ -92,6 +93,8 @@ func (p *progress) whole() float64 {
 
 // End notes how a stage ended, and learns from one that was made.
 func (c *Countdown) End(t *schedule.Task, o schedule.Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.stages[t.Key] = &progress{share: 1} // failed ones too: they are not made now
 	if o.Err != nil || o.Cached {
 		return
@@ -130,7 +133,7 @@ func (c *Countdown) of(t *schedule.Task) *sensedDrift {
 	if ops.All[t.Op].UsesEngine {
 		return &c.engine
 	}
-	return &c.rest
+	return &c.others
 }
 
 // leftEvery is the least time between two looks at the whole plan.
@@ -138,8 +141,18 @@ const leftEvery = time.Second
 
 // Left is ", about 2m10s left", or "" where nothing is known or left.
 func (c *Countdown) Left() string {
+	if rest := c.Rest(); rest != nil {
+		return ", " + rest.String()
+	}
+	return ""
+}
+
+// Rest is what is left; nil where nothing is known or left.
+func (c *Countdown) Rest() *record.Rest {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.forecast.past == nil {
-		return ""
+		return nil
 	}
 	if now := c.now(); c.at.IsZero() || now.Sub(c.at) >= leftEvery {
 		c.at = now
@@ -147,39 +160,33 @@ func (c *Countdown) Left() string {
 			c.forecast.estimate()
 			c.learnt = false
 		}
-		c.text = c.compute()
+		c.rest = c.compute()
 	}
-	return c.text
+	return c.rest
 }
 
 // compute adds up what is left. It is rough where most of that rests on priors which nothing has
 // confirmed yet.
-func (c *Countdown) compute() string {
+func (c *Countdown) compute() *record.Rest {
 	c.sense()
 	var sum, guessed float64
-	unknown, known := 0, false
-	seconds := c.forecast.span(func(i int) float64 {
+	rest, known := &record.Rest{}, false
+	rest.Seconds = c.forecast.span(func(i int) float64 {
 		left, basis := c.remaining(i)
 		switch basis {
 		case nothing:
-			unknown++
+			rest.Unknown++
 		case guess:
 			guessed += left
 		}
 		sum, known = sum+left, known || basis != nothing
 		return left
 	})
-	word := "about"
-	if guessed > sum/2 {
-		word = "roughly"
+	rest.Rough = guessed > sum/2
+	if !known || rest.Unknown == 0 && rest.Seconds <= 0 {
+		return nil
 	}
-	switch {
-	case !known || unknown == 0 && seconds <= 0:
-		return ""
-	case unknown > 0:
-		return fmt.Sprintf(", %s %s left besides %s of unknown time", word, cli.Duration(seconds), words.Plural(unknown, "stage"))
-	}
-	return fmt.Sprintf(", %s %s left", word, cli.Duration(seconds))
+	return rest
 }
 
 // What a figure rests on.
@@ -220,7 +227,7 @@ const leastSensed = 0.2
 
 // sense takes the stages that run into account: what they will have taken at their speed.
 func (c *Countdown) sense() {
-	c.engine.sensed, c.rest.sensed = c.engine.drift, c.rest.drift
+	c.engine.sensed, c.others.sensed = c.engine.drift, c.others.drift
 	for i, t := range c.forecast.tasks {
 		if whole := c.stages[t.Key].whole(); whole > 0 && !c.forecast.Stages[i].Seconds.Known() {
 			c.of(t).sensed.add(c.priors[i], whole)

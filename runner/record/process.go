@@ -1,8 +1,11 @@
 package record
 
 import (
+	"fmt"
 	"time"
 
+	"react/data/words"
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -29,8 +32,28 @@ type Process struct {
 	Made    int        `json:"made"`  // of them
 	Running []Running  `json:"running"`
 	Failed  []Failed   `json:"failed,omitempty"`
+	Rest    *Rest      `json:"rest,omitempty"`  // nil where it does not say
 	Ended   *time.Time `json:"ended,omitempty"` // nil while it runs, and after a kill
 	End     string     `json:"end,omitempty"`   // done, failed, interrupted, or the error
+}
+
+// Rest is how long what is left of a run takes.
+type Rest struct {
+	Seconds float64 `json:"seconds"`
+	Rough   bool    `json:"rough,omitempty"`   // most of it rests on what no stage has confirmed yet
+	Unknown int     `json:"unknown,omitempty"` // stages of which nothing is known, besides
+}
+
+// String is "about 2m10s left".
+func (r Rest) String() string {
+	word, besides := "about", ""
+	if r.Rough {
+		word = "roughly"
+	}
+	if r.Unknown > 0 {
+		besides = fmt.Sprintf(" besides %s of unknown time", words.Plural(r.Unknown, "stage"))
+	}
+	return fmt.Sprintf("%s %s left%s", word, cli.Duration(r.Seconds), besides)
 }
 
 // Running is a stage that is being made.

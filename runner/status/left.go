@@ -5,6 +5,7 @@ import (
 
 	"react/runner/exec"
 	"react/runner/forecast"
+	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
 )
@@ -36,9 +37,27 @@ func (w *Watcher) left(l *look, st *Status) {
 			st.Unknown++
 		}
 	}
-	if seconds, known := f.Left(func(key string) float64 { return share[key] }); known {
+	if rest := l.told(); rest != nil {
+		st.Left, st.Unknown, st.Rough = &rest.Seconds, rest.Unknown, rest.Rough
+	} else if seconds, known := f.Left(func(key string) float64 { return share[key] }); known {
 		st.Left = &seconds
 	}
+}
+
+// told is what the process that runs the sweep says is left: it knows how fast stages are of which
+// no run tells. Of several none knows what the others have done.
+func (l *look) told() (rest *record.Rest) {
+	live := 0
+	for i, p := range l.processes {
+		if l.lives[i] != store.Gone {
+			rest = p.Rest
+			live++
+		}
+	}
+	if live != 1 {
+		return nil
+	}
+	return rest
 }
 
 // jobs is how many stages run at a time, over all processes.

@@ -34,6 +34,7 @@ type Status struct {
 	Failures  []failure  `json:"failures"`
 	Left      *float64   `json:"leftSeconds,omitempty"` // of the stages of which a time is known
 	Unknown   int        `json:"leftUnknown,omitempty"` // stages of which none is
+	Rough     bool       `json:"leftRough,omitempty"`   // most of Left is not confirmed by a stage yet
 }
 
 // Counts are trials or stages by what became of them.

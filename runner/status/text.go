@@ -138,10 +138,8 @@ func (st *Status) leftText() string {
 		return ""
 	case st.Left == nil:
 		return "; time left unknown"
-	case st.Unknown > 0:
-		return fmt.Sprintf("; about %s left besides %s of unknown time", cli.Duration(*st.Left), words.Plural(st.Unknown, "stage"))
 	}
-	return fmt.Sprintf("; about %s left", cli.Duration(*st.Left))
+	return "; " + record.Rest{Seconds: *st.Left, Rough: st.Rough, Unknown: st.Unknown}.String()
 }
 
 func (p process) line(at time.Time) string {

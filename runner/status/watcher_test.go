@@ -8,6 +8,7 @@ import (
 	"react/runner/internal/storetest"
 	"react/runner/launch"
 	"react/runner/record"
+	"react/runner/store"
 )
 
 // handWatcher is a plan of a base, two tunings and their evaluations, in an
@@ -114,6 +115,44 @@ func TestStatusCounts(t *testing.T) {
 		w.publish(t, i)
 	}
 	say("done", Counts{Total: 2, Done: 2}, Counts{Total: 5, Done: 5})
+}
+
+// TestLeftIsTheSweeps: while one process runs the sweep, the time left is what it says itself, also
+// where no run tells of any stage; one that is gone, or one of several, is not asked.
+func TestLeftIsTheSweeps(t *testing.T) {
+	w := handWatcher(t)
+	presence, err := w.folder.Join()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer presence.Leave()
+	process := record.Process{Process: presence.Process, Jobs: "1", Total: 5, Beat: time.Now(),
+		Rest: &record.Rest{Seconds: 130, Rough: true, Unknown: 1}}
+	say := func(want string) {
+		t.Helper()
+		if err := presence.Write(process); err != nil {
+			t.Fatal(err)
+		}
+		st, err := w.Read()
+		if err != nil || st.leftText() != want {
+			t.Errorf("%v: got %q, want %q", err, st.leftText(), want)
+		}
+	}
+	say("; roughly 2m10s left besides 1 stage of unknown time")
+	process.Rest = nil
+	say("; time left unknown")
+
+	told := record.Process{Rest: &record.Rest{Seconds: 60}}
+	for _, c := range []struct {
+		lives []store.Life
+		want  bool
+	}{{[]store.Life{store.Gone}, false}, {[]store.Life{store.Gone, store.Elsewhere}, true},
+		{[]store.Life{store.Elsewhere, store.Elsewhere}, false}} {
+		l := look{lives: c.lives, processes: []record.Process{told, told}[:len(c.lives)]}
+		if rest := l.told(); (rest != nil) != c.want {
+			t.Errorf("%v: told %v, want %t", c.lives, rest, c.want)
+		}
+	}
 }
 
 // TestLastFailure: a job that ended without a word of its own failed by the

@@ -42,10 +42,10 @@ func (s *Sweep) runHere(ctx context.Context) (*schedule.Report, error) {
 			SaveEvery: s.SaveEvery, Fit: s.Fit, Identify: s.Store.Identify, Lines: s.live.Lines(tasks[i])}
 		tasks[i].Run, tasks[i].Assist = maker.Run(stage), maker.Assist(stage)
 	}
-	left := forecast.NewCountdown(expected, s.Plan.Stages, engines.Name())
+	s.left = forecast.NewCountdown(expected, s.Plan.Stages, engines.Name())
 	options := schedule.Options{Store: s.Store, Jobs: s.jobs.AtOnce(), Limits: s.jobs.Limits(engines.Name(), share),
 		FailFast: s.failFast, Retries: s.Cluster.Retries,
-		Reporter: s.live.Reporter(placingReporter{exec.NewTimedReporter(s.Stderr, left), s.Experiment})}
+		Reporter: s.live.Reporter(placingReporter{exec.NewTimedReporter(s.Stderr, s.left), s.Experiment})}
 	record.KeepSound(&options, s.Stderr)
 	return s.recorded(ctx, tasks, options, engines)
 }
@@ -58,7 +58,7 @@ func (s *Sweep) recorded(ctx context.Context, tasks []*schedule.Task, options sc
 		return schedule.Run(ctx, tasks, options)
 	}
 	process := record.Process{Engine: cmp.Or(engines.Name(), s.Engine), Jobs: s.jobs.String(), Total: toRun}
-	return exec.Watched(s.folder, options, process, func(options schedule.Options) (*schedule.Report, error) {
+	return exec.Watch{Folder: s.folder, Process: process, Rest: s.left.Rest}.Run(options, func(options schedule.Options) (*schedule.Report, error) {
 		recording := exec.Recording{Run: record.RunOf(ctx, s.Experiment, s.Engine, s.keepDiff), Folder: s.folder, Engines: engines}
 		return recording.Make(ctx, tasks, options)
 	})

@@ -15,6 +15,7 @@ import (
 	"react/runner/cluster"
 	"react/runner/experiment"
 	"react/runner/exported"
+	"react/runner/forecast"
 	"react/runner/record"
 	"react/runner/schedule"
 	"react/runner/store"
@@ -30,6 +31,7 @@ type Sweep struct {
 	folder *store.Sweep
 	survey *schedule.Survey // of before anything ran
 	live   *exported.Live
+	left   *forecast.Countdown
 }
 
 // Run runs what is left to run. Tables are printed also when trials failed, with
