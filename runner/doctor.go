@@ -75,10 +75,11 @@ func newBench() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure how fast this machine embeds and tunes with an architecture",
 		Long: `bench makes a model of random weights on the spot and times the embedding of
-images and the training step of each tuning mode: images a second by the median
-round, memory after the rounds, and the share of what the engine reaches in large
-matrix products. Modes that lock the text tower get encoded captions, as tuning
-gives them. Nothing is read, written or downloaded.
+images and the training step of each tuning mode, each in a process of its own:
+images a second by the median round, the most memory that the process held (on a
+GPU, that was in use after a round), and the share of what the engine reaches in
+large matrix products. Modes that lock the text tower get encoded captions, as
+tuning gives them. Nothing is read, written or downloaded.
 
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.NoArgs),

@@ -30,7 +30,7 @@ func Works() []string { return append([]string{embed}, clip.ModeNames()...) }
 
 // Options say what to measure.
 type Options struct {
-	Config    clip.Config
+	Config    clip.Config `json:"-"`
 	Work      string
 	Batch     int
 	Precision string // clip.F32 or clip.BF16; "" is F32
@@ -40,7 +40,7 @@ type Options struct {
 	Gates      int           // gated blocks that a mode adds where it needs them
 	Rounds     int           // timed, after two that are not
 	Limit      time.Duration // no round begins after it; 0 is none
-	InUse      func() int64  // bytes in use now, asked after each round; may be nil
+	InUse      func() int64  `json:"-"` // bytes in use now, asked after each round; may be nil
 }
 
 // Result is what a work took.

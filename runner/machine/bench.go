@@ -2,12 +2,15 @@ package machine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	osexec "os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"react/data/proc"
@@ -16,6 +19,7 @@ import (
 	"react/ops/clip/graph"
 	"react/ops/engine"
 	"react/ops/speed"
+	"react/runner/child"
 	"react/runner/exec"
 	"react/runner/record"
 )
@@ -47,6 +51,7 @@ type Speeds struct {
 // workSpeed is a work's figures, or why there are none.
 type workSpeed struct {
 	speed.Result
+	Peak  int64  `json:"peakBytes,omitempty"` // memory at most, of its process or of the GPU
 	Error string `json:"error,omitempty"`
 }
 
@@ -83,13 +88,25 @@ func (o *BenchOptions) Check() error {
 	return nil
 }
 
-// Bench measures one work after the other. One that fails (for memory, say) is a line of the
-// result; the others are measured.
+// Bench measures one work after the other, each in a process of its own, so that memory is of that
+// work alone. One that fails (for memory, say) is a line of the result; the others are measured.
 func Bench(ctx context.Context, o BenchOptions, stderr io.Writer) (*Speeds, error) {
-	cfg, err := clip.Arch(o.Arch)
+	s, err := o.describe(stderr)
 	if err != nil {
 		return nil, err
 	}
+	for _, work := range o.Works {
+		line := benchQuestion{o.Arch, o.Engine, work, o.Measure}.ask(ctx, stderr)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		s.Results = append(s.Results, line)
+	}
+	return s, nil
+}
+
+// describe opens the engine for what all works have in common, and closes it.
+func (o BenchOptions) describe(stderr io.Writer) (*Speeds, error) {
 	e, err := engine.Open(o.Engine)
 	if err != nil {
 		return nil, err
@@ -105,20 +122,75 @@ func Bench(ctx context.Context, o BenchOptions, stderr io.Writer) (*Speeds, erro
 			return nil, err
 		}
 	}
-	for _, work := range o.Works {
-		options := o.Measure
-		options.Config, options.Work, options.InUse = cfg, work, memoryOf(e.Name())
-		result, err := speed.Measure(ctx, e, options)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		line := workSpeed{Result: result}
-		if err != nil {
-			line.Error = err.Error()
-		}
-		s.Results = append(s.Results, line)
-	}
 	return s, nil
+}
+
+// benchEnv, when set, makes the program measure one work and end.
+const benchEnv = "RUNNER_BENCH_WORK"
+
+func init() {
+	if !child.Asked(benchEnv) {
+		return
+	}
+	var q benchQuestion
+	answers, err := child.Question(&q, os.Interrupt)
+	if err == nil {
+		err = json.NewEncoder(answers).Encode(q.measure())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// benchQuestion is what a process of its own measures.
+type benchQuestion struct {
+	Arch, Engine, Work string
+	Measure            speed.Options
+}
+
+// ask has a process measure, and says how it ended where it does not answer.
+func (q benchQuestion) ask(ctx context.Context, stderr io.Writer) workSpeed {
+	line := workSpeed{}
+	c, err := child.Start(ctx, benchEnv, q, func(cmd *osexec.Cmd) { cmd.Stderr = stderr })
+	if err == nil {
+		err = json.NewDecoder(c.Answers).Decode(&line)
+		if ended := c.Wait(); ended != nil {
+			err = fmt.Errorf("%s: its process ended: %v", q.Work, c.State())
+		}
+		if c.Signal() == syscall.SIGKILL {
+			err = fmt.Errorf("%w (by the system, for memory, where nobody did)", err)
+		}
+	}
+	line.Work = q.Work
+	if err != nil {
+		line.Error = err.Error()
+	}
+	return line
+}
+
+// measure is what the process does.
+func (q benchQuestion) measure() (line workSpeed) {
+	o := q.Measure
+	e, err := engine.Open(q.Engine)
+	if err == nil {
+		defer e.Close()
+		o.Work, o.InUse = q.Work, memoryOf(e.Name())
+		o.Config, err = clip.Arch(q.Arch)
+	}
+	if err == nil {
+		line.Result, err = speed.Measure(context.Background(), e, o)
+	}
+	switch {
+	case err != nil:
+		line.Error = err.Error()
+	case isCUDA(e.Name()):
+		line.Peak = slices.Max(line.Memory)
+	default:
+		line.Peak = proc.Peak()
+	}
+	return line
 }
 
 // Err says how many works were not measured.
@@ -172,9 +244,8 @@ func (s *Speeds) line(w io.Writer, result workSpeed) {
 	if s.Peak > 0 {
 		share = fmt.Sprintf("%.0f %%", 100*result.FLOPS/s.Peak)
 	}
-	memory := inMiB(result.Memory)
 	fmt.Fprintf(w, "%s\t%.4g\t%.4g\t%.4g\t%s\t%.2g\t%d\t\n", result.Work, result.PerSecond,
-		float64(speed.Median(result.Rounds).Microseconds())/1e3, result.FLOPS/1e9, share, result.Compile.Seconds(), memory[len(memory)-1])
+		float64(speed.Median(result.Rounds).Microseconds())/1e3, result.FLOPS/1e9, share, result.Compile.Seconds(), result.Peak>>20)
 }
 
 func inMiB(bytes []int64) []int64 {
@@ -188,11 +259,13 @@ func inMiB(bytes []int64) []int64 {
 // memoryOf gives the memory in use: of the GPU for an engine on one, as its
 // driver's nvidia-smi says, and of this process otherwise. 0 is unknown.
 func memoryOf(engineName string) func() int64 {
-	if strings.Contains(engineName, "cuda") {
+	if isCUDA(engineName) {
 		return gpuMemory
 	}
 	return proc.Resident
 }
+
+func isCUDA(engineName string) bool { return strings.Contains(engineName, "cuda") }
 
 func gpuMemory() int64 {
 	out, err := osexec.Command("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits").Output()
