@@ -111,7 +111,7 @@ tex: ## compile the committed LaTeX tables in two columns; installs TeX, and fai
 	@.ci/check-tex
 
 # In this order: what a later one shares with an earlier one is not run again.
-study: build emoji ## the emoji study (under 4 hours on two cores); goes on where it was stopped
+study: build emoji ## the emoji study (about two hours on two quiet cores); goes on where it was stopped
 	@for name in emoji-base emoji-choose emoji emoji-gamma emoji-k emoji-depth emoji-why emoji-retrieval emoji-choose-labels emoji-baselines paper/twin4-retrieval; do \
 		bin/runner sweep experiments/$$name.cue --tables results/tables || exit 1; \
 	done

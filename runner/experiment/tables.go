@@ -44,7 +44,13 @@ func checkTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
 	if len(mistakes) == 0 {
 		return nil
 	}
-	return mistakes
+	// What a sweep leaves out and a filter does not find is often why a line is missing.
+	for _, w := range exp.Warnings {
+		if strings.HasPrefix(w.Path, "sweep.") || strings.HasPrefix(w.Path, "tables.") {
+			mistakes = append(mistakes, w)
+		}
+	}
+	return mistakes.Sorted()
 }
 
 // rowsToCome are the rows that trials will give a table when they are done, as far

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"cuelang.org/go/cue"
 
@@ -89,21 +91,72 @@ func formerValue(old string, raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-func (c *checker) isExcluded(patterns []pattern, a assignment, v fields.Values, seed int64) bool {
+// excluding are the patterns that leave a trial out.
+func (c *checker) excluding(patterns []pattern, a assignment, v fields.Values, seed int64) (by []pattern) {
 	if len(patterns) == 0 {
-		return false
+		return nil
 	}
 	trial := maps.Clone(v)
 	trial["label"], _ = json.Marshal(a.label)
 	trial["seed"], _ = json.Marshal(seed)
-	excluded := false
 	// each is asked: one that only repeats another leaves out trials too
 	for _, p := range patterns {
 		if c.subsumes(p, trial) {
-			excluded, c.met.hit[p.shown] = true, true
+			c.met.hit[p.shown] = true
+			by = append(by, p)
 		}
 	}
-	return excluded
+	return by
+}
+
+// listed is a case, or a value of an axis, of which the patterns may leave nothing.
+type listed struct {
+	pos         mistake.Pos
+	shown, what string
+	run         bool            // some trial of it
+	by          map[string]bool // the patterns that left others out
+	meant       bool            // one of them names it
+}
+
+// leftovers are what a sweep lists, by place.
+type leftovers map[string]*listed
+
+// note takes an assignment with a seed, and the patterns that leave it out.
+func (l leftovers) note(a assignment, s sweep, by []pattern) {
+	if a.label != "" {
+		l.at(a.Prefix, a.Start, a.Prefix, fmt.Sprintf("the case %q", a.label)).take("label", by)
+		return
+	}
+	for _, ax := range s.axes {
+		raw := string(a.Set[ax.path])
+		l.at(ax.path+" "+raw, a.Pos[ax.path], "sweep.grid."+ax.path, "each point with "+raw).take(ax.path, by)
+	}
+}
+
+func (l leftovers) at(key string, pos mistake.Pos, shown, what string) *listed {
+	if l[key] == nil {
+		l[key] = &listed{pos: pos, shown: shown, what: what, by: map[string]bool{}}
+	}
+	return l[key]
+}
+
+// take: a pattern of this path alone is there to leave such trials out.
+func (l *listed) take(path string, by []pattern) {
+	l.run = l.run || len(by) == 0
+	for _, p := range by {
+		l.by[p.shown] = true
+		l.meant = l.meant || len(p.paths) == 1 && p.paths[0] == path || path == "label" && slices.Contains(p.paths, path)
+	}
+}
+
+// expect: what is listed is meant to be run.
+func (l leftovers) expect(c *checker) {
+	for _, one := range l {
+		if !one.run && !one.meant {
+			c.expect(one.pos, one.shown, func(*met) bool { return false }, "%s is left out by %s: nothing of it is run",
+				one.what, strings.Join(slices.Sorted(maps.Keys(one.by)), " and "))
+		}
+	}
 }
 
 // expectExclude: a pattern is meant for trials.

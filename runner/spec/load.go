@@ -359,7 +359,7 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 	}
 	d.Base = c.WithDefaults(base.Set)
 	derive := c.follower(base, swept)
-	taken := map[string]*contract.Defaulted{}
+	taken, left := map[string]*contract.Defaulted{}, leftovers{}
 	for _, a := range all {
 		given := c.Assign(derive(a), a.Set)
 		v := c.WithDefaults(given)
@@ -368,7 +368,10 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 		if len(c.Errs) > 0 {
 			continue // nothing is run, only the rest of the mistakes is wanted
 		}
-		c.addTrial(d, a, v, s)
+		c.addTrial(d, a, v, s, left)
+	}
+	if len(d.Trials) > 0 {
+		left.expect(c)
 	}
 	if len(c.Errs) == 0 && len(d.Trials) == 0 {
 		c.Add(s.excludePos, "sweep.exclude", "leaves out every trial")
@@ -384,10 +387,12 @@ func (c *checker) makeTrials(d *Draft, base *assignment, s sweep) {
 	}
 }
 
-func (c *checker) addTrial(d *Draft, a assignment, v fields.Values, s sweep) {
+func (c *checker) addTrial(d *Draft, a assignment, v fields.Values, s sweep, left leftovers) {
 	t := newDraftTrial(a, d.Base, v)
 	for _, seed := range s.seeds {
-		if c.isExcluded(s.exclude, a, v, seed) {
+		by := c.excluding(s.exclude, a, v, seed)
+		left.note(a, s, by)
+		if len(by) > 0 {
 			d.Excluded++
 			continue
 		}

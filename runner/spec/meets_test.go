@@ -15,8 +15,14 @@ func TestWhatMeetsNothing(t *testing.T) {
 	for name, c := range map[string]struct{ lines, want string }{
 		"exclude": {`sweep: exclude: [{tune: gamma: <0.9}, {tune: {mode: "full", gamma: 0.9}}]`,
 			"x.cue:13:18: sweep.exclude[0]: leaves out no trial"},
-		"exclude what is excluded": {`sweep: exclude: [{tune: gamma: 0.9}, {tune: {mode: "full", gamma: 0.9}}]`, ""},
+		"exclude what is excluded": {`sweep: exclude: [{tune: gamma: 0.9}, {tune: {mode: "full", gamma: 0.9}}]`,
+			`x.cue:11:10: sweep.cases[0]: the case "base" is left out by sweep.exclude[0]: nothing of it is run`},
 		"exclude a label":          {`sweep: exclude: [{label: "bse"}, {seed: 7}]`, "x.cue:13:18: sweep.exclude[0]: leaves out no trial\nx.cue:13:34: sweep.exclude[1]: leaves out no trial"},
+		"exclude by the way": {`sweep: exclude: [{tune: {mode: !="full", gamma: !=0.8}}]`,
+			`x.cue:10:30: sweep.grid.tune.mode: each point with "locked-text" is left out by sweep.exclude[0]: nothing of it is run
+x.cue:11:10: sweep.cases[0]: the case "base" is left out by sweep.exclude[0]: nothing of it is run`},
+		"exclude on purpose": {`sweep: exclude: [{tune: gamma: "off"}, {label: "base", seed: >=0}]`, ""},
+		"exclude some":       {`sweep: exclude: [{tune: {mode: "full", gamma: "off"}}, {seed: 0, tune: mode: "none"}], sweep: seeds: 2`, ""},
 		"order": {`tables: main: {rows: "tune.mode", columns: "tune.gamma", metrics: ["task/acc@1"],
 	order: ["base", "fulll", "off", "0.9", "0.95"]}`,
 			`x.cue:14:18: tables.main.order[1]: "fulll" is no label of a case, and no value of tune.mode, tune.gamma
