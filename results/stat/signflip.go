@@ -45,7 +45,10 @@ func SignFlip(c Contrast, draws int, seed uint64) Flips {
 		f.Draws = all * repeat
 	}
 	f.low, f.high = make([]float64, f.Draws), make([]float64, f.Draws)
-	count := 0
+	count, held := 0, 0.0
+	for _, v := range c.Value {
+		held += v * v
+	}
 	for j := range f.Draws {
 		var value, weight float64
 		switch {
@@ -57,7 +60,7 @@ func SignFlip(c Contrast, draws int, seed uint64) Flips {
 			value, weight = s.random(rng)
 		}
 		if repeat > 0 || j > 0 {
-			value += seedNoise(c.Seeds, rng)
+			value += seedNoise(c.Seeds, held, rng)
 		}
 		f.low[j], f.high[j] = f.ends(value, weight)
 		if f.low[j] <= 0 && 0 <= f.high[j] {
@@ -115,14 +118,16 @@ func ratio(a, b float64) (low, high float64) {
 
 // seedNoise is a draw of what seeds add to the error of a difference. Of the
 // variance that their means show counts what is more than the clusters' own
-// noise, which flips hold already; with as few seeds as there are it is
-// uncertain, so the draw is of Student's t. Simulations chose this form
-// (simulate_test.go): a normal draw let through up to 7 % at 5 %, and a draw of
-// the variance itself (a generalised pivot) 0 to 3 %.
-func seedNoise(sources []Source, rng *rand.Rand) float64 {
+// noise, which flips hold already. Flips have the variance held: less than that
+// noise only where seeds of few cases happen to cancel out cluster by cluster.
+// With as few seeds as there are the variance is uncertain, so the draw is of
+// Student's t. Simulations chose this form (simulate_test.go): a normal draw let
+// through up to 7 % at 5 %, and a draw of the variance itself (a generalised
+// pivot) 0 to 3 %.
+func seedNoise(sources []Source, held float64, rng *rand.Rand) float64 {
 	sum := 0.0
 	for _, s := range sources {
-		v := s.Mean - s.Within
+		v := s.Mean - min(s.Within, held)
 		if v <= 0 {
 			continue
 		}

@@ -152,6 +152,28 @@ func TestSeedsWiden(t *testing.T) {
 	}
 }
 
+// TestSeedsThatCancelOut: one seed is right in a class where the other is wrong, so that their mean
+// is the base's in each class. That is no proof that there is no difference: the interval holds what
+// the seeds vary.
+func TestSeedsThatCancelOut(t *testing.T) {
+	seed := func(more float64) Measure {
+		m := make([]Cluster, 10)
+		for i := range m {
+			m[i] = Cluster{1, 3}
+		}
+		m[4].Sum += more
+		return Measure{m}
+	}
+	c, err := NewContrast([]Measure{seed(1), seed(-1)}, []Measure{seed(0)}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := SignFlip(c, 10000, 1)
+	if low, high := f.Interval(0.05); low > -1.0/30 || high < 1.0/30 || f.P() != 1 {
+		t.Errorf("seeds at ±%v give %v [%v, %v] p=%v", 1.0/30, c.Estimate, low, high, f.P())
+	}
+}
+
 // TestPairedSeedsCancel: what the same seed does to both sides is no source of
 // variance of their difference.
 func TestPairedSeedsCancel(t *testing.T) {
