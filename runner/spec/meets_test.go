@@ -17,7 +17,7 @@ func TestWhatMeetsNothing(t *testing.T) {
 			"x.cue:13:18: sweep.exclude[0]: leaves out no trial"},
 		"exclude what is excluded": {`sweep: exclude: [{tune: gamma: 0.9}, {tune: {mode: "full", gamma: 0.9}}]`,
 			`x.cue:11:10: sweep.cases[0]: the case "base" is left out by sweep.exclude[0]: nothing of it is run`},
-		"exclude a label":          {`sweep: exclude: [{label: "bse"}, {seed: 7}]`, "x.cue:13:18: sweep.exclude[0]: leaves out no trial\nx.cue:13:34: sweep.exclude[1]: leaves out no trial"},
+		"exclude a label": {`sweep: exclude: [{label: "bse"}, {seed: 7}]`, "x.cue:13:18: sweep.exclude[0]: leaves out no trial\nx.cue:13:34: sweep.exclude[1]: leaves out no trial"},
 		"exclude by the way": {`sweep: exclude: [{tune: {mode: !="full", gamma: !=0.8}}]`,
 			`x.cue:10:30: sweep.grid.tune.mode: each point with "locked-text" is left out by sweep.exclude[0]: nothing of it is run
 x.cue:11:10: sweep.cases[0]: the case "base" is left out by sweep.exclude[0]: nothing of it is run`},
