@@ -216,6 +216,13 @@ func TestSignalEndsEvaluation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s, err := store.Open(filepath.Join(dir, ".runner"))
+	if err == nil {
+		err = s.Prepare() // status and others want one
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	const endless = "\n_d: [0,1,2,3,4,5,6,7,8,9]\nquestion: \"\\([for a in _d for b in _d for c in _d for d in _d for e in _d for f in _d for g in _d for h in _d {0}][0])\"\n"
 	signal := syscall.SIGINT
 	for _, args := range []string{"vet", "plan", "sweep", "table", "status", "report", "pool show", "fmt"} {
@@ -229,19 +236,27 @@ func TestSignalEndsEvaluation(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
+		ended := make(chan error, 1)
+		go func() {
+			ended <- cmd.Wait()
+			if r, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil { // for a writer that waits still
+				time.Sleep(time.Second)
+				r.Close()
+			}
+		}()
 		w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // waits for the reader
 		if err != nil {
 			t.Fatal(err)
 		}
 		if args != "fmt" { // which evaluates nothing, and goes on waiting
 			if _, err := fmt.Fprintf(w, "%s%s", tiny, endless); err != nil {
-				t.Fatal(err)
+				t.Fatalf("%s: %v\n%s", args, err, &stderr)
 			}
 			w.Close()
 		}
 		start := time.Now()
 		cmd.Process.Signal(signal)
-		cmd.Wait()
+		<-ended
 		w.Close()
 		if code := cmd.ProcessState.ExitCode(); code != 130 || time.Since(start) > 20*time.Second {
 			t.Errorf("%s, %v: exit code %d after %v\n%s", args, signal, code, time.Since(start), &stderr)
