@@ -101,14 +101,15 @@ func Create(file string, data []byte) error {
 
 // Evaluation is an experiment that evaluates a checkpoint as it is, by the words of a command.
 type Evaluation struct {
-	Weights     string   // as they were asked for
-	Trial       bool     // Weights names a trial
-	Checkpoint  string   // the folder or file that they are in
-	Datasets    []string // folders or files of images
-	Kind        string
-	Prompts     []string
-	PromptsFile string
-	Benchmark   string // that the datasets are copies of
+	Weights      string   // as they were asked for
+	Trial        bool     // Weights names a trial
+	TrialPrompts []string // of its evaluations
+	Checkpoint   string   // the folder or file that they are in
+	Datasets     []string // folders or files of images
+	Kind         string
+	Prompts      []string
+	PromptsFile  string
+	Benchmark    string // that the datasets are copies of
 }
 
 // Kinds are the evaluations of a checkpoint on images alone.
@@ -126,7 +127,7 @@ func (e *Evaluation) Flags(flags *pflag.FlagSet) {
 	flags.StringVar(&e.Kind, "kind", Kinds()[0],
 		"`way` of evaluating: "+strings.Join(Kinds(), ", "))
 	flags.StringArrayVar(&e.Prompts, "prompt", nil,
-		"`template` with {} for the class name, for \""+defaultPrompt+"\" or the benchmark's; may be repeated")
+		"`template` with {} for the class name, for \""+defaultPrompt+"\", the trial's or the benchmark's; may be repeated")
 	flags.StringVar(&e.PromptsFile, "prompts-file", "",
 		"JSON `file` of prompts for each class, in place of templates")
 	flags.StringVar(&e.Benchmark, "benchmark", "",
@@ -149,7 +150,9 @@ func (e *Evaluation) Spec() (spec.Text, error) {
 	prompts := e.Prompts
 	asks := evaluation.Of(e.Kind).Classifies && e.PromptsFile == "" && e.Benchmark == ""
 	if asks && len(prompts) == 0 {
-		prompts = []string{defaultPrompt}
+		if prompts = e.TrialPrompts; prompts == nil {
+			prompts = []string{defaultPrompt}
+		}
 	}
 	words := map[string]string{"backbone.weights": "WEIGHTS " + e.Weights}
 	var b strings.Builder
