@@ -46,7 +46,8 @@ func checkTables(exp *spec.Experiment, trials []plan.Trial, unseen bool) error {
 	}
 	// What a sweep leaves out and a filter does not find is often why a line is missing.
 	for _, w := range exp.Warnings {
-		if strings.HasPrefix(w.Path, "sweep.") || strings.HasPrefix(w.Path, "tables.") {
+		said := func(m mistake.Error) bool { return m.Path == w.Path }
+		if of := strings.HasPrefix(w.Path, "sweep.") || strings.HasPrefix(w.Path, "tables."); of && !slices.ContainsFunc(mistakes, said) {
 			mistakes = append(mistakes, w)
 		}
 	}
