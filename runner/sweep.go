@@ -3,11 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -153,32 +151,13 @@ func evaluationText(of starter.Evaluation, storeDir string) (text spec.Text, err
 		}
 		defer s.Close()
 		if t, err := record.FindTrial(s, of.Weights); err == nil {
-			of.Trial, of.TrialPrompts = true, promptsOf(t.Trial.Params)
-			if of.Checkpoint, err = record.Checkpoint(s, of.Weights); err != nil {
+			of.Trial, of.TrialPrompts = true, t.Prompts()
+			if of.Checkpoint, err = t.Checkpoint(s); err != nil {
 				return text, err
 			}
 		}
 	}
 	return of.Spec()
-}
-
-// promptsOf are the prompts of a trial's evaluations; none where these differ.
-func promptsOf(params map[string]any) (prompts []string) {
-	for _, path := range slices.Sorted(maps.Keys(params)) {
-		list, ok := params[path].([]any)
-		if !ok || !strings.HasPrefix(path, "evaluate.") || !strings.HasSuffix(path, ".prompts") {
-			continue
-		}
-		var these []string
-		for _, one := range list {
-			these = append(these, fmt.Sprint(one))
-		}
-		if prompts != nil && !slices.Equal(prompts, these) {
-			return nil
-		}
-		prompts = these
-	}
-	return prompts
 }
 
 func newRetry() *cobra.Command {

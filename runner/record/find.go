@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"react/runner/cli"
@@ -84,13 +85,28 @@ func FindTrial(s *store.Store, name string) (TrialOf, error) {
 	return TrialOf{}, cli.Usage(fmt.Errorf("no trial %q in the sweeps of store %s; runner plan FILE prints trials", name, s.Root()))
 }
 
-// Checkpoint is the folder or file of the model that a trial evaluates: of what it tuned, or of its
-// base.
-func Checkpoint(s *store.Store, name string) (string, error) {
-	of, err := FindTrial(s, name)
-	if err != nil {
-		return "", err
+// Prompts are those of the trial's evaluations; none where these differ.
+func (of TrialOf) Prompts() (prompts []string) {
+	for path, value := range of.Trial.Params {
+		list, ok := value.([]any)
+		if !ok || !strings.HasPrefix(path, "evaluate.") || !strings.HasSuffix(path, ".prompts") {
+			continue
+		}
+		var these []string
+		for _, one := range list {
+			these = append(these, fmt.Sprint(one))
+		}
+		if prompts != nil && !slices.Equal(prompts, these) {
+			return nil
+		}
+		prompts = these
 	}
+	return prompts
+}
+
+// Checkpoint is the folder or file of the model that the trial evaluates: of what it tuned, or of
+// its base.
+func (of TrialOf) Checkpoint(s *store.Store) (string, error) {
 	key := of.Trial.Stages[plan.Checkpoint]
 	if tuned := of.Plan.Stage(of.Trial.Stages[plan.Tune]); tuned != nil && tuned.Op == plan.Tune {
 		key = tuned.Key

@@ -391,7 +391,9 @@ func (c *checker) addTrial(d *Draft, a assignment, v fields.Values, s sweep, lef
 	t := newDraftTrial(a, d.Base, v)
 	for _, seed := range s.seeds {
 		by := c.excluding(s.exclude, a, v, seed)
-		left.note(a, s, by)
+		if len(s.exclude) > 0 {
+			left.note(a, s, by)
+		}
 		if len(by) > 0 {
 			d.Excluded++
 			continue
