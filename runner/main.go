@@ -46,9 +46,9 @@ func isCompletion(args []string) bool {
 const restarted = "RUNNER_RESTARTED"
 
 // restart starts the program once more, in this process, with the settings
-// that BLAS, OpenMP and, for a CUDA plugin, the loader read only when a program
-// starts. Where that cannot be done, search is slower, and a plugin that does
-// not find NVIDIA's libraries says so.
+// that BLAS, OpenMP and, for XLA, the loader and the allocator read only when a
+// program starts. Where that cannot be done, search and XLA are slower, and a
+// plugin that does not find NVIDIA's libraries says so.
 func restart() {
 	if os.Getenv(restarted) != "" || isCompletion(os.Args) {
 		return

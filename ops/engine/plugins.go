@@ -252,10 +252,10 @@ func GPUs(spec string) int {
 	return len(found)
 }
 
-// StartupEnv returns the settings, as "NAME=value", with which the program
-// must be started anew before a CUDA plugin that --engine in args asks for can
-// find NVIDIA's libraries: the loader reads LD_LIBRARY_PATH only when a
-// program starts. Nothing when no such plugin will be loaded.
+// StartupEnv returns the settings, as "NAME=value", with which the program must be started anew
+// before XLA, where --engine in args asks for it, can do its best: what a program reads only when
+// it starts. They are where a CUDA plugin finds NVIDIA's libraries (the loader's LD_LIBRARY_PATH),
+// and the large pages of the allocator. Nothing when no plugin will be loaded.
 func StartupEnv(args []string) []string {
 	spec := "auto"
 	for i, arg := range args {
@@ -270,12 +270,29 @@ func StartupEnv(args []string) []string {
 	switch {
 	case spec == "auto" && hasGPU(), xla && path == "cuda":
 		if found := FindPlugins("cuda"); len(found) > 0 {
-			return pluginEnv(found[0].Path)
+			return append(pluginEnv(found[0].Path), largePages()...)
 		}
-	case xla && path != "cpu":
+	case xla && path == "cpu":
+		return largePages()
+	case xla:
 		if path, err := filepath.Abs(path); err == nil && isFile(path) {
-			return pluginEnv(path)
+			return append(pluginEnv(path), largePages()...)
 		}
 	}
 	return nil
+}
+
+// allocatorEnv holds the settings of glibc's allocator, NAME=VALUE with ':' between them.
+const allocatorEnv = "GLIBC_TUNABLES"
+
+// largePages has glibc's allocator (2.35 or newer; others do not read it) ask for pages of 2 MiB.
+// XLA takes the memory that a program computes in from the system at each run and gives it back,
+// and in pages of 4 KiB the system spends as much time on handing them out as a third of a training
+// step takes. What the user says of large pages stays.
+func largePages() []string {
+	said := os.Getenv(allocatorEnv)
+	if strings.Contains(said, "glibc.malloc.hugetlb") {
+		return nil
+	}
+	return []string{allocatorEnv + "=" + join([]string{"glibc.malloc.hugetlb=1"}, said, ":")}
 }

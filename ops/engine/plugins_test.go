@@ -124,7 +124,7 @@ func TestPluginEnv(t *testing.T) {
 	}{
 		{[]string{"sweep", "x.cue", "--engine", "xla:" + plugin}, true},
 		{[]string{"sweep", "--engine=xla:" + plugin + ",tf32=true", "x.cue"}, true},
-		{[]string{"sweep", "--engine=xla:cpu", "x.cue"}, false},
+		{[]string{"sweep", "--engine=xla:cpu", "x.cue"}, true}, // large pages
 		{[]string{"sweep", "--engine=onnx", "x.cue"}, false},
 		{[]string{"sweep", "--engine=xla:" + plugin + ".gone", "x.cue"}, false},
 		{[]string{"plan", "x.cue"}, false}, // auto, and nothing is found
@@ -139,6 +139,26 @@ func TestPluginEnv(t *testing.T) {
 	}
 	if env := pluginEnv(plugin); len(env) > 0 {
 		t.Errorf("started anew, the program wants %v again", env)
+	}
+}
+
+// TestLargePages: a program that runs XLA is started with them, once, unless the user says
+// otherwise of them; other settings of the allocator stay.
+func TestLargePages(t *testing.T) {
+	for _, c := range []struct{ said, want string }{
+		{"", "glibc.malloc.hugetlb=1"},
+		{"glibc.malloc.arena_max=1", "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1"},
+		{"glibc.malloc.hugetlb=0", ""},
+		{"glibc.malloc.hugetlb=1", ""},
+	} {
+		t.Setenv("GLIBC_TUNABLES", c.said)
+		var want []string
+		if c.want != "" {
+			want = []string{"GLIBC_TUNABLES=" + c.want}
+		}
+		if got := StartupEnv([]string{"sweep", "x.cue", "--engine", "xla:cpu,devices=2"}); !slices.Equal(got, want) {
+			t.Errorf("with %q: %q, want %q", c.said, got, want)
+		}
 	}
 }
 
