@@ -66,7 +66,7 @@ var orders = map[string][]string{
 		".",
 	},
 	"ops/clip": {
-		"fields",
+		"fields resample",
 		".",
 		"internal/cliptest layout graph",
 		"encode",

@@ -40,15 +40,16 @@ func (v Vision) Bottlenecks() [][]Bottleneck {
 
 // MapAfter is the form of a ResNet's map after a stage, or 0 for the stem.
 func (v Vision) MapAfter(stage int) (side, channels int) {
-	side, channels = v.ImageSize/4, v.Width
-	for i := range stage {
-		channels = v.Width << i * bottleneckExpansion
-		if i > 0 {
-			side /= 2
-		}
+	channels = v.Width
+	if stage > 0 {
+		channels = v.Width << (stage - 1) * bottleneckExpansion
 	}
-	return side, channels
+	return MapSide(stage, v.ImageSize), channels
 }
+
+// MapSide is the places along a side of so many pixels after a ResNet's stage: its first
+// convolution takes an odd side's last pixel, the pools after it leave an odd place out.
+func MapSide(stage, pixels int) int { return (pixels + 1) / 2 / 2 >> max(stage-1, 0) }
 
 // resnetParameters are those of a ResNet, drawn as open_clip does: convolutions
 // as PyTorch, and the last gain of each bottleneck 0, so that it starts as its

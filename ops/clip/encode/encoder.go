@@ -27,6 +27,7 @@ type Encoder struct {
 	dtype   dtypes.DType // of activations
 	weights *clip.Weights
 	devices []*device
+	turn    atomic.Int64 // of the devices, for pictures that are read one by one
 }
 
 // device is one of the engine's, with the parameters that are on it.
@@ -239,29 +240,34 @@ func (e *Encoder) program(on *device, kind, name string, shape []int, build func
 	})
 }
 
-// run runs a program on what it is given, which is freed, and the parameters.
+// run runs a program of one output on what it is given, which is freed, and the parameters.
 func (e *Encoder) run(on *device, program *engine.Program, given *graph.Given, result []float32) error {
 	defer given.Free()
 	if given.Err != nil {
 		return given.Err
 	}
-	var inputs []compute.Buffer
-	for _, name := range program.Inputs() {
-		buffer := given.Buffers[name]
-		if buffer == nil {
-			var err error
-			if buffer, err = e.parameter(on, strings.TrimPrefix(name, graph.ParamPrefix)); err != nil {
-				return err
-			}
-		}
-		inputs = append(inputs, buffer)
-	}
-	outputs, err := program.Run(inputs, nil)
+	outputs, err := e.outputs(on, program, given.Buffers)
 	if err != nil {
 		return err
 	}
 	defer outputs[0].Finalize()
 	return outputs[0].ToFlatData(result)
+}
+
+// outputs runs a program on what it is given and the parameters.
+func (e *Encoder) outputs(on *device, program *engine.Program, given map[string]compute.Buffer) ([]compute.Buffer, error) {
+	var inputs []compute.Buffer
+	for _, name := range program.Inputs() {
+		buffer := given[name]
+		if buffer == nil {
+			var err error
+			if buffer, err = e.parameter(on, strings.TrimPrefix(name, graph.ParamPrefix)); err != nil {
+				return nil, err
+			}
+		}
+		inputs = append(inputs, buffer)
+	}
+	return program.Run(inputs, nil)
 }
 
 // parameter is a parameter's buffer, uploaded when first needed.

@@ -1,18 +1,22 @@
 package graph
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// plane is the form of a ResNet's activations [batch*side*side, channels]:
+// Plane is the form of a ResNet's activations [Batch*Height*Width, channels]:
 // positions in rows from the top left, so that a convolution of one position is
 // a product, and the last map is the tokens of the attention pool.
-type plane struct{ batch, side int }
+type Plane struct{ Batch, Height, Width int }
 
-func (s plane) positions() int { return s.batch * s.side * s.side }
+func (s Plane) places() int { return s.Height * s.Width }
 
-func (s plane) halved() plane { return plane{s.batch, s.side / 2} }
+func (s Plane) positions() int { return s.Batch * s.places() }
+
+func (s Plane) halved() Plane { return Plane{s.Batch, s.Height / 2, s.Width / 2} }
 
 // convolution is a linear map of activations by weights [out, in*kernel*kernel],
 // with its gradients. They are products of matrices, but for one case: the Go
@@ -34,7 +38,7 @@ func (pointwise) toWeights(x, dy *Node) *Node { return product(transpose(dy), x)
 func (pointwise) toInput(dy, w *Node) *Node { return matmul(dy, w) }
 
 // around is the convolution with a kernel of 3, a stride of 1 and a padding of 1.
-type around struct{ plane }
+type around struct{ Plane }
 
 // kernelSide is the side of every kernel that is not 1.
 const kernelSide = 3
@@ -46,7 +50,7 @@ func (c around) apply(x, w *Node) *Node {
 		return c.byProducts(x, w)
 	}
 	in, out := x.Shape().Dimensions[1], w.Shape().Dimensions[0]
-	y := ConvGeneral(Reshape(x, c.batch, c.side, c.side, in), Reshape(w, out, in, kernelSide, kernelSide),
+	y := ConvGeneral(Reshape(x, c.Batch, c.Height, c.Width, in), Reshape(w, out, in, kernelSide, kernelSide),
 		ConvolveAxesConfig{
 			InputBatch: 0, InputChannels: 3, InputSpatial: []int{1, 2},
 			KernelOutputChannels: 0, KernelInputChannels: 1, KernelSpatial: []int{2, 3},
@@ -94,24 +98,24 @@ func (c around) toInput(dy, w *Node) *Node {
 }
 
 // neighbours puts what lies left and right beside each position, and a row of
-// zeros above and below: [B, side+2, side, 3*in].
+// zeros above and below: [B, H+2, W, 3*in].
 func (c around) neighbours(x *Node) *Node {
 	in := x.Shape().Dimensions[1]
-	x = Reshape(x, c.batch, c.side, c.side, in)
-	column := zeros(x, c.batch, c.side, 1, in)
+	x = Reshape(x, c.Batch, c.Height, c.Width, in)
+	column := zeros(x, c.Batch, c.Height, 1, in)
 	left, right := column, column
-	if c.side > 1 {
-		left = Concatenate([]*Node{column, Slice(x, AxisRange(), AxisRange(), AxisRange(0, c.side-1))}, 2)
+	if c.Width > 1 {
+		left = Concatenate([]*Node{column, Slice(x, AxisRange(), AxisRange(), AxisRange(0, c.Width-1))}, 2)
 		right = Concatenate([]*Node{Slice(x, AxisRange(), AxisRange(), AxisRange(1)), column}, 2)
 	}
 	wide := Concatenate([]*Node{left, x, right}, 3)
-	row := zeros(x, c.batch, 1, c.side, kernelSide*in)
+	row := zeros(x, c.Batch, 1, c.Width, kernelSide*in)
 	return Concatenate([]*Node{row, wide, row}, 1)
 }
 
 // row is what the i-th row of the kernel sees: [positions, 3*in].
 func (c around) row(wide *Node, i int) *Node {
-	return Reshape(Slice(wide, AxisRange(), AxisRange(i, i+c.side)), c.positions(), -1)
+	return Reshape(Slice(wide, AxisRange(), AxisRange(i, i+c.Height)), c.positions(), -1)
 }
 
 // kernelRows arranges weights [out, in*9] for products: [3, 3*in, out].
@@ -127,9 +131,9 @@ func fromKernelRows(rows *Node) *Node {
 	return Reshape(TransposeAllAxes(rows, 3, 2, 0, 1), out, wide*kernelSide)
 }
 
-// stem is the first convolution, of pixels [B, 3, S, S]: a kernel of 3, a stride
+// stem is the first convolution, of pixels [B, 3, H, W]: a kernel of 3, a stride
 // of 2, a padding of 1. Nothing goes back to pixels.
-type stem struct{ plane } // of its output
+type stem struct{ Plane } // of its output
 
 const colours = 3
 
@@ -147,30 +151,47 @@ func (c stem) toInput(*Node, *Node) *Node { panic("clip: a gradient to pixels") 
 
 // unfolded is what each kernel sees: [positions, 9*3].
 func (c stem) unfolded(x *Node) *Node {
-	side := 2 * c.side
-	x = Concatenate([]*Node{zeros(x, c.batch, colours, side, 1), x}, 3)
-	x = Concatenate([]*Node{zeros(x, c.batch, colours, 1, side+1), x}, 2)
+	height, width := 2*c.Height, 2*c.Width
+	x = padded(x, 3, width+1)
+	x = padded(x, 2, height+1)
 	var parts []*Node
 	for i := range kernelSide {
 		for j := range kernelSide {
 			parts = append(parts, Slice(x, AxisRange(), AxisRange(),
-				AxisRange(i, i+side-1).Stride(2), AxisRange(j, j+side-1).Stride(2)))
+				AxisRange(i, i+height-1).Stride(2), AxisRange(j, j+width-1).Stride(2)))
 		}
 	}
-	x = TransposeAllAxes(Concatenate(parts, 1), 0, 2, 3, 1) // [B, S/2, S/2, 27]
+	x = TransposeAllAxes(Concatenate(parts, 1), 0, 2, 3, 1) // [B, H/2, W/2, 27]
 	return Reshape(x, c.positions(), -1)
+}
+
+// padded puts a zero before an axis of pixels, and one behind where it is odd, up to a size.
+func padded(x *Node, axis, size int) *Node {
+	dims := slices.Clone(x.Shape().Dimensions)
+	behind := size - 1 - dims[axis]
+	dims[axis] = 1
+	parts := []*Node{zeros(x, dims...), x}
+	if behind > 0 {
+		parts = append(parts, zeros(x, dims...))
+	}
+	return Concatenate(parts, axis)
 }
 
 func zeros(like *Node, dims ...int) *Node {
 	return Zeros(like.Graph(), shapes.Make(like.DType(), dims...))
 }
 
-// averagePool halves the side: each position is the mean of a square of four. Sums have a
-// gradient everywhere; that of a mean pool takes padding, which ONNX Runtime lacks.
-func (t *Tape) averagePool(x *Node, s plane) *Node {
-	channels, half := x.Shape().Dimensions[1], s.side/2
-	y := t.sums(Wide(Reshape(x, s.batch, half, 2, half, 2, channels)), 2, 4)
-	return as(Reshape(MulScalar(y, 0.25), s.halved().positions(), channels), x.DType())
+// averagePool halves the sides: each position is the mean of a square of four. What an odd side
+// has over is left out. Sums have a gradient everywhere; that of a mean pool takes padding, which
+// ONNX Runtime lacks.
+func (t *Tape) averagePool(x *Node, s Plane) *Node {
+	channels, half := x.Shape().Dimensions[1], s.halved()
+	if s.Height%2+s.Width%2 > 0 {
+		x = Slice(Reshape(x, s.Batch, s.Height, s.Width, channels),
+			AxisRange(), AxisRange(0, 2*half.Height), AxisRange(0, 2*half.Width))
+	}
+	y := t.sums(Wide(Reshape(x, s.Batch, half.Height, 2, half.Width, 2, channels)), 2, 4)
+	return as(Reshape(MulScalar(y, 0.25), half.positions(), channels), x.DType())
 }
 
 // relu is max(x, 0), with PyTorch's slope of 0 at 0, where GoMLX has 1.

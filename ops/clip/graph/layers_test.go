@@ -115,7 +115,7 @@ func TestConvolutionAtBorders(t *testing.T) {
 		}
 		cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
 			p, err := e.Program(fmt.Sprint("convolution of side ", side), func(g *Graph) []*Node {
-				c := around{plane{batch, side}}
+				c := around{Plane{batch, side, side}}
 				x, w := Input(g, "x", batch*side*side, in), Input(g, "w", out, in*9)
 				return []*Node{c.apply(x, w), c.byProducts(x, w)}
 			})

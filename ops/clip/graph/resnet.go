@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"react/ops/clip"
@@ -16,22 +18,26 @@ func (t *Tape) resnetTower(pixels *Node) *Node {
 // FeatureMap is the map after so many stages, 0 for the stem alone: activations
 // [positions, channels] and their form. Dense tasks read it: the last one is
 // what attention pooling takes, the one before it what detectors crop from.
-func (t *Tape) FeatureMap(pixels *Node, stages int) (*Node, plane) {
+func (t *Tape) FeatureMap(pixels *Node, stages int) (*Node, Plane) {
 	x, s := t.stem(pixels)
-	for _, stage := range t.cfg.Model.Vision.Bottlenecks()[:stages] {
-		for _, b := range stage {
-			x = t.bottleneck(x, s, b)
-			if b.Stride > 1 {
-				s = s.halved()
-			}
+	return t.stages(x, s, t.cfg.Model.Vision.Bottlenecks()[:stages])
+}
+
+// stages takes a map through the bottlenecks of some stages.
+func (t *Tape) stages(x *Node, s Plane, stages [][]clip.Bottleneck) (*Node, Plane) {
+	for _, b := range slices.Concat(stages...) {
+		x = t.bottleneck(x, s, b)
+		if b.Stride > 1 {
+			s = s.halved()
 		}
 	}
 	return x, s
 }
 
-// stem takes pixels to a quarter of their side.
-func (t *Tape) stem(pixels *Node) (*Node, plane) {
-	s := plane{pixels.Shape().Dimensions[0], t.cfg.ImageSize() / 2}
+// stem takes pixels to a quarter of their sides.
+func (t *Tape) stem(pixels *Node) (*Node, Plane) {
+	dims := pixels.Shape().Dimensions // [B, 3, H, W]
+	s := Plane{dims[0], (dims[2] + 1) / 2, (dims[3] + 1) / 2}
 	x := t.convReLU(t.Narrow(pixels), "visual", "1", stem{s})
 	x = t.convReLU(x, "visual", "2", around{s})
 	x = t.convReLU(x, "visual", "3", around{s})
@@ -39,7 +45,7 @@ func (t *Tape) stem(pixels *Node) (*Node, plane) {
 }
 
 // bottleneck is relu(shortcut(x) + narrow, look around, widen).
-func (t *Tape) bottleneck(x *Node, s plane, b clip.Bottleneck) *Node {
+func (t *Tape) bottleneck(x *Node, s Plane, b clip.Bottleneck) *Node {
 	return t.recomputed(x, func(x *Node) *Node {
 		h := t.convReLU(x, b.Name, "1", pointwise{})
 		h = t.convReLU(h, b.Name, "2", around{s})
@@ -51,7 +57,7 @@ func (t *Tape) bottleneck(x *Node, s plane, b clip.Bottleneck) *Node {
 	})
 }
 
-func (t *Tape) shortcut(x *Node, s plane, b clip.Bottleneck) *Node {
+func (t *Tape) shortcut(x *Node, s Plane, b clip.Bottleneck) *Node {
 	if !b.Shortcut() {
 		return x
 	}
@@ -86,17 +92,20 @@ func (t *Tape) convNorm(x *Node, conv, bn string, c convolution) *Node {
 
 // attentionPool attends from the mean of the map, with a position of its own
 // before those of the map, to all of them: [B, E].
-func (t *Tape) attentionPool(x *Node, s plane) *Node {
+func (t *Tape) attentionPool(x *Node, s Plane) *Node {
 	v := t.cfg.Model.Vision
-	form := stream{batch: s.batch, tokens: v.Tokens(), width: v.Features(), heads: v.Heads()}
+	form := stream{batch: s.Batch, tokens: v.Tokens(), width: v.Features(), heads: v.Heads()}
 	patches, d := form.tokens-1, form.width
-	x = Reshape(x, s.batch, patches, d)
+	x = Reshape(x, s.Batch, patches, d)
 	mean := t.Narrow(MulScalar(t.sums(Wide(x), 1), 1/float64(patches)))
 	x = Add(Concatenate([]*Node{mean, x}, 1), Reshape(t.weight(clip.AttentionPool+".positional_embedding"), 1, form.tokens, d))
-	x = Reshape(x, s.batch*form.tokens, d)
-	linear := func(x *Node, name string) *Node {
-		return t.linear(x, clip.AttentionPool+"."+name+".weight", clip.AttentionPool+"."+name+".bias")
-	}
-	q, k, w := linear(t.classToken(form).pick(x), "q_proj"), linear(x, "k_proj"), linear(x, "v_proj")
-	return Wide(linear(t.heads(q, k, w, form, 1), "c_proj"))
+	x = Reshape(x, s.Batch*form.tokens, d)
+	q, k, w := t.pooling(t.classToken(form).pick(x), "q"), t.pooling(x, "k"), t.pooling(x, "v")
+	return Wide(t.pooling(t.heads(q, k, w, form, 1), "c"))
+}
+
+// pooling is one of the attention pool's four linear maps.
+func (t *Tape) pooling(x *Node, letter string) *Node {
+	name := clip.AttentionPool + "." + letter + "_proj"
+	return t.linear(x, name+".weight", name+".bias")
 }

@@ -31,18 +31,31 @@ func (t *Tape) ImageTokens(pixels *Node) *Node {
 
 func (t *Tape) imageStream(pixels *Node) stream {
 	v := t.cfg.Model.Vision
-	return stream{batch: pixels.Shape().Dimensions[0], tokens: v.Tokens(), width: v.Width, heads: v.Heads()}
+	return stream{batch: pixels.Shape().Dimensions[0], tokens: t.patches(pixels).places() + 1, width: v.Width, heads: v.Heads()}
+}
+
+// patches is the grid of pixels [B, 3, H, W].
+func (t *Tape) patches(pixels *Node) Plane {
+	dims, p := pixels.Shape().Dimensions, t.cfg.Model.Vision.PatchSize
+	return Plane{dims[0], dims[2] / p, dims[3] / p}
 }
 
 func (t *Tape) imageBlocks(pixels *Node, s stream, pool *pooling) *Node {
+	last := t.cfg.Model.Vision.Layers - 1
+	return t.block(t.beforeLast(pixels, s), clip.VisionBlock(last), s, pool)
+}
+
+// beforeLast is what the last block reads: a gate that stands before it is done.
+func (t *Tape) beforeLast(pixels *Node, s stream) *Node {
 	v := t.cfg.Model.Vision
 	x := t.layerNorm(t.embedPatches(pixels, s), "visual.ln_pre")
 	for i := range v.Layers {
-		name := clip.VisionBlock(i)
-		if i >= v.Layers-t.cfg.Gates() {
-			x = t.gate(x, clip.GateOf(name), s)
+		if i > 0 {
+			x = t.block(x, clip.VisionBlock(i-1), s, nil)
 		}
-		x = t.block(x, name, s, lastOnly(pool, i == v.Layers-1))
+		if i >= v.Layers-t.cfg.Gates() {
+			x = t.gate(x, clip.GateOf(clip.VisionBlock(i)), s)
+		}
 	}
 	return x
 }
@@ -58,15 +71,14 @@ func lastOnly(pool *pooling, last bool) *pooling {
 // rows from the top left, plus positions. The convolution is a product, since
 // its stride is its size.
 func (t *Tape) embedPatches(pixels *Node, s stream) *Node {
-	v := t.cfg.Model.Vision
-	n, p, patches := v.ImageSize/v.PatchSize, v.PatchSize, s.tokens-1
-	unfolded := Reshape(pixels, s.batch, 3, n, p, n, p)
+	grid, p, patches := t.patches(pixels), t.cfg.Model.Vision.PatchSize, s.tokens-1
+	unfolded := Reshape(pixels, s.batch, 3, grid.Height, p, grid.Width, p)
 	unfolded = TransposeAllAxes(unfolded, 0, 2, 4, 1, 3, 5)
 	unfolded = t.Narrow(Reshape(unfolded, s.batch*patches, 3*p*p))
 	x := Reshape(t.weighted(unfolded, t.At("visual.conv1.weight")), s.batch, patches, s.width)
 	class := BroadcastToDims(Reshape(t.weight("visual.class_embedding"), 1, 1, s.width), s.batch, 1, s.width)
 	x = Concatenate([]*Node{class, x}, 1)
-	x = Add(x, Reshape(t.weight("visual.positional_embedding"), 1, s.tokens, s.width))
+	x = Add(x, Reshape(t.Narrow(t.positions(grid)), 1, s.tokens, s.width))
 	return Reshape(x, s.batch*s.tokens, s.width)
 }
 
