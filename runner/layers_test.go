@@ -67,7 +67,7 @@ var orders = map[string][]string{
 	},
 	"ops/clip": {
 		"fields resample",
-		".",
+		". maskclip",
 		"internal/cliptest layout graph",
 		"encode",
 		"optim",
