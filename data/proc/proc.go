@@ -1,8 +1,9 @@
-// Package proc reads what Linux says in /proc of the machine and of this process. Where there is
-// nothing to read, an answer is empty or 0.
+// Package proc reads what Linux says in /proc of the machine and of processes. Where there is nothing
+// to read, an answer is empty or 0.
 package proc
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -37,4 +38,22 @@ func NewPeak() bool { return os.WriteFile("/proc/self/clear_refs", []byte("5"), 
 func ofProcess(name string) int64 {
 	status, _ := os.ReadFile("/proc/self/status")
 	return Kibibytes(string(status), name)
+}
+
+// IsZombie says whether a process has ended, and keeps its number because its parent has not waited
+// for it.
+func IsZombie(pid int) bool { return strings.ContainsAny(state(pid), "ZX") }
+
+// Runs says whether a process of that number runs. A zombie does not.
+func Runs(pid int) bool { return state(pid) != "" && !IsZombie(pid) }
+
+// state is the letter of a process's state, "" where there is no such process. It stands behind the
+// program's name, which may hold anything.
+func state(pid int) string {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) == 0 {
+		return ""
+	}
+	return fields[0]
 }

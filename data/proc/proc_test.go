@@ -2,7 +2,9 @@ package proc
 
 import (
 	"os"
+	"os/exec"
 	"testing"
+	"time"
 )
 
 func TestKibibytes(t *testing.T) {
@@ -27,5 +29,30 @@ func TestPeak(t *testing.T) {
 	}
 	if NewPeak() && Peak() < 1<<20 {
 		t.Errorf("a new peak is %d bytes", Peak())
+	}
+}
+
+// TestZombieDoesNotRun: a process that has ended does not run, also before its parent waits for it.
+func TestZombieDoesNotRun(t *testing.T) {
+	child := exec.Command("sleep", "60")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := child.Process.Pid
+	if !Runs(os.Getpid()) || !Runs(pid) || IsZombie(pid) {
+		t.Errorf("this process runs: %t; its child runs: %t, and is a zombie: %t", Runs(os.Getpid()), Runs(pid), IsZombie(pid))
+	}
+	child.Process.Kill()
+	for limit := time.Now().Add(10 * time.Second); !IsZombie(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("no zombie 10 s after the kill")
+		}
+	}
+	if Runs(pid) {
+		t.Error("a zombie runs")
+	}
+	child.Wait()
+	if Runs(pid) || IsZombie(pid) {
+		t.Error("a process that was waited for is still there")
 	}
 }

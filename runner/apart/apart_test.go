@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"react/data/embeddings"
+	"react/data/proc"
 	"react/ops"
 	"react/ops/knn"
 	"react/ops/op"
@@ -209,7 +210,7 @@ func TestEndsWithTheContext(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Error("it goes on for 10 s after its end was asked for")
 	}
-	if err := syscall.Kill(pid, 0); err == nil || len(Running()) > 0 {
+	if proc.Runs(pid) || len(Running()) > 0 {
 		t.Errorf("process %d is there (%v)", pid, Running())
 	}
 }
@@ -257,17 +258,10 @@ func TestNoOrphan(t *testing.T) {
 	time.Sleep(300 * time.Millisecond)
 	parent.Process.Kill()
 	parent.Wait()
-	for deadline := time.Now().Add(10 * time.Second); alive(pid); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); proc.Runs(pid); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			syscall.Kill(pid, syscall.SIGKILL)
 			t.Fatal("the child is there 10 s after its parent was killed")
 		}
 	}
-}
-
-// alive says whether a process runs; a dead one that nobody has waited for does not.
-func alive(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	_, rest, _ := bytes.Cut(stat, []byte(") "))
-	return err == nil && !bytes.HasPrefix(rest, []byte("Z")) && !bytes.HasPrefix(rest, []byte("X"))
 }

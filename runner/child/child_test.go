@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"react/data/proc"
 )
 
 const (
@@ -128,7 +130,7 @@ func TestEndsWithItsParent(t *testing.T) {
 		t.Fatalf("the parent said %q: %v", out, err)
 	}
 	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil || strings.Contains(string(state), ") Z ") {
+		if !proc.Runs(pid) {
 			return
 		}
 		if time.Now().After(end) {

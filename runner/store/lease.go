@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"react/data/glob"
+	"react/data/proc"
 	"react/runner/cli"
 )
 
@@ -198,8 +199,12 @@ func (l *Lease) write() error {
 }
 
 // beats says whether a holder's counter has moved within the last periods, as
-// this store has watched it: the first look counts as a beat.
+// this store has watched it: the first look counts as a beat, but for a process
+// of this machine that has ended.
 func (s *Store) beats(h Holder) bool {
+	if h.Boot == boot() && proc.IsZombie(h.PID) {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seen, ok := s.sights[h.Key]

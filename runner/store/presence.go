@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"react/data/glob"
+	"react/data/proc"
 )
 
 // Process is the head of what a process keeps about itself in a sweep's folder.
@@ -126,9 +127,9 @@ func life(p Process, lock string) Life {
 	}
 	held, err := lockIsHeld(lock)
 	switch {
-	case err != nil:
+	case err != nil && !proc.IsZombie(p.PID):
 		return Elsewhere
-	case held:
+	case err == nil && held:
 		return Alive
 	}
 	return Gone

@@ -2,9 +2,14 @@ package store
 
 import (
 	"encoding/json"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"react/data/proc"
 )
 
 // TestPresence: a process that is there is alive, one that left or died is
@@ -92,5 +97,38 @@ func TestPresenceOfTheDead(t *testing.T) {
 	locks, err := filepath.Glob(w.Path("processes/*.lock"))
 	if err != nil || len(found) != keptProcesses || len(locks) != keptProcesses {
 		t.Errorf("%d files and %d locks are kept, want %d (%v)", len(found), len(locks), keptProcesses, err)
+	}
+}
+
+// TestZombieIsGone: where there are no locks, a process of this machine that has ended is gone before
+// a heartbeat is missed, also while its parent has not waited for it.
+func TestZombieIsGone(t *testing.T) {
+	child := exec.Command("sleep", "60")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait()
+	pid := child.Process.Pid
+	unlockable, err := net.Listen("unix", filepath.Join(t.TempDir(), "a.lock")) // cannot be opened
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlockable.Close()
+	s := open(t, t.TempDir()+"/store")
+	judge := func() (Life, bool) {
+		return life(Process{Host: hostName(), Boot: boot(), PID: pid}, unlockable.Addr().String()),
+			s.beats(Holder{Key: testKey, ID: "1", Boot: boot(), PID: pid})
+	}
+	if l, beats := judge(); l != Elsewhere || !beats {
+		t.Errorf("running: %s, beats %t; want %s, true", l, beats, Elsewhere)
+	}
+	child.Process.Kill()
+	for limit := time.Now().Add(10 * time.Second); !proc.IsZombie(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("no zombie 10 s after the kill")
+		}
+	}
+	if l, beats := judge(); l != Gone || beats {
+		t.Errorf("a zombie: %s, beats %t; want %s, false", l, beats, Gone)
 	}
 }

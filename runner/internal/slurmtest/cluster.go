@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"react/data/proc"
 )
 
 // Cluster is a Slurm of one node of four processors. Partition "low" is the
@@ -171,7 +173,7 @@ func (c *Cluster) kill(daemon string) {
 	if pid == 0 || syscall.Kill(pid, syscall.SIGKILL) != nil {
 		c.t.Fatalf("no %s to kill", daemon)
 	}
-	c.Await(daemon+" is gone", 10*time.Second, func() bool { return syscall.Kill(pid, 0) != nil })
+	c.Await(daemon+" is gone", 10*time.Second, func() bool { return !proc.Runs(pid) })
 	os.Remove(filepath.Join(c.dir, daemon+".pid"))
 }
 
@@ -249,7 +251,7 @@ func (c *Cluster) stop() {
 			continue
 		}
 		for range 50 {
-			if syscall.Kill(pid, 0) != nil {
+			if !proc.Runs(pid) {
 				break
 			}
 			time.Sleep(100 * time.Millisecond)
