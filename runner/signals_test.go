@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -154,8 +155,22 @@ func TestStoppedTraining(t *testing.T) {
 			t.Errorf("%v: printed %s", c.signal, &stderr)
 		}
 	}
+	cmd, _ := command(dir, "sweep", "tiny.cue", "--engine", "go", "--set", steps)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
 	if got := sweepTiny(t, dir, "--set", steps); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if !regexp.MustCompile(`(?m)^\[.*\] pretrain done in [0-9.]+s, resumed from step [0-9]+,`).MatchString(stderr.String()) {
+		t.Errorf("it does not say from which step it resumed: %s", &stderr)
+	}
+	logs, stdout := command(dir, "logs", "base", "pretrain")
+	if err := logs.Run(); err != nil || !strings.Contains(stdout.String(), " interrupted\n") ||
+		!resumedLog.MatchString(stdout.String()) || strings.Contains(stdout.String(), "error") {
+		t.Errorf("%v: got\n%s", err, stdout)
 	}
 	resumed := 0
 	for _, m := range manifests(t, dir) {
@@ -167,6 +182,10 @@ func TestStoppedTraining(t *testing.T) {
 		t.Errorf("%d pretrainings went on where they were", resumed)
 	}
 }
+
+// resumedLog is what the log of a training says where it goes on: at once, and with its steps.
+var resumedLog = regexp.MustCompile(`(?m)^resumed from step ([0-9]+) of 40, which an earlier attempt saved
+20\S+ ([0-9]+)/40 resumed from step ([0-9]+)$`)
 
 // newState waits until a training has saved a state that was not there before.
 func newState(dir string) bool {

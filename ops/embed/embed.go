@@ -158,7 +158,7 @@ func embedPool(ctx context.Context, run *op.Run, p Params, blockRows int) error 
 		run.Fact("undecodableBy", e.causes)
 	}
 	if e.resumed > 0 {
-		run.Fact("resumedBlocks", e.resumed)
+		run.Fact(op.ResumedBlocks, e.resumed)
 	}
 	if e.shared > 0 {
 		run.Fact("sharedBlocks", e.shared)

@@ -94,6 +94,13 @@ type Progress struct {
 	Note        string // "loss 2.31, 812 images/s"
 }
 
+// Facts of what a stage had from an attempt before that was stopped or killed.
+const (
+	ResumedAtStep = "resumedAtStep" // steps that were taken
+	ResumedBlocks = "resumedBlocks" // blocks of embeddings
+	ResumedShards = "resumedShards" // shards of an index
+)
+
 // Cost is what a stage takes beside the matrix products of its model, on two quiet cores:
 // a rough figure from stages that were timed, for a store that holds none.
 type Cost struct {

@@ -131,7 +131,7 @@ func buildShards(ctx context.Context, run *op.Run, s *knn.Sharding) error {
 	}
 	run.Fact("shards", s.Count())
 	if resumed > 0 {
-		run.Fact("resumedShards", resumed)
+		run.Fact(op.ResumedShards, resumed)
 	}
 	return s.Finish(run.Dir)
 }

@@ -205,8 +205,8 @@ func (s *saver) restore() ([]byte, int, error) {
 		return nil, 0, errors.Join(os.RemoveAll(s.run.Path(snapshotsDir)), os.RemoveAll(s.run.Partial))
 	}
 	s.saved = state.Step
-	s.run.Fact("resumedAtStep", state.Step)
-	fmt.Fprintf(s.run.Log, "goes on after step %d\n", state.Step)
+	s.run.Fact(op.ResumedAtStep, state.Step)
+	fmt.Fprintf(s.run.Log, "%s of %d, which an earlier attempt saved\n", resumedFrom(state.Step), s.t.Steps)
 	return lines, state.Step, nil
 }
 

@@ -182,6 +182,9 @@ type openStep struct {
 // replay adds up the lines of the steps that an attempt before took.
 func (s *steps) replay(lines []byte) error {
 	s.run.Logged(lines, true)
+	if s.from > 0 {
+		s.run.Progress(op.Progress{Done: s.from, Total: s.Steps, Note: resumedFrom(s.from)})
+	}
 	for raw := range bytes.Lines(lines) {
 		var line stepMetrics
 		if err := json.Unmarshal(raw, &line); err != nil {
@@ -275,9 +278,23 @@ func (s *steps) finish(of openStep) error {
 			s.saver.now(of.step + 1)
 		}
 	}
-	s.run.Progress(op.Progress{Done: of.step + 1, Total: s.Steps, Note: fmt.Sprintf("loss %.3f, %.0f images/s", line.Loss, line.ImagesPerSecond)})
+	s.run.Progress(op.Progress{Done: of.step + 1, Total: s.Steps, Note: s.note(line)})
 	return nil
 }
+
+// note is what is shown of a step.
+func (s *steps) note(line stepMetrics) string {
+	note := fmt.Sprintf("loss %.3f", line.Loss)
+	if line.ImagesPerSecond > 0 {
+		note += fmt.Sprintf(", %.0f images/s", line.ImagesPerSecond)
+	}
+	if s.from > 0 {
+		note += ", " + resumedFrom(s.from)
+	}
+	return note
+}
+
+func resumedFrom(step int) string { return fmt.Sprintf("resumed from step %d", step) }
 
 // step gives the device a step, counted from 0.
 func (s *steps) step(step int, in *optim.Input) error {

@@ -13,6 +13,7 @@ import (
 
 	"react/results/plain"
 	"react/runner/cli"
+	"react/runner/record"
 	"react/runner/schedule"
 )
 
@@ -86,7 +87,11 @@ func (s *stages) ended(t *schedule.Task, o schedule.Outcome) string {
 	case o.Cached:
 		return ""
 	}
-	return fmt.Sprintf("%s done in %s%s", name, cli.Seconds(o.Took), s.rest.Left())
+	took := cli.Seconds(o.Took)
+	if resumed := record.ResumedOf(o.Entry.Manifest.Facts); resumed != "" {
+		took += ", " + resumed
+	}
+	return fmt.Sprintf("%s done in %s%s", name, took, s.rest.Left())
 }
 
 // waits gives the line for a stage that is made elsewhere.

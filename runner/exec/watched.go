@@ -159,7 +159,12 @@ func (r *recorder) Wait(t *schedule.Task, holder string) {
 
 // Progress notes how far the stage is.
 func (r *recorder) Progress(t *schedule.Task, done, total int, note string) {
-	r.note(t, func(s *record.Running) { s.Done, s.Total, s.Note = done, total, note })
+	r.note(t, func(s *record.Running) {
+		if s.FirstAt.IsZero() || done < s.Done { // or it begins anew
+			s.First, s.FirstAt = done, r.now().UTC().Truncate(time.Millisecond)
+		}
+		s.Done, s.Total, s.Note = done, total, note
+	})
 	r.Reporter.Progress(t, done, total, note)
 }
 

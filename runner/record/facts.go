@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"react/data/lost"
@@ -29,6 +30,23 @@ func EngineOf(facts map[string]any) string {
 		return name + " (TF32)"
 	}
 	return name
+}
+
+// ResumedOf says what a stage had from an attempt before, by its manifest's facts: "resumed from step
+// 73"; "" for one that began anew.
+func ResumedOf(facts map[string]any) string {
+	for _, kind := range []struct{ fact, words string }{
+		{op.ResumedAtStep, "resumed from step %d"}, {op.ResumedBlocks, "resumed with %d blocks done"},
+		{op.ResumedShards, "resumed with %d shards done"},
+	} {
+		switch n := facts[kind.fact].(type) {
+		case int:
+			return fmt.Sprintf(kind.words, n)
+		case float64: // as JSON has it
+			return fmt.Sprintf(kind.words, int(n))
+		}
+	}
+	return ""
 }
 
 // LostOf is what a manifest's facts say was lost.

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 const (
 	StateEvery = time.Second
 	BeatEvery  = 5 * time.Second
-	BeatMissed = time.Minute
+	beatMissed = time.Minute
 )
 
 // Process is what a process says of itself in processes/ of the sweep's
@@ -35,6 +36,29 @@ type Process struct {
 	Rest    *Rest      `json:"rest,omitempty"`  // nil where it does not say
 	Ended   *time.Time `json:"ended,omitempty"` // nil while it runs, and after a kill
 	End     string     `json:"end,omitempty"`   // done, failed, interrupted, or the error
+}
+
+// Seen is a process as another finds it.
+type Seen struct {
+	Process
+	Life store.Life
+}
+
+// Processes are those that work or worked on a sweep, the latest to start last.
+func Processes(w *store.Sweep, at time.Time) ([]Seen, error) {
+	found, err := w.Processes()
+	seen := make([]Seen, 0, len(found))
+	for _, s := range found {
+		var p Process
+		if json.Unmarshal(s.Data, &p) != nil {
+			continue
+		}
+		if p.Ended != nil || s.Life == store.Elsewhere && at.Sub(p.Beat) > beatMissed {
+			s.Life = store.Gone
+		}
+		seen = append(seen, Seen{p, s.Life})
+	}
+	return seen, err
 }
 
 // Rest is how long what is left of a run takes.
@@ -64,7 +88,10 @@ type Running struct {
 	Done  int       `json:"done,omitempty"`
 	Total int       `json:"total,omitempty"`
 	Note  string    `json:"note,omitempty"`
-	Waits string    `json:"waits,omitempty"` // another process makes it: who
+	// Done as it was told first, and when: with what attempts before did
+	First   int       `json:"first,omitempty"`
+	FirstAt time.Time `json:"firstAt,omitzero"`
+	Waits   string    `json:"waits,omitempty"` // another process makes it: who
 }
 
 // Failed is a stage whose attempt failed.

@@ -83,12 +83,18 @@ func (s *stage) share(at time.Time, expected float64) float64 {
 	return 0
 }
 
-// remaining is by its own speed once that can be told, else by stages before.
+// remaining is by its own speed once that can be told, in which what attempts before did has no part;
+// else by stages before.
 func (s *stage) remaining(at time.Time, share, expected float64) *float64 {
 	var left float64
-	switch {
-	case s.Total > 0 && share >= 0.1:
-		left = at.Sub(s.Since).Seconds() * (1 - share) / share
+	since := s.Since
+	if !s.firstAt.IsZero() {
+		since = s.firstAt
+	}
+	took := at.Sub(since)
+	switch own := share - float64(s.first)/float64(max(s.Total, 1)); {
+	case s.Total > 0 && own >= leastShare && took >= leastTime:
+		left = took.Seconds() * (1 - share) / own
 	case expected > 0:
 		left = expected * (1 - share)
 	default:
@@ -96,3 +102,9 @@ func (s *stage) remaining(at time.Time, share, expected float64) *float64 {
 	}
 	return &left
 }
+
+// The share that a stage must have done in how long before its own speed tells what is left of it.
+const (
+	leastShare = 0.02
+	leastTime  = 2 * time.Second
+)

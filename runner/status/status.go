@@ -77,6 +77,9 @@ type stage struct {
 	Note   string    `json:"note,omitempty"`
 	Left   *float64  `json:"leftSeconds,omitempty"`
 	trialsOfStage
+
+	first   int // Done as it was told first, and when
+	firstAt time.Time
 }
 
 // trialsOfStage are the trials that need a stage.

@@ -3,7 +3,6 @@ package status
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -142,25 +141,11 @@ func (w *Watcher) look() (*look, error) {
 }
 
 func (l *look) readProcesses(folder *store.Sweep) error {
-	found, err := folder.Processes()
-	if err != nil {
-		return err
+	found, err := record.Processes(folder, l.at)
+	for _, p := range found {
+		l.processes, l.lives = append(l.processes, p.Process), append(l.lives, p.Life)
 	}
-	for _, s := range found {
-		var p record.Process
-		if json.Unmarshal(s.Data, &p) != nil {
-			continue
-		}
-		life := s.Life
-		switch {
-		case p.Ended != nil:
-			life = store.Gone
-		case life == store.Elsewhere && l.at.Sub(p.Beat) > record.BeatMissed:
-			life = store.Gone
-		}
-		l.processes, l.lives = append(l.processes, p), append(l.lives, life)
-	}
-	return nil
+	return err
 }
 
 // judgeStage finds whether a stage that is not made runs, is queued or failed.
@@ -179,6 +164,7 @@ func (w *Watcher) judgeStage(l *look, t *schedule.Task) error {
 		}
 		if progress != nil {
 			s.Since, s.Done, s.Total, s.Note = progress.Since, progress.Done, progress.Total, progress.Note
+			s.first, s.firstAt = progress.First, progress.FirstAt
 		} else if launched != nil && launched.Attempt != nil {
 			s.Done, s.Total, s.Note = launched.Attempt.Done, launched.Attempt.Total, launched.Attempt.Note
 		}
