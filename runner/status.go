@@ -60,7 +60,7 @@ func newList() *cobra.Command {
 		Use:   "list",
 		Short: "List the sweeps of a store: date, overrides, state, size",
 		Long: `list prints the sweeps of a store, newest first: when each was planned last, whether
-it is done, running, failed, interrupted or gone, how many of its trials are done,
+it is done, running, failed, interrupted or killed, how many of its trials are done,
 how much its outputs take (those that sweeps share count for each), and what --set
 gave. runner status SWEEP says more of one, runner rm SWEEP deletes it.
 
@@ -111,6 +111,7 @@ an op such as "embed".
 			if err != nil {
 				return err
 			}
+			record.PrintNote(cmd.ErrOrStderr(), logs.Note)
 			return logs.Print(cmd.Context(), cmd.OutOrStdout(), follow)
 		},
 	}

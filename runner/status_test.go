@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +27,9 @@ func statusOf(t *testing.T, dir string) *status.Status {
 	}
 	return &st
 }
+
+// killedRun is what show says of a run that was killed.
+var killedRun = regexp.MustCompile(`(?m)^run 20.*: killed$`)
 
 // TestStatusOfAnotherProcess watches a sweep that runs, kills it, and asks again
 // after another has gone on to the end.
@@ -59,6 +63,12 @@ func TestStatusOfAnotherProcess(t *testing.T) {
 	<-gone
 	if st = statusOf(t, dir); st.State != "gone" || len(st.Running) != 0 || strings.Join(st.Resume, " ") != "runner sweep tiny.cue --engine go" {
 		t.Errorf("after the kill: %+v", st)
+	}
+	if shown, stdout := command(dir, "list"); shown.Run() != nil || !strings.Contains(stdout.String(), "  killed  ") {
+		t.Errorf("the list after the kill: %s", stdout)
+	}
+	if shown, stdout := command(dir, "show", "base"); shown.Run() != nil || !killedRun.MatchString(stdout.String()) {
+		t.Errorf("a trial after the kill: %s", stdout)
 	}
 	resumed := exec.Command(os.Args[0], st.Resume[1:]...)
 	resumed.Args[0], resumed.Dir, resumed.Env = "runner", dir, append(os.Environ(), "RUNNER_STORE=.runner")

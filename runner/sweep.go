@@ -222,6 +222,7 @@ beginning, or the label of a case.
 			if notTrial != nil {
 				return errors.Join(err, notTrial)
 			}
+			record.PrintNote(cmd.ErrOrStderr(), trial.Note)
 			return cluster.CancelTrial(cmd.OutOrStdout(), s, trial)
 		},
 	}

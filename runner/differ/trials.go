@@ -29,6 +29,8 @@ func printTrials(w io.Writer, s *store.Store, nameA, nameB string) error {
 		return err
 	}
 	fmt.Fprintf(w, "A  %s of %s/%s\nB  %s of %s/%s\n", a.Trial.Name, a.Sweep.Name, a.Sweep.Hash, b.Trial.Name, b.Sweep.Name, b.Sweep.Hash)
+	record.PrintNote(w, a.Note)
+	record.PrintNote(w, b.Note)
 	printValues(w, "\nPARAM", valuesOf(a.Trial), valuesOf(b.Trial))
 	if err := diffStages(w, s, a, b); err != nil {
 		return err

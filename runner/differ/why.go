@@ -22,37 +22,38 @@ func WhyRecorded(w io.Writer, storeDir, name, stage string) error {
 	if err != nil {
 		return err
 	}
-	return explainKeys(w, s, found.Plan, question{found.Trial, stage, fmt.Sprintf("%s (sweep %s)", found.Sweep.Name, found.Sweep.Hash)})
+	return explainKeys(w, s, question{found, stage, fmt.Sprintf("%s (sweep %s)", found.Sweep.Name, found.Sweep.Hash)})
 }
 
 // WhyInFile answers for a file, swept or not.
 func WhyInFile(w io.Writer, e *experiment.Experiment, name, stage string) error {
 	p := record.Describe(e)
-	trial, err := p.Trial(name)
+	trials, err := p.Named(name)
 	if err != nil {
 		return err
 	}
-	if trial == nil {
+	if len(trials) == 0 {
 		return cli.Usage(fmt.Errorf("%s has no trial %q; runner plan %s prints its trials", e.File, name, e.File))
 	}
-	return explainKeys(w, e.Store, &p, question{trial, stage, e.File})
+	return explainKeys(w, e.Store, question{record.NewTrialOf(nil, &p, trials), stage, e.File})
 }
 
-// question is about a stage of a trial of a plan, and says where that is from.
+// question is about a stage of a trial, and says where that is from.
 type question struct {
-	trial *record.Trial
+	record.TrialOf
 	stage string // a name or an op
 	from  string
 }
 
 // explainKeys prints the lines of the keys of the stages that are asked for, and why one that
 // is not in the store would run.
-func explainKeys(w io.Writer, s *store.Store, p *record.Plan, of question) error {
-	stages, err := p.StagesOf(of.trial, of.stage)
+func explainKeys(w io.Writer, s *store.Store, of question) error {
+	stages, err := of.Plan.StagesOf(of.Trial, of.stage)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "trial %s of %s\n", of.trial.Name, of.from)
+	fmt.Fprintf(w, "trial %s of %s\n", of.Trial.Name, of.from)
+	record.PrintNote(w, of.Note)
 	var known *knownStages
 	for _, stage := range stages {
 		state, there := entryState(s, stage.Key)
@@ -64,7 +65,7 @@ func explainKeys(w io.Writer, s *store.Store, p *record.Plan, of question) error
 			continue
 		}
 		if known == nil { // reads every manifest of the store
-			if known, err = readKnownStages(s, p); err != nil {
+			if known, err = readKnownStages(s, of.Plan); err != nil {
 				return err
 			}
 		}

@@ -1,10 +1,13 @@
 package record
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
+	"react/data/words"
 	"react/runner/cli"
 	"react/runner/plan"
 	"react/runner/store"
@@ -18,27 +21,32 @@ func FindSweeps(s *store.Store, names []string) ([]*store.Sweep, error) {
 	}
 	found := map[*store.Sweep]bool{}
 	for _, name := range names {
-		some := false
-		for _, sweep := range all {
-			if sweep.Name == name || strings.Contains(name, "/") && strings.HasPrefix(sweep.Name+"/"+sweep.Hash, name) {
-				found[sweep], some = true, true
-			}
+		some := sweepsNamed(all, name)
+		if len(some) == 0 {
+			return nil, cli.Usage(fmt.Errorf("no sweep %q in store %s%s", name, s.Root(), otherSweeps(all, name)))
 		}
-		if !some {
-			return nil, cli.Usage(fmt.Errorf("no sweep %q in store %s%s", name, s.Root(), knownSweeps(all)))
+		for _, sweep := range some {
+			found[sweep] = true
 		}
 	}
-	var list []*store.Sweep
-	for _, sweep := range all {
-		if found[sweep] {
-			list = append(list, sweep)
-		}
-	}
-	return list, nil
+	return slices.DeleteFunc(all, func(sweep *store.Sweep) bool { return !found[sweep] }), nil
 }
 
-// knownSweeps is "; it has a, b" for messages.
-func knownSweeps(all []*store.Sweep) string {
+// sweepsNamed are those of a NAME, a NAME/HASH or the beginning of one.
+func sweepsNamed(all []*store.Sweep, name string) (named []*store.Sweep) {
+	for _, sweep := range all {
+		if sweep.Name == name || strings.Contains(name, "/") && strings.HasPrefix(sweep.Name+"/"+sweep.Hash, name) {
+			named = append(named, sweep)
+		}
+	}
+	return named
+}
+
+// otherSweeps says for a message what a name is that is no sweep's, or which sweeps there are.
+func otherSweeps(all []*store.Sweep, name string) string {
+	if of, err := findTrial(all, name); err == nil && of.Trial != nil {
+		return fmt.Sprintf(": it is a trial of %s/%s, which runner show and runner diff take", of.Sweep.Name, of.Sweep.Hash)
+	}
 	var names []string
 	for _, sweep := range all {
 		names = append(names, sweep.Name+"/"+sweep.Hash)
@@ -57,32 +65,93 @@ type TrialOf struct {
 	Sweep *store.Sweep
 	Plan  *Plan
 	Trial *Trial
+	Note  string // which other trials its name stands for; "" where there are none
+}
+
+// NewTrialOf is the first of the trials of one name.
+func NewTrialOf(sweep *store.Sweep, p *Plan, named []*Trial) TrialOf {
+	of := TrialOf{Sweep: sweep, Plan: p, Trial: named[0]}
+	if others := named[1:]; len(others) > 0 {
+		of.Note = fmt.Sprintf("the first of %s of that name, beside %s", words.Plural(len(named), "trial"), shownTrials(others))
+	}
+	return of
+}
+
+// PrintNote prints a trial's Note, where there is one.
+func PrintNote(w io.Writer, note string) {
+	if note != "" {
+		fmt.Fprintln(w, "note:", note)
+	}
 }
 
 // FindTrial looks through the sweeps, newest first, or through those that the
-// SWEEP of "SWEEP:TRIAL" names. A label that several trials share (over seeds)
-// is taken as its first trial; part of an id that begins several is a mistake.
+// SWEEP of "SWEEP:TRIAL" names. What else the name stands for is in the trial's
+// note.
 func FindTrial(s *store.Store, name string) (TrialOf, error) {
-	sweeps, err := s.Sweeps()
+	all, err := s.Sweeps()
 	if err != nil {
 		return TrialOf{}, err
 	}
+	sweeps, wanted := all, name
 	if of, rest, ok := strings.Cut(name, ":"); ok {
-		if some, err := FindSweeps(s, []string{of}); err == nil {
-			sweeps, name = some, rest
+		if some := sweepsNamed(all, of); len(some) > 0 {
+			sweeps, wanted = some, rest
 		}
 	}
+	found, err := findTrial(sweeps, wanted)
+	if err == nil && found.Trial == nil {
+		err = cli.Usage(fmt.Errorf("no trial %q in the sweeps of store %s%s", wanted, s.Root(), otherTrials(sweeps, wanted)))
+	}
+	return found, err
+}
+
+// findTrial finds a trial in the first of the sweeps that has one of the name, and notes which others
+// have another; no trial is no error.
+func findTrial(sweeps []*store.Sweep, name string) (found TrialOf, err error) {
+	var others []string
 	for _, sweep := range sweeps {
 		var p Plan
 		if err := sweep.ReadJSON(PlanFile, &p); err != nil {
 			return TrialOf{}, err
 		}
-		trial, err := p.Trial(name)
-		if trial != nil || err != nil {
-			return TrialOf{sweep, &p, trial}, err
+		named, err := p.Named(name)
+		switch {
+		case found.Trial == nil && err != nil:
+			return TrialOf{}, err
+		case len(named) == 0:
+		case found.Trial == nil:
+			found = NewTrialOf(sweep, &p, named)
+		case named[0].ID != found.Trial.ID:
+			others = append(others, sweep.Name+"/"+sweep.Hash+":"+name)
 		}
 	}
-	return TrialOf{}, cli.Usage(fmt.Errorf("no trial %q in the sweeps of store %s; runner plan FILE prints trials", name, s.Root()))
+	if len(others) > 0 {
+		found.Note = strings.TrimPrefix(found.Note+"; of the newest sweep that has one; older ones have "+cli.ShortList(others), "; ")
+	}
+	return found, nil
+}
+
+// otherTrials says for a message what a name is that is no trial's, or which trials the newest of the
+// sweeps has.
+func otherTrials(sweeps []*store.Sweep, name string) string {
+	if len(sweeps) == 0 {
+		return "; it has no sweep"
+	}
+	isSweep, of := "", sweeps[0]
+	if named := sweepsNamed(sweeps, name); len(named) > 0 {
+		isSweep, of = ": it is a sweep", named[0]
+	}
+	var p Plan
+	if err := of.ReadJSON(PlanFile, &p); err != nil {
+		return isSweep
+	}
+	var names []string
+	for _, t := range p.Trials {
+		if name := cmp.Or(t.Label, t.ID); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return fmt.Sprintf("%s; trials of %s/%s are %s", isSweep, of.Name, of.Hash, cli.ShortList(names))
 }
 
 // Prompts are those of the trial's evaluations; none where these differ.

@@ -108,29 +108,53 @@ func KeysOf(stages map[string]*plan.Stage) map[string]string {
 	return keys
 }
 
-// Trial finds a trial by its id, the beginning of one, or its label; nil where there
-// is none. What begins several ids is a mistake in the command line.
-func (p *Plan) Trial(name string) (*Trial, error) {
+// Named are the trials that a name stands for: an id, a label, or the beginning of an id; none where
+// there is none. The trials of a label, and those that differ in their seed alone, go by one name.
+// What else begins several ids is a mistake in the command line.
+func (p *Plan) Named(name string) (found []*Trial, err error) {
 	if name == "" { // the label of all trials of the grid, and the beginning of every id
 		return nil, nil
 	}
-	var found []*Trial
+	var begun []*Trial
+	points := map[string]bool{}
 	for i := range p.Trials {
 		t := &p.Trials[i]
-		if t.ID == name || t.Label == name {
-			return t, nil
-		}
-		if strings.HasPrefix(t.ID, name) {
+		switch {
+		case t.ID == name:
+			return []*Trial{t}, nil
+		case t.Label == name:
 			found = append(found, t)
+		case strings.HasPrefix(t.ID, name):
+			begun = append(begun, t)
+			points[t.point()] = true
 		}
 	}
-	if len(found) > 1 {
-		return nil, cli.Usage(fmt.Errorf("trial %q: %s begin so, such as %s and %s", name, words.Plural(len(found), "trial"), found[0].ID, found[1].ID))
+	if len(found) > 0 {
+		return found, nil
 	}
-	if len(found) == 1 {
-		return found[0], nil
+	if len(points) > 1 {
+		return nil, cli.Usage(fmt.Errorf("trial %q: %s begin so: %s; give more of the id",
+			name, words.Plural(len(begun), "trial"), shownTrials(begun)))
 	}
-	return nil, nil
+	return begun, nil
+}
+
+// point is what the ids of trials that differ in their seed have in common.
+func (t *Trial) point() string {
+	before, _, _ := strings.Cut(t.ID, "-s")
+	return before
+}
+
+// IsSeedOf says whether two trials differ in their seed at most.
+func (t *Trial) IsSeedOf(other *Trial) bool { return t.point() == other.point() }
+
+// shownTrials names the first few.
+func shownTrials(trials []*Trial) string {
+	names := make([]string, len(trials))
+	for i, t := range trials {
+		names[i] = t.Name
+	}
+	return cli.ShortList(names)
 }
 
 // Labels are those of the trials that have one.

@@ -28,7 +28,7 @@ type Run struct {
 	ID       string    `json:"id"`
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished,omitzero"`
-	// running, done, failed, interrupted, store fault; a killed one stays "running"
+	// running, done, failed, interrupted, store fault; "killed" where Runs finds that it no longer runs
 	Outcome   string            `json:"outcome"`
 	Stages    StageCounts       `json:"stages"`
 	Command   []string          `json:"command"`
@@ -47,6 +47,9 @@ type Run struct {
 	Resolved  string            `json:"resolved,omitempty"` // sha256 of the resolved spec
 	Data      []Data            `json:"data,omitempty"`
 }
+
+// running is the outcome of a run that has not ended.
+const running = "running"
 
 // StageCounts are how many stages of a run were found, made and failed.
 type StageCounts struct {
@@ -84,7 +87,7 @@ var envAllowed = []string{"OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_
 // NewRun is what this process knows of itself.
 func NewRun() Run {
 	now := time.Now().UTC()
-	r := Run{Schema: "runner.run/v1", Started: now.Truncate(time.Millisecond), Outcome: "running", Command: os.Args, PID: os.Getpid(),
+	r := Run{Schema: "runner.run/v1", Started: now.Truncate(time.Millisecond), Outcome: running, Command: os.Args, PID: os.Getpid(),
 		Build: BuildFacts(), System: ReadSystem(), Env: map[string]string{}}
 	r.Dir, _ = os.Getwd()
 	r.Host, _ = os.Hostname()
@@ -200,7 +203,8 @@ func (r *Run) write(w *store.Sweep) error {
 	return errors.Join(w.WriteJSON(runsFolder+"/"+r.ID+".json", r), w.WriteJSON(ProvenanceFile, r))
 }
 
-// Runs reads the runs of a sweep, oldest first by their names.
+// Runs reads the runs of a sweep, oldest first by their names. One that was killed could not write so:
+// its process is gone.
 func Runs(w *store.Sweep) ([]Run, error) {
 	files, err := glob.In(w.Path(runsFolder), "*.json")
 	if err != nil {
@@ -212,7 +216,31 @@ func Runs(w *store.Sweep) ([]Run, error) {
 			return nil, err
 		}
 	}
+	seen, err := Processes(w, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		if r := &runs[i]; r.Outcome == running && !r.lives(w, seen) {
+			r.Outcome = "killed"
+		}
+	}
 	return runs, nil
+}
+
+// lives says whether the process of a run is there. One that a cluster's jobs are waited for with has
+// no file in the sweep's folder.
+func (r *Run) lives(w *store.Sweep, seen []Seen) bool {
+	filed := false
+	for _, p := range seen {
+		if p.PID == r.PID && p.Started.Sub(r.Started) < time.Second {
+			filed = true
+			if p.Life != store.Gone {
+				return true
+			}
+		}
+	}
+	return !filed && w.Held()
 }
 
 // stamp is what .ci/compile says of the source with -ldflags -X, as NAME=VALUE with commas

@@ -65,6 +65,7 @@ func newReproduction(o Options, name string) (*reproduction, func(), error) {
 	if r.of, err = record.FindTrial(r.from, name); err != nil {
 		return nil, nil, err
 	}
+	record.PrintNote(o.Stderr, r.of.Note)
 	if r.outputs, err = record.Outputs(r.of.Sweep); err != nil {
 		return nil, nil, err
 	}

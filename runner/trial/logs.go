@@ -16,6 +16,8 @@ import (
 
 // Logs prints logs of a trial's stages as far as they have grown.
 type Logs struct {
+	Note string // what else the trial's name stands for
+
 	store  *store.Store
 	sweep  *store.Sweep
 	stages []record.Stage
@@ -38,7 +40,7 @@ func NewLogs(s *store.Store, trial, stage string, failed bool) (*Logs, error) {
 			return nil, err
 		}
 	}
-	return &Logs{store: s, sweep: found.Sweep, stages: stages, failed: failed, read: map[string]int64{}}, nil
+	return &Logs{Note: found.Note, store: s, sweep: found.Sweep, stages: stages, failed: failed, read: map[string]int64{}}, nil
 }
 
 // logPoll is the time between two looks at logs that are followed.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,7 +18,9 @@ import (
 
 // Print writes it as tables.
 func (t *Shown) Print(w io.Writer) error {
-	fmt.Fprintf(w, "trial %s of %s\nrecords %s\n\n", t.Trial.Name, t.Sweep, cli.ShownPath(t.Records))
+	fmt.Fprintf(w, "trial %s of %s\n", t.Trial.Name, t.Sweep)
+	record.PrintNote(w, t.Note)
+	fmt.Fprintf(w, "records %s\n\n", cli.ShownPath(t.Records))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "STAGE\tKEY\tSTATE\tTOOK\tENGINE\tSIZE\tFINISHED\n")
 	for _, s := range t.Stages {
@@ -38,7 +41,7 @@ func (t *Shown) Print(w io.Writer) error {
 	}
 	fmt.Fprintf(table, "\nMETRIC\tVALUE\tN\n")
 	for _, m := range t.Metrics {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", m.Name(), cli.JSONText(m.Value), cli.OrDash(m.N))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", m.Name(), shortNumber(m.Value), cli.OrDash(m.N))
 	}
 	if len(t.Means) > 0 {
 		fmt.Fprintf(table, "\nMEAN OVER SEEDS\tVALUE\tSEEDS\n")
@@ -50,7 +53,7 @@ func (t *Shown) Print(w io.Writer) error {
 		fmt.Fprintf(table, "\nMETRIC OF A CLASS\tVALUE\tN\tCLASS\n")
 	}
 	for _, m := range t.Classes {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Name(), cli.JSONText(m.Value), cli.OrDash(m.N), strings.TrimSuffix(m.Class+", "+m.Other, ", "))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Name(), shortNumber(m.Value), cli.OrDash(m.N), strings.TrimSuffix(m.Class+", "+m.Other, ", "))
 	}
 	fmt.Fprintf(table, "\nPARAM\tVALUE\n")
 	for _, path := range slices.Sorted(maps.Keys(t.Trial.Params)) {
@@ -80,9 +83,12 @@ func (s *stage) label() string {
 
 // printRun shows a run in a few lines.
 func printRun(r *record.Run, w io.Writer) {
-	fmt.Fprintf(w, "\nrun %s: %s, %d made, %d found, %d failed\n", r.ID, r.Outcome, r.Stages.Made, r.Stages.Cached, r.Stages.Failed)
-	fmt.Fprintf(w, "  command  %s   (in %s)\n", strings.Join(r.Command, " "), r.Dir)
-	fmt.Fprintf(w, "  program  %s, sha256 %s, source %s\n", r.Binary.Path, cli.Short(r.Binary.SHA256), cmp.Or(r.Build["vcs.revision"], "-"))
+	fmt.Fprintf(w, "\nrun %s: %s", r.ID, r.Outcome)
+	if !r.Finished.IsZero() {
+		fmt.Fprintf(w, ", %d made, %d cached, %d failed", r.Stages.Made, r.Stages.Cached, r.Stages.Failed)
+	}
+	fmt.Fprintf(w, "\n  command  %s   (in %s)\n", strings.Join(r.Command, " "), r.Dir)
+	fmt.Fprintf(w, "  program  %s, sha256 %s, source %s\n", r.Binary.Path, cli.Short(r.Binary.SHA256), cmp.Or(r.Build["vcs.revision"], "unknown"))
 	if r.Git != nil {
 		fmt.Fprintf(w, "  git      %s %s, %s\n", cli.Short(r.Git.Commit), r.Git.Branch, r.Git.Describe())
 	}
@@ -90,7 +96,7 @@ func printRun(r *record.Run, w io.Writer) {
 	for _, gpu := range r.System.GPUs {
 		fmt.Fprintf(w, ", %s", gpu)
 	}
-	fmt.Fprintf(w, "\n  engine   %s asked, %s opened\n", r.Engine.Asked, cmp.Or(r.Engine.Name, "-"))
+	fmt.Fprintf(w, "\n  engine   %s (--engine %s)\n", cmp.Or(r.Engine.Name, "none yet"), r.Engine.Asked)
 	for _, set := range r.Overrides {
 		fmt.Fprintf(w, "  --set    %s\n", set)
 	}
@@ -98,3 +104,6 @@ func printRun(r *record.Run, w io.Writer) {
 		fmt.Fprintf(w, "  data     %s: %s below %s, sha256 %s\n", d.Role, words.Plural(d.Files, "file"), d.Root, cli.Short(d.SHA256))
 	}
 }
+
+// shortNumber has the digits that people read; --json has all.
+func shortNumber(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }

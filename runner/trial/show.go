@@ -25,7 +25,8 @@ type Shown struct {
 	Sweep   string          `json:"sweep"` // NAME/HASH
 	Records string          `json:"records"`
 	Trial   record.Trial    `json:"trial"`
-	Stages  []stage         `json:"stages"` // inputs first
+	Note    string          `json:"note,omitempty"` // what else its name stands for
+	Stages  []stage         `json:"stages"`         // inputs first
 	Metrics []record.Metric `json:"metrics"`
 	Means   []mean          `json:"means,omitempty"`   // over seeds
 	Classes []classMetric   `json:"classes,omitempty"` // with --classes
@@ -60,7 +61,7 @@ func Show(s *store.Store, name string, classes bool) (*Shown, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := &Shown{Schema: "runner.show/v1", Sweep: sweep.Name + "/" + sweep.Hash, Records: sweep.Dir, Trial: *trial}
+	shown := &Shown{Schema: "runner.show/v1", Sweep: sweep.Name + "/" + sweep.Hash, Records: sweep.Dir, Trial: *trial, Note: found.Note}
 	names := map[string]string{}
 	for name, key := range trial.Stages {
 		names[key] = strings.TrimPrefix(names[key]+", "+name, ", ")
@@ -198,7 +199,7 @@ func meansOf(s *store.Store, of record.TrialOf) (means []mean, err error) {
 	var names []string
 	for i := range of.Plan.Trials {
 		t := &of.Plan.Trials[i]
-		if t.Seed == nil || point(t.ID) != point(of.Trial.ID) {
+		if t.Seed == nil || !t.IsSeedOf(of.Trial) {
 			continue
 		}
 		metrics, err := record.TrialMetrics(s, of.Sweep, t)
@@ -234,10 +235,4 @@ func meansOf(s *store.Store, of record.TrialOf) (means []mean, err error) {
 			strings.TrimSpace(text + " " + spread)})
 	}
 	return means, nil
-}
-
-// point is what the ids of trials that differ in their seed have in common.
-func point(id string) string {
-	before, _, _ := strings.Cut(id, "-s")
-	return before
 }
