@@ -26,7 +26,7 @@ func (f *Forecast) Print(w io.Writer, root string) error {
 		return nil
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "\nOP\tTO RUN\tTIME\tDISK\tMEMORY\tFROM\n")
+	fmt.Fprintf(table, "\nOP\tTO RUN\tTIME\tDISK\tMEMORY\tESTIMATED FROM\n")
 	for _, op := range f.ops {
 		time := Duration(op.Seconds)
 		if op.Unknown > 0 && op.Seconds != nil {
@@ -41,9 +41,9 @@ func (f *Forecast) Print(w io.Writer, root string) error {
 func (f *Forecast) summary(r *record.PlanEstimate) string {
 	guessed := f.guessed()
 	if r.Seconds == nil {
-		text := "time and disk are unknown: nothing like it was made in this store before"
+		text := "time and disk are unknown: this store has no such stages yet"
 		if guessed > 0 {
-			text = fmt.Sprintf("roughly %s with -j %d, by what such stages cost: nothing like it was made in this store before",
+			text = fmt.Sprintf("roughly %s with -j %d, by typical costs, since this store has no such stages yet",
 				cli.Duration(guessed), r.Jobs)
 		}
 		if r.MemoryBytes != nil {
@@ -54,7 +54,7 @@ func (f *Forecast) summary(r *record.PlanEstimate) string {
 	parts := []string{fmt.Sprintf("about %s with -j %d", Duration(r.Seconds), r.Jobs)}
 	switch {
 	case r.Unknown > 0 && guessed > 0:
-		parts[0] = fmt.Sprintf("roughly %s with -j %d, of which %s by what such stages cost", cli.Duration(guessed), r.Jobs,
+		parts[0] = fmt.Sprintf("roughly %s with -j %d, %s of it by typical costs", cli.Duration(guessed), r.Jobs,
 			words.Plural(r.Unknown, "stage"))
 	case r.Unknown > 0:
 		parts[0] += fmt.Sprintf(", besides %s of unknown time", words.Plural(r.Unknown, "stage"))
@@ -65,7 +65,7 @@ func (f *Forecast) summary(r *record.PlanEstimate) string {
 	if r.MemoryBytes != nil {
 		parts = append(parts, fmt.Sprintf("%s of memory at most (this machine has %s)", sizeOf(r.MemoryBytes), words.Bytes(r.MachineMemory)))
 	}
-	return strings.Join(parts, "; ") + "; from stages made before"
+	return strings.Join(parts, "; ") + "; estimated from stages made before"
 }
 
 // Duration is a time for people, also one that is not known.

@@ -65,7 +65,7 @@ func TestExpect(t *testing.T) {
 	f := forecastOf(stages)
 	f.Expect(stages, "onnx")
 	if got := f.summary(f.Record(t.TempDir())); !strings.HasPrefix(got, "roughly ") ||
-		!strings.HasSuffix(got, ", by what such stages cost: nothing like it was made in this store before") {
+		!strings.HasSuffix(got, ", by typical costs, since this store has no such stages yet") {
 		t.Errorf("got %q", got)
 	}
 	if err := f.Check(t.TempDir(), false); err != nil || f.disk < 1<<20 {

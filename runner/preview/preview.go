@@ -80,7 +80,7 @@ func Print(ctx context.Context, e *experiment.Experiment, w io.Writer, o Options
 		return err
 	}
 	if n := share.Each(); n > 1 && !o.asJSON && survey.Count(schedule.ToRun) > 0 {
-		fmt.Fprintf(w, "\neach stage has %d devices; times are of runs on as many, else on fewer, and then too long\n", n)
+		fmt.Fprintf(w, "\neach stage uses %d devices; times are too long where no run on as many is on record\n", n)
 	}
 	err = errors.Join(f.Check(e.Store.Root(), o.overcommit), forecast.CheckFit(e.Plan.Stages, survey, machine, o.overcommit))
 	if err == nil && o.check && survey.Count(schedule.ToRun) > 0 {
@@ -146,6 +146,9 @@ func printStages(p *record.Plan, w io.Writer) error {
 	for _, s := range p.Stages {
 		state[s.Key] = s.State
 		note := s.State
+		if note == schedule.ToRun.String() {
+			note = "to run"
+		}
 		if s.Estimate != nil && s.Estimate.Seconds != nil {
 			note += ", about " + forecast.Duration(s.Estimate.Seconds)
 		}
@@ -163,8 +166,11 @@ func printStages(p *record.Plan, w io.Writer) error {
 			}
 		}
 		note := "done"
-		if left > 0 {
-			note = fmt.Sprintf("%d of %s to run", left, words.Plural(len(t.Stages), "result"))
+		switch n := len(t.Stages); {
+		case left == n:
+			note = "to run"
+		case left > 0:
+			note = fmt.Sprintf("to run, with %d of %s done", n-left, words.Plural(n, "result"))
 		}
 		fmt.Fprintf(table, "%s\t%s\n", t.Name, note)
 	}

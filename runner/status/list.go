@@ -96,7 +96,15 @@ func (l *List) Print(w io.Writer) error {
 	fmt.Fprintf(table, "SWEEP\tDATE\tSTATE\tTRIALS\tSIZE\tOVERRIDES\n")
 	for _, s := range l.Sweeps {
 		fmt.Fprintf(table, "%s/%s\t%s\t%s\t%d of %d\t%s\t%s\n", s.Sweep, s.Hash,
-			s.Date.Local().Format("2006-01-02 15:04"), s.State, s.Trials.Done, s.Trials.Total, words.Bytes(s.Bytes), cmp.Or(strings.Join(s.Overrides, " "), "-"))
+			s.Date.Local().Format("2006-01-02 15:04"), plainState(s.State), s.Trials.Done, s.Trials.Total, words.Bytes(s.Bytes), cmp.Or(strings.Join(s.Overrides, " "), "-"))
 	}
 	return table.Flush()
+}
+
+// plainState is a state in the words of the headline of status.
+func plainState(state string) string {
+	if state == "gone" {
+		return "killed"
+	}
+	return state
 }

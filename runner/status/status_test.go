@@ -33,7 +33,7 @@ func handStatus() *Status {
 const handText = `modes 0a1b2c3d: running
 
 trials  3 of 9 done, 1 running, 4 waiting, 1 failed
-stages  14 of 36 done, 1 running, 18 waiting, 1 failed, 2 blocked by that; about 2m10s left besides 2 stages of unknown time
+stages  14 of 36 done, 1 running, 18 waiting, 1 failed, 2 blocked by failures; about 2m10s left besides 2 stages of unknown time
 process 12 on vm, -j 2, engine go, for 3m20s
 
 tune aaaaaaaaaaaa  [#####.....] 33/60  loss 6.502, 218 images/s  for 10s, about 9s left  (for 3 trials)
@@ -76,10 +76,10 @@ func TestStatusHeadlines(t *testing.T) {
 	ended := time.Date(2026, 11, 23, 7, 59, 0, 0, time.UTC)
 	for state, want := range map[string]string{
 		"done": "modes 0a1b2c3d: done\n\n", "planned": "modes 0a1b2c3d: nothing has run yet\n\n",
-		"gone":        "modes 0a1b2c3d: process 12 on vm is gone, last seen 1s ago; run again to go on:\n  runner sweep 'my file.cue'\n",
-		"failed":      "modes 0a1b2c3d: failed, the reasons are below; run again to try again:\n  runner",
-		"interrupted": "modes 0a1b2c3d: interrupted; run again to go on:\n  runner",
-		"stopped":     "modes 0a1b2c3d: stopped by store /s: the disk is full; run again to go on:\n  runner",
+		"gone":        "modes 0a1b2c3d: killed (process 12 on vm, last seen 1s ago); to resume:\n  runner sweep 'my file.cue'\n",
+		"failed":      "modes 0a1b2c3d: failed, for the reasons below; to try again:\n  runner",
+		"interrupted": "modes 0a1b2c3d: interrupted; to resume:\n  runner",
+		"stopped":     "modes 0a1b2c3d: stopped: store /s: the disk is full; to resume:\n  runner",
 	} {
 		st := handStatus()
 		st.State = state

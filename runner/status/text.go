@@ -84,13 +84,13 @@ func (t *statusText) headline(st *Status) string {
 		return t.yellow("nothing has run yet")
 	case "gone":
 		p := st.Processes[len(st.Processes)-1]
-		return t.yellow(fmt.Sprintf("process %d on %s is gone, last seen %s ago; run again to go on:", p.PID, p.Host, since(p.Beat, st.At)))
+		return t.yellow(fmt.Sprintf("killed (process %d on %s, last seen %s ago); to resume:", p.PID, p.Host, since(p.Beat, st.At)))
 	case "failed":
-		return t.red("failed") + ", the reasons are below; run again to try again:"
+		return t.red("failed") + ", for the reasons below; to try again:"
 	case "interrupted":
-		return t.yellow("interrupted") + "; run again to go on:"
+		return t.yellow("interrupted") + "; to resume:"
 	}
-	return t.yellow("stopped") + st.endText() + "; run again to go on:"
+	return t.yellow("stopped") + st.endText() + "; to resume:"
 }
 
 // endText is the error that ended the last process, in short.
@@ -102,7 +102,7 @@ func (st *Status) endText() string {
 	if end == "" || end == "done" {
 		return ""
 	}
-	return " by " + end
+	return ": " + end
 }
 
 func commandLine(words []string) string {
@@ -122,7 +122,7 @@ func (t *statusText) countsLine(c Counts) string {
 		n    int
 		word string
 		mark func(string) string
-	}{{c.Running, "running", t.green}, {c.Waiting, "waiting", t.plain}, {c.Failed, "failed", t.red}, {c.Blocked, "blocked by that", t.red}} {
+	}{{c.Running, "running", t.green}, {c.Waiting, "waiting", t.plain}, {c.Failed, "failed", t.red}, {c.Blocked, "blocked by failures", t.red}} {
 		if part.n > 0 {
 			line += ", " + part.mark(fmt.Sprintf("%d %s", part.n, part.word))
 		}
@@ -156,9 +156,9 @@ func (p process) line(at time.Time) string {
 		end, _, _ := strings.Cut(p.End, "\n")
 		return fmt.Sprintf("%s: %s %s ago, after %s", text, end, since(*p.Ended, at), since(p.Started, *p.Ended))
 	case p.Life == store.Gone:
-		return fmt.Sprintf("%s: gone", text)
+		return fmt.Sprintf("%s: killed", text)
 	case at.Sub(p.Beat) > 6*record.BeatEvery:
-		return fmt.Sprintf("%s: silent for %s (suspended, or its machine is)", text, since(p.Beat, at))
+		return fmt.Sprintf("%s: nothing heard of it for %s (is it suspended, or its machine?)", text, since(p.Beat, at))
 	}
 	return fmt.Sprintf("%s, for %s", text, since(p.Started, at))
 }

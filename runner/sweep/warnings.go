@@ -58,6 +58,6 @@ func keptWarnings(e *experiment.Experiment, w io.Writer, report *schedule.Report
 	}
 	sort.Strings(texts)
 	for _, text := range texts {
-		fmt.Fprintf(w, "warning (%s done before): %s\n", words.Plural(stages[text], "stage"), text)
+		fmt.Fprintf(w, "warning (of %s): %s\n", words.Plural(stages[text], "cached stage"), text)
 	}
 }
