@@ -58,11 +58,13 @@ func newCompare() *cobra.Command {
 		Long: `compare makes tables of the rows of several experiments: those of the first, with a
 line for each experiment, and the difference of each to the line of the same name
 in the first, tested as the differences of a table are. It says which params are
-not the same in all, and runs nothing.
+not the same in all, and runs nothing. What is the same in all stands once. The
+filter of a table chooses among the values that an experiment varies; trials that
+it leaves out are counted on stderr.
 
 A, B are .cue files or sweeps in the store (NAME, or NAME/HASH for an older one).
 What varies inside a cell is footnoted as always. runner diff A B compares specs
-and stages.
+and stages, and single trials.
 
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.MinimumNArgs(2)),

@@ -291,7 +291,7 @@ func (b *builder) orderLines(ranks map[string]int) {
 	}
 	group := func(l *lineKey) int {
 		switch {
-		case l.baseline:
+		case l.baseline, b.spec.Paired != "": // each group of lines has a baseline, or needs none
 			return 0
 		case l.label != "":
 			return 1

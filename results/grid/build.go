@@ -246,16 +246,7 @@ func (b *builder) pick(rows []results.Row) {
 }
 
 func keeps(filters []pathFilter, r *results.Row) bool {
-	for _, f := range filters {
-		v := lookup(r, f.path)
-		if f.path == "label" && r.Label == "" {
-			v = Value{kind: isText} // the grid's trials have the empty label, not any
-		}
-		if !f.keeps(v, r.Params[f.path]) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(filters, func(f pathFilter) bool { return !f.keepsRow(r) })
 }
 
 func (b *builder) place(r *results.Row, metric int, t *Trial) placed {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/results"
 	"react/results/label"
 )
 
@@ -291,6 +292,28 @@ func (f pathFilter) keeps(v Value, param any) bool {
 		return slices.Contains(f.whole, v)
 	}
 	return v.Absent() || slices.Contains(f.each, v)
+}
+
+func (f pathFilter) keepsRow(r *results.Row) bool {
+	v := lookup(r, f.path)
+	if f.path == "label" && r.Label == "" {
+		v = Value{kind: isText} // the grid's trials have the empty label, not any
+	}
+	return f.keeps(v, r.Params[f.path])
+}
+
+// LeftOut gives for a row the paths of the filter by which the table leaves it out; none for a row
+// that it keeps.
+func (t *Table) LeftOut() func(r *results.Row) []string {
+	filters := t.filters()
+	return func(r *results.Row) (paths []string) {
+		for _, f := range filters {
+			if !f.keepsRow(r) {
+				paths = append(paths, f.path)
+			}
+		}
+		return paths
+	}
 }
 
 // NoAxis says that all lines are cases: nothing lies along x.
