@@ -17,6 +17,9 @@ import (
 
 	"react/data/glob"
 	"react/ops/engine"
+	"react/runner/cli"
+	"react/runner/experiment"
+	"react/runner/plan"
 	"react/runner/record"
 	"react/runner/spec"
 	"react/runner/spec/contract"
@@ -46,14 +49,20 @@ func Register(cmd *cobra.Command) {
 	}
 }
 
-// argWords are the words of a usage line that stand for values; A and B are
-// trials.
+// argWords are the words of a usage line that stand for values; what A and B
+// are, depends on the command.
 func argWords(cmd *cobra.Command) []string {
 	_, rest, _ := strings.Cut(cmd.Use, " ")
 	rest, _, _ = strings.Cut(rest, " --")
 	words := strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(rest))
-	if cmd.Name() == "diff" && cmd.Parent() != nil && cmd.Parent().Name() == "runner" {
-		return []string{"TRIAL", "TRIAL"}
+	if cmd.Parent() == nil || cmd.Parent().Name() != "runner" {
+		return words
+	}
+	switch cmd.Name() {
+	case "diff":
+		return []string{"TRIAL|SWEEP", "TRIAL|SWEEP"}
+	case "compare":
+		return []string{"FILE|SWEEP..."}
 	}
 	return words
 }
@@ -166,7 +175,8 @@ func (c *completer) recorded() []*store.Sweep {
 	return sweeps
 }
 
-// sweeps are names, and NAME/HASH once the name is there.
+// sweeps are names, and NAME/HASH once the name is there, with when it was planned and what --set
+// gave.
 func (c *completer) sweeps() []string {
 	var names []string
 	for _, w := range c.recorded() {
@@ -174,11 +184,27 @@ func (c *completer) sweeps() []string {
 		if strings.HasPrefix(c.part, w.Name+"/") {
 			name += "/" + w.Hash
 		}
-		if strings.HasPrefix(name, c.part) && !slices.Contains(names, name) {
+		if !strings.HasPrefix(name, c.part) {
+			continue
+		}
+		if name != w.Name {
+			name = cobra.CompletionWithDesc(name, sweepWords(w))
+		}
+		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+func sweepWords(w *store.Sweep) string {
+	var sets []string
+	_ = w.ReadJSON("overrides.json", &sets) // without it: the date alone
+	info, err := os.Stat(w.Path(record.PlanFile))
+	if err != nil {
+		return strings.Join(sets, " ")
+	}
+	return strings.Join(append([]string{info.ModTime().Format("2006-01-02 15:04")}, sets...), " ")
 }
 
 // completedSweeps is how many sweeps are searched for trials, the newest first:
@@ -199,21 +225,77 @@ func (c *completer) eachTrial(visit func(w *store.Sweep, t *record.Trial)) {
 	}
 }
 
-// trials are ids, with what they are, and labels of cases.
+// trials are ids and labels of cases, with their sweep and what tells them apart; behind "SWEEP:"
+// those of that sweep.
 func (c *completer) trials() []string {
+	of, part, isOf := strings.Cut(c.part, ":")
+	prefix := of + ":"
+	if !isOf {
+		of, part, prefix = "", c.part, ""
+	}
+	byName := map[string][]*record.Trial{} // of all sweeps of a name
+	var names []string
+	c.eachTrial(func(w *store.Sweep, t *record.Trial) {
+		if of != "" && w.Name != of && !strings.HasPrefix(w.Name+"/"+w.Hash, of+"/") && w.Name+"/"+w.Hash != of {
+			return
+		}
+		if byName[w.Name] == nil {
+			names = append(names, w.Name)
+		}
+		byName[w.Name] = append(byName[w.Name], t)
+	})
 	var found []string
 	seen := map[string]bool{}
-	c.eachTrial(func(w *store.Sweep, t *record.Trial) {
-		for _, value := range []string{t.Label, t.ID} {
-			if value == "" || seen[value] || !strings.HasPrefix(value, c.part) {
-				continue
+	for _, name := range names {
+		words := distinct(byName[name])
+		for i, t := range byName[name] {
+			for _, value := range []string{t.Label, t.ID} {
+				if value == "" || seen[value] || !strings.HasPrefix(value, part) {
+					continue
+				}
+				seen[value] = true
+				what := words[i]
+				if value == t.Label {
+					what = ""
+				}
+				found = append(found, cobra.CompletionWithDesc(prefix+value, strings.TrimSpace(name+" "+what)))
 			}
-			seen[value] = true
-			what := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(t.Name, t.ID), " ("), ")")
-			found = append(found, cobra.CompletionWithDesc(value, strings.TrimSpace(w.Name+" "+what)))
 		}
-	})
+	}
 	return found
+}
+
+// distinct says in words what tells each trial from the others: what its sweep varies, and where
+// trials of several sweeps share that, the first params that differ.
+func distinct(trials []*record.Trial) []string {
+	p := &plan.Plan{}
+	for _, t := range trials {
+		p.Trials = append(p.Trials, plan.Trial{ID: t.ID, Label: t.Label, Axes: t.Axes, Seed: t.Seed, Params: t.Params})
+	}
+	alike := map[string][]*record.Trial{}
+	words := make([]string, len(trials))
+	for i, varied := range experiment.VariedParams(p) {
+		words[i] = varied.Words
+		alike[words[i]] = append(alike[words[i]], trials[i])
+	}
+	const most = 2
+	differ := map[string][]string{}
+	for text, same := range alike {
+		for _, path := range slices.Sorted(maps.Keys(same[0].Params)) {
+			other := func(t *record.Trial) bool { return cli.JSONText(t.Params[path]) != cli.JSONText(same[0].Params[path]) }
+			if len(differ[text]) < most && slices.ContainsFunc(same, other) {
+				differ[text] = append(differ[text], path)
+			}
+		}
+	}
+	for i, t := range trials {
+		parts := []string{words[i]}
+		for _, path := range differ[words[i]] {
+			parts = append(parts, path+"="+cli.JSONText(t.Params[path]))
+		}
+		words[i] = strings.TrimPrefix(strings.Join(parts, ", "), ", ")
+	}
+	return words
 }
 
 // stages are the names of the stages of the trial that was given, and the ops of
