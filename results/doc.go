@@ -1,4 +1,4 @@
-// Package results has what experiments measured: rows, single predictions and queries, and the
+// Package results has what experiments measured: rows, single predictions, queries, and the
 // files that hold them. The packages in it turn rows into tables that can go into a paper, with
 // mean ± standard deviation over seeds, differences to a baseline with an honest test, and a
 // footnote wherever a cell is not what it seems.
@@ -6,6 +6,7 @@
 // Data flows through these packages, and each imports only those before it:
 //
 //	results    rows from JSONL or Parquet: ReadFile
+//	dense      figures of boxes, masks and label maps, accumulated over pictures
 //	stat       means, intervals, sign flips, Holm's correction
 //	grid       rows + Table → Grid: Build; differences, footnotes and remarks
 //	figures    Grid → a drawing; curves, histograms and moves of a report; on render

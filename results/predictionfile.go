@@ -28,6 +28,35 @@ type stageQuery struct {
 	T2I   int32  `parquet:"t2i,dict,zstd"`
 }
 
+// stageFound is what one of several stages found, as a line of Parquet.
+type stageFound struct {
+	Stage    string         `parquet:"stage,dict,zstd"`
+	Image    string         `parquet:"image,dict,zstd"`
+	Category string         `parquet:"category,dict,zstd"`
+	Group    string         `parquet:"group,dict,zstd"`
+	Objects  int32          `parquet:"objects,dict,zstd"`
+	Small    int32          `parquet:"objects_small,dict,zstd"`
+	Medium   int32          `parquet:"objects_medium,dict,zstd"`
+	Large    int32          `parquet:"objects_large,dict,zstd"`
+	Findings []stageFinding `parquet:"findings,list"`
+}
+
+type stageFinding struct {
+	Score   float64 `parquet:"score,zstd"`
+	Hits    int64   `parquet:"hits,dict,zstd"`
+	Neutral int64   `parquet:"neutral,dict,zstd"`
+}
+
+// stagePixels are the pixels of a class of one of several stages, as a line of Parquet.
+type stagePixels struct {
+	Stage     string `parquet:"stage,dict,zstd"`
+	Image     string `parquet:"image,dict,zstd"`
+	Class     string `parquet:"class,dict,zstd"`
+	Right     int64  `parquet:"right,zstd"`
+	Predicted int64  `parquet:"predicted,zstd"`
+	All       int64  `parquet:"all,zstd"`
+}
+
 // WriteQueriesByStage writes the queries of several stages as one Parquet file,
 // sorted by stage; the queries of a stage keep their order. The same queries give
 // the same bytes.
@@ -56,6 +85,45 @@ func ReadPredictionsByStage(path string) (map[string][]Prediction, error) {
 	return readStages(path, func(r stagePrediction) (string, Prediction) {
 		return r.Stage, Prediction{r.Key, int(r.Label), int(r.Predicted), r.Label == r.Predicted, int(r.Rank)}
 	}, "stage", "key", "label", "predicted")
+}
+
+// WriteFoundByStage does the same with what was found.
+func WriteFoundByStage(w io.Writer, byStage map[string][]Found) error {
+	return writeStages(w, byStage, func(stage string, f Found) stageFound {
+		n := f.Objects
+		row := stageFound{stage, f.Image, f.Category, f.Group, int32(n[0]), int32(n[1]), int32(n[2]), int32(n[3]),
+			make([]stageFinding, len(f.Findings))}
+		for i, one := range f.Findings {
+			row.Findings[i] = stageFinding{one.Score, int64(one.Hits), int64(one.Neutral)}
+		}
+		return row
+	})
+}
+
+// ReadFoundByStage reads what WriteFoundByStage wrote.
+func ReadFoundByStage(path string) (map[string][]Found, error) {
+	return readStages(path, func(r stageFound) (string, Found) {
+		f := Found{r.Image, r.Category, r.Group, [Areas]int{int(r.Objects), int(r.Small), int(r.Medium), int(r.Large)},
+			make([]Finding, len(r.Findings))}
+		for i, one := range r.Findings {
+			f.Findings[i] = Finding{one.Score, uint64(one.Hits), uint64(one.Neutral)}
+		}
+		return r.Stage, f
+	}, "stage", "image", "category", "group", "objects", "findings.list.element.score")
+}
+
+// WritePixelsByStage does the same with pixels.
+func WritePixelsByStage(w io.Writer, byStage map[string][]Pixels) error {
+	return writeStages(w, byStage, func(stage string, p Pixels) stagePixels {
+		return stagePixels{stage, p.Image, p.Class, int64(p.Right), int64(p.Predicted), int64(p.All)}
+	})
+}
+
+// ReadPixelsByStage reads what WritePixelsByStage wrote.
+func ReadPixelsByStage(path string) (map[string][]Pixels, error) {
+	return readStages(path, func(r stagePixels) (string, Pixels) {
+		return r.Stage, Pixels{r.Image, r.Class, int(r.Right), int(r.Predicted), int(r.All)}
+	}, "stage", "image", "class", "right", "predicted", "all")
 }
 
 func writeStages[T, R any](w io.Writer, byStage map[string][]T, form func(stage string, one T) R) error {

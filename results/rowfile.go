@@ -220,11 +220,11 @@ func checkFooter(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-// checkParquet looks for the columns, and for codecs that no writer of such
-// files uses: parquet-go's LZ4 grows its buffer without end on damaged bytes.
+// checkParquet looks for the columns, "list.element" of one in another, and for codecs that no
+// writer of such files uses: parquet-go's LZ4 grows its buffer without end on damaged bytes.
 func checkParquet(f *parquet.File, columns []string) error {
 	for _, c := range columns {
-		if _, ok := f.Schema().Lookup(c); !ok {
+		if _, ok := f.Schema().Lookup(strings.Split(c, ".")...); !ok {
 			return fmt.Errorf("column %q is missing", c)
 		}
 	}

@@ -74,7 +74,7 @@ var orders = map[string][]string{
 	},
 	"results": {
 		"evaluation plain reference render stat .",
-		"internal/modes label",
+		"internal/modes label dense",
 		"grid",
 		"internal/sample",
 		"figures",

@@ -67,6 +67,11 @@ func SignFlip(c Contrast, draws int, seed uint64) Flips {
 			count++
 		}
 	}
+	return f.settle(count)
+}
+
+// settle makes the ends of the draws, of which count reach zero, ready to be read.
+func (f Flips) settle(count int) Flips {
 	f.p = float64(count) / float64(f.Draws)
 	slices.Sort(f.low)
 	slices.Sort(f.high)

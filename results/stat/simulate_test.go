@@ -268,6 +268,7 @@ func TestSimulate(t *testing.T) {
 		fmt.Fprintf(&b, "| %d | %s | %d | %d | %s | %.1f%s | %.2f | %.1f%s | %.1f | %.0f | %.0f |\n", w.clusters, w.sizes, w.sets, w.line, other, w.together, kind, w.seed,
 			100*none[i].flips, mark, 100*none[i].mcNemar, 100*some[i].flips, 100*much[i].flips)
 	}
+	b.WriteString(pictures(t, tables, draws))
 	if over > 0 {
 		t.Errorf("%d worlds have more false positives than 5 %%", over)
 	}

@@ -1,6 +1,7 @@
 // Package stat holds the few statistics that a result table quotes: mean and
 // sample standard deviation, the cluster sign-flip test of a difference with the
-// intervals that follow from it, the exact McNemar test, and Holm's correction.
+// intervals that follow from it, the same over draws of the test cases for figures
+// that are no means, the exact McNemar test, and Holm's correction.
 //
 // It knows nothing of trials, seeds or tables: values come in, numbers go out.
 // It makes no choice of test either; that is package grid's work, beside the
