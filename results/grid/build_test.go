@@ -413,7 +413,7 @@ func TestHolmOverTheTable(t *testing.T) {
 		}
 	}
 	text := said(fixed)
-	for _, want := range []string{"Corrected: Holm's method over the table's 25 exploratory tests, and apart from them over the 2 comparisons fixed beforehand;",
+	for _, want := range []string{"Corrected: Holm's method over the table's 25 exploratory tests, and apart from them over the 2 comparisons fixed beforehand.",
 		"fixed beforehand: corrected among 2 fixed comparisons"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

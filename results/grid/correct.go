@@ -54,6 +54,12 @@ func (b *builder) aboutCorrection() []string {
 			}
 		})
 	}
+	switch {
+	case g.Family+g.FixedTests == 1:
+		return []string{"Not corrected: the table has a single test."}
+	case max(g.Family, g.FixedTests) == 1:
+		return []string{"Not corrected: the table has a single exploratory test and a single comparison fixed beforehand."}
+	}
 	var families []string
 	if g.Family > 0 {
 		families = append(families, "the table's "+words.Plural(g.Family, "exploratory test"))
@@ -61,10 +67,7 @@ func (b *builder) aboutCorrection() []string {
 	if g.FixedTests > 0 {
 		families = append(families, "the "+words.Plural(g.FixedTests, "comparison")+" fixed beforehand")
 	}
-	if max(g.Family, g.FixedTests) == 1 {
-		return []string{"Not corrected: there is one test only in " + strings.Join(families, " and one in ") + "."}
-	}
 	return []string{"Corrected: Holm's method over " + strings.Join(families, ", and apart from them over ") +
-		"; the corrected interval of a test is that of the level of its step, 0.05 by the number of tests not yet rejected, so that it leaves out 0 exactly where " +
-		"the corrected p is below 0.05."}
+		". A corrected interval is at the level at which the method decides its test, 0.05 divided by the number of tests not yet rejected, " +
+		"so it leaves out 0 exactly where the corrected p is below 0.05."}
 }

@@ -183,7 +183,7 @@ func TestFewClasses(t *testing.T) {
 		if (d.P == d.P) != (n == 6) || math.IsNaN(d.Low) != (n == 5) {
 			t.Errorf("%d classes: p %v, interval from %v", n, d.P, d.Low)
 		}
-		if said := strings.Contains(said(g), "No test in Task acc.: fewer than 6 clusters"); said != (n == 5) {
+		if said := strings.Contains(said(g), "No test for Task acc.: fewer than 6 clusters"); said != (n == 5) {
 			t.Errorf("%d classes: said %v", n, said)
 		}
 	}
@@ -217,7 +217,7 @@ func TestSeedsOfATest(t *testing.T) {
 		if d.Method != flipClasses || len(d.Flips.Seeds) != c.sources || d.Flips.OneSeed != c.one {
 			t.Errorf("%s: got %+v", c.name, d.Flips)
 		}
-		if said := strings.Contains(said(g), "a side of a test has one seed"); said != c.one {
+		if said := strings.Contains(said(g), "one side of a test has a single seed"); said != c.one {
 			t.Errorf("%s: one seed said: %v", c.name, said)
 		}
 	}
@@ -269,7 +269,7 @@ func TestMcNemarByName(t *testing.T) {
 	if d.P != largest {
 		t.Errorf("p %v, want the largest of the seeds, %v", d.P, largest)
 	}
-	if text := said(g); !strings.Contains(text, "takes the images of a class for independent") {
+	if text := said(g); !strings.Contains(text, "treats the images of a class as independent") {
 		t.Errorf("not said what it assumes:\n%s", text)
 	}
 	spec.Test = "bootstrap"

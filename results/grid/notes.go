@@ -66,12 +66,12 @@ var methodText = map[Method]string{
 	flipClasses: flipText("classes", "images of a class are flipped together"),
 	flipImages:  flipText("images with their captions", "captions of an image are flipped together"),
 	flipSets:    flipText("classes within each set", "every set counts once, images of a class are flipped together"),
-	mcNemarTest: "exact McNemar test over single images, the largest p of the seeds; it takes the images of a class for independent, " +
-		"which makes p too small where they are not, and no interval goes with it",
+	mcNemarTest: "exact McNemar test over single images, with the largest p of all seeds. It treats the images of a class as independent, " +
+		"which makes p too small where they are not; it gives no interval",
 }
 
 func flipText(clusters, together string) string {
-	return fmt.Sprintf("difference with 95 %% interval and p of one test, p < 0.05 exactly where the interval leaves out 0: sign flips of whole %s (%s; "+
-		"all flips of up to 14, else %d random ones from seed %d), averaged over seeds, with what seeds vary besides as a second source of variance",
+	return fmt.Sprintf("each has its 95 %% interval and its p-value, below 0.05 exactly where the interval leaves out 0. The test flips the signs of whole %s (%s; "+
+		"every combination for up to 14, else %d random ones from seed %d). Seeds are averaged, and their variation counts as a second source of variance",
 		clusters, together, flipDraws, flipSeed)
 }

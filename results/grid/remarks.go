@@ -68,9 +68,9 @@ func (b *builder) aboutSeeds() string {
 	case most < 2:
 		return ""
 	case least == most:
-		return fmt.Sprintf("Mean ± %s over %d seeds of tuning; what has no ± has no seeds.", what, most)
+		return fmt.Sprintf("Mean ± %s over %d seeds of tuning; a value without ± is the same for every seed.", what, most)
 	default:
-		return fmt.Sprintf("Mean ± %s over %d seeds of tuning, or as many as n says; what has neither has no seeds.", what, most)
+		return fmt.Sprintf("Mean ± %s over %d seeds of tuning, or over as many as n says; a value without either is the same for every seed.", what, most)
 	}
 }
 
@@ -166,7 +166,7 @@ func (b *builder) aboutDifferences() []string {
 		}
 	}
 	for _, why := range sortedKeys(untested) {
-		out = append(out, "No test in "+strings.Join(untested[why], ", ")+": "+why+"; ± is the standard deviation of the difference over seeds.")
+		out = append(out, "No test for "+strings.Join(untested[why], ", ")+": "+why+"; ± is the standard deviation of the difference over seeds.")
 	}
 	return out
 }
@@ -184,7 +184,7 @@ func (b *builder) eachDifference(metric int, visit func(*Difference)) {
 
 func (b *builder) aboutFewSeeds() string {
 	if slices.ContainsFunc(b.grid.tests, func(d *Difference) bool { return d.Flips != nil && d.Flips.OneSeed }) {
-		return "Warning: a side of a test has one seed: p and interval are of that model, and know nothing of other seeds."
+		return "Warning: one side of a test has a single seed: p and interval hold for that model and say nothing about other seeds."
 	}
 	least, most := b.grid.SeedRange()
 	if least == 0 || least >= minSeeds {
@@ -194,7 +194,7 @@ func (b *builder) aboutFewSeeds() string {
 	if least != most {
 		where = " in some cells"
 	}
-	return fmt.Sprintf("Warning: only %s%s; below %d neither ± nor what a test knows of seeds says much.", words.Plural(least, "seed"), where, minSeeds)
+	return fmt.Sprintf("Warning: only %s%s; with fewer than %d, ± and tests say little about other seeds.", words.Plural(least, "seed"), where, minSeeds)
 }
 
 // aboutInputs says what is known of the data, each once.

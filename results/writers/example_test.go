@@ -41,14 +41,14 @@ func ExampleTextWithin() {
 	// ────────────────────────────────
 	// gated-image       +5.6 ± 0.9
 	//
-	// * is the best of its column by its mean.
-	// Mean ± sample standard deviation over 2 seeds of tuning; what has no ±
-	//   has no seeds.
+	// * marks the best mean of its column.
+	// Mean ± sample standard deviation over 2 seeds of tuning; a value without
+	//   ± is the same for every seed.
 	// Test images: Task 480.
-	// No test in Task acc.: what was predicted case by case is not stored; ±
+	// No test for Task acc.: what was predicted case by case is not stored; ±
 	//   is the standard deviation of the difference over seeds.
-	// Warning: only 2 seeds; below 5 neither ± nor what a test knows of seeds
-	//   says much.
+	// Warning: only 2 seeds; with fewer than 5, ± and tests say little about
+	//   other seeds.
 	// # experiment experiments/x.cue
 	// # 3 trials
 }
@@ -74,13 +74,13 @@ func ExampleMarkdown() {
 	// Output:
 	// ### k
 	//
-	// Mean ± sample standard deviation over 2 seeds of tuning; what has no ± has no seeds. Test images: Task 100.
+	// Mean ± sample standard deviation over 2 seeds of tuning; a value without ± is the same for every seed. Test images: Task 100.
 	//
 	// | K | Task acc. (%) |
 	// |:--|--:|
 	// | 4 | 45.0 ± 7.1<sup>1</sup> |
 	//
-	// Warning: only 2 seeds; below 5 neither ± nor what a test knows of seeds says much.
+	// Warning: only 2 seeds; with fewer than 5, ± and tests say little about other seeds.
 	// Warning: the sweep is not complete: 1 cell partial.
 	//
 	// - <sup>1</sup> seed 2 failed: disk is full

@@ -148,7 +148,7 @@ func htmlAfter(g *grid.Grid, out *bufio.Writer, id string) {
 		fmt.Fprintf(out, "<p>Fixed beforehand: %s</p>\n", escape(text))
 	}
 	if g.HasBest() {
-		out.WriteString("<p>Bold is the best of its column by its mean.</p>\n")
+		out.WriteString("<p>Bold marks the best mean of its column.</p>\n")
 	}
 	for _, text := range g.Remarks {
 		class := ""

@@ -103,7 +103,7 @@ func paperValues(g *grid.Grid) (values sheet, inCells bool) {
 func valueNotes(g *grid.Grid) []string {
 	_, notes := remarksOf(g)
 	if g.HasBest() {
-		notes = append([]string{"Bold is the best of its column by its mean."}, notes...)
+		notes = append([]string{"Bold marks the best mean of its column."}, notes...)
 	}
 	return notes
 }

@@ -83,7 +83,7 @@ func markdownAfter(g *grid.Grid, out *bufio.Writer) {
 	}
 	var remarks []string
 	if g.HasBest() {
-		remarks = append(remarks, "Bold is the best of its column by its mean.")
+		remarks = append(remarks, "Bold marks the best mean of its column.")
 	}
 	for _, text := range g.Remarks {
 		remarks = append(remarks, markdown(text))

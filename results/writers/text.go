@@ -65,7 +65,7 @@ func (t *textWriter) after(g *grid.Grid) {
 		t.paragraph("Fixed beforehand: "+plain.Line(text), "  ")
 	}
 	if g.HasBest() {
-		t.paragraph("* is the best of its column by its mean.", "")
+		t.paragraph("* marks the best mean of its column.", "")
 	}
 	for _, text := range append(slices.Clone(g.Over), g.Remarks...) {
 		t.paragraph(plain.Line(text), "  ")
