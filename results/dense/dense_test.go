@@ -86,10 +86,8 @@ func TestByDefinition(t *testing.T) {
 	for round := range 40 {
 		rows := scene(rng, 1+rng.IntN(8))
 		d := NewDetection(rows)
-		for name, f := range figures {
-			if f.Group != "" {
-				continue
-			}
+		for _, name := range OfCOCO {
+			f, _ := FigureOf(name)
 			sum, n := 0.0, 0.0
 			for _, category := range d.Categories() {
 				want := byDefinition(rows, category, f)
@@ -132,7 +130,8 @@ func TestWeights(t *testing.T) {
 			}
 		}
 		d, copies := NewDetection(rows), NewDetection(repeated)
-		for name, f := range figures {
+		for _, name := range OfCOCO {
+			f, _ := FigureOf(name)
 			if got, want := d.Value(f, weights), copies.Value(f, nil); !equal(got, want) {
 				t.Fatalf("round %d, %s with weights %v: got %v, want %v", round, name, weights, got, want)
 			}
@@ -152,7 +151,7 @@ func TestFigureOf(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", name, got, ok)
 		}
 	}
-	for _, name := range []string{"", "AP51", "AP-", "APr-novel", "mIoU", "-novel"} {
+	for _, name := range []string{"", "AP51", "AP-", "APr-novel", "mIoU", "-novel", "AR@", "AR@0", "AR@x"} {
 		if f, ok := FigureOf(name); ok {
 			t.Errorf("%q is %+v", name, f)
 		}
@@ -189,8 +188,8 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// TestSame: the same pictures with the same objects, whatever was found.
-func TestSame(t *testing.T) {
+// TestTruth: the same pictures with the same objects, whatever was found.
+func TestTruth(t *testing.T) {
 	row := results.Found{Image: "a", Category: "cat", Objects: [4]int{1}}
 	other, more := row, row
 	other.Findings, more.Objects = []results.Finding{{Score: 1}}, [4]int{2}
@@ -204,7 +203,7 @@ func TestSame(t *testing.T) {
 		"one more picture":          {[]results.Found{row, {Image: "b"}}, false},
 		"its objects are elsewhere": {[]results.Found{{Image: "a", Category: "cow", Objects: [4]int{1}}}, false},
 	} {
-		if got := a.Same(NewDetection(tt.rows)); got != tt.want {
+		if got := a.Truth() == NewDetection(tt.rows).Truth(); got != tt.want {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}
@@ -212,10 +211,10 @@ func TestSame(t *testing.T) {
 	q := p
 	q.Right, q.Predicted = 0, 1
 	s := NewSegmentation([]results.Pixels{p})
-	if !s.Same(NewSegmentation([]results.Pixels{q})) {
+	if s.Truth() != NewSegmentation([]results.Pixels{q}).Truth() {
 		t.Error("other predictions are another set")
 	}
-	if q.All = 4; s.Same(NewSegmentation([]results.Pixels{q})) {
+	if q.All = 4; s.Truth() == NewSegmentation([]results.Pixels{q}).Truth() {
 		t.Error("other true pixels are the same set")
 	}
 }

@@ -9,6 +9,8 @@
 package dense
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"slices"
@@ -17,6 +19,15 @@ import (
 
 	"react/results"
 )
+
+// Set is what was counted in the pictures of a set.
+type Set interface {
+	Images() []string // weights are in their order
+	Truth() string    // equal where the pictures and what is there in them are
+	// Figure is a figure by its name, over pictures that each count as often as their weight says,
+	// without weights once; nil: there is no such figure.
+	Figure(name string) func(weights []int32) float64
+}
 
 // Recalls is the number of recalls, 0, 0.01 ... 1, at which precision is read.
 const Recalls = 101
@@ -114,19 +125,25 @@ func (d *Detection) Categories() []string {
 	return names
 }
 
-// Same reports whether both are of the same pictures with the same objects.
-func (d *Detection) Same(other *Detection) bool { return d.truth() == other.truth() }
-
-// truth is a text of the pictures and objects.
-func (d *Detection) truth() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%q", d.images)
+// Truth is a digest of the pictures and the objects in them.
+func (d *Detection) Truth() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q", d.images)
 	for _, c := range d.categories {
 		if len(c.objects) > 0 {
-			fmt.Fprintf(&b, "\n%q %v", c.name, c.objects)
+			fmt.Fprintf(h, "\n%q %v", c.name, c.objects)
 		}
 	}
-	return b.String()
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Figure is Value of a figure by its name; nil: there is none.
+func (d *Detection) Figure(name string) func(weights []int32) float64 {
+	f, ok := FigureOf(name)
+	if !ok {
+		return nil
+	}
+	return func(weights []int32) float64 { return d.Value(f, weights) }
 }
 
 // Value is a figure over pictures, each counted as often as its weight says; without weights each

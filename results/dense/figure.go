@@ -2,6 +2,7 @@ package dense
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"react/results"
@@ -24,12 +25,10 @@ func (f Figure) thresholds() (from, to int) {
 	return 0, results.Thresholds
 }
 
-// figures are those of COCO and LVIS, and of the open-vocabulary split.
+// figures are those of COCO and LVIS, but for recalls of a number of findings.
 var figures = map[string]Figure{
 	"AP": {}, "AP50": {At: 1}, "AP75": {At: 6},
 	"APs": {Area: 1}, "APm": {Area: 2}, "APl": {Area: 3},
-	"AR@1": {Recall: true, Most: 1}, "AR@10": {Recall: true, Most: 10},
-	"AR@100": {Recall: true, Most: 100}, "AR@300": {Recall: true, Most: 300},
 	"ARs": {Recall: true, Area: 1}, "ARm": {Recall: true, Area: 2}, "ARl": {Recall: true, Area: 3},
 	"APr": {Group: "r"}, "APc": {Group: "c"}, "APf": {Group: "f"},
 }
@@ -38,7 +37,12 @@ var figures = map[string]Figure{
 // categories, "AP50-novel".
 func FigureOf(name string) (f Figure, ok bool) {
 	base, group, of := strings.Cut(name, "-")
-	if f, ok = figures[base]; !ok || of && (group == "" || f.Group != "") {
+	f, ok = figures[base]
+	if digits, recall := strings.CutPrefix(base, "AR@"); recall {
+		most, err := strconv.Atoi(digits)
+		f, ok = Figure{Recall: true, Most: most}, err == nil && most > 0
+	}
+	if !ok || of && (group == "" || f.Group != "") {
 		return Figure{}, false
 	}
 	if of {

@@ -1,6 +1,8 @@
 package dense
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"slices"
@@ -39,11 +41,8 @@ func NewSegmentation(rows []results.Pixels) *Segmentation {
 // Images are the pictures; weights are in their order.
 func (s *Segmentation) Images() []string { return s.images }
 
-// Same reports whether both are of the same pictures with as many pixels of each class.
-func (s *Segmentation) Same(other *Segmentation) bool { return s.truth() == other.truth() }
-
-// truth is a text of the pictures and their true pixels.
-func (s *Segmentation) truth() string {
+// Truth is a digest of the pictures and of the pixels of each class in them.
+func (s *Segmentation) Truth() string {
 	var lines []string
 	for _, c := range s.counts {
 		if c.all > 0 {
@@ -51,7 +50,16 @@ func (s *Segmentation) truth() string {
 		}
 	}
 	slices.Sort(lines)
-	return fmt.Sprintf("%q\n", s.images) + strings.Join(lines, "\n")
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q\n%s", s.images, strings.Join(lines, "\n")))
+	return hex.EncodeToString(sum[:])
+}
+
+// Figure is Value of a figure by its name; nil: there is none.
+func (s *Segmentation) Figure(name string) func(weights []int32) float64 {
+	if name != "mIoU" && name != "mAcc" && name != "aAcc" {
+		return nil
+	}
+	return func(weights []int32) float64 { return s.Value(name, weights) }
 }
 
 // OfClass are the overlap and the accuracy of a class: the pixels that are both said and true, over

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"react/results"
+	"react/results/dense"
 	"react/results/stat"
 )
 
@@ -20,6 +21,9 @@ type caseStore struct {
 	sets    map[string]*imageSet          // by evaluation set
 	images  map[[2]string]*imageCases     // by trial and set; nil: none is stored
 	queries map[[2]string][]results.Query // likewise
+
+	pictures map[[2]string]dense.Set // likewise
+	draws    map[string]stat.Redrawn // of a figure, by trial, set and metric
 }
 
 // imageSet is images with their classes, in the order of their keys. Trials over

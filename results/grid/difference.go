@@ -18,23 +18,24 @@ const (
 
 // difference compares two cells, and tests the difference where single test
 // cases are stored.
-func (b *builder) difference(line, other *Cell, metric string) (*Difference, error) {
+func (b *builder) difference(line, other *Cell, metric string) (d *Difference, err error) {
 	if math.IsNaN(line.Mean) || math.IsNaN(other.Mean) {
 		return nil, nil
 	}
 	nan := math.NaN()
-	d := &Difference{Value: line.Mean - other.Mean, Std: nan, Low: nan, High: nan, P: nan,
+	d = &Difference{Value: line.Mean - other.Mean, Std: nan, Low: nan, High: nan, P: nan,
 		Adjusted: nan, AdjustedLow: nan, AdjustedHigh: nan}
 	if len(line.Residue) > 0 || len(other.Residue) > 0 {
 		d.NoTest = whyMixed
 		return d, nil
 	}
 	d.overSeeds(line, other)
-	var err error
 	if b.spec.Test == "mcnemar" {
 		d.NoTest, err = b.mcNemar(d, line, other, metric)
-	} else {
-		d.NoTest, err = b.flip(d, line, other, metric)
+		return d, err
+	}
+	if d.NoTest, err = b.flip(d, line, other, metric); d.NoTest == whyWhole && b.opts.Pictures != nil {
+		d.NoTest, err = b.redraw(d, line, other, metric)
 	}
 	return d, err
 }
@@ -101,13 +102,16 @@ func (b *builder) flip(d *Difference, line, other *Cell, metric string) (why str
 	case math.Abs(contrast.Estimate-d.Value) > sameValueWithin:
 		return whyOther, nil
 	}
-	f := stat.SignFlip(contrast, flipDraws, flipSeed)
 	d.Method = map[unit]Method{ofClasses: flipClasses, ofImages: flipImages, ofSets: flipSets}[mine[0].unit]
-	d.Flips = &FlipTest{Clusters: contrast.Clusters, Cases: mine[0].cases, Draws: f.Draws, Seed: flipSeed, Seeds: contrast.Seeds,
-		OneSeed: oneSeed(line) || oneSeed(other), flips: f}
+	d.tested(contrast, stat.SignFlip(contrast, flipDraws, flipSeed), mine[0].cases, oneSeed(line) || oneSeed(other))
+	return "", nil
+}
+
+// tested takes p and interval of a test.
+func (d *Difference) tested(c stat.Contrast, f stat.Flips, cases int, one bool) {
+	d.Flips = &FlipTest{Clusters: c.Clusters, Cases: cases, Draws: f.Draws, Seed: flipSeed, Seeds: c.Seeds, OneSeed: one, flips: f}
 	d.P = f.P()
 	d.Low, d.High = f.Interval(significance)
-	return "", nil
 }
 
 // measures are those of a cell's points, in the order of their seeds.

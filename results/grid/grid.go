@@ -116,6 +116,7 @@ const (
 	flipClasses Method = "sign flips of classes"
 	flipImages  Method = "sign flips of images with their captions"
 	flipSets    Method = "sign flips of classes within sets"
+	redrawn     Method = "draws of pictures"
 	mcNemarTest Method = "exact McNemar over images"
 )
 
@@ -139,10 +140,10 @@ type Difference struct {
 	Notes                     []int
 }
 
-// FlipTest is what a cluster sign-flip test was made over.
+// FlipTest is what a cluster sign-flip test, or one over draws of pictures, was made over.
 type FlipTest struct {
 	Clusters, Cases int
-	Draws, Seed     int           // of flips: how many, from which seed
+	Draws, Seed     int           // of flips or pictures: how many, from which seed
 	Seeds           []stat.Source // what seeds vary
 	OneSeed         bool          // a side has one seed, of whose choice the test knows nothing
 	flips           stat.Flips

@@ -35,6 +35,7 @@ const (
 	whyMixed     = "a side averages over more than seeds"
 	whyOther     = "the stored predictions do not give this difference"
 	whyFew       = "fewer than 6 clusters"
+	whyPictures  = "fewer than 20 pictures"
 	whyRanks     = "ranks of the true classes are not stored"
 	whySubset    = "two sides over different test cases"
 )

@@ -1,6 +1,9 @@
 package grid
 
-import "react/results"
+import (
+	"react/results"
+	"react/results/dense"
+)
 
 // Options is what Build may know besides the rows. The zero value serves.
 type Options struct {
@@ -20,6 +23,8 @@ type Options struct {
 	// Queries gives what a trial found on a set of images with captions; the
 	// captions of an image follow each other.
 	Queries func(trial, set string) ([]results.Query, error)
+	// Pictures gives what was counted in the pictures of a set, of detection and segmentation.
+	Pictures func(trial, set string) (dense.Set, error)
 	// Notes are sentences about what the stage with a key was made from, such as
 	// images that were left out; nil: there are none. They stand under each table
 	// that shows a row of it.

@@ -111,7 +111,7 @@ func countText(counts map[int]bool) string {
 	return fmt.Sprintf("%d to %d (differs between cells)", list[0], list[len(list)-1])
 }
 
-var allMethods = []Method{flipClasses, flipImages, flipSets, mcNemarTest}
+var allMethods = []Method{flipClasses, flipImages, flipSets, redrawn, mcNemarTest}
 
 // Methods lists the methods of the grid's tests, in a fixed order.
 func (g *Grid) Methods() []Method {

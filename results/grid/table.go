@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"react/data/words"
 	"react/results"
 	"react/results/label"
 )
@@ -319,4 +320,22 @@ func (t *Table) LeftOut() func(r *results.Row) []string {
 // NoAxis says that all lines are cases: nothing lies along x.
 func (t *Table) NoAxis() error {
 	return t.fault("figure", "no line of the table has a value of %s, all are cases", t.Rows[len(t.Rows)-1])
+}
+
+// hint is ` (did you mean "x"?)` for the nearest of the names, or the names
+// themselves when none is near and they are few, or nothing.
+func hint(name string, names []string) string {
+	best, distance := "", 1+max(2, len(name)/3)
+	for _, n := range slices.Sorted(slices.Values(names)) {
+		if d := words.Distance(strings.ToLower(name), strings.ToLower(n)); d < distance {
+			best, distance = n, d
+		}
+	}
+	if best != "" {
+		return fmt.Sprintf(" (did you mean %q?)", best)
+	}
+	if len(names) == 0 || len(names) > 12 {
+		return ""
+	}
+	return " (there are: " + strings.Join(slices.Sorted(slices.Values(names)), ", ") + ")"
 }
