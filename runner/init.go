@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
+	"react/runner/experiment"
 	"react/runner/starter"
 )
 
@@ -18,8 +19,9 @@ func newInit() *cobra.Command {
 		Short: "Write a commented experiment that runs as it stands",
 		Long: `init writes an experiment with comments to FILE (experiment.cue where none is
 given, stdout for "-"). Without flags it needs no data: runner draws a pool and
-trains a small base. With them it is about your pool, model and task; they must be
-there. A file that exists is never overwritten.
+trains a small base. With them it is about your pool, model and task, whose files
+must be there: it looks at them for what it writes. A common.cue in the same folder
+holds for the experiment too. A file that exists is never overwritten.
 
   runner init first.cue
   runner init birds.cue --laion 'meta/*.parquet' --shards 'shards/*.tar' \
@@ -48,10 +50,15 @@ there. A file that exists is never overwritten.
 			if errors.Is(err, fs.ErrExist) {
 				return cli.Usage(fmt.Errorf("%s is there already; give another name, or remove it", file))
 			}
-			if err == nil {
-				fmt.Fprintf(w, "%s\nnow: runner plan %s, runner sweep %s\n", file, cli.Quote(file), cli.Quote(file))
+			if err != nil {
+				return err
 			}
-			return err
+			if _, err := experiment.Vet(cmd.Context(), file, nil); err != nil { // common.cue has its say
+				fmt.Fprintf(w, "%s\nit does not hold yet with what stands in its folder; change one or the other:\n%v\n", file, err)
+				return nil
+			}
+			fmt.Fprintf(w, "%s\nnow: runner plan %s, runner sweep %s\n", file, cli.Quote(file), cli.Quote(file))
+			return nil
 		},
 	}
 	flags := cmd.Flags()

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"react/runner/cli"
@@ -38,6 +40,10 @@ and the hours of a GPU that sustains --tflops. Keys are then not those of a swee
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			e, err := experiment.LoadWith(cmd.Context(), files[0], sets, storeDir, plan.Options{WithoutData: o.WithoutData})
+			if plan.IsMissing(err) {
+				err = plan.Faults{err, fmt.Errorf("runner plan %s --without-data lists all that is missing, and how to get it",
+					cli.Quote(files[0]))}
+			}
 			if err != nil {
 				return err
 			}

@@ -109,12 +109,15 @@ func (f *Forecast) guessed() float64 {
 	if f.prior == nil {
 		return 0
 	}
-	return f.span(func(i int) float64 {
-		if e := f.Stages[i].Seconds; e.Known() {
-			return e.Value
-		}
-		return f.prior[i]
-	})
+	return f.span(f.expected)
+}
+
+// expected is how many seconds a stage takes by runs, and by its prior where no run tells.
+func (f *Forecast) expected(i int) float64 {
+	if e := f.Stages[i].Seconds; e.Known() {
+		return e.Value
+	}
+	return f.prior[i]
 }
 
 // Options say what the stages will run on.

@@ -34,6 +34,26 @@ func handForecast(jobs int) *Forecast {
 	return f
 }
 
+// TestTimesAgree: typical costs stand for what no run tells of in the table as in the line above it.
+func TestTimesAgree(t *testing.T) {
+	f := handForecast(1)
+	f.prior = []float64{20, 1, 1, 1}
+	f.Stages[3].Seconds = estimate.Figure{}
+	f.prior[3] = 40
+	f.ops, f.total = nil, record.Estimate{}
+	f.sum()
+	var out bytes.Buffer
+	if err := f.Print(&out, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"roughly 3m40s with -j 1, 2 stages of it by typical costs; ",
+		"\nworld     1       roughly 20s ", "\npretrain  1       1m40s ", "\ntune      2       roughly 1m40s "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
 func TestForecastSums(t *testing.T) {
 	for jobs, want := range map[int]float64{1: 220, 2: 160} {
 		f := handForecast(jobs)

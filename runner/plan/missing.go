@@ -47,6 +47,13 @@ type missingError string
 
 func (e missingError) Error() string { return string(e) }
 
+// IsMissing says whether a plan ended since files are not there, which Options.WithoutData goes on
+// without.
+func IsMissing(err error) bool {
+	gone := missingError("")
+	return errors.As(err, &gone)
+}
+
 // outside finds the files of a field. Where they are missing and the plan may do without, it notes
 // that and gives a role without files.
 func (c *composer) outside(field, path string, find func(string) (op.Files, error)) (op.Files, error) {
@@ -58,7 +65,7 @@ func (c *composer) outside(field, path string, find func(string) (op.Files, erro
 	if err == nil {
 		return f, nil
 	}
-	if gone := missingError(""); !c.opts.WithoutData || !errors.As(err, &gone) {
+	if !c.opts.WithoutData || !IsMissing(err) {
 		return f, FieldError{field, err}
 	}
 	if !slices.ContainsFunc(c.missing, func(m Missing) bool { return m.Path == path }) {

@@ -227,13 +227,18 @@ func (c *Schema) FormAt(p string) *Form {
 }
 
 // elsewhere are what others call fields of an experiment, and where fields stand that the sections
-// do not have.
+// do not have. The keys are bare names.
 var elsewhere = map[string]string{
 	"seed": "sweep.seeds", "seeds": "sweep.seeds", "grid": "sweep.grid", "cases": "sweep.cases",
 	"exclude": "sweep.exclude", "version": "apiVersion", "name": "label", "model": "backbone",
-	"templates": "prompts", "top_k": "k", "topK": "k", "learning_rate": "lr", "learningRate": "lr",
-	"batch_size": "batch", "batchSize": "batch", "num_steps": "steps", "max_steps": "steps",
-	"epochs": "steps",
+	"templates": "prompts", "topk": "k", "learningrate": "lr", "batchsize": "batch",
+	"numsteps": "steps", "maxsteps": "steps", "epochs": "steps", "numepochs": "steps",
+	"warmupsteps": "warmup", "randomseed": "sweep.seeds", "numseeds": "sweep.seeds",
+}
+
+// bare is a name without what people differ in: batch_size, batchSize and batch-size are one.
+func bare(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }
 
 // Meant is the field of a group that a name was most likely meant for, or "".
@@ -241,8 +246,13 @@ func (n *Field) Meant(name string) string {
 	if near := mistake.Nearest(name, n.Names()); near != "" {
 		return near
 	}
-	if other := elsewhere[name]; other != "" && slices.Contains(n.Names(), other) {
+	if other := elsewhere[bare(name)]; other != "" && slices.Contains(n.Names(), other) {
 		return other
+	}
+	for _, field := range n.Names() {
+		if bare(field) == bare(name) {
+			return field
+		}
 	}
 	return ""
 }
@@ -256,7 +266,7 @@ func (c *Schema) Hint(n *Field, name string) string {
 	if p := n.PathOf(name); p != "" && n.Name != "" { // a level is missing
 		return fmt.Sprintf(" (did you mean %s:?)", strings.ReplaceAll(p, ".", ": "))
 	}
-	if other := elsewhere[name]; strings.Contains(other, ".") {
+	if other := elsewhere[bare(name)]; strings.Contains(other, ".") {
 		return fmt.Sprintf(" (did you mean %s?)", other)
 	}
 	p := c.Params.PathOf(name)
