@@ -31,7 +31,9 @@ func TestExitCodes(t *testing.T) {
 		{errors.Join(mistake.Errors{{}}, mistake.Errors{{}}), 3},
 		{fmt.Errorf("sweep: %w", full), 4},
 		{cli.ErrWork, 6},
-		{fmt.Errorf("interrupted: %w", context.Canceled), 130},
+		{fmt.Errorf("step 3: %w", context.Canceled), 130},
+		{cli.ErrInterrupted, 130},
+		{errors.Join(cli.ErrInterrupted, full), 4},
 		{cli.ErrPreempted, 75},
 	} {
 		if got := cli.ExitCode(c.err); got != c.want {
@@ -49,7 +51,8 @@ func TestReport(t *testing.T) {
 		{cli.ErrWork, ""},
 		{errors.New("x.tar ends early"), "runner: x.tar ends early\n"},
 		{mistake.Errors{{Pos: mistake.Pos{File: "x.cue", Line: 3, Col: 7}, Path: "tune.gama", Msg: "unknown field"}}, "x.cue:3:7: tune.gama: unknown field\n"},
-		{fmt.Errorf("interrupted: %w", context.Canceled), "runner: interrupted; finished stages are kept: run the same command to resume\n"},
+		{errors.Join(cli.ErrInterrupted, errors.New("x")), "runner: interrupted; finished stages are kept: run the same command to resume\n"},
+		{fmt.Errorf("x.tar: %w", context.Canceled), "runner: interrupted\n"},
 	} {
 		var out bytes.Buffer
 		printError(c.err, &out)

@@ -190,8 +190,10 @@ func printError(err error, stderr io.Writer) int {
 		fmt.Fprintln(stderr, err)
 	case errors.As(err, &faults):
 		fmt.Fprintln(stderr, faults)
+	case code == 130 && errors.Is(err, cli.ErrInterrupted):
+		fmt.Fprintf(stderr, "runner: %v\n", cli.ErrInterrupted)
 	case code == 130:
-		fmt.Fprintln(stderr, "runner: interrupted; finished stages are kept: run the same command to resume")
+		fmt.Fprintln(stderr, "runner: interrupted")
 	default:
 		fmt.Fprintf(stderr, "runner: %v\n", err)
 	}

@@ -136,7 +136,7 @@ func savePretrained(run *op.Run, trainer *optim.Trainer, tok *tokenizer.Tokenize
 	c := curveOf(sum.Losses)
 	c.Captions, c.Epochs, c.VocabSize = t.pairs(), float64(t.Steps*t.Batch)/float64(t.pairs()), tok.VocabSize()
 	if !c.Levelled {
-		run.Warn("the base has not levelled off: the loss fell from %.3f to %.3f over the last tenth of %d steps; it is not at its plateau", c.Before, c.Last, t.Steps)
+		run.Warn("the base has not levelled off: its loss still fell from %.3f to %.3f over the last tenth of %d steps (more pretrain.steps?)", c.Before, c.Last, t.Steps)
 	}
 	run.Fact("imagesPerSecond", sum.ImagesPerSecond)
 	return run.WriteJSON("curve.json", c)

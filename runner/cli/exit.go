@@ -55,6 +55,19 @@ var ErrWork error = coded{errors.New("there is work to do"), CodeWork}
 // for: it wants the machine back and will start the same command again.
 var ErrPreempted error = coded{errors.New("preempted; finished stages are kept: run the same command to resume"), CodePreempted}
 
+// ErrInterrupted is the end of a run of stages that a signal stopped. It is a context.Canceled, of
+// which other work than that of stages ends.
+var ErrInterrupted error = stopped("interrupted; finished stages are kept: run the same command to resume")
+
+// stopped is context.Canceled in words.
+type stopped string
+
+// Error is the words.
+func (s stopped) Error() string { return string(s) }
+
+// Unwrap makes it a context.Canceled.
+func (stopped) Unwrap() error { return context.Canceled }
+
 // ExitCode is what the program ends with: the code of the first error in err's tree
 // that has one, CodeInterrupted for what was interrupted, and else CodeFailed.
 func ExitCode(err error) int {

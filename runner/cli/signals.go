@@ -26,7 +26,7 @@ func Stoppable(stderr io.Writer) (ctx context.Context, stop func()) {
 		}
 		signal.Ignore(syscall.SIGHUP)
 		signal.Stop(signals) // and not Reset: a worker listens too
-		notice := "runner: stopping; running stages save their state (a second signal kills them)\n"
+		notice := "runner: stopping; what can be resumed is saved first (a second signal kills at once)\n"
 		if IsTerminal(stderr) {
 			notice = eraseLine + notice // in the place of the ^C that the terminal echoes
 		}

@@ -32,7 +32,7 @@ func CancelSweeps(w io.Writer, s *store.Store, sweeps []*store.Sweep) error {
 			fmt.Fprintf(w, "%s: ended %s and %s\n", name, words.Plural(jobs, "job"), words.Plural(stopped, "local run"))
 			continue
 		}
-		fmt.Fprintf(w, "%s: nothing of it runs\n", name)
+		fmt.Fprintf(w, "%s is not running\n", name)
 	}
 	return nil
 }

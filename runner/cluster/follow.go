@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"react/runner/cli"
 	"react/runner/exec"
 	"react/runner/launch"
 	"react/runner/schedule"
@@ -90,7 +91,7 @@ func (f *follower) follow(ctx context.Context, policy launch.Policy) (map[string
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("interrupted: %w", ctx.Err())
+			return nil, cli.ErrInterrupted
 		case <-time.After(wait):
 		}
 	}

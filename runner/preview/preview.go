@@ -170,7 +170,7 @@ func printStages(p *record.Plan, w io.Writer) error {
 		case left == n:
 			note = "to run"
 		case left > 0:
-			note = fmt.Sprintf("to run, with %d of %s done", n-left, words.Plural(n, "result"))
+			note = fmt.Sprintf("%d of %s done, %d to run", n-left, words.Plural(n, "result"), left)
 		}
 		fmt.Fprintf(table, "%s\t%s\n", t.Name, note)
 	}

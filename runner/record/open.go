@@ -70,7 +70,7 @@ func Load(ctx context.Context, folder *store.Sweep, storeDir string) (*experimen
 		return nil, err
 	}
 	if e.Digest[:8] != folder.Hash {
-		return nil, fmt.Errorf("sweep %s/%s: this program reads its spec otherwise than the one that ran it (it would be sweep %s)", folder.Name, folder.Hash, e.Digest[:8])
+		return nil, fmt.Errorf("sweep %s/%s: this program reads its spec differently from the program that ran it (as sweep %s)", folder.Name, folder.Hash, e.Digest[:8])
 	}
 	if file, line := sweptBy(folder); file != "" {
 		e.File, e.Line = file, line // what tables name
@@ -141,7 +141,7 @@ func sweepOfFile(ctx context.Context, s *store.Store, file string, sets []string
 	hint := ""
 	for _, w := range others {
 		if w.Name == exp.Name {
-			hint = fmt.Sprintf("; %s/%s is of this file as it was before, or with other --set", w.Name, w.Hash)
+			hint = fmt.Sprintf("; %s/%s is of an earlier version of this file, or of other --set", w.Name, w.Hash)
 			break
 		}
 	}

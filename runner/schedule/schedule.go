@@ -34,6 +34,7 @@ import (
 
 	"react/data/heap"
 	"react/data/words"
+	"react/runner/cli"
 	"react/runner/store"
 )
 
@@ -433,7 +434,7 @@ func (r *run) verdict(ctx context.Context) error {
 	case r.fault != nil:
 		return r.fault
 	case ctx.Err() != nil && r.left() > 0:
-		return fmt.Errorf("interrupted: %w", ctx.Err())
+		return cli.ErrInterrupted
 	case len(r.report.Failures) > 0:
 		return &Failed{r.report.Failures, r.left()}
 	}

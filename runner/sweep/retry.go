@@ -42,7 +42,7 @@ func (o *Options) Retry(ctx context.Context, name, storeDir string, given *pflag
 	e, err := record.Load(ctx, folder, storeDir)
 	if err == nil && e.Former {
 		e.Store.Close()
-		return nil, cli.Usage(fmt.Errorf("sweep %s/%s is of %s: it can be read and not gone on with; what makes it anew: %s",
+		return nil, cli.Usage(fmt.Errorf("sweep %s/%s is of %s: it can be read but not resumed; to make it anew: %s",
 			folder.Name, folder.Hash, v1.Version, anew(e, folder)))
 	}
 	return e, err

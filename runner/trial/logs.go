@@ -65,9 +65,9 @@ func (l *Logs) Print(ctx context.Context, w io.Writer, follow bool) error {
 		}
 	}
 	if len(l.read) == 0 {
-		which := "no log yet"
+		which := "none of its stages has a log yet"
 		if l.failed {
-			which = "no stage of it failed"
+			which = "none of its stages failed"
 		}
 		fmt.Fprintln(l.out, which)
 	}
