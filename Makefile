@@ -66,15 +66,18 @@ update: $(deps) ## rewrite the goldens; read the diff
 bench: $(deps) ## all benchmarks; COUNT=10 for benchstat, BENCH= and PKG= to choose
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)
 
-# Debian's PyTorch with the kernels that OpenBLAS chooses and with those for
-# AVX-512 (left out on a CPU that lacks them), and PyTorch's own package.
-bench-peers: $(deps) ## measure beside PyTorch, Pillow, Python's tokenizers, scikit-learn and NumPy in one run (ROUNDS=10), write results/peers.md
+# Debian's PyTorch with the kernels that OpenBLAS chooses and with those for AVX-512 (left out on a
+# CPU that lacks them), PyTorch's own package, as it is and compiled, and JAX. The tests run with the
+# allocator's large pages, as the program does with XLA; the peers as their users start them.
+peers = ops/clip/optim:EmbeddingAgainstPeers ops/clip/optim:StepAgainstPeers data/image:SpeedAgainstPillow \
+	data/tokenizer:SpeedAgainstPython ops/probe:ProbeAgainstScikitLearn ops/metric:ScoresAgainstNumPy
+bench-peers: $(deps) cache/xla-cpu/recipe ## measure beside PyTorch, JAX, Pillow, Python's tokenizers, scikit-learn and NumPy in one run (ROUNDS=10, PEERS='PACKAGE:TEST ...'), write results/peers.md
 	.ci/install-peers
 	rm -f $(CURDIR)/results/peers.md
-	@for test in ops/clip/optim:EmbeddingAgainstPyTorch ops/clip/optim:StepAgainstPyTorch data/image:SpeedAgainstPillow data/tokenizer:SpeedAgainstPython \
-		ops/probe:ProbeAgainstScikitLearn ops/metric:ScoresAgainstNumPy; do \
+	@for test in $(or $(PEERS),$(peers)); do \
 		PEER_ROUNDS=$(or $(ROUNDS),10) PEER_TABLE=$(CURDIR)/results/peers.md PEER_PYTHON=$(CURDIR)/cache/peers/bin/python \
 		PEER_TORCH="/usr/bin/python3;OPENBLAS_CORETYPE=SKYLAKEX /usr/bin/python3;$(CURDIR)/cache/peers/bin/python" \
+		GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
 		go test "./$${test%:*}" -run "^Test$${test#*:}$$" -count 1 -timeout 2h -v || exit 1; \
 	done
 

@@ -49,12 +49,10 @@ func lastLine(s string) string {
 	return lines[len(lines)-1]
 }
 
-// TestEmbeddingAgainstPyTorch embeds 32 images of 224 pixels with a ViT-B/32, on
-// each engine and in each PyTorch, in turns, on the same weights. They must
-// agree before they are timed.
-func TestEmbeddingAgainstPyTorch(t *testing.T) {
+// TestEmbeddingAgainstPeers embeds 32 images of 224 pixels with a ViT-B/32, on each engine, in each
+// PyTorch and in JAX, in turns, on the same weights. They must agree before they are timed.
+func TestEmbeddingAgainstPeers(t *testing.T) {
 	rounds := peer.Rounds(t)
-	commands := torches(t)
 	c := archModel(t, "ViT-B-32", 0)
 	pixels := randomBatch(c.Config, embedBatch, 3).Pixels
 	files := writeEmbedding(t, c, pixels)
@@ -62,15 +60,17 @@ func TestEmbeddingAgainstPyTorch(t *testing.T) {
 	for _, name := range cliptest.PresentEngines(t) {
 		us[name] = embedder(t, name, c, pixels)
 	}
-	var peers []*peer.Process
-	for _, words := range commands {
-		for _, how := range []string{"eager", "compiled"} {
-			if p := startEmbedding(t, words, how, c, files); p != nil {
-				peers = append(peers, p)
-				agree(t, p.Name, us, files.out)
-			}
+	v := c.Config.Model.Vision
+	shape := []string{fmt.Sprint(v.Heads()), fmt.Sprint(v.PatchSize), fmt.Sprint(v.Layers)}
+	peers := startPeers(t, func(words []string, how string) []string {
+		if how == jit {
+			args := append(slices.Clone(words), "testdata/peer_jax.py", "embed", files.weights, files.pixels, files.out)
+			return append(args, shape...)
 		}
-	}
+		args := append(slices.Clone(words), "testdata/peer_embed.py", how, files.weights, files.pixels, files.out,
+			fmt.Sprint(runtime.NumCPU()))
+		return append(args, shape...)
+	}, func(p *peer.Process) { agree(t, p.Name, us, files.out) })
 	own, theirs := map[string][]spent{}, make([][]spent, len(peers))
 	for range rounds {
 		for name, run := range us {
@@ -97,10 +97,13 @@ func recordSpent(t *testing.T, r peer.Row, ours, theirs []spent, unit func(ms fl
 	peer.Record(t, r)
 }
 
-func walls(s []spent) []float64 {
+func walls(s []spent) []float64 { return each(s, wall) }
+func cpus(s []spent) []float64  { return each(s, cpu) }
+
+func each(s []spent, of func(spent) float64) []float64 {
 	out := make([]float64, len(s))
 	for i, v := range s {
-		out[i] = v.wall
+		out[i] = of(v)
 	}
 	return out
 }
@@ -140,21 +143,37 @@ func writeEmbedding(t *testing.T, c *clip.Checkpoint, pixels []float32) embedFil
 	return f
 }
 
-// startEmbedding is nil for a PyTorch without torch.compile, or without what it needs.
-func startEmbedding(t *testing.T, words []string, how string, c *clip.Checkpoint, f embedFiles) *peer.Process {
-	if how == "compiled" {
-		probe := append(slices.Clone(words), "-c", "import torch; torch.compile(torch.nn.Linear(8, 8))(torch.ones(1, 8))")
-		if out, err := exec.Command("env", probe...).CombinedOutput(); err != nil {
-			t.Logf("left out: torch.compile of %s: %s", words, lastLine(string(out)))
-			return nil
+// How a peer computes.
+const (
+	eager    = "eager"
+	compiled = "compiled" // torch.compile
+	jit      = "jit"      // JAX
+)
+
+// probes are what a peer's Python must be able to do.
+var probes = map[string]string{
+	compiled: "import torch; torch.compile(torch.nn.Linear(8, 8))(torch.ones(1, 8))",
+	jit:      "import jax; jax.jit(lambda x: x + 1)(1.0)",
+}
+
+// startPeers starts what is there of each PyTorch, as it is and compiled, and of JAX, each by the
+// command line that line gives; ready is called when one has said its name.
+func startPeers(t *testing.T, line func(words []string, how string) []string, ready func(*peer.Process)) (peers []*peer.Process) {
+	for _, words := range torches(t) {
+		for _, how := range []string{eager, compiled, jit} {
+			if probe := probes[how]; probe != "" {
+				if out, err := exec.Command("env", append(slices.Clone(words), "-c", probe)...).CombinedOutput(); err != nil {
+					t.Logf("left out: %s of %s: %s", how, words, lastLine(string(out)))
+					continue
+				}
+			}
+			p := peer.Start(t, "", exec.Command("env", line(words, how)...))
+			p.Name = p.Line(t)
+			ready(p)
+			peers = append(peers, p)
 		}
 	}
-	v := c.Config.Model.Vision
-	args := append(slices.Clone(words), filepath.Join("testdata", "peer_embed.py"), how, f.weights, f.pixels, f.out,
-		fmt.Sprint(runtime.NumCPU()), fmt.Sprint(v.Heads()), fmt.Sprint(v.PatchSize), fmt.Sprint(v.Layers))
-	p := peer.Start(t, "", exec.Command("env", args...))
-	p.Name = p.Line(t)
-	return p
+	return peers
 }
 
 // agree holds ours to the peer's embeddings.

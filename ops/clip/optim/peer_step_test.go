@@ -3,8 +3,6 @@ package optim
 import (
 	"fmt"
 	"math"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"syscall"
@@ -33,11 +31,16 @@ func (w work) String() string {
 	return w.mode
 }
 
-// TestStepAgainstPyTorch times a training step and a forward pass of the 32/8
-// model of width 128 at batch 128, on each engine and in each PyTorch, in turns.
-func TestStepAgainstPyTorch(t *testing.T) {
+// TestStepAgainstPeers times a training step and a forward pass of the 32/8 model of width 128 at
+// batch 128, on each engine, in each PyTorch and in JAX, in turns.
+func TestStepAgainstPeers(t *testing.T) {
 	rounds := peer.Rounds(t)
-	peers := startTorches(t)
+	peers := startPeers(t, func(words []string, how string) []string {
+		if how == jit {
+			return append(slices.Clone(words), "testdata/peer_jax.py", "step")
+		}
+		return append(slices.Clone(words), "testdata/peer_step.py", how, fmt.Sprint(runtime.NumCPU()))
+	}, func(*peer.Process) {})
 	for _, w := range works {
 		us := map[string]func(){}
 		for _, name := range cliptest.PresentEngines(t) {
@@ -47,7 +50,7 @@ func TestStepAgainstPyTorch(t *testing.T) {
 		own, theirs := map[string][]spent{}, make([][]spent, len(peers))
 		for round := range rounds + 1 {
 			for i, p := range peers {
-				if s := timeTorch(t, p, w, stepsTimed); round > 0 {
+				if s := timePeer(t, p, w, stepsTimed); round > 0 {
 					theirs[i] = append(theirs[i], s)
 				}
 			}
@@ -58,12 +61,42 @@ func TestStepAgainstPyTorch(t *testing.T) {
 			}
 		}
 		for _, name := range cliptest.PresentEngines(t) {
+			row := peer.Row{Work: w.String() + ", batch 128", Us: name, Unit: "ms"}
+			if name == "xla:cpu" {
+				row.Peer = "onnx"
+				recordTarget(t, row, own[name], own["onnx"], 1)
+			}
 			for i, p := range peers {
-				recordSpent(t, peer.Row{Work: w.String() + ", batch 128", Us: name, Peer: p.Name, Unit: "ms"}, own[name], theirs[i],
-					func(ms float64) float64 { return ms })
+				row.Peer = p.Name
+				recordTarget(t, row, own[name], theirs[i], goal(name, w))
 			}
 		}
 	}
+}
+
+// goal is how many times as fast as a peer an engine is to be; 0 where that is not said.
+func goal(engine string, w work) float64 {
+	if engine != "xla:cpu" || w.mode == "forward" {
+		return 0
+	}
+	return 1.5
+}
+
+// recordTarget records the clock, and the processor time where many threads compute.
+func recordTarget(t *testing.T, r peer.Row, ours, theirs []spent, goal float64) {
+	if len(ours) == 0 || len(theirs) == 0 {
+		return
+	}
+	if goal > 0 {
+		r.Target = peer.AtLeast(peer.Compare(walls(ours), walls(theirs)).Mean, goal, "")
+	}
+	recordSpent(t, r, ours, theirs, func(ms float64) float64 { return ms })
+	if r.Us == "go" {
+		return
+	}
+	r.Work, r.Unit, r.Target = r.Work+", processor time", "CPU-ms", ""
+	r.Ours, r.Theirs, r.Ratio = median(ours, cpu), median(theirs, cpu), peer.Compare(cpus(ours), cpus(theirs))
+	peer.Record(t, r)
 }
 
 // stepsTimed is how many steps a round times.
@@ -74,6 +107,7 @@ const stepsTimed = 3
 type spent struct{ wall, cpu float64 }
 
 func wall(s spent) float64 { return s.wall }
+func cpu(s spent) float64  { return s.cpu }
 
 func timeOurs(run func(), steps int) spent {
 	start, used := time.Now(), cpuTime()
@@ -140,20 +174,8 @@ func ourWork(t *testing.T, e *engine.Engine, w work) func() {
 	}
 }
 
-// startTorches starts a process that times steps for each PyTorch.
-func startTorches(t *testing.T) []*peer.Process {
-	var peers []*peer.Process
-	for _, words := range torches(t) {
-		args := append(slices.Clone(words), filepath.Join("testdata", "peer_step.py"), fmt.Sprint(runtime.NumCPU()))
-		p := peer.Start(t, "", exec.Command("env", args...))
-		p.Name = p.Line(t)
-		peers = append(peers, p)
-	}
-	return peers
-}
-
-// timeTorch is steps of the work in PyTorch.
-func timeTorch(t *testing.T, p *peer.Process, w work, steps int) (s spent) {
+// timePeer is steps of the work in a peer.
+func timePeer(t *testing.T, p *peer.Process, w work, steps int) (s spent) {
 	p.Ask(t, fmt.Sprintf("%s %t %d", w.mode, w.cached, steps), &s.wall, &s.cpu)
 	return s
 }

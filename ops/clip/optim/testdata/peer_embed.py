@@ -1,4 +1,4 @@
-"""A CLIP image tower in PyTorch on the weights of a safetensors file, for TestEmbeddingAgainstPyTorch.
+"""A CLIP image tower in PyTorch on the weights of a safetensors file, for TestEmbeddingAgainstPeers.
 
 peer_embed.py HOW WEIGHTS PIXELS OUT THREADS HEADS PATCH LAYERS: embeds the float32 pixels [n, 3, S, S] of a file, writes the
 embeddings to OUT, says what it is, and then answers each line on standard input with the milliseconds of one more pass by the

@@ -1,7 +1,8 @@
-"""A CLIP step in PyTorch, for TestStepAgainstPyTorch: the model, loss and optimizer of this package, written as one would in PyTorch.
+"""A CLIP step in PyTorch, for TestStepAgainstPeers: the model, loss and optimizer of this package, written as one would in PyTorch.
 
-Reads lines "mode cached steps" on standard input and answers each with the milliseconds of one step and of its CPU time (means of the steps).
-mode is full, locked-text, gated-image, or forward (both towers). Weights and batches are random; only the speed counts.
+peer_step.py HOW THREADS: reads lines "mode cached steps" on standard input and answers each with the milliseconds of one step and of its
+CPU time (means of the steps). HOW is eager or compiled (torch.compile). mode is full, locked-text, gated-image, or forward (both towers).
+Weights and batches are random; only the speed counts.
 """
 import math
 import os
@@ -94,7 +95,7 @@ def loss_of(u, v, scale, gamma=0.9):
 
 
 class Run:
-    def __init__(self, mode, cached):
+    def __init__(self, mode, cached, compile=lambda f: f):
         torch.manual_seed(0)
         self.mode, self.cached = mode, cached
         self.visual, self.text = Visual(GATES if mode == "gated-image" else 0), Text()
@@ -113,35 +114,41 @@ class Run:
         self.ids = torch.randint(1, VOCAB - 1, (B, CTX))
         self.ids[:, -1] = VOCAB - 1
         self.features = F.normalize(torch.randn(B, E), dim=-1)
+        self.embed, self.loss = compile(self.embed), compile(self.loss)
+
+    def embed(self, pixels, ids):
+        return F.normalize(self.visual(pixels), dim=-1), F.normalize(self.text(ids), dim=-1)
+
+    def loss(self, pixels, ids, features):
+        u = F.normalize(self.visual(pixels), dim=-1)
+        return loss_of(u, features if self.cached else F.normalize(self.text(ids), dim=-1), self.scale)
 
     def step(self):
         if self.mode == "forward":
             with torch.no_grad():
-                F.normalize(self.visual(self.pixels), dim=-1)
-                F.normalize(self.text(self.ids), dim=-1)
-            return
-        u = F.normalize(self.visual(self.pixels), dim=-1)
-        v = self.features if self.cached else F.normalize(self.text(self.ids), dim=-1)
-        loss = loss_of(u, v, self.scale)
+                self.embed(self.pixels, self.ids)
+            return 0
+        loss = self.loss(self.pixels, self.ids, self.features)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.train, 1.0)
         self.optimizer.step()
         with torch.no_grad():
             self.scale.clamp_(0, math.log(100))
-        loss.item()
+        return loss.item()
 
 
 def main():
-    torch.set_num_threads(int(sys.argv[1]))
+    how, threads = sys.argv[1:]
+    torch.set_num_threads(int(threads))
     core = os.environ.get("OPENBLAS_CORETYPE", "")
-    print("PyTorch", torch.__version__.split("+")[0] + (" OPENBLAS_CORETYPE=" + core if core else ""), flush=True)
+    print("PyTorch", torch.__version__.split("+")[0] + ("" if how == "eager" else " compiled") + (" OPENBLAS_CORETYPE=" + core if core else ""), flush=True)
     runs = {}
     for line in sys.stdin:
         mode, cached, steps = line.split()
         key = mode, cached == "true"
         if key not in runs:
-            runs[key] = Run(*key)
+            runs[key] = Run(*key, *([torch.compile] if how == "compiled" else []))
             runs[key].step()
         start, cpu = time.perf_counter(), time.process_time()
         for _ in range(int(steps)):
@@ -149,4 +156,5 @@ def main():
         print((time.perf_counter() - start) * 1e3 / int(steps), (time.process_time() - cpu) * 1e3 / int(steps), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
