@@ -70,8 +70,9 @@ bench: $(deps) ## all benchmarks; COUNT=10 for benchstat, BENCH= and PKG= to cho
 # CPU that lacks them), PyTorch's own package, as it is and compiled, and JAX. The tests run with the
 # allocator's large pages, as the program does with XLA; the peers as their users start them.
 peers = ops/clip/optim:EmbeddingAgainstPeers ops/clip/optim:StepAgainstPeers data/image:SpeedAgainstPillow \
-	data/tokenizer:SpeedAgainstPython ops/probe:ProbeAgainstScikitLearn ops/metric:ScoresAgainstNumPy
-bench-peers: $(deps) cache/xla-cpu/recipe ## measure beside PyTorch, JAX, Pillow, Python's tokenizers, scikit-learn and NumPy in one run (ROUNDS=10, PEERS='PACKAGE:TEST ...'), write results/peers.md
+	data/tokenizer:SpeedAgainstPython ops/probe:ProbeAgainstScikitLearn ops/metric:ScoresAgainstNumPy \
+	ops/metric/detection:EvaluationAgainstPycocotools ops/metric/detection:NMSAgainstTorchvision ops/metric/segmentation:CountAgainstNumPy
+bench-peers: $(deps) cache/xla-cpu/recipe ## measure beside PyTorch, JAX, Pillow, Python's tokenizers, scikit-learn, NumPy, torchvision, pycocotools and lvis in one run (ROUNDS=10, PEERS='PACKAGE:TEST ...'), write results/peers.md
 	.ci/install-peers
 	rm -f $(CURDIR)/results/peers.md
 	@for test in $(or $(PEERS),$(peers)); do \
