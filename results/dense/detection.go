@@ -1,7 +1,8 @@
 // Package dense accumulates the figures of detection and segmentation from what was counted in each
 // picture: average precision and recall of boxes or masks (Detection), overlaps of label maps
-// (Segmentation). Such a figure is no mean over pictures, so a difference of two models is tested by
-// accumulating it again over other draws of the pictures (stat.Redraw); pictures have whole weights.
+// (Segmentation). Such a figure is no mean over pictures, so a difference of two models is tested
+// by accumulating it again over other draws of the pictures (stat.Redraw); pictures have whole
+// weights.
 //
 // It is not for matching findings with objects, nor for counting pixels: packages detection and
 // segmentation below ops/metric do that, once, and their rows (results.Found, results.Pixels) are

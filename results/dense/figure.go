@@ -53,8 +53,10 @@ func FigureOf(name string) (f Figure, ok bool) {
 
 // The figures of each benchmark, in its order.
 var (
-	OfCOCO = []string{"AP", "AP50", "AP75", "APs", "APm", "APl", "AR@1", "AR@10", "AR@100", "ARs", "ARm", "ARl"}
-	OfLVIS = []string{"AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf", "AR@300", "ARs", "ARm", "ARl"}
+	OfCOCO = []string{"AP", "AP50", "AP75", "APs", "APm", "APl",
+		"AR@1", "AR@10", "AR@100", "ARs", "ARm", "ARl"}
+	OfLVIS = []string{"AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf",
+		"AR@300", "ARs", "ARm", "ARl"}
 )
 
 // Groups are the groups of categories, in order.

@@ -75,9 +75,9 @@ func (s *Segmentation) ByClass() map[string]OfClass {
 	return out
 }
 
-// Value is mIoU or mAcc, means over the classes that have them, or aAcc, the share of all pixels that
-// is right, over pictures that count as often as their weights say; without weights each counts
-// once. NaN of another name and where nothing counts.
+// Value is mIoU or mAcc, means over the classes that have them, or aAcc, the share of all pixels
+// that is right, over pictures that count as often as their weights say; without weights each
+// counts once. NaN of another name and where nothing counts.
 func (s *Segmentation) Value(name string, weights []int32) float64 {
 	iou, acc, all := means(s.sums(weights))
 	switch name {

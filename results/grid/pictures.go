@@ -13,8 +13,8 @@ import (
 // takes milliseconds for a large set.
 const pictureDraws = 2000
 
-// redraw makes the test over draws of pictures, of a figure that is no mean over test cases, or says
-// why there is none.
+// redraw makes the test over draws of pictures, of a figure that is no mean over test cases, or
+// says why there is none.
 func (b *builder) redraw(d *Difference, line, other *Cell, metric string) (why string, err error) {
 	_, name := splitMetric(metric)
 	mine, over, why, err := b.cases.redrawnOf(line.Points, name)

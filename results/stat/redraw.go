@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// Redrawn is the figure of one model, and what it is over other draws of the test cases: draw i is of
-// the same cases for every model.
+// Redrawn is the figure of one model, and what it is over other draws of the test cases: draw i is
+// of the same cases for every model.
 type Redrawn struct {
 	Value float64
 	Draws []float64
@@ -21,8 +21,8 @@ type Redrawn struct {
 const LeastPictures = 20
 
 // Redraw computes figures that are no mean over test cases, as average precision or mIoU, over the
-// cases as they are and over draws of as many, with replacement. A figure is asked for with how often
-// each case counts, by several goroutines at once; nil is once each.
+// cases as they are and over draws of as many, with replacement. A figure is asked for with how
+// often each case counts, by several goroutines at once; nil is once each.
 func Redraw(cases, draws int, seed uint64, figures []func(weights []int32) float64) []Redrawn {
 	out := make([]Redrawn, len(figures))
 	for i, figure := range figures {
@@ -49,13 +49,13 @@ func Redraw(cases, draws int, seed uint64, figures []func(weights []int32) float
 	return out
 }
 
-// CompareDraws tests whether the difference of two lines, one figure of each for each seed, is zero.
-// Paired means what it means for NewContrast, and cases is their number.
+// CompareDraws tests whether the difference of two lines, one figure of each for each seed, is
+// zero. Paired means what it means for NewContrast, and cases is their number.
 //
 // How far the draws of the difference lie from their mean is how far the estimate may lie from the
-// true difference: as a draw of Student's t, since few cases say little of how much they vary. Seeds
-// add to it as they do in SignFlip. P is the share of the draws that lie at least as far out as the
-// estimate, the estimate among them, and intervals are read from the same draws.
+// true difference: as a draw of Student's t, since few cases say little of how much they vary.
+// Seeds add to it as they do in SignFlip. P is the share of the draws that lie at least as far out
+// as the estimate, the estimate among them, and intervals are read from the same draws.
 func CompareDraws(line, other []Redrawn, paired bool, cases int, seed uint64) (Contrast, Flips) {
 	x, y := drawsOf(line), drawsOf(other)
 	c := Contrast{Estimate: meanValue(line) - meanValue(other), Clusters: cases}

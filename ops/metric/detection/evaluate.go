@@ -6,7 +6,8 @@
 //   - NMS, by class and soft (nms.go)
 //   - RegionCLIP's way from embeddings of regions to findings (regions.go)
 //
-// It is not for files of boxes and masks (data/coco), nor for classes of whole pictures (ops/metric).
+// It is not for files of boxes and masks (data/coco), nor for classes of whole pictures
+// (ops/metric).
 //
 // Words: an object is neutral where finding it is neither right nor wrong, as in a crowd.
 package detection
@@ -37,8 +38,8 @@ const (
 type Rules struct {
 	Protocol string // COCO or LVIS
 	Masks    bool   // masks are compared, else boxes
-	// findings that are kept: of a category in a picture, by LVIS of a picture; 0 is the benchmark's
-	// own number, 100 or 300
+	// findings that are kept: of a category in a picture, by LVIS of a picture; 0 is the
+	// benchmark's own number, 100 or 300
 	Most int
 	// names of categories in a group, for figures of it; without, LVIS's frequency is one
 	Groups map[string]string
@@ -46,8 +47,8 @@ type Rules struct {
 	ZeroIsNone bool
 }
 
-// Evaluate gives a row for each category that a picture has or in which something was found, and for
-// each picture without any, pictures by id and categories of a picture in the order of the set.
+// Evaluate gives a row for each category that a picture has or in which something was found, and
+// for each picture without any, pictures by id and categories of a picture in the order of the set.
 // Areas of objects are as the file says, of their masks in boxes too; those of findings are their
 // own.
 func Evaluate(set *coco.Set, found []coco.Detection, rules Rules) ([]results.Found, error) {
@@ -92,7 +93,8 @@ func (e *evaluation) prepare() error {
 	case e.Most == 0:
 		e.Most = 100
 	}
-	e.images = slices.SortedFunc(slices.Values(e.Images), func(a, b coco.Image) int { return cmp.Compare(a.ID, b.ID) })
+	e.images = slices.Clone(e.Images)
+	slices.SortFunc(e.images, func(a, b coco.Image) int { return cmp.Compare(a.ID, b.ID) })
 	e.imageAt, e.categoryAt = map[int64]int32{}, map[int64]int32{}
 	for i, image := range e.images {
 		e.imageAt[image.ID] = int32(i)
@@ -135,7 +137,9 @@ func (e *evaluation) keepBest() {
 	e.found = make([]coco.Detection, 0, len(e.found))
 	for _, list := range of {
 		if len(list) > e.Most {
-			slices.SortStableFunc(list, func(a, b coco.Detection) int { return cmp.Compare(b.Score, a.Score) })
+			slices.SortStableFunc(list, func(a, b coco.Detection) int {
+				return cmp.Compare(b.Score, a.Score)
+			})
 			list = list[:e.Most]
 		}
 		e.found = append(e.found, list...)
@@ -196,8 +200,8 @@ func (e *evaluation) judge(m *matcher, at cell) (results.Found, error) {
 	m.reset()
 	for _, i := range e.objects[at] {
 		a := &e.Annotations[i]
-		o := object{box: a.Box, area: a.Area, crowd: a.Crowd && e.Protocol == COCO, neutral: a.Difficult || a.Crowd, id: a.ID}
-		m.objects = append(m.objects, o)
+		m.objects = append(m.objects, object{box: a.Box, area: a.Area, id: a.ID,
+			crowd: a.Crowd && e.Protocol == COCO, neutral: a.Difficult || a.Crowd})
 		if e.Masks {
 			mask, err := a.Shape.Mask(image.Height, image.Width)
 			if err != nil {
@@ -207,20 +211,24 @@ func (e *evaluation) judge(m *matcher, at cell) (results.Found, error) {
 		}
 	}
 	list := e.findings[at]
-	slices.SortStableFunc(list, func(a, b int32) int { return cmp.Compare(e.found[b].Score, e.found[a].Score) })
+	slices.SortStableFunc(list, func(a, b int32) int {
+		return cmp.Compare(e.found[b].Score, e.found[a].Score)
+	})
 	if e.Protocol == COCO {
 		list = list[:min(e.Most, len(list))]
 	}
 	for _, i := range list {
 		d := &e.found[i]
 		if e.Masks && (d.Mask.Height != image.Height || d.Mask.Width != image.Width) {
-			return results.Found{}, fmt.Errorf("detections of image %d: a mask of %d×%d pixels (height by width), want the image's %d×%d",
+			return results.Found{}, fmt.Errorf("detections of image %d: a mask of %d×%d pixels "+
+				"(height by width), want the image's %d×%d",
 				image.ID, d.Mask.Height, d.Mask.Width, image.Height, image.Width)
 		}
 		m.findings = append(m.findings, d)
 	}
 	m.forgive = slices.Contains(image.NotExhaustive, category.ID) && e.Protocol == LVIS
-	row := results.Found{Image: nameOf(image), Category: category.Name, Group: e.groupOf(category), Findings: make([]results.Finding, len(list))}
+	row := results.Found{Image: nameOf(image), Category: category.Name, Group: e.groupOf(category),
+		Findings: make([]results.Finding, len(list))}
 	for i, d := range m.findings {
 		row.Findings[i].Score = d.Score
 	}

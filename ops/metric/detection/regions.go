@@ -85,8 +85,8 @@ type Finding struct {
 	Proposal int // its row
 }
 
-// Choose clips the boxes to the picture, takes those of each class whose score is high enough, drops
-// what another box of the class covers, and keeps the best over all classes. One box may give
+// Choose clips the boxes to the picture, takes those of each class whose score is high enough,
+// drops what another box of the class covers, and keeps the best over all classes. One box may give
 // several findings. Rows with a number that is none are left out.
 func (c Choice) Choose(boxes []Corners, scores blas.Matrix) []Finding {
 	var all []Finding

@@ -26,7 +26,8 @@ func NewCounter(classes []string, ignored int) *Counter {
 // Count gives a row for each class that is said or true somewhere in the picture.
 func Count[T uint8 | uint16](c *Counter, image string, predicted, truth []T) ([]results.Pixels, error) {
 	if len(predicted) != len(truth) {
-		return nil, fmt.Errorf("picture %s: %d predicted labels for %d true ones", image, len(predicted), len(truth))
+		return nil, fmt.Errorf("picture %s: %d predicted labels for %d true ones",
+			image, len(predicted), len(truth))
 	}
 	if len(truth) > 0 {
 		stretches(c, predicted, truth)
@@ -35,7 +36,8 @@ func Count[T uint8 | uint16](c *Counter, image string, predicted, truth []T) ([]
 	c.all[c.ignored] = 0
 	rows, all, said := []results.Pixels{}, 0, 0
 	for i, class := range c.classes {
-		row := results.Pixels{Image: image, Class: class, Right: int(c.right[i]), Predicted: int(c.predicted[i]), All: int(c.all[i])}
+		row := results.Pixels{Image: image, Class: class,
+			Right: int(c.right[i]), Predicted: int(c.predicted[i]), All: int(c.all[i])}
 		c.right[i], c.predicted[i], c.all[i] = 0, 0, 0
 		all, said = all+row.All, said+row.Predicted
 		if row.Predicted > 0 || row.All > 0 {
@@ -85,5 +87,6 @@ func (c *Counter) outside(image, whose string, counts *[1 << 16]uint32) error {
 		at++
 	}
 	*c = *NewCounter(c.classes, c.ignored)
-	return fmt.Errorf("picture %s: %s label %d, want 0 to %d or %d (ignored)", image, whose, at, len(c.classes)-1, c.ignored)
+	return fmt.Errorf("picture %s: %s label %d, want 0 to %d or %d (ignored)",
+		image, whose, at, len(c.classes)-1, c.ignored)
 }
