@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -10,6 +12,7 @@ import (
 
 	"react/data/datasets"
 	"react/data/datasets/catalogue"
+	"react/data/datasets/dense"
 	"react/data/emoji"
 	"react/data/words"
 	"react/runner/cli"
@@ -44,6 +47,10 @@ func newDataList() *cobra.Command {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Suites, ","), cli.OrDash(e.NumClasses), cli.OrDash(e.Splits["train"].Images),
 					cli.OrDash(e.Splits["val"].Images), cli.OrDash(e.Splits["test"].Images), e.Metric, e.Title)
 			}
+			for _, e := range catalogue.AllDense() {
+				fmt.Fprintf(w, "%s\t-\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, cli.OrDash(len(e.Classes)), cli.OrDash(e.Splits["train"].Images),
+					cli.OrDash(e.Splits["val"].Images), cli.OrDash(e.Splits["test"].Images), e.Metric(), e.Title)
+			}
 			return w.Flush()
 		},
 	}
@@ -55,13 +62,68 @@ func newDataShow() *cobra.Command {
 		Short: "Print what is known of a benchmark and how to get it",
 		Args:  cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			e, err := catalogue.Find(given[0])
+			e, boxes, err := find(given[0])
+			if boxes != nil {
+				return showDense(cmd.OutOrStdout(), boxes)
+			}
 			if err != nil {
 				return cli.Usage(err)
 			}
 			return showEntry(cmd.OutOrStdout(), e)
 		},
 	}
+}
+
+// find is a benchmark of whole images, or one of boxes or label maps.
+func find(name string) (*catalogue.Entry, *catalogue.Dense, error) {
+	e, err := catalogue.Find(name)
+	if err == nil {
+		return e, nil, nil
+	}
+	if boxes, other := catalogue.FindDense(name); other == nil {
+		return nil, boxes, nil
+	}
+	var names []string
+	for _, e := range catalogue.AllDense() {
+		names = append(names, e.Name)
+	}
+	return nil, nil, fmt.Errorf("%w, and of boxes and label maps %s", err, strings.Join(names, ", "))
+}
+
+func showDense(out io.Writer, e *catalogue.Dense) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, text string) { fmt.Fprintf(w, "%s\t%s\n", name, text) }
+	row("name", strings.Join(append([]string{e.Name}, e.Aliases...), ", "))
+	row("title", e.Title)
+	row("kind", e.Kind+", scored by "+e.Metric())
+	for _, split := range []string{"train", "val", "test"} {
+		if s, ok := e.Splits[split]; ok {
+			row(split, fmt.Sprintf("%d images", s.Images))
+		}
+	}
+	row("licence", e.Licence)
+	for _, way := range e.Get {
+		row("get", way)
+	}
+	row("source", e.Source)
+	for _, t := range e.Templates() {
+		row("prompt", t)
+	}
+	names := e.ClassNames()
+	for i, c := range e.Classes {
+		text := fmt.Sprintf("%d %s", i, c)
+		if names[i] != c {
+			text += " (in prompts: " + names[i] + ")"
+		}
+		switch {
+		case slices.Contains(e.Base, c):
+			text += ", base"
+		case slices.Contains(e.Novel, c):
+			text += ", novel"
+		}
+		row("class", text)
+	}
+	return w.Flush()
 }
 
 func showEntry(out io.Writer, e *catalogue.Entry) error {
@@ -117,8 +179,10 @@ func readAs(e *catalogue.Entry) string {
 func newDataCheck() *cobra.Command {
 	var as string
 	var o datasets.CheckOptions
+	var of dense.Options
+	var boxes bool
 	cmd := &cobra.Command{
-		Use:   "check DIR",
+		Use:   "check DIR|FILE",
 		Short: "Check the files of a benchmark, or of a folder of your own, before they are computed with",
 		Long: `check reads every split of a folder, compares the counts with the benchmark's,
 decodes each image, looks for images that two splits share, and compares archives
@@ -126,15 +190,28 @@ as published with their digests. What is wrong is a line each, and the exit code
 is 1; what may mean something else than it seems to is a warning. With --as NAME
 (see "runner data ls") it also knows the classes.
 
+Of boxes (--boxes, or --as coco-detection and the like) the argument is the JSON of
+COCO or LVIS, or Pascal VOC's folder, and --results is a file of COCO results or
+proposals to be checked with it. Of label maps (--as coco-stuff and the like) it is
+the folder of PNGs. --images is the folder of their pictures.
+
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if as != "" {
-				e, err := catalogue.Find(as)
-				if err != nil {
+				var err error
+				if o.Entry, of.Entry, err = find(as); err != nil {
 					return cli.Usage(err)
 				}
-				o.Entry = e
+			}
+			if boxes || of.Entry != nil {
+				of.Quick = o.Quick
+				return checkDense(cmd, given[0], of)
+			}
+			for _, flag := range []string{"images", "results", "scores"} {
+				if cmd.Flags().Changed(flag) {
+					return cli.Usage(fmt.Errorf("--%s is of boxes and label maps: say --boxes, or --as with such a benchmark", flag))
+				}
 			}
 			r, err := datasets.Check(cmd.Context(), given[0], o)
 			if err != nil {
@@ -145,6 +222,10 @@ is 1; what may mean something else than it seems to is a warning. With --as NAME
 	}
 	cmd.Flags().StringVar(&as, "as", "", "the `name` of the benchmark that the folder holds")
 	cmd.Flags().BoolVar(&o.Captions, "captions", false, "images with captions, not with labels")
+	cmd.Flags().BoolVar(&boxes, "boxes", false, "a JSON file of boxes, as COCO and LVIS have it")
+	cmd.Flags().StringVar(&of.Images, "images", "", "the `folder` of the pictures of boxes or label maps")
+	cmd.Flags().StringVar(&of.Results, "results", "", "a `file` of COCO results or proposals")
+	cmd.Flags().StringVar(&of.Scores, "scores", "none", "what the results' scores `are`: sigmoid (probabilities), raw (logits) or none")
 	cmd.Flags().BoolVar(&o.Quick, "quick", false, "lists and counts only; open no image")
 	return cmd
 }
@@ -164,8 +245,39 @@ func printCheck(out io.Writer, r datasets.Report, quick bool) error {
 		}
 		fmt.Fprintln(out)
 	}
+	return printFindings(out, r.Dir, r.Findings)
+}
+
+// checkDense checks boxes or label maps.
+func checkDense(cmd *cobra.Command, path string, o dense.Options) error {
+	if !slices.Contains([]string{"sigmoid", "raw", "none"}, o.Scores) {
+		return cli.Usage(fmt.Errorf("--scores %s: want sigmoid, raw or none", o.Scores))
+	}
+	check := dense.Boxes
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return err
+	case o.Entry != nil && o.Entry.Kind == "segmentation":
+		check = dense.LabelMaps
+	case info.IsDir() && o.Entry != nil && len(o.Entry.Classes) > 0:
+		check = dense.VOC
+	case info.IsDir():
+		return cli.Usage(fmt.Errorf("%s is a folder: want the JSON file of the boxes", path))
+	}
+	r, err := check(cmd.Context(), path, o)
+	if err != nil {
+		return err
+	}
+	for _, line := range r.Summary {
+		fmt.Fprintln(cmd.OutOrStdout(), line)
+	}
+	return printFindings(cmd.OutOrStdout(), path, r.Findings)
+}
+
+// printFindings prints a line for each finding; one that is no warning is an error in the end.
+func printFindings(out io.Writer, path string, findings []datasets.Finding) error {
 	wrong := 0
-	for _, f := range r.Findings {
+	for _, f := range findings {
 		if f.Warning {
 			fmt.Fprintf(out, "warning: %s\n", f)
 			continue
@@ -174,7 +286,7 @@ func printCheck(out io.Writer, r datasets.Report, quick bool) error {
 		wrong++
 	}
 	if wrong > 0 {
-		return fmt.Errorf("%s: %s", r.Dir, words.Plural(wrong, "finding"))
+		return fmt.Errorf("%s: %s", path, words.Plural(wrong, "finding"))
 	}
 	return nil
 }

@@ -84,6 +84,7 @@ var orders = map[string][]string{
 	"data/datasets": {
 		"catalogue classnames",
 		".",
+		"dense",
 	},
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -257,4 +258,43 @@ func FuzzResults(f *testing.F) {
 			t.Errorf("%d results became %d: %v", len(found), len(again), err)
 		}
 	})
+}
+
+// TestScanHoldsOneAnnotation reads a file of many outlines and looks what is in memory meanwhile.
+func TestScanHoldsOneAnnotation(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "large.json")
+	outline := strings.Repeat("123.45,67.89,", 100) + "1,2"
+	rows := strings.Repeat(`{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "area": 5, "segmentation": [[`+outline+`]]},`, 15000)
+	if err := os.WriteFile(path, []byte(`{"annotations": [`+strings.TrimSuffix(rows, ",")+`]}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	rows = ""
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	n := 0
+	var before, most uint64
+	err = Scan(f, Visitor{Shapes: true, Annotation: func(a Annotation, _ bool) error {
+		if len(a.Shape.Polygons[0]) != 202 {
+			t.Fatalf("%d numbers, want 202", len(a.Shape.Polygons[0]))
+		}
+		if n++; n%5000 == 1 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			if before == 0 {
+				before = m.HeapAlloc
+			}
+			most = max(most, m.HeapAlloc)
+		}
+		return nil
+	}})
+	if err != nil || n != 15000 {
+		t.Fatalf("%d annotations: %v", n, err)
+	}
+	if most > before+1<<20 {
+		t.Errorf("%d MiB more are in memory than at the first annotation", (most-before)>>20)
+	}
 }

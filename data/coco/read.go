@@ -53,7 +53,8 @@ func Decode(from io.ReadSeeker, o Options) (*Set, error) {
 		return nil, err
 	}
 	if guessed > 0 {
-		set.Warnings = append(set.Warnings, fmt.Sprintf("annotations without area, which have got their box's: %d", guessed))
+		set.Warnings = append(set.Warnings,
+			fmt.Sprintf("annotations without area, which have got their box's: %d", guessed))
 	}
 	if !o.KeepZeroID {
 		set.giveIDs()
@@ -106,7 +107,10 @@ func (s *stream) image(at string, visit func(Image) error) error {
 	if row.ID == nil {
 		return fmt.Errorf("%s: has no id", at)
 	}
-	return prefix(at, visit(Image{*row.ID, file(row.File, row.URL), row.Width, row.Height, row.Negative, row.NotExhaustive}))
+	return prefix(at, visit(Image{
+		ID: *row.ID, File: file(row.File, row.URL), Width: row.Width, Height: row.Height,
+		Negative: row.Negative, NotExhaustive: row.NotExhaustive,
+	}))
 }
 
 func (s *stream) category(at string, visit func(Category) error) error {

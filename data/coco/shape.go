@@ -30,7 +30,8 @@ func shape(raw []byte) (Shape, error) {
 		}
 		return Shape{Runs: &mask}, nil
 	}
-	return Shape{}, fmt.Errorf("want polygons [[x, y, ...]] or run lengths {\"size\": [...], \"counts\": ...}, got %.40s", raw)
+	return Shape{}, fmt.Errorf(`want polygons [[x, y, ...]] or run lengths {"size": [...], "counts": ...}, `+
+		"got %.40s", raw)
 }
 
 func runLengths(raw []byte) (rle.Mask, error) {
@@ -66,7 +67,9 @@ func runLengths(raw []byte) (rle.Mask, error) {
 func (s Shape) MarshalJSON() ([]byte, error) {
 	switch {
 	case s.Runs != nil:
-		return json.Marshal(map[string]any{"size": []int{s.Runs.Height, s.Runs.Width}, "counts": s.Runs.String()})
+		return json.Marshal(map[string]any{
+			"size": []int{s.Runs.Height, s.Runs.Width}, "counts": s.Runs.String(),
+		})
 	case s.Polygons != nil:
 		return json.Marshal(s.Polygons)
 	}
