@@ -20,7 +20,7 @@ func (c rgb) mix(d rgb, f float64) rgb { return c.scale(1 - f).add(d.scale(f)) }
 const samples = 3
 
 // scene is a picture with everything that was random in it decided; coordinates
-// are in image widths, y down.
+// are in image heights, y down.
 type scene struct {
 	placed []placed
 	ground func(p point) rgb
@@ -47,13 +47,12 @@ type placed struct {
 	shadow    bool
 }
 
-// render draws a picture of the given width and height.
-func (pic *picture) render(size int) *image.NRGBA {
-	s := pic.stage()
-	img := image.NewNRGBA(image.Rect(0, 0, size, size))
-	step := 1 / float64(size)
-	for y := range size {
-		for x := range size {
+// render draws a scene of a width and a height in pixels; the height is the unit of coordinates.
+func (s *scene) render(width, height int) *image.NRGBA {
+	img := image.NewNRGBA(image.Rect(0, 0, width, height))
+	step := 1 / float64(height)
+	for y := range height {
+		for x := range width {
 			c := s.pixel(float64(x)*step, float64(y)*step, step)
 			i := img.PixOffset(x, y)
 			img.Pix[i], img.Pix[i+1], img.Pix[i+2], img.Pix[i+3] = s.finish(c.r), s.finish(c.g), s.finish(c.b), 255

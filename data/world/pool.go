@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdimage "image"
 	"image/png"
 	"math"
 	"math/rand/v2"
@@ -90,9 +91,12 @@ func (p Params) wrongCaption(pic *picture, rng *rand.Rand) string {
 
 var encoder = png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: &image.PNGBuffers{}}
 
-func (r *row) png(size int) ([]byte, error) {
+func (r *row) png(size int) ([]byte, error) { return encoded(r.pic.stage().render(size, size)) }
+
+// encoded is a picture's PNG.
+func encoded(img stdimage.Image) ([]byte, error) {
 	var buf bytes.Buffer
-	err := encoder.Encode(&buf, r.pic.render(size))
+	err := encoder.Encode(&buf, img)
 	return buf.Bytes(), err
 }
 

@@ -35,6 +35,7 @@ type picture struct {
 	ground  color  // of the background, or of the sky
 	seed    uint64 // of positions, jitter and noise
 	nudge   uint64 // not 0: a near duplicate's small changes
+	spread  bool   // its objects stand anywhere on a canvas
 }
 
 var grounds = []color{11, 11, 11, 9, 2, 6, 8} // white is the most common

@@ -55,12 +55,16 @@ func (pic *picture) place(s *scene, rng *rand.Rand) {
 	}
 	for i, l := range pic.objects {
 		o := placed{look: l, squeeze: 1}
-		o.at, o.radius = pic.spot(i, n, rng)
+		if pic.spread {
+			o.at, o.radius = apart(s.placed, rng)
+		} else {
+			o.at, o.radius = pic.spot(i, n, rng)
+		}
 		angle := spin * (2*rng.Float64() - 1)
 		o.sin, o.cos = math.Sin(angle), math.Cos(angle)
 		o.fillColor = jitter(colors[l.fill].rgb, 0.06, rng)
 		o.markColor = jitter(colors[l.mark].rgb, 0.06, rng)
-		if pic.content == plainScene || i < n-1 { // plain things are tone on tone
+		if pic.content == plainScene || i < n-1 && !pic.spread { // plain things are tone on tone
 			o.markColor = o.fillColor.mix(rgb{1, 1, 1}, 0.55)
 		}
 		pic.outline(&o, rng)

@@ -27,6 +27,9 @@
 //   - others: plain objects by colour and shape, in the common styles: what a
 //     tuning for the task may make the model forget.
 //
+// Where Params asks for it there is a set without a label a picture: scenes, of
+// several things of the task's kinds on a wider canvas, with boxes and masks.
+//
 // The package draws and writes; it knows nothing of models. Kinds and classes are
 // the same for every seed. Equal params give equal bytes on one architecture (a
 // compiler that fuses multiply and add may round a pixel otherwise), whatever the
@@ -57,6 +60,8 @@ type Params struct {
 	// named rows and scenes in the style of the task's set
 	Photo float64 `json:"photo"`
 	Size  int     `json:"size"` // width and height of an image, pixels
+	// of the set scenes; 0: there is no such set
+	Scenes int `json:"scenes,omitempty"`
 }
 
 func (p Params) check() error {
@@ -77,7 +82,8 @@ func (p Params) check() error {
 	for _, n := range []struct {
 		name               string
 		value, least, most int
-	}{{"rows", p.Rows, 1, 10_000_000}, {"classes", p.Classes, 1, numKinds / 2}, {"testPerClass", p.TestPerClass, 1, 10_000}, {"size", p.Size, 8, 512}} {
+	}{{"rows", p.Rows, 1, 10_000_000}, {"classes", p.Classes, 1, numKinds / 2}, {"testPerClass", p.TestPerClass, 1, 10_000}, {"size", p.Size, 8, 512},
+		{"scenes", p.Scenes, 0, 100_000}} {
 		if n.value < n.least || n.value > n.most {
 			return fmt.Errorf("%s: %d is not in %d to %d", n.name, n.value, n.least, n.most)
 		}
@@ -87,7 +93,7 @@ func (p Params) check() error {
 
 // Generate writes dir/pool/NNNNN.parquet (LAION's columns, key, label and truth)
 // and dir/pool/NNNNN.tar with the images, rowsPerShard rows each, and
-// dir/sets/task, choose and others. Images are PNG. Dir may exist; a run that ends
+// dir/sets/task, choose and others, and scenes. Images are PNG. Dir may exist; a run that ends
 // early leaves what it has written.
 func Generate(ctx context.Context, dir string, p Params) error {
 	if err := p.check(); err != nil {
@@ -101,7 +107,10 @@ func Generate(ctx context.Context, dir string, p Params) error {
 			return err
 		}
 	}
-	return nil
+	if p.Scenes == 0 {
+		return nil
+	}
+	return writeScenes(ctx, filepath.Join(dir, "sets", SceneSet), p)
 }
 
 // rngOf is the generator of picture i of a part of the world.

@@ -77,7 +77,7 @@ func TestPixels(t *testing.T) {
 	for i := range 200 {
 		r := small.row(i)
 		fmt.Fprintln(h, r.caption, r.truth, r.pic.label())
-		h.Write(r.pic.render(16).Pix)
+		h.Write(r.pic.stage().render(16, 16).Pix)
 	}
 	const want = "9e5c445c4a1cab07"
 	if got := fmt.Sprintf("%x", h.Sum(nil)[:8]); got != want {

@@ -68,6 +68,7 @@ type World struct {
 	Vague      float64 `json:"vague"` // share of captions that are vague, partial or noisy
 	Photo      float64 `json:"photo"` // share of rows in the style of the task's set
 	Size       int     `json:"size"`  // pixels
+	Scenes     int     `json:"scenes,omitempty"`
 }
 
 // Backbone names an architecture and says where its weights come from: a checkpoint folder, or
