@@ -1,6 +1,6 @@
 // Package ops is the list of ops. Each is a file of the packages below, which stand in the order of
 // the data's path, each importing those before it: op (what an op is), backbone, pools, embed,
-// retrieve, pairs, audit, train, evaluate.
+// places, retrieve, pairs, audit, train, evaluate.
 //
 // Not here: graph code (ops/clip), search (ops/knn), formats (data), keys and order (runner/plan,
 // runner/schedule).
@@ -12,6 +12,7 @@ import (
 	"react/ops/evaluate"
 	"react/ops/op"
 	"react/ops/pairs"
+	"react/ops/places"
 	"react/ops/pools"
 	"react/ops/retrieve"
 	"react/ops/train"
@@ -37,6 +38,7 @@ var All = map[string]op.Op{
 	"pseudo-label":  train.PseudoLabelOp,
 	"tune":          train.TuneOp,
 	"features":      embed.FeaturesOp,
+	"regions":       places.RegionsOp,
 	"knowledge":     evaluate.KnowledgeOp,
 	"prompt-tune":   train.PromptTuneOp,
 	"fine-tune":     evaluate.FineTuneOp,

@@ -30,8 +30,11 @@ func TestParamsAreDecodedStrictly(t *testing.T) {
 // nothing is an Inspector of a stage without inputs.
 type nothing struct{ op.Inspector }
 
-func (nothing) Files(string) op.Files              { return op.Files{} }
-func (nothing) Images(string) op.Images            { return op.Images{} }
+func (nothing) Files(string) op.Files   { return op.Files{} }
+func (nothing) Images(string) op.Images { return op.Images{} }
+
+func (nothing) Look(string, string, func(op.Files) error) {}
+
 func (nothing) Labelled(op.Images)                 {}
 func (nothing) Captioned(op.Images)                {}
 func (nothing) Training(op.Images, op.Images, int) {}

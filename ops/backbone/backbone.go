@@ -89,7 +89,7 @@ func (b *Backbone) Texts(ctx context.Context, captions []string) ([]float32, err
 		features []float32
 	}
 	out := make([]float32, 0, len(captions)*b.Checkpoint.Config.Dim())
-	err := pipe(ctx, b.Encoder.Calls(), func(ctx context.Context) (*batch, error) {
+	err := Pipe(ctx, b.Encoder.Calls(), func(ctx context.Context) (*batch, error) {
 		n := min(b.Encoder.AtOnce(), len(captions))
 		if n == 0 || ctx.Err() != nil {
 			return nil, ctx.Err()

@@ -65,7 +65,7 @@ func (p *Pass) Run(ctx context.Context, from images, positions []int, out func(b
 		b, positions, err = p.fill(ctx, from, positions, rows)
 		return b, err
 	}
-	return pipe(ctx, calls, next, func(b *Passed) error { return p.encode(from, b) }, out)
+	return Pipe(ctx, calls, next, func(b *Passed) error { return p.encode(from, b) }, out)
 }
 
 // encode computes a batch, and gives its pixels back.
@@ -136,10 +136,10 @@ func (p *Pass) read(ctx context.Context, from images, positions []int, b *Passed
 	return nil
 }
 
-// pipe has batches made one after the other, encoded a few at a time, and given out in their order,
+// Pipe has batches made one after the other, encoded a few at a time, and given out in their order,
 // all beside each other: next gives nil for the end. The first error in the order of the batches
 // ends it, and nothing runs when it returns.
-func pipe[T any](ctx context.Context, calls int, next func(context.Context) (*T, error), encode, out func(*T) error) error {
+func Pipe[T any](ctx context.Context, calls int, next func(context.Context) (*T, error), encode, out func(*T) error) error {
 	type entry struct {
 		batch *T
 		err   error

@@ -94,7 +94,7 @@ func TestPipe(t *testing.T) {
 				}
 				second := make(chan struct{}) // the second batch is encoded, or made where one is encoded at a time
 				var given []int
-				err := pipe(ctx, calls, func(context.Context) (*batch, error) {
+				err := Pipe(ctx, calls, func(context.Context) (*batch, error) {
 					defer within(&running, calls+1)()
 					n := int(made.Add(1))
 					if n == 2 && calls == 1 {

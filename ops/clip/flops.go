@@ -41,18 +41,39 @@ func (c Config) resnetFLOPs() float64 {
 	total := convFLOPs(side, 3, 3, w/2) + convFLOPs(side, 3, w/2, w/2) + convFLOPs(side, 3, w/2, w)
 	side /= 2
 	for _, stage := range v.Bottlenecks() {
-		for _, b := range stage {
-			total += convFLOPs(side, 1, b.in, b.planes) + convFLOPs(side, 3, b.planes, b.planes)
-			// the average pool stands before the last convolution and before the shortcut's
-			side /= b.Stride
-			total += convFLOPs(side, 1, b.planes, b.out())
-			if b.Shortcut() {
-				total += convFLOPs(side, 1, b.in, b.out())
-			}
+		var stages float64
+		stages, side = stageFLOPs(stage, side)
+		total += stages
+	}
+	return total + c.poolFLOPs()
+}
+
+// RegionFLOPs is a region of a ResNet's map before its last stage, through that stage and the pool.
+func (c Config) RegionFLOPs() float64 {
+	v := c.Model.Vision
+	side, _ := v.MapAfter(ResNetStages - 1)
+	total, _ := stageFLOPs(v.Bottlenecks()[ResNetStages-1], side)
+	return total + c.poolFLOPs()
+}
+
+// stageFLOPs follows a map of a side through a stage, and gives the side after it.
+func stageFLOPs(stage []Bottleneck, side int) (total float64, after int) {
+	for _, b := range stage {
+		total += convFLOPs(side, 1, b.in, b.planes) + convFLOPs(side, 3, b.planes, b.planes)
+		// the average pool stands before the last convolution and before the shortcut's
+		side /= b.Stride
+		total += convFLOPs(side, 1, b.planes, b.out())
+		if b.Shortcut() {
+			total += convFLOPs(side, 1, b.in, b.out())
 		}
 	}
-	tokens, d := v.Tokens(), v.Features()
-	return total + 2*productFLOPs(tokens, d, d) + productFLOPs(1, d, d) + 2*productFLOPs(1, tokens, d) + productFLOPs(1, d, c.Dim())
+	return total, side
+}
+
+// poolFLOPs is the attention pool.
+func (c Config) poolFLOPs() float64 {
+	tokens, d := c.Model.Vision.Tokens(), c.Model.Vision.Features()
+	return 2*productFLOPs(tokens, d, d) + productFLOPs(1, d, d) + 2*productFLOPs(1, tokens, d) + productFLOPs(1, d, c.Dim())
 }
 
 // convFLOPs is a convolution that makes a map of side*side positions.

@@ -48,3 +48,14 @@ func TestModes(t *testing.T) {
 		t.Errorf("mode all: %v", err)
 	}
 }
+
+// TestRegionFLOPs: a region of an RN50's map takes 1.16 GMAC in the last stage and 0.42 in the pool.
+func TestRegionFLOPs(t *testing.T) {
+	cfg, err := Arch("RN50")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := cfg.RegionFLOPs() / 2e9; math.Abs(got-1.58) > 0.01 {
+		t.Errorf("%.3f GMAC", got)
+	}
+}

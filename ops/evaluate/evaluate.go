@@ -22,12 +22,13 @@ import (
 	"react/ops/embed"
 	"react/ops/metric"
 	"react/ops/op"
+	"react/ops/places"
 	"react/results/evaluation"
 )
 
 // Params are the params of evaluate.
 type Params struct {
-	Kind string `json:"kind"` // zeroshot, retrieval, probe, finetune, mean
+	Kind string `json:"kind"` // of scorers
 	// evaluation set of a generated pool; empty: the outside folder
 	Set     string   `json:"set,omitempty"`
 	Prompts []string `json:"prompts"` // templates with one {}; none: the set's own
@@ -51,6 +52,9 @@ type Params struct {
 
 	// of prompts that are too long: keep-eot, elevater-compat, error; "" is the first
 	Truncate string `json:"truncate,omitempty"`
+
+	Detection    *DetectionParams    `json:"detection,omitempty"`    // kind detection
+	Segmentation *SegmentationParams `json:"segmentation,omitempty"` // kind segmentation
 }
 
 // Prediction is one row of predictions.parquet, in the order of the set.
@@ -114,6 +118,11 @@ func (p Params) check(look op.Inspector) {
 		look.Prompt(tested)
 	case kind.Protocols:
 		look.Labelled(look.Images(op.Own))
+	case p.Detection != nil:
+		look.Look(p.Detection.Objectness, "proposals", p.Detection.checkScores)
+	case p.Segmentation != nil:
+		images := look.Files("images")
+		look.Look("maps", "dataset", func(f op.Files) error { return places.CheckMaps(f, images) })
 	}
 	look.Prompts(tested)
 }
@@ -134,6 +143,9 @@ var scorers = map[string]func(ctx context.Context, run *op.Run, p Params) error{
 	"probe":     linearProbe,
 	"finetune":  meanOfSamples,
 	"mean":      meanScore,
+
+	"detection":    detect,
+	"segmentation": segment,
 }
 
 // classification scores the images of a folder, or those of features by a protocol.

@@ -106,8 +106,11 @@ type Images struct {
 // what is wrong itself. What any stage may read (class names, synonyms, tokenizers, the metadata of
 // pools) it looks at unasked, by role.
 type Inspector interface {
-	// Files are the outside files of a role.
+	// Files are the outside files of a role, of the stage or of one that it reads.
 	Files(role string) Files
+	// Look looks at them, once for all stages that ask for the same, and says what is wrong with
+	// them.
+	Look(what, role string, look func(Files) error)
 	// Images are those of the features that a role names, none where there are none; of role own,
 	// those of role "dataset" that the stage reads itself.
 	Images(role string) Images

@@ -30,6 +30,8 @@ type Kind struct {
 	JudgesPairs bool
 	// Combines: it is made of other evaluations' scores, and reads no images itself.
 	Combines bool
+	// Places: it names boxes or pixels of pictures, and no picture as a whole.
+	Places bool
 
 	// Metrics are its figures.
 	Metrics []Metric
@@ -67,7 +69,12 @@ var kinds = []Kind{
 		Report: "finetune.json", Metrics: slices.Concat(classified, scored, learned)},
 	{Name: "pairs", JudgesPairs: true, Op: "audit", Metrics: slices.Concat(retrieved, searched)},
 	{Name: "mean", Combines: true, Op: "evaluate", Metrics: []Metric{score}},
+	{Name: "detection", Places: true, Op: "evaluate", Metrics: slices.Concat(boxes, classified[:1])},
+	{Name: "segmentation", Places: true, Op: "evaluate", Metrics: pixels},
 }
+
+// NamesClasses reports whether names of classes are embedded, in prompts.
+func (k Kind) NamesClasses() bool { return k.Classifies || k.Places }
 
 // Kinds are all kinds, in the schema's order. The slice is shared: do not write to it.
 func Kinds() []Kind { return kinds }
@@ -103,6 +110,35 @@ var (
 		trainImages,
 	}
 )
+
+// boxes are the figures of detection, COCO's and LVIS's.
+var boxes = []Metric{
+	precisionOf("AP", "AP", "average precision"),
+	precisionOf("AP50", "AP50", "average precision at an overlap of 0.5"),
+	precisionOf("AP75", "AP75", "average precision at an overlap of 0.75"),
+	precisionOf("APs", "AP small", "average precision of small objects"),
+	precisionOf("APm", "AP medium", "average precision of medium objects"),
+	precisionOf("APl", "AP large", "average precision of large objects"),
+	precisionOf("APr", "AP rare", "average precision of rare categories"),
+	precisionOf("APc", "AP common", "average precision of common categories"),
+	precisionOf("APf", "AP frequent", "average precision of frequent categories"),
+	precisionOf("AR@K", "AR@K", "average recall of K boxes a picture"),
+	precisionOf("ARs", "AR small", "average recall of small objects"),
+	precisionOf("ARm", "AR medium", "average recall of medium objects"),
+	precisionOf("ARl", "AR large", "average recall of large objects"),
+}
+
+// pixels are the figures of segmentation.
+var pixels = []Metric{
+	precisionOf("mIoU", "mIoU", "overlap of said and true pixels, the mean over classes"),
+	precisionOf("mAcc", "mAcc", "accuracy of pixels, the mean over classes"),
+	precisionOf("aAcc", "aAcc", "accuracy of all pixels"),
+}
+
+// precisionOf is a share of which more is better.
+func precisionOf(name, short, long string) Metric {
+	return Metric{Name: name, Short: short, Long: long, Percent: true, Best: 1}
+}
 
 // retrieved are facts about pairs: but for their precision and the recall of the index, more of
 // them is neither better nor worse.

@@ -37,6 +37,9 @@ func kinds() map[string]func(c *composer, name string, m model) (*Stage, error) 
 			return c.audit(name, m.pairs)
 		},
 		"mean": (*composer).mean,
+
+		"detection":    afterBase((*composer).detection),
+		"segmentation": afterBase((*composer).segmentation),
 	}
 }
 

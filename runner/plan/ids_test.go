@@ -40,6 +40,8 @@ evaluate: {
 	tuned:    {kind: "finetune", dataset: "pool:w/task", train: "pool:more/task", shots: 2}
 	found:    {kind: "pairs", dataset: "pool:w/task"}
 	all:      {kind: "mean", of: ["plain", "probed"]}
+	boxes:    {kind: "detection", dataset: "boxes.json", images: "pictures"}
+	pixels:   {kind: "segmentation", dataset: "maps", images: "pictures"}
 }
 tables: main: {rows: "class", metrics: ["balance/overlap"]}
 sweep: seeds: [0, 1]

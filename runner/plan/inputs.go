@@ -154,7 +154,23 @@ type inspector struct {
 	s   *Stage
 }
 
-func (i inspector) Files(role string) op.Files { return i.s.Files[role] }
+func (i inspector) Files(role string) op.Files {
+	if f, ok := i.s.Files[role]; ok {
+		return f
+	}
+	for _, in := range slices.Sorted(maps.Keys(i.s.In)) {
+		if f, ok := i.s.In[in].Files[role]; ok {
+			return f
+		}
+	}
+	return op.Files{}
+}
+
+func (i inspector) Look(what, role string, look func(op.Files) error) {
+	if f := i.Files(role); i.once(what, f) {
+		i.fault(i.placesField(role, f), look(f))
+	}
+}
 
 func (i inspector) Images(role string) op.Images {
 	if role == "" {

@@ -34,6 +34,12 @@ var kindFields = map[string][]string{
 	"promptsFile": {`promptsFile: "1.json"`, `promptsFile: "2.json"`}, "truncate": {`truncate: "error"`},
 	"knowledge": {`knowledge: ["wordnet"], wordnet: "wn"`}, "protocol": {`protocol: "openai"`},
 	"training": {`training: epochs: 3`}, "scores": {`scores: true`},
+	"images": {`images: "others"`}, "proposals": {`proposals: "grid"`, `proposals: "found.json"`},
+	"objectness": {`proposals: "found.json", objectness: "raw"`}, "features": {`features: "tokens"`, `features: "window"`},
+	"side": {`side: [800, 1333]`}, "margin": {`features: "crop", margin: 0.5`, `features: "crop"`}, "stride": {`features: "window", stride: 8`},
+	"regions": {`regions: 7`}, "temperature": {`temperature: 0.1`}, "nms": {`nms: 0.6`}, "softNMS": {`softNMS: 0.5`}, "minScore": {`minScore: 0.2`},
+	"top": {`top: 9`}, "promptDenoising": {`promptDenoising: 0.5`}, "keySmoothing": {`keySmoothing: 1`},
+	"keys": {`keySmoothing: 1, keys: "paper"`, `keySmoothing: 1`},
 }
 
 // TestKindsReadTheirFields: what the schema lets a file give to a kind of evaluation changes its

@@ -108,8 +108,8 @@ func (c *composer) guard(params *pairs.Params, base source, in inputs) error {
 	}
 	params.LeakHash, params.LeakCosine = p.LeakHash(), p.LeakCosine()
 	for _, name := range c.p.Evaluations() {
-		if c.kindOf(name).Combines {
-			continue // its evaluations are looked at themselves
+		if kind := c.kindOf(name); kind.Combines || kind.Places {
+			continue // its evaluations are looked at themselves; a picture of many things is no image of a pool
 		}
 		stage, err := c.fingerprint(name, base)
 		if err != nil {

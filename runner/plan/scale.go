@@ -26,6 +26,9 @@ func (s *Stage) known() op.Known {
 	if s.values == nil && s.Model != nil { // it is of no plan
 		at.Values = func() int { return int(s.Model.Parameters()) }
 	}
+	if n := s.pictureCount(); n > 0 {
+		at.Images = func() int { return n }
+	}
 	if _, ok := s.Files["list"]; ok {
 		at.Listed = s.listed
 	}

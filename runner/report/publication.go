@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,7 +38,10 @@ const (
 	publishedRows        = "data/rows.parquet"        // what tables are made of
 	publishedPredictions = "data/predictions.parquet" // of the stages that tests compare
 	// likewise, of image-text retrieval; absent where there are none
-	publishedQueries  = "data/queries.parquet"
+	publishedQueries = "data/queries.parquet"
+	// of detection and of segmentation, likewise
+	publishedFound    = "data/found.parquet"
+	publishedPixels   = "data/pixels.parquet"
 	publishedLicences = "LICENSES.md"
 	publishedDigests  = "SHA256SUMS" // of all others, as sha256sum -c reads them
 )
@@ -59,16 +64,21 @@ type publication struct {
 type publishedCases struct {
 	predictions map[string][]results.Prediction
 	queries     map[string][]results.Query
+	found       map[string][]results.Found
+	pixels      map[string][]results.Pixels
 }
 
 func newCases() publishedCases {
-	return publishedCases{map[string][]results.Prediction{}, map[string][]results.Query{}}
+	return publishedCases{map[string][]results.Prediction{}, map[string][]results.Query{},
+		map[string][]results.Found{}, map[string][]results.Pixels{}}
 }
 
 // note keeps what is asked for of a source.
 func (p publishedCases) note(c tables.Cases) tables.Cases {
 	c.Predictions = noting(p.predictions, c.Predictions)
 	c.Queries = noting(p.queries, c.Queries)
+	c.Found = noting(p.found, c.Found)
+	c.Pixels = noting(p.pixels, c.Pixels)
 	return c
 }
 
@@ -167,14 +177,23 @@ func (p *publication) sources() ([]results.File, error) {
 	if p.page.Common != nil {
 		files = append(files, results.File{Path: publishedCommon, Data: p.page.Common})
 	}
-	if len(p.cases.queries) == 0 {
-		return files, nil
+	queries, err := caseFile(publishedQueries, p.cases.queries, results.WriteQueriesByStage)
+	found, errFound := caseFile(publishedFound, p.cases.found, results.WriteFoundByStage)
+	pixels, errPixels := caseFile(publishedPixels, p.cases.pixels, results.WritePixelsByStage)
+	return slices.Concat(files, queries, found, pixels), errors.Join(err, errFound, errPixels)
+}
+
+// caseFile is the file of some cases, where there are any.
+func caseFile[T any](path string, byStage map[string][]T,
+	write func(w io.Writer, byStage map[string][]T) error) ([]results.File, error) {
+	if len(byStage) == 0 {
+		return nil, nil
 	}
-	var queries bytes.Buffer
-	if err := results.WriteQueriesByStage(&queries, p.cases.queries); err != nil {
-		return nil, fmt.Errorf("%s: %w", publishedQueries, err)
+	var b bytes.Buffer
+	if err := write(&b, byStage); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return append(files, results.File{Path: publishedQueries, Data: queries.Bytes()}), nil
+	return []results.File{{Path: path, Data: b.Bytes()}}, nil
 }
 
 func lines[T any](list []T) ([]byte, error) {

@@ -54,6 +54,12 @@ func readPublication(ctx context.Context, dir string) (*publication, error) {
 	if p.cases.queries, err = results.ReadQueriesByStage(at(publishedQueries)); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
+	if p.cases.found, err = results.ReadFoundByStage(at(publishedFound)); err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	if p.cases.pixels, err = results.ReadPixelsByStage(at(publishedPixels)); err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
 	exp, err := bounded.LoadRecorded(ctx, at(publishedSpec), p.page.Overrides)
 	if err != nil {
 		return nil, err
@@ -141,5 +147,7 @@ func (p *publication) source() tables.Cases {
 	}
 	c.Predictions = func(key string) ([]results.Prediction, error) { return p.cases.predictions[key], nil }
 	c.Queries = func(key string) ([]results.Query, error) { return p.cases.queries[key], nil }
+	c.Found = func(key string) ([]results.Found, error) { return p.cases.found[key], nil }
+	c.Pixels = func(key string) ([]results.Pixels, error) { return p.cases.pixels[key], nil }
 	return c
 }

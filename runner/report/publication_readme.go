@@ -32,10 +32,14 @@ func (p *publication) readme() []byte {
 		{publishedRows, "the rows that the tables are made of, a number of a trial each"},
 		{publishedPredictions, "what each stage that a test compares said of each image"},
 		{publishedQueries, "of image-text retrieval: where each caption was found, and where it found its image"},
+		{publishedFound, "of detection: what was found of each category in each picture, and what of it hits"},
+		{publishedPixels, "of segmentation: the pixels of each class in each picture, said, true, and both"},
 		{publishedReport, "what the page shows besides spec and tables"},
 		{publishedLicences, "whose data the results were made with"},
 	} {
-		if f[0] == publishedQueries && len(p.cases.queries) == 0 || f[0] == publishedCommon && p.page.Common == nil {
+		absent := map[string]bool{publishedQueries: len(p.cases.queries) == 0, publishedFound: len(p.cases.found) == 0,
+			publishedPixels: len(p.cases.pixels) == 0, publishedCommon: p.page.Common == nil}
+		if absent[f[0]] {
 			continue
 		}
 		fmt.Fprintf(&b, "| [%s](%s) | %s |\n", f[0], f[0], f[1])

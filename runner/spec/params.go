@@ -231,8 +231,8 @@ type Training struct {
 
 // Evaluate is one named evaluation.
 type Evaluate struct {
-	Kind    string   `json:"kind"`              // zeroshot, retrieval, probe, finetune, pairs, mean
-	Dataset string   `json:"dataset,omitempty"` // a folder, or "pool:NAME/SET"; none of kind mean
+	Kind    string   `json:"kind"`              // one of results/evaluation
+	Dataset string   `json:"dataset,omitempty"` // a folder or file, or "pool:NAME/SET"; none of kind mean
 	Prompts []string `json:"prompts"`           // default: the benchmark's, else the task's
 
 	// probe, finetune: training images; "" is the dataset's train split
@@ -265,4 +265,22 @@ type Evaluate struct {
 	Scores   bool      `json:"scores,omitempty"`   // keep the probabilities of all classes
 
 	MaxBadShare float64 `json:"maxBadShare"` // of the images of a set that cannot be read
+
+	Images      string  `json:"images,omitempty"`      // detection, segmentation: folder of pictures
+	Proposals   string  `json:"proposals,omitempty"`   // detection: truth, grid, a file
+	Objectness  string  `json:"objectness,omitempty"`  // detection: none, probability, sigmoid, raw
+	Features    string  `json:"features,omitempty"`    // auto, c4, value, tokens, crop, window
+	Side        []int   `json:"side,omitempty"`        // of pictures, shorter and longer
+	Margin      float64 `json:"margin,omitempty"`      // detection by crops
+	Stride      int     `json:"stride,omitempty"`      // of windows, pixels
+	Regions     int     `json:"regions,omitempty"`     // detection: of a picture, at most
+	Temperature float64 `json:"temperature,omitempty"` // detection
+	NMS         float64 `json:"nms,omitempty"`         // detection: overlap
+	SoftNMS     float64 `json:"softNMS,omitempty"`     // detection: width; 0 is plain NMS
+	MinScore    float64 `json:"minScore,omitempty"`    // detection
+	Top         int     `json:"top,omitempty"`         // detection: boxes of a picture that count
+
+	PromptDenoising float64 `json:"promptDenoising,omitempty"` // segmentation
+	KeySmoothing    float64 `json:"keySmoothing,omitempty"`    // segmentation
+	Keys            string  `json:"keys,omitempty"`            // segmentation: released, paper
 }

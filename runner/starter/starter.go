@@ -112,10 +112,10 @@ type Evaluation struct {
 	Benchmark    string // that the datasets are copies of
 }
 
-// Kinds are the evaluations of a checkpoint on images alone.
+// Kinds are the evaluations of a checkpoint on images alone, each a whole.
 func Kinds() (names []string) {
 	for _, k := range evaluation.Kinds() {
-		if !k.JudgesPairs && !k.Combines {
+		if !k.JudgesPairs && !k.Combines && !k.Places {
 			names = append(names, k.Name)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"react/ops/evaluate"
 	"react/results"
+	"react/results/dense"
 	"react/results/grid"
 	"react/runner/experiment"
 	"react/runner/store"
@@ -19,6 +20,8 @@ type Cases struct {
 	Base        map[string]string    // key of an evaluation → key of the base's
 	Predictions func(key string) ([]results.Prediction, error)
 	Queries     func(key string) ([]results.Query, error)
+	Found       func(key string) ([]results.Found, error)
+	Pixels      func(key string) ([]results.Pixels, error)
 }
 
 // Fill sets what a table may ask for.
@@ -31,6 +34,16 @@ func (c Cases) Fill(opts *grid.Options) {
 	}
 	opts.Queries = func(trial, set string) ([]results.Query, error) {
 		return read(c.Queries, c.Stages[[2]string{trial, set}])
+	}
+	opts.Pictures = func(trial, set string) (dense.Set, error) {
+		key := c.Stages[[2]string{trial, set}]
+		if found, err := read(c.Found, key); err != nil || len(found) > 0 {
+			return dense.NewDetection(found), err
+		}
+		if pixels, err := read(c.Pixels, key); err != nil || len(pixels) > 0 {
+			return dense.NewSegmentation(pixels), err
+		}
+		return nil, nil
 	}
 }
 
@@ -66,6 +79,12 @@ func CasesOf(e *experiment.Experiment, entries map[string]store.Entry) Cases {
 		return stored(entries, key, evaluate.ReadQueries, func(q evaluate.RetrievalQuery) results.Query {
 			return results.Query{Image: q.Image, I2T: int(q.I2T), T2I: int(q.T2I)}
 		})
+	}
+	c.Found = func(key string) ([]results.Found, error) {
+		return stored(entries, key, evaluate.ReadFound, func(f results.Found) results.Found { return f })
+	}
+	c.Pixels = func(key string) ([]results.Pixels, error) {
+		return stored(entries, key, evaluate.ReadPixels, func(p results.Pixels) results.Pixels { return p })
 	}
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"react/results"
+	"react/results/dense"
 	"react/results/grid"
 	"react/results/label"
 	"react/runner/cli"
@@ -133,7 +134,8 @@ func (c *Comparison) grids(only string) ([]*grid.Grid, error) {
 		BasePredictions: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Prediction, error) {
 			return o.BasePredictions
 		}),
-		Queries: ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Query, error) { return o.Queries })}
+		Queries:  ofMember(c, func(o grid.Options) func(trial, set string) ([]results.Query, error) { return o.Queries }),
+		Pictures: ofMember(c, func(o grid.Options) func(trial, set string) (dense.Set, error) { return o.Pictures })}
 	specs, err := experiment.Tables(first.Experiment.Experiment, c.all.trials, c.all.rows)
 	if err != nil {
 		return nil, err
@@ -379,8 +381,8 @@ func differingText(differing []differingParam) string {
 }
 
 // ofMember asks the experiment that the trial's name begins with.
-func ofMember[T any](c *Comparison, of func(grid.Options) func(trial, set string) ([]T, error)) func(trial, set string) ([]T, error) {
-	return func(trial, set string) ([]T, error) {
+func ofMember[T any](c *Comparison, of func(grid.Options) func(trial, set string) (T, error)) func(trial, set string) (T, error) {
+	return func(trial, set string) (T, error) {
 		at := strings.LastIndexByte(trial, ':')
 		name, id := trial[:at], trial[at+1:]
 		i := slices.IndexFunc(c.members, func(m member) bool { return m.name == name })

@@ -1,7 +1,6 @@
 package encode
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 
@@ -31,13 +30,20 @@ type Picture struct {
 type Map struct {
 	Height, Width int
 	Embeddings    []float32 // [places, E], of length 1
-	Keys          []float32 // [places, width] of the attention that gave them
+	Keys          []float32 // [places, width] of the attention that gave values; nil of tokens
 }
 
-// Values embeds the places of a picture by MaskCLIP's values. Each size of pictures is a program of
-// its own.
-func (e *Encoder) Values(p Picture) (Map, error) {
-	outputs, err := e.readPicture(e.nextDevice(), "values", p, func(t *graph.Tape, pixels *Node) []*Node {
+// Map embeds the places of a picture, by MaskCLIP's values or by a ViT's tokens, which have no keys.
+// Each size of pictures is a program of its own.
+func (e *Encoder) Map(from string, p Picture) (Map, error) {
+	if err := CanRead(e.cfg, from); err != nil {
+		return Map{}, err
+	}
+	outputs, err := e.readPicture(e.nextDevice(), "places of "+from, p, func(t *graph.Tape, pixels *Node) []*Node {
+		if from == Tokens {
+			x, _ := t.Tokens(pixels)
+			return []*Node{t.Projected(x)}
+		}
 		values, keys, _ := t.Values(pixels)
 		return []*Node{t.Projected(values), keys}
 	})
@@ -46,11 +52,15 @@ func (e *Encoder) Values(p Picture) (Map, error) {
 	}
 	defer finalizeAll(outputs)
 	m := Map{Height: e.mapSide(clip.ResNetStages, p.Height), Width: e.mapSide(clip.ResNetStages, p.Width)}
-	places := m.Height * m.Width
-	m.Embeddings = make([]float32, places*e.cfg.Dim())
-	m.Keys = make([]float32, places*e.cfg.Model.Vision.Features())
-	if err := errors.Join(outputs[0].ToFlatData(m.Embeddings), outputs[1].ToFlatData(m.Keys)); err != nil {
+	m.Embeddings = make([]float32, m.Height*m.Width*e.cfg.Dim())
+	if err := outputs[0].ToFlatData(m.Embeddings); err != nil {
 		return Map{}, err
+	}
+	if len(outputs) > 1 {
+		m.Keys = make([]float32, m.Height*m.Width*e.cfg.Model.Vision.Features())
+		if err := outputs[1].ToFlatData(m.Keys); err != nil {
+			return Map{}, err
+		}
 	}
 	return m, checkEmbeddings(m.Embeddings, e.cfg.Dim())
 }
@@ -61,7 +71,7 @@ type Box [4]float32
 // Regions embeds boxes of a picture: [boxes, E], of length 1. From C4 each box passes the ResNet's
 // last stage and attention pool; from Value and Tokens it is the mean of its places.
 func (e *Encoder) Regions(from string, p Picture, boxes []Box) ([]float32, error) {
-	if err := e.CanRead(from); err != nil {
+	if err := CanRead(e.cfg, from); err != nil {
 		return nil, err
 	}
 	on := e.nextDevice()
@@ -88,12 +98,12 @@ func mapOf(t *graph.Tape, from string, pixels *Node) (x *Node) {
 	return graph.Wide(x)
 }
 
-// CanRead says why the tower has no such map.
-func (e *Encoder) CanRead(from string) error {
+// CanRead says why a tower has no such map.
+func CanRead(cfg clip.Config, from string) error {
 	switch {
-	case from == C4 && !e.cfg.ResNet():
+	case from == C4 && !cfg.ResNet():
 		return fmt.Errorf("features %s are a ResNet's, and the backbone is a ViT: take %s", from, Value)
-	case from == Tokens && e.cfg.ResNet():
+	case from == Tokens && cfg.ResNet():
 		return fmt.Errorf("features %s are a ViT's, and the backbone is a ResNet: take %s", from, C4)
 	case from != C4 && from != Value && from != Tokens:
 		return fmt.Errorf("unknown features %q of regions: %s, %s or %s", from, C4, Value, Tokens)

@@ -87,7 +87,7 @@ func TestPlacesAgreeWithReference(t *testing.T) {
 			defer enc.Close()
 			_, texts := cliptest.ReadArray(t, cliptest.Fixture(t, "dense/"+strings.Split(set.dir, "/")[1], "text.npy"))
 			for i, p := range set.pictures {
-				m, err := enc.Values(p)
+				m, err := enc.Map(Value, p)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -51,7 +51,7 @@ func TestRefinementsAgreeWithReference(t *testing.T) {
 			shape, pixels := cliptest.ReadArray(t, cliptest.Fixture(t, dir, "pixels.npy"))
 			for i := range shape[0] {
 				size := len(pixels) / shape[0]
-				m, err := enc.Values(encode.Picture{Height: shape[2], Width: shape[3], Pixels: pixels[i*size : (i+1)*size]})
+				m, err := enc.Map(encode.Value, encode.Picture{Height: shape[2], Width: shape[3], Pixels: pixels[i*size : (i+1)*size]})
 				if err != nil {
 					t.Fatal(err)
 				}

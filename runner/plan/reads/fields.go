@@ -205,6 +205,25 @@ func (v Evaluate) Training() (Training, bool) {
 }
 func (v Evaluate) Scores() bool         { v.note("scores", asGiven); return v.of.Scores }
 func (v Evaluate) MaxBadShare() float64 { v.note("maxBadShare", asGiven); return v.of.MaxBadShare }
+func (v Evaluate) Images() string       { v.note("images", asGiven); return v.of.Images }
+func (v Evaluate) Proposals() string    { v.note("proposals", asGiven); return v.of.Proposals }
+func (v Evaluate) Objectness() string   { v.note("objectness", asGiven); return v.of.Objectness }
+func (v Evaluate) Features() string     { v.note("features", asGiven); return v.of.Features }
+func (v Evaluate) Side() []int          { v.note("side", asGiven); return v.of.Side }
+func (v Evaluate) Margin() float64      { v.note("margin", asGiven); return v.of.Margin }
+func (v Evaluate) Stride() int          { v.note("stride", asGiven); return v.of.Stride }
+func (v Evaluate) Regions() int         { v.note("regions", asGiven); return v.of.Regions }
+func (v Evaluate) Temperature() float64 { v.note("temperature", asGiven); return v.of.Temperature }
+func (v Evaluate) NMS() float64         { v.note("nms", asGiven); return v.of.NMS }
+func (v Evaluate) SoftNMS() float64     { v.note("softNMS", asGiven); return v.of.SoftNMS }
+func (v Evaluate) MinScore() float64    { v.note("minScore", asGiven); return v.of.MinScore }
+func (v Evaluate) Top() int             { v.note("top", asGiven); return v.of.Top }
+func (v Evaluate) PromptDenoising() float64 {
+	v.note("promptDenoising", asGiven)
+	return v.of.PromptDenoising
+}
+func (v Evaluate) KeySmoothing() float64 { v.note("keySmoothing", asGiven); return v.of.KeySmoothing }
+func (v Evaluate) Keys() string          { v.note("keys", asGiven); return v.of.Keys }
 
 // Training is that of package spec, whose readers are noted.
 type Training struct {

@@ -46,7 +46,9 @@ func TestReaders(t *testing.T) {
 		"shots":     func(k evaluation.Kind) bool { return k.Learns },
 		"training":  func(k evaluation.Kind) bool { return k.TrainsTower },
 		"protocol":  func(k evaluation.Kind) bool { return k.Protocols },
-		"prompts":   func(k evaluation.Kind) bool { return k.Classifies || k.Captions },
+		"prompts":   func(k evaluation.Kind) bool { return k.NamesClasses() || k.Captions },
+		"images":    func(k evaluation.Kind) bool { return k.Places },
+		"features":  func(k evaluation.Kind) bool { return k.Places },
 		"knowledge": func(k evaluation.Kind) bool { return k.Classifies },
 		"scores":    func(k evaluation.Kind) bool { return k.Classifies },
 	} {

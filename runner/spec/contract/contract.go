@@ -49,6 +49,7 @@ type Schema struct {
 	leaks     map[string]json.RawMessage            // of pairs, where leaks are looked for
 	training  map[string]map[string]json.RawMessage // of evaluations, by optimizer
 	learning  map[string]json.RawMessage            // of evaluations that learn
+	dense     map[string]map[string]json.RawMessage // of evaluations of places, by kind
 	AtMost    map[string]string                     // paths of fields that bound others, by those
 	metrics   map[string][]string                   // of evaluations, by kind
 	protocol  []string                              // figures that a protocol adds
@@ -81,7 +82,7 @@ func New() (*Schema, error) {
 	}
 	for path, into := range map[string]any{"#DefaultLeaks": &c.leaks,
 		"#EvaluationMetrics": &c.metrics, "#ProtocolMetrics": &c.protocol,
-		"#WorldSets": &c.WorldSets, "#DefaultLearning": &c.learning,
+		"#WorldSets": &c.WorldSets, "#DefaultLearning": &c.learning, "#DefaultDense": &c.dense,
 		"#StageMetrics": &c.Figures, "#DefaultTraining": &c.training} {
 		if err := v.LookupPath(cue.ParsePath(path)).Decode(into); err != nil {
 			return nil, fmt.Errorf("schema: %s: %w", path, err)

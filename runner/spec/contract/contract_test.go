@@ -49,6 +49,9 @@ func TestDefaultsAreValid(t *testing.T) {
 		"tune.temperature", "tune.rounds", "tune.labelled", "tune.benchmark", "tune.shots", "tune.context", "tune.contexts", "tune.position", "tune.contextInit", "tune.ending",
 		"backbone.pretrain.augment.randAugment", "backbone.pretrain.augment.erasing", "tune.augment.randAugment", "tune.augment.erasing",
 		"task.synonyms", "retrieve.fuse", "retrieve.weight", "retrieve.prompts", "retrieve.minT2T", "retrieve.minT2I", "retrieve.budget", "pairs.nearHash",
+		"pool.*.world.scenes", "evaluate.*.images", "evaluate.*.proposals", "evaluate.*.objectness", "evaluate.*.features", "evaluate.*.side",
+		"evaluate.*.margin", "evaluate.*.stride", "evaluate.*.regions", "evaluate.*.temperature", "evaluate.*.nms", "evaluate.*.softNMS", "evaluate.*.minScore",
+		"evaluate.*.top", "evaluate.*.promptDenoising", "evaluate.*.keySmoothing", "evaluate.*.keys",
 		"evaluate.*.scores", "evaluate.*.truncate", "pairs.draw", "pairs.nearCosine", "pairs.collisions", "pairs.leaks", "pairs.leakHash", "pairs.leakCosine"}
 	seen := map[string]bool{"sweep.seeds": true, "tables.*.columns": true, "tables.*.decimals": true}
 	for _, path := range leaves(k.Params, "") {
@@ -83,6 +86,14 @@ func TestDefaultsAreValid(t *testing.T) {
 			n := k.Find(path)
 			if n == nil || n.Form.Value.Unify(k.Context.CompileBytes(raw)).Validate(cue.Concrete(true)) != nil {
 				t.Errorf("#DefaultTune %s: %s: %s", f.Name, path, raw)
+			}
+		}
+	}
+	for kind, fields := range k.dense {
+		for name, raw := range fields {
+			n := k.Find("evaluate.*." + name)
+			if n == nil || !n.only[0].Holds(kind) || n.Form.Value.Unify(k.Context.CompileBytes(raw)).Validate(cue.Concrete(true)) != nil {
+				t.Errorf("#DefaultDense %s.%s: %s", kind, name, raw)
 			}
 		}
 	}

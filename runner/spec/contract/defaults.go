@@ -59,9 +59,10 @@ func (c *Schema) WithDefaults(v fields.Values) fields.Values {
 		at := "evaluate." + name
 		c.fillLearning(out, at)
 		c.fillTraining(out, at)
+		c.fillDense(out, at)
 		ownPrompts := out.Has(at+".benchmark") || out.Has(at+".promptsFile")
 		kind := evaluation.Of(out.Text(at + ".kind"))
-		if p := at + ".prompts"; !out.Has(p) && out.Has("task.prompts") && !ownPrompts && kind.Classifies {
+		if p := at + ".prompts"; !out.Has(p) && out.Has("task.prompts") && !ownPrompts && kind.NamesClasses() {
 			out[p] = out["task.prompts"]
 		}
 		fillKnowledge(out, at)
@@ -177,6 +178,15 @@ func (c *Schema) fillLearning(v fields.Values, at string) {
 		v[p] = json.RawMessage("3")
 		if v.Number(at+".shots") == 0 {
 			v[p] = json.RawMessage("1")
+		}
+	}
+}
+
+// fillDense gives an evaluation of places the defaults of its kind.
+func (c *Schema) fillDense(v fields.Values, at string) {
+	for name, raw := range c.dense[v.Text(at+".kind")] {
+		if p := at + "." + name; !v.Has(p) {
+			v[p] = raw
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"react/data/datasets/catalogue"
+	"react/data/world"
 	"react/results/evaluation"
 	"react/runner/spec/mistake"
 )
@@ -30,6 +31,60 @@ func (s Scene) checkKind(path string) {
 	}
 	if kind.Protocols {
 		s.checkScores(path)
+	}
+	s.checkPlaces(path, kind)
+}
+
+// scenes is the set of a world pool that has boxes and masks.
+const scenes = world.SceneSet
+
+// checkPlaces holds pictures, boxes and what is read of them together; only kinds that name places
+// of pictures read a world's scenes.
+func (s Scene) checkPlaces(path string, kind evaluation.Kind) {
+	pool, isPool := strings.CutPrefix(s.Values.Text(path+".dataset"), "pool:")
+	pool, set, _ := strings.Cut(pool, "/")
+	if s.IsBad(path + ".dataset") {
+		return
+	}
+	switch {
+	case !kind.Places && isPool && set == scenes:
+		s.report(path+".dataset", "scenes have boxes and masks, not a label each (kind: \"detection\" or \"segmentation\")")
+	case !kind.Places:
+		return
+	case isPool && set != scenes:
+		s.report(path+".dataset", "the set %q of a world pool has labels, not boxes and masks (\"pool:%s/%s\")", set, pool, scenes)
+	case isPool && s.Values.Has(path+".images"):
+		s.report(path+".images", "given beside a set of a pool, which has its own pictures (one of them)")
+	case !isPool && s.Values.Has(path+".dataset") && !s.Values.Has(path+".images"):
+		s.report(path+".images", "missing (%s)", s.Find(path+".images").Wanted())
+	}
+	s.checkFeatures(path)
+}
+
+// checkFeatures: windows have a stride, crops are of boxes, keys are of values.
+func (s Scene) checkFeatures(path string) {
+	features, detects := s.Values.Text(path+".features"), s.Values.Text(path+".kind") == "detection"
+	if !detects && slices.Contains([]string{"auto", "c4", "crop"}, features) {
+		s.report(path+".features", "%q is of boxes (segmentation: \"value\", \"tokens\" or \"window\")", features)
+	}
+	if s.given(path+".stride") && features != "window" {
+		s.report(path+".stride", "read with windows only (features: \"window\")")
+	}
+	if s.given(path+".margin") && features != "crop" {
+		s.report(path+".margin", "read with crops only (features: \"crop\")")
+	}
+	if s.given(path+".side") && features == "crop" {
+		s.report(path+".side", "not read with crops, which take boxes as they are (features: \"value\")")
+	}
+	if s.Values.Number(path+".keySmoothing") > 0 && features != "value" {
+		s.report(path+".keySmoothing", "features %q have no keys (features: \"value\")", features)
+	}
+	proposals := s.Values.Text(path + ".proposals")
+	if o := s.Values.Text(path + ".objectness"); o != "none" && o != "" && (proposals == "truth" || proposals == "grid") {
+		s.report(path+".objectness", "proposals %q have no scores (a file of COCO results)", proposals)
+	}
+	if s.given(path+".nms") && s.Values.Has(path+".softNMS") {
+		s.report(path+".softNMS", "given beside nms (one of them)")
 	}
 }
 
@@ -72,7 +127,7 @@ func (s Scene) checkEvaluation(path string) {
 // of its benchmark or of the task. Where the task needs some itself, it says that they are missing.
 func (s Scene) checkPrompts(path string) {
 	kind, init := evaluation.Of(s.Values.Text(path+".kind")), path+".init"
-	embeds := kind.Classifies
+	embeds := kind.NamesClasses()
 	if kind.Learns {
 		embeds = s.Values.Text(init) == "language" && s.Find(init).IsRead(s.Values, init)
 	}

@@ -44,6 +44,12 @@ func (s Scene) checkSet(path, pool, set string) {
 		s.report(path, "pool %q has no evaluation sets (only a world pool makes them; give a path)", pool)
 		return
 	}
+	if count := "pool." + pool + ".world.scenes"; set == scenes && strings.HasPrefix(path, "evaluate.") {
+		if !s.Values.Has(count) && !s.IsBad(count) {
+			s.report(path, "pool %q has no scenes (%s: 120)", pool, count)
+		}
+		return
+	}
 	if !slices.Contains(s.WorldSets, set) {
 		s.report(path, "pool %q has no set %q%s", pool, set, mistake.DidYouMean(set, s.WorldSets, "sets"))
 	}
