@@ -238,7 +238,7 @@ func TestSegmentation(t *testing.T) {
 	wrong := image.NewGray(image.Rect(0, 0, side*3/2, side))
 	wrong.Pix[5] = 200
 	put(wrong)
-	wants(t, try(optest.New(t, in, files()), "evaluate", p), "label 200")
+	wants(t, try(optest.New(t, in, files()), "evaluate", p), "has the value 200, want 0 to")
 	if err := os.Remove(filepath.Join(dir, world.ImagesDir, "000002.png")); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -77,11 +78,11 @@ func detect(ctx context.Context, run *op.Run, p Params) error {
 	if err := keepKnown(set, regions.Pictures); err != nil {
 		return err
 	}
-	names := make([]catalogue.Names, len(set.Categories))
-	for i, c := range set.Categories {
-		names[i] = catalogue.Names{places.PlainName(c.Name)}
+	entry, err := benchmarkOf(p.Benchmark)
+	if err != nil {
+		return err
 	}
-	text, err := placeHead(ctx, run, p, names)
+	text, err := placeHead(ctx, run, p, categoryNames(set, entry), entry)
 	if err != nil {
 		return err
 	}
@@ -96,12 +97,57 @@ func detect(ctx context.Context, run *op.Run, p Params) error {
 	if err := coco.WriteResults(run.Path(detectionsFile), found); err != nil {
 		return err
 	}
-	return d.report(run, found)
+	return d.report(run, found, groupsOf(entry))
+}
+
+// benchmarkOf is the entry of the catalogue, nil for none.
+func benchmarkOf(name string) (*catalogue.Dense, error) {
+	if name == "" {
+		return nil, nil
+	}
+	return catalogue.FindDense(name)
+}
+
+// categoryNames are what the categories of a set are called in prompts: as the benchmark says, else
+// their own names without the signs of files.
+func categoryNames(set *coco.Set, entry *catalogue.Dense) []catalogue.Names {
+	called := map[string]string{}
+	if entry != nil {
+		for i, name := range entry.ClassNames() {
+			called[entry.Classes[i]] = name
+		}
+	}
+	out := make([]catalogue.Names, len(set.Categories))
+	for i, c := range set.Categories {
+		out[i] = catalogue.Names{cmp.Or(called[c.Name], catalogue.CategoryName(c.Name))}
+	}
+	return out
+}
+
+// groupsOf are the categories that open-vocabulary detectors train on, and those that they do not;
+// nil for a benchmark without that split.
+func groupsOf(entry *catalogue.Dense) map[string]string {
+	if entry == nil || len(entry.Novel) == 0 {
+		return nil
+	}
+	groups := map[string]string{}
+	for _, name := range entry.Base {
+		groups[name] = "base"
+	}
+	for _, name := range entry.Novel {
+		groups[name] = "novel"
+	}
+	return groups
 }
 
 // placeHead is the classifier of places, [classes, dim].
-func placeHead(ctx context.Context, run *op.Run, p Params, names []catalogue.Names) (blas.Matrix, error) {
-	if len(p.Prompts) == 0 {
+func placeHead(ctx context.Context, run *op.Run, p Params, names []catalogue.Names,
+	entry *catalogue.Dense) (blas.Matrix, error) {
+	templates := p.Prompts
+	if len(templates) == 0 && entry != nil {
+		templates = entry.Templates()
+	}
+	if len(templates) == 0 {
 		return blas.Matrix{}, fmt.Errorf("no prompts (evaluate.NAME.prompts)")
 	}
 	b, err := backbone.OpenPrompts(run, p.Precision, p.Truncate)
@@ -109,7 +155,7 @@ func placeHead(ctx context.Context, run *op.Run, p Params, names []catalogue.Nam
 		return blas.Matrix{}, err
 	}
 	defer b.Close()
-	return cachedHead(ctx, run, b, backbone.Prompts(names, p.Prompts))
+	return cachedHead(ctx, run, b, backbone.Prompts(names, templates))
 }
 
 // keepKnown leaves out of a set the pictures that could not be read.
@@ -204,8 +250,11 @@ func (d *detector) predict(image coco.Image, rows []places.Region, x blas.Matrix
 }
 
 // report judges what was found.
-func (d *detector) report(run *op.Run, found []coco.Detection) error {
-	rules, names := detection.Rules{Protocol: detection.COCO, Most: d.how.Top}, dense.OfCOCO
+func (d *detector) report(run *op.Run, found []coco.Detection, groups map[string]string) error {
+	rules, names := detection.Rules{Protocol: detection.COCO, Most: d.how.Top, Groups: groups}, dense.OfCOCO
+	if groups != nil {
+		names = append(slices.Clone(names), "AP50-novel", "AP50-base")
+	}
 	if slices.ContainsFunc(d.set.Categories, func(c coco.Category) bool { return c.Frequency != "" }) {
 		rules.Protocol, names = detection.LVIS, dense.OfLVIS
 	}

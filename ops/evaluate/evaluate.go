@@ -122,7 +122,13 @@ func (p Params) check(look op.Inspector) {
 		look.Look(p.Detection.Objectness, "proposals", p.Detection.checkScores)
 	case p.Segmentation != nil:
 		images := look.Files("images")
-		look.Look("maps", "dataset", func(f op.Files) error { return places.CheckMaps(f, images) })
+		look.Look("maps of "+p.Benchmark, "dataset", func(f op.Files) error {
+			entry, err := benchmarkOf(p.Benchmark)
+			if err != nil {
+				return err
+			}
+			return places.CheckMaps(f, images, entry)
+		})
 	}
 	look.Prompts(tested)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"react/data/labelmap"
 	"react/ops/backbone"
 	"react/ops/metric/segmentation"
 	"react/ops/op"
@@ -35,11 +36,15 @@ const (
 // "base". Out: rows.jsonl with mIoU, mAcc and aAcc, and of each class; labels/, a PNG for each
 // picture; pixels.parquet, from which figures can be accumulated over other draws of the pictures.
 func segment(ctx context.Context, run *op.Run, p Params) error {
-	set, err := places.OpenMaps(run, p.Set)
+	entry, err := benchmarkOf(p.Benchmark)
 	if err != nil {
 		return err
 	}
-	text, err := placeHead(ctx, run, p, set.Names)
+	set, err := places.OpenMaps(run, p.Set, entry)
+	if err != nil {
+		return err
+	}
+	text, err := placeHead(ctx, run, p, set.Names, entry)
 	if err != nil {
 		return err
 	}
@@ -57,20 +62,20 @@ func segment(ctx context.Context, run *op.Run, p Params) error {
 	if err := os.Mkdir(run.Path(labelsFolder), 0o777); err != nil {
 		return err
 	}
-	counter := segmentation.NewCounter(set.Classes, places.Ignored)
+	counter := segmentation.NewCounter(set.Classes, labelmap.Ignored)
 	var rows []results.Pixels
 	labelling := places.Labelling{Denoise: how.Denoise, Smooth: how.Smooth, Keys: how.Keys}
-	err = reader.Label(ctx, run, set, text, labelling, p.MaxBadShare, func(at int, labels places.Labels) error {
+	err = reader.Label(ctx, run, set, text, labelling, p.MaxBadShare, func(at int, labels *labelmap.Map) error {
 		truth, err := set.Truth(at)
 		if err != nil {
 			return err
 		}
-		of, err := segmentation.Count(counter, set.Keys[at], labels.Values, truth)
+		of, err := segmentation.Count(counter, set.Keys[at], labels.Labels, truth.Labels)
 		if err != nil {
 			return err
 		}
 		rows = append(rows, of...)
-		return labels.Write(run.Path(labelsFolder, set.Keys[at]+".png"))
+		return labelmap.Write(run.Path(labelsFolder, set.Keys[at]+".png"), labels, set.Scheme)
 	})
 	if err != nil {
 		return err

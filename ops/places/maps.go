@@ -2,7 +2,6 @@ package places
 
 import (
 	"fmt"
-	stdimage "image"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -11,12 +10,10 @@ import (
 	"react/data/datasets"
 	"react/data/datasets/catalogue"
 	"react/data/datasets/classnames"
+	"react/data/labelmap"
 	"react/data/world"
 	"react/ops/op"
 )
-
-// Ignored is the true label of pixels that are left out of what is measured.
-const Ignored = 255
 
 // Maps are pictures with a label map each.
 type Maps struct {
@@ -24,21 +21,16 @@ type Maps struct {
 	Keys    []string          // of the pictures: their names without ending
 	Classes []string          // by label, for tables
 	Names   []catalogue.Names // for prompts
+	Scheme  labelmap.Scheme   // of the labels
 	maps    []string          // files
-}
-
-// Labels are the classes of a picture's pixels.
-type Labels struct {
-	Height, Width int
-	Values        []uint16 // [Height, Width]
 }
 
 // OpenMaps finds the label maps of role "dataset" and the picture of each: a set of a generated pool,
 // or the files of role "dataset" with those of role "images", joined by their names without ending.
-// Classes are those of the file classes.txt beside the maps.
-func OpenMaps(run *op.Run, name string) (*Maps, error) {
+// Classes are those of the benchmark, else of the file classes.txt beside the maps.
+func OpenMaps(run *op.Run, name string, entry *catalogue.Dense) (*Maps, error) {
 	if name == "" {
-		return openMaps(run.Files["dataset"], run.Files["images"])
+		return openMaps(run.Files["dataset"], run.Files["images"], entry)
 	}
 	dir, err := run.Input("dataset")
 	if err != nil {
@@ -52,21 +44,21 @@ func OpenMaps(run *op.Run, name string) (*Maps, error) {
 			return nil, err
 		}
 	}
-	return openMaps(labels, images)
+	return openMaps(labels, images, entry)
 }
 
 // CheckMaps says what is wrong with label maps, as far as it is seen without their pixels.
-func CheckMaps(labels, images op.Files) error {
-	_, err := openMaps(labels, images)
+func CheckMaps(labels, images op.Files, entry *catalogue.Dense) error {
+	_, err := openMaps(labels, images, entry)
 	return err
 }
 
-func openMaps(labels, images op.Files) (*Maps, error) {
+func openMaps(labels, images op.Files, entry *catalogue.Dense) (*Maps, error) {
 	m := &Maps{Pictures: Pictures{Dir: images.Root}}
 	if err := m.join(labels.Paths, images.Paths); err != nil {
 		return nil, err
 	}
-	return m, m.name(filepath.Join(labels.Root, world.ClassesFile))
+	return m, m.name(entry, filepath.Join(labels.Root, world.ClassesFile))
 }
 
 // join pairs label maps with pictures.
@@ -105,16 +97,25 @@ func stem(path string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(base, filepath.Ext(base)), "_labelTrainIds")
 }
 
-// name finds out what the labels are called.
-func (m *Maps) name(list string) error {
-	classes, err := classnames.Read(list)
-	if err != nil {
-		return fmt.Errorf("what the labels mean: %w (this file has a class a line)", err)
+// name finds out what the labels are called, and what numbers stand for them.
+func (m *Maps) name(entry *catalogue.Dense, list string) (err error) {
+	if entry != nil {
+		for _, name := range entry.ClassNames() {
+			m.Names = append(m.Names, catalogue.Names{name})
+		}
+		m.Classes = entry.Classes
+		m.Scheme, err = labelmap.SchemeOf(entry.Name)
+		return err
 	}
-	for _, c := range classes {
-		m.Names = append(m.Names, catalogue.Names{PlainName(c)})
+	if m.Classes, err = classnames.Read(list); err != nil {
+		return fmt.Errorf("what the labels mean: %w (a benchmark, or this file with a class a line)", err)
 	}
-	m.Classes = classes
+	for _, c := range m.Classes {
+		m.Names = append(m.Names, catalogue.Names{catalogue.CategoryName(c)})
+	}
+	if m.Scheme.Classes = len(m.Classes); m.Scheme.Classes > labelmap.Ignored {
+		return fmt.Errorf("%s: %d classes (at most %d)", list, m.Scheme.Classes, labelmap.Ignored)
+	}
 	return nil
 }
 
@@ -137,76 +138,4 @@ func (m *Maps) fits(at, height, width int) error {
 }
 
 // Truth are the true labels of a picture's pixels.
-func (m *Maps) Truth(at int) ([]uint16, error) {
-	l, err := readLabels(m.maps[at])
-	if err != nil {
-		return nil, fmt.Errorf("label map %s: %w", m.maps[at], err)
-	}
-	return l.Values, nil
-}
-
-// readLabels reads the values of a PNG: indices of a palette are kept as they are.
-func readLabels(path string) (l Labels, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return l, err
-	}
-	defer f.Close()
-	img, err := png.Decode(f)
-	if err != nil {
-		return l, err
-	}
-	box := img.Bounds()
-	l = Labels{box.Dy(), box.Dx(), make([]uint16, box.Dx()*box.Dy())}
-	switch img := img.(type) {
-	case *stdimage.Gray:
-		for i, v := range img.Pix {
-			l.Values[i] = uint16(v)
-		}
-	case *stdimage.Paletted:
-		for i, v := range img.Pix {
-			l.Values[i] = uint16(v)
-		}
-	case *stdimage.Gray16:
-		for i := range l.Values {
-			l.Values[i] = uint16(img.Pix[2*i])<<8 | uint16(img.Pix[2*i+1])
-		}
-	default:
-		return l, fmt.Errorf("colours, not labels (want a PNG with a palette or of grey)")
-	}
-	return l, nil
-}
-
-// Write writes labels as a PNG of grey, of 16 bits where 8 are too few.
-func (l Labels) Write(path string) error {
-	var img stdimage.Image
-	box := stdimage.Rect(0, 0, l.Width, l.Height)
-	small := stdimage.NewGray(box)
-	img = small
-	for i, v := range l.Values {
-		if v > 254 {
-			wide := stdimage.NewGray16(box)
-			for i, v := range l.Values {
-				wide.Pix[2*i], wide.Pix[2*i+1] = uint8(v>>8), uint8(v)
-			}
-			img = wide
-			break
-		}
-		small.Pix[i] = uint8(v)
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := png.Encode(f, img); err != nil {
-		return err
-	}
-	return f.Close()
-}
-
-// PlainName is a category's name as RegionCLIP reads it: "crab_(animal)" is "crab animal".
-func PlainName(name string) string {
-	plain := strings.NewReplacer("_", " ", "(", "", ")", "", ",", "", "+", " ").Replace(name)
-	return strings.Join(strings.Fields(plain), " ")
-}
+func (m *Maps) Truth(at int) (*labelmap.Map, error) { return labelmap.Read(m.maps[at], m.Scheme) }

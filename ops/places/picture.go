@@ -82,7 +82,7 @@ type prepared struct {
 	windows       [2]int         // rows and columns of them
 
 	regions []float32 // embeddings of its boxes, once they are made
-	labels  []uint16  // of its pixels, likewise
+	labels  []uint8   // of its pixels, likewise
 }
 
 // preparer makes what a model reads.

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"react/data/image"
+	"react/data/labelmap"
 	"react/ops/backbone"
 	"react/ops/blas"
 	"react/ops/clip/encode"
@@ -150,7 +151,7 @@ type Labelling struct {
 // Label gives the labels of pictures in their order: of each pixel the class of text that its place
 // is nearest to. A picture of another size than its label map is an error.
 func (r *Reader) Label(ctx context.Context, run *op.Run, m *Maps, text blas.Matrix, how Labelling,
-	maxShare float64, use func(at int, labels Labels) error) error {
+	maxShare float64, use func(at int, labels *labelmap.Map) error) error {
 	prepare := func(at int, img *image.RGB) (prepared, error) {
 		if err := m.fits(at, img.H, img.W); err != nil {
 			return prepared{}, err
@@ -168,7 +169,7 @@ func (r *Reader) Label(ctx context.Context, run *op.Run, m *Maps, text blas.Matr
 		return nil
 	}, func(group []read[prepared]) error {
 		for _, g := range group {
-			if err := use(g.at, Labels{g.value.height, g.value.width, g.value.labels}); err != nil {
+			if err := use(g.at, &labelmap.Map{Height: g.value.height, Width: g.value.width, Labels: g.value.labels}); err != nil {
 				return err
 			}
 		}
@@ -177,7 +178,7 @@ func (r *Reader) Label(ctx context.Context, run *op.Run, m *Maps, text blas.Matr
 }
 
 // label labels the pixels of one picture.
-func (r *Reader) label(p *prepared, text blas.Matrix, how Labelling) ([]uint16, error) {
+func (r *Reader) label(p *prepared, text blas.Matrix, how Labelling) ([]uint8, error) {
 	var m encode.Map
 	var pixels maskclip.Pixels
 	var err error

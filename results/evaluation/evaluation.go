@@ -122,6 +122,8 @@ var boxes = []Metric{
 	precisionOf("APr", "AP rare", "average precision of rare categories"),
 	precisionOf("APc", "AP common", "average precision of common categories"),
 	precisionOf("APf", "AP frequent", "average precision of frequent categories"),
+	precisionOf("AP50-novel", "AP50 novel", "average precision at 0.5 of novel categories"),
+	precisionOf("AP50-base", "AP50 base", "average precision at 0.5 of base categories"),
 	precisionOf("AR@K", "AR@K", "average recall of K boxes a picture"),
 	precisionOf("ARs", "AR small", "average recall of small objects"),
 	precisionOf("ARm", "AR medium", "average recall of medium objects"),

@@ -30,7 +30,7 @@ var kindFields = map[string][]string{
 	"of": {`of: ["plain", "tuned"]`}, "dataset": {`dataset: "other"`}, "train": {`train: "some"`},
 	"method": {`method: "logistic"`}, "trainList": {`train: "some", trainList: "1.txt"`, `train: "some", trainList: "2.txt"`},
 	"init": {`init: "random"`}, "shots": {`shots: 4`}, "samples": {`samples: 2`}, "best": {`best: "test"`},
-	"benchmark": {`benchmark: "cifar-10"`, `benchmark: "mscoco"`}, "prompts": {`prompts: ["one {}"]`},
+	"benchmark": {`benchmark: "cifar-10"`, `benchmark: "mscoco"`, `benchmark: "coco-detection"`, `benchmark: "coco-stuff"`}, "prompts": {`prompts: ["one {}"]`},
 	"promptsFile": {`promptsFile: "1.json"`, `promptsFile: "2.json"`}, "truncate": {`truncate: "error"`},
 	"knowledge": {`knowledge: ["wordnet"], wordnet: "wn"`}, "protocol": {`protocol: "openai"`},
 	"training": {`training: epochs: 3`}, "scores": {`scores: true`},

@@ -1,11 +1,14 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 
+	"react/data/datasets/catalogue"
 	"react/data/world"
 	"react/ops/evaluate"
 	"react/ops/op"
@@ -65,6 +68,18 @@ func (c *composer) places(name string, in inputs, truth func(string) (op.Files, 
 	e, _ := c.p.Evaluate(name)
 	params = evaluate.Params{Kind: e.Kind(), Prompts: e.Prompts(), Precision: c.p.Backbone().Precision(),
 		Truncate: e.Truncate()}
+	if name := e.Benchmark(); name != "" {
+		entry, err := catalogue.FindDense(name)
+		if err != nil {
+			return params, err
+		}
+		raw, err := op.Canonical([]any{entry, entry.Templates()})
+		if err != nil {
+			return params, err
+		}
+		sum := sha256.Sum256(raw)
+		params.Benchmark, params.Catalogue = entry.Name, hex.EncodeToString(sum[:8])
+	}
 	params.Set, err = c.pictures(name, in, truth)
 	return params, err
 }

@@ -23,9 +23,9 @@ func OfMap(places, covers, read, original [2]int) Pixels {
 
 // Labels are the classes with the largest logit at each pixel, of a map of so many places a row:
 // logits [places, classes], which are resized and not their classes. Of equal logits the lower class
-// is taken.
-func (p Pixels) Labels(logits blas.Matrix, width int) []uint16 {
-	out := make([]uint16, len(p.Rows)*len(p.Columns))
+// is taken. There are at most 255 classes, as a label map has.
+func (p Pixels) Labels(logits blas.Matrix, width int) []uint8 {
+	out := make([]uint8, len(p.Rows)*len(p.Columns))
 	blas.Share(len(p.Rows), func(start, end int) {
 		row := make([]float32, width*logits.Cols)
 		pixel := make([]float32, logits.Cols)
@@ -55,12 +55,12 @@ func add(sum []float32, weight float32, x []float32) {
 	}
 }
 
-func best(logits []float32) uint16 {
+func best(logits []float32) uint8 {
 	at := 0
 	for c, v := range logits {
 		if v > logits[at] {
 			at = c
 		}
 	}
-	return uint16(at)
+	return uint8(at)
 }

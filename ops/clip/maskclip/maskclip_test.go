@@ -89,7 +89,7 @@ func classesFirst(m blas.Matrix) []float32 {
 	return out
 }
 
-func compareLabels(t *testing.T, what string, got []uint16, picture int, labels, sure string) {
+func compareLabels(t *testing.T, what string, got []uint8, picture int, labels, sure string) {
 	t.Helper()
 	_, want, err := npy.ReadInts(labels)
 	if err != nil {

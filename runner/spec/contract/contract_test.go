@@ -90,6 +90,9 @@ func TestDefaultsAreValid(t *testing.T) {
 		}
 	}
 	for kind, fields := range k.dense {
+		if kind == lvis {
+			kind = "detection"
+		}
 		for name, raw := range fields {
 			n := k.Find("evaluate.*." + name)
 			if n == nil || !n.only[0].Holds(kind) || n.Form.Value.Unify(k.Context.CompileBytes(raw)).Validate(cue.Concrete(true)) != nil {

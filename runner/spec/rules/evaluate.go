@@ -114,7 +114,11 @@ func captioned() []string {
 // checkEvaluation holds the fields of an evaluation together: which read which, and what the
 // catalogue knows.
 func (s Scene) checkEvaluation(path string) {
-	s.benchmarkExists(path + ".benchmark")
+	if kind := s.Values.Text(path + ".kind"); evaluation.Of(kind).Places {
+		s.placesBenchmark(path+".benchmark", kind)
+	} else {
+		s.benchmarkExists(path + ".benchmark")
+	}
 	s.checkKind(path)
 	if s.Values.Has(path+".promptsFile") && s.Values.Has(path+".prompts") {
 		s.report(path+".promptsFile", "given beside prompts (one of them)")

@@ -112,3 +112,21 @@ func (s Scene) benchmarkExists(p string) {
 		s.report(p, "no benchmark %q%s", name, mistake.DidYouMean(name, names, "benchmarks"))
 	}
 }
+
+// placesBenchmark reports a name that is no benchmark of boxes, or of label maps, as the kind asks.
+func (s Scene) placesBenchmark(p, kind string) {
+	if !s.Values.Has(p) || s.IsBad(p) {
+		return
+	}
+	name := s.Values.Text(p)
+	if e, err := catalogue.FindDense(name); err == nil && e.Kind == kind {
+		return
+	}
+	var names []string
+	for _, e := range catalogue.AllDense() {
+		if e.Kind == kind {
+			names = append(names, e.Name)
+		}
+	}
+	s.report(p, "no benchmark %q of %s%s", name, kind, mistake.DidYouMean(name, names, "benchmarks"))
+}
