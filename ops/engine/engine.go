@@ -11,8 +11,9 @@
 //	xla:cpu     XLA on the CPU, likewise; never taken by auto
 //	xla:PLUGIN  XLA by the PJRT plugin in the file PLUGIN
 //
-// Options of XLA come after commas: xla:cuda,tf32=false. devices=N spreads programs over N
-// devices of the plugin (devices.go), and first=I says from which on.
+// Options of XLA come after commas: xla:cuda,tf32=false. flash=false does without the GPU's flash
+// attention (flash.go). devices=N spreads programs over N devices of the plugin (devices.go), and
+// first=I says from which on.
 //
 // Nothing is ever downloaded: the libraries' own installers are switched off,
 // and a library or plugin that is not there is an error (or, for auto, go).
@@ -48,6 +49,7 @@ type Engine struct {
 	remote   bool // computes on a device, not on the processors that it runs on
 	watch    *watch
 	caller   *shim.Caller // of XLA; nil on other engines
+	flash    *flash       // nil where there is none, or it is switched off
 
 	mesh     *distributed.DeviceMesh // over which programs are spread; nil for one device
 	device   compute.DeviceNum       // that programs run on where there is no mesh

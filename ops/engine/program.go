@@ -51,33 +51,51 @@ func (e *Engine) Renewing(key string, renews func(input string) bool, build grap
 	return &here, nil
 }
 
+// compile compiles a graph, and where it has flash attention that the compiler does not take, the
+// one without.
 func (e *Engine) compile(name string, renews func(input string) bool, build graphOf) (*Program, error) {
+	p, calls, err := e.compileOnce(name, renews, build)
+	if err == nil || calls == nil {
+		return p, err
+	}
+	e.flash.refused.Store(true)
+	plain, _, failed := e.compileOnce(name, renews, build)
+	if failed == nil {
+		e.flash.note(firstLine(err))
+	}
+	return plain, failed
+}
+
+// compileOnce compiles a graph as it is built now; calls are those of flash attention in it.
+func (e *Engine) compileOnce(name string, renews func(input string) bool,
+	build graphOf) (p *Program, calls []string, err error) {
 	g := graph.NewGraph(e.Backend, name)
 	if e.mesh != nil {
 		if err := g.SetAutoSharding(e.mesh); err != nil {
-			return nil, fmt.Errorf("graph %s on %s: %w", name, e.name, err)
+			return nil, nil, fmt.Errorf("graph %s on %s: %w", name, e.name, err)
 		}
 	}
 	var outputs []*graph.Node
 	if err := exceptions.TryCatch[error](func() { outputs = build(g) }); err != nil {
-		return nil, fmt.Errorf("graph %s on %s: %w", name, e.name, err)
+		return nil, nil, fmt.Errorf("graph %s on %s: %w", name, e.name, err)
 	}
-	p := &Program{inputs: inputNames(g), name: name, devices: e.Devices(), device: e.device,
+	calls = flashCalls(g)
+	p = &Program{inputs: inputNames(g), name: name, devices: e.Devices(), device: e.device,
 		caller: e.caller, watch: e.watch, times: &times{}}
 	for _, input := range p.inputs {
 		p.renewed = append(p.renewed, renews(input))
 	}
-	var err error
 	if panicked := exceptions.TryCatch[error](func() {
-		err = e.caller.Compile(p.renewed, func() error { return g.CompileWithSharding(outputs, e.whole(outputs)) })
+		err = e.caller.Compile(shim.Asked{Donated: p.renewed, Calls: calls},
+			func() error { return g.CompileWithSharding(outputs, e.whole(outputs)) })
 	}); panicked != nil {
 		err = panicked
 	}
 	if err != nil {
-		return nil, fmt.Errorf("compile %s on %s: %w", name, e.name, err)
+		return nil, calls, fmt.Errorf("compile %s on %s: %w", name, e.name, err)
 	}
 	p.exec = g.Executable()
-	return p, nil
+	return p, calls, nil
 }
 
 // Input is an input of a graph, under a name that Program.Inputs gives again; each device has all

@@ -72,34 +72,18 @@ func openPlugin(name, path, options string) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PJRT plugin %s: %w", path, err)
 	}
-	// LD_LIBRARY_PATH is StartupEnv's affair: the loader has read it already.
-	for _, setting := range append(pluginEnv(path), "GOPJRT_CUDA_CHECKS=0") {
-		key, value, _ := strings.Cut(setting, "=")
-		if err := os.Setenv(key, value); err != nil {
-			return nil, err
-		}
+	if err := prepare(path); err != nil {
+		return nil, err
 	}
-	cuda := pjrt.IsCUDAName(path)
-	if cuda {
-		if err := os.Setenv(flagsEnv, withExact(os.Getenv(flagsEnv))); err != nil {
-			return nil, err
-		}
-		options = withTF32(options)
-	}
-	// A shared buffer's memory is go-xla's to free, when the buffer is finalized, and not the plugin's
-	// to give to an output.
-	options = join([]string{"noshared_buffers"}, options, ",")
-	var backend *xla.Backend
-	err = shim.Open(path, func() (err error) {
-		backend, err = xla.NewWithOptions(join([]string{path}, options, ","), clientOptions(path, on))
-		return err
-	})
+	backend, flash, err := connect(path, path, options, clientOptions(path, on))
 	if err != nil {
 		return nil, fmt.Errorf("PJRT plugin %s: %w", path, firstLine(err))
 	}
 	e := newEngine(name, backend)
-	if e.remote = cuda; cuda {
+	e.remote, e.flash = pjrt.IsCUDAName(path), flash
+	if e.remote {
 		e.facts[TF32Fact] = strconv.FormatBool(backend.DotGeneralUseTF32)
+		e.facts[flashOption] = strconv.FormatBool(flash != nil)
 	}
 	e.caller = &shim.Caller{Beside: wheelsBeside(path), Devices: on.count}
 	e.facts["go-xla"] = moduleVersion("github.com/gomlx/go-xla")
@@ -115,6 +99,84 @@ func openPlugin(name, path, options string) (*Engine, error) {
 	}
 	return e, nil
 }
+
+// prepare sets in the environment what a plugin reads there when it is loaded. LD_LIBRARY_PATH is
+// StartupEnv's affair: the loader has read it already.
+func prepare(plugin string) error {
+	settings := append(pluginEnv(plugin), "GOPJRT_CUDA_CHECKS=0")
+	for _, setting := range settings {
+		key, value, _ := strings.Cut(setting, "=")
+		if err := os.Setenv(key, value); err != nil {
+			return err
+		}
+	}
+	if !pjrt.IsCUDAName(plugin) {
+		return nil
+	}
+	return os.Setenv(flagsEnv, withExact(os.Getenv(flagsEnv)))
+}
+
+// connect opens the plugin of a path with go-xla, by a name that says whether it is one for GPUs;
+// those may have flash attention.
+func connect(name, path, options string,
+	client pjrt.NamedValuesMap) (backend *xla.Backend, f *flash, err error) {
+	options, f, err = takeFlash(options)
+	if err != nil {
+		return nil, nil, err
+	}
+	if pjrt.IsCUDAName(name) {
+		options = withTF32(options)
+	} else {
+		f = nil
+	}
+	// A shared buffer's memory is go-xla's to free, when the buffer is finalized, and not the plugin's
+	// to give to an output.
+	options = join([]string{"noshared_buffers"}, options, ",")
+	err = shim.Open(name, path, func() (err error) {
+		backend, err = xla.NewWithOptions(join([]string{name}, options, ","), client)
+		return err
+	})
+	return backend, f, err
+}
+
+// absentName is the plugin for CPUs that stands in for one whose devices are not there.
+const absentName = "/absent/cuda"
+
+// OpenAbsent opens an engine that compiles for NVIDIA GPUs which are not there, with their plugin
+// and XLA's description of one (the text of its GpuTargetConfigProto). It needs no driver, and
+// nothing that it compiles can run. What is asked of devices before that, those of the plugin for
+// CPUs answer. The options are an engine's after its name.
+func OpenAbsent(plugin, target, options string, devices int) (*Engine, error) {
+	found := FindPlugins("cpu")
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no PJRT plugin for CPUs, which stands in for the other; to install it: %s",
+			install("xla:cpu"))
+	}
+	if err := prepare(plugin); err != nil {
+		return nil, err
+	}
+	if err := shim.Open(plugin, plugin, func() error { return nil }); err != nil {
+		return nil, fmt.Errorf("PJRT plugin %s: %w", plugin, err)
+	}
+	path := found[0].Path
+	client := clientOptions(path, span{count: devices})
+	backend, flash, err := connect(absentName, path, options, client)
+	if err != nil {
+		return nil, fmt.Errorf("PJRT plugin %s: %w", path, err)
+	}
+	e := newEngine("xla:cuda", backend)
+	e.flash = flash
+	absent := &shim.Absent{Plugin: plugin, Target: target, Devices: devices}
+	e.caller = &shim.Caller{Devices: devices, Absent: absent}
+	if err := e.spreadOver(devices); err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// Compiled says what the programs take that an engine without devices compiled, in their order.
+func (e *Engine) Compiled() []shim.Compiled { return e.caller.Absent.Made() }
 
 // TF32Fact is the entry of Describe that says whether products of f32 are computed as TF32 is, with
 // 10 bits of a mantissa for 23: "true" or "false" on GPUs, which alone have it. It is the name of

@@ -12,6 +12,9 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/layers/attention"
+
+	"react/ops/engine/shim"
 )
 
 // cpuPlugin is the plugin that make test fetches, or another one for CPUs that is found.
@@ -104,6 +107,114 @@ func TestOnGPUs(t *testing.T) {
 			t.Errorf("a processor says %q of TF32", said)
 		}
 		e.Close()
+	}
+}
+
+// likeCUDA is an engine whose programs are written as for an NVIDIA GPU, and run by the plugin for
+// CPUs.
+func likeCUDA(t *testing.T, options string, devices int) *Engine {
+	t.Helper()
+	path := cpuPlugin(t)
+	client := clientOptions(path, span{count: devices})
+	backend, flash, err := connect(absentName, path, options, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEngine("xla:cuda", backend)
+	e.flash, e.caller = flash, &shim.Caller{Devices: devices}
+	if err := e.spreadOver(devices); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+// TestFlash: a program whose flash attention the compiler does not take is compiled without, and
+// the engine says so once.
+func TestFlash(t *testing.T) {
+	e := likeCUDA(t, "", 1)
+	const tokens, width = 2, 8
+	build := func(g *graph.Graph) []*graph.Node {
+		x := Input(g, "x", shapes.Make(dtypes.Float32, 1, tokens, 1, width))
+		if !e.FlashAttention() {
+			return []*graph.Node{graph.Add(x, x)}
+		}
+		half := graph.ConvertDType(x, dtypes.BFloat16)
+		o, _ := attention.Core(half, half, half, attention.LayoutBSHD, attention.CoreOptions{})
+		grads := graph.Gradient(graph.ReduceAllSum(graph.ConvertDType(o, dtypes.Float32)), x)
+		want := []string{"__cudnn$fmhaSoftmax", "__cudnn$fmhaSoftmaxBackward"}
+		if got := flashCalls(g); !slices.Equal(got, want) {
+			t.Errorf("calls %q, want %q", got, want)
+		}
+		return append(grads, o)
+	}
+	for _, name := range []string{"one", "two"} {
+		p, err := e.Program(name, build)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := e.Upload(make([]float32, tokens*width), 1, tokens, 1, width)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Run([]compute.Buffer{in}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notes := e.Notes()
+	if len(notes) != 1 || !strings.HasPrefix(notes[0], "flash attention is not used, which takes") {
+		t.Errorf("notes %q", notes)
+	}
+	if notes := e.Notes(); e.FlashAttention() || len(notes) > 0 {
+		t.Errorf("once more: %q", notes)
+	}
+}
+
+// TestFlashAttention: it is for one device of a GPU's plugin, where it is not switched off.
+func TestFlashAttention(t *testing.T) {
+	spread := likeCUDA(t, "", 2)
+	if spread.FlashAttention() || !spread.Each()[0].FlashAttention() {
+		t.Error("over several devices, or not on one of them")
+	}
+	if likeCUDA(t, flashOption+"=false", 1).FlashAttention() {
+		t.Error("switched off")
+	}
+	cpu, err := Open("xla:" + cpuPlugin(t) + "," + flashOption + "=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cpu.Close()
+	if cpu.FlashAttention() || cpu.Notes() != nil || (*Engine)(nil).FlashAttention() {
+		t.Error("on a CPU")
+	}
+	_, err = Open("xla:" + cpuPlugin(t) + "," + flashOption + "=no")
+	if err == nil || !strings.Contains(err.Error(), "option flash=no: true or false") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestOpenAbsent: what is not there is named, be it a plugin or what the plugin cannot do.
+func TestOpenAbsent(t *testing.T) {
+	path := cpuPlugin(t)
+	t.Setenv(pluginPathEnv, filepath.Dir(path))
+	_, err := OpenAbsent(filepath.Join(t.TempDir(), "none.so"), "", "", 1)
+	if err == nil || !strings.Contains(err.Error(), "none.so") {
+		t.Errorf("got %v", err)
+	}
+	e, err := OpenAbsent(path, "no target", "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	_, err = e.Program("sum", func(g *graph.Graph) []*graph.Node {
+		x := Input(g, "x", shapes.Make(dtypes.Float32, 2))
+		return []*graph.Node{graph.Add(x, x)}
+	})
+	if err == nil || !strings.Contains(err.Error(), "for a device that is not there: ") {
+		t.Errorf("got %v", err)
+	}
+	if made := e.Compiled(); len(made) > 0 {
+		t.Errorf("made %v", made)
 	}
 }
 

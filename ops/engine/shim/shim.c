@@ -28,6 +28,15 @@ static int well(int slot, int function, void *args) {
 	return check(slot, plugins[slot]->f[function](args));
 }
 
+// reason is the text of an error, which is freed; free frees the text.
+static char *reason(int slot, void *error) {
+	shim_error_message args = {SHIM_NEW(shim_error_message, message_size), error};
+	((void (*)(void *))plugins[slot]->f[SHIM_Error_Message])(&args);
+	char *text = strndup(args.message, args.message_size);
+	check(slot, error);
+	return text ? text : strdup("no memory for what is wrong");
+}
+
 static void *compile(int slot, shim_compile *args) {
 	return call ? shimCompile(call, slot, args) : shim_compile_anew(slot, args);
 }
@@ -63,18 +72,37 @@ static void *execute(int slot, shim_execute *args) {
 	return error;
 }
 
+// create opens a client of a plugin that stands in for one of GPUs, without the option that go-xla
+// gives those.
+static void *create(int slot, shim_create *args) {
+	shim_create without = *args;
+	shim_named_value options[args->num_options + 1];
+	without.num_options = 0;
+	for (size_t i = 0; i < args->num_options; i++) {
+		shim_named_value option = args->create_options[i];
+		if (option.name_size != 11 || memcmp(option.name, "preallocate", 11))
+			options[without.num_options++] = option;
+	}
+	without.create_options = options;
+	void *error = plugins[slot]->f[SHIM_Client_Create](&without);
+	args->client = without.client;
+	return error;
+}
+
 // A function of a table is given nothing that says which table it is of, so that each slot has
 // functions of its own.
 #define SLOT(n) \
+	static void *create_##n(void *args) { return create(n, args); } \
 	static void *compile_##n(void *args) { return compile(n, args); } \
 	static void *execute_##n(void *args) { return execute(n, args); }
 SLOT(0) SLOT(1) SLOT(2) SLOT(3)
+static void *(*const creates[SHIM_SLOTS])(void *) = {create_0, create_1, create_2, create_3};
 static void *(*const compiles[SHIM_SLOTS])(void *) = {compile_0, compile_1, compile_2, compile_3};
 static void *(*const executes[SHIM_SLOTS])(void *) = {execute_0, execute_1, execute_2, execute_3};
 
 // shim_open loads a plugin and makes a copy of its table with functions of ours in it; it gives the
 // reason where it cannot.
-const char *shim_open(int slot, const char *path, shim_api **table) {
+const char *shim_open(int slot, const char *path, int stands_in, shim_api **table) {
 	void *lib = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
 	if (!lib) return dlerror();
 	const shim_api *(*get)(void) = (const shim_api *(*)(void))dlsym(lib, "GetPjrtApi");
@@ -86,6 +114,7 @@ const char *shim_open(int slot, const char *path, shim_api **table) {
 	shim_api *copy = calloc(1, api->struct_size + 4096);
 	if (!copy) return "no memory for its table of functions";
 	memcpy(copy, api, api->struct_size);
+	if (stands_in) copy->f[SHIM_Client_Create] = creates[slot];
 	copy->f[SHIM_Client_Compile] = compiles[slot];
 	copy->f[SHIM_LoadedExecutable_Execute] = executes[slot];
 	plugins[slot] = api;
@@ -117,15 +146,51 @@ int shim_describe(int slot, void *client, shim_made *made) {
 	return 1;
 }
 
+// executable_of gives what is compiled of a program that can run, which destroy frees; NULL where
+// the plugin does not.
+static void *executable_of(int slot, void *loaded) {
+	shim_get_executable got = {SHIM_NEW(shim_get_executable, executable), loaded};
+	return well(slot, SHIM_LoadedExecutable_GetExecutable, &got) ? got.executable : NULL;
+}
+
+static void destroy(int slot, void *executable) {
+	shim_executable_destroy args = {SHIM_NEW(shim_executable_destroy, executable), executable};
+	well(slot, SHIM_Executable_Destroy, &args);
+}
+
+// shim_read_loaded gives what the compiler made of a program, as a serialised HloModuleProto, which
+// free frees; NULL where the plugin does not say.
+char *shim_read_loaded(int slot, void *loaded, size_t *size) {
+	void *executable = executable_of(slot, loaded);
+	if (!executable) return NULL;
+	shim_program program = {SHIM_NEW(shim_program, format_size)};
+	shim_optimized args = {SHIM_NEW(shim_optimized, program), executable, &program};
+	int ok = well(slot, SHIM_Executable_OptimizedProgram, &args); // says how long it is
+	if (ok) {
+		program.code = malloc(program.code_size + 1);
+		ok = program.code && well(slot, SHIM_Executable_OptimizedProgram, &args);
+	}
+	destroy(slot, executable);
+	if (!ok) {
+		free(program.code);
+		return NULL;
+	}
+	*size = program.code_size;
+	return program.code;
+}
+
+static int serialize(int slot, void *executable, shim_serialize *args) {
+	*args = (shim_serialize){SHIM_NEW(shim_serialize, serialized_executable_deleter), executable};
+	return well(slot, SHIM_Executable_Serialize, args);
+}
+
 // shim_serialize_loaded gives the bytes of a program, which shim_free_serialized frees; 0 where the
 // plugin has none.
 int shim_serialize_loaded(int slot, void *loaded, shim_serialize *args) {
-	shim_get_executable got = {SHIM_NEW(shim_get_executable, executable), loaded};
-	if (!well(slot, SHIM_LoadedExecutable_GetExecutable, &got)) return 0;
-	*args = (shim_serialize){SHIM_NEW(shim_serialize, serialized_executable_deleter), got.executable};
-	int ok = well(slot, SHIM_Executable_Serialize, args);
-	shim_executable_destroy destroy = {SHIM_NEW(shim_executable_destroy, executable), got.executable};
-	well(slot, SHIM_Executable_Destroy, &destroy);
+	void *executable = executable_of(slot, loaded);
+	if (!executable) return 0;
+	int ok = serialize(slot, executable, args);
+	destroy(slot, executable);
 	return ok;
 }
 
@@ -141,4 +206,32 @@ void *shim_load_bytes(int slot, void *client, const char *bytes, size_t size) {
 	args.serialized_executable = bytes;
 	args.serialized_executable_size = size;
 	return well(slot, SHIM_Executable_DeserializeAndLoad, &args) ? args.loaded_executable : NULL;
+}
+
+// shim_compile_absent compiles the program in args for devices that are not there, which the
+// options of a topology describe, and gives the bytes of the compiled one, none where the plugin
+// has none. It returns the reason where it cannot, which free frees.
+char *shim_compile_absent(int slot, shim_named_value options[2], shim_compile_for *args,
+		shim_memory *memory, shim_serialize *program) {
+	const shim_api *api = plugins[slot];
+	if (api->struct_size <
+			offsetof(shim_api, f) + (SHIM_Executable_GetCompiledMemoryStats + 1) * sizeof(api->f[0]))
+		return strdup("its table of functions is too short");
+	shim_topology topology = {SHIM_NEW(shim_topology, topology), "", 0, options, 2};
+	for (int i = 0; i < 2; i++)
+		options[i].struct_size = SHIM_SIZE(shim_named_value, value_size);
+	void *error = api->f[SHIM_TopologyDescription_Create](&topology);
+	if (error) return reason(slot, error);
+	args->struct_size = SHIM_SIZE(shim_compile_for, executable);
+	args->topology = topology.topology;
+	error = api->f[SHIM_Compile](args);
+	if (!error) {
+		*memory = (shim_memory){SHIM_NEW(shim_memory, peak_unpadded_heap_bytes), args->executable};
+		error = api->f[SHIM_Executable_GetCompiledMemoryStats](memory);
+		if (!serialize(slot, args->executable, program)) *program = (shim_serialize){0};
+		destroy(slot, args->executable);
+	}
+	shim_topology_destroy end = {SHIM_NEW(shim_topology_destroy, topology), topology.topology};
+	well(slot, SHIM_TopologyDescription_Destroy, &end);
+	return error ? reason(slot, error) : NULL;
 }

@@ -1,7 +1,8 @@
 // Package shim stands between go-xla and the plugins of PJRT: go-xla is given a table of functions
 // in which some are ours, which go on to the plugin's. It has what go-xla v0.4.1 lacks: programs
 // that are compiled are kept, and loaded where the same is to be compiled again; outputs take the
-// memory of inputs that are donated; a run goes on while its caller does other things.
+// memory of inputs that are donated; a run goes on while its caller does other things; a program is
+// compiled for a device that is not there.
 //
 // It is meant to go: each part is one that go-xla could have, a few dozen lines there. Until then
 // this is less than a fork of it, which would be fourteen thousand.
@@ -20,6 +21,8 @@ package shim
 import "C"
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"runtime"
@@ -36,7 +39,7 @@ import (
 
 // plugin is a library that was loaded. Its number is its place in plugins.
 type plugin struct {
-	path   string
+	name   string   // by which go-xla knows it
 	file   *os.File // as it was when it was loaded, whatever becomes of its path
 	digest func() (string, error)
 	flags  []string // of the environment when it was loaded, which is when XLA reads them
@@ -47,19 +50,26 @@ var (
 	plugins []*plugin
 )
 
-// Open loads the plugin of a path, once, and calls open, which opens it with go-xla by that path.
-func Open(path string, open func() error) error {
+// Open loads the plugin of a path, once, and calls open, which opens it with go-xla by a name. The
+// name is the path, or another absolute path: go-xla takes what has "cuda" in it for a GPU's, and
+// the plugin then stands in for one.
+func Open(name, path string, open func() error) error {
 	loading.Lock()
 	defer loading.Unlock()
-	if !slices.ContainsFunc(plugins, func(p *plugin) bool { return p.path == path }) {
-		if err := load(path); err != nil {
+	if numberOf(name) < 0 {
+		if err := load(name, path); err != nil {
 			return err
 		}
 	}
 	return open()
 }
 
-func load(path string) error {
+// numberOf is the number of the plugin of a name, -1 where it is not loaded.
+func numberOf(name string) int {
+	return slices.IndexFunc(plugins, func(p *plugin) bool { return p.name == name })
+}
+
+func load(name, path string) error {
 	if len(plugins) == C.SHIM_SLOTS {
 		return fmt.Errorf("%d plugins are loaded, which is all that a process may load", len(plugins))
 	}
@@ -67,17 +77,21 @@ func load(path string) error {
 	if err != nil {
 		return err
 	}
-	p := &plugin{path: path, file: file, flags: flags()}
+	p := &plugin{name: name, file: file, flags: flags()}
 	p.digest = sync.OnceValues(func() (string, error) { return digestOf(file) })
-	name := C.CString(path)
-	defer C.free(unsafe.Pointer(name))
+	of := C.CString(path)
+	defer C.free(unsafe.Pointer(of))
+	standsIn := C.int(0)
+	if name != path {
+		standsIn = 1
+	}
 	var table *C.shim_api
-	if why := C.shim_open(C.int(len(plugins)), name, &table); why != nil {
+	if why := C.shim_open(C.int(len(plugins)), of, standsIn, &table); why != nil {
 		file.Close()
 		return fmt.Errorf("does not load: %s", C.GoString(why))
 	}
 	plugins = append(plugins, p)
-	return pjrt.RegisterPreloadedPlugin(path, uintptr(unsafe.Pointer(table)))
+	return pjrt.RegisterPreloadedPlugin(name, uintptr(unsafe.Pointer(table)))
 }
 
 // Caller calls plugins for an engine. It may be used by several goroutines; its fields are
@@ -86,6 +100,7 @@ type Caller struct {
 	Programs *Programs // that are kept; nil for none
 	Beside   []string  // libraries that the plugin uses, by name and version
 	Devices  int       // that the engine has
+	Absent   *Absent   // for which is compiled in place of the plugin's devices; nil for those
 
 	compiled, loaded atomic.Int64
 
@@ -97,27 +112,46 @@ type Caller struct {
 // next waits for it with its inputs. More would only take memory.
 const mostRuns = 2
 
+// Asked is what is asked of a program that is compiled.
+type Asked struct {
+	// of its inputs, which must be named p0, p1, ...: whether a run may be given it for good, so that
+	// outputs take its memory
+	Donated []bool
+	// what the compiled program must call of libraries, by the beginnings of their names
+	Calls []string
+}
+
+// NotCalled is a call of a library that the compiler has not kept.
+type NotCalled string
+
+// Error names the call.
+func (n NotCalled) Error() string {
+	return fmt.Sprintf("the compiled program has no call of %s", string(n))
+}
+
 // compilation is one program that is compiled.
 type compilation struct {
 	*Caller
-	donated []bool
+	asked Asked
+	err   error // in place of what go-xla hears
 }
 
 // Compile calls compile, in which go-xla compiles a program: one that is kept is loaded in its
-// place, and one that is not is kept. donated says of its inputs, which must be named p0, p1, ...,
-// which of them a run may be given for good: its outputs take their memory.
-func (c *Caller) Compile(donated []bool, compile func() error) error {
+// place, and one that is not is kept.
+func (c *Caller) Compile(asked Asked, compile func() error) error {
 	if c == nil { // another engine than XLA
 		return compile()
 	}
-	handle := cgo.NewHandle(&compilation{c, donated})
+	of := &compilation{Caller: c, asked: asked}
+	handle := cgo.NewHandle(of)
 	defer handle.Delete()
 	// The plugin is called by this thread, which says by itself what for.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	C.shim_enter(C.uintptr_t(handle))
 	defer C.shim_enter(0)
-	return compile()
+	err := compile()
+	return cmp.Or(of.err, err)
 }
 
 // Run calls run, in which go-xla runs a program on one device. It waits for the end of the run
@@ -185,19 +219,29 @@ func shimCompile(call C.uintptr_t, slot C.int, args unsafe.Pointer) unsafe.Point
 }
 
 func (c *compilation) compile(slot C.int, args *C.shim_compile) (failure unsafe.Pointer) {
-	if slices.Contains(c.donated, true) {
-		program := donate(bytesOf(args.program.code, args.program.code_size), c.donated)
-		args.program.code, args.program.code_size = (*C.char)(C.CBytes(program)), C.size_t(len(program))
-		defer C.free(unsafe.Pointer(args.program.code))
+	if slices.Contains(c.asked.Donated, true) {
+		program := donate(bytesOf(args.program.code, args.program.code_size), c.asked.Donated)
+		defer C.free(replace(args, program))
 	}
+	if c.Absent != nil {
+		c.err = c.Absent.compile(args)
+		program := []byte(standIn)
+		defer C.free(replace(args, program))
+		return C.shim_compile_anew(slot, args)
+	}
+	defer func() {
+		if failure == nil {
+			c.err = c.asked.check(slot, args.executable)
+		}
+	}()
 	key, ok := c.key(slot, args)
 	if !ok {
 		c.compiled.Add(1)
 		return C.shim_compile_anew(slot, args)
 	}
 	if kept := c.Programs.get(key); len(kept) > 0 {
-		bytes := (*C.char)(unsafe.Pointer(&kept[0]))
-		args.executable = C.shim_load_bytes(slot, args.client, bytes, C.size_t(len(kept)))
+		code := (*C.char)(unsafe.Pointer(&kept[0]))
+		args.executable = C.shim_load_bytes(slot, args.client, code, C.size_t(len(kept)))
 		if args.executable != nil {
 			c.loaded.Add(1)
 			return nil
@@ -212,6 +256,33 @@ func (c *compilation) compile(slot C.int, args *C.shim_compile) (failure unsafe.
 	if C.shim_serialize_loaded(slot, args.executable, &made) != 0 {
 		defer C.shim_free_serialized(&made)
 		c.Programs.put(key, bytesOf(made.serialized_bytes, made.serialized_bytes_size))
+	}
+	return nil
+}
+
+// replace gives a compilation another program, which free frees.
+func replace(args *C.shim_compile, program []byte) unsafe.Pointer {
+	code := C.CBytes(program)
+	args.program.code, args.program.code_size = (*C.char)(code), C.size_t(len(program))
+	return code
+}
+
+// check says which of the calls a compiled program lacks. One that the plugin does not show has
+// them.
+func (a Asked) check(slot C.int, loaded unsafe.Pointer) error {
+	if len(a.Calls) == 0 {
+		return nil
+	}
+	var size C.size_t
+	text := C.shim_read_loaded(slot, loaded, &size)
+	if text == nil {
+		return nil
+	}
+	defer C.free(unsafe.Pointer(text))
+	for _, call := range a.Calls {
+		if !bytes.Contains(bytesOf(text, size), []byte(call)) {
+			return NotCalled(call)
+		}
 	}
 	return nil
 }

@@ -20,22 +20,36 @@ typedef struct {
 // Places of functions in the table.
 enum {
 	SHIM_Error_Destroy = 0,
+	SHIM_Error_Message = 1,
 	SHIM_Event_Destroy = 5,
 	SHIM_Event_Await = 8,
+	SHIM_Client_Create = 10,
 	SHIM_Client_PlatformVersion = 14,
 	SHIM_Client_AddressableDevices = 16,
 	SHIM_Client_Compile = 20,
 	SHIM_DeviceDescription_Kind = 26,
 	SHIM_Device_GetDescription = 29,
 	SHIM_Executable_Destroy = 40,
+	SHIM_Executable_OptimizedProgram = 48,
 	SHIM_Executable_Serialize = 49,
 	SHIM_LoadedExecutable_GetExecutable = 51,
 	SHIM_LoadedExecutable_Execute = 55,
 	SHIM_Executable_DeserializeAndLoad = 56,
 	SHIM_LAST = SHIM_Executable_DeserializeAndLoad,
+	// of plugins that compile for a device which is not there
+	SHIM_TopologyDescription_Create = 82,
+	SHIM_TopologyDescription_Destroy = 83,
+	SHIM_Compile = 89,
+	SHIM_Executable_GetCompiledMemoryStats = 96,
 };
 
 typedef struct { SHIM_HEADER; void *error; } shim_error_destroy;
+typedef struct {
+	SHIM_HEADER;
+	void *error;
+	const char *message;
+	size_t message_size;
+} shim_error_message;
 typedef struct { SHIM_HEADER; void *executable; } shim_executable_destroy;
 
 typedef struct { SHIM_HEADER; void *event; } shim_event_destroy;
@@ -122,6 +136,72 @@ typedef struct {
 	size_t device_kind_size;
 } shim_kind;
 
+typedef struct { SHIM_HEADER; void *executable; shim_program *program; } shim_optimized;
+
+// of which the value is a text
+typedef struct {
+	SHIM_HEADER;
+	const char *name;
+	size_t name_size;
+	int type;
+	const char *string_value;
+	size_t value_size;
+} shim_named_value;
+
+typedef struct {
+	SHIM_HEADER;
+	const shim_named_value *create_options;
+	size_t num_options;
+	void *kv_get_callback;
+	void *kv_get_user_arg;
+	void *kv_put_callback;
+	void *kv_put_user_arg;
+	void *client;
+	void *kv_try_get_callback;
+	void *kv_try_get_user_arg;
+} shim_create;
+
+typedef struct {
+	SHIM_HEADER;
+	const char *topology_name;
+	size_t topology_name_size;
+	const shim_named_value *create_options;
+	size_t num_options;
+	void *topology;
+} shim_topology;
+
+typedef struct { SHIM_HEADER; void *topology; } shim_topology_destroy;
+
+typedef struct {
+	SHIM_HEADER;
+	const void *topology;
+	const shim_program *program;
+	const char *compile_options;
+	size_t compile_options_size;
+	void *client;
+	void *executable;
+} shim_compile_for;
+
+typedef struct {
+	SHIM_HEADER;
+	void *executable;
+	int64_t generated_code_size_in_bytes;
+	int64_t argument_size_in_bytes;
+	int64_t output_size_in_bytes;
+	int64_t alias_size_in_bytes;
+	int64_t temp_size_in_bytes;
+	int64_t host_generated_code_size_in_bytes;
+	int64_t host_argument_size_in_bytes;
+	int64_t host_output_size_in_bytes;
+	int64_t host_alias_size_in_bytes;
+	int64_t host_temp_size_in_bytes;
+	int64_t peak_memory_in_bytes;
+	int64_t total_size_in_bytes;
+	int64_t total_allocation_bytes;
+	int64_t indefinite_allocations;
+	int64_t peak_unpadded_heap_bytes;
+} shim_memory;
+
 // SHIM_SIZE is a struct's size up to its last field.
 #define SHIM_SIZE(type, last) (offsetof(type, last) + sizeof(((type *)0)->last))
 
@@ -133,13 +213,16 @@ typedef struct {
 	size_t version_size, kind_size, devices;
 } shim_made;
 
-const char *shim_open(int slot, const char *path, shim_api **table);
+const char *shim_open(int slot, const char *path, int stands_in, shim_api **table);
 void shim_enter(uintptr_t call);
 int shim_describe(int slot, void *client, shim_made *made);
 void *shim_compile_anew(int slot, shim_compile *args);
 int shim_serialize_loaded(int slot, void *loaded, shim_serialize *args);
 void shim_free_serialized(shim_serialize *args);
 void *shim_load_bytes(int slot, void *client, const char *bytes, size_t size);
+char *shim_read_loaded(int slot, void *loaded, size_t *size);
+char *shim_compile_absent(int slot, shim_named_value options[2], shim_compile_for *args,
+		shim_memory *memory, shim_serialize *program);
 void shim_run(void);
 void *shim_ran(int *slot);
 void shim_await(int slot, void *event);

@@ -2,6 +2,7 @@ package shim
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -120,9 +121,9 @@ const module = `module @m {
   }
 }`
 
-// TestRefused: bytes that are signed, but that the plugin does not take, are removed, and the
-// program is compiled.
-func TestRefused(t *testing.T) {
+// clientOf opens the plugin for CPUs.
+func clientOf(t *testing.T) (client *pjrt.Client) {
+	t.Helper()
 	path, err := filepath.Abs("../../../cache/xla-cpu/pjrt_c_api_cpu_plugin.so")
 	if err != nil {
 		t.Fatal(err)
@@ -130,10 +131,7 @@ func TestRefused(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Skip("no PJRT plugin for CPUs: make xla-cpu fetches it")
 	}
-	ofUser(t)
-	c := &Caller{Programs: Folder(filepath.Join(t.TempDir(), "programs"))}
-	var client *pjrt.Client
-	err = Open(path, func() error {
+	err = Open(path, path, func() error {
 		plugin, err := pjrt.GetPlugin(path)
 		if err == nil {
 			client, err = plugin.NewClient(nil)
@@ -143,10 +141,43 @@ func TestRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Destroy()
+	t.Cleanup(func() { client.Destroy() })
+	return client
+}
+
+// TestCalls: a compiled program is refused where it lacks what it must call, a loaded one too.
+func TestCalls(t *testing.T) {
+	client := clientOf(t)
+	ofUser(t)
+	c := &Caller{Programs: Folder(filepath.Join(t.TempDir(), "programs"))}
+	compile := func(calls ...string) error {
+		return c.Compile(Asked{Calls: calls}, func() error {
+			_, err := client.Compile().WithStableHLO([]byte(module)).Done()
+			return err
+		})
+	}
+	for range 2 {
+		if err := compile("add"); err != nil {
+			t.Error(err)
+		}
+		if err := compile("add", "subtract"); !errors.Is(err, NotCalled("subtract")) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if compiled, loaded := c.Counts(); compiled != 1 || loaded != 3 {
+		t.Errorf("%d compiled, %d loaded", compiled, loaded)
+	}
+}
+
+// TestRefused: bytes that are signed, but that the plugin does not take, are removed, and the
+// program is compiled.
+func TestRefused(t *testing.T) {
+	client := clientOf(t)
+	ofUser(t)
+	c := &Caller{Programs: Folder(filepath.Join(t.TempDir(), "programs"))}
 	expect := func(compiled, loaded int) {
 		t.Helper()
-		err := c.Compile(nil, func() error {
+		err := c.Compile(Asked{}, func() error {
 			program, err := client.Compile().WithStableHLO([]byte(module)).Done()
 			if err != nil {
 				return err
@@ -172,7 +203,7 @@ func TestRefused(t *testing.T) {
 		expect(2+i, 1+i)
 		expect(2+i, 2+i)
 	}
-	err = c.Compile(nil, func() error {
+	err = c.Compile(Asked{}, func() error {
 		_, err := client.Compile().WithStableHLO([]byte("no module")).Done()
 		return err
 	})
@@ -302,6 +333,10 @@ func TestLayouts(t *testing.T) {
 		"serialize":      "Executable_Serialize_Args", "load": "Executable_DeserializeAndLoad_Args",
 		"platform_version": "Client_PlatformVersion_Args", "devices": "Client_AddressableDevices_Args",
 		"description": "Device_GetDescription_Args", "kind": "DeviceDescription_Kind_Args",
+		"error_message": "Error_Message_Args", "optimized": "Executable_OptimizedProgram_Args",
+		"named_value": "NamedValue", "topology": "TopologyDescription_Create_Args",
+		"topology_destroy": "TopologyDescription_Destroy_Args", "compile_for": "Compile_Args",
+		"create": "Client_Create_Args", "memory": "Executable_GetCompiledMemoryStats_Args",
 	}
 	assert := func(format string, args ...any) {
 		fmt.Fprintf(&program, "_Static_assert(%s, \"\");\n", fmt.Sprintf(format, args...))
