@@ -80,6 +80,9 @@ func (s *speaker) make(q request, questions <-chan json.RawMessage) *end {
 	quiet := s.beat(q.Patience)
 	proc.NewPeak()
 	err := caught.Do("", func() error { return ops.All[q.Op].Run(ctx, s.run(q), q.Params) })
+	for _, note := range s.engine.Notes() {
+		s.say(message{Warning: note})
+	}
 	quiet()
 	cancel()
 	<-listened

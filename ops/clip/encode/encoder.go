@@ -235,7 +235,7 @@ func (e *Encoder) program(on *device, kind, name string, shape []int, build func
 	return on.eng.Program(key, func(g *Graph) []*Node {
 		in := input(g, name, shape...)
 		tape := graph.New(g, e.cfg)
-		tape.DType = e.dtype
+		tape.DType, tape.Flash = e.dtype, on.eng.FlashAttention()
 		return []*Node{build(tape, in)}
 	})
 }

@@ -3,7 +3,9 @@ package graph
 import (
 	"math"
 
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/layers/attention"
 )
 
 // stream is the form of the activations [batch*tokens, width] of a tower.
@@ -60,7 +62,11 @@ func (t *Tape) attention(h *Node, name string, s stream, pool *pooling) *Node {
 		kv := t.split(t.affine(h, w[1], b[1]), 1, d, d) // of [B*T, 2D]
 		k, v, queries, s.mask = kv[0], kv[1], 1, pool.mask
 	}
-	return t.linear(t.heads(q, k, v, s, queries), name+".out_proj.weight", name+".out_proj.bias")
+	heads := t.heads
+	if t.flashes(s, queries) {
+		heads = t.flash
+	}
+	return t.linear(heads(q, k, v, s, queries), name+".out_proj.weight", name+".out_proj.bias")
 }
 
 // heads attends within each head, with scores and their softmax in f32. q is [B*queries, D],
@@ -77,6 +83,35 @@ func (t *Tape) heads(q, k, v *Node, s stream, queries int) *Node {
 	}
 	o := t.product(t.softmax(scores), apart(v, s.tokens))
 	return Reshape(TransposeAllAxes(o, 0, 2, 1, 3), s.batch*queries, s.width)
+}
+
+// flashTokens is the length of sequences from which flash attention is worth it: 257 are those of
+// ViT-L/14. Of the 50 of a ViT-B/32 the scores are small.
+const flashTokens = 256
+
+// flashes says whether flash attention computes a block's attention: in bf16, without a mask, with
+// heads of a multiple of 8.
+func (t *Tape) flashes(s stream, queries int) bool {
+	return t.Flash && t.DType == dtypes.BFloat16 && s.mask == nil && queries == s.tokens &&
+		s.tokens >= flashTokens && s.width/s.heads%8 == 0
+}
+
+// flash is heads where each token has a query and none is masked, by GoMLX's attention and its
+// gradient: a GPU's library computes both without ever writing the scores to memory. Elsewhere they
+// are made of the operations of heads, with scores and softmax in the type of activations.
+func (t *Tape) flash(q, k, v *Node, s stream, queries int) *Node {
+	inputs := []*Node{q, k, v}
+	for i, x := range inputs {
+		inputs[i] = Reshape(x, s.batch, s.tokens, s.heads, s.width/s.heads)
+	}
+	o, _ := attention.Core(inputs[0], inputs[1], inputs[2], attention.LayoutBSHD,
+		attention.CoreOptions{})
+	back := func(dys []*Node, _ []bool) []*Node {
+		given := StopGradient(Wide(dys[0]))
+		return Gradient(ReduceAllSum(Mul(Wide(o), given)), inputs...)
+	}
+	t.setRule(&rule{outputs: []*Node{o}, inputs: inputs, back: back})
+	return Reshape(o, s.batch*queries, s.width)
 }
 
 // masked is added to scores that must not count; its exponential is 0.

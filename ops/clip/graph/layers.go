@@ -22,6 +22,7 @@ type Tape struct {
 
 	DType     dtypes.DType // of activations between layers; parameters are f32
 	Recompute bool         // see recomputed
+	Flash     bool         // see flashes
 }
 
 // ParamPrefix is before a parameter's name in the names of a graph's inputs.

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"react/ops/clip/internal/cliptest"
@@ -45,6 +47,71 @@ func TestLayerNormByHand(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestFlash: attention by GoMLX's layer, which a GPU's library computes, is that of heads, with the
+// same gradients.
+func TestFlash(t *testing.T) {
+	s := stream{batch: 2, tokens: 5, width: 32, heads: 2}
+	rows := s.batch * s.tokens
+	values, dims := map[string][]float32{}, map[string][]int{}
+	for _, name := range []string{"q", "k", "v", "do"} {
+		values[name], dims[name] = cliptest.Drawn("flash "+name, rows*s.width), []int{rows, s.width}
+		for i := range values[name] {
+			values[name][i] *= 3 // so that some tokens count for more than others
+		}
+	}
+	cliptest.OnEngines(t, func(t *testing.T, e *engine.Engine) {
+		for dtype, bound := range map[dtypes.DType]float64{dtypes.Float32: 1e-5, dtypes.BFloat16: 0.1} {
+			if dtype == dtypes.BFloat16 && !strings.HasPrefix(e.Name(), "xla:") {
+				continue // onnx computes in f32, and go lacks GoMLX's softmax of it
+			}
+			p, err := e.Program(fmt.Sprint("flash ", dtype), func(g *Graph) (outputs []*Node) {
+				tape := New(g, cliptest.SmallModel(0, true).Config)
+				tape.DType = dtype
+				in := func(name string) *Node { return Input(g, name, rows, s.width) }
+				xs, do := []*Node{in("q"), in("k"), in("v")}, tape.Narrow(in("do"))
+				q, k, v := tape.Narrow(xs[0]), tape.Narrow(xs[1]), tape.Narrow(xs[2])
+				for _, o := range []*Node{tape.heads(q, k, v, s, s.tokens), tape.flash(q, k, v, s, s.tokens)} {
+					grads := tape.Gradients([]*Node{o}, []*Node{do}, xs)
+					outputs = append(append(outputs, Wide(o)), grads...)
+				}
+				return outputs
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := cliptest.RunProgram(t, e, p, values, dims)
+			for i, name := range []string{"output", "gradient of q", "gradient of k", "gradient of v"} {
+				err := cliptest.CloseTo(out[4+i], out[i], bound)
+				if largest := cliptest.Largest(out[i]); err != nil || largest < 1 {
+					t.Errorf("%s, %s: %v; the largest is %v", dtype, name, err, largest)
+				}
+			}
+		}
+	})
+}
+
+// TestFlashes: flash attention is for long sequences in bf16 without a mask, where it is had.
+func TestFlashes(t *testing.T) {
+	tape := &Tape{Flash: true, DType: dtypes.BFloat16}
+	long := stream{tokens: 257, width: 1024, heads: 16}
+	if !tape.flashes(long, 257) {
+		t.Error("not for ViT-L/14")
+	}
+	masked, short, uneven := long, long, long
+	masked.mask, short.tokens, uneven.heads = &Node{}, 50, 128*3
+	uneven.width = 12 * uneven.heads
+	for name, no := range map[string]bool{
+		"with a mask": tape.flashes(masked, 257), "for ViT-B/32": tape.flashes(short, 50),
+		"for heads of 12": tape.flashes(uneven, 257), "for one query": tape.flashes(long, 1),
+		"in f32":                    (&Tape{Flash: true, DType: dtypes.Float32}).flashes(long, 257),
+		"where the engine has none": (&Tape{DType: dtypes.BFloat16}).flashes(long, 257),
+	} {
+		if no {
+			t.Error(name)
+		}
+	}
 }
 
 // TestTableGradientOfLargeVocabulary compares the way of distinct ids with a plain sum.

@@ -169,7 +169,7 @@ func (t *Trainer) compile(kind string, renews func(name string) bool,
 // tape is a graph's, with the parameters of a head.
 func (t *Trainer) tape(g *Graph) *graph.Tape {
 	tape := graph.New(g, t.cfg)
-	tape.DType, tape.Recompute = t.dtype, t.opts.Recompute
+	tape.DType, tape.Recompute, tape.Flash = t.dtype, t.opts.Recompute, t.eng.FlashAttention()
 	for _, p := range t.opts.Head.Parameters(t.cfg.Dim()) {
 		tape.Shape[p.Name] = graph.DeviceShape(p.Shape)
 	}
