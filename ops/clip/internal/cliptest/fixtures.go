@@ -118,6 +118,9 @@ func absent(t testing.TB, name string) error {
 		if kind, _, _ = strings.Cut(kind, ","); len(engine.FindPlugins(kind)) == 0 {
 			return fmt.Errorf("no PJRT plugin for %s is found (runner doctor says where it is looked for)", kind)
 		}
+		if kind == "cuda" && engine.GPUs(name) == 0 {
+			return fmt.Errorf("no NVIDIA GPU is here (no /dev/nvidia0), for which there is a plugin")
+		}
 		compileQuickly()
 	}
 	if name != "onnx" {
