@@ -1,10 +1,12 @@
-"""The models of runner bench in PyTorch, compiled, on a CUDA device in bfloat16, for run.sh: peer.py ARCH BATCH ROUNDS.
+"""A work of runner bench in PyTorch, for run.sh: peer.py DEVICE ARCH BATCH ROUNDS PRECISION WORK HOW.
 
-Prints a line for each work as runner bench does: images a second by the median round, milliseconds, memory in MiB at its peak.
-The towers are open_clip's ViT with a fused attention; a step is forward, contrastive loss with positives of similarity >= 0.9,
+DEVICE is cuda or cpu, PRECISION bf16 or f32 (which a GPU computes as TF32, as ours), HOW compiled or eager. Prints a line as
+runner bench does: images a second by the median round, milliseconds, memory in MiB at its peak. The towers are open_clip's ViT with a fused attention; a step is forward, contrastive loss with positives of similarity >= 0.9,
 backward, clipping and AdamW on f32 weights under autocast. Where the text tower is locked, captions are encoded beforehand.
 """
+import contextlib
 import math
+import resource
 import statistics
 import sys
 import time
@@ -15,6 +17,7 @@ from torch import nn
 
 SHAPES = {  # image width, layers, heads, patch; text width, heads; embedding
     "ViT-B-32": (768, 12, 12, 32, 512, 8, 512),
+    "ViT-B-16": (768, 12, 12, 16, 512, 8, 512),
     "ViT-L-14": (1024, 24, 16, 14, 768, 12, 768),
 }
 SIDE, CONTEXT, VOCAB, GATES = 224, 77, 49408, 2
@@ -81,9 +84,10 @@ def loss_of(u, v, scale):
 
 
 class Work:
-    def __init__(self, arch, name, batch):
+    def __init__(self, device, arch, batch, precision, name, how):
         width, layers, heads, patch, text_width, text_heads, dim = SHAPES[arch]
-        self.name, device = name, "cuda"
+        self.name = name
+        self.precision = torch.autocast(device, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
         self.image = Image(width, layers, heads, patch, dim, GATES if name == "gated-image" else 0).to(device)
         self.text = Text(text_width, text_heads, dim).to(device)
         self.scale = nn.Parameter(torch.tensor(math.log(1 / 0.07), device=device))
@@ -98,13 +102,14 @@ class Work:
         self.ids = torch.randint(1, VOCAB - 1, (batch, CONTEXT), device=device)
         self.ids[:, -1] = VOCAB - 1
         self.features = F.normalize(torch.randn(batch, dim, device=device), dim=-1)
-        self.image, self.text = torch.compile(self.image), torch.compile(self.text)
+        if how == "compiled":
+            self.image, self.text = torch.compile(self.image), torch.compile(self.text)
 
     def round(self):
         if self.name == "embed":
-            with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):
+            with torch.inference_mode(), self.precision:
                 return self.image(self.pixels).cpu()
-        with torch.autocast("cuda", torch.bfloat16):
+        with self.precision:
             u = self.image(self.pixels)
             v = self.features if self.cached else self.text(self.ids)
         loss = loss_of(u, v, self.scale)
@@ -116,23 +121,22 @@ class Work:
 
 
 def main():
-    arch, batch, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    print("PyTorch", torch.__version__, "compiled, bf16,", torch.cuda.get_device_name(), arch, "batch", batch)
-    for name in ["embed", "full", "locked-image", "locked-text", "gated-image"]:
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-        work = Work(arch, name, batch)
-        took = []
-        for i in range(rounds + 3):
+    device, arch, batch, rounds, precision, name, how = sys.argv[1:]
+    batch, on_gpu = int(batch), device == "cuda"
+    torch.set_float32_matmul_precision("high")
+    print("PyTorch", torch.__version__, how, precision, torch.cuda.get_device_name() if on_gpu else "CPU", arch, "batch", batch)
+    work = Work(device, arch, batch, precision, name, how)
+    took = []
+    for i in range(int(rounds) + 3):
+        start = time.perf_counter()
+        work.round()  # ends with what it gives back on the host
+        if on_gpu:
             torch.cuda.synchronize()
-            start = time.perf_counter()
-            work.round()
-            torch.cuda.synchronize()
-            if i >= 3:
-                took.append(time.perf_counter() - start)
-        median = statistics.median(took)
-        print(f"{name:>12}  {batch / median:9.1f} images/s  {median * 1e3:8.2f} ms  {torch.cuda.max_memory_allocated() >> 20} MiB", flush=True)
-        del work
+        if i >= 3:
+            took.append(time.perf_counter() - start)
+    median = statistics.median(took)
+    memory = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    print(f"{name:>12}  {batch / median:9.1f} images/s  {median * 1e3:8.2f} ms  {memory >> 20} MiB")
 
 
 main()
