@@ -121,6 +121,7 @@ func (o browseOptions) serve(ctx context.Context, name string, stdout, stderr io
 		return err
 	}
 	defer b.Close()
+	record.PrintNote(stderr, b.Note)
 	server := listen.Server{Address: o.listen, Says: "shows " + b.Site.Title, Handler: b.Site.Handler}
 	return server.Run(ctx, stdout, stderr)
 }

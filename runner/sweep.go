@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -105,7 +106,7 @@ otherwise. --set gives any other field; flags of sweep for this machine are take
 					"on a cluster, sweep the file that --print-spec prints"))
 			}
 			of.Weights, of.Datasets = given[0], given[1:]
-			text, err := evaluationText(of, storeDir)
+			text, err := evaluationText(of, storeDir, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -139,7 +140,7 @@ otherwise. --set gives any other field; flags of sweep for this machine are take
 }
 
 // evaluationText is the experiment of an evaluation; what is no path may be a trial.
-func evaluationText(of starter.Evaluation, storeDir string) (text spec.Text, err error) {
+func evaluationText(of starter.Evaluation, storeDir string, stderr io.Writer) (text spec.Text, err error) {
 	if err := of.Check(); err != nil {
 		return text, cli.Usage(err)
 	}
@@ -151,6 +152,7 @@ func evaluationText(of starter.Evaluation, storeDir string) (text spec.Text, err
 		}
 		defer s.Close()
 		if t, err := record.FindTrial(s, of.Weights); err == nil {
+			record.PrintNote(stderr, t.Note)
 			of.Trial, of.TrialPrompts = true, t.Prompts()
 			if of.Checkpoint, err = t.Checkpoint(s); err != nil {
 				return text, err

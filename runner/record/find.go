@@ -111,12 +111,13 @@ func findTrial(sweeps []*store.Sweep, name string) (found TrialOf, err error) {
 	var others []string
 	for _, sweep := range sweeps {
 		var p Plan
-		if err := sweep.ReadJSON(PlanFile, &p); err != nil {
-			return TrialOf{}, err
+		var named []*Trial
+		err := sweep.ReadJSON(PlanFile, &p)
+		if err == nil {
+			named, err = p.Named(name)
 		}
-		named, err := p.Named(name)
 		switch {
-		case found.Trial == nil && err != nil:
+		case found.Trial == nil && err != nil: // an older sweep only adds to the note
 			return TrialOf{}, err
 		case len(named) == 0:
 		case found.Trial == nil:

@@ -21,7 +21,7 @@ func Items(storeDir, name string, stderr io.Writer) (iter.Seq2[fetch.Item, error
 	if err != nil {
 		return nil, err
 	}
-	keys, err := pairsStages(s, name)
+	keys, err := pairsStages(s, name, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func Items(storeDir, name string, stderr io.Writer) (iter.Seq2[fetch.Item, error
 }
 
 // pairsStages are the keys of the pairs of a sweep, or of one trial, whose images are elsewhere.
-func pairsStages(s *store.Store, name string) ([]string, error) {
+func pairsStages(s *store.Store, name string, stderr io.Writer) ([]string, error) {
 	if sweeps, err := record.FindSweeps(s, []string{name}); err == nil {
 		var p record.Plan
 		if err := sweeps[0].ReadJSON(record.PlanFile, &p); err != nil {
@@ -66,6 +66,7 @@ func pairsStages(s *store.Store, name string) ([]string, error) {
 	if err != nil {
 		return nil, cli.Usage(fmt.Errorf("no sweep, trial, or list (.parquet, .csv, .tsv, .txt) %q (store %s)", name, s.Root()))
 	}
+	record.PrintNote(stderr, found.Note)
 	if key := found.Trial.Stages["pairs"]; key != "" {
 		return notGenerated(found.Plan, "trial "+found.Trial.Name, []string{key})
 	}

@@ -26,6 +26,7 @@ import (
 // Browser is what a page shows, with what it keeps open.
 type Browser struct {
 	Site   browse.Site
+	Note   string // what else the name stands for
 	store  *store.Store
 	finder *retrieve.Finder // nil where nothing can be searched
 }
@@ -40,6 +41,7 @@ func (b *Browser) Close() {
 // browsed are the stages that a page is about.
 type browsed struct {
 	plan  *record.Plan
+	note  string                  // of the trial's name
 	trial *record.Trial           // nil for an index
 	pairs *record.Stage           // nil for an index, and for a base
 	by    map[string]record.Stage // the searches, by side
@@ -53,7 +55,7 @@ func Open(ctx context.Context, s *store.Store, engines *exec.Engines, name strin
 	if err != nil {
 		return nil, err
 	}
-	b := &Browser{store: s}
+	b := &Browser{Note: what.note, store: s}
 	b.describe(what, name)
 	if err := b.openFinder(ctx, what, engines); err != nil {
 		return nil, err
@@ -74,7 +76,11 @@ func findBrowsed(s *store.Store, name string) (*browsed, error) {
 	if !isDir(name) {
 		found, err := record.FindTrial(s, name)
 		if err == nil {
-			return trialBrowsed(found.Plan, found.Trial)
+			what, err := trialBrowsed(found.Plan, found.Trial)
+			if err == nil {
+				what.note = found.Note
+			}
+			return what, err
 		}
 		if !cli.IsUsage(err) {
 			return nil, err
