@@ -8,7 +8,7 @@
 //	onnx        ONNX Runtime on the CPU
 //	go          GoMLX's Go backend; slow, but needs nothing (SIMD says how slow)
 //	xla:cuda    XLA by the first CUDA plugin that FindPlugins finds; f32 is computed as TF32
-//	xla:cpu     XLA on the CPU, likewise; never taken by auto
+//	xla:cpu     XLA on the CPU, likewise; auto takes it where ForModel says so
 //	xla:PLUGIN  XLA by the PJRT plugin in the file PLUGIN
 //
 // Options of XLA come after commas: xla:cuda,tf32=false. flash=false does without the GPU's flash
@@ -133,6 +133,22 @@ func Apart(spec string) bool {
 
 // takesCUDA says whether auto tries a CUDA plugin first.
 func takesCUDA() bool { return hasGPU() && len(FindPlugins("cuda")) > 0 }
+
+// fasterOnXLA is from how many operations for an image on (clip.FLOPs) XLA is the fastest engine on
+// a CPU. On two cores, alone: at 8.8e9 (ViT-B/32, batch 32) xla:cpu embeds 1.12 to 1.14 and tunes
+// gated-image 1.10 to 1.15 times as fast as onnx (runner bench, results/measured.md); at 2.7e7 (the
+// small model of results/peers.md) its steps take as long or longer.
+const fasterOnXLA = 1e9
+
+// ForModel is the engine that auto stands for where a model takes so many operations for an image,
+// and its training steps too: xla:cpu for a large one on a machine without a GPU where XLA's plugin is
+// found, else auto. Small models stay on onnx, whose steps are faster.
+func ForModel(imageFLOPs float64) string {
+	if imageFLOPs < fasterOnXLA || takesCUDA() || len(FindPlugins("cpu")) == 0 {
+		return "auto"
+	}
+	return "xla:cpu"
+}
 
 // openAuto takes CUDA where there is a GPU and a plugin, then ONNX Runtime,
 // then Go. A library that is there but does not open is a warning, not an

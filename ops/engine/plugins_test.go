@@ -240,6 +240,29 @@ func TestAuto(t *testing.T) {
 	}
 }
 
+// TestForModel: auto takes XLA for large models where its plugin for CPUs is found, and tells so.
+func TestForModel(t *testing.T) {
+	dir := noPlugins(t)
+	if got := ForModel(8.8e9); got != "auto" {
+		t.Errorf("without a plugin: %s", got)
+	}
+	write(t, dir, "pjrt_c_api_cpu_plugin.so")
+	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", dir)
+	large, small := "xla:cpu", "auto"
+	if takesCUDA() {
+		large = "auto"
+	}
+	for flops, want := range map[float64]string{8.8e9: large, 2.7e7: small, 0: small} {
+		if got := ForModel(flops); got != want {
+			t.Errorf("%g operations: %s, want %s", flops, got, want)
+		}
+	}
+	_, why := Auto([]Status{{Engine: "onnx", Usable: true}, {Engine: "xla:cpu", Usable: true}})
+	if why != "onnx opens; sweeps with a model of 1 GFLOP an image or more take xla:cpu" {
+		t.Error(why)
+	}
+}
+
 // TestSurveyAgreesWithAuto: what the report says auto takes is what Open takes.
 func TestSurveyAgreesWithAuto(t *testing.T) {
 	openGoOrSkip(t)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -93,7 +94,8 @@ func surveyPlugins(kind string) []Status {
 	return []Status{s}
 }
 
-// Auto is the engine that auto takes of a survey, and why.
+// Auto is the engine that auto takes of a survey, and why. For large models it is another where
+// ForModel says so.
 func Auto(list []Status) (engine, why string) {
 	var passed []string
 	for _, s := range list {
@@ -101,7 +103,11 @@ func Auto(list []Status) (engine, why string) {
 			continue
 		}
 		if s.Usable {
-			return s.Engine, strings.Join(append(passed, s.Engine+" opens"), "; ")
+			passed = append(passed, s.Engine+" opens")
+			if s.Engine != "xla:cuda" && slices.ContainsFunc(list, func(s Status) bool { return s.Engine == "xla:cpu" && s.Usable }) {
+				passed = append(passed, fmt.Sprintf("sweeps with a model of %.0f GFLOP an image or more take xla:cpu", fasterOnXLA/1e9))
+			}
+			return s.Engine, strings.Join(passed, "; ")
 		}
 		passed = append(passed, s.Engine+" does not: "+s.Problem)
 	}

@@ -1,8 +1,14 @@
 package exec
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"react/ops/clip"
+	"react/ops/engine"
+	"react/runner/plan"
 )
 
 // TestShare: stages that run at a time share the devices out, and none has another's while there
@@ -35,6 +41,36 @@ func TestShare(t *testing.T) {
 	}
 	if got := Devices(1).Share("onnx", 3).atOnce("onnx", 3); got != 0 {
 		t.Errorf("3 stages on the processor: limit %d, want none", got)
+	}
+}
+
+// TestEngineFor: one engine for all stages, by the largest of their models.
+func TestEngineFor(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "pjrt_c_api_cpu_plugin.so"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", dir)
+	stage := func(arch string) *plan.Stage {
+		model, err := clip.Arch(arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &plan.Stage{Model: &model}
+	}
+	small, large := stage("small"), stage("ViT-B-32")
+	for _, c := range []struct {
+		asked  string
+		stages []*plan.Stage
+		want   string
+	}{
+		{"auto", []*plan.Stage{{}, small}, "auto"},
+		{"auto", []*plan.Stage{small, large, {}}, engine.ForModel(8.8e9)},
+		{"onnx", []*plan.Stage{large}, "onnx"},
+	} {
+		if got := EngineFor(c.asked, c.stages); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.asked, got, c.want)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"react/ops"
 	"react/ops/engine"
 	"react/runner/apart"
+	"react/runner/plan"
 	"react/runner/store"
 )
 
@@ -38,6 +39,21 @@ func NewEngines(asked string, share Share, s *store.Store, stderr io.Writer) *En
 		e.kept = apart.Keep(func(place int) string { return share.spec(asked, place) }, e.programs)
 	}
 	return e
+}
+
+// EngineFor is the engine that a sweep's stages are made with, all alike: what --engine asks for, and
+// for auto the one that is fastest for the largest of their models.
+func EngineFor(asked string, stages []*plan.Stage) string {
+	if asked != "auto" && asked != "" {
+		return asked
+	}
+	largest := 0.0
+	for _, stage := range stages {
+		if stage.Model != nil {
+			largest = max(largest, stage.Model.FLOPs().Image)
+		}
+	}
+	return engine.ForModel(largest)
 }
 
 // CheckEngine says what is wrong with the value of --engine.

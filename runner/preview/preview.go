@@ -66,8 +66,9 @@ func Print(ctx context.Context, e *experiment.Experiment, w io.Writer, o Options
 	if err != nil {
 		return err
 	}
-	share := o.devices.Share(o.engine, o.jobs)
-	f, err := forecast.New(e.Store, tasks, survey, forecast.On(o.engine, o.jobs.Assumed()).Spread(share.Each()))
+	spec := exec.EngineFor(o.engine, e.Plan.Stages)
+	share := o.devices.Share(spec, o.jobs)
+	f, err := forecast.New(e.Store, tasks, survey, forecast.On(spec, o.jobs.Assumed()).Spread(share.Each()))
 	if err != nil {
 		return err
 	}

@@ -16,16 +16,17 @@ import (
 // was begun.
 func (s *Sweep) runHere(ctx context.Context) (*schedule.Report, error) {
 	tasks := s.TitledTasks()
-	share := s.Devices.Share(s.Engine, s.jobs)
-	expected, err := forecast.New(s.Store, tasks, s.survey, forecast.On(s.Engine, s.jobs.Assumed()).Spread(share.Each()))
+	spec := exec.EngineFor(s.Engine, s.Plan.Stages)
+	share := s.Devices.Share(spec, s.jobs)
+	expected, err := forecast.New(s.Store, tasks, s.survey, forecast.On(spec, s.jobs.Assumed()).Spread(share.Each()))
 	if err == nil {
-		expected.Expect(s.Plan.Stages, s.Engine)
+		expected.Expect(s.Plan.Stages, spec)
 		err = expected.Check(s.Store.Root(), s.overcommit)
 	}
 	if err != nil {
 		return nil, err
 	}
-	engines := exec.NewEngines(s.Engine, share, s.Store, s.Stderr)
+	engines := exec.NewEngines(spec, share, s.Store, s.Stderr)
 	defer engines.Close()
 	if err := s.prepareEngine(engines); err != nil {
 		return nil, err
