@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -26,7 +27,8 @@ record, and when an outside file is missing or has changed, naming the file.
 Stages go into the store that --store names; with --from, the record is read from
 another store, of which nothing else is used. --verify compares what was made with
 the record, digests and metrics, and ends with 1 when they differ; without --from
-it makes the trial in a store of its own, which is dropped.
+it makes the trial in a store of its own, which is dropped. Another engine or another
+number of devices rounds otherwise: then the metrics are compared, within 0.3 points.
 
 ` + cli.ExitHelp,
 		Args: cli.Args(cobra.ExactArgs(1)),
@@ -34,7 +36,7 @@ it makes the trial in a store of its own, which is dropped.
 			if o.Jobs < 1 {
 				return cli.Usage(fmt.Errorf("--jobs %d: at least 1", o.Jobs))
 			}
-			if err := exec.CheckEngine(o.Engine); err != nil {
+			if err := errors.Join(exec.CheckEngine(o.Engine), o.Devices.Check(o.Engine)); err != nil {
 				return cli.Usage(err)
 			}
 			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
@@ -45,6 +47,7 @@ it makes the trial in a store of its own, which is dropped.
 	flags := cmd.Flags()
 	flags.StringVar(&o.From, "from", "", "read the record from the store in this `directory`")
 	flags.StringVar(&o.Engine, "engine", "auto", "`engine` that computes: "+engine.Choices)
+	o.Devices.Flag(flags)
 	flags.IntVarP(&o.Jobs, "jobs", "j", 1, "run this `many` stages at a time")
 	flags.BoolVar(&o.Verify, "verify", false, "compare the outputs and metrics with the record")
 	return cmd
@@ -72,7 +75,9 @@ made from such. --descendants moves all that was made from them.
 
 --rerun N makes N of the sound stages once more from the same inputs, in a place
 that is dropped afterwards, and compares the digests file by file: the same engine
-on the same kind of processor should give the same bytes. Stages are drawn with
+on the same kind of processor should give the same bytes. Another engine, or another
+number of --devices, rounds otherwise: then arrays, results and losses are compared
+by their values, within 0.3 %. Stages are drawn with
 --seed, or are the --cheapest by the time they took.
 
 It ends with 1 when something is damaged or differs.
@@ -101,5 +106,6 @@ It ends with 1 when something is damaged or differs.
 	flags.BoolVar(&o.Cheapest, "cheapest", false, "rerun those that took the least time")
 	flags.StringVar(&o.Op, "op", "", "rerun only stages of this `op`")
 	flags.StringVar(&o.Engine, "engine", "auto", "`engine` that reruns compute with: "+engine.Choices)
+	o.Devices.Flag(flags)
 	return cmd
 }

@@ -32,6 +32,30 @@ func EngineOf(facts map[string]any) string {
 	return name
 }
 
+// ComputedOn is EngineOf with the number of devices, where that is more than one: "xla:cpu on 4
+// devices". What was computed by the same on as many has the same bits.
+func ComputedOn(facts map[string]any) string {
+	return onDevices(EngineOf(facts), devicesOf(facts))
+}
+
+func onDevices(engine, devices string) string {
+	if devices == "" {
+		return engine
+	}
+	return engine + " on " + devices + " devices"
+}
+
+// devicesOf is how many devices an engine had, "" for one.
+func devicesOf(facts map[string]any) (n string) {
+	switch libraries := facts[EngineLibrariesFact].(type) {
+	case map[string]any: // as JSON has it
+		n, _ = libraries[engine.DevicesFact].(string)
+	case map[string]string:
+		n = libraries[engine.DevicesFact]
+	}
+	return n
+}
+
 // ResumedOf says what a stage had from an attempt before, by its manifest's facts: "resumed from step
 // 73"; "" for one that began anew.
 func ResumedOf(facts map[string]any) string {

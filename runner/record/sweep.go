@@ -103,6 +103,7 @@ type Output struct {
 
 	Inputs   map[string]string `json:"inputs,omitempty"` // key → SHA256 of what was read of it
 	Engine   string            `json:"engine,omitempty"`
+	Devices  string            `json:"devices,omitempty"` // how many, where more than one
 	Commit   string            `json:"commit,omitempty"`
 	Run      string            `json:"run,omitempty"`
 	Host     string            `json:"host"`
@@ -113,9 +114,12 @@ type Output struct {
 // OutputOf is what a manifest says of an output, for the record.
 func OutputOf(m store.Manifest) Output {
 	fact := func(name string) string { text, _ := m.Facts[name].(string); return text }
-	return Output{Key: m.Key, Op: m.Op, SHA256: OutputDigest(m), Inputs: m.Inputs, Engine: fact(EngineFact), Commit: fact(CommitFact), Run: fact(runFact),
+	return Output{Key: m.Key, Op: m.Op, SHA256: OutputDigest(m), Inputs: m.Inputs, Engine: fact(EngineFact), Devices: devicesOf(m.Facts), Commit: fact(CommitFact), Run: fact(runFact),
 		Host: m.Host, Started: m.Started, Finished: m.Finished}
 }
+
+// On names the engine, and its devices where there were several.
+func (o Output) On() string { return onDevices(o.Engine, o.Devices) }
 
 // WriteResults writes a result for each trial whose stages all have entries,
 // and what the outputs are. Where nothing was made since, nothing is written.

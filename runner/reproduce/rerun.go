@@ -27,7 +27,7 @@ import (
 
 // rerunSome makes stages once more and counts those that came out otherwise.
 func (v *verifier) rerunSome(ctx context.Context) (differ int, err error) {
-	engines := exec.NewEngines(v.Engine, exec.Share{}, v.store, v.Stderr)
+	engines := exec.NewEngines(v.Engine, v.Devices.Share(v.Engine, 1), v.store, v.Stderr)
 	defer engines.Close()
 	maker := exec.Maker{Engines: engines, Workers: runtime.GOMAXPROCS(0), Identify: v.store.Identify}
 	r := newRestorer(v.store)
@@ -121,9 +121,7 @@ func (v *verifier) rerun(ctx context.Context, stage *plan.Stage, maker exec.Make
 		return false, err
 	}
 	now := store.Manifest{Files: files, Facts: notes.facts, Started: start, Finished: time.Now()}
-	differ := differingOutputs(store.Entry{Dir: v.sound[stage.Key].Dir, Manifest: then}, store.Entry{Dir: txn.Dir(), Manifest: now})
-	v.tell(stage, differ, now, then)
-	return len(differ) == 0, nil
+	return v.tell(stage, store.Entry{Dir: v.sound[stage.Key].Dir, Manifest: then}, store.Entry{Dir: txn.Dir(), Manifest: now}), nil
 }
 
 // differingOutputs names the files that are not the same in two outputs; that
@@ -139,29 +137,32 @@ func differingOutputs(a, b store.Entry) []string {
 	})
 }
 
-// tell prints what a rerun came to.
-func (v *verifier) tell(stage *plan.Stage, differ []string, now, then store.Manifest) {
-	verdict := words.Plural(len(now.Files), "file") + ", the same bytes"
+// tell prints what a rerun came to, and says whether it is what it was: the same bytes, or where
+// another engine or another number of devices computed, the same but for rounding.
+func (v *verifier) tell(stage *plan.Stage, then, now store.Entry) (same bool) {
+	differ := differingOutputs(then, now)
+	files := len(now.Manifest.Files)
+	verdict := words.Plural(files, "file") + ", the same bytes"
 	if len(differ) > 0 {
-		verdict = fmt.Sprintf("%d of %s differ: %s", len(differ), words.Plural(len(now.Files), "file"), strings.Join(differ, ", "))
+		verdict = fmt.Sprintf("%d of %s differ: %s", len(differ), words.Plural(files, "file"), strings.Join(differ, ", "))
 	}
-	fmt.Fprintf(v.Stdout, "%s %s again in %s (then %s): %s\n", stage.Op, cli.Short(stage.Key), cli.Seconds(record.Took(now)), cli.Seconds(record.Took(then)), verdict)
-	was, is := engineName(then), engineName(now)
-	switch {
-	case len(differ) == 0:
-	case was != is:
-		fmt.Fprintf(v.Stdout, "\tengine %s then, %s now: between engines results differ by rounding; --engine %s compares with the one it was made with\n", was, is, was)
-	default:
-		fmt.Fprintf(v.Stdout, "\tengine %s then and now; made on %s\n", is, then.Host)
+	fmt.Fprintf(v.Stdout, "%s %s again in %s (then %s): %s\n", stage.Op, cli.Short(stage.Key), cli.Seconds(record.Took(now.Manifest)), cli.Seconds(record.Took(then.Manifest)), verdict)
+	if len(differ) == 0 {
+		return true
 	}
-}
-
-// engineName is "none" for a stage that opened no engine.
-func engineName(m store.Manifest) string {
-	if name, ok := m.Facts[record.EngineFact].(string); ok {
-		return name
+	was, is := record.ComputedOn(then.Manifest.Facts), record.ComputedOn(now.Manifest.Facts)
+	other := otherwise(was, is)
+	if other == "" {
+		fmt.Fprintf(v.Stdout, "\tengine %s then and now; made on %s\n", orNone(is), then.Manifest.Host)
+		return false
 	}
-	return "none"
+	said, explained := byValue(then.Dir, now.Dir, differ)
+	verdict = "which rounds otherwise and explains it"
+	if !explained {
+		verdict = "and rounding does not explain it"
+	}
+	fmt.Fprintf(v.Stdout, "\t%s, %s: %s\n", other, verdict, strings.Join(said, "; "))
+	return explained
 }
 
 // rerunNotes keeps what a rerun says, to show it when it fails.

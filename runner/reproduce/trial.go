@@ -27,6 +27,7 @@ type Options struct {
 	Store          string // that outputs go into
 	From           string // whose record is read; "" is Store
 	Engine         string
+	Devices        exec.Devices
 	Jobs           int  // stages at a time
 	Verify         bool // compare with the record
 	Stdout, Stderr io.Writer
@@ -124,7 +125,7 @@ func (r *reproduction) make(ctx context.Context, stages []*plan.Stage) (*schedul
 		return nil, err
 	}
 	defer release()
-	engines := exec.NewEngines(r.Engine, exec.Share{}, r.to, r.Stderr)
+	engines := exec.NewEngines(r.Engine, r.Devices.Share(r.Engine, exec.Jobs(r.Jobs)), r.to, r.Stderr)
 	defer engines.Close()
 	maker := exec.Maker{Engines: engines, Workers: max(1, runtime.GOMAXPROCS(0)/r.Jobs), Identify: r.to.Identify}
 	tasks := make([]*schedule.Task, len(stages))

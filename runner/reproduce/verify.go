@@ -29,6 +29,7 @@ type VerifyOptions struct {
 	Cheapest       bool   // not drawn: those that took the least time
 	Op             string // of the stages that are run again; "" is any
 	Engine         string
+	Devices        exec.Devices
 	Stdout, Stderr io.Writer
 }
 
@@ -42,9 +43,9 @@ func (o *VerifyOptions) Check() error {
 	case o.Rerun < 0:
 		return fmt.Errorf("--rerun %d: at least 0", o.Rerun)
 	case o.Op != "":
-		return errors.Join(exec.CheckEngine(o.Engine), exec.CheckOp("--op", o.Op))
+		return errors.Join(exec.CheckEngine(o.Engine), o.Devices.Check(o.Engine), exec.CheckOp("--op", o.Op))
 	}
-	return exec.CheckEngine(o.Engine)
+	return errors.Join(exec.CheckEngine(o.Engine), o.Devices.Check(o.Engine))
 }
 
 // Verify reads the outputs of the store again, or those that sweeps name.
