@@ -72,8 +72,7 @@ bench: $(deps) ## all benchmarks; COUNT=10 for benchstat, BENCH= and PKG= to cho
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)
 
 # Debian's PyTorch with the kernels that OpenBLAS chooses and with those for AVX-512 (left out on a
-# CPU that lacks them), PyTorch's own package, as it is and compiled, and JAX. The tests run with the
-# allocator's large pages, as the program does with XLA; the peers as their users start them.
+# CPU that lacks them), PyTorch's own package, as it is and compiled, and JAX.
 peers = ops/clip/optim:EmbeddingAgainstPeers ops/clip/optim:StepAgainstPeers data/image:SpeedAgainstPillow \
 	data/tokenizer:SpeedAgainstPython ops/probe:ProbeAgainstScikitLearn ops/metric:ScoresAgainstNumPy \
 	ops/metric/detection:EvaluationAgainstPycocotools ops/metric/detection:NMSAgainstTorchvision ops/metric/segmentation:CountAgainstNumPy
@@ -83,7 +82,6 @@ bench-peers: $(deps) cache/xla-cpu/recipe ## measure beside PyTorch, JAX, Pillow
 	@for test in $(or $(PEERS),$(peers)); do \
 		PEER_ROUNDS=$(or $(ROUNDS),10) PEER_TABLE=$(CURDIR)/results/peers.md PEER_PYTHON=$(CURDIR)/cache/peers/bin/python \
 		PEER_TORCH="/usr/bin/python3;OPENBLAS_CORETYPE=SKYLAKEX /usr/bin/python3;$(CURDIR)/cache/peers/bin/python" \
-		GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
 		go test "./$${test%:*}" -run "^Test$${test#*:}$$" -count 1 -timeout 2h -v || exit 1; \
 	done
 

@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -27,14 +26,10 @@ type Process struct {
 }
 
 // Start starts cmd, whose errors go to the test's own; one that does not start
-// fails the test. It runs as its users start it, without the allocator's settings
-// that make bench-peers gives us, since our program starts itself with them.
+// fails the test.
 func Start(t testing.TB, name string, cmd *exec.Cmd) *Process {
 	t.Helper()
 	cmd.Stderr = os.Stderr
-	cmd.Env = slices.DeleteFunc(cmd.Environ(), func(setting string) bool {
-		return strings.HasPrefix(setting, "GLIBC_TUNABLES=")
-	})
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package optim
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -17,6 +18,7 @@ import (
 	"react/ops/clip/encode"
 	"react/ops/clip/internal/cliptest"
 	"react/ops/clip/layout"
+	"react/ops/engine"
 )
 
 // embedBatch is how many images a pass embeds.
@@ -50,15 +52,16 @@ func lastLine(s string) string {
 }
 
 // TestEmbeddingAgainstPeers embeds 32 images of 224 pixels with a ViT-B/32, on each engine, in each
-// PyTorch and in JAX, in turns, on the same weights. They must agree before they are timed.
+// PyTorch and in JAX, in turns, each in a process of its own and on the same weights. They must agree
+// before they are timed.
 func TestEmbeddingAgainstPeers(t *testing.T) {
 	rounds := peer.Rounds(t)
-	c := archModel(t, "ViT-B-32", 0)
-	pixels := randomBatch(c.Config, embedBatch, 3).Pixels
+	c, pixels := embedding(t)
 	files := writeEmbedding(t, c, pixels)
-	us := map[string]func() []float32{}
+	ours, outputs := map[string]*peer.Process{}, map[string][]float32{}
 	for _, name := range cliptest.PresentEngines(t) {
-		us[name] = embedder(t, name, c, pixels)
+		ours[name] = startOurs(t, name, "TestEmbedChild", files.out)
+		outputs[name] = readFloats(t, files.out)
 	}
 	v := c.Config.Model.Vision
 	shape := []string{fmt.Sprint(v.Heads()), fmt.Sprint(v.PatchSize), fmt.Sprint(v.Layers)}
@@ -70,24 +73,97 @@ func TestEmbeddingAgainstPeers(t *testing.T) {
 		args := append(slices.Clone(words), "testdata/peer_embed.py", how, files.weights, files.pixels, files.out,
 			fmt.Sprint(runtime.NumCPU()))
 		return append(args, shape...)
-	}, func(p *peer.Process) { agree(t, p.Name, us, files.out) })
+	}, func(p *peer.Process) { agree(t, p.Name, outputs, readFloats(t, files.out)) })
 	own, theirs := map[string][]spent{}, make([][]spent, len(peers))
 	for range rounds {
-		for name, run := range us {
-			own[name] = append(own[name], timeOurs(func() { run() }, 1))
+		for name, p := range ours {
+			own[name] = append(own[name], ask(t, p, "go"))
 		}
 		for i, p := range peers {
-			var s spent
-			p.Ask(t, "go", &s.wall, &s.cpu)
-			theirs[i] = append(theirs[i], s)
+			theirs[i] = append(theirs[i], ask(t, p, "go"))
 		}
 	}
+	rate := func(ms float64) float64 { return embedBatch * 1e3 / ms }
 	for _, name := range cliptest.PresentEngines(t) {
+		row := peer.Row{Work: "embedding, ViT-B/32, batch 32", Us: name, Unit: "images/s"}
 		for i, p := range peers {
-			recordSpent(t, peer.Row{Work: "embedding, ViT-B/32, batch 32", Us: name, Peer: p.Name, Unit: "images/s"}, own[name], theirs[i],
-				func(ms float64) float64 { return embedBatch * 1e3 / ms })
+			row.Peer = p.Name
+			recordSpent(t, row, own[name], theirs[i], rate)
 		}
 	}
+}
+
+// embedding is the model and the images that are embedded.
+func embedding(t *testing.T) (*clip.Checkpoint, []float32) {
+	c := archModel(t, "ViT-B-32", 0)
+	return c, randomBatch(c.Config, embedBatch, 3).Pixels
+}
+
+// TestEmbedChild is the process of an engine in TestEmbeddingAgainstPeers.
+func TestEmbedChild(t *testing.T) {
+	name, out := asked(t)
+	c, pixels := embedding(t)
+	enc, err := encode.New(cliptest.OpenEngine(t, name), c, embedBatch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer enc.Close()
+	var x []float32
+	run := func() {
+		if x, err = enc.Images(pixels, embedBatch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run()
+	raw, err := binary.Append(nil, binary.LittleEndian, x)
+	if err == nil {
+		err = os.WriteFile(out, raw, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer(name, func(string) spent { return timeOurs(run, 1) })
+}
+
+// childEnv makes this test program the process of an engine: "xla:cpu FILE".
+const childEnv = "PEER_CHILD"
+
+// startOurs starts a process that computes on an engine and answers as the peers do, with the
+// settings that the program starts itself with for the engine: in one process with another engine
+// it would take that one's memory and threads for its own.
+func startOurs(t *testing.T, name, test, out string) *peer.Process {
+	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$")
+	cmd.Env = append(os.Environ(), engine.StartupEnv([]string{"--engine", name})...)
+	cmd.Env = append(cmd.Env, childEnv+"="+name+" "+out)
+	p := peer.Start(t, name, cmd)
+	if said := p.Line(t); said != name {
+		t.Fatalf("%s says %s", name, said)
+	}
+	return p
+}
+
+// asked is what startOurs asks a child for; other tests are skipped.
+func asked(t *testing.T) (engine, out string) {
+	engine, out, ok := strings.Cut(os.Getenv(childEnv), " ")
+	if !ok {
+		t.Skip("a process of a measurement (make bench-peers)")
+	}
+	return engine, out
+}
+
+// answer says the name, and what each line of standard input took.
+func answer(name string, run func(line string) spent) {
+	fmt.Println(name)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		s := run(lines.Text())
+		fmt.Println(s.wall, s.cpu)
+	}
+}
+
+// ask is what a line takes in a process.
+func ask(t *testing.T, p *peer.Process, line string) (s spent) {
+	p.Ask(t, line, &s.wall, &s.cpu)
+	return s
 }
 
 // recordSpent fills in the figures of a row from the clock.
@@ -106,22 +182,6 @@ func each(s []spent, of func(spent) float64) []float64 {
 		out[i] = of(v)
 	}
 	return out
-}
-
-// embedder gives a function that embeds the pixels on an engine.
-func embedder(t *testing.T, name string, c *clip.Checkpoint, pixels []float32) func() []float32 {
-	enc, err := encode.New(cliptest.OpenEngine(t, name), c, embedBatch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(enc.Close)
-	return func() []float32 {
-		x, err := enc.Images(pixels, embedBatch)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return x
-	}
 }
 
 // embedFiles are what a peer reads and writes.
@@ -176,18 +236,21 @@ func startPeers(t *testing.T, line func(words []string, how string) []string, re
 	return peers
 }
 
-// agree holds ours to the peer's embeddings.
-func agree(t *testing.T, name string, us map[string]func() []float32, out string) {
-	raw, err := os.ReadFile(out)
+func readFloats(t *testing.T, path string) []float32 {
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := make([]float32, len(raw)/4)
-	if _, err := binary.Decode(raw, binary.LittleEndian, want); err != nil {
+	x := make([]float32, len(raw)/4)
+	if _, err := binary.Decode(raw, binary.LittleEndian, x); err != nil {
 		t.Fatal(err)
 	}
-	for engine, run := range us {
-		got := run()
+	return x
+}
+
+// agree holds ours to the peer's embeddings.
+func agree(t *testing.T, name string, ours map[string][]float32, want []float32) {
+	for engine, got := range ours {
 		if len(got) != len(want) {
 			t.Fatalf("%s gives %d numbers, %s %d", engine, len(got), name, len(want))
 		}

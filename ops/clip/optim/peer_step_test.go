@@ -32,9 +32,13 @@ func (w work) String() string {
 }
 
 // TestStepAgainstPeers times a training step and a forward pass of the 32/8 model of width 128 at
-// batch 128, on each engine, in each PyTorch and in JAX, in turns.
+// batch 128, on each engine, in each PyTorch and in JAX, in turns, each in a process of its own.
 func TestStepAgainstPeers(t *testing.T) {
 	rounds := peer.Rounds(t)
+	ours := map[string]*peer.Process{}
+	for _, name := range cliptest.PresentEngines(t) {
+		ours[name] = startOurs(t, name, "TestStepChild", "")
+	}
 	peers := startPeers(t, func(words []string, how string) []string {
 		if how == jit {
 			return append(slices.Clone(words), "testdata/peer_jax.py", "step")
@@ -42,20 +46,16 @@ func TestStepAgainstPeers(t *testing.T) {
 		return append(slices.Clone(words), "testdata/peer_step.py", how, fmt.Sprint(runtime.NumCPU()))
 	}, func(*peer.Process) {})
 	for _, w := range works {
-		us := map[string]func(){}
-		for _, name := range cliptest.PresentEngines(t) {
-			us[name] = ourWork(t, cliptest.OpenEngine(t, name), w)
-			us[name]()
-		}
+		line := fmt.Sprintf("%s %t %d", w.mode, w.cached, stepsTimed)
 		own, theirs := map[string][]spent{}, make([][]spent, len(peers))
 		for round := range rounds + 1 {
 			for i, p := range peers {
-				if s := timePeer(t, p, w, stepsTimed); round > 0 {
+				if s := ask(t, p, line); round > 0 {
 					theirs[i] = append(theirs[i], s)
 				}
 			}
-			for name, run := range us {
-				if s := timeOurs(run, stepsTimed); round > 0 {
+			for name, p := range ours {
+				if s := ask(t, p, line); round > 0 {
 					own[name] = append(own[name], s)
 				}
 			}
@@ -174,8 +174,21 @@ func ourWork(t *testing.T, e *engine.Engine, w work) func() {
 	}
 }
 
-// timePeer is steps of the work in a peer.
-func timePeer(t *testing.T, p *peer.Process, w work, steps int) (s spent) {
-	p.Ask(t, fmt.Sprintf("%s %t %d", w.mode, w.cached, steps), &s.wall, &s.cpu)
-	return s
+// TestStepChild is the process of an engine in TestStepAgainstPeers.
+func TestStepChild(t *testing.T) {
+	name, _ := asked(t)
+	e := cliptest.OpenEngine(t, name)
+	runs := map[work]func(){}
+	answer(name, func(line string) spent {
+		var w work
+		var steps int
+		if _, err := fmt.Sscan(line, &w.mode, &w.cached, &steps); err != nil {
+			t.Fatal(err)
+		}
+		if runs[w] == nil {
+			runs[w] = ourWork(t, e, w)
+			runs[w]()
+		}
+		return timeOurs(runs[w], steps)
+	})
 }
