@@ -26,6 +26,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 
@@ -141,10 +142,11 @@ func takesCUDA() bool { return hasGPU() && len(FindPlugins("cuda")) > 0 }
 const fasterOnXLA = 1e9
 
 // ForModel is the engine that auto stands for where a model takes so many operations for an image,
-// and its training steps too: xla:cpu for a large one on a machine without a GPU where XLA's plugin is
-// found, else auto. Small models stay on onnx, whose steps are faster.
+// and its training steps too: xla:cpu for a large one on a machine without a GPU where XLA's plugin
+// opens, else auto. Small models stay on onnx, whose steps are faster.
 func ForModel(imageFLOPs float64) string {
-	if imageFLOPs < fasterOnXLA || takesCUDA() || len(FindPlugins("cpu")) == 0 {
+	usable := func(s Status) bool { return s.Usable }
+	if imageFLOPs < fasterOnXLA || takesCUDA() || !slices.ContainsFunc(surveyPlugins("cpu"), usable) {
 		return "auto"
 	}
 	return "xla:cpu"
