@@ -150,7 +150,7 @@ func TestSizes(t *testing.T) {
 
 // opsPath are the packages of ops in the order of the data's path, the list last.
 var opsPath = []string{"ops/op", "ops/backbone", "ops/pools", "ops/embed", "ops/retrieve", "ops/pairs", "ops/audit",
-	"ops/train", "ops/evaluate", "ops"}
+	"ops/train", "ops/places", "ops/evaluate", "ops"}
 
 // TestOpsPath: each of opsPath may import those before it, and what it is made of, which knows none
 // of them. Tests from outside of a package may run what comes after it.

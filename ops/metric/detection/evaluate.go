@@ -18,9 +18,9 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 
+	"react/data/caught"
 	"react/data/coco"
 	"react/data/coco/rle"
 	"react/results"
@@ -176,7 +176,7 @@ func (e *evaluation) all() error {
 	e.out = make([]results.Found, len(e.cells))
 	errs := make([]error, len(e.cells))
 	var next atomic.Int64
-	var wait sync.WaitGroup
+	var wait caught.Group
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			m := matcher{masks: e.Masks, zeroIsNone: e.ZeroIsNone}

@@ -4,8 +4,9 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
+
+	"react/data/caught"
 )
 
 // Corners are the left, upper, right and lower end of a box, in pixels.
@@ -42,7 +43,7 @@ func NMSByClass(boxes []Corners, scores []float32, classes []int, iou float64) [
 	groups := byClass(classes)
 	parts := make([][]int, len(groups))
 	var next atomic.Int64
-	var wait sync.WaitGroup
+	var wait caught.Group
 	for range min(runtime.GOMAXPROCS(0), len(groups)) {
 		wait.Go(func() {
 			s := sorted{}
