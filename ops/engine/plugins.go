@@ -272,7 +272,7 @@ func StartupEnv(args []string) []string {
 		if found := FindPlugins("cuda"); len(found) > 0 {
 			return append(pluginEnv(found[0].Path), largePages()...)
 		}
-	case xla && path == "cpu", spec == "auto" && len(FindPlugins("cpu")) > 0: // see ForModel
+	case xla && path == "cpu":
 		return largePages()
 	case xla:
 		if path, err := filepath.Abs(path); err == nil && isFile(path) {

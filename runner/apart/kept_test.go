@@ -315,3 +315,15 @@ func TestFaultyPlugin(t *testing.T) {
 		})
 	}
 }
+
+// TestSettings: a child of XLA starts with what XLA wants, whatever --engine said, and others as the
+// program did.
+func TestSettings(t *testing.T) {
+	t.Setenv("GLIBC_TUNABLES", "")
+	if got := settings(request{Engine: "xla:cpu,devices=2,first=0"}); !slices.Equal(got, []string{"GLIBC_TUNABLES=glibc.malloc.hugetlb=1"}) {
+		t.Errorf("XLA: %q", got)
+	}
+	if got := settings(request{}); len(got) > 0 {
+		t.Errorf("a stage without an engine of its own: %q", got)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"react/ops/engine"
 	"react/runner/child"
 )
 
@@ -57,12 +58,24 @@ func (w *worker) watch(patience time.Duration) (stop func()) {
 	}
 }
 
+// settings are what a child's engine wants of the environment that it starts in. The program itself
+// was started without them where --engine is auto.
+func settings(q request) []string {
+	if q.Engine == "" {
+		return nil
+	}
+	return engine.StartupEnv([]string{"--engine", q.Engine})
+}
+
 // start starts a child that makes a stage, and writes what libraries print to its log.
 func start(ctx context.Context, q request, log io.Writer) (*worker, error) {
 	said, libraries := io.Pipe()
 	w := &worker{log: &diverted{to: log}, libraries: libraries, printed: make(chan struct{})}
 	var err error
-	w.Process, err = child.Start(ctx, childEnv, q, func(cmd *exec.Cmd) { cmd.Stdout, cmd.Stderr = libraries, libraries })
+	w.Process, err = child.Start(ctx, childEnv, q, func(cmd *exec.Cmd) {
+		cmd.Stdout, cmd.Stderr = libraries, libraries
+		cmd.Env = append(cmd.Env, settings(q)...)
+	})
 	if err != nil {
 		return nil, err
 	}
