@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"react/ops/engine"
 	"react/ops/op"
 	"react/runner/estimate"
 	"react/runner/plan"
@@ -150,10 +149,7 @@ func runOf(m store.Manifest) estimate.Run {
 	if jobs, ok := m.Facts[record.JobsFact].(float64); ok {
 		r.Jobs = int(jobs)
 	}
-	if libraries, ok := m.Facts[record.EngineLibrariesFact].(map[string]any); ok {
-		devices, _ := libraries[engine.DevicesFact].(string)
-		r.Spread, _ = strconv.Atoi(devices)
-	}
+	r.Spread, _ = strconv.Atoi(record.DevicesOf(m.Facts))
 	if peak, ok := m.Facts[record.MemoryFact].(float64); ok {
 		r.Peak = int64(peak)
 	}

@@ -28,32 +28,34 @@ func (f *Forecast) Print(w io.Writer, root string) error {
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nOP\tTO RUN\tTIME\tDISK\tMEMORY\tESTIMATED FROM\n")
+	guessed := f.guessed() > 0
 	for _, op := range f.ops {
-		from := words.Plural(op.Runs, "run")
-		if op.Unknown > 0 && f.guessed() > 0 {
-			from += ", typical costs"
+		time, from := opTime(&op), words.Plural(op.Runs, "run")
+		if op.Unknown > 0 && guessed { // as in the summary, for what no run tells of
+			time, from = "roughly "+cli.Duration(f.expectedOf(op.Op)), from+", typical costs"
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", op.Op, op.ToRun, f.opTime(&op), sizeOf(op.Bytes), sizeOf(op.MemoryBytes), from)
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", op.Op, op.ToRun, time, sizeOf(op.Bytes), sizeOf(op.MemoryBytes), from)
 	}
 	return table.Flush()
 }
 
-// opTime is how long the stages of an op take together. As in the summary, typical costs stand for
-// those of which no run tells.
-func (f *Forecast) opTime(op *record.OpEstimate) string {
-	switch {
-	case op.Unknown > 0 && f.guessed() > 0:
-		seconds := 0.0
-		for i, t := range f.tasks {
-			if t.Op == op.Op && f.survey.Status[i] == schedule.ToRun {
-				seconds += f.expected(i)
-			}
-		}
-		return "roughly " + cli.Duration(seconds)
-	case op.Unknown > 0 && op.Seconds != nil:
-		return fmt.Sprintf("%s and %d unknown", Duration(op.Seconds), op.Unknown)
+// opTime is how long the stages of an op take together, by runs.
+func opTime(op *record.OpEstimate) string {
+	text := Duration(op.Seconds)
+	if op.Unknown > 0 && op.Seconds != nil {
+		text += fmt.Sprintf(" and %d unknown", op.Unknown)
 	}
-	return Duration(op.Seconds)
+	return text
+}
+
+// expectedOf is how many seconds the stages of an op take together.
+func (f *Forecast) expectedOf(op string) (seconds float64) {
+	for i, t := range f.tasks {
+		if t.Op == op && f.survey.Status[i] == schedule.ToRun {
+			seconds += f.expected(i)
+		}
+	}
+	return seconds
 }
 
 // summary is one line: how long, how much disk, how much memory.

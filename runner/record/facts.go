@@ -35,7 +35,7 @@ func EngineOf(facts map[string]any) string {
 // ComputedOn is EngineOf with the number of devices, where that is more than one: "xla:cpu on 4
 // devices". What was computed by the same on as many has the same bits.
 func ComputedOn(facts map[string]any) string {
-	return onDevices(EngineOf(facts), devicesOf(facts))
+	return onDevices(EngineOf(facts), DevicesOf(facts))
 }
 
 func onDevices(engine, devices string) string {
@@ -45,8 +45,8 @@ func onDevices(engine, devices string) string {
 	return engine + " on " + devices + " devices"
 }
 
-// devicesOf is how many devices an engine had, "" for one.
-func devicesOf(facts map[string]any) (n string) {
+// DevicesOf is how many devices an engine had, "" for one.
+func DevicesOf(facts map[string]any) (n string) {
 	switch libraries := facts[EngineLibrariesFact].(type) {
 	case map[string]any: // as JSON has it
 		n, _ = libraries[engine.DevicesFact].(string)

@@ -114,7 +114,7 @@ type Output struct {
 // OutputOf is what a manifest says of an output, for the record.
 func OutputOf(m store.Manifest) Output {
 	fact := func(name string) string { text, _ := m.Facts[name].(string); return text }
-	return Output{Key: m.Key, Op: m.Op, SHA256: OutputDigest(m), Inputs: m.Inputs, Engine: fact(EngineFact), Devices: devicesOf(m.Facts), Commit: fact(CommitFact), Run: fact(runFact),
+	return Output{Key: m.Key, Op: m.Op, SHA256: OutputDigest(m), Inputs: m.Inputs, Engine: fact(EngineFact), Devices: DevicesOf(m.Facts), Commit: fact(CommitFact), Run: fact(runFact),
 		Host: m.Host, Started: m.Started, Finished: m.Finished}
 }
 
