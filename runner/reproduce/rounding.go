@@ -1,16 +1,14 @@
 package reproduce
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"react/data/npy"
 	"react/ops/clip/layout"
+	"react/ops/op"
 	"react/ops/train"
 )
 
@@ -126,8 +124,8 @@ func apart(then, now []float32) float64 {
 
 // rowsApart compares the results of an evaluation or the losses of a training, line by line.
 func rowsApart(a, b string) (share float64, explained, known bool) {
-	then, errA := readRows(a)
-	now, errB := readRows(b)
+	then, errA := op.ReadLines[resultRow](a)
+	now, errB := op.ReadLines[resultRow](b)
 	if errA != nil || errB != nil {
 		return 0, false, false
 	}
@@ -137,7 +135,7 @@ func rowsApart(a, b string) (share float64, explained, known bool) {
 	explained = true
 	for i, row := range then {
 		other := now[i]
-		if row.Metric != other.Metric || row.Set != other.Set {
+		if row.Metric != other.Metric {
 			return math.Inf(1), false, true
 		}
 		share = max(share, math.Abs(other.Value-row.Value)/max(1, math.Abs(row.Value)), math.Abs(other.Loss-row.Loss)/max(1, math.Abs(row.Loss)))
@@ -148,26 +146,8 @@ func rowsApart(a, b string) (share float64, explained, known bool) {
 
 // resultRow is what is compared of a line of rows.jsonl, or of a training's log.
 type resultRow struct {
-	Loss   float64 `json:"loss"`
-	Set    string  `json:"set"`
-	Metric string  `json:"metric"`
-	Value  float64 `json:"value"`
-	N      int     `json:"n"`
-}
-
-func readRows(path string) (rows []resultRow, err error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	for line := range bytes.Lines(data) {
-		var row resultRow
-		if err := json.Unmarshal(line, &row); err != nil {
-			return nil, err
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
+	op.MetricRow
+	Loss float64 `json:"loss"`
 }
 
 // otherwise says how two computations differed that rounding tells apart, "" where they did not.
@@ -178,9 +158,4 @@ func otherwise(then, now string) string {
 	return fmt.Sprintf("computed by %s then and by %s now", orNone(then), orNone(now))
 }
 
-func orNone(engine string) string {
-	if engine == "" {
-		return "no engine"
-	}
-	return strings.TrimSpace(engine)
-}
+func orNone(engine string) string { return cmp.Or(engine, "no engine") }
