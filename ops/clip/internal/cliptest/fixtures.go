@@ -15,6 +15,7 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"react/data/fixture"
 	"react/data/npy"
 	"react/ops/engine"
 )
@@ -25,35 +26,19 @@ func Sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 // Relative says whether a value is near another, by a share of it.
 func Relative(got, want, bound float64) bool { return math.Abs(got-want) <= bound*math.Abs(want) }
 
-// module is the folder of go.mod.
-func module(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for !exists(filepath.Join(dir, "go.mod")) {
-		dir = filepath.Dir(dir)
-	}
-	return dir
-}
-
 // Fixture is a file of the reference outputs: under $FIXTURES when it is set,
 // else under ../shared/fixtures beside the module, else in ops/clip/testdata, which
 // has copies of some. A test that needs a file that is nowhere is skipped and says so.
 func Fixture(t *testing.T, dir, file string) string {
 	t.Helper()
-	copies := filepath.Join(module(t), "ops", "clip", "testdata")
-	roots := []string{filepath.Join(module(t), "..", "shared", "fixtures"), copies}
-	if env := os.Getenv("FIXTURES"); env != "" {
-		roots = []string{env}
-	}
+	copies := filepath.Join(fixture.Module(t), "ops", "clip", "testdata")
+	roots := fixture.Roots(t, copies)
 	for _, root := range roots {
-		if path := filepath.Join(root, dir, file); exists(path) {
+		if path := filepath.Join(root, dir, file); fixture.Exists(path) {
 			return path
 		}
 		// testdata has weights once that are the same in several folders.
-		if path := filepath.Join(root, sameWeights[dir], file); root == copies && strings.HasSuffix(file, ".safetensors") && exists(path) {
+		if path := filepath.Join(root, sameWeights[dir], file); root == copies && strings.HasSuffix(file, ".safetensors") && fixture.Exists(path) {
 			return path
 		}
 	}
@@ -62,11 +47,6 @@ func Fixture(t *testing.T, dir, file string) string {
 }
 
 var sameWeights = map[string]string{"openclip_style": "openai_style", "train_locked-image": "train_full", "train_locked-text": "train_full"}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
 
 // ReadArray reads an npy file.
 func ReadArray(t *testing.T, path string) ([]int, []float32) {
@@ -111,7 +91,7 @@ func PresentEngines(t testing.TB) []string {
 
 // absent says what an engine lacks.
 func absent(t testing.TB, name string) error {
-	if folder := filepath.Join(module(t), "cache", "xla-cpu"); os.Getenv("PJRT_PLUGIN_LIBRARY_PATH") == "" && exists(folder) {
+	if folder := filepath.Join(fixture.Module(t), "cache", "xla-cpu"); os.Getenv("PJRT_PLUGIN_LIBRARY_PATH") == "" && fixture.Exists(folder) {
 		os.Setenv("PJRT_PLUGIN_LIBRARY_PATH", folder)
 	}
 	if kind, xla := strings.CutPrefix(name, "xla:"); xla {
@@ -126,7 +106,7 @@ func absent(t testing.TB, name string) error {
 	if name != "onnx" {
 		return nil
 	}
-	if path := filepath.Join(module(t), "cache", "onnxruntime", "libonnxruntime.so.1"); os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH") == "" && exists(path) {
+	if path := filepath.Join(fixture.Module(t), "cache", "onnxruntime", "libonnxruntime.so.1"); os.Getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH") == "" && fixture.Exists(path) {
 		os.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", path)
 	}
 	_, err := engine.FindONNX()
