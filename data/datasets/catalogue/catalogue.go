@@ -71,33 +71,46 @@ func (n *Names) UnmarshalJSON(raw []byte) error {
 var files embed.FS
 
 // All lists the entries, by name.
-var All = sync.OnceValue(func() []*Entry {
-	entries, err := read()
+var All = sync.OnceValue(func() []*Entry { return must(read()) })
+
+// must is what is read of files that are part of the program; a test reads them.
+func must[E any](entries []*E, err error) []*E {
 	if err != nil {
-		panic(err) // the files are part of the program, and a test reads them
+		panic(err)
 	}
 	return entries
-})
+}
 
-func read() ([]*Entry, error) {
-	listed, err := fs.Glob(files, "*.json")
+// decodeAll reads the entries of a pattern of files, by name; begin makes one of its name and of the
+// bytes of its file.
+func decodeAll[E any](files embed.FS, pattern string, begin func(name string, raw []byte) *E) (entries []*E, err error) {
+	listed, err := fs.Glob(files, pattern)
 	if err != nil {
 		return nil, err
 	}
-	var entries []*Entry
 	for _, name := range listed {
 		raw, err := files.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(raw)
-		e := &Entry{Name: strings.TrimSuffix(path.Base(name), ".json"), Digest: hex.EncodeToString(sum[:8])}
+		e := begin(strings.TrimSuffix(path.Base(name), ".json"), raw)
 		d := json.NewDecoder(bytes.NewReader(raw))
 		d.DisallowUnknownFields()
 		if err := d.Decode(e); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+func read() ([]*Entry, error) {
+	entries, err := decodeAll(files, "*.json", func(name string, raw []byte) *Entry {
+		sum := sha256.Sum256(raw)
+		return &Entry{Name: name, Digest: hex.EncodeToString(sum[:8])}
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, e := range entries {
 		if e.Of == "" {

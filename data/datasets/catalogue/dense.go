@@ -1,12 +1,8 @@
 package catalogue
 
 import (
-	"bytes"
 	"embed"
-	"encoding/json"
 	"fmt"
-	"io/fs"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -45,32 +41,12 @@ var denseFiles embed.FS
 
 // AllDense lists the benchmarks of boxes and of label maps, by name. A segmentation benchmark's name
 // is also that of its scheme of labels in data/labelmap.
-var AllDense = sync.OnceValue(func() []*Dense {
-	entries, err := readDense()
-	if err != nil {
-		panic(err) // the files are part of the program, and a test reads them
-	}
-	return entries
-})
+var AllDense = sync.OnceValue(func() []*Dense { return must(readDense()) })
 
 func readDense() ([]*Dense, error) {
-	listed, err := fs.Glob(denseFiles, "dense/*.json")
+	entries, err := decodeAll(denseFiles, "dense/*.json", func(name string, _ []byte) *Dense { return &Dense{Name: name} })
 	if err != nil {
 		return nil, err
-	}
-	var entries []*Dense
-	for _, name := range listed {
-		raw, err := denseFiles.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		e := &Dense{Name: strings.TrimSuffix(path.Base(name), ".json")}
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.DisallowUnknownFields()
-		if err := d.Decode(e); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		entries = append(entries, e)
 	}
 	for _, e := range entries {
 		if e.Of == "" {
